@@ -1,0 +1,194 @@
+"""How the value of a manifest field travels: what a manifest may say → its one canonical form ↔ what the API says.
+
+Canonical values are plain data in manifest terms (names, not ids), so that plans can be shown, saved and read again.
+An id that no name is known for is shown as `#12 (what Redmine calls it)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.names import Address, Context, Reference, Unresolved
+
+Difference = tuple[str, Any, Any]
+"""Sub-path (empty for the field itself), before, after; canonical values."""
+
+BLANK: tuple[Any, ...] = (None, "", [], {})
+
+
+def blank(value: object) -> bool:
+    """Redmine makes no difference between absent, null, "" and an empty list (seen on 5.0 to 6.1)."""
+    return value is None or value == "" or value == [] or value == {}
+
+
+class Codec:
+    """The translation of one field's values; this one changes nothing."""
+
+    lookups: tuple[str, ...] = ()
+    """Kinds whose definitions are needed to understand the values."""
+
+    def references(self, value: Any, context: Context) -> Iterable[Reference]:
+        """The names of other objects in a manifest's or a canonical value (`context.project` is all that is used)."""
+        return ()
+
+    def canonical(self, value: Any, context: Context) -> Any:
+        """A manifest's value in the form that is compared; raises Unresolved for a name without an object."""
+        return value
+
+    def decode(self, wire: Any, context: Context) -> Any:
+        """The API's value in canonical form."""
+        return wire
+
+    def encode(self, value: Any, context: Context) -> Any:
+        """A canonical value as the API takes it; raises Unresolved when an object has no id (yet)."""
+        return value
+
+    def parts(self, value: Any) -> Iterable[tuple[str, Any]]:
+        """(sub-path, value) for each part of a canonical value that is shown and sent by itself."""
+        return (("", value),)
+
+    def equal(self, desired: Any, live: Any) -> bool:
+        """Whether two canonical values are the same to Redmine."""
+        return bool(desired == live) or (blank(desired) and blank(live))
+
+    def differences(self, desired: Any, live: Any) -> list[Difference]:
+        """What must change to get from `live` to `desired`."""
+        return [] if self.equal(desired, live) else [("", live, desired)]
+
+
+class Text(Codec):
+    """A text whose line ends Redmine rewrites to CRLF (the description of an issue, 5.0 to 7.0)."""
+
+    def canonical(self, value: Any, context: Context) -> Any:
+        return value if value is None else unix_lines(value)
+
+    def decode(self, wire: Any, context: Context) -> Any:
+        return self.canonical(wire, context)
+
+
+class Number(Codec):
+    """A number; `empty` is what Redmine makes of null."""
+
+    def __init__(self, empty: float | None = None) -> None:
+        self.empty = empty
+
+    def equal(self, desired: Any, live: Any) -> bool:
+        left = self.empty if desired is None else desired
+        right = self.empty if live is None else live
+        if left is None or right is None:
+            return left is right
+        return bool(abs(left - right) < 1e-6)
+
+
+def unix_lines(text: str) -> str:
+    """The text with every line end as `\\n`."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+@dataclass(frozen=True)
+class Ref(Codec):
+    """One other object, by name. `{kind: name}` tells kinds apart, `{project:, name:}` names one elsewhere."""
+
+    kinds: tuple[str, ...]
+
+    def reference(self, value: Any, project: str) -> Reference:
+        """What a manifest's or canonical value refers to (no look-up)."""
+        if not isinstance(value, Mapping):
+            return Reference(self.kinds, project, str(value))
+        if "project" in value:
+            name = next((str(value[k]) for k in ("name", "key") if k in value), "")
+            return Reference(self.kinds, str(value["project"]), name, exact=True)
+        kind, name = next(iter(value.items()))
+        return Reference((kind,), project, str(name))
+
+    def references(self, value: Any, context: Context) -> Iterable[Reference]:
+        return () if blank(value) else (self.reference(value, context.project),)
+
+    def canonical(self, value: Any, context: Context) -> Any:
+        if blank(value):
+            return None
+        return self.term(context.resolve(self.reference(value, context.project)), context)
+
+    def term(self, address: Address, context: Context) -> Any:
+        """How a manifest in `context` names an object: as short as it can be without doubt."""
+        if address.kind in context.names.scoped:
+            project, _, name = address.key.partition("/")
+            label = "key" if address.kind == "issue" else "name"
+            return name if project == context.project else {"project": project, label: name}
+        return address.key if address.kind == self.kinds[0] else {address.kind: address.key}
+
+    def address(self, value: Any, context: Context) -> Address:
+        """The object that a canonical value names."""
+        reference = self.reference(value, context.project)
+        return reference.addresses(context.names.scoped.__contains__)[0]
+
+    def decode(self, wire: Any, context: Context) -> Any:
+        if not wire:
+            return None
+        for kind in self.kinds:
+            key = context.key(kind, wire["id"])
+            if key is not None:
+                return self.term(Address(kind, key), context)
+        return unknown(wire)
+
+    def encode(self, value: Any, context: Context) -> Any:
+        return None if value is None else require_id(self.address(value, context), context)
+
+
+@dataclass(frozen=True)
+class RefSet(Codec):
+    """A set of other objects; `skip` leaves out wire entries (an inherited role)."""
+
+    of: Ref
+    skip: Callable[[Mapping[str, Any]], bool] = lambda wire: False
+
+    def references(self, value: Any, context: Context) -> Iterable[Reference]:
+        return [self.of.reference(v, context.project) for v in value or ()]
+
+    def canonical(self, value: Any, context: Context) -> Any:
+        return ordered(self.of.canonical(v, context) for v in value or ())
+
+    def decode(self, wire: Any, context: Context) -> Any:
+        return ordered(self.of.decode(w, context) for w in wire or () if not self.skip(w))
+
+    def encode(self, value: Any, context: Context) -> Any:
+        return [self.of.encode(v, context) for v in value]
+
+
+class Names(Codec):
+    """A set of plain names (modules); the API shows `{"id", "name"}`, and takes the names."""
+
+    def canonical(self, value: Any, context: Context) -> Any:
+        return ordered(value or ())
+
+    def decode(self, wire: Any, context: Context) -> Any:
+        return ordered(w["name"] for w in wire or ())
+
+
+def ordered(values: Iterable[Any]) -> list[Any]:
+    """A set in its one order: sorted, each value once."""
+    unique = {sort_key(v): v for v in values}
+    return [unique[k] for k in sorted(unique)]
+
+
+def sort_key(value: Any) -> str:
+    """Something that orders canonical values of any shape."""
+    if isinstance(value, Mapping):
+        return "\x7f" + "\x1f".join(f"{k}={v}" for k, v in sorted(value.items()))
+    return str(value)
+
+
+def unknown(wire: Mapping[str, Any]) -> str:
+    """How a live object is shown for which no name was read."""
+    name = wire.get("name")
+    return f"#{wire['id']} ({name})" if name else f"#{wire['id']}"
+
+
+def require_id(address: Address, context: Context) -> int:
+    """The id of an object that must exist by now; raises Unresolved."""
+    found = context.names.id(address)
+    if found is None:
+        raise Unresolved(f"{address} does not exist on the server")
+    return found

@@ -1,0 +1,134 @@
+"""What comes after what: the steps of all changes as a graph.
+
+A node is a step of a change (0 is its main part). A barrier, the address `*kind` in a project, stands for all work on
+one kind there. `soft` edges only order; where an edge is `hard` too, a failure skips what needs it.
+"""
+
+from __future__ import annotations
+
+import graphlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from reconciler.change import Change, Step
+from reconciler.kinds import kinds
+from reconciler.names import Address
+
+Node = tuple[Address, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """For each node, the nodes that come before it."""
+
+    soft: Mapping[Node, set[Node]]
+    hard: Mapping[Node, set[Node]]
+
+    def sorter(self) -> graphlib.TopologicalSorter[Node]:
+        """A sorter that is ready to be asked."""
+        sorter = graphlib.TopologicalSorter(self.soft)
+        sorter.prepare()
+        return sorter
+
+
+def graph_of(changes: Iterable[Change]) -> Graph:
+    """The order of all steps: projects before what is inside, what is named before what names it."""
+    by_address = {c.address: c for c in changes}
+    soft: dict[Node, set[Node]] = defaultdict(set)
+    hard: dict[Node, set[Node]] = defaultdict(set)
+    for change in by_address.values():
+        main = (change.address, 0)
+        soft[main] |= set(_before(change, by_address))
+        hard[main] = {(a, 0) for a in _needs(change, by_address)}
+        for index, step in enumerate(change.then, 1):
+            ends = {_end(change, step, by_address[a]) for a in step.after if a in by_address}
+            soft[(change.address, index)] = {(change.address, index - 1), *ends}
+            # A door that was opened is shut again whatever became of the work behind it.
+            hard[(change.address, index)] = {(change.address, index - 1), *(() if change.opens else ends)}
+        _barriers(change, soft)
+        _container_last(change, by_address, soft)
+    return Graph(soft, hard)
+
+
+def in_order(changes: Sequence[Change]) -> list[Change]:
+    """The changes as they will be made; kinds by rank and keys by name where the graph leaves it open."""
+    by_address = {c.address: c for c in changes}
+    order = {name: index for index, name in enumerate(kinds())}
+    sorter = graph_of(changes).sorter()
+    result = []
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready(), key=lambda n: (order.get(n[0].kind, -1), n[0].key, n[1]))
+        result += [by_address[address] for address, step in ready if step == 0 and address in by_address]
+        sorter.done(*ready)
+    return result
+
+
+def _names(change: Change) -> Iterator[Address]:
+    """The objects that a change's main part and steps name, its project among them."""
+    yield from change.uses
+    if kinds()[change.address.kind].inside:
+        yield Address("project", change.address.project)
+
+
+def _needs(change: Change, by_address: Mapping[Address, Change]) -> Iterator[Address]:
+    """The objects without which the main part fails: those that are created, or opened for it."""
+    later = _deferred(change)
+    for address in _names(change):
+        other = by_address.get(address)
+        if other is not None and address not in later and (other.action == "create" or other.opens):
+            yield address
+
+
+def _before(change: Change, by_address: Mapping[Address, Change]) -> Iterator[Node]:
+    """The steps that come before a change's main part."""
+    later = _deferred(change)
+    for address in _names(change):
+        if address in by_address and address not in later and by_address[address].action != "delete":
+            yield (address, 0)
+    for kind in kinds()[change.address.kind].follows:
+        yield (Address(f"*{kind}", change.address.project), 0)
+
+
+def _deferred(change: Change) -> set[Address]:
+    """The objects that only later steps wait for."""
+    return {a for step in change.then if waits_for_named(change, step) for a in step.after}
+
+
+def waits_for_named(change: Change, step: Step) -> bool:
+    """Whether a step waits for the objects that it names, and not for those that name its object."""
+    deferred = kinds()[change.address.kind].fields[step.fields[0].path.partition(".")[0]].deferred
+    return deferred is not None and deferred.wait == "references"
+
+
+def shuts(change: Change, index: int) -> bool:
+    """Whether a step shuts a door behind which nothing can be mended any more (a project is closed)."""
+    fields = change.fields if index == 0 else change.then[index - 1].fields
+    gates = ((f, kinds()[change.address.kind].fields[f.path.partition(".")[0]].gate) for f in fields)
+    return any(gate is not None and not gate.via and f.after in gate.shut for f, gate in gates)
+
+
+def _end(change: Change, step: Step, other: Change) -> Node:
+    """The step of `other` that must be done before `step`: its last that does not itself wait for `change`.
+
+    What is inside a project never waits for the project to be finished, so the project waits for all of it.
+    """
+    if waits_for_named(change, step):
+        return (other.address, 0)
+    if kinds()[other.address.kind].inside and change.address == Address("project", other.address.project):
+        return (other.address, len(other.then))
+    waiting = (i for i, s in enumerate(other.then, 1) if change.address in s.after and not waits_for_named(other, s))
+    return (other.address, next(waiting, len(other.then) + 1) - 1)
+
+
+def _barriers(change: Change, soft: dict[Node, set[Node]]) -> None:
+    address = change.address
+    if kinds()[address.kind].inside:
+        soft[(Address(f"*{address.kind}", address.project), 0)].add((address, 0))
+
+
+def _container_last(change: Change, by_address: Mapping[Address, Change], soft: dict[Node, set[Node]]) -> None:
+    """A project that goes is deleted after the work inside it."""
+    for address in _names(change):
+        if address in by_address and by_address[address].action == "delete" and address != change.address:
+            soft[(address, 0)].add((change.address, len(change.then)))

@@ -1,0 +1,344 @@
+"""Issues: `GET /issues`, `POST /projects/:p/issues`, `PUT/DELETE /issues/:id`.
+
+Redmine gives an issue no natural key: it is the value of the custom field `issue_key_field`, else project + subject
+(+ tracker). Lists show open issues of a project and its subprojects unless told otherwise; a filter that the server does
+not know is ignored, so every row is checked again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import Field, PositiveInt, StringConstraints
+
+from reconciler.codecs import Number, Ref, Text
+from reconciler.customfields import CustomFields
+from reconciler.kind import (
+    REFUSE,
+    Api,
+    Date,
+    Deferred,
+    Id,
+    Kind,
+    Listing,
+    Matches,
+    Name,
+    Need,
+    Object,
+    ProjectItem,
+    Request,
+    Spec,
+)
+from reconciler.names import Address, Context, CustomField, Names, Row, Unresolved
+
+CHUNK = 100
+"""Ids in one request: Redmine 5.0 to 7.0 keep the filter in a 4 KB cookie and answer 500 when it is too long."""
+
+DERIVED = frozenset({"priority", "start_date", "due_date", "done_ratio"})
+"""What Redmine computes for an issue with subtasks, unless its settings say otherwise."""
+
+
+def closes(value: Any, context: Context) -> bool:
+    """Whether a status, by name, is a closed one."""
+    row = context.names.row(Address("issue_status", str(value)))
+    return bool(row and row.get("is_closed"))
+
+
+class IssueSpec(ProjectItem):
+    """An issue."""
+
+    key: Annotated[
+        Name | None,
+        Field(description="Names the issue in the manifests; stored in `issue_key_field`. Default: the subject."),
+    ] = None
+    id: Annotated[
+        PositiveInt | None, Field(description="The issue's number, where key and subject cannot tell which one it is.")
+    ] = None
+    tracker: Annotated[
+        Name | None,
+        Field(description="Name of the tracker. Default: the project's first."),
+        Api(codec=Ref(("tracker",)), write="tracker_id", clear=REFUSE),
+    ] = None
+    subject: Annotated[
+        Name | None, StringConstraints(max_length=255), Field(description="At most 255 characters."), Api(clear=REFUSE)
+    ] = None
+    description: Annotated[str | None, Field(description="Text; line ends are not compared."), Api(codec=Text())] = None
+    status: Annotated[
+        Name | None,
+        Field(description="Name of the status; a closed one comes after the subtasks. Default: the tracker's."),
+        Api(
+            codec=Ref(("issue_status",)),
+            write="status_id",
+            clear=REFUSE,
+            deferred=Deferred("referrers", when=closes, via=frozenset({"parent"})),
+        ),
+    ] = None
+    priority: Annotated[
+        Name | None,
+        Field(description="Name of the priority. Default: a setting. Derived for issues with subtasks."),
+        Api(codec=Ref(("issue_priority",)), write="priority_id", clear=REFUSE),
+    ] = None
+    category: Annotated[
+        Name | None,
+        Field(description="Name of a category of the project."),
+        Api(codec=Ref(("issue_category",)), write="category_id", clear=""),
+    ] = None
+    fixed_version: Annotated[
+        str | dict[str, str] | None,
+        Field(description="Target version: a name, or {project:, name:}."),
+        Api(codec=Ref(("version",)), write="fixed_version_id", clear=""),
+    ] = None
+    assigned_to: Annotated[
+        str | dict[str, str] | None,
+        Field(description="A member of the project: login, name of a group, or {user:} / {group:}."),
+        # null is ignored by a PUT (2.6 to 7.0); only "" clears.
+        Api(codec=Ref(("user", "group")), write="assigned_to_id", clear=""),
+    ] = None
+    parent: Annotated[
+        str | dict[str, str] | None,
+        Field(description="Key of the parent issue, or {project:, key:}."),
+        Api(codec=Ref(("issue",)), write="parent_issue_id", clear=""),
+    ] = None
+    start_date: Annotated[
+        Date | None, Field(description="YYYY-MM-DD. Default: today. Derived for issues with subtasks."), Api(clear="")
+    ] = None
+    due_date: Annotated[
+        Date | None, Field(description="YYYY-MM-DD. Derived for issues with subtasks."), Api(clear="")
+    ] = None
+    estimated_hours: Annotated[
+        float | None, Field(description="Hours.", ge=0), Api(codec=Number(), clear="")
+    ] = None
+    done_ratio: Annotated[
+        int | None,
+        Field(description="Percent, 0 to 100; null is 0. Derived for issues with subtasks.", ge=0, le=100),
+        Api(codec=Number(empty=0), clear=0),
+    ] = None
+    is_private: Annotated[bool | None, Field(description="Default: false."), Api(clear=REFUSE)] = None
+    custom_fields: Annotated[
+        dict[str, Any] | None, Field(description="Custom fields by name."), Api(codec=CustomFields("issue"), clear=REFUSE)
+    ] = None
+
+
+class Issues(Kind):
+    """The only kind whose lists can be long; a POST that is sent twice makes two."""
+
+    name = "issue"
+    plural = "issues"
+    spec = IssueSpec
+    inside = True
+    identity = ("key",)
+    steering = frozenset({"key", "id"})
+    unique = False
+    follows = ("membership",)
+    rank = 70
+
+    # -- identity ----------------------------------------------------------------------------------------------
+
+    def key(self, spec: Spec, project: str) -> str:
+        assert isinstance(spec, IssueSpec)
+        name = spec.key or spec.subject or (f"#{spec.id}" if spec.id else "")
+        return f"{project}/{name}"
+
+    def only_declared(self, settings: Mapping[str, Any]) -> bool:
+        return not settings.get("issue_key_field")
+
+    def lookups(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
+        return ("custom_field",) if settings.get("issue_key_field") else ()
+
+    def check(self, found: Object, settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        spec = found.spec
+        assert isinstance(spec, IssueSpec)
+        if not (spec.subject or spec.id or (spec.key and settings.get("issue_key_field"))):
+            yield "", "subject is missing"
+        if spec.start_date and spec.due_date and spec.due_date < spec.start_date:
+            yield "due_date", f"due_date {spec.due_date} is before start_date {spec.start_date}"
+
+    def key_of(self, row: Row, context: Context) -> str | None:
+        project = context.key("project", row["project"]["id"])
+        if project is None:
+            return None
+        field = key_field(context.names)
+        return f"{project}/{(value_of(row, field) if field else '') or '#' + str(row['id'])}"
+
+    def match(self, rows: Sequence[Row], context: Context, objects: Sequence[Object]) -> Matches:
+        """By `id`, else by the key field, else by project and subject (and tracker)."""
+        found = Matching(self, rows, context)
+        for wanted in objects:
+            found.settle(wanted)
+        return found.result()
+
+    def identifies(self, row: Row, address: Address, values: Mapping[str, Any], context: Context) -> bool:
+        if key_field(context.names):
+            return self.key_of(row, context) == address.key
+        tracker = values.get("tracker")
+        return (
+            row["subject"] == values.get("subject")
+            and context.key("project", row["project"]["id"]) == address.project
+            and (tracker is None or row["tracker"]["name"] == tracker)
+        )
+
+    # -- read --------------------------------------------------------------------------------------------------
+
+    def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
+        include = self.includes(need.fields.get(self.name, ()))
+        known = names.ids.get("project", {})
+        # An archived project has no number that could be learnt, and shows nothing.
+        projects = sorted(n for p in need.projects(self.name) if isinstance(n := known.get(p), int))
+        chunks = [projects[i : i + CHUNK] for i in range(0, len(projects), CHUNK)]
+        field = key_field(names)
+        keyed = criterion(f"cf_{field.id}", "*") if field and field.filterable else ()
+        # As a filter (`f[]`), project_id means just these projects; as a parameter it takes in their subprojects.
+        yield [
+            Listing("/issues", "issues", (*criterion("project_id", "=", *c), *keyed, *EVERY, *include)) for c in chunks
+        ] + list(self._by_id(need.ids.get(self.name, frozenset()), include))
+
+    def again(self, ids: frozenset[Id], need: Need, names: Names) -> Iterable[list[Listing]]:
+        yield list(self._by_id(ids, self.includes(need.fields.get(self.name, ()))))
+
+    def _by_id(self, ids: frozenset[Id], include: tuple[tuple[str, str], ...]) -> Iterable[Listing]:
+        numbers = sorted(map(int, ids))
+        for i in range(0, len(numbers), CHUNK):
+            chosen = ",".join(map(str, numbers[i : i + CHUNK]))
+            yield Listing("/issues", "issues", (("issue_id", chosen), ("status_id", "*"), ("sort", "id"), *include))
+
+    def lookup(self, address: Address, names: Names, values: Mapping[str, Any]) -> list[Listing]:
+        project = names.ids.get("project", {}).get(address.project)
+        field = key_field(names)
+        if project is None or (field is None and "subject" not in values):
+            return []
+        exact = (
+            criterion(f"cf_{field.id}", "=", address.key.partition("/")[2])
+            if field
+            else criterion("subject", "=", values["subject"])
+        )
+        return [Listing("/issues", "issues", (*criterion("project_id", "=", project), *exact, *EVERY))]
+
+    def crossing(self, number: Id, name: str) -> Listing | None:
+        if name != "status":
+            return None
+        return Listing(f"/issues/{number}", "issue", (("include", "allowed_statuses"),), paged=False, single=True)
+
+    def next_move(self, wanted: Any, row: Row, visited: frozenset[Any], context: Context) -> Any:
+        """The wanted status if it is allowed now, else the nearest open one (in the administration's order) not tried."""
+        allowed = [s["name"] for s in row.get("allowed_statuses", ())]
+        if wanted in allowed:
+            return wanted
+        order = list(context.names.ids.get("issue_status", {}))
+        goal = order.index(wanted)
+        fresh = [s for s in allowed if s not in visited and s in order]
+        return min(fresh, key=lambda s: (closes(s, context), abs(order.index(s) - goal)), default=None)
+
+    def dead_end(self, row: Row) -> str:
+        allowed = ", ".join(s["name"] for s in row.get("allowed_statuses", ()) if s["id"] != row["status"]["id"])
+        return f'from "{row["status"]["name"]}" Redmine allows {allowed or "no other status"}'
+
+    # -- write -------------------------------------------------------------------------------------------------
+
+    def create(self, address: Address, values: Mapping[str, Any], context: Context) -> Request:
+        body = self.payload(values, context)
+        field = key_field(context.names)
+        if field:
+            key = {"id": field.id, "value": address.key.partition("/")[2]}
+            body["custom_fields"] = [*body.get("custom_fields", ()), key]
+        return Request("POST", self.collection(address), {"issue": body})
+
+    def update(self, address: Address, number: Id, values: Mapping[str, Any], context: Context) -> list[Request]:
+        for name, value in values.items():
+            if value == "none":
+                raise Unresolved(f'Redmine clears {name} when it is sent the text "none"', "write it differently")
+        return super().update(address, number, values, context)
+
+    def explain(self, name: str, wanted: Any, row: Row, context: Context) -> str:
+        field, _, custom = name.partition(".")
+        tracker, rows = row["tracker"], context.names.rows
+        if custom:
+            found = context.names.custom_fields.get("issue", {}).get(custom)
+            off = found is not None and found.trackers and tracker["id"] not in found.trackers
+            return f'tracker "{tracker["name"]}" does not have the custom field' if off else ""
+        children = [r for r in rows.get("issue", {}).values() if (r.get("parent") or {}).get("id") == row["id"]]
+        if field in DERIVED and children:
+            return "Redmine derives it from the subtasks (Administration → Settings → Issue tracking)"
+        if field == "status" and closes(wanted, context):
+            numbers = [f"#{r['id']}" for r in children if not closes(r["status"]["name"], context)]
+            return f"subtasks are open: {', '.join(numbers)}" if numbers else ""
+        enabled = rows.get("tracker", {}).get(tracker["id"], {}).get("enabled_standard_fields", ())
+        off = self.fields[field].write not in (*enabled, *NEVER_DISABLED)
+        return f'tracker "{tracker["name"]}" has this field disabled' if off else ""
+
+
+NEVER_DISABLED = ("tracker_id", "status_id", "subject", "priority_id", "is_private", "parent_issue_id")
+EVERY = (("f[]", "status_id"), ("op[status_id]", "*"), ("sort", "id"))
+"""Closed issues too, in an order in which a list does not move when an issue is added."""
+
+
+def criterion(name: str, operator: str, *values: Any) -> tuple[tuple[str, str], ...]:
+    """One filter of a query, in the form that takes several values."""
+    return (("f[]", name), (f"op[{name}]", operator), *((f"v[{name}][]", str(v)) for v in values))
+
+
+def key_field(names: Names) -> CustomField | None:
+    """The custom field that holds the keys; raises Unresolved when the configured one does not exist."""
+    name = names.settings.get("issue_key_field")
+    return CustomFields("issue").find(name, Context(names)) if name else None
+
+
+def value_of(row: Row, field: CustomField) -> str:
+    """A custom field's value in a row, or ""."""
+    return next((str(f.get("value") or "") for f in row.get("custom_fields", ()) if f["id"] == field.id), "")
+
+
+class Matching:
+    """Which of the live issues is which of the declared ones."""
+
+    def __init__(self, kind: Issues, rows: Sequence[Row], context: Context) -> None:
+        self.context = context
+        self.field = key_field(context.names)
+        self.by_id = {row["id"]: row for row in rows}
+        self.keys = {row["id"]: key for row in rows if (key := kind.key_of(row, context)) is not None}
+        self.candidates: dict[str, list[Row]] = defaultdict(list)
+        for row in rows:
+            self.candidates[self._natural(row)].append(row)
+        self.taken: dict[int, Object] = {}
+        self.problems: list[tuple[Object, str, str]] = []
+
+    def _natural(self, row: Row) -> str:
+        if self.field:
+            return self.keys.get(row["id"], "")
+        return f"{self.context.key('project', row['project']['id'])}/{row['subject']}"
+
+    def settle(self, wanted: Object) -> None:
+        """Find the live issue of one declared issue, if there is one."""
+        spec = wanted.spec
+        assert isinstance(spec, IssueSpec)
+        if spec.id:
+            if spec.id not in self.by_id:
+                self.problems.append((wanted, f"there is no issue #{spec.id}", "leave id out to create one"))
+            else:
+                self._take(wanted, self.by_id[spec.id])
+            return
+        natural = wanted.address.key if self.field else f"{wanted.address.project}/{spec.renamed_from or spec.subject}"
+        rows = self.candidates.get(natural) or self.candidates.get(f"{wanted.address.project}/{spec.subject}", [])
+        if len(rows) > 1:
+            rows = [r for r in rows if spec.tracker in (None, r["tracker"]["name"])] or rows
+        if len(rows) > 1:
+            ids = ", ".join(f"#{r['id']}" for r in rows)
+            self.problems.append((wanted, f"several issues match: {ids}", f"say which: id: {rows[0]['id']}"))
+        elif rows:
+            self._take(wanted, rows[0])
+
+    def _take(self, wanted: Object, row: Row) -> None:
+        other = self.taken.setdefault(row["id"], wanted)
+        if other is not wanted:
+            message = f"{other.address} and this one both match issue #{row['id']}"
+            self.problems.append((wanted, message, "set issue_key_field in reconciler.yaml, or give each its id"))
+
+    def result(self) -> Matches:
+        """What was found."""
+        owned = {wanted.address.key: self.by_id[number] for number, wanted in self.taken.items()}
+        others = {key: self.by_id[i] for i, key in self.keys.items() if i not in self.taken and key not in owned}
+        return Matches({**others, **owned}, tuple(self.problems))
+
+
+KINDS = (Issues(),)

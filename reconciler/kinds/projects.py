@@ -1,0 +1,166 @@
+"""Projects: `GET/POST /projects`, `PUT/DELETE /projects/:p`, `PUT /projects/:p/{close,reopen,archive,unarchive}` (5.0).
+
+Lists show active projects unless asked, closed ones with `status=1|5`, archived ones never: their own page is 403 even
+for administrators, which is how they are found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from reconciler.codecs import Codec, Ref, RefSet, Text
+from reconciler.codecs import Names as NameSet
+from reconciler.customfields import CustomFields
+from reconciler.kind import PARTIAL, REFUSE, Api, Deferred, Gate, Id, Kind, Listing, Name, Need, Object, Request, Spec, Strings
+from reconciler.names import Address, Context, Names, Row
+
+STATUS = {1: "active", 5: "closed", 9: "archived", 10: "scheduled for deletion"}
+
+
+class ProjectStatus(Codec):
+    """Read as a number; written through actions of its own."""
+
+    def decode(self, wire: Any, context: Context) -> Any:
+        return STATUS.get(wire, wire)
+
+
+class ProjectSpec(Spec):
+    """A project. Its identity is the identifier, which Redmine never changes."""
+
+    identifier: Annotated[
+        Name,
+        StringConstraints(pattern=r"^[a-z0-9_-]{1,100}$"),
+        Field(description="Lower-case letters, digits, - and _; 1 to 100; not digits alone. Never changes."),
+        Api(clear=REFUSE),
+    ]
+    name: Annotated[
+        Name | None, StringConstraints(max_length=255), Field(description="At most 255 characters."), Api(clear=REFUSE)
+    ] = None
+    description: Annotated[str | None, Field(description="Text."), Api(codec=Text())] = None
+    homepage: Annotated[
+        str | None,
+        StringConstraints(max_length=255),
+        Field(description="URL; at most 255 characters. Lists show it from Redmine 5.1."),
+        Api(clear=""),
+    ] = None
+    is_public: Annotated[
+        bool | None, Field(description="Default: a setting of the server."), Api(clear=REFUSE)
+    ] = None
+    parent: Annotated[
+        Name | None,
+        Field(description="Identifier of the parent project."),
+        Api(codec=Ref(("project",)), write="parent_id", clear=""),
+    ] = None
+    inherit_members: Annotated[
+        bool | None, Field(description="Inherit the parent's members. Default: false."), Api(clear=REFUSE)
+    ] = None
+    trackers: Annotated[
+        Strings | None,
+        Field(description="Names of all trackers of the project. Default: a setting of the server."),
+        Api(codec=RefSet(Ref(("tracker",))), write="tracker_ids", include="trackers", clear=[]),
+    ] = None
+    enabled_modules: Annotated[
+        Strings | None,
+        Field(description="All enabled modules (issue_tracking, wiki, …). Default: a setting of the server."),
+        Api(codec=NameSet(), write="enabled_module_names", include="enabled_modules", clear=[]),
+    ] = None
+    default_version: Annotated[
+        Name | None,
+        Field(description="Name of the version that new issues get; set after the version exists."),
+        Api(
+            codec=Ref(("version",)),
+            write="default_version_id",
+            detail=True,
+            clear="",
+            deferred=Deferred("references"),
+        ),
+    ] = None
+    default_assigned_to: Annotated[
+        str | dict[str, str] | None,
+        Field(description="User (login) or group that new issues are assigned to."),
+        Api(codec=Ref(("user", "group")), write="default_assigned_to_id", read="default_assignee", detail=True, clear=""),
+    ] = None
+    status: Annotated[
+        Literal["active", "closed", "archived"] | None,
+        Field(description="`closed` and `archived` come after all work inside the project. Default: active."),
+        Api(
+            codec=ProjectStatus(),
+            write=None,
+            update_only=True,
+            clear=REFUSE,
+            deferred=Deferred("referrers", when=lambda value, context: value != "active"),
+            gate=Gate("active", frozenset({"closed", "archived"})),
+        ),
+    ] = None
+    custom_fields: Annotated[
+        dict[str, Any] | None,
+        Field(description="Custom fields by name."),
+        Api(codec=CustomFields("project"), clear=REFUSE),
+    ] = None
+
+
+class Projects(Kind):
+    """Two projects are never written at once: their tree is one nested set, which every write locks."""
+
+    name = "project"
+    plural = "projects"
+    spec = ProjectSpec
+    identity = ("identifier",)
+    serial = True
+    rank = 30
+
+    def scope(self, address: Address) -> str:
+        return address.key
+
+    def check(self, found: Object, settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        spec = found.spec
+        assert isinstance(spec, ProjectSpec)
+        if spec.identifier.isdigit() or spec.identifier == "new":
+            yield "identifier", f'"{spec.identifier}" is refused by Redmine: not digits alone, not "new"'
+        if spec.renamed_from:
+            yield "renamed_from", "Redmine never changes the identifier of a project"
+
+    def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
+        include = self.includes(need.fields.get(self.name, ()))
+        yield [Listing("/projects", "projects", (("status", "1|5"), *include))]
+        known = names.ids.get(self.name, {})
+        missing = sorted(need.keys.get(self.name, frozenset()) - known.keys())
+        yield [self._page(key, need.fields.get(self.name, frozenset())) for key in missing]
+
+    def _page(self, key: str, fields: frozenset[str]) -> Listing:
+        # 403: archived, or private and not for this account; an administrator is only refused the former.
+        none = {404: None, 403: {"id": key, "identifier": key, "status": 9, PARTIAL: True}}
+        return Listing(f"/projects/{key}", "project", self.includes(fields), paged=False, single=True, none=none)
+
+    def lookup(self, address: Address, names: Names, values: Mapping[str, Any]) -> list[Listing]:
+        return [self._page(address.key, frozenset())]
+
+    def details(self, row: Row, fields: frozenset[str]) -> Listing | None:
+        # Before 5.1 lists leave `homepage` out.
+        wanted = [f for f in fields if self.fields[f].detail or (f == "homepage" and f not in row)]
+        return self._page(row["identifier"], fields) if wanted and row["status"] != 9 else None
+
+    def update(self, address: Address, number: Id, values: Mapping[str, Any], context: Context) -> list[Request]:
+        requests = super().update(address, number, values, context)
+        path = f"/projects/{address.key}"
+        requests = [Request("PUT", path, r.body) for r in requests]
+        if "status" in values:
+            row = context.names.row(address) or {}
+            requests.append(Request("PUT", f"{path}/{action(STATUS.get(row.get('status', 1), ''), values['status'])}"))
+        return requests
+
+    def delete(self, address: Address, number: Id) -> Request:
+        return Request("DELETE", f"/projects/{address.key}")
+
+
+def action(before: str, after: str) -> str:
+    """The action that leads from one status of a project to another."""
+    if after == "active":
+        return "unarchive" if before == "archived" else "reopen"
+    return {"closed": "close", "archived": "archive"}[after]
+
+
+KINDS = (Projects(),)

@@ -1,0 +1,91 @@
+"""Versions: `GET/POST /projects/:p/versions`, `PUT/DELETE /versions/:id`. Reading needs the module issue_tracking."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from reconciler.codecs import Text
+from reconciler.customfields import CustomFields
+from reconciler.kind import REFUSE, Api, Date, Deferred, Gate, Kind, Listing, Name, Need, ProjectItem
+from reconciler.names import Address, Names, Reference
+
+SHARING = Literal["none", "descendants", "hierarchy", "tree", "system"]
+
+
+class VersionSpec(ProjectItem):
+    """A version of a project. Its identity is the project and the name, which is compared exactly."""
+
+    name: Annotated[
+        Name,
+        StringConstraints(max_length=60),
+        Field(description="At most 60 characters, compared exactly (blanks and case count)."),
+        Api(clear=REFUSE),
+    ]
+    status: Annotated[
+        Literal["open", "locked", "closed"] | None,
+        Field(description="`locked` and `closed` come after the issues that target the version. Default: open."),
+        Api(
+            clear=REFUSE,
+            deferred=Deferred("referrers", when=lambda value, context: value != "open"),
+            gate=Gate("open", frozenset({"locked", "closed"}), via=frozenset({"fixed_version", "custom_fields"})),
+        ),
+    ] = None
+    sharing: Annotated[
+        SHARING | None, Field(description="Which other projects may use it. Default: none."), Api(clear=REFUSE)
+    ] = None
+    due_date: Annotated[Date | None, Field(description="YYYY-MM-DD."), Api(clear="")] = None
+    description: Annotated[
+        str | None, StringConstraints(max_length=255), Field(description="At most 255 characters."), Api(codec=Text())
+    ] = None
+    wiki_page_title: Annotated[str | None, Field(description="Title of the version's wiki page."), Api()] = None
+    custom_fields: Annotated[
+        dict[str, Any] | None,
+        Field(description="Custom fields by name."),
+        Api(codec=CustomFields("version"), clear=REFUSE),
+    ] = None
+
+
+class Versions(Kind):
+    """A project's list also shows versions shared with it: each row's own project is what counts."""
+
+    name = "version"
+    plural = "versions"
+    spec = VersionSpec
+    inside = True
+    identity = ("name",)
+    rank = 50
+
+    def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
+        yield [
+            Listing(f"/projects/{p}/versions", "versions", paged=False, none={403: None, 404: None}, seen_from=p)
+            for p in need.projects(self.name)
+            if p in names.ids.get("project", {})
+        ]
+
+    def widen(self, reference: Reference, names: Names) -> Iterable[Address]:
+        """Versions of other projects that are shared with the reference's project: live, then declared."""
+        for number, projects in names.seen_from.get(self.name, {}).items():
+            key = names.keys[self.name].get(number, "")
+            if reference.project in projects and key.partition("/")[2] == reference.name:
+                yield Address(self.name, key)
+        for key, spec in names.planned.get(self.name, {}).items():
+            project, _, name = key.partition("/")
+            if name == reference.name and shared(spec.sharing or "none", project, reference.project, names):
+                yield Address(self.name, key)
+
+
+def shared(sharing: str, owner: str, user: str, names: Names) -> bool:
+    """Whether a version of project `owner` with this sharing can be used in project `user`."""
+    up, down = names.ancestors(user), names.ancestors(owner)
+    return {
+        "system": True,
+        "descendants": owner in up,
+        "hierarchy": owner in up or user in down,
+        "tree": ([owner, *down])[-1] == ([user, *up])[-1],
+    }.get(sharing, False)
+
+
+KINDS = (Versions(),)

@@ -1,0 +1,198 @@
+"""Client + kinds → the live state: only the kinds and projects that are needed, by bulk lists, in three waves.
+
+Requests for a plan: 1 (who am I) + 1 for each lookup kind that is named + for users one list a status until all are
+found + for projects one list and 1 for each that it does not show + 1 for each other kind and project + issues in pages
+of all needed projects together. A list of N rows takes 1 request up to 100, then 1 + ceil((N - 100) / 99): pages overlap.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from reconciler.client import Client
+from reconciler.desired import Desired
+from reconciler.errors import Answered, Denied, NotRedmine, Problem
+from reconciler.kind import Kind, Listing, Need, Object
+from reconciler.kinds import kinds
+from reconciler.names import Context, CustomField, Names, Row, Unresolved
+
+OLDEST = "Redmine 5.0 or later is needed; this server is older"
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What the server has of what was needed. `me` is the account, as `GET /users/current` shows it."""
+
+    names: Names
+    me: Mapping[str, Any]
+    problems: tuple[Problem, ...] = ()
+
+
+async def read(client: Client, desired: Desired) -> Live:
+    """Read everything that planning `desired` needs. Writes nothing.
+
+    Raises a ServerError when the server cannot be used, `Unresolved` never.
+    """
+    me = await client.whoami()
+    names = fresh_names(desired)
+    reader = Reader(client, names, desired)
+    first = desired.need()
+    # The trackers are always read: they are what tells a Redmine that is too old.
+    await reader.wave(Need({"tracker": frozenset(), **first.keys}), [k for k in kinds().values() if k.readonly])
+    check_age(names)
+    problems = missing_settings(names)
+    if not problems:
+        need = desired.need(names)
+        await reader.wave(need, [k for k in kinds().values() if not k.readonly and not k.inside])
+        await reader.wave(need, [k for k in kinds().values() if k.inside])
+    return Live(names, me, (*problems, *reader.problems))
+
+
+def fresh_names(desired: Desired) -> Names:
+    """Names that know what is declared, and nothing live yet."""
+    names = Names(settings=desired.settings, scoped=frozenset(k.name for k in kinds().values() if k.inside))
+    for address, found in desired.objects.items():
+        if found.spec.state == "present":
+            names.planned.setdefault(address.kind, {})[address.key] = found.spec
+    names.wideners.update({k.name: k.widen for k in kinds().values()})
+    names.folds.update({k.name: {} for k in kinds().values() if k.fold})
+    return names
+
+
+def check_age(names: Names) -> None:
+    """Raise NotRedmine for a server before 5.0, where trackers do not tell their fields (the API tells no version)."""
+    trackers = names.rows.get("tracker", {})
+    if any("enabled_standard_fields" not in row for row in trackers.values()):
+        raise NotRedmine(OLDEST)
+
+
+def missing_settings(names: Names) -> tuple[Problem, ...]:
+    """A Problem if the configured key field does not exist."""
+    field = names.settings.get("issue_key_field")
+    known = names.custom_fields.get("issue", {})
+    if not field or not known or field in known:
+        return ()
+    hint = f"there is: {', '.join(sorted(known))}"
+    return (Problem(names.settings["place"], f'issue_key_field: there is no issue custom field "{field}"', "", hint),)
+
+
+class Reader:
+    """Reads kinds into `names`."""
+
+    def __init__(self, client: Client, names: Names, desired: Desired) -> None:
+        self.client = client
+        self.names = names
+        self.unclear: dict[str, list[Problem]] = {}
+        self.declared: dict[str, list[Object]] = {}
+        for found in desired.objects.values():
+            self.declared.setdefault(found.kind.name, []).append(found)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Declared objects that cannot be told apart among the live ones."""
+        return [problem for found in self.unclear.values() for problem in found]
+
+    async def wave(self, need: Need, chosen: Iterable[Kind]) -> None:
+        """Read several kinds at once."""
+        await together(self.kind(kind, need) for kind in chosen if kind.name in need.keys)
+
+    async def kind(self, kind: Kind, need: Need) -> None:
+        """Read one kind: its tiers until every needed key is found, then what lists leave out."""
+        rows: dict[int, Row] = {}
+        try:
+            for tier in kind.tiers(need, self.names):
+                await self._tier(kind, tier, rows)
+                self._match(kind, list(rows.values()))
+                if not self._missing(kind, need):
+                    break
+            await self._details(kind)
+        except Denied as error:
+            raise Denied(denied(kind, error), status=error.status) from error
+
+    def _missing(self, kind: Kind, need: Need) -> bool:
+        known = self.names.ids.get(kind.name, {})
+        folds = self.names.folds.get(kind.name, {})
+        return any(k not in known and k.casefold() not in folds for k in need.keys[kind.name])
+
+    async def _tier(self, kind: Kind, tier: Sequence[Listing], rows: dict[int, Row]) -> None:
+        lists = await together(fetch(self.client, listing) for listing in tier)
+        for listing, found in zip(tier, lists, strict=True):
+            for row in found:
+                rows[row["id"]] = row
+                if listing.seen_from:
+                    seen = self.names.seen_from.setdefault(kind.name, {})
+                    seen.setdefault(row["id"], set()).add(listing.seen_from)
+
+    def _match(self, kind: Kind, rows: Sequence[Row]) -> None:
+        learn(rows, kind, self.names)
+        context = Context(self.names)
+        try:
+            matches = kind.match(rows, context, self.declared.get(kind.name, ()))
+        except Unresolved as error:
+            place = self.names.settings["place"]
+            self.unclear[kind.name] = [Problem(place, f"issue_key_field: {error}", hint=error.hint)]
+            return
+        for key, row in matches.rows.items():
+            self.names.add(kind.name, key, row)
+        # A further tier matches all rows again.
+        self.unclear[kind.name] = [Problem(o.source, said, str(o.address), hint) for o, said, hint in matches.problems]
+
+    async def _details(self, kind: Kind) -> None:
+        async def complete(found: Object, row: Row, page: Listing) -> None:
+            more = await fetch(self.client, page)
+            self.names.add(kind.name, found.address.key, {**row, **(more[0] if more else {})})
+
+        work = []
+        for found in self.declared.get(kind.name, ()):
+            row = self.names.row(found.address)
+            page = kind.details(row, frozenset(found.fields)) if row else None
+            if row and page:
+                work.append(complete(found, row, page))
+        await together(work)
+
+
+T = TypeVar("T")
+
+
+async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """The results of all, made concurrently; the first error ends the others and is raised as it is."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in work]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def fetch(client: Client, listing: Listing) -> list[Row]:
+    """The rows of a listing; what its `none` says for the statuses named there."""
+    try:
+        if listing.single:
+            answer = await client.get(listing.path, listing.params)
+            return [{**answer[listing.root], **listing.mark}]
+        rows = await client.rows(listing.path, listing.root, listing.params, paged=listing.paged)
+        return [{**row, **listing.mark} for row in rows]
+    except Answered as error:
+        if error.status not in listing.none:
+            raise
+        instead = listing.none[error.status]
+        return [] if instead is None else [instead]
+
+
+def denied(kind: Kind, error: Denied) -> str:
+    """A sentence for a list that the account may not read."""
+    return f"this account may not read {kind.plural.replace('_', ' ')} ({error.status}): an administrator's key is needed"
+
+
+def learn(rows: Iterable[Row], kind: Kind, names: Names) -> None:
+    """Without the right to list custom fields, learn their names and ids from the objects (format unknown)."""
+    if names.ids.get("custom_field"):
+        return
+    known = names.custom_fields.setdefault(kind.name, {})
+    for row in rows:
+        for field in row.get("custom_fields", ()):
+            known.setdefault(field["name"], CustomField(field["id"], field["name"]))

@@ -1,0 +1,195 @@
+"""What is called what: the keys that manifests use, the ids that the server uses, and how a name is looked up.
+
+`Names` is filled by `live` and read by everything that translates; `Context` is `Names` seen from one object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from reconciler.manifest import suggest
+
+Row = Mapping[str, Any]
+"""One object as the API shows it."""
+
+
+class Address(NamedTuple):
+    """Names one object: the kind and its key; the key of what is inside a project is `project/name`."""
+
+    kind: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}"
+
+    @property
+    def project(self) -> str:
+        """The project's identifier, for an object inside a project (identifiers contain no slash)."""
+        return self.key.partition("/")[0]
+
+
+class Unresolved(Exception):  # noqa: N818 - never leaves the engine: it becomes a Problem
+    """A name in a manifest stands for nothing, or for several things. `hint` says how to go on."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class Reference(NamedTuple):
+    """A name as a manifest gives it: the kinds that it may mean, the project to look in, the name."""
+
+    kinds: tuple[str, ...]
+    project: str
+    name: str
+    exact: bool = False
+
+    def addresses(self, scoped: Callable[[str], bool]) -> list[Address]:
+        """The addresses that the name can stand for, most likely first."""
+        return [Address(k, f"{self.project}/{self.name}" if scoped(k) else self.name) for k in self.kinds]
+
+
+@dataclass(frozen=True, slots=True)
+class CustomField:
+    """A custom field's definition, as far as the account may see it (`format` is empty for a non-admin)."""
+
+    id: int
+    name: str
+    format: str = ""
+    multiple: bool = False
+    options: Mapping[str, str] = field(default_factory=dict)
+    """value → label, for lists and enumerations (active options only)."""
+    trackers: frozenset[int] = frozenset()
+    filterable: bool = False
+
+
+@dataclass(slots=True)
+class Names:
+    """Ids and keys, both ways, with the rows they were read from.
+
+    Only the kinds and projects that were needed are here. `planned` holds what the manifests declare.
+    """
+
+    ids: dict[str, dict[str, int]] = field(default_factory=dict)
+    keys: dict[str, dict[int, str]] = field(default_factory=dict)
+    rows: dict[str, dict[int, Row]] = field(default_factory=dict)
+    seen_from: dict[str, dict[int, set[str]]] = field(default_factory=dict)
+    """kind → id → the projects whose list showed the object (a shared version shows in several)."""
+    custom_fields: dict[str, dict[str, CustomField]] = field(default_factory=dict)
+    """type of the customized object → name → definition."""
+    planned: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """kind → key → the spec that declares it."""
+    scoped: frozenset[str] = frozenset()
+    """The kinds whose objects are inside a project."""
+    folds: dict[str, dict[str, str]] = field(default_factory=dict)
+    """kind → lower-case key → key, for the kinds whose names Redmine compares without case."""
+    wideners: dict[str, Callable[[Reference, Names], Iterable[Address]]] = field(default_factory=dict)
+    """kind → further addresses that a name of that kind can stand for (a version shared with the project)."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def add(self, kind: str, key: str, row: Row) -> None:
+        """Remember that `row` is what is called `key`."""
+        self.ids.setdefault(kind, {})[key] = row["id"]
+        self.keys.setdefault(kind, {})[row["id"]] = key
+        self.rows.setdefault(kind, {})[row["id"]] = row
+        if kind in self.folds:
+            self.folds[kind].setdefault(key.casefold(), key)
+
+    def id(self, address: Address) -> int | None:
+        """The id of an object that is live, else None."""
+        ids = self.ids.get(address.kind, {})
+        if address.key in ids or address.kind not in self.folds:
+            return ids.get(address.key)
+        return ids.get(self.folds[address.kind].get(address.key.casefold(), ""))
+
+    def row(self, address: Address) -> Row | None:
+        """What was read of a live object, else None."""
+        found = self.id(address)
+        return None if found is None else self.rows[address.kind][found]
+
+    def known(self, address: Address) -> bool:
+        """Whether the object is live or declared."""
+        return address.key in self.planned.get(address.kind, {}) or self.id(address) is not None
+
+    def canonical(self, address: Address) -> Address:
+        """The same object's address in the spelling of the manifests, else of the server."""
+        if address.key in self.planned.get(address.kind, {}) or address.kind not in self.folds:
+            return address
+        folded = address.key.casefold()
+        for key in self.planned.get(address.kind, {}):
+            if key.casefold() == folded:
+                return Address(address.kind, key)
+        return Address(address.kind, self.folds[address.kind].get(folded, address.key))
+
+    def all_keys(self, kind: str, project: str = "") -> Iterator[str]:
+        """Every name of the kind, live or declared (inside `project`, if given, without its prefix)."""
+        for key in {**self.ids.get(kind, {}), **self.planned.get(kind, {})}:
+            if not project:
+                yield key
+            elif key.startswith(project + "/"):
+                yield key.removeprefix(project + "/")
+
+    def ancestors(self, project: str) -> list[str]:
+        """The identifiers above a project, nearest first: as declared, else as live."""
+        found: list[str] = []
+        while (parent := self._parent(found[-1] if found else project)) and parent not in found:
+            found.append(parent)
+        return found
+
+    def _parent(self, project: str) -> str:
+        spec = self.planned.get("project", {}).get(project)
+        if spec is not None and "parent" in spec.model_fields_set:
+            return str(spec.parent or "")
+        row = self.row(Address("project", project)) or {}
+        return self.keys.get("project", {}).get((row.get("parent") or {}).get("id", 0), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """`Names`, seen from an object inside `project` (or from none)."""
+
+    names: Names
+    project: str = ""
+
+    def resolve(self, reference: Reference) -> Address:
+        """The one object that a name stands for.
+
+        Raises Unresolved when there is none (with a near miss) or more than one.
+        """
+        names = self.names
+        near = reference.addresses(names.scoped.__contains__)
+        found = [names.canonical(a) for a in near if names.known(a)]
+        if not found and not reference.exact:
+            wide = (a for k in reference.kinds if k in names.wideners for a in names.wideners[k](reference, names))
+            found = [a for a in dict.fromkeys(wide) if names.known(a)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise Unresolved(*self._ambiguous(reference, found))
+        raise Unresolved(*self._unknown(reference))
+
+    def _ambiguous(self, reference: Reference, found: list[Address]) -> tuple[str, str]:
+        said = " and ".join(str(a) for a in found)
+        if len({a.kind for a in found}) > 1:
+            return f'"{reference.name}" is both {said}', f"write {{{found[0].kind}: {reference.name}}}"
+        return f'"{reference.name}" can be {said}', f"write {{project: {found[0].project}, name: {reference.name}}}"
+
+    def _unknown(self, reference: Reference) -> tuple[str, str]:
+        kind = " or ".join(k.replace("_", " ") for k in reference.kinds)
+        scoped = all(k in self.names.scoped for k in reference.kinds)
+        where = f' in project "{reference.project}"' if scoped and reference.project else ""
+        known = [n for k in reference.kinds for n in self.names.all_keys(k, reference.project if where else "")]
+        message = f'there is no {kind} "{reference.name}"{where}, neither on the server nor in the manifests'
+        return message, near_miss(reference.name, known)
+
+    def key(self, kind: str, number: int) -> str | None:
+        """The key of a live object, else None."""
+        return self.names.keys.get(kind, {}).get(number)
+
+
+def near_miss(word: str, known: Iterable[str]) -> str:
+    """`did you mean "x"?`, or what there is if it is little, or nothing."""
+    names = sorted(set(known))
+    return suggest(word, names) or (f"there is: {', '.join(names)}" if 0 < len(names) <= 12 else "")

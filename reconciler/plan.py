@@ -1,0 +1,105 @@
+"""Desired + live → Plan: what to do, as pure data, in order.
+
+An object is one `Change`, however many requests it takes: `fields` first, then each `Step` of `then` after the objects
+that it names. The order is that of the graph, and by kind and key where the graph leaves it open, so the same manifests
+in any order give the same plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from reconciler.change import Change, Plan, Step
+from reconciler.desired import Desired
+from reconciler.diff import FieldChange, canonical, changes, creation
+from reconciler.errors import ManifestError, Problem
+from reconciler.graph import in_order
+from reconciler.kind import Object
+from reconciler.live import Live
+from reconciler.names import Address, Context, Names, Reference, Row, Unresolved
+from reconciler.staging import Draft, stage
+
+ARCHIVED = 9
+"""A project's status number (Redmine 3.0 to 7.0)."""
+
+__all__ = ["Change", "FieldChange", "Plan", "Step", "make"]
+
+
+def make(desired: Desired, live: Live, url: str, chosen: Callable[[Address], bool] = lambda address: True) -> Plan:
+    """The plan for the objects that `chosen` accepts.
+
+    Raises ManifestError with every name that stands for nothing and every value that cannot be.
+    """
+    planner = _Planner(desired, live.names)
+    drafts = {a: d for a, d in planner.drafts().items() if chosen(a)}
+    problems = [*desired.problems, *live.problems, *planner.problems]
+    if problems:
+        raise ManifestError(problems)
+    made = in_order(stage(drafts, live.names))
+    return Plan(url, tuple(made), sum(map(chosen, desired.objects)) - len(made))
+
+
+class _Planner:
+    """Compares every declared object with its live one."""
+
+    def __init__(self, desired: Desired, names: Names) -> None:
+        self.desired = desired
+        self.names = names
+        self.problems: list[Problem] = []
+
+    def drafts(self) -> dict[Address, Draft]:
+        """A draft for every object that is there, or shall be."""
+        found = {address: self.draft(thing) for address, thing in self.desired.objects.items()}
+        return {address: draft for address, draft in found.items() if draft is not None}
+
+    def draft(self, found: Object) -> Draft | None:
+        """What must happen to one object; None if it is gone, as it should be."""
+        row, reason = self.live(found)
+        if found.spec.state == "absent":
+            if row is not None and found.spec.protect:
+                said = "it is protected, and declared absent"
+                self.problems.append(Problem(found.where("protect"), said, str(found.address), "remove protect"))
+            return None if row is None else Draft(found, row, {}, [], reason)
+        if self.out_of_reach(found):
+            return None
+        context = Context(self.names, found.project)
+        values, problems = canonical(found, context)
+        self.problems += [*problems, *self.container(found)]
+        made = creation(found, values) if row is None else changes(found, values, row, context)
+        return Draft(found, row, values, list(made), reason)
+
+    def out_of_reach(self, found: Object) -> bool:
+        """Whether an object is inside an archived project, which the API does not show: nothing can be compared.
+
+        A Problem, unless the manifests want the project archived.
+        """
+        if not found.kind.inside:
+            return False
+        row = self.names.row(Address("project", found.address.project)) or {}
+        if row.get("status") != ARCHIVED:
+            return False
+        wanted = self.names.planned.get("project", {}).get(found.address.project)
+        if getattr(wanted, "status", None) != "archived":
+            said = f'project "{found.address.project}" is archived, and what is inside it cannot be read'
+            hint = "unarchive it first, by itself: status: active"
+            self.problems.append(Problem(found.source, said, str(found.address), hint))
+        return True
+
+    def live(self, found: Object) -> tuple[Row | None, str | None]:
+        """The live object, under its key or the one it was renamed from."""
+        row = self.names.row(found.address)
+        if row is not None or not found.spec.renamed_from:
+            return row, None
+        old = Address(found.address.kind, found.kind.renamed_key(found.spec, found.address))
+        row = self.names.row(old)
+        if row is not None:
+            self.names.add(found.address.kind, found.address.key, row)
+        return row, f"renamed from {old.key}" if row is not None else None
+
+    def container(self, found: Object) -> Iterator[Problem]:
+        """A Problem if the project that an object is inside of is nowhere."""
+        if found.kind.inside:
+            try:
+                Context(self.names).resolve(Reference(("project",), "", found.address.project))
+            except Unresolved as error:
+                yield Problem(found.where("project"), str(error), str(found.address), error.hint)

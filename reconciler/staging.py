@@ -1,0 +1,199 @@
+"""Which of an object's changes are written at once, which must wait, and which doors must be opened first."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.change import Action, Change, Step
+from reconciler.diff import FieldChange, split
+from reconciler.kind import Object
+from reconciler.kinds import kinds
+from reconciler.names import Address, Context, Names, Row
+
+
+@dataclass(slots=True)
+class Draft:
+    """A change in the making: an object, its live row, its canonical values and what must change."""
+
+    found: Object
+    row: Row | None
+    values: Mapping[str, Any]
+    fields: list[FieldChange]
+    reason: str | None = None
+    reopened: FieldChange | None = None
+
+    @property
+    def address(self) -> Address:
+        """The object's address."""
+        return self.found.address
+
+    @property
+    def action(self) -> Action:
+        """What happens to the object."""
+        if self.found.spec.state == "absent":
+            return "delete"
+        return "create" if self.row is None else "update"
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything to do."""
+        return self.action != "update" or bool(self.fields)
+
+
+def stage(drafts: Mapping[Address, Draft], names: Names) -> list[Change]:
+    """The changes that the drafts make together."""
+    changed = {a: d for a, d in drafts.items() if d.changed}
+    _open_gates(changed, drafts, names)
+    index = _Referrers(changed.values(), names)
+    return [_finish(draft, changed, index, names) for draft in changed.values()]
+
+
+# -- doors -----------------------------------------------------------------------------------------------------
+
+
+def _open_gates(changed: dict[Address, Draft], drafts: Mapping[Address, Draft], names: Names) -> None:
+    """Reopen what is shut and stands before planned work: a locked version that an issue moves to, a closed project."""
+    for draft in list(changed.values()):
+        for address, name in _gates(draft, names):
+            door = drafts.get(address)
+            if door is not None and door.row is not None and not door.reopened and door.action == "update":
+                gate = door.found.kind.fields[name].gate
+                shut = door.found.kind.live(door.row, name, Context(names, door.found.project))
+                if gate is not None and shut in gate.shut:
+                    _reopen(door, name, shut, gate.open)
+                    changed[address] = door
+
+
+def _gates(draft: Draft, names: Names) -> Iterator[tuple[Address, str]]:
+    """(object, field) for every gate that the work on `draft` has to pass."""
+    through: defaultdict[Address, set[str]] = defaultdict(set)
+    for change in draft.fields:
+        for address in targets(draft.found, change.path, change.after, names):
+            through[address].add(change.path.partition(".")[0])
+    if draft.found.kind.inside:
+        through[Address("project", draft.address.project)].add("")
+    if any(f.path != "status" for f in draft.fields):
+        through[draft.address].add("")
+    for address, used in through.items():
+        for name, api in kinds()[address.kind].fields.items():
+            if api.gate is not None and (used & api.gate.via if api.gate.via else "" in used):
+                yield address, name
+
+
+def _reopen(door: Draft, name: str, shut: Any, opened: str) -> None:
+    """Plan to open a door before, and to bring it to what it was or shall be after."""
+    wanted = next((f.after for f in door.fields if f.path == name), shut)
+    door.fields = [f for f in door.fields if f.path != name]
+    door.reopened = FieldChange(name, shut, opened)
+    if wanted != opened:
+        door.fields.append(FieldChange(name, opened, wanted))
+    door.reason = door.reason or f"{name} {shut} forbids the planned work: it is opened for it"
+
+
+# -- waiting ---------------------------------------------------------------------------------------------------
+
+
+class _Referrers:
+    """Which changed objects name which others, and by which field."""
+
+    def __init__(self, changed: Iterable[Draft], names: Names) -> None:
+        self.by_target: defaultdict[Address, set[tuple[str, Address]]] = defaultdict(set)
+        self.names = names
+        for draft in changed:
+            if draft.found.kind.inside:
+                self.by_target[Address("project", draft.address.project)].add(("", draft.address))
+            for name, value in self._values(draft).items():
+                for target in targets(draft.found, name, value, names):
+                    self.by_target[target].add((name, draft.address))
+
+    def _values(self, draft: Draft) -> dict[str, Any]:
+        """The declared values, and the live ones of fields that others wait for."""
+        if draft.row is None:
+            return dict(draft.values)
+        context, kind = Context(self.names, draft.found.project), draft.found.kind
+        live = {n: kind.live(draft.row, n, context) for n in ORDERING if n in kind.fields and n not in draft.values}
+        return {**live, **draft.values}
+
+    def of(self, address: Address, via: frozenset[str]) -> tuple[Address, ...]:
+        """The changed objects that name `address` (through `via`, or at all), or are inside it."""
+        found = {a for name, a in self.by_target.get(address, ()) if not via or name in via}
+        return tuple(sorted(found - {address}))
+
+
+ORDERING = frozenset(
+    name for kind in kinds().values() for api in kind.fields.values() if api.deferred for name in api.deferred.via
+)
+"""The fields through which something waits for its referrers."""
+
+
+def _finish(draft: Draft, changed: Mapping[Address, Draft], index: _Referrers, names: Names) -> Change:
+    """The change of a draft: what is written at once, and what later."""
+    stages = _Stages([draft.reopened] if draft.reopened else [])
+    for change in draft.fields:
+        stages.add(change, _waits_for(draft, change, changed, index, names))
+    uses = {a for c in draft.fields for a in targets(draft.found, c.path, c.after, names)} & changed.keys()
+    return Change(
+        action=draft.action,
+        address=draft.address,
+        id=draft.row["id"] if draft.row else None,
+        source=draft.found.source,
+        fields=tuple(stages.now),
+        then=stages.steps(),
+        reason=draft.reason,
+        uses=tuple(sorted(uses - {draft.address})),
+        opens=draft.reopened is not None,
+        fingerprint=fingerprint(draft.row, [*stages.now, *(f for s in stages.steps() for f in s.fields)]),
+    )
+
+
+@dataclass(slots=True)
+class _Stages:
+    """Field changes by what they wait for."""
+
+    now: list[FieldChange]
+    later: dict[tuple[Address, ...], list[FieldChange]] = field(default_factory=dict)
+
+    def add(self, change: FieldChange, waits: tuple[Address, ...]) -> None:
+        """Take one field change."""
+        (self.later.setdefault(waits, []) if waits else self.now).append(change)
+
+    def steps(self) -> tuple[Step, ...]:
+        """The later steps; what waits for less comes first."""
+        ordered = sorted(self.later.items(), key=lambda item: (len(item[0]), item[0]))
+        return tuple(Step(tuple(fields), after) for after, fields in ordered)
+
+
+def _waits_for(
+    draft: Draft, change: FieldChange, changed: Mapping[Address, Draft], index: _Referrers, names: Names
+) -> tuple[Address, ...]:
+    """The changed objects that a field has to wait for; () writes it at once."""
+    if draft.reopened and draft.reopened.path == change.path:
+        return index.of(draft.address, frozenset()) or (draft.address,)
+    deferred = draft.found.kind.fields[change.path.partition(".")[0]].deferred
+    if deferred is None or not deferred.when(change.after, Context(names, draft.found.project)):
+        return ()
+    if deferred.wait == "referrers":
+        return index.of(draft.address, deferred.via)
+    named = set(targets(draft.found, change.path, change.after, names))
+    return tuple(sorted(named & changed.keys()))
+
+
+def targets(found: Object, path: str, value: Any, names: Names) -> list[Address]:
+    """The objects that a canonical value of a field names."""
+    name, whole = split(path, value)
+    named = found.kind.fields[name].codec.references(whole, Context(names, found.project))
+    return [names.canonical(reference.addresses(names.scoped.__contains__)[0]) for reference in named]
+
+
+def fingerprint(row: Row | None, fields: Iterable[FieldChange]) -> str:
+    """A digest of the live values that a change was made from (`before` of its fields), or of "it is not there"."""
+    before: dict[str, Any] = {}
+    for change in fields:
+        before.setdefault(change.path, change.before)
+    text = json.dumps(None if row is None else before, sort_keys=True, default=str, ensure_ascii=False)
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,0 +1,175 @@
+"""What was written, read back in bulk and compared: Redmine answers 204 and drops what it does not allow.
+
+What did not stick and has a way there (a status, through the workflow) is walked; what still differs is a failure.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.apply import Applier, Progress, Report
+from reconciler.diff import gather, join
+from reconciler.errors import ServerError
+from reconciler.graph import in_order
+from reconciler.kind import Kind, Need
+from reconciler.kinds import kinds
+from reconciler.live import fetch, together
+from reconciler.names import Address, Row, Unresolved
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """A field that the server did not take: what was wanted, and what it has."""
+
+    address: Address
+    path: str
+    wanted: Any
+    got: Any
+
+
+async def carry_out(applier: Applier) -> Report:
+    """Everything: the steps, what they did read back, then the doors that are shut last, and these read back too."""
+    await applier.run()
+    await verify(applier)
+    if applier.held and not applier.stopping:
+        await applier.run()
+        await verify(applier)
+    return applier.report()
+
+
+async def verify(applier: Applier) -> None:
+    """Compare everything that was written with what the server has now; what differs becomes `failed`."""
+    await _resolve_unknown(applier)
+    written = [s for s in applier.progress.values() if s.written and s.change.action != "delete"]
+    strays = await _strays(applier, written)
+    reasons = await _walk(applier, strays)
+    if reasons:
+        again = [s for s in written if s.change.address in reasons]
+        strays = [s for s in strays if s.address not in reasons] + await _strays(applier, again)
+    for stray in strays:
+        applier.refute(stray.address, _sentence(applier, stray, reasons.get(stray.address, "")))
+    for state in written:
+        state.written.clear()
+
+
+async def _resolve_unknown(applier: Applier) -> None:
+    """Look once more for what may have been created: time has passed."""
+    for state in applier.progress.values():
+        if state.outcome == "unknown" and state.change.action == "create":
+            kind = kinds()[state.change.address.kind]
+            try:
+                row = await applier.look(kind, state.change.address, gather(state.change.fields))
+            except ServerError:
+                continue
+            if row is not None:
+                applier.names.add(kind.name, state.change.address.key, row)
+                state.id, state.outcome = row["id"], "done"
+                state.errors.clear()
+                state.notes.append("the answer to its creation was lost; it was found afterwards")
+
+
+async def _strays(applier: Applier, written: Iterable[Progress]) -> list[Stray]:
+    by_kind: defaultdict[str, list[Progress]] = defaultdict(list)
+    for state in written:
+        by_kind[state.change.address.kind].append(state)
+    found: list[Stray] = []
+    for name, states in by_kind.items():
+        rows = await _read_back(applier, kinds()[name], states)
+        for state in states:
+            found += _compare(applier, state, rows.get(state.id))
+    return found
+
+
+async def _read_back(applier: Applier, kind: Kind, states: list[Progress]) -> dict[Any, Row]:
+    """The rows of written objects, by id."""
+    ids = frozenset(s.id for s in states if s.id is not None)
+    fields = {s.id: frozenset(gather(s.written)) for s in states}
+    need = Need(
+        {kind.name: frozenset(s.change.address.key for s in states)},
+        {kind.name: frozenset().union(*fields.values())},
+        {kind.name: ids},
+    )
+    rows: dict[Any, Row] = {}
+    for tier in kind.again(ids, need, applier.names): 
+        lists = await together(fetch(applier.client, listing) for listing in tier)
+        rows |= {row["id"]: row for found in lists for row in found if row["id"] in ids}
+        if len(rows) == len(ids):
+            break
+    for state in states:
+        if state.id is not None and state.id not in rows:
+            found = await applier.look(kind, state.change.address, gather(state.change.all_fields))
+            rows |= {} if found is None else {state.id: {**found, "id": state.id}}
+    pages = {i: page for i, row in rows.items() if (page := kind.details(row, fields[i]))}
+    more = await together(fetch(applier.client, page) for page in pages.values())
+    return rows | {i: {**rows[i], **found[0]} for i, found in zip(pages, more, strict=True) if found}
+
+
+def _compare(applier: Applier, state: Progress, row: Row | None) -> Iterable[Stray]:
+    address = state.change.address
+    if row is None:
+        yield Stray(address, "", "an object", None)
+        return
+    kind = kinds()[address.kind]
+    applier.names.add(kind.name, address.key, row)
+    context = applier.context(kind, address)
+    for name, wanted in gather(state.written).items():
+        api = kind.fields[name]
+        if not api.create_only and api.read is not None:
+            for part, got, after in api.codec.differences(wanted, kind.live(row, name, context)):
+                yield Stray(address, join(name, part), after, got)
+
+
+async def _walk(applier: Applier, strays: Iterable[Stray]) -> dict[Address, str]:
+    """Go the way that the server allows, for fields that have one: the objects written again, and why it ended."""
+    by_address = defaultdict(list)
+    for stray in strays:
+        by_address[stray.address].append(stray)
+    reasons = {}
+    # Subtasks come after their parents in the graph, and must be closed before them.
+    for change in reversed(in_order([applier.progress[a].change for a in by_address])):
+        for stray in by_address[change.address]:
+            reason = await _cross(applier, stray)
+            if reason is not None:
+                reasons[change.address] = reason
+    return reasons
+
+
+async def _cross(applier: Applier, stray: Stray) -> str | None:
+    """Take a field step by step to its value; why it ended before, or "". None if there is no such way for the field."""
+    kind, number = kinds()[stray.address.kind], applier.progress[stray.address].id
+    context = applier.context(kind, stray.address)
+    page = None if number is None else kind.crossing(number, stray.path)
+    if page is None or number is None:
+        return None
+    visited, move = frozenset({stray.got}), None
+    try:
+        while move != stray.wanted:
+            (row,) = await fetch(applier.client, page)
+            move = kind.next_move(stray.wanted, row, visited, context)
+            if move is None:
+                return kind.dead_end(row)
+            visited |= {move}
+            for request in kind.update(stray.address, number, {stray.path: move}, context):
+                await applier.client.write(request.method, request.path, request.body)
+    except (ServerError, Unresolved) as error:
+        return str(error)
+    return ""
+
+
+def _sentence(applier: Applier, stray: Stray, reason: str) -> str:
+    """What did not stick, and why, as far as can be told."""
+    kind = kinds()[stray.address.kind]
+    row = applier.names.row(stray.address)
+    if not stray.path or row is None:
+        return "the server accepted it, but does not have it"
+    why = kind.explain(stray.path, stray.wanted, row, applier.context(kind, stray.address)) or reason
+    said = f"{stray.path}: the server accepted {shown(stray.wanted)} but has {shown(stray.got)}"
+    return f"{said} ({why})" if why else said
+
+
+def shown(value: Any) -> str:
+    """A canonical value in a sentence."""
+    return "nothing" if value in (None, "", []) else f'"{value}"' if isinstance(value, str) else str(value)
