@@ -1,15 +1,15 @@
 """Redmine as code: what YAML manifests declare, compared with a Redmine and brought about.
 
 `load` reads the configuration and the manifests and makes the desired state of them, with every problem that can be
-found without a server. `plan` reads what that needs of the live state, by bulk lists, and compares the declared fields:
-a `Plan` is pure data. `apply` carries one out over the graph of what needs what, reads back what it wrote, and returns a
-`Report` with the outcome of every change. All three raise subclasses of `ReconcilerError` only.
+found without a server (`validate` returns just these). `Manifests.plan` reads what that needs of the live state, by
+bulk lists, and compares the declared fields: a `Plan` is pure data. `Manifests.apply` carries it out over the graph of
+what needs what, reads back what it wrote, and returns a `Report` with the outcome of every change.
 
     manifests = reconciler.load("redmine/")
-    plan = reconciler.plan(manifests)
-    report = reconciler.apply(manifests, plan)
+    plan = manifests.plan()
+    report = manifests.apply(plan)
 
-`plan_async` and `apply_async` are the same for a running event loop.
+`plan_async` and `apply_async` are the same inside a running event loop. What fails on purpose is a `ReconcilerError`.
 """
 
 from __future__ import annotations
@@ -17,29 +17,33 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
-
 if TYPE_CHECKING:
     from reconciler.apply import Report as Report
     from reconciler.change import Plan as Plan
+    from reconciler.errors import ManifestError as ManifestError
+    from reconciler.errors import Problem as Problem
     from reconciler.errors import ReconcilerError as ReconcilerError
     from reconciler.session import Manifests as Manifests
-    from reconciler.session import apply as apply_async
-    from reconciler.session import apply_now as apply
     from reconciler.session import load as load
-    from reconciler.session import plan as plan_async
-    from reconciler.session import plan_now as plan
     from reconciler.session import validate as validate
 
-__all__ = [
-    "Manifests",
-    "Plan",
-    "ReconcilerError",
-    "Report",
-    "apply",
-    "apply_async",
-    "load",
-    "plan",
-    "plan_async",
-    "validate",
-]
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Manifests": "session",
+    "ManifestError": "errors",
+    "Plan": "change",
+    "Problem": "errors",
+    "ReconcilerError": "errors",
+    "Report": "apply",
+    "load": "session",
+    "validate": "session",
+}
+__all__ = ["ManifestError", "Manifests", "Plan", "Problem", "ReconcilerError", "Report", "load", "validate"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: `reconciler --help` needs none of them."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

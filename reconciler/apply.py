@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -250,10 +251,9 @@ class Applier:
 
     async def _delete(self, kind: Kind, change: Change) -> None:
         assert change.id is not None
-        try:
+        with suppress(Missing):
             await self._send(kind.delete(change.address, change.id))
-        except Missing:
-            return
+        self.names.remove(change.address)
 
     async def _send(self, request: Request) -> Row:
         return await self.client.write(request.method, request.path, request.body)

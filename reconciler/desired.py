@@ -54,6 +54,7 @@ class _Builder:
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.settings = settings
         self.objects: dict[Address, Object] = {}
+        self.twins: dict[Address, Object] = {}
         self.problems: list[Problem] = []
         self.lists = declarable()
         self.nested = {k.nested or k.plural: k for k in self.lists.values() if k.inside}
@@ -104,11 +105,14 @@ class _Builder:
             return
         address = Address(kind.name, kind.key(spec, str(values.get("project", ""))))
         found = Object(kind, address, spec, body)
-        twin = self.objects.setdefault(address, found)
+        # Redmine tells some names apart without case: `amy` and `AMY` are one login.
+        same = Address(kind.name, address.key.casefold() if kind.fold else address.key)
+        twin = self.twins.setdefault(same, found)
         if twin is not found:
             hint = "give each a key of its own" if kind.only_declared({}) else "keep one"
             self.problem(found.source, "declared twice", hint, str(address), twin.source)
             return
+        self.objects[address] = found
         self.examine(found)
 
     def examine(self, found: Object) -> None:
@@ -266,6 +270,8 @@ def _say(kind: Kind, path: Sequence[str | int], item: Mapping[str, Any], known: 
     if error == "literal_error":
         choices = str(context["expected"]).replace("'", "").replace(" or ", ", ")
         return f"{field}: one of {choices} is expected{shown}", suggest(str(item["input"]), choices.split(", "))
+    if error == "value_error":
+        return f"{field}: {context['error']}{shown}", ""
     expected = EXPECTED.get(error)
     if expected:
         return f"{field}: {expected} is expected{shown}", ""

@@ -10,7 +10,7 @@ from typing import Any
 
 from reconciler.codecs import blank
 from reconciler.errors import Problem
-from reconciler.kind import PARTIAL, Object, Secret
+from reconciler.kind import Object, Secret
 from reconciler.manifest import Templated
 from reconciler.names import Context, Row, Unresolved
 
@@ -52,8 +52,7 @@ def changes(found: Object, values: Mapping[str, Any], row: Row, context: Context
     kind, left_alone = found.kind, frozenset(found.spec.create_only)
     for name, wanted in values.items():
         api = kind.fields[name]
-        hidden = PARTIAL in row and (api.read or name) not in row
-        if api.create_only or name in left_alone or hidden:
+        if api.create_only or name in left_alone or not kind.shows(row, name, values):
             continue
         live = kind.live(row, name, context)
         if wanted != live:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic.fields import FieldInfo
 
 from reconciler.codecs import Codec, blank
@@ -65,6 +65,27 @@ Date = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$"), AfterVali
 Strings = list[Name]
 
 
+def _reference(*forms: tuple[str, ...]) -> BeforeValidator:
+    """A name, or a mapping with exactly the words of one of `forms`."""
+    said = " or ".join("{" + ", ".join(f"{word}: …" for word in form) + "}" for form in forms)
+
+    def check(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            valid = set(value) in map(set, forms) and all(isinstance(v, str) and v for v in value.values())
+        else:
+            valid = value is None or not isinstance(value, list)
+        if not valid:
+            raise ValueError(f"a name or {said} is expected")
+        return value
+
+    return BeforeValidator(check)
+
+
+Principal = Annotated[str | dict[str, str], _reference(("user",), ("group",))]
+VersionName = Annotated[str | dict[str, str], _reference(("project", "name"))]
+IssueName = Annotated[str | dict[str, str], _reference(("project", "key"))]
+
+
 class ProjectItem(Spec):
     """What is inside a project: nested in it, or at top level with `project:`."""
 
@@ -82,6 +103,7 @@ class Deferred:
     wait: Literal["referrers", "references"]
     when: Callable[[Any, Context], bool] = lambda value, context: not blank(value)
     via: frozenset[str] = frozenset()
+    inside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +244,8 @@ class Kind:
     follows: ClassVar[tuple[str, ...]] = ()
     """Kinds in the same project whose work comes first, although no field names them."""
     readonly: ClassVar[bool] = False
+    module: ClassVar[str] = ""
+    """The project's module without which Redmine hides objects of this kind."""
     rank: ClassVar[int] = 50
     """Place among kinds in listings of a plan, where the graph leaves it open."""
 
@@ -236,6 +260,10 @@ class Kind:
     def widen(self, reference: Reference, names: Names) -> Iterable[Address]:
         """Further objects of this kind that a name can stand for, when its own project has none."""
         return ()
+
+    def bar(self, address: Address, project: str, names: Names) -> str:
+        """Why an object cannot be used in another project, or ""."""
+        return ""
 
     # -- identity ----------------------------------------------------------------------------------------------
 
@@ -277,6 +305,14 @@ class Kind:
         """Kinds whose definitions are needed to tell objects of this kind apart."""
         return ()
 
+    def forbids(self, found: Object, me: Row) -> Iterable[tuple[str, str]]:
+        """(field, sentence) for what the account `me` must not do to a declared object."""
+        return ()
+
+    def takes_along(self, address: Address, row: Row, names: Names) -> list[str]:
+        """The keys of further live objects of this kind that Redmine deletes with this one."""
+        return []
+
     # -- read --------------------------------------------------------------------------------------------------
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
@@ -308,6 +344,10 @@ class Kind:
         """The `include=` parameter that `fields` need, or nothing."""
         wanted = sorted({self.fields[f].include for f in fields if f in self.fields} - {""})
         return (("include", ",".join(wanted)),) if wanted else ()
+
+    def shows(self, row: Row, name: str, values: Mapping[str, Any]) -> bool:
+        """Whether a row tells what an object's field is; `values` are the declared ones."""
+        return PARTIAL not in row or (self.fields[name].read or name) in row
 
     def live(self, row: Row, name: str, context: Context) -> Any:
         """A live object's field in canonical form."""

@@ -58,6 +58,7 @@ def fresh_names(desired: Desired) -> Names:
         if found.spec.state == "present":
             names.planned.setdefault(address.kind, {})[address.key] = found.spec
     names.wideners.update({k.name: k.widen for k in kinds().values()})
+    names.bars.update({k.name: k.bar for k in kinds().values()})
     names.folds.update({k.name: {} for k in kinds().values() if k.fold})
     return names
 

@@ -87,6 +87,8 @@ class Names:
     """kind → lower-case key → key, for the kinds whose names Redmine compares without case."""
     wideners: dict[str, Callable[[Reference, Names], Iterable[Address]]] = field(default_factory=dict)
     """kind → further addresses that a name of that kind can stand for (a version shared with the project)."""
+    bars: dict[str, Callable[[Address, str, Names], str]] = field(default_factory=dict)
+    """kind → why an object cannot be used in a project that it is not inside of, or ""."""
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def add(self, kind: str, key: str, row: Row) -> None:
@@ -96,6 +98,13 @@ class Names:
         self.rows.setdefault(kind, {})[row["id"]] = row
         if kind in self.folds:
             self.folds[kind].setdefault(key.casefold(), key)
+
+    def remove(self, address: Address) -> None:
+        """Forget an object that was deleted: SQLite gives its id to the next one that is created."""
+        number = self.ids.get(address.kind, {}).pop(address.key, None)
+        self.folds.get(address.kind, {}).pop(address.key.casefold(), None)
+        if number is not None:
+            del self.keys[address.kind][number], self.rows[address.kind][number]
 
     def id(self, address: Address) -> int | None:
         """The id of an object that is live, else None."""
@@ -160,15 +169,22 @@ class Context:
         """
         names = self.names
         near = reference.addresses(names.scoped.__contains__)
-        found = [names.canonical(a) for a in near if names.known(a)]
+        found = [a for a in map(names.canonical, near) if names.known(a)]
         if not found and not reference.exact:
             wide = (a for k in reference.kinds if k in names.wideners for a in names.wideners[k](reference, names))
             found = [a for a in dict.fromkeys(wide) if names.known(a)]
         if len(found) == 1:
+            self._check_use(found[0])
             return found[0]
         if found:
             raise Unresolved(*self._ambiguous(reference, found))
         raise Unresolved(*self._unknown(reference))
+
+    def _check_use(self, address: Address) -> None:
+        bar = self.names.bars.get(address.kind)
+        why = bar(address, self.project, self.names) if bar and address.project != self.project else ""
+        if why:
+            raise Unresolved(why)
 
     def _ambiguous(self, reference: Reference, found: list[Address]) -> tuple[str, str]:
         said = " and ".join(str(a) for a in found)

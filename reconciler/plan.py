@@ -30,7 +30,7 @@ def make(desired: Desired, live: Live, url: str, chosen: Callable[[Address], boo
 
     Raises ManifestError with every name that stands for nothing and every value that cannot be.
     """
-    planner = _Planner(desired, live.names)
+    planner = _Planner(desired, live.names, live.me)
     drafts = {a: d for a, d in planner.drafts().items() if chosen(a)}
     problems = [*desired.problems, *live.problems, *planner.problems]
     if problems:
@@ -42,7 +42,8 @@ def make(desired: Desired, live: Live, url: str, chosen: Callable[[Address], boo
 class _Planner:
     """Compares every declared object with its live one."""
 
-    def __init__(self, desired: Desired, names: Names) -> None:
+    def __init__(self, desired: Desired, names: Names, me: Row) -> None:
+        self.me = me
         self.desired = desired
         self.names = names
         self.problems: list[Problem] = []
@@ -55,11 +56,10 @@ class _Planner:
     def draft(self, found: Object) -> Draft | None:
         """What must happen to one object; None if it is gone, as it should be."""
         row, reason = self.live(found)
+        for field, said in found.kind.forbids(found, self.me):
+            self.problems.append(Problem(found.where(field), said, str(found.address)))
         if found.spec.state == "absent":
-            if row is not None and found.spec.protect:
-                said = "it is protected, and declared absent"
-                self.problems.append(Problem(found.where("protect"), said, str(found.address), "remove protect"))
-            return None if row is None else Draft(found, row, {}, [], reason)
+            return None if row is None else self.deletion(found, row, reason)
         if self.out_of_reach(found):
             return None
         context = Context(self.names, found.project)
@@ -67,6 +67,21 @@ class _Planner:
         self.problems += [*problems, *self.container(found)]
         made = creation(found, values) if row is None else changes(found, values, row, context)
         return Draft(found, row, values, list(made), reason)
+
+    def deletion(self, found: Object, row: Row, reason: str | None) -> Draft:
+        """The deletion of an object, with what Redmine deletes along with it; Problems for what the manifests want."""
+        if found.spec.protect:
+            said = "it is protected, and declared absent"
+            self.problems.append(Problem(found.where("protect"), said, str(found.address), "remove protect"))
+        along = [Address(found.kind.name, key) for key in found.kind.takes_along(found.address, row, self.names)]
+        gone = {found.address.key, *(a.key for a in along)} if not found.kind.inside else set()
+        for address, other in self.desired.objects.items():
+            goes = address in along or (other.kind.inside and address.project in gone)
+            if goes and other.spec.state == "present":
+                said = f"Redmine deletes it with {found.address}, which is declared absent"
+                self.problems.append(Problem(other.source, said, str(address), also=(found.source,)))
+        taken = f"deletes {', '.join(a.key for a in along)} as well" if along else None
+        return Draft(found, row, {}, [], reason or taken)
 
     def out_of_reach(self, found: Object) -> bool:
         """Whether an object is inside an archived project, which the API does not show: nothing can be compared.
@@ -103,3 +118,15 @@ class _Planner:
                 Context(self.names).resolve(Reference(("project",), "", found.address.project))
             except Unresolved as error:
                 yield Problem(found.where("project"), str(error), str(found.address), error.hint)
+            yield from self.module(found)
+
+    def module(self, found: Object) -> Iterator[Problem]:
+        """A Problem if Redmine hides objects of this kind, because the project's module is or will be off."""
+        project, module = Address("project", found.address.project), found.kind.module
+        row, spec = self.names.row(project), self.names.planned.get("project", {}).get(found.address.project)
+        modules = getattr(spec, "enabled_modules", None)
+        if modules is None and row is not None and "enabled_modules" in row:
+            modules = [m["name"] for m in row["enabled_modules"]]
+        if module and modules is not None and module not in modules:
+            said = f'it needs the module {module}, which is off in project "{found.address.project}"'
+            yield Problem(found.source, said, str(found.address), f"add {module} to enabled_modules")

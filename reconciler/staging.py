@@ -11,7 +11,7 @@ from typing import Any
 
 from reconciler.change import Action, Change, Step
 from reconciler.diff import FieldChange, split
-from reconciler.kind import Object
+from reconciler.kind import Api, Object
 from reconciler.kinds import kinds
 from reconciler.names import Address, Context, Names, Row
 
@@ -26,6 +26,8 @@ class Draft:
     fields: list[FieldChange]
     reason: str | None = None
     reopened: FieldChange | None = None
+    behind: set[Address] = field(default_factory=set)
+    """Doors that are opened for it, or that it is opened with."""
 
     @property
     def address(self) -> Address:
@@ -65,8 +67,29 @@ def _open_gates(changed: dict[Address, Draft], drafts: Mapping[Address, Draft], 
                 gate = door.found.kind.fields[name].gate
                 shut = door.found.kind.live(door.row, name, Context(names, door.found.project))
                 if gate is not None and shut in gate.shut:
-                    _reopen(door, name, shut, gate.open)
+                    _reopen(door, name, shut, gate.open, f"{name} {shut} forbids the planned work")
                     changed[address] = door
+    for draft in list(changed.values()):
+        _open_below(draft, changed, drafts, names)
+
+
+def _open_below(draft: Draft, changed: dict[Address, Draft], drafts: Mapping[Address, Draft], names: Names) -> None:
+    """Whoever reopens a project reopens all closed projects below it: they are shut again."""
+    change = draft.reopened or next((f for f in draft.fields if _opens(draft, f)), None)
+    if change is None:
+        return
+    for other in drafts.values():
+        if other.found.kind is draft.found.kind and draft.address.key in names.ancestors(other.address.key):
+            live = None if other.row is None else other.found.kind.live(other.row, change.path, Context(names))
+            if live == change.before and not other.reopened and other.action == "update":
+                _reopen(other, change.path, live, change.after, f"{change.path} follows {draft.address}")
+                other.behind.add(draft.address)
+                changed[other.address] = other
+
+
+def _opens(draft: Draft, change: FieldChange) -> bool:
+    gate = _api(draft, change).gate
+    return gate is not None and not gate.via and change.before in gate.shut and change.after == gate.open
 
 
 def _gates(draft: Draft, names: Names) -> Iterator[tuple[Address, str]]:
@@ -85,14 +108,14 @@ def _gates(draft: Draft, names: Names) -> Iterator[tuple[Address, str]]:
                 yield address, name
 
 
-def _reopen(door: Draft, name: str, shut: Any, opened: str) -> None:
+def _reopen(door: Draft, name: str, shut: Any, opened: str, reason: str) -> None:
     """Plan to open a door before, and to bring it to what it was or shall be after."""
     wanted = next((f.after for f in door.fields if f.path == name), shut)
     door.fields = [f for f in door.fields if f.path != name]
     door.reopened = FieldChange(name, shut, opened)
     if wanted != opened:
         door.fields.append(FieldChange(name, opened, wanted))
-    door.reason = door.reason or f"{name} {shut} forbids the planned work: it is opened for it"
+    door.reason = door.reason or reason
 
 
 # -- waiting ---------------------------------------------------------------------------------------------------
@@ -135,19 +158,23 @@ def _finish(draft: Draft, changed: Mapping[Address, Draft], index: _Referrers, n
     """The change of a draft: what is written at once, and what later."""
     stages = _Stages([draft.reopened] if draft.reopened else [])
     for change in draft.fields:
-        stages.add(change, _waits_for(draft, change, changed, index, names))
+        waits, deferred = _waits_for(draft, change, changed, index, names), _api(draft, change).deferred
+        again = draft.reopened is not None and draft.reopened.path == change.path
+        ends = again or (bool(waits) and deferred is not None and deferred.wait == "referrers")
+        stages.add(change, waits, last=ends or _shuts(draft, change))
     uses = {a for c in draft.fields for a in targets(draft.found, c.path, c.after, names)} & changed.keys()
+    now, then = stages.split(draft.action)
     return Change(
         action=draft.action,
         address=draft.address,
         id=draft.row["id"] if draft.row else None,
         source=draft.found.source,
-        fields=tuple(stages.now),
-        then=stages.steps(),
+        fields=now,
+        then=then,
         reason=draft.reason,
-        uses=tuple(sorted(uses - {draft.address})),
+        uses=tuple(sorted((uses | draft.behind) - {draft.address})),
         opens=draft.reopened is not None,
-        fingerprint=fingerprint(draft.row, [*stages.now, *(f for s in stages.steps() for f in s.fields)]),
+        fingerprint=fingerprint(draft.row, [*now, *(f for s in then for f in s.fields)]),
     )
 
 
@@ -156,16 +183,29 @@ class _Stages:
     """Field changes by what they wait for."""
 
     now: list[FieldChange]
-    later: dict[tuple[Address, ...], list[FieldChange]] = field(default_factory=dict)
+    later: dict[tuple[bool, tuple[Address, ...]], list[FieldChange]] = field(default_factory=dict)
+    """By what they wait for; those that end the work on an object (`last`) are by themselves."""
 
-    def add(self, change: FieldChange, waits: tuple[Address, ...]) -> None:
-        """Take one field change."""
-        (self.later.setdefault(waits, []) if waits else self.now).append(change)
+    def add(self, change: FieldChange, waits: tuple[Address, ...], *, last: bool) -> None:
+        """Take one field change; `last` keeps it out of the main part even if it waits for nothing."""
+        (self.later.setdefault((last, waits), []) if waits or last else self.now).append(change)
 
-    def steps(self) -> tuple[Step, ...]:
-        """The later steps; what waits for less comes first."""
-        ordered = sorted(self.later.items(), key=lambda item: (len(item[0]), item[0]))
-        return tuple(Step(tuple(fields), after) for after, fields in ordered)
+    def split(self, action: Action) -> tuple[tuple[FieldChange, ...], tuple[Step, ...]]:
+        """The main part, and the later steps; what waits for less comes first."""
+        if action == "update" and not self.now:
+            self.now = self.later.pop((True, ()), [])
+        ordered = sorted(self.later.items(), key=lambda item: (item[0][0], len(item[0][1]), item[0][1]))
+        return tuple(self.now), tuple(Step(tuple(fields), after) for (_, after), fields in ordered)
+
+
+def _shuts(draft: Draft, change: FieldChange) -> bool:
+    """Whether a change shuts a door for its own object too: what else is written must be read back before."""
+    gate = _api(draft, change).gate
+    return gate is not None and not gate.via and change.after in gate.shut
+
+
+def _api(draft: Draft, change: FieldChange) -> Api:
+    return draft.found.kind.fields[change.path.partition(".")[0]]
 
 
 def _waits_for(
@@ -173,14 +213,15 @@ def _waits_for(
 ) -> tuple[Address, ...]:
     """The changed objects that a field has to wait for; () writes it at once."""
     if draft.reopened and draft.reopened.path == change.path:
-        return index.of(draft.address, frozenset()) or (draft.address,)
-    deferred = draft.found.kind.fields[change.path.partition(".")[0]].deferred
+        return index.of(draft.address, frozenset())
+    deferred = _api(draft, change).deferred
     if deferred is None or not deferred.when(change.after, Context(names, draft.found.project)):
         return ()
     if deferred.wait == "referrers":
         return index.of(draft.address, deferred.via)
     named = set(targets(draft.found, change.path, change.after, names))
-    return tuple(sorted(named & changed.keys()))
+    members = {a for a in changed if a.kind in deferred.inside and a.project == draft.address.key} if named else set()
+    return tuple(sorted((named | members) & changed.keys()))
 
 
 def targets(found: Object, path: str, value: Any, names: Names) -> list[Address]:

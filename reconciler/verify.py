@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.apply import Applier, Progress, Report
-from reconciler.diff import gather, join
+from reconciler.diff import gather, join, split
 from reconciler.errors import ServerError
 from reconciler.graph import in_order
 from reconciler.kind import Kind, Need
@@ -45,7 +45,7 @@ async def verify(applier: Applier) -> None:
     await _resolve_unknown(applier)
     written = [s for s in applier.progress.values() if s.written and s.change.action != "delete"]
     strays = await _strays(applier, written)
-    reasons = await _walk(applier, strays)
+    reasons = await _try_again(applier, strays)
     if reasons:
         again = [s for s in written if s.change.address in reasons]
         strays = [s for s in strays if s.address not in reasons] + await _strays(applier, again)
@@ -117,55 +117,69 @@ def _compare(applier: Applier, state: Progress, row: Row | None) -> Iterable[Str
     context = applier.context(kind, address)
     for name, wanted in gather(state.written).items():
         api = kind.fields[name]
-        if not api.create_only and api.read is not None:
+        if not api.create_only and api.read is not None and kind.shows(row, name, {}):
             for part, got, after in api.codec.differences(wanted, kind.live(row, name, context)):
                 yield Stray(address, join(name, part), after, got)
 
 
-async def _walk(applier: Applier, strays: Iterable[Stray]) -> dict[Address, str]:
-    """Go the way that the server allows, for fields that have one: the objects written again, and why it ended."""
+async def _try_again(applier: Applier, strays: Iterable[Stray]) -> dict[Address, str]:
+    """Write once more what did not stick for no known reason: by now, what it was waiting for may be there.
+
+    Returns the objects that were written again, and why a field with a way of its own did not arrive.
+    """
     by_address = defaultdict(list)
     for stray in strays:
-        by_address[stray.address].append(stray)
+        if stray.path and not _why(applier, stray):
+            by_address[stray.address].append(stray)
     reasons = {}
     # Subtasks come after their parents in the graph, and must be closed before them.
     for change in reversed(in_order([applier.progress[a].change for a in by_address])):
-        for stray in by_address[change.address]:
-            reason = await _cross(applier, stray)
-            if reason is not None:
-                reasons[change.address] = reason
+        reasons[change.address] = " ".join([await _cross(applier, s) for s in by_address[change.address]]).strip()
     return reasons
 
 
-async def _cross(applier: Applier, stray: Stray) -> str | None:
-    """Take a field step by step to its value; why it ended before, or "". None if there is no such way for the field."""
+async def _cross(applier: Applier, stray: Stray) -> str:
+    """Take a field to its value, step by step if there is such a way; why it ended before, or ""."""
     kind, number = kinds()[stray.address.kind], applier.progress[stray.address].id
-    context = applier.context(kind, stray.address)
-    page = None if number is None else kind.crossing(number, stray.path)
-    if page is None or number is None:
-        return None
-    visited, move = frozenset({stray.got}), None
+    assert number is not None
+    context, page = applier.context(kind, stray.address), kind.crossing(number, stray.path)
     try:
+        if page is None:
+            await _write(applier, kind, stray, stray.wanted)
+            return ""
+        visited, move = frozenset({stray.got}), None
         while move != stray.wanted:
             (row,) = await fetch(applier.client, page)
             move = kind.next_move(stray.wanted, row, visited, context)
             if move is None:
+                await _write(applier, kind, stray, stray.got)
                 return kind.dead_end(row)
             visited |= {move}
-            for request in kind.update(stray.address, number, {stray.path: move}, context):
-                await applier.client.write(request.method, request.path, request.body)
+            await _write(applier, kind, stray, move)
     except (ServerError, Unresolved) as error:
         return str(error)
     return ""
 
 
+async def _write(applier: Applier, kind: Kind, stray: Stray, value: Any) -> None:
+    number = applier.progress[stray.address].id
+    assert number is not None
+    values = dict([split(stray.path, value)])
+    for request in kind.update(stray.address, number, values, applier.context(kind, stray.address)):
+        await applier.client.write(request.method, request.path, request.body)
+
+
+def _why(applier: Applier, stray: Stray) -> str:
+    """The known reason why the server keeps another value, or ""."""
+    kind, row = kinds()[stray.address.kind], applier.names.row(stray.address)
+    return kind.explain(stray.path, stray.wanted, row, applier.context(kind, stray.address)) if row else ""
+
+
 def _sentence(applier: Applier, stray: Stray, reason: str) -> str:
     """What did not stick, and why, as far as can be told."""
-    kind = kinds()[stray.address.kind]
-    row = applier.names.row(stray.address)
-    if not stray.path or row is None:
+    if not stray.path:
         return "the server accepted it, but does not have it"
-    why = kind.explain(stray.path, stray.wanted, row, applier.context(kind, stray.address)) or reason
+    why = _why(applier, stray) or reason
     said = f"{stray.path}: the server accepted {shown(stray.wanted)} but has {shown(stray.got)}"
     return f"{said} ({why})" if why else said
 

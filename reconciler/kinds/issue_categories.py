@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
 from reconciler.codecs import Ref
-from reconciler.kind import REFUSE, Api, Kind, Listing, Name, Need, ProjectItem
+from reconciler.kind import REFUSE, Api, Kind, Listing, Name, Need, Principal, ProjectItem
 from reconciler.names import Names
 
 
@@ -19,7 +19,7 @@ class IssueCategorySpec(ProjectItem):
         Name, StringConstraints(max_length=60), Field(description="At most 60 characters."), Api(clear=REFUSE)
     ]
     assigned_to: Annotated[
-        str | dict[str, Any] | None,
+        Principal | None,
         Field(description="User (login) or group that new issues of the category are assigned to."),
         Api(codec=Ref(("user", "group")), write="assigned_to_id", clear=""),
     ] = None
@@ -32,6 +32,7 @@ class IssueCategories(Kind):
     plural = "issue_categories"
     spec = IssueCategorySpec
     inside = True
+    module = "issue_tracking"
     identity = ("name",)
     follows = ("membership",)
     rank = 60

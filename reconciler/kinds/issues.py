@@ -21,15 +21,18 @@ from reconciler.kind import (
     Date,
     Deferred,
     Id,
+    IssueName,
     Kind,
     Listing,
     Matches,
     Name,
     Need,
     Object,
+    Principal,
     ProjectItem,
     Request,
     Spec,
+    VersionName,
 )
 from reconciler.names import Address, Context, CustomField, Names, Row, Unresolved
 
@@ -86,18 +89,18 @@ class IssueSpec(ProjectItem):
         Api(codec=Ref(("issue_category",)), write="category_id", clear=""),
     ] = None
     fixed_version: Annotated[
-        str | dict[str, str] | None,
+        VersionName | None,
         Field(description="Target version: a name, or {project:, name:}."),
         Api(codec=Ref(("version",)), write="fixed_version_id", clear=""),
     ] = None
     assigned_to: Annotated[
-        str | dict[str, str] | None,
+        Principal | None,
         Field(description="A member of the project: login, name of a group, or {user:} / {group:}."),
         # null is ignored by a PUT (2.6 to 7.0); only "" clears.
         Api(codec=Ref(("user", "group")), write="assigned_to_id", clear=""),
     ] = None
     parent: Annotated[
-        str | dict[str, str] | None,
+        IssueName | None,
         Field(description="Key of the parent issue, or {project:, key:}."),
         Api(codec=Ref(("issue",)), write="parent_issue_id", clear=""),
     ] = None
@@ -128,6 +131,7 @@ class Issues(Kind):
     plural = "issues"
     spec = IssueSpec
     inside = True
+    module = "issue_tracking"
     identity = ("key",)
     steering = frozenset({"key", "id"})
     unique = False
@@ -146,6 +150,13 @@ class Issues(Kind):
 
     def lookups(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
         return ("custom_field",) if settings.get("issue_key_field") else ()
+
+    def takes_along(self, address: Address, row: Row, names: Names) -> list[str]:
+        keys, rows = names.keys.get(self.name, {}), names.rows.get(self.name, {})
+        below = {row["id"]}
+        while more := {i for i, r in rows.items() if (r.get("parent") or {}).get("id") in below} - below:
+            below |= more
+        return [keys[i] for i in sorted(below - {row["id"]})]
 
     def check(self, found: Object, settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         spec = found.spec
@@ -263,6 +274,9 @@ class Issues(Kind):
         if field == "status" and closes(wanted, context):
             numbers = [f"#{r['id']}" for r in children if not closes(r["status"]["name"], context)]
             return f"subtasks are open: {', '.join(numbers)}" if numbers else ""
+        parent = rows.get("issue", {}).get((row.get("parent") or {}).get("id", 0))
+        if field == "status" and parent and closes(parent["status"]["name"], context):
+            return f"the parent #{parent['id']} is closed"
         enabled = rows.get("tracker", {}).get(tracker["id"], {}).get("enabled_standard_fields", ())
         off = self.fields[field].write not in (*enabled, *NEVER_DISABLED)
         return f'tracker "{tracker["name"]}" has this field disabled' if off else ""

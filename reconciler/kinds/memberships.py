@@ -55,6 +55,7 @@ class Memberships(Kind):
     spec = MembershipSpec
     inside = True
     identity = ("user", "group")
+    fold = True
     rank = 40
 
     def key(self, spec: Spec, project: str) -> str:

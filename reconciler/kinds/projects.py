@@ -14,10 +14,34 @@ from pydantic import Field, StringConstraints
 from reconciler.codecs import Codec, Ref, RefSet, Text
 from reconciler.codecs import Names as NameSet
 from reconciler.customfields import CustomFields
-from reconciler.kind import PARTIAL, REFUSE, Api, Deferred, Gate, Id, Kind, Listing, Name, Need, Object, Request, Spec, Strings
+from reconciler.kind import (
+    PARTIAL,
+    REFUSE,
+    Api,
+    Deferred,
+    Gate,
+    Id,
+    Kind,
+    Listing,
+    Name,
+    Need,
+    Object,
+    Principal,
+    Request,
+    Spec,
+    Strings,
+)
+from reconciler.manifest import suggest
 from reconciler.names import Address, Context, Names, Row
 
 STATUS = {1: "active", 5: "closed", 9: "archived", 10: "scheduled for deletion"}
+
+
+MODULES = (
+    "boards calendar documents files gantt issue_tracking news repository time_tracking wiki".split()  # noqa: SIM905
+)
+INSIDE = Deferred("references", inside=("membership",))
+"""Names what is inside the project, which exists only after it; a user or group has to be a member first."""
 
 
 class ProjectStatus(Codec):
@@ -75,13 +99,20 @@ class ProjectSpec(Spec):
             write="default_version_id",
             detail=True,
             clear="",
-            deferred=Deferred("references"),
+            deferred=INSIDE,
         ),
     ] = None
     default_assigned_to: Annotated[
-        str | dict[str, str] | None,
+        Principal | None,
         Field(description="User (login) or group that new issues are assigned to."),
-        Api(codec=Ref(("user", "group")), write="default_assigned_to_id", read="default_assignee", detail=True, clear=""),
+        Api(
+            codec=Ref(("user", "group")),
+            write="default_assigned_to_id",
+            read="default_assignee",
+            detail=True,
+            clear="",
+            deferred=INSIDE,
+        ),
     ] = None
     status: Annotated[
         Literal["active", "closed", "archived"] | None,
@@ -98,7 +129,7 @@ class ProjectSpec(Spec):
     custom_fields: Annotated[
         dict[str, Any] | None,
         Field(description="Custom fields by name."),
-        Api(codec=CustomFields("project"), clear=REFUSE),
+        Api(codec=CustomFields("project"), clear=REFUSE, deferred=INSIDE),
     ] = None
 
 
@@ -115,11 +146,28 @@ class Projects(Kind):
     def scope(self, address: Address) -> str:
         return address.key
 
+    def includes(self, fields: Iterable[str]) -> tuple[tuple[str, str], ...]:
+        # The modules tell what Redmine hides: trackers, and all of versions and categories.
+        return super().includes({*fields, "enabled_modules"})
+
+    def shows(self, row: Row, name: str, values: Mapping[str, Any]) -> bool:
+        # Without the module issue_tracking Redmine shows no trackers, whatever there are.
+        if name == "trackers" and "issue_tracking" not in (values.get("enabled_modules") or ()):
+            return any(m["name"] == "issue_tracking" for m in row.get("enabled_modules", ()))
+        return super().shows(row, name, values)
+
+    def takes_along(self, address: Address, row: Row, names: Names) -> list[str]:
+        return [key for key in names.ids.get(self.name, {}) if address.key in names.ancestors(key)]
+
     def check(self, found: Object, settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         spec = found.spec
         assert isinstance(spec, ProjectSpec)
         if spec.identifier.isdigit() or spec.identifier == "new":
             yield "identifier", f'"{spec.identifier}" is refused by Redmine: not digits alone, not "new"'
+        for module in spec.enabled_modules or ():
+            # Redmine stores any name; one of a plugin cannot be told from a wrong one.
+            if module not in MODULES and (hint := suggest(module, MODULES)):
+                yield "enabled_modules", f'"{module}" is no module of Redmine: {hint}'
         if spec.renamed_from:
             yield "renamed_from", "Redmine never changes the identifier of a project"
 
@@ -144,12 +192,13 @@ class Projects(Kind):
         return self._page(row["identifier"], fields) if wanted and row["status"] != 9 else None
 
     def update(self, address: Address, number: Id, values: Mapping[str, Any], context: Context) -> list[Request]:
-        requests = super().update(address, number, values, context)
         path = f"/projects/{address.key}"
-        requests = [Request("PUT", path, r.body) for r in requests]
+        requests = [Request("PUT", path, r.body) for r in super().update(address, number, values, context)]
         if "status" in values:
             row = context.names.row(address) or {}
-            requests.append(Request("PUT", f"{path}/{action(STATUS.get(row.get('status', 1), ''), values['status'])}"))
+            turn = Request("PUT", f"{path}/{action(STATUS.get(row.get('status', 1), ''), values['status'])}")
+            # A closed project takes no changes (403).
+            requests = [turn, *requests] if values["status"] == "active" else [*requests, turn]
         return requests
 
     def delete(self, address: Address, number: Id) -> Request:

@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, StringConstraints
 from reconciler.codecs import Codec
 from reconciler.customfields import CustomFields
 from reconciler.kind import REFUSE, Api, Deferred, Kind, Listing, Name, Need, Object, Spec
-from reconciler.names import Address, Context, Names
+from reconciler.names import Address, Context, Names, Row
 
 STATUS = {"active": 1, "registered": 2, "locked": 3}
 
@@ -95,6 +95,19 @@ class Users(Kind):
         # `name` finds parts of logins, names and addresses; `login=` is ignored before 5.1.
         query = (("name", address.key),)
         return [Listing("/users", "users", (("status", s), *query), mark={"status": s}) for s in (1, 3)]
+
+    def forbids(self, found: Object, me: Row) -> Iterable[tuple[str, str]]:
+        spec = found.spec
+        assert isinstance(spec, UserSpec)
+        if spec.login.casefold() != str(me.get("login", "")).casefold():
+            return
+        own = "this is the account that the reconciler works with"
+        if spec.state == "absent":
+            yield "state", f"{own}: it cannot delete itself"
+        if spec.admin is False and me.get("admin"):
+            yield "admin", f"{own}: it would lose its rights half-way"
+        if spec.status == "locked":
+            yield "status", f"{own}: it would lock itself out"
 
     def check(self, found: Object, settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         spec = found.spec

@@ -55,7 +55,9 @@ class Versions(Kind):
     plural = "versions"
     spec = VersionSpec
     inside = True
+    module = "issue_tracking"
     identity = ("name",)
+    follows = ("membership",)
     rank = 50
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
@@ -75,6 +77,19 @@ class Versions(Kind):
             project, _, name = key.partition("/")
             if name == reference.name and shared(spec.sharing or "none", project, reference.project, names):
                 yield Address(self.name, key)
+
+    def bar(self, address: Address, project: str, names: Names) -> str:
+        sharing = _sharing(address, names)
+        if not project or shared(sharing, address.project, project, names):
+            return ""
+        return f'{address} is not shared with project "{project}" (sharing: {sharing})'
+
+
+def _sharing(address: Address, names: Names) -> str:
+    """A version's sharing as it will be: declared, else live."""
+    spec = names.planned.get("version", {}).get(address.key)
+    declared = spec.sharing if spec is not None else None
+    return str(declared or (names.row(address) or {}).get("sharing") or "none")
 
 
 def shared(sharing: str, owner: str, user: str, names: Names) -> bool:

@@ -1,0 +1,5 @@
+"""`python -m reconciler` is `reconciler`."""
+
+from reconciler.cli import main
+
+main()

@@ -1,0 +1,396 @@
+"""The text of manifest files: found, read within bounds, and what a person is shown of it.
+
+The line with a caret, near misses, libyaml's complaints in plain words. A line that may hold a secret is shown with
+`•••` in the place of the value; when in doubt, more is hidden.
+"""
+
+from __future__ import annotations
+
+import difflib
+import heapq
+import os
+import re
+import sys
+import unicodedata
+from collections.abc import Iterable, Iterator, MutableMapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, BinaryIO, NoReturn, TextIO
+
+from yaml import CSafeLoader, Mark, MarkedYAMLError, YAMLError
+from yaml.events import CollectionEndEvent, CollectionStartEvent, MappingStartEvent, NodeEvent, ScalarEvent
+
+from reconciler.errors import Location, ManifestError, Problem
+
+STDIN = "<stdin>"
+CONFIG = "reconciler.yaml"
+SUFFIXES = (".yaml", ".yml", ".json")
+
+MASK = "•••"
+WIDTH = 100  # characters of a source line that are shown
+MAX_BYTES = 64 * 1024 * 1024
+
+BREAKS = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # what libyaml counts as a line break
+_ILLEGAL = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_JSON_BLANKS = " \t\r\n"
+_JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')
+_JSON_ODD = re.compile(
+    r"\\(?:u([dD][89abAB][\da-fA-F]{2})\\u([dD][c-fC-F][\da-fA-F]{2})|.)|[\x7f-\x9f\u2028\u2029\ufffe\uffff]"
+)
+
+_SECRET = re.compile("pas+w|pass|pwd|secret|token|credential|apikey|accesskey|privatekey")
+_SECRET_WORDS = ("password", "passwd", "passphrase", "secret", "token", "apikey")
+_PREFIX = re.compile(r"[\s\ufeff]*(?:[-?]\s+)*")
+_COLON = re.compile("[:=]")
+_KEY_LINE = re.compile(r"""(?:"[^"]*+"|'[^']*+'|[\w .$-]++):""")
+_BARE_WORD = re.compile(_PREFIX.pattern + r"([\w.$-]++)(?=[ \t]|$)")
+_REFERENCE = re.compile(r"""[ \t]*["']?\$\{\w+\}["']?(?=[ \t]*(?:[,}\]#]|$))""")
+_FLOW_OPENED = re.compile(r"(?:^|[\s:,\[{-])[\[{]")
+_FLOW_VALUE = re.compile(
+    r"""[ \t]*(?:"(?:[^"\\]|\\.)*+"|'(?:[^']|'')*+'|[^\s"'\[{&!*|>][^,}\]\[{]*+)"""
+    r"""(?=[ \t]*(?:[}\]]|,[ \t]*(?:$|["'\w][^,}\]]*:)))"""
+)
+
+
+@lru_cache(maxsize=4096)
+def looks_secret(key: str) -> bool:
+    """Whether a key seems to name a password, a token or the like, misspelt ones too (`pasword`)."""
+    parts = re.findall(r"[^\W_]+", key.casefold())
+    return "pw" in parts or any(map(_secret_word, [*parts, "".join(parts[-3:])]))
+
+
+@lru_cache(maxsize=65536)
+def _secret_word(word: str) -> bool:
+    near = 3 < len(word) < 13 and difflib.get_close_matches(word, _SECRET_WORDS, 1, 0.75)
+    return bool(near or _SECRET.search(word))
+
+
+def _secret_spans(line: str) -> list[tuple[int, int]]:
+    """The parts of a line, as (start, end), that are values of keys that look like a secret."""
+    bare = _BARE_WORD.match(line)
+    if bare and looks_secret(bare[1]):
+        return [(bare.end(), len(line))]
+    spans: list[tuple[int, int]] = []
+    done = 0
+    for match in _COLON.finditer(line):
+        start = match.end()
+        key = line[max(done, start - 80) : start - 1].rpartition(",")[2].rpartition("{")[2]
+        if start > done and looks_secret(key) and not _REFERENCE.match(line, start):
+            value = _FLOW_VALUE.match(line, start) if _FLOW_OPENED.search(line, 0, start) else None
+            spans.append((start, value.end() if value else len(line)))  # in a block, commas belong to the value
+        done = spans[-1][1] if spans and spans[-1][1] > start else start
+    return spans
+
+
+def _secret_lines(text: str) -> Iterator[int]:
+    """The indexes of the lines below a key that looks like a secret on which libyaml finds parts of its value."""
+    get_event = CSafeLoader(text).get_event
+    keyed: list[bool | None] = [None]  # per open collection: whether a key comes next; None in a list
+    since: list[int | None] = [None]  # per open collection: the line of the secret key that what comes belongs to
+    try:
+        while event := get_event():
+            start, end = event.start_mark, event.end_mark
+            if isinstance(event, CollectionEndEvent):
+                del keyed[-1], since[-1]
+            elif isinstance(event, NodeEvent) and start and end:
+                if keyed[-1]:
+                    secret = isinstance(event, ScalarEvent) and looks_secret(event.value)
+                    since[-1] = start.line if since[-2] is None and secret else since[-2]
+                keyed[-1] = None if keyed[-1] is None else not keyed[-1]
+                if isinstance(event, CollectionStartEvent):
+                    keyed.append(True if isinstance(event, MappingStartEvent) else None)
+                    since.append(since[-1])
+                elif (above := since[-1]) is not None:
+                    yield from range(max(above + 1, start.line), end.line + bool(end.column))
+    except MarkedYAMLError as error:
+        above = since[-2] if keyed[-1] else since[-1]
+        if above is not None and error.problem_mark:
+            yield from range(above + 1, error.problem_mark.line + 1)
+
+
+class Source:
+    """The lines of one file, and which of them belong to a secret that began above."""
+
+    def __init__(self, text: str, *, json: bool = False) -> None:
+        self._text = json_as_yaml(text) if json else text
+        breaks = re.compile("\r\n|[\n\r]") if json else BREAKS
+        self.lines = breaks.split(text) if text else []
+
+    @cached_property
+    def hidden(self) -> frozenset[int]:
+        """Indexes of the lines that continue the value of a key that looks like a secret."""
+        found = set(_secret_lines(_ILLEGAL.sub("?", self._text)))  # exact, as far as libyaml gets
+        for index, line in enumerate(self.lines):
+            spans = _secret_spans(line)
+            if spans and spans[-1][1] == len(line):
+                found.update(self._owned(index, not line[spans[-1][0] :].strip()))
+        return frozenset(found)
+
+    def _owned(self, index: int, empty: bool) -> Iterator[int]:
+        """The lines below `index` that its last key seems to own, for what libyaml cannot read: by indentation."""
+        line = self.lines[index]
+        key_column = len(line) - len(_PREFIX.sub("", line, count=1))
+        for below in range(index + 1, len(self.lines)):
+            content = self.lines[below].strip()
+            indent = len(self.lines[below]) - len(self.lines[below].lstrip())
+            deeper = indent > key_column or (indent == key_column and content.startswith("-"))
+            alone = empty and below == index + 1 and not _KEY_LINE.match(content)
+            if content and not (deeper or alone):
+                return
+            yield below
+
+    def shown(self, index: int, column: int) -> tuple[str, int]:
+        """A line without its secrets, and where a column of it stands then (both count from 0)."""
+        line = self.lines[index]
+        column = min(column, len(line))
+        start = len(line) - len(line.lstrip())
+        spans = [(start, len(line))] if index in self.hidden else _secret_spans(line)
+        for start, end in reversed(spans):
+            value = line[start:end]
+            if value.strip():
+                start += len(value) - len(value.lstrip())
+                column = column if column < start else start if column < end else column - end + start + len(MASK)
+                line = line[:start] + MASK + line[end:]
+        return line, column
+
+
+def excerpt(location: Location, cache: MutableMapping[str, Source] | None = None) -> str:
+    """The source line of a place with a caret under its column, as two lines of text without a final break.
+
+    Secrets are masked, control characters replaced, long lines cut around the caret. `cache` keeps files that were
+    read; `Loaded.sources` is one, and has the text of the standard input. "" when there is no such line to show.
+    """
+    cache = {} if cache is None else cache
+    if location.file not in cache:
+        cache[location.file] = _source(location.file)
+    source = cache[location.file]
+    if not 0 < location.line <= len(source.lines):
+        return ""
+    line, column = source.shown(location.line - 1, max(location.column - 1, 0))
+    before, after = _window(line, column)
+    number = f"{location.line:>4}"
+    caret = " " * sum(map(_cells, before))
+    return f"{number} | {before}{after}".rstrip() + f"\n{' ' * len(number)} | {caret}^"
+
+
+def _source(file: str) -> Source:
+    with suppress(OSError):
+        path = Path(file)
+        if path.is_file() and path.stat().st_size <= MAX_BYTES:
+            return Source(path.read_bytes().decode("utf-8-sig", "replace"), json=file.endswith(".json"))
+    return Source("")
+
+
+def _window(line: str, column: int) -> tuple[str, str]:
+    """The part of a line around a column, printable, as the text before that column and the text from it on."""
+    start = max(0, min(column - WIDTH // 2, len(line) - WIDTH))
+    before, after = line[start:column], line[column : start + WIDTH]
+    left, right = "…" * bool(start), "…" * (start + WIDTH < len(line))
+    return left + "".join(map(_printable, before)), "".join(map(_printable, after)) + right
+
+
+def _printable(char: str) -> str:
+    if char == "\t":
+        return "    "
+    category = unicodedata.category(char)
+    return "\N{REPLACEMENT CHARACTER}" if category[0] == "C" or category in ("Zl", "Zp") else char
+
+
+def _cells(char: str) -> int:
+    return 0 if unicodedata.category(char) in ("Mn", "Me") else 1 + (unicodedata.east_asian_width(char) in "WF")
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """`did you mean "x"?` for the known word that is most like this one, whatever its case, or "".
+
+    difflib sees only the 50 words that begin and end most like it: some milliseconds for 10,000 known words.
+    """
+    wanted = word.casefold()
+    spelt = {name.casefold(): name for name in sorted(known, reverse=True) if abs(len(name) - len(word)) <= 3}
+    nearest = heapq.nlargest(50, spelt, lambda x: (_shared(wanted, x) + _shared(wanted[::-1], x[::-1]), x))
+    match = difflib.get_close_matches(wanted, nearest, n=1, cutoff=0.6)
+    return f'did you mean "{spelt[match[0]]}"?' if match else ""
+
+
+def _shared(one: str, other: str) -> int:
+    differ = (index for index, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+    return next(differ, min(len(one), len(other)))
+
+
+_TAB = "a tab is used for indentation; YAML wants spaces"
+_TAB_SUSPECTS = ("mapping values are not allowed in this context", "could not find expected ':'")
+_UNENDED = ("found unexpected end of stream", "did not find expected ',' or '}'", "did not find expected ',' or ']'")
+_PLAIN_WORDS = {  # libyaml 0.2.5's sentence: what it means for the reader, and how to go on
+    _TAB_SUSPECTS[0]: ('a ":" is not allowed here', 'quote the text if the ":" belongs to it; check the indentation'),
+    _TAB_SUSPECTS[1]: ('a ":" is missing after the key', "write `key: value`"),
+    "did not find expected key": ("a key is expected here", "check the indentation, and the quotes just before"),
+    "did not find expected '-' indicator": ('a list item ("- ") is expected here', "check the indentation"),
+    _UNENDED[1]: ('a "," or the closing "}" is missing', "quote texts that have , or } in them"),
+    _UNENDED[2]: ('a "," or the closing "]" is missing', "quote texts that have , or ] in them"),
+    "did not find expected node content": ("a value is expected here", "quote it if it begins with , ] or }"),
+    "did not find expected <document start>": ("only a new document can follow here", "begin it with a line `---`"),
+    "found character that cannot start any token": ("a value cannot begin with this character", "put it in quotes"),
+    _UNENDED[0]: ("the closing quote is missing", "add it"),
+    "did not find expected alphabetic or numeric character": ("a name must follow * or &", "or quote the text"),
+    "found invalid Unicode character escape code": ("the escape is not a Unicode character", ""),
+    "found unknown escape character": ("the backslash escape is unknown", "write \\\\, or use single quotes"),
+}
+
+
+def mark_of(text: str, index: int, known: Any = None) -> Mark:
+    """The mark of a character of a text, counted on from a known mark before it (lines, columns, index from 0)."""
+    line, column, start = (known.line, known.column, known.index) if known else (0, 0, 0)
+    lines = BREAKS.split(text[start:index])
+    column = len(lines[-1]) + (column if len(lines) == 1 else 0)
+    return Mark("", index, line + len(lines) - 1, column, None, 0)
+
+
+def plain_words(error: YAMLError, text: str) -> tuple[Any, str, str, Any]:
+    """What libyaml's error about this text means: its mark, a message, a hint (or ""), where its context began."""
+    if not isinstance(error, MarkedYAMLError):
+        illegal = _ILLEGAL.search(text)
+        character = f"the control character U+{ord(illegal[0]):04X}" if illegal else "this character"
+        hint = "remove it, or write it as an escape in double quotes"
+        return mark_of(text, illegal.start() if illegal else 0), f"{character} is not allowed in YAML", hint, None
+    mark: Any = error.problem_mark
+    problem, context, start = str(error.problem), error.context_mark, mark.index - mark.column
+    tab = re.compile(" *\t").match(text, start)
+    if tab and (mark.index < tab.end() or problem in _TAB_SUSPECTS or " tab " in problem):
+        return mark_of(text, tab.end() - 1), _TAB, "", None
+    message, hint = _PLAIN_WORDS.get(problem, (f"this is not valid YAML: {problem}", ""))
+    if problem in _UNENDED and mark.index >= len(text.rstrip()):
+        return context, f"what begins here never ends: {message}", hint, None
+    return mark, message, hint, context if context and context.line != mark.line else None
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A manifest file: the name it is shown by, its path ("" for the standard input), the real folder it may read."""
+
+    name: str
+    path: str
+    root: str
+
+    def text(self, max_bytes: int, stdin: TextIO | BinaryIO | None) -> str:
+        """What the file says; raises ManifestError when it cannot be read or is not text in UTF-8."""
+        if self.path:
+            return read_text(Path(self.path), max_bytes)
+        stream = stdin or sys.stdin
+        data = getattr(stream, "buffer", stream).read(max_bytes + 1)
+        return _decode(data.encode() if isinstance(data, str) else data, self.name, max_bytes)
+
+    def is_json(self, text: str) -> bool:
+        """Whether it is JSON: by its suffix; from the standard input, by how it begins."""
+        return self.name.endswith(".json") or (not self.path and text.lstrip()[:1] in ("{", "["))
+
+    def yaml(self, text: str) -> str:
+        """The text as libyaml takes it."""
+        return json_as_yaml(text) if self.is_json(text) else text
+
+
+def find(paths: Sequence[str | Path], problems: list[Problem]) -> list[File]:
+    """The manifest files that paths name, each once; adds a Problem for each path that leads to none."""
+    files: dict[str, File] = {}
+    for path in map(str, paths):
+        if path == "-":
+            files.setdefault(path, File(STDIN, "", str(Path.cwd())))
+        elif Path(path).is_dir():
+            found = sorted(_manifests(path, problems))
+            if not found:
+                message = "there is no manifest in this folder"
+                problems.append(Problem(Location(shown(path)), message, hint=f"it looks for {', '.join(SUFFIXES)}"))
+            for name in found:
+                _add(files, str(name), os.path.realpath(path))
+        else:
+            _add(files, path, os.path.realpath(Path(path).parent))
+    return list(files.values())
+
+
+def _add(files: dict[str, File], path: str, root: str) -> None:
+    """Take a file; of two ways to the same file the one with the wider root counts."""
+    real = os.path.realpath(path)
+    if real not in files or root in map(str, Path(files[real].root).parents):
+        files[real] = File(shown(path), path, root)
+
+
+def shown(path: str) -> str:
+    absolute, here = Path(path).absolute(), Path.cwd()
+    return os.path.normpath(absolute.relative_to(here) if absolute.is_relative_to(here) else absolute)
+
+
+def _manifests(top: str, problems: list[Problem]) -> Iterator[Path]:
+    """The manifests below a folder. Links to folders are followed, each real folder once."""
+
+    def unreadable(error: OSError) -> None:
+        problems.append(Problem(Location(shown(error.filename)), f"the folder cannot be read: {error.strerror}"))
+
+    seen: set[str] = set()
+    for folder, folders, names in os.walk(top, followlinks=True, onerror=unreadable):
+        real = os.path.realpath(folder)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in names:
+            path = Path(folder, name)
+            wanted = name.endswith(SUFFIXES) and not name.startswith(".") and name != CONFIG
+            if wanted and (path.is_file() or path.is_symlink()):
+                yield path
+
+
+def read_text(path: Path, max_bytes: int) -> str:
+    """The text of a file in UTF-8; raises ManifestError with a place in that file."""
+    name = shown(str(path))
+    try:
+        with path.open("rb") as handle:
+            size = os.fstat(handle.fileno()).st_size
+            data = handle.read(max_bytes + 1) if size <= max_bytes else b""
+    except FileNotFoundError:
+        siblings = path.parent.iterdir() if path.parent.is_dir() else ()
+        hint = suggest(path.name, (sibling.name for sibling in siblings))
+        _refuse(Location(name), "there is no such file or folder", hint)
+    except OSError as error:
+        _refuse(Location(name), f"the file cannot be read: {error.strerror}")
+    return _decode(data, name, max_bytes, size)
+
+
+def _decode(data: bytes, name: str, max_bytes: int, size: int = 0) -> str:
+    if max(size, len(data)) > max_bytes:
+        found = f"the file has {size:,} bytes" if size else "there are too many bytes"
+        _refuse(Location(name), f"{found}; the limit is {max_bytes:,}", "split it into several files")
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data[:2]:
+        _refuse(Location(name), "the text is in UTF-16 or UTF-32, not UTF-8", "save it as UTF-8")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        lines = BREAKS.split(error.object[: error.start].decode())
+        message = f"the text is not UTF-8: byte 0x{error.object[error.start]:02x}"
+        _refuse(Location(name, len(lines), len(lines[-1]) + 1), message, "save it as UTF-8")
+
+
+def _refuse(location: Location, message: str, hint: str = "") -> NoReturn:
+    raise ManifestError([Problem(location, message, hint=hint)])
+
+
+def json_as_yaml(text: str) -> str:
+    """A JSON text as libyaml takes it: without surrogate pairs, tabs around the document, odd raw characters.
+
+    Blanks after a string that became shorter keep what follows on its line where it was.
+    """
+    blank = len(text) - len(text.lstrip(_JSON_BLANKS))
+    text = text[:blank].replace("\t", " ") + text[blank:].rstrip(_JSON_BLANKS)
+
+    def string(match: re.Match[str]) -> str:
+        new = _JSON_ODD.sub(_replacement, match[0])
+        return new + " " * (len(match[0]) - len(new))
+
+    return _JSON_STRING.sub(string, text) if _JSON_ODD.search(text) else text
+
+
+def _replacement(match: re.Match[str]) -> str:
+    if match[1]:
+        return chr(0x10000 + ((int(match[1], 16) & 0x3FF) << 10 | int(match[2], 16) & 0x3FF))
+    return match[0] if match[0][0] == "\\" else f"\\u{ord(match[0]):04x}"
