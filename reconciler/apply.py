@@ -116,7 +116,7 @@ class Applier:
         return Report(self.plan, results, self.client.requests, self.stopping)
 
     async def run(self) -> None:
-        """Carry out all steps but those that shut a door; called again, these. See `progress` for what became of them."""
+        """Carry out all steps but those that shut a door; called again, these. `progress` has what became of them."""
         held, self.held = self.held, []
         self.waiting += held
         first, running = not self.started, dict[asyncio.Task[None], Node]()

@@ -68,7 +68,7 @@ class Plan:
     def digest(self) -> str:
         """`sha256:…` of what would be done, and where; not of where it is written, nor of secrets."""
         body = [self.url, [_essence(c) for c in self.changes]]
-        text = json.dumps(body, sort_keys=True, default=str, ensure_ascii=False)
+        text = json.dumps(body, sort_keys=True, default=str)
         return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -324,9 +324,12 @@ class _Reader:
 
 
 def _says_something(path: Path) -> bool:
-    """Whether a file has more in it than comments."""
-    lines = path.read_bytes().splitlines()
-    return any(line.strip() and not line.lstrip().startswith(b"#") for line in lines)
+    """Whether a file has more in it than comments; one that cannot be read might."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError:
+        return True
+    return any(line.strip() not in (b"", b"---") and not line.lstrip().startswith(b"#") for line in lines)
 
 
 def _evaluated(node: Map, environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Problem]]:

@@ -12,10 +12,11 @@ from pydantic import ValidationError
 
 from reconciler.codecs import blank
 from reconciler.errors import Location, Problem
-from reconciler.kind import REFUSE, Id, Kind, Need, Object
+from reconciler.kind import Kind, Need, Object
 from reconciler.kinds import declarable, kinds
 from reconciler.manifest import Map, Seq, locate, suggest
 from reconciler.names import Address, Context, Names, Reference
+from reconciler.spec import REFUSE, Id
 
 IGNORED = frozenset({"$schema"})
 
@@ -270,6 +271,8 @@ def _say(kind: Kind, path: Sequence[str | int], item: Mapping[str, Any], known: 
     if error == "literal_error":
         choices = str(context["expected"]).replace("'", "").replace(" or ", ", ")
         return f"{field}: one of {choices} is expected{shown}", suggest(str(item["input"]), choices.split(", "))
+    if error == "string_pattern_mismatch":
+        return f"{field}: {kind.spec.model_fields[field].description}{shown}", ""
     if error == "value_error":
         return f"{field}: {context['error']}{shown}", ""
     expected = EXPECTED.get(error)

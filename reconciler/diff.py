@@ -10,9 +10,10 @@ from typing import Any
 
 from reconciler.codecs import blank
 from reconciler.errors import Problem
-from reconciler.kind import Object, Secret
+from reconciler.kind import Object
 from reconciler.manifest import Templated
 from reconciler.names import Context, Row, Unresolved
+from reconciler.spec import Secret
 
 PURE = re.compile(r"\$\{\w+\}", re.ASCII)
 

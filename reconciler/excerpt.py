@@ -34,7 +34,6 @@ MAX_BYTES = 64 * 1024 * 1024
 
 BREAKS = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # what libyaml counts as a line break
 _ILLEGAL = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_JSON_BLANKS = " \t\r\n"
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')
 _JSON_ODD = re.compile(
     r"\\(?:u([dD][89abAB][\da-fA-F]{2})\\u([dD][c-fC-F][\da-fA-F]{2})|.)|[\x7f-\x9f\u2028\u2029\ufffe\uffff]"
@@ -90,7 +89,7 @@ def _secret_lines(text: str) -> Iterator[int]:
     keyed: list[bool | None] = [None]  # per open collection: whether a key comes next; None in a list
     since: list[int | None] = [None]  # per open collection: the line of the secret key that what comes belongs to
     try:
-        while event := get_event():
+        while len(keyed) < 100 and (event := get_event()):  # libyaml is slow in depths where no manifest gets
             start, end = event.start_mark, event.end_mark
             if isinstance(event, CollectionEndEvent):
                 del keyed[-1], since[-1]
@@ -114,9 +113,9 @@ class Source:
     """The lines of one file, and which of them belong to a secret that began above."""
 
     def __init__(self, text: str, *, json: bool = False) -> None:
+        self._masked: dict[int, tuple[str, list[tuple[int, int]]]] = {}
         self._text = json_as_yaml(text) if json else text
-        breaks = re.compile("\r\n|[\n\r]") if json else BREAKS
-        self.lines = breaks.split(text) if text else []
+        self.lines = re.split("\r\n|[\n\r]" if json else BREAKS, text) if text else []
 
     @cached_property
     def hidden(self) -> frozenset[int]:
@@ -143,17 +142,24 @@ class Source:
 
     def shown(self, index: int, column: int) -> tuple[str, int]:
         """A line without its secrets, and where a column of it stands then (both count from 0)."""
-        line = self.lines[index]
-        column = min(column, len(line))
-        start = len(line) - len(line.lstrip())
-        spans = [(start, len(line))] if index in self.hidden else _secret_spans(line)
+        if index not in self._masked:
+            self._masked[index] = self._mask(index)
+        text, spans = self._masked[index]
+        column = min(column, len(self.lines[index]))
         for start, end in reversed(spans):
-            value = line[start:end]
-            if value.strip():
-                start += len(value) - len(value.lstrip())
-                column = column if column < start else start if column < end else column - end + start + len(MASK)
-                line = line[:start] + MASK + line[end:]
-        return line, column
+            column = column if column < start else start if column < end else column - end + start + len(MASK)
+        return text, column
+
+    def _mask(self, index: int) -> tuple[str, list[tuple[int, int]]]:
+        line = self.lines[index]
+        pieces, masked, done = [], [], 0
+        for start, end in [(0, len(line))] if index in self.hidden else _secret_spans(line):
+            start += len(line[start:end]) - len(line[start:end].lstrip())
+            if start < end:
+                pieces += [line[done:start], MASK]
+                masked.append((start, end))
+                done = end
+        return "".join([*pieces, line[done:]]), masked
 
 
 def excerpt(location: Location, cache: MutableMapping[str, Source] | None = None) -> str:
@@ -192,10 +198,8 @@ def _window(line: str, column: int) -> tuple[str, str]:
 
 
 def _printable(char: str) -> str:
-    if char == "\t":
-        return "    "
-    category = unicodedata.category(char)
-    return "\N{REPLACEMENT CHARACTER}" if category[0] == "C" or category in ("Zl", "Zp") else char
+    odd = unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+    return "    " if char == "\t" else "\N{REPLACEMENT CHARACTER}" if odd else char
 
 
 def _cells(char: str) -> int:
@@ -350,8 +354,7 @@ def read_text(path: Path, max_bytes: int) -> str:
             data = handle.read(max_bytes + 1) if size <= max_bytes else b""
     except FileNotFoundError:
         siblings = path.parent.iterdir() if path.parent.is_dir() else ()
-        hint = suggest(path.name, (sibling.name for sibling in siblings))
-        _refuse(Location(name), "there is no such file or folder", hint)
+        _refuse(Location(name), "there is no such file or folder", suggest(path.name, (s.name for s in siblings)))
     except OSError as error:
         _refuse(Location(name), f"the file cannot be read: {error.strerror}")
     return _decode(data, name, max_bytes, size)
@@ -380,8 +383,8 @@ def json_as_yaml(text: str) -> str:
 
     Blanks after a string that became shorter keep what follows on its line where it was.
     """
-    blank = len(text) - len(text.lstrip(_JSON_BLANKS))
-    text = text[:blank].replace("\t", " ") + text[blank:].rstrip(_JSON_BLANKS)
+    blank = len(text) - len(text.lstrip(" \t\r\n"))
+    text = text[:blank].replace("\t", " ") + text[blank:].rstrip(" \t\r\n")
 
     def string(match: re.Match[str]) -> str:
         new = _JSON_ODD.sub(_replacement, match[0])

@@ -10,10 +10,11 @@ from pydantic import TypeAdapter
 
 from reconciler.codecs import Codec, Ref, RefSet
 from reconciler.errors import ConfigError
-from reconciler.kind import COMMON, REFUSE, Api, Date, Kind, Spec
+from reconciler.kind import Kind
 from reconciler.kinds import declarable, kinds
 from reconciler.manifest import suggest
 from reconciler.schema import raw_schema
+from reconciler.spec import COMMON, REFUSE, Api, Date, Spec
 
 WIDTH = 100
 DATE = TypeAdapter(Date).json_schema()["pattern"]

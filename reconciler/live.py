@@ -1,8 +1,9 @@
 """Client + kinds → the live state: only the kinds and projects that are needed, by bulk lists, in three waves.
 
-Requests for a plan: 1 (who am I) + 1 for each lookup kind that is named + for users one list a status until all are
-found + for projects one list and 1 for each that it does not show + 1 for each other kind and project + issues in pages
-of all needed projects together. A list of N rows takes 1 request up to 100, then 1 + ceil((N - 100) / 99): pages overlap.
+Requests for a plan: 2 (the account; the trackers, which tell a Redmine that is too old) + 1 for each other kind of name
+that is used + for users one list a status until all are found + for projects one list and 1 for each that it does not
+show + 1 for each other kind and project + the issues of all needed projects together. A list of N rows takes 1 request
+up to 100, then 1 + ceil((N - 100) / 99), as pages overlap.
 """
 
 from __future__ import annotations
@@ -186,7 +187,8 @@ async def fetch(client: Client, listing: Listing) -> list[Row]:
 
 def denied(kind: Kind, error: Denied) -> str:
     """A sentence for a list that the account may not read."""
-    return f"this account may not read {kind.plural.replace('_', ' ')} ({error.status}): an administrator's key is needed"
+    what = kind.plural.replace("_", " ")
+    return f"this account may not read {what} ({error.status}): an administrator's key is needed"
 
 
 def learn(rows: Iterable[Row], kind: Kind, names: Names) -> None:

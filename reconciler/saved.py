@@ -22,12 +22,13 @@ from reconciler.change import Change, Plan, Step
 from reconciler.desired import Desired
 from reconciler.diff import FieldChange, gather, join, split
 from reconciler.errors import ConfigError, Location, ReconcilerError, RefusedError
-from reconciler.kind import Object, Secret
+from reconciler.kind import Object
 from reconciler.kinds import kinds
 from reconciler.live import Live
 from reconciler.manifest import Map, expand
 from reconciler.names import Address, Context, Names, Row
 from reconciler.render.json import dumps, plan_json
+from reconciler.spec import Secret
 from reconciler.staging import fingerprint
 
 FORMAT = "1.0"

@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from reconciler.kind import REFUSE, Kind
+from reconciler.kind import Kind
 from reconciler.kinds import declarable
+from reconciler.spec import REFUSE
 
 Schema = dict[str, Any]
 

@@ -11,9 +11,10 @@ from typing import Any
 
 from reconciler.change import Action, Change, Step
 from reconciler.diff import FieldChange, split
-from reconciler.kind import Api, Object
+from reconciler.kind import Object
 from reconciler.kinds import kinds
 from reconciler.names import Address, Context, Names, Row
+from reconciler.spec import Api
 
 
 @dataclass(slots=True)
@@ -236,5 +237,5 @@ def fingerprint(row: Row | None, fields: Iterable[FieldChange]) -> str:
     before: dict[str, Any] = {}
     for change in fields:
         before.setdefault(change.path, change.before)
-    text = json.dumps(None if row is None else before, sort_keys=True, default=str, ensure_ascii=False)
+    text = json.dumps(None if row is None else before, sort_keys=True, default=str)
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -93,7 +93,7 @@ async def _read_back(applier: Applier, kind: Kind, states: list[Progress]) -> di
         {kind.name: ids},
     )
     rows: dict[Any, Row] = {}
-    for tier in kind.again(ids, need, applier.names): 
+    for tier in kind.again(ids, need, applier.names):
         lists = await together(fetch(applier.client, listing) for listing in tier)
         rows |= {row["id"]: row for found in lists for row in found if row["id"] in ids}
         if len(rows) == len(ids):

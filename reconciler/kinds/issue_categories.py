@@ -8,8 +8,9 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from reconciler.codecs import Ref
-from reconciler.kind import REFUSE, Api, Kind, Listing, Name, Need, Principal, ProjectItem
+from reconciler.kind import Kind, Listing, Need
 from reconciler.names import Names
+from reconciler.spec import REFUSE, Api, Name, Principal, ProjectItem
 
 
 class IssueCategorySpec(ProjectItem):

@@ -1,8 +1,8 @@
 """Issues: `GET /issues`, `POST /projects/:p/issues`, `PUT/DELETE /issues/:id`.
 
 Redmine gives an issue no natural key: it is the value of the custom field `issue_key_field`, else project + subject
-(+ tracker). Lists show open issues of a project and its subprojects unless told otherwise; a filter that the server does
-not know is ignored, so every row is checked again.
+(+ tracker). Lists show open issues of a project and its subprojects unless told otherwise; a filter that the server
+does not know is ignored, so every row is checked again.
 """
 
 from __future__ import annotations
@@ -15,26 +15,9 @@ from pydantic import Field, PositiveInt, StringConstraints
 
 from reconciler.codecs import Number, Ref, Text
 from reconciler.customfields import CustomFields
-from reconciler.kind import (
-    REFUSE,
-    Api,
-    Date,
-    Deferred,
-    Id,
-    IssueName,
-    Kind,
-    Listing,
-    Matches,
-    Name,
-    Need,
-    Object,
-    Principal,
-    ProjectItem,
-    Request,
-    Spec,
-    VersionName,
-)
+from reconciler.kind import Kind, Listing, Matches, Need, Object, Request
 from reconciler.names import Address, Context, CustomField, Names, Row, Unresolved
+from reconciler.spec import REFUSE, Api, Date, Deferred, Id, IssueName, Name, Principal, ProjectItem, Spec, VersionName
 
 CHUNK = 100
 """Ids in one request: Redmine 5.0 to 7.0 keep the filter in a 4 KB cookie and answer 500 when it is too long."""
@@ -120,7 +103,9 @@ class IssueSpec(ProjectItem):
     ] = None
     is_private: Annotated[bool | None, Field(description="Default: false."), Api(clear=REFUSE)] = None
     custom_fields: Annotated[
-        dict[str, Any] | None, Field(description="Custom fields by name."), Api(codec=CustomFields("issue"), clear=REFUSE)
+        dict[str, Any] | None,
+        Field(description="Custom fields by name."),
+        Api(codec=CustomFields("issue"), clear=REFUSE),
     ] = None
 
 
@@ -232,7 +217,7 @@ class Issues(Kind):
         return Listing(f"/issues/{number}", "issue", (("include", "allowed_statuses"),), paged=False, single=True)
 
     def next_move(self, wanted: Any, row: Row, visited: frozenset[Any], context: Context) -> Any:
-        """The wanted status if it is allowed now, else the nearest open one (in the administration's order) not tried."""
+        """The wanted status if it is allowed now, else the nearest one (open ones first) that was not tried."""
         allowed = [s["name"] for s in row.get("allowed_statuses", ())]
         if wanted in allowed:
             return wanted

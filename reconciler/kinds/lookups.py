@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from reconciler.kind import Kind, Listing, Need, Spec
+from reconciler.kind import Kind, Listing, Need
 from reconciler.names import Context, CustomField, Names, Row
+from reconciler.spec import Spec
 
 
 class Lookup(Kind):

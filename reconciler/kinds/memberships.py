@@ -8,8 +8,9 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from reconciler.codecs import Ref, RefSet
-from reconciler.kind import REFUSE, Api, Kind, Listing, Name, Need, Object, ProjectItem, Spec
+from reconciler.kind import Kind, Listing, Need, Object
 from reconciler.names import Context, Names, Row
+from reconciler.spec import REFUSE, Api, Name, ProjectItem, Spec
 
 ROLE = Ref(("role",))
 
@@ -34,10 +35,14 @@ class MembershipSpec(ProjectItem):
     """The roles of a user or a group in a project."""
 
     user: Annotated[
-        Name | None, Field(description="Login of the user (or give `group`)."), Api(codec=Ref(("user",)), write="user_id")
+        Name | None,
+        Field(description="Login of the user (or give `group`)."),
+        Api(codec=Ref(("user",)), write="user_id"),
     ] = None
     group: Annotated[
-        Name | None, Field(description="Name of the group (or give `user`)."), Api(codec=Ref(("group",)), write="user_id")
+        Name | None,
+        Field(description="Name of the group (or give `user`)."),
+        Api(codec=Ref(("group",)), write="user_id"),
     ] = None
     roles: Annotated[
         list[Name] | None,

@@ -14,25 +14,10 @@ from pydantic import Field, StringConstraints
 from reconciler.codecs import Codec, Ref, RefSet, Text
 from reconciler.codecs import Names as NameSet
 from reconciler.customfields import CustomFields
-from reconciler.kind import (
-    PARTIAL,
-    REFUSE,
-    Api,
-    Deferred,
-    Gate,
-    Id,
-    Kind,
-    Listing,
-    Name,
-    Need,
-    Object,
-    Principal,
-    Request,
-    Spec,
-    Strings,
-)
+from reconciler.kind import Kind, Listing, Need, Object, Request
 from reconciler.manifest import suggest
 from reconciler.names import Address, Context, Names, Row
+from reconciler.spec import PARTIAL, REFUSE, Api, Deferred, Gate, Id, Name, Principal, Spec, Strings
 
 STATUS = {1: "active", 5: "closed", 9: "archived", 10: "scheduled for deletion"}
 

@@ -9,8 +9,9 @@ from pydantic import Field, SecretStr, StringConstraints
 
 from reconciler.codecs import Codec
 from reconciler.customfields import CustomFields
-from reconciler.kind import REFUSE, Api, Deferred, Kind, Listing, Name, Need, Object, Spec
+from reconciler.kind import Kind, Listing, Need, Object
 from reconciler.names import Address, Context, Names, Row
+from reconciler.spec import REFUSE, Api, Deferred, Name, Spec
 
 STATUS = {"active": 1, "registered": 2, "locked": 3}
 
@@ -72,7 +73,9 @@ class UserSpec(Spec):
         Api(read=None, create_only=True, clear=REFUSE),
     ] = None
     custom_fields: Annotated[
-        dict[str, Any] | None, Field(description="Custom fields by name."), Api(codec=CustomFields("user"), clear=REFUSE)
+        dict[str, Any] | None,
+        Field(description="Custom fields by name."),
+        Api(codec=CustomFields("user"), clear=REFUSE),
     ] = None
 
 

@@ -9,8 +9,9 @@ from pydantic import Field, StringConstraints
 
 from reconciler.codecs import Text
 from reconciler.customfields import CustomFields
-from reconciler.kind import REFUSE, Api, Date, Deferred, Gate, Kind, Listing, Name, Need, ProjectItem
+from reconciler.kind import Kind, Listing, Need
 from reconciler.names import Address, Names, Reference
+from reconciler.spec import REFUSE, Api, Date, Deferred, Gate, Name, ProjectItem
 
 SHARING = Literal["none", "descendants", "hierarchy", "tree", "system"]
 

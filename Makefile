@@ -1,0 +1,44 @@
+# make demo    plan and apply examples/quickstart on a throw-away Redmine (REDMINE_VERSION=6.0 or 5.0 for another)
+# make test    style, types, layers and all tests, against real Redmines (ARGS='-k sandbox' for some of them)
+# make bench   the benchmarks
+# make lint    style, types and layers only
+# make clean   remove what make made here; sandboxes go by `reconciler sandbox stop --all --destroy`
+
+PYTHON ?= python3
+ARGS ?=
+BIN := $(CURDIR)/.venv/bin
+INSTALLED := .venv/.installed
+
+# The environment is the project's own, whatever virtual environment the caller is in.
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
+
+.PHONY: demo test bench lint clean
+.DELETE_ON_ERROR:
+
+demo: $(INSTALLED)
+	@PATH="$(BIN):$$PATH" sh examples/demo.sh
+
+test: lint
+	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+
+bench: $(INSTALLED)
+	$(BIN)/python benchmarks/bench.py $(ARGS)
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or later is needed. Name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv; } || { \
+	  echo "Python's venv is missing. Install it first: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@

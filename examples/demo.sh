@@ -1,0 +1,47 @@
+#!/bin/sh
+# Plans and applies examples/quickstart: against a throw-away Redmine, which it starts, or against the server that
+# REDMINE_URL and REDMINE_API_KEY name. Running it twice does the same twice. REDMINE_VERSION: 6.1, 6.0 or 5.0.
+set -eu
+cd "$(dirname "$0")/.."
+manifests=examples/quickstart
+version=${REDMINE_VERSION:-6.1}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+run() {
+  printf '\n$ %s\n' "$*"
+  "$@"
+}
+
+sandbox=
+if [ -z "${REDMINE_URL:-}" ] || [ -z "${REDMINE_API_KEY:-}" ]; then
+  sandbox="--redmine $version --name demo"
+  setup=
+  [ ! -f "$manifests/setup.rb" ] || setup="--setup $manifests/setup.rb"
+  # shellcheck disable=SC2086  # the options are words
+  {
+    printf '$ export $(reconciler sandbox start %s)\n' "$sandbox${setup:+ $setup}"
+    address=$(reconciler sandbox start $sandbox $setup)
+    run reconciler sandbox reset $sandbox
+    export $address
+  }
+fi
+
+run reconciler validate "$manifests"
+run reconciler plan "$manifests"
+run reconciler apply --yes "$manifests"
+
+printf '\n# Applied: nothing is left to do.\n'
+run reconciler plan --detailed-exitcode "$manifests"
+
+printf '\n# The release moves by two weeks: the plan shows just that.\n'
+cp -R "$manifests" "$work/quickstart"
+run sed -i s/2026-12-01/2026-12-15/ "$work/quickstart/redmine.yaml"
+run reconciler plan "$work/quickstart"
+run reconciler apply --yes "$work/quickstart"
+
+printf '\nLook at it: %s/projects/web-shop\n' "$REDMINE_URL"
+if [ -n "$sandbox" ]; then
+  stop="$(command -v reconciler) sandbox stop $sandbox"
+  printf 'Log in as:  admin / admin\nStop it:    %s\nRemove it:  %s --destroy\n' "$stop" "$stop"
+fi

@@ -1,0 +1,128 @@
+"""What is printed: results on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from reconciler.errors import Location, ManifestError, Problem, ReconcilerError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reconciler.apply import Report
+    from reconciler.change import Plan
+    from reconciler.cli.options import State
+
+
+def prepare() -> None:
+    """Print what an encoding lacks as an escape rather than fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def result(text: str) -> None:
+    """Print to stdout. A reader that has gone away is no error."""
+    if text:
+        _print(text, sys.stdout)
+
+
+def say(text: str) -> None:
+    """Print to stderr."""
+    _print(text, sys.stderr)
+
+
+def _print(text: str, stream: TextIO) -> None:
+    try:
+        click.echo(text, stream, color=True)
+    except BrokenPipeError:
+        # Python flushes once more at its end: into nothing, then.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def colored(stream: TextIO, state: State) -> bool:
+    """Whether to use colours: --no-color, NO_COLOR, FORCE_COLOR, else on a terminal."""
+    if state.no_color or os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or (stream.isatty() and os.environ.get("TERM") != "dumb")
+
+
+# -- in the chosen format --------------------------------------------------------------------------------------
+
+
+def plan(made: Plan, state: State) -> str:
+    """A plan in the chosen format."""
+    from reconciler.render import html, json, markdown, text
+
+    match state.format:
+        case "json":
+            return json.dumps(json.plan_json(made))
+        case "markdown":
+            return markdown.plan(made)
+        case "html":
+            return html.plan(made)
+    return text.plan(made, color=colored(sys.stdout, state))
+
+
+def report(done: Report, state: State) -> str:
+    """A report in the chosen format."""
+    from reconciler.render import github, html, json, markdown, text
+
+    match state.format:
+        case "json":
+            return json.dumps(json.results_json(done))
+        case "markdown":
+            return markdown.results(done)
+        case "html":
+            return html.results(done)
+        case "github":
+            return github.results(done)
+    return text.results(done, color=colored(sys.stdout, state), verbose=state.verbose)
+
+
+def problems(found: Sequence[Problem], state: State, stream: TextIO) -> str:
+    """Problems in the chosen format."""
+    from reconciler.excerpt import excerpt
+    from reconciler.render import github, html, json, markdown, text
+
+    def quoted(place: Location) -> str:
+        return excerpt(place, state.sources)
+
+    match state.format:
+        case "json":
+            return json.dumps(json.problems_json(found))
+        case "markdown":
+            return markdown.problems(found, quoted)
+        case "html":
+            return html.problems(found, quoted)
+        case "github":
+            return github.problems(found)
+    return text.problems(found, quoted, color=colored(stream, state))
+
+
+def failure(error: ReconcilerError, state: State) -> None:
+    """Print why a command could not go on. With --format json, stdout gets an envelope whatever happens."""
+    if isinstance(error, ManifestError) and state.format == "text" and not state.problems_on_stdout:
+        say(problems(error.problems, state, sys.stderr))
+    elif isinstance(error, ManifestError):
+        result(problems(error.problems, state, sys.stdout))
+        say(f"Error: {plural(len(error.problems), 'problem')} with the manifests.")
+    else:
+        if state.format == "json":
+            result(problems([Problem(Location(""), str(error))], state, sys.stdout))
+        say(f"Error: {_safe(str(error))}")
+
+
+def _safe(text: str) -> str:
+    from reconciler.render.safe import terminal
+
+    return "\n".join(map(terminal, text.split("\n")))
+
+
+def plural(number: int, what: str) -> str:
+    """`1 change`, `2 changes`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -1,0 +1,73 @@
+"""`reconciler plan`: what `apply` would do."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli import output
+from reconciler.cli.options import State, common, formats, paths, selection
+from reconciler.cli.progress import Progress, progress
+from reconciler.errors import Exit
+
+if TYPE_CHECKING:
+    from reconciler.session import Planned
+
+
+@click.command()
+@formats("text", "json", "markdown", "html")
+@selection
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Save the plan for `apply --plan FILE`.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 if there is something to do.")
+@common
+@paths
+@click.pass_obj
+def plan(
+    state: State,
+    paths: tuple[str, ...],
+    form: str,
+    targets: tuple[str, ...],
+    excludes: tuple[str, ...],
+    out: Path | None,
+    detailed_exitcode: bool,
+) -> int:
+    """Show what apply would do. Writes nothing to the server.
+
+    PATHs are files, folders, or - for standard input (default: the current folder).
+    """
+    with progress(state) as shown:
+        shown.reading("the manifests")
+        planned = asyncio.run(_plan(state, paths, targets, excludes, shown))
+    output.result(output.plan(planned.plan, state))
+    if out is not None:
+        _save(planned, out, state)
+    return Exit.CHANGES if detailed_exitcode and planned.plan.changes else Exit.DONE
+
+
+async def _plan(
+    state: State, paths: tuple[str, ...], targets: tuple[str, ...], excludes: tuple[str, ...], shown: Progress
+) -> Planned:
+    from reconciler import session
+    from reconciler.cli import steps
+
+    manifests = steps.valid(state, paths)
+    async with steps.client(state, manifests.config, shown) as client:
+        planned = await session.plan(client, manifests, targets, excludes)
+    shown.stop()
+    steps.selected(planned)
+    return planned
+
+
+def _save(planned: Planned, out: Path, state: State) -> None:
+    from reconciler import config, saved
+
+    saved.write(out, saved.save(planned.plan, planned.names))
+    used = planned.names.settings["place"].file
+    elsewhere = state.config or (used if Path(used).exists() and config.find(()) != Path(used).absolute() else None)
+    said = {"--plan": out, "--config": elsewhere, "--instance": state.instance, "--url": state.url}
+    words = [word for option, value in said.items() if value is not None for word in (option, str(value))]
+    output.say(f"Saved. This applies it: {shlex.join(['reconciler', 'apply', *words])}")

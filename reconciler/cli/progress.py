@@ -1,0 +1,108 @@
+"""What happens meanwhile, on stderr: a bar on a terminal, else a line now and then."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+from reconciler.cli import output
+from reconciler.cli.options import State
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+    from reconciler.apply import Outcome
+    from reconciler.names import Address
+
+REQUESTS = 50
+"""Requests between two lines while the server is read."""
+LINES = 20
+"""Lines at most while a plan is carried out, without a terminal."""
+
+
+class Progress(AbstractContextManager["Progress"]):
+    """Lines for a log; with `verbose`, one for each request."""
+
+    def __init__(self, state: State) -> None:
+        self.verbose = state.verbose
+        self.requests = self.done = self.total = 0
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
+    def reading(self, what: str) -> None:
+        """Say what is read now."""
+        output.say(f"Reading {what} …")
+
+    def request(self, line: str) -> None:
+        """Take the client's line about a request."""
+        self.requests += 1
+        if self.verbose:
+            output.say(line)
+        elif not self.total and self.requests % REQUESTS == 0:
+            output.say(f"{self.requests} requests …")
+
+    def applying(self, total: int) -> None:
+        """Begin to count changes."""
+        self.total = total
+        output.say(f"Applying {output.plural(total, 'change')} …")
+
+    def ended(self, address: Address, outcome: Outcome) -> None:
+        """Take a change that has ended."""
+        self.done += 1
+        if self.done % max(10, self.total // LINES) == 0:
+            output.say(f"{self.done} of {self.total} …")
+
+    def stop(self) -> None:
+        """Leave the terminal to others."""
+
+
+class Live(Progress):
+    """The same as a bar, with rate and time left."""
+
+    def __init__(self, state: State) -> None:
+        super().__init__(state)
+        self.bar: Bar | None = None
+
+    def reading(self, what: str) -> None:
+        super().reading(what)
+        self._start()
+
+    def request(self, line: str) -> None:
+        self.requests += 1
+        if self.bar is not None and not self.total:
+            self.bar.update(self.bar.task_ids[0], description=f"{self.requests} requests")
+
+    def applying(self, total: int) -> None:
+        super().applying(total)
+        self._start()
+
+    def ended(self, address: Address, outcome: Outcome) -> None:
+        from reconciler.render.safe import terminal
+
+        self.done += 1
+        if self.bar is not None:
+            self.bar.update(self.bar.task_ids[0], completed=self.done, description=terminal(str(address))[:40])
+
+    def _start(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        self.stop()
+        counted = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) if self.total else ()
+        text = TextColumn("{task.description}", markup=False)
+        self.bar = Bar(SpinnerColumn(), text, *counted, console=Console(stderr=True), transient=True)
+        self.bar.add_task("", total=self.total or None)
+        self.bar.start()
+
+    def stop(self) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None
+
+
+def progress(state: State) -> Progress:
+    """What suits stderr."""
+    return Live(state) if sys.stderr.isatty() and not state.verbose else Progress(state)

@@ -1,0 +1,33 @@
+"""`reconciler schema`: the JSON Schemas of manifests and of what the commands print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from reconciler.cli import output
+from reconciler.cli.options import State, common
+from reconciler.errors import Exit, ReconcilerError
+
+NAMES = ("manifest", "plan", "results", "problems")
+
+
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Write all of them into DIR instead.")
+@common
+@click.argument("name", type=click.Choice(NAMES), default=NAMES[0])
+@click.pass_obj
+def schema(state: State, out: Path | None, name: str) -> int:
+    """Print the JSON Schema of manifests (for editors), or of what `--format json` gives."""
+    from reconciler import schema as schemas
+
+    if out is None:
+        output.result(schemas.dumps(schemas.SCHEMAS[name]()).rstrip())
+        return Exit.DONE
+    try:
+        written = schemas.write(out)
+    except OSError as error:
+        raise ReconcilerError(f"The schemas cannot be written into {out}: {error.strerror}.") from error
+    output.result("\n".join(map(str, written)))
+    return Exit.DONE

@@ -1,0 +1,51 @@
+"""Steps that several commands take."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from reconciler import session
+from reconciler.cli import output
+from reconciler.cli.options import State
+from reconciler.cli.progress import Progress
+from reconciler.client import Client
+from reconciler.config import Config
+from reconciler.session import Manifests, Planned
+
+
+def manifests(state: State, paths: tuple[str, ...]) -> Manifests:
+    """The manifests at `paths` with their configuration. Raises ConfigError."""
+    found = session.read(state.configuration(paths), paths, sys.stdin)
+    state.sources = found.loaded.sources
+    return found
+
+
+def valid(state: State, paths: tuple[str, ...]) -> Manifests:
+    """The same; raises ManifestError if they have problems."""
+    found = manifests(state, paths)
+    found.check()
+    return found
+
+
+@asynccontextmanager
+async def client(state: State, config: Config, shown: Progress) -> AsyncIterator[Client]:
+    """A client for the configured server; says what it does meanwhile, and with --verbose how much it was."""
+    connection = config.connection()
+    shown.reading(connection.url)
+    async with Client(connection, log=shown.request) as opened:
+        try:
+            yield opened
+        finally:
+            shown.stop()
+            if state.verbose:
+                output.say(f"{output.plural(opened.requests, 'request')}.")
+
+
+def selected(planned: Planned) -> None:
+    """Say what --target and --exclude brought along."""
+    if planned.selection is not None and planned.selection.added:
+        output.say(f"Included, because it is needed: {', '.join(map(str, planned.selection.added))}")
+    if planned.selection is not None and planned.selection.dropped:
+        output.say(f"Left out, because it needs what is excluded: {', '.join(map(str, planned.selection.dropped))}")

@@ -1,0 +1,146 @@
+"""Plans, reports and problems as one self-contained page: no scripts, nothing loaded, light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from reconciler.errors import Location, Problem
+from reconciler.render import words
+from reconciler.render.safe import html
+from reconciler.render.words import Field
+
+if TYPE_CHECKING:
+    from reconciler.apply import Outcome, Report, Result
+    from reconciler.change import Change, Plan
+
+ORDER: tuple[Outcome, ...] = ("failed", "unknown", "skipped", "done")
+"""What needs attention comes first, next to the heading."""
+CLASSES = {"+": "add", "-": "del", "~": "mod", "@": "dim"}
+STYLE = """\
+:root { color-scheme: light dark; --add: #1a7f37; --del: #cf222e; --mod: #9a6700; --dim: #6e7781; }
+@media (prefers-color-scheme: dark) { :root { --add: #3fb950; --del: #ff7b72; --mod: #d29922; --dim: #8b949e; } }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.3rem; }
+h2 { font-size: 1.1rem; }
+section { margin: .8rem 0; padding: .5rem .8rem; border: 1px solid color-mix(in srgb, var(--dim) 40%, transparent); }
+table { border-collapse: collapse; }
+td, th { padding: .1rem 1rem .1rem 0; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
+code, pre, td, summary { font-family: ui-monospace, monospace; font-size: 13px; unicode-bidi: isolate; }
+pre { margin: .3rem 0 .3rem 1rem; white-space: pre-wrap; }
+.add { color: var(--add); } .del { color: var(--del); } .mod { color: var(--mod); } .dim { color: var(--dim); }
+"""
+
+
+def plan(plan: Plan) -> str:
+    """What would be done."""
+    if not plan.changes:
+        return _page(words.summary(plan), [f"<p>{html(words.unchanged(plan))}</p>"])
+    return _page(words.summary(plan), [_server(plan), *map(_block, plan.changes)])
+
+
+def results(report: Report) -> str:
+    """What an apply did, what failed first."""
+    parts = [_server(report.plan)]
+    if report.interrupted:
+        parts.append(f"<p>{html(words.INTERRUPTED)}</p>")
+    for name in ORDER:
+        found = [result for result in report.results if result.outcome == name]
+        if found:
+            parts += _section(name, found)
+    return _page(words.outcome(report), parts)
+
+
+def problems(problems: Sequence[Problem], excerpt: Callable[[Location], str]) -> str:
+    """What is wrong, each with the line it is about."""
+    return _page(words.problems(len(problems)), [_problem(problem, excerpt) for problem in problems])
+
+
+def _page(title: str, parts: Iterable[str]) -> str:
+    """The page; the policy lets the browser load and run nothing, whatever the parts say."""
+    return "\n".join(
+        (
+            "<!doctype html>",
+            '<html lang="en">',
+            '<meta charset="utf-8">',
+            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>{html(title)}</title>",
+            f"<style>\n{STYLE}</style>",
+            f"<h1>{html(title)}</h1>",
+            *parts,
+            "</html>",
+        )
+    )
+
+
+def _server(plan: Plan) -> str:
+    return f"<p>Server: <code>{html(plan.url)}</code></p>"
+
+
+def _title(change: Change, number: int | str | None = None) -> str:
+    """The object's name with the symbol of what happens to it, and its place in the manifests."""
+    symbol = words.SYMBOLS[change.action]
+    name = _span(CLASSES[symbol], f"{symbol} {words.head(change, number)}")
+    return f"<code>{name} {_span('dim', words.place(change))}</code>"
+
+
+def _block(change: Change) -> str:
+    reason = [f"<p>{html(change.reason)}</p>"] if change.reason else []
+    rows = [row for field in words.fields(change) for row in _rows(field)]
+    table = ["<table>", *rows, "</table>"] if rows else []
+    return "\n".join(["<section>", _title(change), *reason, *table, "</section>"])
+
+
+def _rows(field: Field) -> Iterator[str]:
+    later = f" {_span('mod', 'then')} {_span('dim', field.waits)}".rstrip() if field.step else ""
+    label = f"<td>{html(field.label)}{later}</td>"
+    if field.lines:
+        yield f"<tr>{label}<td><pre>{_lines(field.lines)}</pre></td></tr>"
+    elif field.before is None:
+        yield f"<tr>{label}<td>{html(field.after)}</td></tr>"
+    else:
+        yield f"<tr>{label}<td>{_span('del', field.before)} → {_span('add', field.after)}</td></tr>"
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return "\n".join(_span(CLASSES.get(line[:1], ""), line) for line in lines)
+
+
+def _span(style: str, text: str) -> str:
+    return f'<span class="{style}">{html(text)}</span>' if style and text else html(text)
+
+
+def _section(name: Outcome, found: list[Result]) -> Iterator[str]:
+    yield f"<h2>{name.capitalize()}: {words.happened(found) if name == 'done' else len(found)}</h2>"
+    if name == "unknown":
+        yield f"<p>{html(words.UNKNOWN)}</p>"
+    yield "<ul>"
+    yield from (f"<li>{_title(result.change, result.id)}{_fate(result)}</li>" for result in found)
+    yield "</ul>"
+
+
+def _fate(result: Result) -> str:
+    """What is to be said of one result."""
+    errors = [f"<br>{_span('del', error)}" for error in result.errors]
+    because = [f"<br>because {html(result.because)}"] if result.because else []
+    return "".join([*errors, *because, *(f"<br>note: {html(note)}" for note in result.notes)])
+
+
+def _problem(problem: Problem, excerpt: Callable[[Location], str]) -> str:
+    subject = f"<code>{html(problem.subject)}</code>: " if problem.subject else ""
+    place = f"{_place(problem.location)} " if problem.location.file else ""
+    lines = [f"{place}{subject}{html(problem.message)}", _excerpt(problem.location, excerpt)]
+    for other in problem.also:
+        lines += [f"also {_place(other)}", _excerpt(other, excerpt)]
+    hint = f"<p>{html(problem.hint)}</p>" if problem.hint else ""
+    return "\n".join(["<section>", *filter(None, [*lines, hint]), "</section>"])
+
+
+def _place(place: Location) -> str:
+    return f"<code>{html(str(place))}</code>"
+
+
+def _excerpt(place: Location, excerpt: Callable[[Location], str]) -> str:
+    lines = excerpt(place).splitlines()
+    return f"<pre>{_lines(lines)}</pre>" if lines else ""

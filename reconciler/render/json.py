@@ -1,0 +1,115 @@
+"""Plans, reports and problems as JSON: stable names in a stable order, described by `schemas/*.schema.json`.
+
+A secret is shown as `{"secret": true}`, which no value from a manifest or a server can be taken for.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from reconciler.render.safe import INVISIBLE
+from reconciler.spec import Secret
+
+if TYPE_CHECKING:
+    from reconciler.apply import Report, Result
+    from reconciler.change import Change, Plan
+    from reconciler.diff import FieldChange
+    from reconciler.errors import Location, Problem
+
+FORMAT_VERSION = "1.0"
+"""The second number counts what is added, the first what is changed or taken away."""
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """The plan as plain data."""
+    return {
+        **_envelope(plan),
+        "changes": [_change(change) for change in plan.changes],
+        "summary": plan.summary,
+        "requests": plan.requests,
+    }
+
+
+def results_json(report: Report) -> dict[str, Any]:
+    """What an apply did, as plain data: the plan's changes, each with what became of it."""
+    return {
+        **_envelope(report.plan),
+        "results": [_result(result) for result in report.results],
+        "summary": report.summary,
+        "requests": report.requests,
+        "interrupted": report.interrupted,
+    }
+
+
+def problems_json(problems: Iterable[Problem]) -> dict[str, Any]:
+    """Problems as plain data; line and column count from 1, 0 is the whole file."""
+    return {"format_version": FORMAT_VERSION, "problems": [_problem(problem) for problem in problems]}
+
+
+def dumps(data: Mapping[str, Any]) -> str:
+    """The JSON text: UTF-8 as it is, but nothing that a terminal would obey or an encoder refuse."""
+    text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
+    return "\n".join(INVISIBLE.sub(lambda match: json.dumps(match[0])[1:-1], line) for line in text.split("\n"))
+
+
+def _envelope(plan: Plan) -> dict[str, Any]:
+    return {"format_version": FORMAT_VERSION, "url": plan.url, "digest": plan.digest}
+
+
+def _change(change: Change) -> dict[str, Any]:
+    steps = [{"fields": _fields(step.fields), "after": list(map(str, step.after))} for step in change.then]
+    return {
+        "action": change.action,
+        "kind": change.address.kind,
+        "key": change.address.key,
+        "id": change.id,
+        "source": _place(change.source) if change.source.file else None,
+        "fields": _fields(change.fields),
+        **({"then": steps} if steps else {}),
+        "reason": change.reason,
+    }
+
+
+def _result(result: Result) -> dict[str, Any]:
+    return {
+        **_change(result.change),
+        "id": result.change.id if result.id is None else result.id,
+        "outcome": result.outcome,
+        "errors": list(result.errors),
+        "because": result.because,
+        "notes": list(result.notes),
+    }
+
+
+def _fields(fields: Iterable[FieldChange]) -> list[dict[str, Any]]:
+    return [{"path": f.path, "before": _plain(f.before), "after": _plain(f.after)} for f in fields]
+
+
+def _place(location: Location) -> dict[str, Any]:
+    return {"file": location.file, "line": location.line, "column": location.column}
+
+
+def _problem(problem: Problem) -> dict[str, Any]:
+    return {
+        **_place(problem.location),
+        "message": problem.message,
+        "subject": problem.subject,
+        "hint": problem.hint,
+        "also": [_place(place) for place in problem.also],
+    }
+
+
+def _plain(value: Any) -> Any:
+    """A canonical value as JSON can say it."""
+    if isinstance(value, Secret):
+        return {"secret": True}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    return str(value)

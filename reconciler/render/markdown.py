@@ -1,0 +1,140 @@
+"""Plans, reports and problems as Markdown, for a comment on a pull request. The heading is the summary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from reconciler.errors import Location, Problem
+from reconciler.render import words
+from reconciler.render.safe import code, fenced, html, markdown
+from reconciler.render.words import Field
+
+if TYPE_CHECKING:
+    from reconciler.apply import Outcome, Report, Result
+    from reconciler.change import Change, Plan
+
+LIMIT = 60_000
+"""Characters; GitHub takes comments of up to 65,536, GitLab of up to 1,000,000."""
+ORDER: tuple[Outcome, ...] = ("failed", "unknown", "skipped", "done")
+"""What needs attention comes first, next to the heading."""
+
+
+def plan(plan: Plan, *, limit: int = LIMIT) -> str:
+    """What would be done, one folded block for each object; what goes beyond `limit` characters is counted."""
+    head = [f"### {words.summary(plan)}"]
+    if not plan.changes:
+        return "\n\n".join([*head, markdown(words.unchanged(plan))])
+    head.append(f"Server: {code(plan.url)}")
+    return "\n\n".join([*head, *_fitting((_block(change) for change in plan.changes), len(plan.changes), limit)])
+
+
+def results(report: Report, *, limit: int = LIMIT) -> str:
+    """What an apply did, what failed first; what goes beyond `limit` characters is counted."""
+    head = [f"### {words.outcome(report)}", f"Server: {code(report.plan.url)}"]
+    if report.interrupted:
+        head.append(markdown(words.INTERRUPTED))
+    groups = ((name, [r for r in report.results if r.outcome == name]) for name in ORDER)
+    sections = [_section(name, found) for name, found in groups if found]
+    parts = list[str]()
+    for intro, items in sections:
+        shown = list(_fitting(items, len(items), limit - sum(map(len, parts)), "- "))
+        parts += [intro, "\n".join(shown)]
+    return "\n\n".join([*head, *parts])
+
+
+def problems(problems: Sequence[Problem], excerpt: Callable[[Location], str], *, limit: int = LIMIT) -> str:
+    """What is wrong, each with the line it is about; what goes beyond `limit` characters is counted."""
+    blocks = ("\n\n".join(_problem(problem, excerpt)) for problem in problems)
+    return "\n\n".join([f"### {words.problems(len(problems))}", *_fitting(blocks, len(problems), limit)])
+
+
+def _fitting(blocks: Iterable[str], total: int, limit: int, bullet: str = "") -> Iterator[str]:
+    """The blocks that fit, and how many do not."""
+    for index, block in enumerate(blocks):
+        limit -= len(block) + 2
+        if limit < 0:
+            yield f"{bullet}… and {total - index} more, left out to keep this text short."
+            return
+        yield block
+
+
+# -- plan ------------------------------------------------------------------------------------------------------
+
+
+def _block(change: Change) -> str:
+    body = list(_body(change))
+    if not body:
+        return code(_title(change))
+    # Inside an HTML block Markdown means nothing, up to the next empty line.
+    summary = f"<summary><code>{html(_title(change))}</code></summary>"
+    return "\n\n".join([f"<details>\n{summary}", *body, "</details>"])
+
+
+def _title(change: Change, number: int | str | None = None) -> str:
+    return f"{words.SYMBOLS[change.action]} {words.head(change, number)}"
+
+
+def _body(change: Change) -> Iterator[str]:
+    """Where the object is declared, why it changes, and its fields."""
+    notes = [code(words.place(change))] if words.place(change) else []
+    if change.reason:
+        notes.append(markdown(change.reason))
+    found = list(words.fields(change))
+    if notes and (found or change.reason):
+        yield ": ".join(notes)
+    columns = ["Field", "Value"] if change.action == "create" else ["Field", "Before", "After"]
+    rows = [_row(field, len(columns)) for field in found if not field.lines]
+    if rows:
+        yield "\n".join([_cells(columns), _cells(["---"] * len(columns)), *rows])
+    for field in found:
+        if field.lines:
+            yield f"{code(field.label)}{_step(field)}"
+            yield fenced(list(field.lines), "diff")
+
+
+def _row(field: Field, columns: int) -> str:
+    values = [] if field.before is None else [code(field.before, cell=True)]
+    cells = [code(field.label, cell=True) + _step(field), *values, code(field.after, cell=True)]
+    return _cells([*cells[:1], *[""] * (columns - len(cells)), *cells[1:]])
+
+
+def _cells(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _step(field: Field) -> str:
+    """What is said of a field that is set later on."""
+    return f" *then* {markdown(field.waits)}".rstrip() if field.step else ""
+
+
+# -- results ---------------------------------------------------------------------------------------------------
+
+
+def _section(name: Outcome, found: list[Result]) -> tuple[str, list[str]]:
+    said = f"**{name.capitalize()}: {words.happened(found) if name == 'done' else len(found)}**"
+    intro = f"{said}\n\n{words.UNKNOWN}" if name == "unknown" else said
+    return intro, [_item(result) for result in found]
+
+
+def _item(result: Result) -> str:
+    place = words.place(result.change)
+    line = f"- {code(_title(result.change, result.id))}{' ' + code(place) if place else ''}"
+    because = [f"because {result.because}"] if result.because else []
+    notes = [f"note: {note}" for note in result.notes]
+    return "\n".join([line, *(f"  - {markdown(said)}" for said in (*result.errors, *because, *notes))])
+
+
+# -- problems --------------------------------------------------------------------------------------------------
+
+
+def _problem(problem: Problem, excerpt: Callable[[Location], str]) -> Iterator[str]:
+    subject = f"{code(problem.subject)}: " if problem.subject else ""
+    hint = f" ({markdown(problem.hint)})" if problem.hint else ""
+    located = f"{code(str(problem.location))} " if problem.location.file else ""
+    yield f"{located}{subject}{markdown(problem.message)}{hint}"
+    for index, place in enumerate((problem.location, *problem.also)):
+        if index:
+            yield f"also {code(str(place))}"
+        if lines := excerpt(place).splitlines():
+            yield fenced(lines, "text")

@@ -1,0 +1,193 @@
+"""Plans, reports and problems as text for a terminal or a log. The last line is always the summary."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from reconciler.errors import Location, Problem
+from reconciler.render import words
+from reconciler.render.safe import terminal
+from reconciler.render.words import Field
+
+if TYPE_CHECKING:
+    from reconciler.apply import Outcome, Report, Result
+    from reconciler.change import Change, Plan
+
+STYLES = {"+": "32", "~": "33", "-": "31", "!": "31", "?": "35", "@": "36", "bold": "1", "dim": "2"}
+"""SGR parameters by symbol or purpose."""
+WIDEST_HEAD = 60
+WIDEST_LABEL = 32
+"""Columns up to which what follows is aligned."""
+ORDER: tuple[Outcome, ...] = ("done", "skipped", "unknown", "failed")
+"""What needs attention stands last, next to the summary."""
+
+
+class Paint:
+    """Colours a text, or leaves it alone."""
+
+    def __init__(self, color: bool) -> None:
+        self.color = color
+
+    def __call__(self, style: str, text: str) -> str:
+        code = STYLES.get(style)
+        return f"\x1b[{code}m{text}\x1b[0m" if self.color and code and text else text
+
+
+# -- plan ------------------------------------------------------------------------------------------------------
+
+
+def plan(plan: Plan, *, color: bool, files: bool = True) -> str:
+    """What would be done; `files` says whether each object's place in the manifests is shown."""
+    paint = Paint(color)
+    summary = paint("bold", words.summary(plan))
+    if not plan.changes:
+        return f"{terminal(words.unchanged(plan))}\n\n{summary}"
+    layout = _Layout(paint, [words.head(c) for c in plan.changes], files)
+    head = f"Plan for {terminal(plan.url)}\n{_legend(plan.changes, paint)}"
+    return "\n\n".join([head, _close(_block(change, layout) for change in plan.changes), summary])
+
+
+def _legend(changes: Iterable[Change], paint: Paint) -> str:
+    used = {change.action for change in changes}
+    symbols = [(words.SYMBOLS[action], said) for action, said in words.VERBS.items() if action in used]
+    return "  ".join(f"{paint(symbol, symbol)} {said}" for symbol, said in symbols)
+
+
+class _Layout:
+    """Where the places of objects are aligned, and whether they are shown."""
+
+    def __init__(self, paint: Paint, heads: Iterable[str], files: bool = True) -> None:
+        self.paint = paint
+        self.files = files
+        self.column = min(max(map(_width, heads), default=0), WIDEST_HEAD)
+
+    def head(self, change: Change, name: str) -> str:
+        """The first line of an object's block."""
+        symbol = words.SYMBOLS[change.action]
+        place = words.place(change) if self.files else ""
+        line = f"  {self.paint(symbol, symbol)} {self.paint('bold', terminal(name))}"
+        return f"{line}{_gap(name, self.column)}{self.paint('dim', terminal(place))}" if place else line
+
+
+def _close(blocks: Iterable[str]) -> str:
+    """Blocks with an empty line between them, unless both are a single line."""
+    parts: list[str] = []
+    for block in blocks:
+        if parts:
+            parts.append("\n" if "\n" not in block + parts[-1] else "\n\n")
+        parts.append(block)
+    return "".join(parts)
+
+
+def _block(change: Change, layout: _Layout) -> str:
+    """One object: its name and place, why, and its fields."""
+    lines = [layout.head(change, words.head(change))]
+    if change.reason:
+        lines.append(f"      ({terminal(change.reason)})")
+    found = list(words.fields(change))
+    column = min(max((_width(f.label) for f in found if not (f.lines or f.step)), default=0), WIDEST_LABEL)
+    for shown in found:
+        lines += _later(shown, layout.paint) if shown.step else _field(shown, column, layout.paint)
+    return "\n".join(lines)
+
+
+def _field(found: Field, column: int, paint: Paint) -> Iterator[str]:
+    if found.lines:
+        yield f"      {terminal(found.label)}"
+        yield from _gutter(found, paint)
+    else:
+        yield f"      {terminal(found.label)}{_gap(found.label, column)}{_values(found, paint)}"
+
+
+def _later(found: Field, paint: Paint) -> Iterator[str]:
+    """A field of a later step; it says what that waits for."""
+    waits = f"   {paint('dim', terminal(found.waits))}" if found.waits else ""
+    head = f"    {paint('~', 'then')} {terminal(found.label)}:"
+    yield f"{head}{waits}" if found.lines else f"{head} {_values(found, paint)}{waits}"
+    yield from _gutter(found, paint)
+
+
+def _values(found: Field, paint: Paint) -> str:
+    if found.before is None:
+        return terminal(found.after)
+    return f"{paint('-', terminal(found.before))} → {paint('+', terminal(found.after))}"
+
+
+def _gutter(found: Field, paint: Paint) -> Iterator[str]:
+    # With a bar before it no line of a text can begin with `::`, which a CI server would obey.
+    return (f"        │ {paint(line[:1], terminal(line))}".rstrip() for line in found.lines)
+
+
+def _gap(text: str, column: int) -> str:
+    return " " * (max(column - _width(text), 0) + 2)
+
+
+def _width(text: str) -> int:
+    """The columns that a text takes on a terminal."""
+    if text.isascii():
+        return len(text)
+    return sum((2 if unicodedata.east_asian_width(c) in "WF" else 1) for c in text if not unicodedata.combining(c))
+
+
+# -- results ---------------------------------------------------------------------------------------------------
+
+
+def results(report: Report, *, color: bool, verbose: bool = False) -> str:
+    """What an apply did: all that failed, was skipped or is unknown; what was done one by one only if `verbose`."""
+    paint = Paint(color)
+    layout = _Layout(paint, [words.head(r.change, r.id) for r in report.results])
+    parts = [f"Apply to {terminal(report.plan.url)}" if report.results else words.unchanged(report.plan)]
+    for name in ORDER:
+        found = [result for result in report.results if result.outcome == name]
+        if found:
+            parts.append("\n".join(_section(name, found, layout, verbose)))
+    if report.interrupted:
+        parts.append(words.INTERRUPTED)
+    return "\n\n".join([*parts, paint("bold", words.outcome(report))])
+
+
+def _section(name: Outcome, found: list[Result], layout: _Layout, verbose: bool) -> Iterator[str]:
+    style = {"done": "+", "skipped": "~", "unknown": "?", "failed": "!"}[name]
+    yield layout.paint(style, f"{name.capitalize()}: {words.happened(found) if name == 'done' else len(found)}")
+    for result in found:
+        if name != "done" or verbose or result.notes:
+            yield layout.head(result.change, words.head(result.change, result.id))
+            yield from (f"      {line}" for line in _fate(result, layout.paint))
+    if name == "unknown":
+        yield f"  {words.UNKNOWN}"
+
+
+def _fate(result: Result, paint: Paint) -> Iterator[str]:
+    """What is to be said of one result."""
+    yield from (f"{paint('!', '!')} {terminal(error)}" for error in result.errors)
+    if result.because:
+        yield f"because {terminal(result.because)}"
+    yield from (f"note: {terminal(note)}" for note in result.notes)
+
+
+# -- problems --------------------------------------------------------------------------------------------------
+
+
+def problems(problems: Sequence[Problem], excerpt: Callable[[Location], str], *, color: bool) -> str:
+    """What is wrong, each with the line it is about; `excerpt` gives the line with a caret, or ""."""
+    paint = Paint(color)
+    blocks = ["\n".join(_problem(problem, excerpt, paint)) for problem in problems]
+    return "\n\n".join([*blocks, paint("bold", words.problems(len(blocks)))])
+
+
+def _problem(problem: Problem, excerpt: Callable[[Location], str], paint: Paint) -> Iterator[str]:
+    subject = f"{terminal(problem.subject)}: " if problem.subject else ""
+    place = f"{paint('bold', terminal(str(problem.location)))}  " if problem.location.file else ""
+    yield f"{paint('!', '!')} {place}{subject}{terminal(problem.message)}"
+    yield from _quoted(problem.location, excerpt, paint)
+    for other in problem.also:
+        yield f"  also {terminal(str(other))}"
+        yield from _quoted(other, excerpt, paint)
+    if problem.hint:
+        yield f"  hint: {terminal(problem.hint)}"
+
+
+def _quoted(location: Location, excerpt: Callable[[Location], str], paint: Paint) -> Iterator[str]:
+    return (paint("dim", f"  {terminal(line)}") for line in excerpt(location).splitlines())

@@ -1,0 +1,231 @@
+"""What plans and results are called in words, the same in every format; nothing here is escaped for one of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reconciler.codecs import blank
+from reconciler.diff import FieldChange, detail
+from reconciler.kinds import kinds
+from reconciler.names import Address
+from reconciler.render.safe import terminal
+
+if TYPE_CHECKING:
+    from reconciler.apply import Report, Result
+    from reconciler.change import Action, Change, Plan, Step
+
+SYMBOLS: Mapping[Action, str] = {"create": "+", "update": "~", "delete": "-"}
+VERBS: Mapping[Action, str] = {"create": "create", "update": "change", "delete": "delete"}
+PAST: Mapping[Action, str] = {"create": "created", "update": "changed", "delete": "deleted"}
+NONE = "(none)"
+LONG = 100
+"""Characters of old and new value together that are shown side by side."""
+FEW = 3
+"""Items of a set that are shown side by side."""
+NEW_LINES = 20
+"""Lines of a text that is wholly new, or goes, that are shown."""
+NAMED = 3
+"""Objects that a step waits for that are named; more are counted."""
+UNKNOWN = "Whether it happened is not known. `reconciler plan` shows it; apply again if it is still in the plan."
+INTERRUPTED = "The run was interrupted. Apply again to do the rest."
+
+_TRAILING = re.compile(r"[ \t]+$")
+_VISIBLE = str.maketrans({" ": "·", "\t": "⇥"})
+
+
+# -- values ----------------------------------------------------------------------------------------------------
+
+
+def value(found: Any, *, item: bool = False) -> str:
+    """A canonical value; an `item` is one of several on a line."""
+    if blank(found):
+        return NONE
+    if isinstance(found, list | tuple):
+        text = ", ".join(value(v, item=True) for v in found)
+        return f"[{text}]" if item else text
+    if isinstance(found, Mapping):
+        return _mapping(found)
+    if isinstance(found, str):
+        return _text(found, item=item)
+    return "true" if found is True else "false" if found is False else str(found)
+
+
+def _mapping(found: Mapping[str, Any]) -> str:
+    name = found.get("name", found.get("key"))
+    if len(found) == 2 and "project" in found and name is not None:
+        return f"{value(name, item=True)} of {value(found['project'], item=True)}"
+    pairs = [(str(key), value(part, item=True)) for key, part in found.items()]
+    return " ".join(pairs[0]) if len(pairs) == 1 else "{" + ", ".join(": ".join(pair) for pair in pairs) + "}"
+
+
+def _text(found: str, *, item: bool) -> str:
+    """A text as it is, or quoted where it could be taken for something else."""
+    odd = found != found.strip() or found.startswith(('"', "(")) or "\n" in found or " → " in found
+    return json.dumps(found, ensure_ascii=False) if odd or (item and ", " in found) else found
+
+
+def pair(before: Any, after: Any) -> tuple[str, str]:
+    """Two values that differ, so that they look different."""
+    old, new = value(before), value(after)
+    if terminal(old) == terminal(new):
+        return json.dumps(before, default=repr), json.dumps(after, default=repr)
+    return old, new
+
+
+def _leaves(found: Any) -> Any:
+    """A list or mapping whose leaves are in words."""
+    if isinstance(found, Mapping) and not _is_name(found):
+        return {str(key): _leaves(part) for key, part in found.items()}
+    if isinstance(found, list | tuple):
+        return [value(part) for part in found]
+    return value(found)
+
+
+def _is_name(found: Mapping[str, Any]) -> bool:
+    return len(found) == 1 or (len(found) == 2 and "project" in found)
+
+
+# -- fields ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One changed field in words. `lines` (as `detail` gives them) stand instead of `before` and `after`, if any;
+    `before` is None for what is new; `step` is 0, or the number of the later step, which comes `after` something."""
+
+    label: str
+    before: str | None = None
+    after: str = ""
+    lines: tuple[str, ...] = ()
+    step: int = 0
+    waits: str = ""
+
+
+def fields(change: Change) -> Iterator[Field]:
+    """All fields of a change, those of later steps last; the last field of a step says what the step waits for."""
+    for found in change.fields:
+        yield field(found, new=change.action == "create")
+    for number, step in enumerate(change.then, 1):
+        for found in step.fields:
+            waits = waits_for(step, change.address) if found is step.fields[-1] else ""
+            yield field(found, new=change.action == "create", step=number, waits=waits)
+
+
+def field(change: FieldChange, *, new: bool, step: int = 0, waits: str = "") -> Field:
+    """A field change in words."""
+    name = label(change.path)
+    if lines := _lines(change.before, change.after):
+        return Field(name, lines=tuple(map(visible, lines)), step=step, waits=waits)
+    if new:
+        return Field(name, None, value(change.after), step=step, waits=waits)
+    before, after = pair(change.before, change.after)
+    if len(before) + len(after) > LONG:
+        return Field(name, lines=(f"-{before}", f"+{after}"), step=step, waits=waits)
+    return Field(name, before, after, step=step, waits=waits)
+
+
+def label(path: str) -> str:
+    """A path in words: `due_date` as in the manifest, `custom_fields.Size` as `custom field Size`."""
+    name, _, part = path.partition(".")
+    return f"{name.removesuffix('s').replace('_', ' ')} {part}" if part else name
+
+
+def _lines(before: Any, after: Any) -> list[str]:
+    """The lines of a value that is better shown by what differs: a text of several lines, a long set, a mapping."""
+    sides = [side for side in (before, after) if not blank(side)]
+    if sides and all(isinstance(side, str) for side in sides):
+        return _text_lines(sides, blank(before)) if any("\n" in side for side in sides) else []
+    if len(sides) < 2:
+        return []
+    if all(isinstance(side, list | tuple) for side in sides):
+        return _set_lines(*sides) if max(map(len, sides)) > FEW or sum(len(value(s)) for s in sides) > LONG else []
+    nested = all(isinstance(side, Mapping) and not _is_name(side) for side in sides)
+    return detail(_leaves(before), _leaves(after)) if nested else []
+
+
+def _text_lines(sides: list[str], new: bool) -> list[str]:
+    """What differs between two texts, or the beginning of one that is wholly new or goes."""
+    if all(side.endswith("\n") for side in sides):
+        sides = [side.removesuffix("\n") for side in sides]
+    if len(sides) == 2:
+        return detail(sides[0], sides[1])
+    body = (detail(None, sides[0]) if new else detail(sides[0], None))[1:]
+    more = len(body) - NEW_LINES
+    return body if more <= 1 else [*body[:NEW_LINES], f"@@ {more} more lines @@"]
+
+
+def _set_lines(before: Any, after: Any) -> list[str]:
+    """What is added to and removed from a set, and how much of it stays."""
+    lines = detail(_leaves(before), _leaves(after))
+    stays = len(after) - sum(line.startswith("+") for line in lines)
+    return [*lines, f" … {stays} unchanged"] if stays else lines
+
+
+def visible(line: str) -> str:
+    """A line of a diff with its trailing white space shown."""
+    return line[:1] + _TRAILING.sub(lambda match: match[0].translate(_VISIBLE), line[1:])
+
+
+# -- objects ---------------------------------------------------------------------------------------------------
+
+
+def head(change: Change, number: int | str | None = None) -> str:
+    """The object's name, with the id that the server knows it by."""
+    found = change.id if number is None else number
+    return f"{change.address} (#{found})" if isinstance(found, int) else str(change.address)
+
+
+def place(change: Change) -> str:
+    """`file:line` of the manifest, or "" if no manifest declares the object."""
+    source = change.source
+    return f"{source.file}:{source.line}" if source.line else source.file
+
+
+def waits_for(step: Step, owner: Address) -> str:
+    """`after issue web-shop/login, …`, or how many of each kind; "" if the step only comes after the object's own."""
+    others = [address for address in step.after if address != owner]
+    if len(others) <= NAMED:
+        return f"after {', '.join(map(str, others))}" if others else ""
+    counts = Counter(address.kind for address in others)
+    return "after " + ", ".join(count(number, kind) for kind, number in sorted(counts.items()))
+
+
+def count(number: int, kind: str) -> str:
+    """`1 issue category`, `12 issue categories`."""
+    known = kinds().get(kind)
+    plural = known.plural if known else f"{kind}s"
+    return f"{number} {(kind if number == 1 else plural).replace('_', ' ')}"
+
+
+def unchanged(plan: Plan) -> str:
+    """The sentence for an empty plan."""
+    return f"No changes. {plan.url} is as the manifests say."
+
+
+def summary(plan: Plan) -> str:
+    """The one fixed line about a plan."""
+    n = plan.summary
+    return (
+        f"Plan: {n['create']} to create, {n['update']} to change, {n['delete']} to delete, {n['unchanged']} unchanged."
+    )
+
+
+def outcome(report: Report) -> str:
+    """The one fixed line about an apply."""
+    return f"Applied: {', '.join(f'{number} {name}' for name, number in report.summary.items())}."
+
+
+def happened(results: list[Result]) -> str:
+    """`2 created, 1 changed`: what was done, leaving out what was not."""
+    counts = Counter(result.change.action for result in results)
+    return ", ".join(f"{counts[action]} {said}" for action, said in PAST.items() if counts[action])
+
+
+def problems(number: int) -> str:
+    """The one fixed line about problems."""
+    return "No problems." if number == 0 else f"{number} problem{'' if number == 1 else 's'}."

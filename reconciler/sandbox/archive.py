@@ -1,0 +1,123 @@
+"""Debian's archive as this machine's own apt sources name it, and Debian's keyring. It only reads files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.errors import SandboxError
+
+APT = Path("/etc/apt")
+KEYRINGS = (
+    Path("/usr/share/keyrings/debian-archive-keyring.gpg"),
+    Path("/usr/share/keyrings/debian-archive-keyring.pgp"),
+)
+OWN_SERVER = "or set REDMINE_URL and REDMINE_API_KEY to use a Redmine of your own"
+
+# The main suites of Debian: none of them is a name that another distribution uses.
+SUITES = frozenset(
+    [
+        "bullseye",
+        "bookworm",
+        "trixie",
+        "forky",
+        "duke",
+        "sid",
+        "unstable",
+        "testing",
+        "stable",
+        "oldstable",
+        "oldoldstable",
+    ]
+)
+ONE_LINE = re.compile(
+    r"^deb\s+(?:\[(?P<options>[^\]]*)\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)\s+(?P<components>.+)$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One apt source, in either of apt's two formats (sources.list(5))."""
+
+    uris: tuple[str, ...]
+    suites: tuple[str, ...]
+    components: tuple[str, ...]
+    signed_by: str = ""
+
+
+def debian_archive(apt: Path = APT) -> str:
+    """The address of Debian's archive, from the apt sources in `apt`.
+
+    Raises SandboxError when no source is Debian's.
+    """
+    found = sorted(filter(is_debian, sources(apt)), key=lambda s: not s.signed_by)
+    for source in found:
+        return next(uri for uri in source.uris if not uri.startswith("cdrom:"))
+    raise SandboxError(
+        f"No apt source under {apt} is Debian's, so it is not known where Debian's packages are. "
+        f"Give the address of a Debian archive with --archive URL, {OWN_SERVER}."
+    )
+
+
+def keyring() -> Path:
+    """Debian's archive keyring. Raises SandboxError when the machine does not have it."""
+    for path in KEYRINGS:
+        if path.is_file():
+            return path
+    raise SandboxError(
+        "Debian's packages cannot be verified: the keyring is missing. "
+        f"Install the package debian-archive-keyring, {OWN_SERVER}."
+    )
+
+
+def is_debian(source: Source) -> bool:
+    """Whether `source` is Debian's main archive, and not a third party's for Debian."""
+    keyed = not source.signed_by or "debian-archive" in source.signed_by
+    usable = any(not uri.startswith("cdrom:") for uri in source.uris)
+    return keyed and usable and "main" in source.components and not SUITES.isdisjoint(source.suites)
+
+
+def sources(apt: Path) -> Iterator[Source]:
+    """All enabled binary-package sources under `apt`."""
+    parts = sorted((apt / "sources.list.d").glob("*"))
+    for path in [apt / "sources.list", *parts]:
+        if path.suffix == ".sources" and path.is_file():
+            yield from deb822(path.read_text(errors="replace"))
+        elif path.suffix == ".list" and path.is_file():
+            yield from one_line(path.read_text(errors="replace"))
+
+
+def one_line(text: str) -> Iterator[Source]:
+    """The sources of a `.list` file."""
+    for line in text.splitlines():
+        if match := ONE_LINE.match(line.partition("#")[0].strip()):
+            options = dict(o.partition("=")[::2] for o in (match["options"] or "").split())
+            yield Source(
+                (match["uri"],),
+                (match["suite"],),
+                tuple(match["components"].split()),
+                options.get("signed-by", ""),
+            )
+
+
+def deb822(text: str) -> Iterator[Source]:
+    """The sources of a `.sources` file."""
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    for stanza in re.split(r"\n\s*\n", "\n".join(lines)):
+        fields = _fields(stanza)
+        if "deb" in fields.get("types", "").split() and fields.get("enabled", "yes").lower() not in (
+            "no",
+            "false",
+        ):
+            uris, suites, components = (
+                tuple(fields.get(k, "").split()) for k in ("uris", "suites", "components")
+            )
+            yield Source(uris, suites, components, fields.get("signed-by", ""))
+
+
+def _fields(stanza: str) -> dict[str, str]:
+    unfolded = re.sub(r"\n[ \t]+", " ", stanza)
+    pairs = (line.partition(":") for line in unfolded.splitlines() if ":" in line)
+    return {key.strip().lower(): value.strip() for key, _, value in pairs}

@@ -1,0 +1,143 @@
+"""One unpacked, migrated and configured Redmine per version, shared by all instances of that version.
+
+Debian's Redmine is multi-tenant (`REDMINE_INSTANCE`, lib/redmine/multi_tenancy.rb): an instance is one folder
+below /var/lib/redmine, and the code is shared. The base has one such folder, the template of all instances.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import platformdirs
+
+from reconciler.errors import SandboxError
+from reconciler.sandbox import inside, packages, process
+from reconciler.sandbox.archive import OWN_SERVER
+
+VERSIONS = {"5.0": "bookworm", "6.0": "trixie", "6.1": "forky"}  # Redmine: the Debian suite that has it
+INSTANCES = "var/lib/redmine"
+TEMPLATE = "_template"  # no instance's name starts with an underscore
+DATABASE = "redmine.sqlite3"
+FOLDERS = ("config", "files", "log", "plugins", "public/assets", "public/plugin_assets", "tmp")
+LOCK_TIMEOUT, MIGRATE_TIMEOUT = 1800.0, 300.0  # seconds
+
+
+def default_home() -> Path:
+    """`RECONCILER_SANDBOX_HOME`, else a folder in the user's cache."""
+    configured = os.environ.get("RECONCILER_SANDBOX_HOME")
+    return Path(configured) if configured else platformdirs.user_cache_path("reconciler") / "sandbox"
+
+
+def make(home: Path, version: str, archive: str | None, say: Callable[[str], None]) -> Path:
+    """The base of `version` below `home`, built if it is not there; call it under `lock`.
+
+    It appears by one rename: a build that is killed leaves only a folder that the next one removes.
+    """
+    base = home / version
+    if base.is_dir():
+        return base
+    _sweep(home, version)
+    with tempfile.TemporaryDirectory(
+        dir=home, prefix=f"{version}.new-", ignore_cleanup_errors=True
+    ) as folder:
+        root = Path(folder, "root")
+        packages.unpack(VERSIONS[version], root, archive, say)
+        _check_version(root, version)
+        say("Creating Redmine's database …")
+        _migrate(root)
+        root.rename(base)
+    return base
+
+
+def remove(home: Path, version: str) -> None:
+    """Removes the base of `version` and its lock, which the caller holds."""
+    if (home / version).is_dir():
+        (home / version).rename(home / f"{version}.new-gone")
+    _sweep(home, version)
+    (home / f"{version}.lock").unlink(missing_ok=True)
+
+
+def _sweep(home: Path, version: str) -> None:
+    # Errors are ignored: what a killed build started may write there for some seconds more.
+    for left_over in home.glob(f"{version}.new-*"):
+        shutil.rmtree(left_over, ignore_errors=True)
+
+
+@contextmanager
+def lock(home: Path, version: str, say: Callable[[str], None]) -> Iterator[None]:
+    """Holds the lock of `version`: concurrent starts and removals wait for each other.
+
+    The kernel lets go of it when the process ends, whatever ends it. Raises SandboxError after half an hour.
+    """
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path, deadline, told = home / f"{version}.lock", time.monotonic() + LOCK_TIMEOUT, False
+    while True:
+        with path.open("w") as file:
+            if _has_lock(file.fileno(), path):
+                yield
+                return
+        if time.monotonic() > deadline:
+            raise SandboxError(
+                f"Another `reconciler sandbox` has worked on Redmine {version} for too long; end it."
+            )
+        if not told:
+            say(f"Waiting for another `reconciler sandbox` that works on Redmine {version} …")
+            told = True
+        time.sleep(0.1)
+
+
+def _has_lock(descriptor: int, path: Path) -> bool:
+    # A lock on a file that was removed meanwhile (by `destroy_all`) is none.
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return path.stat().st_ino == os.fstat(descriptor).st_ino
+    except (BlockingIOError, FileNotFoundError):
+        return False
+
+
+def write_config(folder: Path, name: str) -> None:
+    """Configures the instance `name` in its `folder`: where its database is, and a secret of its own."""
+    (folder / "config/database.yml").write_text(
+        f"production:\n  adapter: sqlite3\n  database: /{INSTANCES}/{name}/{DATABASE}\n  timeout: 5000\n"
+    )
+    (folder / "config/secret_key.txt").write_text(secrets.token_hex(64))
+
+
+def _check_version(root: Path, version: str) -> None:
+    text = (root / "usr/share/redmine/lib/redmine/version.rb").read_text()
+    found = ".".join(re.findall(r"^\s*(?:MAJOR|MINOR)\s*=\s*(\d+)", text, re.MULTILINE))
+    if found != version:
+        raise SandboxError(
+            f"Debian's suite {VERSIONS[version]} has Redmine {found} there, not {version}. "
+            f"Choose another version with --redmine, {OWN_SERVER}."
+        )
+
+
+def _migrate(root: Path) -> None:
+    folder = root / INSTANCES / TEMPLATE
+    for name in FOLDERS:
+        (folder / name).mkdir(parents=True)
+    write_config(folder, TEMPLATE)
+    inside.prepare(root, folder.parent)
+    # Two processes: the first one's Rails does not know the columns that it has just made, and the task that
+    # loads the default data reports its failure only in its output.
+    rake = ["bundle", "exec", "rake"]
+    _inside(root, "Resolving Redmine's gems", ["bundle", "install", "--local", "--quiet"])
+    _inside(root, "Creating Redmine's tables", [*rake, "db:migrate"])
+    said = _inside(root, "Loading Redmine's default data", [*rake, "redmine:load_default_data"])
+    if "Default configuration data loaded" not in said:
+        raise SandboxError(f"Redmine's default data could not be loaded:\n{process.tail(said)}")
+
+
+def _inside(root: Path, what: str, argv: list[str]) -> str:
+    command = inside.command(root, argv, {"REDMINE_INSTANCE": TEMPLATE})
+    return process.run(command, what=what, timeout=MIGRATE_TIMEOUT)

@@ -1,0 +1,72 @@
+"""Copies of a SQLite database that are right while a server has it open.
+
+SQLite's backup API writes through the destination's own journal, so a server sees a whole database before and
+after; copying the file does not, least of all in WAL mode (Redmine 6.x).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+from reconciler.errors import SandboxError
+
+PATIENCE = 10.0  # seconds to wait for a server that is writing
+
+# Redmine caches its settings until the latest `updated_on` moves (Setting.check_cache); its time here is UTC.
+TOUCH = "UPDATE settings SET updated_on = strftime('%Y-%m-%d %H:%M:%f', 'now')"
+
+# What an administrator would click together: REST on, no mails (each doubles the time of a write), a key, a
+# password that needs no change first.
+CONFIGURE = """
+    DELETE FROM settings WHERE name IN ('rest_api_enabled', 'notified_events');
+    INSERT INTO settings (name, value, updated_on) VALUES
+        ('rest_api_enabled', '1', CURRENT_TIMESTAMP),
+        ('notified_events', '--- []' || char(10), CURRENT_TIMESTAMP);
+    UPDATE users SET must_change_passwd = 0 WHERE login = 'admin';
+    DELETE FROM tokens WHERE action = 'api';
+"""
+ADD_KEY = """
+    INSERT INTO tokens (user_id, action, value, created_on, updated_on)
+    SELECT id, 'api', ?, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP FROM users WHERE login = 'admin'
+"""
+
+
+def copy(source: Path, target: Path) -> None:
+    """Makes `target` a copy of `source`; both may be in use. Raises SandboxError when one stays locked."""
+    with closing(_open(source)) as old, closing(_open(target)) as new:
+        _backup(old, new)
+
+
+def restore(snapshot: Path, live: Path) -> None:
+    """Makes the `live` database of a (running) Redmine equal to `snapshot`, in milliseconds."""
+    with closing(_open(snapshot)) as old, closing(_open(live)) as new:
+        _backup(old, new)
+        with new:
+            new.execute(TOUCH)
+
+
+def configure(database: Path, api_key: str) -> None:
+    """Makes a freshly migrated Redmine usable over REST at once by `admin`, with `api_key`."""
+    with closing(_open(database)) as connection:
+        connection.executescript(CONFIGURE)
+        with connection:
+            connection.execute(ADD_KEY, (api_key,))
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=PATIENCE)
+    connection.execute("PRAGMA synchronous = OFF")  # a power cut may lose it: it is thrown away anyway
+    return connection
+
+
+def _backup(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
+    deadline = time.monotonic() + PATIENCE
+
+    def check(_status: int, _remaining: int, _total: int) -> None:
+        if time.monotonic() > deadline:
+            raise SandboxError(f"The sandbox's database was in use for {PATIENCE:.0f} s; try again.")
+
+    old.backup(new, progress=check, sleep=0.005)

@@ -1,0 +1,96 @@
+"""Running a program inside an unpacked Debian: in a user namespace, or as root by a plain chroot."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from reconciler.errors import SandboxError
+from reconciler.sandbox import process
+from reconciler.sandbox.archive import OWN_SERVER
+
+APP = "/usr/share/redmine"
+NOBODY = 33  # www-data, in every Debian
+DEVICES = {"null": (1, 3), "zero": (1, 5), "random": (1, 8), "urandom": (1, 9)}
+
+# A leaked GEM_PATH, RUBYLIB or BUNDLE_GEMFILE breaks bundler, so nothing of the caller's environment goes in.
+ENVIRONMENT = {
+    "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/tmp",
+    "LC_ALL": "C.UTF-8",
+    "TZ": "UTC",
+    "RAILS_ENV": "production",
+    "SCHEMA": "/dev/null",  # or Rails would dump the schema into the shared tree
+    "REDMINE_LANG": "en",
+    "BUNDLE_SILENCE_ROOT_WARNING": "1",
+}
+UNSHARE = ("unshare", "--map-root-user", "--mount", "--propagation", "slave")
+BIND_AND_ENTER = 'mount --rbind /dev "$0/dev" && exec chroot "$0" "$@"'
+
+
+def command(root: Path, argv: Sequence[str], env: Mapping[str, str]) -> list[str]:
+    """The command line that runs `argv` in Redmine's folder inside `root`, with no environment but `env`."""
+    pairs = [f"{key}={value}" for key, value in (ENVIRONMENT | dict(env)).items()]
+    inner = ["/usr/bin/env", "-i", "-C", APP, *pairs, *argv]
+    if namespaces():
+        return [*UNSHARE, "sh", "-c", BIND_AND_ENTER, str(root), *inner]
+    return ["chroot", f"--userspec=+{NOBODY}:+{NOBODY}", str(root), *inner]
+
+
+def prepare(root: Path, owned: Path) -> None:
+    """Makes `root` enterable and `owned`, a folder in it, writable for the programs inside."""
+    if not namespaces():
+        _make_devices(root / "dev")
+    uid, gid = (os.geteuid(), os.getegid()) if namespaces() else (NOBODY, NOBODY)
+    if owned.stat().st_uid != uid:
+        for path in (owned, *owned.rglob("*")):
+            os.chown(path, uid, gid, follow_symlinks=False)
+
+
+@cache
+def namespaces() -> bool:
+    """Whether this user may make user namespaces that can mount; some kernels and containers forbid it.
+
+    Raises SandboxError when neither that nor, as root, a chroot is possible.
+    """
+    if _can_unshare():
+        return True
+    if os.geteuid() == 0:
+        process.need("chroot")
+        return False
+    raise SandboxError(
+        "This machine does not let an ordinary user make user namespaces, which the sandbox needs. Install "
+        "util-linux (unshare); allow them (sysctl kernel.unprivileged_userns_clone=1, or "
+        f"kernel.apparmor_restrict_unprivileged_userns=0); run it as root; {OWN_SERVER}."
+    )
+
+
+def _can_unshare() -> bool:
+    if shutil.which("unshare", path=process.PATH) is None:
+        return False
+    probe = [*UNSHARE, "mount", "--rbind", "/dev", "/dev"]
+    env = os.environ | {"PATH": process.PATH}
+    try:
+        return subprocess.run(probe, env=env, capture_output=True, timeout=10).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
+def _make_devices(folder: Path) -> None:
+    for name, (major, minor) in DEVICES.items():
+        node = folder / name
+        if node.exists():
+            continue
+        try:
+            os.mknod(node, stat.S_IFCHR | 0o666, os.makedev(major, minor))
+        except PermissionError:
+            raise SandboxError(
+                "This container allows neither user namespaces nor device nodes, so it has no sandbox. "
+                f"Run the container with CAP_MKNOD, {OWN_SERVER}."
+            ) from None
+        node.chmod(0o666)

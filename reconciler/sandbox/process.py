@@ -1,0 +1,79 @@
+"""Running other programs: with a deadline, and with nothing left over when it passes."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+
+from reconciler.errors import SandboxError
+from reconciler.sandbox.archive import OWN_SERVER
+
+# chroot is in /usr/sbin, which an ordinary user's PATH lacks on Debian.
+PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+CREDENTIALS = re.compile(r"://[^/\s@]*@")
+RUBY_FRAME = "\tfrom "  # after the message, and long
+TAIL = 8  # lines of a failed program's output that are shown
+
+
+def run(argv: Sequence[str], *, what: str, timeout: float, text: str = "") -> str:
+    """Runs `argv` with `text` on its standard input and returns its standard output.
+
+    `what` names the step in errors; `timeout` is in seconds. Raises SandboxError when the program fails, with
+    the end of what it said, or takes longer. Nothing of it is left running then.
+    """
+    with subprocess.Popen(
+        argv,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"PATH": PATH},
+        encoding="utf-8",
+        errors="replace",
+        umask=0o022,
+        start_new_session=True,
+    ) as process:
+        try:
+            out, err = process.communicate(text, timeout)
+        except BaseException as error:
+            _kill_group(process.pid)
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise SandboxError(
+                    f"{what} did not end within {timeout:.0f} s; try again, {OWN_SERVER}."
+                ) from None
+            raise
+    if process.returncode != 0:
+        raise SandboxError(f"{what} failed (exit code {process.returncode}):\n{tail(err or out)}")
+    return out
+
+
+def _kill_group(leader: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+def tail(text: str, lines: int = TAIL) -> str:
+    """The last `lines` lines of `text`, indented, without Ruby's stack and the credentials of addresses."""
+    kept = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(RUBY_FRAME)]
+    return "\n".join(f"  {CREDENTIALS.sub('://', line)}" for line in kept[-lines:])
+
+
+def need(*programs: str) -> None:
+    """Raises SandboxError when one of `programs` is not on this machine."""
+    missing = [p for p in programs if shutil.which(p, path=PATH) is None]
+    if missing:
+        raise SandboxError(
+            f"The sandbox needs {', '.join(missing)}, which this machine does not have. "
+            f"It works on Debian and its relatives; install what is missing there, {OWN_SERVER}."
+        )
+
+
+def spawn(argv: Sequence[str]) -> None:
+    """Runs `argv`, a shell that leaves a daemon in the background, in a session of its own."""
+    subprocess.run(
+        argv, env=os.environ | {"PATH": PATH}, umask=0o022, start_new_session=True, check=True, timeout=10
+    )

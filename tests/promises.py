@@ -1,0 +1,262 @@
+"""The engine against a test server, and that server seen past the tool.
+
+`Tool` plans and applies as the commands do; `Api` is Redmine's API bare, so that a test does not ask the tool whether
+the tool was right. Run as a script, this module applies the manifest on its standard input: the child process of the
+tests that kill it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import sqlite3
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from pydantic import SecretStr
+
+from reconciler import desired, live, manifest, session
+from reconciler.apply import Applier, Report
+from reconciler.change import Plan
+from reconciler.client import Client, Connection
+from reconciler.desired import Desired
+from reconciler.errors import Location, ManifestError
+from reconciler.names import Address
+from reconciler.plan import make
+from reconciler.sandbox import Running
+
+KEY = "Config key"
+"""The custom field that `setup.rb` makes for the keys of issues."""
+
+Manifest = Mapping[str, Any]
+
+
+class Tool:
+    """The engine on one server; `connection` are further settings of the client, `key_field` holds issues' keys."""
+
+    def __init__(
+        self,
+        url: str,
+        api_key: str,
+        *,
+        key_field: str = "",
+        env: Mapping[str, str] | None = None,
+        log: Callable[[str], None] | None = None,
+        **connection: Any,
+    ) -> None:
+        self.settings = {"place": Location("reconciler.yaml", 1, 1)} | ({"issue_key_field": key_field} if key_field else {})
+        self.connection = Connection(url, api_key=SecretStr(api_key), **connection)
+        self.env, self.log = env or {}, log
+
+    def desired(self, data: Manifest) -> Desired:
+        """What the manifest declares, with its problems."""
+        loaded = manifest.load(["-"], self.env, stdin=io.StringIO(json.dumps(data)))
+        assert not loaded.problems, loaded.problems
+        return desired.build(loaded.documents, self.settings)
+
+    def problems(self, data: Manifest) -> list[str]:
+        """What `validate` or `plan` finds wrong; [] if nothing is."""
+        try:
+            self.plan(data)
+        except ManifestError as error:
+            return [str(problem) for problem in error.problems]
+        return []
+
+    def plan(self, data: Manifest) -> Plan:
+        """What apply would do."""
+        return asyncio.run(self._plan(data))
+
+    async def _plan(self, data: Manifest) -> Plan:
+        async with Client(self.connection, log=self.log) as client:
+            wanted = self.desired(data)
+            plan = make(wanted, await live.read(client, wanted), self.connection.url)
+            return Plan(plan.url, plan.changes, plan.unchanged, client.requests)
+
+    def apply(self, data: Manifest, watch: Callable[[Applier], None] = lambda applier: None) -> Report:
+        """Plans and does it; `watch` gets the applier before it starts."""
+        return asyncio.run(self._apply(data, watch))
+
+    async def _apply(self, data: Manifest, watch: Callable[[Applier], None]) -> Report:
+        async with Client(self.connection, log=self.log) as client:
+            wanted = self.desired(data)
+            found = await live.read(client, wanted)
+            applier = Applier(client, found.names, make(wanted, found, self.connection.url))
+            watch(applier)
+            return await session.carry_out(applier)
+
+    def settle(self, data: Manifest) -> Report:
+        """Applies, and expects that everything is done and nothing is left to do."""
+        report = self.apply(data)
+        assert troubles(report) == {}
+        assert self.plan(data).changes == ()
+        return report
+
+
+def tool(server: Running, **settings: Any) -> Tool:
+    """A tool with the administrator's key."""
+    return Tool(server.url, server.api_key, **settings)
+
+
+def troubles(report: Report) -> dict[str, tuple[str, str]]:
+    """Address → outcome and why, of everything that is not done."""
+    return {
+        str(r.change.address): (r.outcome, "; ".join([*r.errors, r.because or ""]).strip("; "))
+        for r in report.results
+        if r.outcome != "done"
+    }
+
+
+def outcomes(report: Report) -> dict[str, str]:
+    """Address → outcome."""
+    return {str(r.change.address): r.outcome for r in report.results}
+
+
+def fields(plan: Plan) -> dict[str, dict[str, Any]]:
+    """Address → path → value after, of everything that would change."""
+    return {str(c.address): {f.path: f.after for f in c.all_fields} for c in plan.changes}
+
+
+def address(text: str) -> Address:
+    """`issue web-shop/login` as an Address."""
+    kind, _, key = text.partition(" ")
+    return Address(kind, key)
+
+
+# -- past the tool ---------------------------------------------------------------------------------------------
+
+
+class Api:
+    """Redmine's API as it is: a context manager; `headers` take the place of the administrator's key."""
+
+    def __init__(self, server: Running, headers: Mapping[str, str] | None = None) -> None:
+        given = {"X-Redmine-API-Key": server.api_key} if headers is None else headers
+        self._http = httpx.Client(base_url=server.url, headers=given, trust_env=False, timeout=60)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def send(self, method: str, path: str, body: Any = None, **more: Any) -> httpx.Response:
+        """The answer, whatever its status. Nothing is kept between requests, least of all a cookie."""
+        self._http.cookies.clear()
+        url, mark, query = path.partition("?")
+        content = {"json": body} if body is not None else {}
+        return self._http.request(method, f"{url}.json{mark}{query}", **content, **more)
+
+    def get(self, path: str) -> Any:
+        """The first thing in the answer's JSON object: one object, or a list (at most 100 rows)."""
+        response = self.send("GET", path if "?" in path else f"{path}?limit=100")
+        assert response.status_code == 200, f"{path}: {response.status_code} {response.text}"
+        return next(iter(response.json().values()))
+
+    def make(self, path: str, **attributes: Any) -> dict[str, Any]:
+        """The new object."""
+        name = _singular(path.rpartition("/")[2])
+        response = self.send("POST", path, {name: attributes})
+        assert response.status_code == 201, f"{path}: {response.status_code} {response.text}"
+        return dict(response.json()[name])
+
+    def change(self, path: str, **attributes: Any) -> None:
+        """Changes an object. Redmine says yes to this, which is not to say that it did it."""
+        response = self.send("PUT", path, {_singular(path.split("/")[-2]): attributes})
+        assert response.status_code == 204, f"{path}: {response.status_code} {response.text}"
+
+    def delete(self, path: str) -> None:
+        """Deletes an object."""
+        assert self.send("DELETE", path).status_code == 204
+
+    def issue(self, subject: str) -> dict[str, Any]:
+        """The one issue with a subject, by its own page."""
+        (found,) = self.get(f"/issues?status_id=*&subject={subject}")
+        return dict(self.get(f"/issues/{found['id']}?include=allowed_statuses,watchers"))
+
+    def id(self, path: str, name: str) -> int:
+        """The id of what is called `name` in a list without pages."""
+        return next(int(row["id"]) for row in self.get(path) if row["name"] == name)
+
+
+def _singular(plural: str) -> str:
+    return plural.removesuffix("ies") + "y" if plural.endswith("ies") else plural.removesuffix("s")
+
+
+def sql(server: Running, *statements: str) -> None:
+    """Does to the server's database what only an administrator could do in the browser; settings are noticed at once."""
+    with closing(sqlite3.connect(server.folder / "redmine.sqlite3", timeout=10)) as database, database:
+        for statement in statements:
+            database.execute(statement)
+        database.execute("UPDATE settings SET updated_on = strftime('%Y-%m-%d %H:%M:%f', 'now')")
+
+
+def setting(server: Running, name: str, value: str) -> None:
+    """Changes a setting of the server."""
+    insert = f"INSERT INTO settings (name, value, updated_on) VALUES ('{name}', '{value}', CURRENT_TIMESTAMP)"
+    sql(server, f"DELETE FROM settings WHERE name = '{name}'", insert)
+
+
+NOISE = frozenset({"id", "created_on", "updated_on", "closed_on", "passwd_changed_on", "last_login_on", "api_key"})
+
+
+def state(api: Api) -> dict[str, Any]:
+    """Everything that manifests can declare, as the API shows it, without ids and times."""
+    users = [api.get(f"/users/{row['id']}") for s in (1, 3) for row in api.get(f"/users?status={s}&limit=100")]
+    shown = "include=trackers,enabled_modules,issue_categories,issue_custom_fields"
+    projects = [api.get(f"/projects/{p['id']}?{shown}") for p in api.get("/projects?status=1%7C5&limit=100")]
+    issues = api.get("/issues?status_id=*&sort=id&limit=100")
+    lists = ("memberships", "versions", "issue_categories")
+    inside = {name: [row for p in projects for row in api.get(f"/projects/{p['id']}/{name}")] for name in lists}
+    rows = {"users": users, "projects": projects, "issues": issues, **inside}
+    called = {
+        "user": {u["id"]: u["login"] for u in users},
+        "version": {v["id"]: v["name"] for v in inside["versions"]},
+        "parent": {i["id"]: i["subject"] for i in issues} | {p["id"]: p["identifier"] for p in projects},
+    }
+    return {name: sorted((_plain(row, called) for row in found), key=repr) for name, found in rows.items()}
+
+
+def _plain(value: Any, called: Mapping[str, Mapping[int, str]]) -> Any:
+    """A row without what differs between two servers that hold the same; references as names, sets sorted."""
+    if isinstance(value, list):
+        return sorted((_plain(item, called) for item in value), key=repr)
+    if not isinstance(value, dict):
+        return value
+    plain = {name: _plain(item, called) for name, item in value.items() if name not in NOISE}
+    if "parent" in value:
+        plain["parent"] = called["parent"][value["parent"]["id"]]
+    kind = str(value.get("name", "")).rpartition(" ")[2]
+    if "value" in value and kind in called and value["value"]:
+        plain["value"] = called[kind][int(value["value"])]
+    return plain
+
+
+def values(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The custom fields of a row as the API shows them, by name."""
+    return {f["name"]: f["value"] for f in row["custom_fields"]}
+
+
+def only(rows: Iterable[dict[str, Any]], **wanted: Any) -> dict[str, Any]:
+    """The one row that has these values."""
+    (found,) = [row for row in rows if all(row.get(name) == value for name, value in wanted.items())]
+    return found
+
+
+def _child(url: str, api_key: str, key_field: str) -> None:
+    Tool(url, api_key, key_field=key_field).apply(json.load(sys.stdin))
+
+
+def child(*arguments: str) -> list[str]:
+    """The command line of the child process: `url`, `api_key`, `key_field`."""
+    return [sys.executable, str(Path(__file__)), *arguments]
+
+
+if __name__ == "__main__":
+    _child(*sys.argv[1:])
