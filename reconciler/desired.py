@@ -56,6 +56,7 @@ class _Builder:
         self.settings = settings
         self.objects: dict[Address, Object] = {}
         self.twins: dict[Address, Object] = {}
+        self.invalid: set[Address] = set()
         self.problems: list[Problem] = []
         self.lists = declarable()
         self.nested = {k.nested or k.plural: k for k in self.lists.values() if k.inside}
@@ -91,10 +92,10 @@ class _Builder:
         if project is not None and values.setdefault("project", project) != project:
             self.problem(body.where("project"), f'it is nested in project "{project}"', "leave project out")
             return
-        for name, child in inner.items():
+        identifier = body.get("identifier")
+        for name, child in inner.items() if identifier else ():
             if name in body:
-                identifier = str(body.get("identifier") or "")
-                self.items(child, body[name], body.where(name), identifier)
+                self.items(child, body[name], body.where(name), str(identifier))
         self.declare(kind, body, values)
 
     def declare(self, kind: Kind, body: Map, values: dict[str, Any]) -> None:
@@ -103,6 +104,8 @@ class _Builder:
             spec = kind.spec.model_validate(values)
         except ValidationError as error:
             self.problems.extend(explain(kind, body, error, self.nested if kind.name == "project" else ()))
+            label = next(_label(kind, body), "")
+            self.invalid.add(Address(kind.name, f"{values.get('project')}/{label}" if kind.inside else label))
             return
         address = Address(kind.name, kind.key(spec, str(values.get("project", ""))))
         found = Object(kind, address, spec, body)
@@ -143,7 +146,8 @@ class _Builder:
         known = kinds()
         if not all(known[k].only_declared(self.settings) for k in reference.kinds):
             return
-        if reference.name.startswith("#") or any(a in self.objects for a in reference.addresses(scoped)):
+        named = reference.addresses(scoped)
+        if reference.name.startswith("#") or any(a in self.objects or a in self.invalid for a in named):
             return
         project = reference.project
         near = [a.key.partition("/")[2] for a in self.objects if a.kind in reference.kinds and a.project == project]
@@ -272,12 +276,13 @@ def _say(kind: Kind, path: Sequence[str | int], item: Mapping[str, Any], known: 
         choices = str(context["expected"]).replace("'", "").replace(" or ", ", ")
         return f"{field}: one of {choices} is expected{shown}", suggest(str(item["input"]), choices.split(", "))
     if error == "string_pattern_mismatch":
-        return f"{field}: {kind.spec.model_fields[field].description}{shown}", ""
+        form = str(kind.spec.model_fields[field].description).partition(". ")[0].rstrip(".")
+        return f"{field}: {form[0].lower()}{form[1:]}{shown}", ""
     if error == "value_error":
         return f"{field}: {context['error']}{shown}", ""
     expected = EXPECTED.get(error)
     if expected:
-        return f"{field}: {expected} is expected{shown}", ""
+        return f"{field}: {expected.format(**context)} is expected{shown}", ""
     return f"{field}: {item['msg'][0].lower()}{item['msg'][1:]}{shown}", ""
 
 
@@ -294,5 +299,10 @@ EXPECTED = {
     "tuple_type": "a list",
     "dict_type": "a mapping",
     "string_too_short": "a text that is not empty",
+    "string_too_long": "a text of at most {max_length} characters",
+    "too_short": "a list of at least {min_length}",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than_equal": "at most {le}",
     "finite_number": "a number",
 }

@@ -30,9 +30,11 @@ def make(desired: Desired, live: Live, url: str, chosen: Callable[[Address], boo
 
     Raises ManifestError with every name that stands for nothing and every value that cannot be.
     """
+    if desired.problems:
+        raise ManifestError(desired.problems)
     planner = _Planner(desired, live.names, live.me)
     drafts = {a: d for a, d in planner.drafts().items() if chosen(a)}
-    problems = [*desired.problems, *live.problems, *planner.problems]
+    problems = [*live.problems, *planner.problems]
     if problems:
         raise ManifestError(problems)
     made = in_order(stage(drafts, live.names))

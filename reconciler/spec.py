@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from reconciler.codecs import Codec, blank
 from reconciler.names import Context
@@ -42,12 +42,14 @@ COMMON = frozenset(Spec.model_fields)
 Name = Annotated[str, StringConstraints(min_length=1)]
 
 
-def _real_date(text: str) -> str:
-    dt.date.fromisoformat(text)
-    return text
+def _date(value: Any) -> Any:
+    try:
+        return value if value is None else dt.datetime.strptime(str(value), "%Y-%m-%d").date().isoformat()
+    except ValueError as error:
+        raise ValueError("a date (YYYY-MM-DD) is expected") from error
 
 
-Date = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$"), AfterValidator(_real_date)]
+Date = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$"), BeforeValidator(_date)]
 Strings = list[Name]
 
 

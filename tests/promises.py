@@ -93,8 +93,9 @@ class Tool:
     def settle(self, data: Manifest) -> Report:
         """Applies, and expects that everything is done and nothing is left to do."""
         report = self.apply(data)
-        assert troubles(report) == {}
-        assert self.plan(data).changes == ()
+        assert troubles(report) == {}, troubles(report)
+        left = fields(self.plan(data))
+        assert left == {}, left
         return report
 
 
@@ -214,12 +215,16 @@ def state(api: Api) -> dict[str, Any]:
     issues = api.get("/issues?status_id=*&sort=id&limit=100")
     lists = ("memberships", "versions", "issue_categories")
     inside = {name: [row for p in projects for row in api.get(f"/projects/{p['id']}/{name}")] for name in lists}
-    rows = {"users": users, "projects": projects, "issues": issues, **inside}
     called = {
         "user": {u["id"]: u["login"] for u in users},
         "version": {v["id"]: v["name"] for v in inside["versions"]},
-        "parent": {i["id"]: i["subject"] for i in issues} | {p["id"]: p["identifier"] for p in projects},
+        "project": {p["id"]: p["identifier"] for p in projects},
+        "issue": {i["id"]: i["subject"] for i in issues},
     }
+    for row in (*projects, *issues):
+        kind = "project" if "identifier" in row else "issue"
+        row["parent"] = called[kind].get(row.get("parent", {}).get("id"))
+    rows = {"users": users, "projects": projects, "issues": issues, **inside}
     return {name: sorted((_plain(row, called) for row in found), key=repr) for name, found in rows.items()}
 
 
@@ -230,10 +235,8 @@ def _plain(value: Any, called: Mapping[str, Mapping[int, str]]) -> Any:
     if not isinstance(value, dict):
         return value
     plain = {name: _plain(item, called) for name, item in value.items() if name not in NOISE}
-    if "parent" in value:
-        plain["parent"] = called["parent"][value["parent"]["id"]]
     kind = str(value.get("name", "")).rpartition(" ")[2]
-    if "value" in value and kind in called and value["value"]:
+    if kind in ("user", "version") and value.get("value"):
         plain["value"] = called[kind][int(value["value"])]
     return plain
 

@@ -30,7 +30,7 @@ KEY, PASSWORD = "canary-key-5d1", "canary-password-5d2"
 SHOP = "projects: [{identifier: shop, name: Shop}]\n"
 
 
-class Redmine:
+class Fake:
     """As much of a server as projects take; `fault` names what is wrong with it."""
 
     def __init__(self) -> None:
@@ -71,18 +71,18 @@ def _ok(**content: Any) -> Answer:
 
 
 @pytest.fixture
-def redmine() -> Redmine:
+def fake() -> Fake:
     """What answers at the address in REDMINE_URL."""
-    return Redmine()
+    return Fake()
 
 
 @pytest.fixture
-def server(redmine: Redmine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stub]:
+def server(fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stub]:
     """The server, with a folder for manifests as the current one and the environment that leads to it."""
     monkeypatch.chdir(tmp_path)
     for name in [n for n in os.environ if n.startswith(("REDMINE_", "RECONCILER_"))] + ["NO_COLOR", "FORCE_COLOR"]:
         monkeypatch.delenv(name, raising=False)
-    with Stub(redmine.answer) as stub:
+    with Stub(fake.answer) as stub:
         for name, value in {"URL": stub.url, "API_KEY": KEY, "RETRIES": "0"}.items():
             monkeypatch.setenv(f"REDMINE_{name}", value)
         yield stub
@@ -124,7 +124,7 @@ SITUATIONS: dict[str, tuple[int, int, str]] = {
 }
 
 
-def prepare(situation: str, redmine: Redmine, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def prepare(situation: str, fake: Fake, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Make it so; further arguments of the command."""
     manifests = {"invalid": "projects: [{identifier: shop, nmae: x}]", "no manifest": None}
     named = "projects: [{identifier: shop, parent: nowhere}]" if situation == "a name without an object" else SHOP
@@ -132,9 +132,9 @@ def prepare(situation: str, redmine: Redmine, monkeypatch: pytest.MonkeyPatch) -
     if text:
         Path("a.yaml").write_text(text, encoding="utf-8")
     faults = {"wrong key": "key", "the server refuses": "refuse", "the server drops a field": "drop"}
-    redmine.fault = faults.get(situation, "")
+    fake.fault = faults.get(situation, "")
     if situation == "nothing to do":
-        redmine.projects["shop"] = {"id": 1, "status": 1, "identifier": "shop", "name": "Shop"}
+        fake.projects["shop"] = {"id": 1, "status": 1, "identifier": "shop", "name": "Shop"}
     if situation == "no address":
         monkeypatch.delenv("REDMINE_URL")
     if situation == "unreachable":
@@ -164,9 +164,9 @@ def check_output(result: Result, command: str, form: str, ends: str) -> None:
 
 @pytest.mark.parametrize("form", PLAN_FORMATS)
 @pytest.mark.parametrize("situation", SITUATIONS)
-def test_plan(situation: str, form: str, redmine: Redmine, server: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plan(situation: str, form: str, fake: Fake, server: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
     """Plan ends as the table says, in every format, and writes nothing."""
-    extra = prepare(situation, redmine, monkeypatch)
+    extra = prepare(situation, fake, monkeypatch)
     code, _, ends = SITUATIONS[situation]
     result = run("plan", "--format", form, *extra)
     assert result.exit_code == code, result.output
@@ -178,9 +178,9 @@ def test_plan(situation: str, form: str, redmine: Redmine, server: Stub, monkeyp
 
 @pytest.mark.parametrize("form", APPLY_FORMATS)
 @pytest.mark.parametrize("situation", SITUATIONS)
-def test_apply(situation: str, form: str, redmine: Redmine, server: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_apply(situation: str, form: str, fake: Fake, server: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
     """Apply ends as the table says, in every format, and creates just what the plan has."""
-    extra = prepare(situation, redmine, monkeypatch)
+    extra = prepare(situation, fake, monkeypatch)
     _, code, ends = SITUATIONS[situation]
     result = run("apply", "--yes", "--format", form, *extra)
     assert result.exit_code == code, result.output
@@ -237,7 +237,7 @@ def test_apply_without_a_terminal_needs_yes(server: Stub) -> None:
 
 
 def test_an_internal_error_is_one_line_and_the_report_is_kept(
-    server: Stub, redmine: Redmine, monkeypatch: pytest.MonkeyPatch
+    server: Stub, fake: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A bug after a write does not lose what is known of it; --debug shows where it is."""
 
@@ -253,7 +253,7 @@ def test_an_internal_error_is_one_line_and_the_report_is_kept(
 
 
 def test_a_server_that_goes_away_before_it_is_read_back(
-    server: Stub, redmine: Redmine, monkeypatch: pytest.MonkeyPatch
+    server: Stub, fake: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was written and could not be read back is unknown, not done."""
     from reconciler.errors import Unreachable
@@ -284,7 +284,7 @@ def test_requests_are_shown_and_counted_with_verbose(server: Stub) -> None:
     assert json.loads(result.stdout)["requests"] == len(server.seen)
 
 
-def test_options_of_all_commands_go_before_and_after_the_name(server: Stub, redmine: Redmine) -> None:
+def test_options_of_all_commands_go_before_and_after_the_name(server: Stub, fake: Fake) -> None:
     """`reconciler --config F plan` is `reconciler plan --config F`."""
     Path("other.yaml").write_text("ulr: x", encoding="utf-8")
     Path("m").mkdir()
@@ -296,31 +296,31 @@ def test_options_of_all_commands_go_before_and_after_the_name(server: Stub, redm
 # -- a saved plan -----------------------------------------------------------------------------------------------
 
 
-def test_a_saved_plan_is_applied(server: Stub, redmine: Redmine) -> None:
+def test_a_saved_plan_is_applied(server: Stub, fake: Fake) -> None:
     """What was planned is done, even if the manifests are gone; the file is for its owner only."""
-    result = run("plan", "--out", "p.json", manifest=SHOP)
-    assert "reconciler apply --plan p.json" in result.stderr
-    assert Path("p.json").stat().st_mode & 0o777 == 0o600
+    result = run("plan", "--out", "saved.plan", manifest=SHOP)
+    assert "reconciler apply --plan saved.plan" in result.stderr
+    assert Path("saved.plan").stat().st_mode & 0o777 == 0o600
     Path("a.yaml").unlink()
-    assert run("apply", "--plan", "p.json", "--yes").exit_code == 0
-    assert redmine.projects["shop"]["name"] == "Shop"
+    assert run("apply", "--plan", "saved.plan", "--yes").exit_code == 0
+    assert fake.projects["shop"]["name"] == "Shop"
 
 
 def test_a_saved_plan_can_be_read_as_a_plan(server: Stub) -> None:
     """The file has everything that --format json prints."""
-    shown = run("plan", "--out", "p.json", "--format", "json", manifest=SHOP)
-    saved = json.loads(Path("p.json").read_text())
+    shown = run("plan", "--out", "saved.plan", "--format", "json", manifest=SHOP)
+    saved = json.loads(Path("saved.plan").read_text())
     jsonschema.validate(saved, SCHEMAS["plan"]())
     assert json.loads(shown.stdout)["digest"] == saved["digest"]
 
 
 @pytest.mark.parametrize("form", APPLY_FORMATS)
-def test_a_stale_plan_is_refused(form: str, server: Stub, redmine: Redmine) -> None:
+def test_a_stale_plan_is_refused(form: str, server: Stub, fake: Fake) -> None:
     """An object that changed meanwhile is named, and nothing is done."""
-    redmine.projects["shop"] = {"id": 1, "status": 1, "identifier": "shop", "name": "Old"}
-    run("plan", "--out", "p.json", manifest=SHOP)
-    redmine.projects["shop"]["name"] = "Foreign"
-    result = run("apply", "--plan", "p.json", "--yes", "--format", form)
+    fake.projects["shop"] = {"id": 1, "status": 1, "identifier": "shop", "name": "Old"}
+    run("plan", "--out", "saved.plan", manifest=SHOP)
+    fake.projects["shop"]["name"] = "Foreign"
+    result = run("apply", "--plan", "saved.plan", "--yes", "--format", form)
     assert (result.exit_code, written(server)) == (5, [])
     assert "project shop changed: name" in result.stderr
     check_output(result, "apply", form, "error")
@@ -334,29 +334,29 @@ def test_a_stale_plan_is_refused(form: str, server: Stub, redmine: Redmine) -> N
         ({"id": 1, "name": "Shop"}, "project shop changed: name"),
     ],
 )
-def test_how_a_plan_can_be_stale(now: dict[str, Any] | None, said: str, server: Stub, redmine: Redmine) -> None:
+def test_how_a_plan_can_be_stale(now: dict[str, Any] | None, said: str, server: Stub, fake: Fake) -> None:
     """Gone, replaced, or already done by somebody else."""
-    redmine.projects["shop"] = {"id": 1, "status": 1, "identifier": "shop", "name": "Old"}
-    run("plan", "--out", "p.json", manifest=SHOP)
-    redmine.projects = {"shop": {**redmine.projects["shop"], **now}} if now else {}
-    result = run("apply", "--plan", "p.json", "--yes")
+    fake.projects["shop"] = {"id": 1, "status": 1, "identifier": "shop", "name": "Old"}
+    run("plan", "--out", "saved.plan", manifest=SHOP)
+    fake.projects = {"shop": {**fake.projects["shop"], **now}} if now else {}
+    result = run("apply", "--plan", "saved.plan", "--yes")
     assert (result.exit_code, said in result.stderr) == (5, True)
 
 
-def test_a_plan_to_create_what_exists_by_now_is_refused(server: Stub, redmine: Redmine) -> None:
+def test_a_plan_to_create_what_exists_by_now_is_refused(server: Stub, fake: Fake) -> None:
     """A create is never done twice."""
-    run("plan", "--out", "p.json", manifest=SHOP)
-    assert run("apply", "--plan", "p.json", "--yes").exit_code == 0
-    result = run("apply", "--plan", "p.json", "--yes")
+    run("plan", "--out", "saved.plan", manifest=SHOP)
+    assert run("apply", "--plan", "saved.plan", "--yes").exit_code == 0
+    result = run("apply", "--plan", "saved.plan", "--yes")
     assert (result.exit_code, "project shop was created meanwhile (#1)" in result.stderr) == (5, True)
 
 
-def test_a_plan_for_another_server_is_refused(server: Stub, redmine: Redmine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plan_for_another_server_is_refused(server: Stub, fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     """The address is part of what was agreed on; the other server is not even asked."""
-    run("plan", "--out", "p.json", manifest=SHOP)
-    with Stub(redmine.answer) as other:
+    run("plan", "--out", "saved.plan", manifest=SHOP)
+    with Stub(fake.answer) as other:
         monkeypatch.setenv("REDMINE_URL", other.url)
-        result = run("apply", "--plan", "p.json", "--yes")
+        result = run("apply", "--plan", "saved.plan", "--yes")
         assert (result.exit_code, other.seen) == (5, [])
     assert f"made for {server.url}, not for {other.url}" in result.stderr
 
@@ -373,11 +373,11 @@ def test_a_plan_for_another_server_is_refused(server: Stub, redmine: Redmine, mo
 )
 def test_a_file_that_was_not_saved_so(old: str, new: str, code: int, said: str, server: Stub) -> None:
     """A plan that was edited, or cut off, or is none, is not applied."""
-    run("plan", "--out", "p.json", manifest=SHOP)
-    text = Path("p.json").read_text()
+    run("plan", "--out", "saved.plan", manifest=SHOP)
+    text = Path("saved.plan").read_text()
     assert old in text
-    Path("p.json").write_text(text.replace(old, new))
-    result = run("apply", "--plan", "p.json", "--yes")
+    Path("saved.plan").write_text(text.replace(old, new))
+    result = run("apply", "--plan", "saved.plan", "--yes")
     assert (result.exit_code, said in result.stderr) == (code, True)
     assert written(server) == []
 
@@ -388,12 +388,29 @@ def test_a_plan_file_that_is_not_there(server: Stub) -> None:
     assert (result.exit_code, "none.json cannot be read: No such file" in result.stderr) == (1, True)
 
 
-@pytest.mark.parametrize("path", ["folder", "/dev/null", "missing/p.json"])
+def test_a_plan_is_not_saved_where_it_would_be_read_as_a_manifest(server: Stub) -> None:
+    """The next `plan` in this folder would trip over it."""
+    Path("m").mkdir()
+    for path, args in (("plan.json", []), ("m/plan.yaml", ["m"])):
+        result = run("plan", "--out", path, *args, manifest=SHOP)
+        assert (result.exit_code, "would be read as a manifest next time" in result.stderr) == (1, True)
+    assert run("plan", "--out", "m/plan.json", "a.yaml").exit_code == 0
+
+
+def test_the_names_of_manifests_are_those_that_are_looked_for() -> None:
+    """The command line knows them without importing the loader."""
+    from reconciler.cli.plan import MANIFESTS
+    from reconciler.excerpt import SUFFIXES
+
+    assert MANIFESTS == SUFFIXES
+
+
+@pytest.mark.parametrize("path", ["folder", "/dev/null", "missing/saved.plan"])
 def test_a_plan_is_saved_as_a_regular_file_or_not_at_all(path: str, server: Stub) -> None:
-    """The plan is still shown."""
+    """The plan is still shown: one document, in JSON too."""
     Path("folder").mkdir()
-    result = run("plan", "--out", path, manifest=SHOP)
-    assert (result.exit_code, "Plan: 1 to create" in result.stdout) == (1, True)
+    result = run("plan", "--out", path, "--format", "json", manifest=SHOP)
+    assert (result.exit_code, json.loads(result.stdout)["summary"]["create"]) == (1, 1)
     assert f"cannot be saved as {path}" in result.stderr
     assert sorted(p.name for p in Path().iterdir()) == ["a.yaml", "folder"]
 
@@ -401,7 +418,7 @@ def test_a_plan_is_saved_as_a_regular_file_or_not_at_all(path: str, server: Stub
 @pytest.mark.parametrize("extra", [["a.yaml"], ["--target", "project/*"], ["--exclude", "project/*"]])
 def test_a_saved_plan_goes_without_manifests_and_patterns(extra: list[str], server: Stub) -> None:
     """What would be ignored is refused."""
-    result = run("apply", "--plan", "p.json", *extra)
+    result = run("apply", "--plan", "saved.plan", *extra)
     assert (result.exit_code, "what is applied is in the file" in result.stderr) == (1, True)
 
 
@@ -488,10 +505,10 @@ def test_check_lists_all_missing_names(server: Stub) -> None:
     assert 'did you mean "Bug"?' in result.stdout
 
 
-def test_check_without_manifests(server: Stub, redmine: Redmine) -> None:
+def test_check_without_manifests(server: Stub, fake: Fake) -> None:
     """Only the server and the account are looked at; a wrong key ends with 1."""
     assert run("check").exit_code == 0
-    redmine.fault = "key"
+    fake.fault = "key"
     result = run("check")
     assert (result.exit_code, "does not accept the API key" in result.stderr) == (1, True)
 
@@ -549,9 +566,9 @@ MANY = "projects: [" + ", ".join(f"{{identifier: p{n}, name: P}}" for n in range
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_finishes_what_is_under_way(number: int, server: Stub, redmine: Redmine) -> None:
+def test_an_interrupt_finishes_what_is_under_way(number: int, server: Stub, fake: Fake) -> None:
     """After Ctrl-C nothing new is started, the report says what is left, and the exit code is 130."""
-    redmine.pause = 0.3
+    fake.pause = 0.3
     Path("a.yaml").write_text(MANY)
     args = ["apply", "--yes", "--format", "json", "--concurrency", "2"]
     process = start(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -562,14 +579,14 @@ def test_an_interrupt_finishes_what_is_under_way(number: int, server: Stub, redm
     stdout, _ = process.communicate(timeout=20)
     report = json.loads(stdout)
     assert (process.returncode, report["interrupted"]) == (130, True)
-    assert report["summary"]["done"] == len(redmine.projects) == len(written(server))
+    assert report["summary"]["done"] == len(fake.projects) == len(written(server))
     assert 1 <= report["summary"]["done"] < 8
-    assert report["summary"]["skipped"] == 8 - len(redmine.projects)
+    assert report["summary"]["skipped"] == 8 - len(fake.projects)
 
 
-def test_a_second_interrupt_stops_at_once(server: Stub, redmine: Redmine) -> None:
+def test_a_second_interrupt_stops_at_once(server: Stub, fake: Fake) -> None:
     """What was under way is unknown then; there is a report all the same."""
-    redmine.pause = 5
+    fake.pause = 5
     Path("a.yaml").write_text(MANY)
     args = ["apply", "--yes", "--format", "json", "--concurrency", "1"]
     process = start(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -590,12 +607,12 @@ def test_a_second_interrupt_stops_at_once(server: Stub, redmine: Redmine) -> Non
     ("answer", "code", "projects"),
     [("y\n", 0, 1), ("yes\n", 0, 1), ("n\n", 1, 0), ("\n", 1, 0), ("\x04", 1, 0), ("\x03", 130, 0)],
 )
-def test_on_a_terminal_it_asks(answer: str, code: int, projects: int, server: Stub, redmine: Redmine) -> None:
+def test_on_a_terminal_it_asks(answer: str, code: int, projects: int, server: Stub, fake: Fake) -> None:
     """Only a yes applies the plan that was shown; Ctrl-D and Enter are a no, Ctrl-C ends with 130."""
     Path("a.yaml").write_text(SHOP)
     shown, exit_code = on_a_terminal(["apply"], "[y/N] ", answer)
     assert "Plan: 1 to create" in shown
-    assert (exit_code, len(redmine.projects)) == (code, projects), shown
+    assert (exit_code, len(fake.projects)) == (code, projects), shown
 
 
 def on_a_terminal(args: Sequence[str], prompt: str, answer: str) -> tuple[str, int]:
@@ -616,7 +633,7 @@ def on_a_terminal(args: Sequence[str], prompt: str, answer: str) -> tuple[str, i
     return shown.decode(), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def test_the_first_sign_of_life_comes_before_the_server_answers(server: Stub, redmine: Redmine) -> None:
+def test_the_first_sign_of_life_comes_before_the_server_answers(server: Stub, fake: Fake) -> None:
     """Something is on stderr while the server still thinks."""
     Path("a.yaml").write_text(SHOP)
     process = start(["plan"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -626,9 +643,9 @@ def test_the_first_sign_of_life_comes_before_the_server_answers(server: Stub, re
     process.communicate(timeout=20)
 
 
-def test_a_reader_that_goes_away_is_no_error(server: Stub, redmine: Redmine) -> None:
+def test_a_reader_that_goes_away_is_no_error(server: Stub, fake: Fake) -> None:
     """`reconciler apply | head -1` says nothing about it, and still ends with its own exit code."""
-    redmine.fault = "refuse"
+    fake.fault = "refuse"
     Path("a.yaml").write_text(SHOP)
     reader, writer = os.pipe()
     os.close(reader)
@@ -665,9 +682,9 @@ def test_a_plan_saved_and_applied_on_a_real_server(
         monkeypatch.setenv(name, value)
     moved = WORLD.replace("parent: a", 'parent: null, fixed_version: "1.0", assigned_to: amy')
     for text in (WORLD, moved, WORLD):
-        assert run("plan", "--out", "p.json", "--detailed-exitcode", manifest=text).exit_code == 2
-        assert PASSWORD not in Path("p.json").read_text()
-        result = run("apply", "--plan", "p.json", "--yes")
+        assert run("plan", "--out", "saved.plan", "--detailed-exitcode", manifest=text).exit_code == 2
+        assert PASSWORD not in Path("saved.plan").read_text()
+        result = run("apply", "--plan", "saved.plan", "--yes")
         assert result.exit_code == 0, result.output
         assert run("plan", "--detailed-exitcode").exit_code == 0
 
@@ -679,10 +696,10 @@ def test_a_saved_plan_needs_the_variables_of_its_secrets(
     monkeypatch.chdir(tmp_path)
     for name, value in {"REDMINE_URL": world.url, "REDMINE_API_KEY": world.api_key, "AMY_PASSWORD": PASSWORD}.items():
         monkeypatch.setenv(name, value)
-    assert run("plan", "--out", "p.json", manifest=WORLD).exit_code == 0
+    assert run("plan", "--out", "saved.plan", manifest=WORLD).exit_code == 0
     monkeypatch.delenv("AMY_PASSWORD")
-    result = run("apply", "--plan", "p.json", "--yes")
+    result = run("apply", "--plan", "saved.plan", "--yes")
     assert (result.exit_code, "needs ${AMY_PASSWORD} for password of user amy" in result.stderr) == (1, True)
-    literal = run("plan", "--out", "q.json", manifest=WORLD.replace("${AMY_PASSWORD}", PASSWORD))
-    assert (literal.exit_code, Path("q.json").exists()) == (5, False)
+    literal = run("plan", "--out", "other.plan", manifest=WORLD.replace("${AMY_PASSWORD}", PASSWORD))
+    assert (literal.exit_code, Path("other.plan").exists()) == (5, False)
     assert "write it as ${NAME}" in literal.stderr

@@ -21,14 +21,14 @@ writes nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from unittest.mock import ANY
 
 import pytest
 import yaml
-from engine import apply_to, via
+from engine import apply_to, rows, via
 from proxy import Exchange, Proxy
 
 from reconciler.apply import Report
@@ -115,3 +115,108 @@ def _check_failures(expected: Mapping[str, str | list[str]], report: Report) -> 
     for address, parts in expected.items():
         for part in [parts] if isinstance(parts, str) else parts:
             assert part in failures[address]
+
+
+FIRST = {
+    "bool": True,
+    "date": "2026-01-05",
+    "enumeration": "small",
+    "float": 1.5,
+    "int": 7,
+    "link": "https://redmine.example.net/?a=b&c",
+    "list": "red",
+    "progressbar": 10,
+    "string": "one: ü",
+    "text": "one\ntwo\n",
+    "user": "amy",
+    "version": "1.0",
+}
+"""A value of a custom field by its format."""
+SECOND = FIRST | {"bool": False, "date": "2026-02-06", "enumeration": "large", "float": -2, "int": 0, "link": "x"}
+SECOND |= {"list": "blue", "progressbar": 100, "string": "true", "text": "one\n\n", "user": "bob", "version": "2.0"}
+SEVERAL = {"enumeration": "medium", "list": "green", "user": "bob", "version": "2.0"}
+"""A further value, where a field takes several."""
+
+
+@pytest.fixture
+def fields(world: Running) -> dict[str, dict[str, str]]:
+    """Kind → name → format of each of the server's custom fields that is named after both (see `setup.rb`)."""
+    found: dict[str, dict[str, str]] = {kind: {} for kind in ("issue", "project", "user", "version")}
+    for row in rows(world, "/custom_fields.json", "custom_fields"):
+        kind, form = row["customized_type"], row["field_format"]
+        if kind in found and form in FIRST and row["name"].startswith(f"{kind.capitalize()} {form}"):
+            found[kind][row["name"]] = form
+    return found
+
+
+def _customized(values: Mapping[str, Mapping[str, Any]]) -> str:
+    """A manifest with one object of each kind that has custom fields, and their `values` by kind."""
+    amy = {"login": "amy", "firstname": "A", "lastname": "A", "mail": "amy@example.net"}
+    bob = {"login": "bob", "firstname": "B", "lastname": "B", "mail": "bob@example.net"}
+    members = [{"user": login, "roles": ["Manager"]} for login in ("amy", "bob")]
+    content = {
+        "users": [{**amy, "custom_fields": values["user"]}, bob],
+        "projects": [{"identifier": "shop", "name": "Shop", "members": members, "custom_fields": values["project"]}],
+        "versions": [
+            {"project": "shop", "name": "0.9", "custom_fields": values["version"]},
+            {"project": "shop", "name": "1.0"},
+            {"project": "shop", "name": "2.0"},
+        ],
+        "issues": [{"project": "shop", "subject": "first", "custom_fields": values["issue"]}],
+    }
+    return json.dumps(content)
+
+
+def _values(fields: Mapping[str, Mapping[str, str]], value: Callable[[str, bool], Any]) -> dict[str, dict[str, Any]]:
+    """Kind → name → `value(format, whether it takes several)`."""
+    return {
+        kind: {name: value(form, name.endswith(" multiple")) for name, form in names.items()}
+        for kind, names in fields.items()
+    }
+
+
+def _first(form: str, several: bool) -> Any:
+    return [FIRST[form], SEVERAL[form]] if several else FIRST[form]
+
+
+def _second(form: str, several: bool) -> Any:
+    return [SECOND[form]] if several else SECOND[form]
+
+
+def test_custom_fields(world: Running, fields: dict[str, dict[str, str]]) -> None:
+    """Custom fields of every format and kind, single and multiple, are set, changed and cleared with one PUT each."""
+    assert {"Issue user multiple", "Issue enumeration"} <= fields["issue"].keys()
+    counts = {kind: len(names) for kind, names in fields.items()}
+    with Proxy(world.url) as proxy:
+        server = via(world, proxy)
+        assert _failures(apply_to(server, _customized(_values(fields, _first)))) == {}
+        for value in (_second, lambda form, several: None):
+            values = _values(fields, value)
+            proxy.clear()
+            report = apply_to(server, _customized(values))
+            assert _failures(report) == {}
+            assert {c.address.kind: len(c.all_fields) for c in report.plan.changes} == counts
+            assert [e.method for e in proxy.writes] == ["PUT"] * len(fields)
+            proxy.clear()
+            assert apply_to(server, _customized(values)).plan.changes == ()
+            assert apply_to(server, _customized({kind: {} for kind in fields})).plan.changes == ()
+            assert proxy.writes == []
+
+
+def test_custom_fields_as_redmine_has_them(world: Running) -> None:
+    """What a manifest says by name and type is what Redmine itself stores, and undeclared fields keep their values."""
+    values: dict[str, Any] = {"issue": {"Issue bool": False, "Issue user": "amy", "Issue float": 1.5}}
+    values["issue"] |= {"Issue enumeration multiple": ["large", "small"], "Issue date": "2026-01-05"}
+    nothing: dict[str, Any] = {kind: {} for kind in ("user", "project", "version")}
+    apply_to(world, _customized(nothing | values))
+    apply_to(world, _customized(nothing | {"issue": {"Issue bool": True, "Issue date": None}}))
+    stored = {f["name"]: f.get("value") for f in rows(world, "/issues/1.json", "issue")["custom_fields"]}
+    (amy,) = [u["id"] for u in rows(world, "/users.json?name=amy", "users")]
+    options = {f["name"]: f.get("possible_values", ()) for f in rows(world, "/custom_fields.json", "custom_fields")}
+    numbers = {o["label"]: o["value"] for o in options["Issue enumeration multiple"]}
+    assert stored["Issue bool"] == "1"
+    assert stored["Issue user"] == str(amy)
+    assert stored["Issue float"] == "1.5"
+    assert sorted(stored["Issue enumeration multiple"]) == sorted([numbers["large"], numbers["small"]])
+    assert not stored["Issue date"]
+    assert stored["Issue list multiple"] == []

@@ -90,7 +90,9 @@ def _debug(state: State) -> None:
         output.say(traceback.format_exc().rstrip())
 
 
-@click.group("reconciler", cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    "reconciler", cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="reconciler")
 @common
 def main() -> None:

@@ -113,7 +113,7 @@ async def _carry_out(state: State, client: Client, names: Names, plan: Plan, yes
         # Whatever happened: what is known by now is not lost.
         shown.stop()
         report = applier.report()
-        output.result(output.report(report, state))
+        output.result(output.report(report, state), state)
     return _code(report)
 
 

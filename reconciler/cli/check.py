@@ -43,10 +43,10 @@ async def _check(state: State, paths: tuple[str, ...], shown: Progress) -> int:
     async with steps.client(state, manifests.config, shown) as client:
         me = await client.whoami()
         shown.stop()
-        output.result(_account(client, me))
+        output.result(_account(client, me), state)
         if anything:
             manifests.check()
-            await _manifests(client, manifests, me)
+            await _manifests(state, client, manifests, me)
     return Exit.DONE
 
 
@@ -58,17 +58,17 @@ def _account(client: Client, me: Mapping[str, Any]) -> str:
     return f"{client.connection.url} is a Redmine that can be used.\nThe account is {login}, {kind}."
 
 
-async def _manifests(client: Client, manifests: Manifests, me: Mapping[str, Any]) -> None:
+async def _manifests(state: State, client: Client, manifests: Manifests, me: Mapping[str, Any]) -> None:
     """Raises ManifestError for the names that stand for nothing, Denied for what may not be read."""
     from reconciler import session
     from reconciler.render.words import summary
 
     planned = await session.plan(client, manifests)
-    output.result(f"Every name in the manifests stands for something.\n{summary(planned.plan)}")
+    output.result(f"Every name in the manifests stands for something.\n{summary(planned.plan)}", state)
     missing = [] if me.get("admin") else await _not_a_member(client, planned)
     if missing:
         said = "to change something there, it needs a role that may"
-        output.result(f"The account is no member of {', '.join(missing)}: {said}.")
+        output.result(f"The account is no member of {', '.join(missing)}: {said}.", state)
 
 
 async def _not_a_member(client: Client, planned: Planned) -> list[str]:

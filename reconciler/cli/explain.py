@@ -18,5 +18,5 @@ def explain(state: State, name: str) -> int:
     from reconciler import explain as words
 
     kind, _, field = name.partition(".")
-    output.result(words.explain(kind, field or None))
+    output.result(words.explain(kind, field or None), state)
     return Exit.DONE

@@ -28,7 +28,7 @@ def graph(state: State, paths: tuple[str, ...], form: str) -> int:
 
     desired = steps.valid(state, paths).desired
     draw = render.dot if form == "dot" else render.mermaid
-    output.result(draw(edges(desired), desired.objects))
+    output.result(draw(edges(desired), desired.objects), state)
     return Exit.DONE
 
 

@@ -28,6 +28,7 @@ class State:
     no_color: bool = False
     format: str = "text"
     problems_on_stdout: bool = False
+    printed: bool = False
     sources: MutableMapping[str, Source] = field(default_factory=dict)
 
     def configuration(self, paths: tuple[str, ...] = ()) -> Config:

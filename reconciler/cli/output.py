@@ -25,8 +25,9 @@ def prepare() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def result(text: str) -> None:
+def result(text: str, state: State) -> None:
     """Print to stdout. A reader that has gone away is no error."""
+    state.printed = True
     if text:
         _print(text, sys.stdout)
 
@@ -105,15 +106,15 @@ def problems(found: Sequence[Problem], state: State, stream: TextIO) -> str:
 
 
 def failure(error: ReconcilerError, state: State) -> None:
-    """Print why a command could not go on. With --format json, stdout gets an envelope whatever happens."""
+    """Print why a command could not go on. With --format json, stdout has one document whatever happens."""
     if isinstance(error, ManifestError) and state.format == "text" and not state.problems_on_stdout:
         say(problems(error.problems, state, sys.stderr))
     elif isinstance(error, ManifestError):
-        result(problems(error.problems, state, sys.stdout))
+        result(problems(error.problems, state, sys.stdout), state)
         say(f"Error: {plural(len(error.problems), 'problem')} with the manifests.")
     else:
-        if state.format == "json":
-            result(problems([Problem(Location(""), str(error))], state, sys.stdout))
+        if state.format == "json" and not state.printed:
+            result(problems([Problem(Location(""), str(error))], state, sys.stdout), state)
         say(f"Error: {_safe(str(error))}")
 
 

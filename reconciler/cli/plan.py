@@ -17,6 +17,9 @@ from reconciler.errors import Exit
 if TYPE_CHECKING:
     from reconciler.session import Planned
 
+MANIFESTS = (".yaml", ".yml", ".json")
+"""What manifests' names end with, as in `excerpt.SUFFIXES`, which is not imported before it is needed."""
+
 
 @click.command()
 @formats("text", "json", "markdown", "html")
@@ -39,13 +42,23 @@ def plan(
 
     PATHs are files, folders, or - for standard input (default: the current folder).
     """
+    _check_out(out, paths)
     with progress(state) as shown:
         shown.reading("the manifests")
         planned = asyncio.run(_plan(state, paths, targets, excludes, shown))
-    output.result(output.plan(planned.plan, state))
+    output.result(output.plan(planned.plan, state), state)
     if out is not None:
         _save(planned, out, state)
     return Exit.CHANGES if detailed_exitcode and planned.plan.changes else Exit.DONE
+
+
+def _check_out(out: Path | None, paths: tuple[str, ...]) -> None:
+    """Raise UsageError for a file that the next run would take for a manifest."""
+    folders = [folder for folder in map(Path, paths or (".",)) if folder.is_dir()]
+    inside = out is not None and any(out.resolve().is_relative_to(folder.resolve()) for folder in folders)
+    if out is not None and inside and out.suffix in MANIFESTS:
+        example = out.with_suffix(".plan")
+        raise click.UsageError(f"{out} would be read as a manifest next time: save the plan as {example}, or elsewhere.")
 
 
 async def _plan(

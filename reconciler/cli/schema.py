@@ -23,11 +23,11 @@ def schema(state: State, out: Path | None, name: str) -> int:
     from reconciler import schema as schemas
 
     if out is None:
-        output.result(schemas.dumps(schemas.SCHEMAS[name]()).rstrip())
+        output.result(schemas.dumps(schemas.SCHEMAS[name]()).rstrip(), state)
         return Exit.DONE
     try:
         written = schemas.write(out)
     except OSError as error:
         raise ReconcilerError(f"The schemas cannot be written into {out}: {error.strerror}.") from error
-    output.result("\n".join(map(str, written)))
+    output.result("\n".join(map(str, written)), state)
     return Exit.DONE

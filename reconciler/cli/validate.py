@@ -25,8 +25,8 @@ def validate(state: State, paths: tuple[str, ...], form: str) -> int:
 
     found = steps.manifests(state, paths)
     if found.problems or form != "text":
-        output.result(output.problems(found.problems, state, sys.stdout))
+        output.result(output.problems(found.problems, state, sys.stdout), state)
     else:
         objects = output.plural(len(found.desired.objects), "object")
-        output.result(f"Valid: {objects} in {output.plural(len(found.loaded.files), 'file')}.")
+        output.result(f"Valid: {objects} in {output.plural(len(found.loaded.files), 'file')}.", state)
     return Exit.INVALID if found.problems else Exit.DONE

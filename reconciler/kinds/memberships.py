@@ -65,7 +65,7 @@ class Memberships(Kind):
 
     def key(self, spec: Spec, project: str) -> str:
         assert isinstance(spec, MembershipSpec)
-        return f"{project}/user:{spec.user}" if spec.user else f"{project}/group:{spec.group}"
+        return f"{project}/user:{spec.user}" if spec.user else f"{project}/group:{spec.group or ''}"
 
     def key_of(self, row: Row, context: Context) -> str | None:
         project = context.key("project", row["project"]["id"])

@@ -32,7 +32,7 @@ class UserSpec(Spec):
     login: Annotated[
         Name,
         StringConstraints(pattern=r"^[A-Za-z0-9_\-@.]+$", max_length=60),
-        Field(description="The login; letters, digits and _ - @ . only."),
+        Field(description="Letters, digits, underscores, hyphens, @ and dots only."),
         Api(clear=REFUSE),
     ]
     firstname: Annotated[

@@ -1,0 +1,346 @@
+"""What is found wrong with manifests without a server: each problem at its place, with a way to go on."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+from engine import offline, settings
+
+from reconciler.desired import build
+from reconciler.errors import Problem
+from reconciler.names import Address
+
+
+class Found(NamedTuple):
+    """A problem that is expected: its place, a part of its message, a part of its hint ("" is no hint at all)."""
+
+    line: int
+    column: int
+    message: str
+    hint: str = ""
+
+
+def project(*lines: str) -> str:
+    """A manifest of one project `a`, with further lines inside it (they begin on line 3)."""
+    return "\n".join(["projects:", "  - identifier: a", *(f"    {line}" for line in lines)])
+
+
+WRONG: dict[str, tuple[str, list[Found]]] = {
+    "a list that there is not": (
+        "projcts:\n  - {identifier: a}",
+        [Found(1, 1, 'unknown list "projcts"', 'did you mean "projects"?')],
+    ),
+    "a mapping in the place of a list": (
+        "projects: {identifier: a}",
+        [Found(1, 1, "a list is expected, found a mapping", "start each project with a dash")],
+    ),
+    "a text in the place of a list inside a project": (
+        project("issues: none"),
+        [Found(3, 5, "a list is expected, found a text", "start each issue with a dash")],
+    ),
+    "a text in the place of an object": ("users:\n  - amy", [Found(2, 5, "a user is a mapping, found a text")]),
+    "a field that there is not": (
+        "users:\n  - {login: amy, fistname: Amy}",
+        [Found(2, 18, 'unknown field "fistname"', 'did you mean "firstname"?')],
+    ),
+    "a list that a project does not have": (
+        project("isues: []"),
+        [Found(3, 5, 'unknown field "isues"', 'did you mean "issues"?')],
+    ),
+    "a field that a nested object does not have": (
+        project("issues:", "  - {subject: s, assignd_to: amy}"),
+        [Found(4, 22, 'unknown field "assignd_to"', 'did you mean "assigned_to"?')],
+    ),
+    "no identity": ("projects:\n  - {name: A}", [Found(2, 5, "identifier is missing")]),
+    "no project": ("versions:\n  - {name: v}", [Found(2, 5, "project is missing")]),
+    "an empty project": ("versions:\n  - {project: null, name: v}", [Found(2, 6, "project: a text is expected")]),
+    "no subject": (project("issues:", "  - {tracker: Bug}"), [Found(4, 9, "subject is missing")]),
+    "a key without a subject, where keys are only in the manifests": (
+        project("issues:", "  - {key: login}"),
+        [Found(4, 9, "subject is missing")],
+    ),
+    "values of the wrong type, all at once": (
+        project("is_public: maybe", "trackers: Bug", "name: [x]", "custom_fields: [x]", "create_only: name"),
+        [
+            Found(3, 5, 'is_public: true or false is expected, found "maybe"'),
+            Found(4, 5, 'trackers: a list is expected, found "Bug"'),
+            Found(5, 5, "name: a text is expected, found a list"),
+            Found(6, 5, "custom_fields: a mapping is expected, found a list"),
+            Found(7, 5, 'create_only: a list is expected, found "name"'),
+        ],
+    ),
+    "numbers that are none": (
+        "issues:\n  - project: a\n    subject: s\n    done_ratio: many\n    estimated_hours: long\n    id: x\n",
+        [
+            Found(4, 5, 'done_ratio: a whole number is expected, found "many"'),
+            Found(5, 5, 'estimated_hours: a number is expected, found "long"'),
+            Found(6, 5, 'id: a whole number is expected, found "x"'),
+        ],
+    ),
+    "numbers out of range": (
+        "issues:\n  - project: a\n    subject: s\n    done_ratio: 101\n    estimated_hours: -1\n    id: 0\n"
+        "  - project: a\n    subject: t\n    done_ratio: 1.5\n    estimated_hours: .nan\n",
+        [
+            Found(4, 5, "done_ratio: "),
+            Found(5, 5, "estimated_hours: "),
+            Found(6, 5, "id: "),
+            Found(9, 5, 'done_ratio: a whole number is expected, found "1.5"'),
+            Found(10, 5, 'estimated_hours: a number is expected, found ".nan"'),
+        ],
+    ),
+    "words that are not offered": (
+        "versions:\n  - {project: a, name: v, status: opn}\n  - {project: a, name: w, sharing: all}\n"
+        "users:\n  - {login: amy, state: absend}",
+        [
+            Found(2, 27, 'status: one of open, locked, closed is expected, found "opn"', 'did you mean "open"?'),
+            Found(3, 27, "sharing: one of none, descendants, hierarchy, tree, system is expected"),
+            Found(5, 18, "state: one of present, absent is expected", 'did you mean "absent"?'),
+        ],
+    ),
+    "identities that Redmine refuses": (
+        "projects:\n  - {identifier: Shop}\n  - {identifier: '12'}\n  - {identifier: new}\n"
+        "users:\n  - {login: a b}\nversions:\n  - {project: a, name: ''}",
+        [
+            Found(2, 6, "identifier: "),
+            Found(3, 6, '"12" is refused by Redmine'),
+            Found(4, 6, '"new" is refused by Redmine'),
+            Found(6, 6, "login: "),
+            Found(8, 18, 'name: a text that is not empty is expected, found ""'),
+        ],
+    ),
+    "a text that is too long": (f"versions:\n  - {{project: a, name: {'x' * 61}}}", [Found(2, 18, "60 characters")]),
+    "dates that are none": (
+        "issues:\n  - project: a\n    subject: s\n    start_date: soon\n    due_date: 2026-02-30\n",
+        [Found(4, 5, 'found "soon"'), Found(5, 5, "day is out of range for month")],
+    ),
+    "an end before its start": (
+        project("issues:", "  - {subject: s, start_date: 2026-02-02, due_date: 2026-02-01}"),
+        [Found(4, 46, "due_date 2026-02-01 is before start_date 2026-02-02")],
+    ),
+    "the same object twice, both places": (
+        "users:\n  - {login: amy}\n  - {login: amy}",
+        [Found(3, 5, "declared twice", "keep one")],
+    ),
+    "the same login in another case": (
+        "users:\n  - {login: amy}\n  - {login: AMY}",
+        [Found(3, 5, "declared twice", "keep one")],
+    ),
+    "the same object nested and at top level": (
+        "versions:\n  - {project: a, name: v}\n" + project("versions:", "  - {name: v}"),
+        [Found(6, 9, "declared twice", "keep one")],
+    ),
+    "three issues with one subject": (
+        project("issues:", "  - {subject: s}", "  - {subject: s}", "  - {subject: s}"),
+        [Found(5, 9, "declared twice", "a key of its own"), Found(6, 9, "declared twice", "a key of its own")],
+    ),
+    "another project than the one it is nested in": (
+        project("versions:", "  - {name: v, project: b}"),
+        [Found(4, 19, 'it is nested in project "a"', "leave project out")],
+    ),
+    "a parent that nobody declares": (
+        project("issues:", "  - {key: login, subject: x}", "  - {subject: y, parent: logn}"),
+        [Found(5, 22, 'parent: there is no issue "logn" in project "a" of the manifests', 'did you mean "login"?')],
+    ),
+    "a parent in another project": (
+        project("issues:", "  - {key: login, subject: x}")
+        + "\n  - identifier: b\n    issues:\n      - {subject: y, parent: login}\n"
+        + "      - {subject: z, parent: {project: a, key: login}}\n"
+        + "      - {subject: q, parent: {project: a, key: logi}}",
+        [
+            Found(7, 22, 'parent: there is no issue "login" in project "b"'),
+            Found(9, 22, 'parent: there is no issue "logi" in project "a"', 'did you mean "login"?'),
+        ],
+    ),
+    "circles, each once": (
+        project("parent: b", "issues:", "  - {subject: x, parent: y}", "  - {subject: y, parent: x}")
+        + "\n  - {identifier: b, parent: a}\n  - {identifier: c, parent: c}",
+        [
+            Found(2, 5, "a circle: a → b → a", "break it"),
+            Found(5, 9, "a circle: a/x → a/y → a/x", "break it"),
+            Found(8, 5, "a circle: c → c", "break it"),
+        ],
+    ),
+    "null for what cannot be empty": (
+        "users:\n  - {login: amy, mail: null}\nprojects:\n  - {identifier: a, is_public: null}\n"
+        "versions:\n  - {project: a, name: v, sharing: null}\nissues:\n  - {project: a, subject: s, status: null}\n"
+        "memberships:\n  - {project: a, user: amy, roles: null}",
+        [
+            Found(2, 18, "mail cannot be cleared", "leave it out"),
+            Found(4, 21, "is_public cannot be cleared", "leave it out"),
+            Found(6, 27, "sharing cannot be cleared", "leave it out"),
+            Found(8, 30, "status cannot be cleared", "leave it out"),
+            Found(10, 5, "roles is missing"),
+            Found(10, 29, "roles cannot be cleared", "leave it out"),
+        ],
+    ),
+    "create_only with a field that there is not": (
+        project("create_only: [nme, name]"),
+        [Found(3, 5, 'create_only: unknown field "nme"', 'did you mean "name"?')],
+    ),
+    "members that are nobody, two at once, or without roles": (
+        "memberships:\n  - {project: a, roles: [Manager]}\n  - {project: a, user: x, group: y, roles: [Manager]}\n"
+        "  - {project: a, user: amy}\n  - {project: a, user: bob, roles: []}",
+        [
+            Found(2, 5, "give either user or group"),
+            Found(3, 5, "give either user or group"),
+            Found(4, 5, "roles is missing"),
+            Found(5, 29, "roles: "),
+        ],
+    ),
+    "another identifier for a project": (
+        project("renamed_from: b"),
+        [Found(3, 5, "Redmine never changes the identifier of a project")],
+    ),
+    "references in a form that there is not": (
+        "issues:\n  - {project: a, subject: s, assigned_to: {usr: amy}}\n"
+        "  - {project: a, subject: t, fixed_version: {project: a}}\n"
+        "  - {project: a, subject: u, assigned_to: [amy]}\n"
+        "  - {project: a, subject: v, parent: {project: a, key: k, more: x}}",
+        [
+            Found(2, 30, "assigned_to: a name or {user: …} or {group: …} is expected, found a mapping"),
+            Found(3, 30, "fixed_version: a name or {project: …, name: …} is expected, found a mapping"),
+            Found(4, 30, "assigned_to: a name or {user: …} or {group: …} is expected, found a list"),
+            Found(5, 30, "parent: a name or {project: …, key: …} is expected, found a mapping"),
+        ],
+    ),
+    "a project without an identifier, and no noise about what is in it": (
+        "projects:\n  - name: A\n    issues: [{subject: s}]\n    versions: [{name: v}]",
+        [Found(2, 5, "identifier is missing")],
+    ),
+}
+"""What is wrong → the manifest, and all the problems that it has."""
+
+
+@pytest.mark.parametrize("text, expected", WRONG.values(), ids=WRONG)
+def test_problems(text: str, expected: list[Found]) -> None:
+    """Everything that is wrong is found at once, at its place, with a hint where there is one to give."""
+    found = sorted(offline(text).problems, key=lambda p: p.location)
+    assert [(p.location.line, p.location.column) for p in found] == [(e.line, e.column) for e in expected]
+    for problem, wanted in zip(found, expected, strict=True):
+        assert wanted.message in problem.message
+        assert wanted.hint in problem.hint
+        assert bool(wanted.hint) or not problem.hint
+
+
+RIGHT = {
+    "empty lists": "users:\nprojects: []\n$schema: x",
+    "what is nested may name its own project": project("versions:", "  - {name: v, project: a}"),
+    "null for what can be empty": project(
+        "description: null", "homepage: null", "parent: null", "trackers: null", "enabled_modules: null",
+        "default_version: null", "default_assigned_to: null", "issues:",
+        "  - {subject: s, description: null, category: null, fixed_version: null, assigned_to: null, parent: null,",
+        "     start_date: null, due_date: null, estimated_hours: null, done_ratio: null}",
+    ),
+    "start and end on one day": project("issues:", "  - {subject: s, start_date: 2026-02-02, due_date: 2026-02-02}"),
+    "what is absent needs no more than its identity": (
+        "users: [{login: amy, state: absent}]\nmemberships: [{project: a, user: amy, state: absent}]"
+    ),
+    "a default version inside the project is no circle": project("default_version: v", "versions: [{name: v}]"),
+    "numbers as names": project("versions:", "  - {name: 1.10}", "  - {name: 1.1}"),
+    "every form of a reference": project(
+        "issues:",
+        "  - {subject: s, assigned_to: {group: g}, fixed_version: {project: b, name: v}}",
+        "  - {subject: t, assigned_to: {user: u}, fixed_version: v, parent: {project: a, key: s}}",
+        "  - {subject: u, assigned_to: u, parent: s}",
+    ),
+}
+
+
+@pytest.mark.parametrize("text", RIGHT.values(), ids=RIGHT)
+def test_no_problem(text: str) -> None:
+    """What is right is not complained of."""
+    assert offline(text).problems == ()
+
+
+def test_key_field_makes_keys_enough() -> None:
+    """With keys stored in a custom field an issue needs no subject, and its parent may be only on the server."""
+    text = project("issues:", "  - {key: login, parent: elsewhere}")
+    assert offline(text, key_field="Config key").problems == ()
+
+
+def test_nested_and_top_level_are_the_same() -> None:
+    """What is nested in a project and what names its project at top level make the same objects."""
+    inside = project("members: [{user: amy, roles: [Manager]}]", "versions: [{name: v}]", "issues: [{subject: s}]")
+    outside = (
+        "projects: [{identifier: a}]\nmemberships: [{project: a, user: amy, roles: [Manager]}]\n"
+        "versions: [{project: a, name: v}]\nissues: [{project: a, subject: s}]"
+    )
+    one, other = offline(inside), offline(outside)
+    assert {a: o.fields for a, o in one.objects.items()} == {a: o.fields for a, o in other.objects.items()}
+    assert list(one.objects) == list(other.objects)
+
+
+def test_duplicates_cite_both_places() -> None:
+    """Of an object that is declared twice, in two documents, the second is the problem and the first is cited."""
+    (problem,) = offline("users: [{login: amy}]\n---\n\nusers: [{login: amy}]").problems
+    assert (problem.location.line, [place.line for place in problem.also]) == (4, [1])
+    assert problem.subject == "user amy"
+
+
+def test_a_circle_cites_every_member() -> None:
+    """A circle is one problem that has the places of all that are in it."""
+    items = [f"  - {{subject: {name}, parent: {parent}}}" for name, parent in ("xy", "yz", "zx")]
+    (problem,) = offline(project("issues:", *items)).problems
+    assert {problem.location.line, *(place.line for place in problem.also)} == {4, 5, 6}
+
+
+def test_valid_objects_survive_invalid_ones() -> None:
+    """A problem with one object takes no other out of the desired state."""
+    wanted = offline("users: [{login: amy, nme: x}, {login: bob}]")
+    assert len(wanted.problems) == 1
+    assert list(wanted.objects) == [Address("user", "bob")]
+
+
+CANARY = "canary-3c9e"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        f"password: [{CANARY}]",
+        f"password: {{x: {CANARY}}}",
+        f"password: {CANARY}, generate_password: true",
+        f"password: {CANARY}, must_change_passwd: perhaps",
+        f"password: {CANARY}, nme: x",
+        "password: '${PASSWORD}', generate_password: true",
+        "password: '${PASSWORD}', status: loked",
+    ],
+)
+def test_secrets_are_in_no_message(fields: str) -> None:
+    """Whatever is wrong with a user or its password, no problem shows the password."""
+    wanted = offline(f"users: [{{login: amy, {fields}}}]", env={"PASSWORD": CANARY})
+    assert wanted.problems
+    assert CANARY not in "".join(map(repr, wanted.problems))
+
+
+def test_secrets_are_not_in_the_objects() -> None:
+    """The desired state can be shown without showing a password."""
+    wanted = offline("users: [{login: amy, password: '${PASSWORD}'}]", env={"PASSWORD": CANARY})
+    spec = wanted.objects[Address("user", "amy")].spec
+    assert CANARY not in repr(spec) + spec.model_dump_json()
+
+
+def test_what_must_be_read_is_what_is_named() -> None:
+    """Only the kinds, projects and fields that manifests name are asked of the server."""
+    issue = "  - {subject: s, fixed_version: {project: b, name: v}, assigned_to: amy}"
+    need = offline(project("issues:", issue)).need()
+    assert need.keys["version"] == {"b/v"}
+    assert need.keys["project"] == {"a"}
+    assert need.keys["user"] == need.keys["group"] == {"amy"}
+    assert need.fields["issue"] == {"subject", "fixed_version", "assigned_to"}
+    assert "tracker" not in need.keys
+    assert "membership" not in need.keys
+
+
+def test_no_documents_are_no_objects() -> None:
+    """Nothing declared is nothing wrong."""
+    wanted = build((), settings())
+    assert (dict(wanted.objects), wanted.problems) == ({}, ())
+
+
+def test_a_problem_reads_as_one_line() -> None:
+    """A problem as text has its place, what it is about, what is wrong and how to go on."""
+    (problem,) = offline("users:\n  - {login: amy, fistname: Amy}").problems
+    assert isinstance(problem, Problem)
+    assert str(problem) == '<stdin>:2:18: user amy: unknown field "fistname" (did you mean "firstname"?)'

@@ -1,0 +1,51 @@
+"""The examples apply to a real Redmine, completely and once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import PER_VERSION, claim
+
+import reconciler
+from reconciler.sandbox import Running, Sandbox
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+@pytest.fixture(scope="module", params=PER_VERSION)
+def company(request: pytest.FixtureRequest) -> Iterator[Running]:
+    """A server with the custom fields that the larger example needs."""
+    with claim(f"test-company-{request.param}") as name:
+        sandbox = Sandbox(request.param, name=name)
+        running = sandbox.start([EXAMPLES / "company" / "setup.rb"])
+        sandbox.reset()
+        yield running
+        sandbox.stop()
+
+
+def converges(folder: Path, world: Running) -> reconciler.Report:
+    """Apply a folder; everything must be done, and nothing left to do."""
+    os.environ.update(REDMINE_URL=world.url, REDMINE_API_KEY=world.api_key)
+    try:
+        manifests = reconciler.load(folder)
+        report = manifests.apply()
+        assert [r for r in report.results if r.outcome != "done"] == []
+        assert manifests.plan().changes == ()
+        return report
+    finally:
+        del os.environ["REDMINE_URL"], os.environ["REDMINE_API_KEY"]
+
+
+def test_the_quickstart_applies(world: Running) -> None:
+    """The first example needs nothing but Redmine's default data."""
+    assert converges(EXAMPLES / "quickstart", world).summary["done"] == 11
+
+
+def test_the_company_applies(company: Running) -> None:
+    """Three projects, ten users and sixty issues with custom fields of every format are there after one apply."""
+    report = converges(EXAMPLES / "company", company)
+    kinds = [r.change.address.kind for r in report.results]
+    assert (kinds.count("project"), kinds.count("user"), kinds.count("issue")) == (3, 10, 60)
