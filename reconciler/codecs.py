@@ -45,6 +45,10 @@ class Codec:
         """A canonical value as the API takes it; raises Unresolved when an object has no id (yet)."""
         return value
 
+    def pieces(self, value: Any) -> Iterable[tuple[str, Any]]:
+        """(sub-path, value) for each part of a manifest's value that can be wrong by itself."""
+        return (("", value),)
+
     def parts(self, value: Any) -> Iterable[tuple[str, Any]]:
         """(sub-path, value) for each part of a canonical value that is shown and sent by itself."""
         return (("", value),)

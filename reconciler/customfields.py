@@ -41,8 +41,8 @@ class CustomFields(Codec):
         if name.startswith("#") and name[1:].isdigit():
             return next((f for f in fields.values() if f.id == int(name[1:])), CustomField(int(name[1:]), name))
         kind = self.customized.replace("_", " ")
-        hint = near_miss(name, fields) or "an administrator has to create it (Administration → Custom fields)"
-        raise Unresolved(f'there is no custom field "{name}" for a {kind}', hint)
+        hint = near_miss(name, fields) or "an administrator has to create it: Administration → Custom fields"
+        raise Unresolved(f'there is no custom field "{name}" for {kind}s', hint)
 
     def references(self, value: Any, context: Context) -> Iterable[Reference]:
         for name, item in (value or {}).items():
@@ -58,8 +58,11 @@ class CustomFields(Codec):
             try:
                 found[field.name] = canonical(field, item, context)
             except Unresolved as error:
-                raise Unresolved(f'custom field "{name}": {error}', error.hint) from error
+                raise Unresolved(f"{name}: {error}", error.hint) from error
         return found
+
+    def pieces(self, value: Any) -> Iterable[tuple[str, Any]]:
+        return [(name, {name: item}) for name, item in (value or {}).items()] or (("", {}),)
 
     def decode(self, wire: Any, context: Context) -> Any:
         by_id = {f.id: f for f in self.fields(context).values()}

@@ -32,11 +32,17 @@ def canonical(found: Object, context: Context) -> tuple[dict[str, Any], list[Pro
     values: dict[str, Any] = {}
     problems = []
     for name, value in found.fields.items():
-        try:
-            api = found.kind.fields[name]
-            values[name] = secret(found.body.get(name)) if api.secret else api.codec.canonical(value, context)
-        except Unresolved as error:
-            problems.append(Problem(found.where(name), f"{name}: {error}", str(found.address), error.hint))
+        api = found.kind.fields[name]
+        if api.secret:
+            values[name] = secret(found.body.get(name))
+            continue
+        for part, piece in api.codec.pieces(value):
+            try:
+                one = api.codec.canonical(piece, context)
+                values[name] = {**values.get(name, {}), **one} if part else one
+            except Unresolved as error:
+                place = found.where(join(name, part))
+                problems.append(Problem(place, f"{name}: {error}", str(found.address), error.hint))
     return values, problems
 
 

@@ -39,8 +39,9 @@ class Request:
 class Listing:
     """One GET (or its pages) that gives rows under `root`.
 
-    `mark` is added to every row (what the request itself says about them); a status in `none` means "no rows";
-    `single` is an object's own page: `root` holds one row. `seen_from` is the project whose list it is.
+    `mark` is added to every row (what the request itself says about them). `single` is an object's own page: `root`
+    holds one row, or the rows under its `inner`. A status in `none` means no rows, or that row, or that other listing.
+    `seen_from` is the project whose list it is.
     """
 
     path: str
@@ -49,7 +50,8 @@ class Listing:
     paged: bool = True
     single: bool = False
     mark: Mapping[str, Any] = field(default_factory=dict)
-    none: Mapping[int, Mapping[str, Any] | None] = field(default_factory=dict)
+    inner: str = ""
+    none: Mapping[int, Mapping[str, Any] | Listing | None] = field(default_factory=dict)
     seen_from: str = ""
 
 
@@ -230,8 +232,17 @@ class Kind:
         api = self.fields[name]
         return api.codec.decode(row.get(api.read or name), context)
 
-    def extra_references(self, fields: Mapping[str, Any], context: Context) -> Iterable[Address]:
-        """Objects whose planned work should come first although no field names them directly."""
+    def marks(self, address: Address, row: Row | None, context: Context) -> Mapping[str, tuple[Any, Any]]:
+        """path → (before, after) of what has to be written so that the object is found again; {} if it is there."""
+        return {}
+
+    def leans_on(
+        self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Iterable[str], context: Context
+    ) -> Iterable[tuple[str, Address]]:
+        """(field, object) for further objects that planned work depends on, although no changed field names them.
+
+        `values` are the canonical declared ones, `changed` the names of fields that change.
+        """
         return ()
 
     # -- write -------------------------------------------------------------------------------------------------

@@ -15,10 +15,10 @@ from typing import Any, TypeVar
 
 from reconciler.client import Client
 from reconciler.desired import Desired
-from reconciler.errors import Answered, Denied, NotRedmine, Problem
+from reconciler.errors import Answered, Denied, ManifestError, NotRedmine, Problem
 from reconciler.kind import Kind, Listing, Need, Object
 from reconciler.kinds import kinds
-from reconciler.names import Context, CustomField, Names, Row, Unresolved
+from reconciler.names import Context, CustomField, Names, Row, near_miss
 
 OLDEST = "Redmine 5.0 or later is needed; this server is older"
 
@@ -35,7 +35,7 @@ class Live:
 async def read(client: Client, desired: Desired) -> Live:
     """Read everything that planning `desired` needs. Writes nothing.
 
-    Raises a ServerError when the server cannot be used, `Unresolved` never.
+    Raises a ServerError when the server cannot be used, ManifestError if it lacks what the configuration names.
     """
     me = await client.whoami()
     names = fresh_names(desired)
@@ -44,12 +44,11 @@ async def read(client: Client, desired: Desired) -> Live:
     # The trackers are always read: they are what tells a Redmine that is too old.
     await reader.wave(Need({"tracker": frozenset(), **first.keys}), [k for k in kinds().values() if k.readonly])
     check_age(names)
-    problems = missing_settings(names)
-    if not problems:
-        need = desired.need(names)
-        await reader.wave(need, [k for k in kinds().values() if not k.readonly and not k.inside])
-        await reader.wave(need, [k for k in kinds().values() if k.inside])
-    return Live(names, me, (*problems, *reader.problems))
+    check_settings(names)
+    need = desired.need(names)
+    await reader.wave(need, [k for k in kinds().values() if not k.readonly and not k.inside])
+    await reader.wave(need, [k for k in kinds().values() if k.inside])
+    return Live(names, me, tuple(reader.problems))
 
 
 def fresh_names(desired: Desired) -> Names:
@@ -71,14 +70,15 @@ def check_age(names: Names) -> None:
         raise NotRedmine(OLDEST)
 
 
-def missing_settings(names: Names) -> tuple[Problem, ...]:
-    """A Problem if the configured key field does not exist."""
+def check_settings(names: Names) -> None:
+    """Raise ManifestError if the configured key field is needed and does not exist."""
     field = names.settings.get("issue_key_field")
     known = names.custom_fields.get("issue", {})
-    if not field or not known or field in known:
-        return ()
-    hint = f"there is: {', '.join(sorted(known))}"
-    return (Problem(names.settings["place"], f'issue_key_field: there is no issue custom field "{field}"', "", hint),)
+    if not field or field in known or "issue" not in names.planned:
+        return
+    hint = near_miss(field, known) or "an administrator has to create it, and only an administrator's key finds it"
+    message = f'issue_key_field: there is no issue custom field "{field}"'
+    raise ManifestError([Problem(names.settings["place"], message, "", hint)])
 
 
 class Reader:
@@ -131,12 +131,7 @@ class Reader:
     def _match(self, kind: Kind, rows: Sequence[Row]) -> None:
         learn(rows, kind, self.names)
         context = Context(self.names)
-        try:
-            matches = kind.match(rows, context, self.declared.get(kind.name, ()))
-        except Unresolved as error:
-            place = self.names.settings["place"]
-            self.unclear[kind.name] = [Problem(place, f"issue_key_field: {error}", hint=error.hint)]
-            return
+        matches = kind.match(rows, context, self.declared.get(kind.name, ()))
         for key, row in matches.rows.items():
             self.names.add(kind.name, key, row)
         # A further tier matches all rows again.
@@ -174,15 +169,18 @@ async def fetch(client: Client, listing: Listing) -> list[Row]:
     """The rows of a listing; what its `none` says for the statuses named there."""
     try:
         if listing.single:
-            answer = await client.get(listing.path, listing.params)
-            return [{**answer[listing.root], **listing.mark}]
-        rows = await client.rows(listing.path, listing.root, listing.params, paged=listing.paged)
-        return [{**row, **listing.mark} for row in rows]
+            page = (await client.get(listing.path, listing.params))[listing.root]
+            rows = page.get(listing.inner, ()) if listing.inner else [page]
+        else:
+            rows = await client.rows(listing.path, listing.root, listing.params, paged=listing.paged)
     except Answered as error:
         if error.status not in listing.none:
             raise
         instead = listing.none[error.status]
+        if isinstance(instead, Listing):
+            return await fetch(client, instead)
         return [] if instead is None else [instead]
+    return [{**row, **listing.mark} for row in rows]
 
 
 def denied(kind: Kind, error: Denied) -> str:

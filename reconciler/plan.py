@@ -67,8 +67,12 @@ class _Planner:
         context = Context(self.names, found.project)
         values, problems = canonical(found, context)
         self.problems += [*problems, *self.container(found)]
-        made = creation(found, values) if row is None else changes(found, values, row, context)
-        return Draft(found, row, values, list(made), reason)
+        made = list(creation(found, values) if row is None else changes(found, values, row, context))
+        marks = found.kind.marks(found.address, row, context)
+        made += [FieldChange(path, before, after) for path, (before, after) in marks.items()]
+        if marks and row is not None:
+            reason = reason or "found without its key"
+        return Draft(found, row, values, made, reason)
 
     def deletion(self, found: Object, row: Row, reason: str | None) -> Draft:
         """The deletion of an object, with what Redmine deletes along with it; Problems for what the manifests want."""

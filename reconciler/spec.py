@@ -84,11 +84,12 @@ class ProjectItem(Spec):
 class Deferred:
     """A field that is written in a later step of the same `apply`, when other planned work concerns it.
 
-    `when(value, context)` says for which canonical values. With `wait="referrers"` it waits for all work on the objects
+    `when(value, context)` says for which canonical values. With `wait="itself"` it only waits for the object's other
+    fields; with `"referrers"` it waits for all work on the objects
     that refer to this one (through the fields `via`, or any); with `"references"` for the objects that the value names.
     """
 
-    wait: Literal["referrers", "references"]
+    wait: Literal["itself", "referrers", "references"]
     when: Callable[[Any, Context], bool] = lambda value, context: not blank(value)
     via: frozenset[str] = frozenset()
     inside: tuple[str, ...] = ()

@@ -99,6 +99,8 @@ def _gates(draft: Draft, names: Names) -> Iterator[tuple[Address, str]]:
     for change in draft.fields:
         for address in targets(draft.found, change.path, change.after, names):
             through[address].add(change.path.partition(".")[0])
+    for name, address in _leans_on(draft, names):
+        through[address].add(name)
     if draft.found.kind.inside:
         through[Address("project", draft.address.project)].add("")
     if any(f.path != "status" for f in draft.fields):
@@ -107,6 +109,12 @@ def _gates(draft: Draft, names: Names) -> Iterator[tuple[Address, str]]:
         for name, api in kinds()[address.kind].fields.items():
             if api.gate is not None and (used & api.gate.via if api.gate.via else "" in used):
                 yield address, name
+
+
+def _leans_on(draft: Draft, names: Names) -> list[tuple[str, Address]]:
+    changed = {f.path.partition(".")[0] for f in draft.fields}
+    context = Context(names, draft.found.project)
+    return list(draft.found.kind.leans_on(draft.address, draft.row, draft.values, changed, context))
 
 
 def _reopen(door: Draft, name: str, shut: Any, opened: str, reason: str) -> None:
@@ -159,11 +167,9 @@ def _finish(draft: Draft, changed: Mapping[Address, Draft], index: _Referrers, n
     """The change of a draft: what is written at once, and what later."""
     stages = _Stages([draft.reopened] if draft.reopened else [])
     for change in draft.fields:
-        waits, deferred = _waits_for(draft, change, changed, index, names), _api(draft, change).deferred
-        again = draft.reopened is not None and draft.reopened.path == change.path
-        ends = again or (bool(waits) and deferred is not None and deferred.wait == "referrers")
-        stages.add(change, waits, last=ends or _shuts(draft, change))
-    uses = {a for c in draft.fields for a in targets(draft.found, c.path, c.after, names)} & changed.keys()
+        stages.add(change, _waits_for(draft, change, changed, index, names), _ends(draft, change))
+    named = {a for c in draft.fields for a in targets(draft.found, c.path, c.after, names)}
+    uses = (named | {a for _, a in _leans_on(draft, names)}) & changed.keys()
     now, then = stages.split(draft.action)
     return Change(
         action=draft.action,
@@ -184,19 +190,40 @@ class _Stages:
     """Field changes by what they wait for."""
 
     now: list[FieldChange]
-    later: dict[tuple[bool, tuple[Address, ...]], list[FieldChange]] = field(default_factory=dict)
-    """By what they wait for; those that end the work on an object (`last`) are by themselves."""
+    named: list[FieldChange] = field(default_factory=list)
+    """What waits for objects that it names: one step, so one PUT."""
+    awaited: set[Address] = field(default_factory=set)
+    last: dict[tuple[Address, ...], list[FieldChange]] = field(default_factory=dict)
+    """What ends the work on an object, by what it waits for."""
 
-    def add(self, change: FieldChange, waits: tuple[Address, ...], *, last: bool) -> None:
-        """Take one field change; `last` keeps it out of the main part even if it waits for nothing."""
-        (self.later.setdefault((last, waits), []) if waits or last else self.now).append(change)
+    def add(self, change: FieldChange, waits: tuple[Address, ...] | None, ends: bool) -> None:
+        """Take one field change; `waits` is None for what waits for nothing."""
+        if ends and waits is not None:
+            self.last.setdefault(waits, []).append(change)
+        elif waits:
+            self.named.append(change)
+            self.awaited.update(waits)
+        else:
+            self.now.append(change)
 
     def split(self, action: Action) -> tuple[tuple[FieldChange, ...], tuple[Step, ...]]:
         """The main part, and the later steps; what waits for less comes first."""
         if action == "update" and not self.now:
-            self.now = self.later.pop((True, ()), [])
-        ordered = sorted(self.later.items(), key=lambda item: (item[0][0], len(item[0][1]), item[0][1]))
-        return tuple(self.now), tuple(Step(tuple(fields), after) for (_, after), fields in ordered)
+            self.now = self.last.pop((), [])
+        steps = [Step(tuple(self.named), tuple(sorted(self.awaited)))] if self.named else []
+        ends = sorted(self.last.items(), key=lambda item: (len(item[0]), item[0]))
+        return tuple(self.now), (*steps, *(Step(tuple(fields), after) for after, fields in ends))
+
+
+def _ends(draft: Draft, change: FieldChange) -> bool:
+    """Whether a change that has to wait comes after everything else on its object."""
+    deferred = _api(draft, change).deferred
+    return _shuts(draft, change) or _again(draft, change) or (deferred is not None and deferred.wait != "references")
+
+
+def _again(draft: Draft, change: FieldChange) -> bool:
+    """Whether a change shuts a door that was opened for the work behind it."""
+    return draft.reopened is not None and draft.reopened.path == change.path
 
 
 def _shuts(draft: Draft, change: FieldChange) -> bool:
@@ -211,18 +238,20 @@ def _api(draft: Draft, change: FieldChange) -> Api:
 
 def _waits_for(
     draft: Draft, change: FieldChange, changed: Mapping[Address, Draft], index: _Referrers, names: Names
-) -> tuple[Address, ...]:
-    """The changed objects that a field has to wait for; () writes it at once."""
-    if draft.reopened and draft.reopened.path == change.path:
-        return index.of(draft.address, frozenset())
+) -> tuple[Address, ...] | None:
+    """The changed objects that a field has to wait for; () for its object's other fields alone, None for nothing."""
     deferred = _api(draft, change).deferred
+    if _again(draft, change):
+        return index.of(draft.address, frozenset())
     if deferred is None or not deferred.when(change.after, Context(names, draft.found.project)):
+        return () if _shuts(draft, change) else None
+    if deferred.wait == "itself":
         return ()
     if deferred.wait == "referrers":
-        return index.of(draft.address, deferred.via)
+        return index.of(draft.address, deferred.via) or (() if _shuts(draft, change) else None)
     named = set(targets(draft.found, change.path, change.after, names))
     members = {a for a in changed if a.kind in deferred.inside and a.project == draft.address.key} if named else set()
-    return tuple(sorted((named | members) & changed.keys()))
+    return tuple(sorted((named | members) & changed.keys())) or None
 
 
 def targets(found: Object, path: str, value: Any, names: Names) -> list[Address]:

@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints
 from reconciler.codecs import Ref
 from reconciler.kind import Kind, Listing, Need
 from reconciler.names import Names
-from reconciler.spec import REFUSE, Api, Name, Principal, ProjectItem
+from reconciler.spec import PARTIAL, REFUSE, Api, Id, Name, Principal, ProjectItem
 
 
 class IssueCategorySpec(ProjectItem):
@@ -39,11 +39,18 @@ class IssueCategories(Kind):
     rank = 60
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
-        yield [
-            Listing(f"/projects/{p}/{self.plural}", self.plural, paged=False, none={403: None, 404: None}, seen_from=p)
-            for p in need.projects(self.name)
-            if p in names.ids.get("project", {})
-        ]
+        projects = names.ids.get("project", {})
+        yield [self._list(p, projects[p]) for p in need.projects(self.name) if p in projects]
+
+    def _list(self, project: str, number: Id) -> Listing:
+        # 5.0 refuses the list of a closed project (403); the project's page shows the names, but no assignee.
+        mark = {"project": {"id": number}, PARTIAL: True}
+        include = (("include", self.plural),)
+        page = Listing(
+            f"/projects/{project}", "project", include, single=True, inner=self.plural, mark=mark, none={403: None}
+        )
+        none = {403: page, 404: None}
+        return Listing(f"/projects/{project}/{self.plural}", self.plural, paged=False, none=none, seen_from=project)
 
 
 KINDS = (IssueCategories(),)

@@ -19,11 +19,18 @@ from reconciler.kind import Kind, Listing, Matches, Need, Object, Request
 from reconciler.names import Address, Context, CustomField, Names, Row, Unresolved
 from reconciler.spec import REFUSE, Api, Date, Deferred, Id, IssueName, Name, Principal, ProjectItem, Spec, VersionName
 
+PARENT = Ref(("issue",))
 CHUNK = 100
 """Ids in one request: Redmine 5.0 to 7.0 keep the filter in a 4 KB cookie and answer 500 when it is too long."""
 
 DERIVED = frozenset({"priority", "start_date", "due_date", "done_ratio"})
 """What Redmine computes for an issue with subtasks, unless its settings say otherwise."""
+
+
+def closed_parent(value: Any, context: Context) -> bool:
+    """Whether the parent, by name, is closed now: only what is closed itself can be put below it."""
+    row = None if value is None else context.names.row(PARENT.address(value, context))
+    return bool(row and row["status"].get("is_closed"))
 
 
 def closes(value: Any, context: Context) -> bool:
@@ -85,7 +92,7 @@ class IssueSpec(ProjectItem):
     parent: Annotated[
         IssueName | None,
         Field(description="Key of the parent issue, or {project:, key:}."),
-        Api(codec=Ref(("issue",)), write="parent_issue_id", clear=""),
+        Api(codec=PARENT, write="parent_issue_id", clear="", deferred=Deferred("itself", when=closed_parent)),
     ] = None
     start_date: Annotated[
         Date | None, Field(description="YYYY-MM-DD. Default: today. Derived for issues with subtasks."), Api(clear="")
@@ -184,11 +191,18 @@ class Issues(Kind):
         projects = sorted(n for p in need.projects(self.name) if isinstance(n := known.get(p), int))
         chunks = [projects[i : i + CHUNK] for i in range(0, len(projects), CHUNK)]
         field = key_field(names)
-        keyed = criterion(f"cf_{field.id}", "*") if field and field.filterable else ()
+        by_id = list(self._by_id(need.ids.get(self.name, frozenset()), include))
+        if field is None or not field.filterable:
+            yield [self._all(chunk, (), include) for chunk in chunks] + by_id
+            return
+        keyed, others = (criterion(f"cf_{field.id}", operator) for operator in ("*", "!*"))
+        yield [self._all(chunk, keyed, include) for chunk in chunks] + by_id
+        # Keys that no issue has: it may be there without one, and is then known by its subject.
+        yield [self._all(chunk, others, include) for chunk in chunks]
+
+    def _all(self, projects: list[int], filters: Params, include: Params) -> Listing:
         # As a filter (`f[]`), project_id means just these projects; as a parameter it takes in their subprojects.
-        yield [
-            Listing("/issues", "issues", (*criterion("project_id", "=", *c), *keyed, *EVERY, *include)) for c in chunks
-        ] + list(self._by_id(need.ids.get(self.name, frozenset()), include))
+        return Listing("/issues", "issues", (*criterion("project_id", "=", *projects), *filters, *EVERY, *include))
 
     def again(self, ids: frozenset[Id], need: Need, names: Names) -> Iterable[list[Listing]]:
         yield list(self._by_id(ids, self.includes(need.fields.get(self.name, ()))))
@@ -230,15 +244,23 @@ class Issues(Kind):
         allowed = ", ".join(s["name"] for s in row.get("allowed_statuses", ()) if s["id"] != row["status"]["id"])
         return f'from "{row["status"]["name"]}" Redmine allows {allowed or "no other status"}'
 
-    # -- write -------------------------------------------------------------------------------------------------
+    def marks(self, address: Address, row: Row | None, context: Context) -> Mapping[str, tuple[Any, Any]]:
+        field, key = key_field(context.names), address.key.partition("/")[2]
+        before = value_of(row, field) if row and field else ""
+        return {} if field is None or before == key else {f"custom_fields.{field.name}": (before or None, key)}
 
-    def create(self, address: Address, values: Mapping[str, Any], context: Context) -> Request:
-        body = self.payload(values, context)
-        field = key_field(context.names)
-        if field:
-            key = {"id": field.id, "value": address.key.partition("/")[2]}
-            body["custom_fields"] = [*body.get("custom_fields", ()), key]
-        return Request("POST", self.collection(address), {"issue": body})
+    def leans_on(
+        self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Iterable[str], context: Context
+    ) -> Iterable[tuple[str, Address]]:
+        # Redmine refuses to reopen an issue whose version is closed (5.0 to 6.1).
+        if row is None or "status" not in changed or closes(values.get("status"), context):
+            return
+        name = values["fixed_version"] if "fixed_version" in values else self.live(row, "fixed_version", context)
+        codec = self.fields["fixed_version"].codec
+        if isinstance(codec, Ref) and name is not None:
+            yield "fixed_version", codec.address(name, context)
+
+    # -- write -------------------------------------------------------------------------------------------------
 
     def update(self, address: Address, number: Id, values: Mapping[str, Any], context: Context) -> list[Request]:
         for name, value in values.items():
@@ -267,6 +289,7 @@ class Issues(Kind):
         return f'tracker "{tracker["name"]}" has this field disabled' if off else ""
 
 
+Params = tuple[tuple[str, str], ...]
 NEVER_DISABLED = ("tracker_id", "status_id", "subject", "priority_id", "is_private", "parent_issue_id")
 EVERY = (("f[]", "status_id"), ("op[status_id]", "*"), ("sort", "id"))
 """Closed issues too, in an order in which a list does not move when an issue is added."""
@@ -297,14 +320,17 @@ class Matching:
         self.by_id = {row["id"]: row for row in rows}
         self.keys = {row["id"]: key for row in rows if (key := kind.key_of(row, context)) is not None}
         self.candidates: dict[str, list[Row]] = defaultdict(list)
+        self.subjects: dict[str, list[Row]] = defaultdict(list)
         for row in rows:
             self.candidates[self._natural(row)].append(row)
+            self.subjects[self._subject(row)].append(row)
         self.taken: dict[int, Object] = {}
         self.problems: list[tuple[Object, str, str]] = []
 
     def _natural(self, row: Row) -> str:
-        if self.field:
-            return self.keys.get(row["id"], "")
+        return self.keys.get(row["id"], "") if self.field else self._subject(row)
+
+    def _subject(self, row: Row) -> str:
         return f"{self.context.key('project', row['project']['id'])}/{row['subject']}"
 
     def settle(self, wanted: Object) -> None:
@@ -318,7 +344,7 @@ class Matching:
                 self._take(wanted, self.by_id[spec.id])
             return
         natural = wanted.address.key if self.field else f"{wanted.address.project}/{spec.renamed_from or spec.subject}"
-        rows = self.candidates.get(natural) or self.candidates.get(f"{wanted.address.project}/{spec.subject}", [])
+        rows = self.candidates.get(natural) or self._by_subject(wanted, spec)
         if len(rows) > 1:
             rows = [r for r in rows if spec.tracker in (None, r["tracker"]["name"])] or rows
         if len(rows) > 1:
@@ -326,6 +352,11 @@ class Matching:
             self.problems.append((wanted, f"several issues match: {ids}", f"say which: id: {rows[0]['id']}"))
         elif rows:
             self._take(wanted, rows[0])
+
+    def _by_subject(self, wanted: Object, spec: IssueSpec) -> list[Row]:
+        """Issues of the same subject that have no key yet."""
+        named = f"{wanted.address.project}/{spec.subject}"
+        return [r for r in self.subjects.get(named, []) if not self.field or not value_of(r, self.field)]
 
     def _take(self, wanted: Object, row: Row) -> None:
         other = self.taken.setdefault(row["id"], wanted)

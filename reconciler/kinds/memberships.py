@@ -9,7 +9,7 @@ from pydantic import Field
 
 from reconciler.codecs import Ref, RefSet
 from reconciler.kind import Kind, Listing, Need, Object
-from reconciler.names import Context, Names, Row
+from reconciler.names import Address, Context, Names, Row
 from reconciler.spec import REFUSE, Api, Name, ProjectItem, Spec
 
 ROLE = Ref(("role",))
@@ -80,6 +80,13 @@ class Memberships(Kind):
             yield "", "give either user or group"
         if spec.state == "present" and not spec.roles:
             yield "", "roles is missing: a member has at least one role"
+
+    def leans_on(
+        self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Iterable[str], context: Context
+    ) -> Iterable[tuple[str, Address]]:
+        # A project that inherits its members gets them with the parent's: what is inherited is changed, not created.
+        project, _, member = address.key.partition("/")
+        return [("project", Address(self.name, f"{above}/{member}")) for above in context.names.ancestors(project)]
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
         yield [

@@ -1,0 +1,225 @@
+"""Few requests, by a formula that the module `live` states, and lists that move while they are read: promise 11."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from math import ceil
+from typing import Any
+
+import pytest
+from promises import KEY, Api, Tool, fields, tool
+from proxy import Exchange, Fault, Proxy
+
+from reconciler.sandbox import Running, Sandbox
+
+TRACKERS = ["Bug", "Feature", "Support"]
+PROJECT = {"identifier": "shop", "name": "Shop", "enabled_modules": ["issue_tracking"], "trackers": TRACKERS}
+PEOPLE = [
+    {"login": login, "firstname": login, "lastname": "Test", "mail": f"{login}@example.net"} for login in ("amy", "bob")
+]
+ISSUES = """
+  project = Project.find('shop')
+  tracker, status, priority = project.trackers.first, IssueStatus.first, IssuePriority.default
+  rows = (1..Integer(ENV['NUMBER'])).map do |n|
+    { project_id: project.id, tracker_id: tracker.id, status_id: status.id, priority_id: priority.id, author_id: 1,
+      subject: "issue #{n}", root_id: n, lft: 1, rgt: 2, created_on: Time.now.utc, updated_on: Time.now.utc }
+  end
+  Issue.insert_all!(rows)
+"""
+
+
+@pytest.fixture
+def api(world: Running) -> Iterator[Api]:
+    with Api(world) as api:
+        yield api
+
+
+@pytest.fixture
+def proxy(world: Running) -> Iterator[Proxy]:
+    with Proxy(world.url) as proxy:
+        yield proxy
+
+
+def pages(rows: int) -> int:
+    """The requests for a list, by the formula of the documentation."""
+    return 1 if rows <= 100 else 1 + ceil((rows - 100) / 99)
+
+
+def many(number: int) -> dict[str, Any]:
+    """A manifest of issues, which declares their subject and tracker."""
+    issues = [{"subject": f"issue {n}", "tracker": "Bug"} for n in range(1, number + 1)]
+    return {"projects": [{**PROJECT, "issues": issues}]}
+
+
+# -- the number of requests ------------------------------------------------------------------------------------
+
+WHOAMI, PROJECTS, TRACKER, ROLES, STATUSES, FIELDS = 1, 1, 1, 1, 1, 1
+FORMULA: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
+    "nothing": ({}, {}, WHOAMI + TRACKER),
+    "users that are there": ({"users": PEOPLE}, {"users": PEOPLE}, WHOAMI + TRACKER + 1),
+    "a user that is missing": ({}, {"users": PEOPLE}, WHOAMI + TRACKER + 3),
+    "a locked user": (
+        {"users": [{**PEOPLE[0], "status": "locked"}]},
+        {"users": [{**PEOPLE[0], "status": "locked"}]},
+        WHOAMI + TRACKER + 2,
+    ),
+    "a project that is there": ({"projects": [PROJECT]}, {"projects": [PROJECT]}, WHOAMI + TRACKER + PROJECTS),
+    "two that are missing": (
+        {},
+        {"projects": [PROJECT, {**PROJECT, "identifier": "other"}]},
+        WHOAMI + TRACKER + PROJECTS + 2,
+    ),
+    "what is inside a project": (
+        {"users": PEOPLE, "projects": [PROJECT]},
+        {
+            "projects": [
+                {
+                    **PROJECT,
+                    "members": [{"user": "amy", "roles": ["Manager"]}],
+                    "versions": [{"name": "1.0"}],
+                    "issue_categories": [{"name": "Backend", "assigned_to": "bob"}],
+                    "issues": [{"subject": "one", "status": "New", "custom_fields": {"Issue bool": True}}],
+                }
+            ]
+        },
+        # the users once; groups, because a category's assignee may be one; a list for each kind inside
+        WHOAMI + TRACKER + ROLES + STATUSES + FIELDS + 1 + 1 + PROJECTS + 4,
+    ),
+    "two projects": (
+        {"projects": [PROJECT, {**PROJECT, "identifier": "other"}]},
+        {
+            "projects": [
+                {**PROJECT, "identifier": i, "versions": [{"name": "1.0"}], "issues": [{"subject": "one"}]}
+                for i in ("shop", "other")
+            ]
+        },
+        # a list of versions for each, one list of issues for both
+        WHOAMI + TRACKER + PROJECTS + 2 + 1,
+    ),
+}
+
+
+@pytest.mark.parametrize("world_name", FORMULA)
+def test_11_a_plan_takes_as_many_requests_as_the_formula_says(
+    world: Running, proxy: Proxy, world_name: str
+) -> None:
+    """The number of requests is what `live` documents, what the plan reports, and what the server sees."""
+    before, wanted, expected = FORMULA[world_name]
+    tool(world).settle(before)
+    plan = Tool(proxy.url, world.api_key).plan(wanted)
+    assert len(proxy.exchanges) == plan.requests == expected
+
+
+@pytest.mark.parametrize("number", [100, 101, 1000])
+def test_11_a_thousand_unchanged_issues_take_few_requests(
+    redmine: Sandbox, world: Running, proxy: Proxy, number: int
+) -> None:
+    """Issues are read by full pages: an unchanged world of 1,000 takes 14 requests, and one of 101 a page more than 100."""
+    tool(world).settle({"projects": [PROJECT]})
+    redmine.run(ISSUES, NUMBER=str(number))
+    plan = Tool(proxy.url, world.api_key).plan(many(number))
+    assert plan.summary == {"create": 0, "update": 0, "delete": 0, "unchanged": number + 1}
+    assert len(proxy.exchanges) == WHOAMI + TRACKER + PROJECTS + pages(number) <= 20
+
+
+def test_11_one_post_per_new_object_and_one_put_per_changed(world: Running, proxy: Proxy) -> None:
+    """However many fields they have, what is created takes one POST, what is changed one PUT, and no write is sent for
+    what is as it should be."""
+    before = {"users": PEOPLE, "projects": [{**PROJECT, "issues": [{"subject": f"i{n}"} for n in range(4)]}]}
+    tool(world).settle(before)
+    changed = {"description": "text", "estimated_hours": 2, "done_ratio": 10, "priority": "High", "is_private": True}
+    wanted = {
+        "users": [{**PEOPLE[0], "lastname": "Other", "mail": "other@example.net"}, PEOPLE[1]],
+        "projects": [
+            {
+                **PROJECT,
+                "description": "text",
+                "homepage": "http://example.net/",
+                "members": [{"user": "amy", "roles": ["Manager", "Developer"]}],
+                "versions": [{"name": "1.0", "due_date": "2030-01-01", "description": "text"}],
+                "issue_categories": [{"name": "Backend", "assigned_to": "amy"}],
+                "issues": [
+                    *({"subject": f"i{n}", **changed} for n in range(2)),
+                    *({"subject": f"i{n}"} for n in range(2, 4)),
+                    {"subject": "new", **changed, "custom_fields": {"Issue bool": True, "Issue list": "red"}},
+                ],
+            }
+        ],
+    }
+    report = Tool(proxy.url, world.api_key).apply(wanted)
+    assert report.summary == {"done": 8, "failed": 0, "skipped": 0, "unknown": 0}
+    assert Counter(exchange.method for exchange in proxy.writes) == {"POST": 4, "PUT": 4}
+    assert len({exchange.path for exchange in proxy.writes}) == 8
+
+
+def test_11_the_second_apply_writes_nothing(world: Running, proxy: Proxy) -> None:
+    """An apply of what is there already sends GET only."""
+    data = {"users": PEOPLE, "projects": [{**PROJECT, "issues": [{"subject": "one"}], "versions": [{"name": "1.0"}]}]}
+    tool(world).settle(data)
+    assert Tool(proxy.url, world.api_key).apply(data).results == ()
+    assert proxy.writes == []
+
+
+def test_11_reading_back_is_done_in_bulk(world: Running, proxy: Proxy) -> None:
+    """Twenty new issues are verified by one request."""
+    tool(world).settle({"projects": [PROJECT]})
+    Tool(proxy.url, world.api_key).apply(many(20))
+    last = max(exchange.number for exchange in proxy.writes)
+    assert len([e for e in proxy.exchanges if e.number > last]) == 1
+
+
+# -- a list that moves -----------------------------------------------------------------------------------------
+
+
+def moving(api: Api, change: Callable[[], None]) -> Callable[[Exchange], Fault | None]:
+    """Does `change` once, when a page beyond the first of the issues is asked for."""
+    left = [change]
+
+    def choose(exchange: Exchange) -> None:
+        if exchange.path.startswith("/issues.json") and "offset=0" not in exchange.path and left:
+            left.pop()()
+
+    return choose
+
+
+def insert(api: Api) -> None:
+    """Somebody adds an issue."""
+    api.make("/projects/shop/issues", subject="from outside")
+
+
+def delete(api: Api) -> None:
+    """Somebody deletes the first issue, which moves all others."""
+    api.delete("/issues/1")
+
+
+def both(api: Api) -> None:
+    """Somebody does both, so that the length of the list stays what it was."""
+    insert(api)
+    delete(api)
+
+
+@pytest.mark.parametrize("change", [insert, delete, both])
+def test_11_a_list_that_moves_while_it_is_read_loses_and_doubles_nothing(
+    redmine: Sandbox, world: Running, api: Api, proxy: Proxy, change: Callable[[Api], None]
+) -> None:
+    """An issue that is added or deleted between two pages makes the plan neither create nor lose another one."""
+    tool(world).settle({"projects": [PROJECT]})
+    redmine.run(ISSUES, NUMBER="250")
+    proxy.fault = moving(api, lambda: change(api))
+    planned = fields(Tool(proxy.url, world.api_key, concurrency=1).plan(many(250)))
+    assert set(planned) <= {"issue shop/issue 1"}
+    assert len([e for e in proxy.exchanges if e.path.startswith("/issues")]) >= pages(250)
+    assert (len(api.get("/issues?subject=from%20outside")) == 1) == (change is not delete)
+
+
+def test_11_a_key_field_reads_only_what_is_managed(
+    redmine: Sandbox, world: Running, proxy: Proxy
+) -> None:
+    """With a key field that is a filter, the issues without a key are not read: 250 of them take one request."""
+    tool(world).settle({"projects": [PROJECT]})
+    redmine.run(ISSUES, NUMBER="250")
+    data = {"projects": [{**PROJECT, "issues": [{"key": "mine", "subject": "none of them"}]}]}
+    plan = Tool(proxy.url, world.api_key, key_field=KEY).plan(data)
+    assert plan.summary["create"] == 1
+    assert len([e for e in proxy.exchanges if e.path.startswith("/issues")]) == 1
