@@ -69,6 +69,7 @@ class Progress:
     notes: list[str] = field(default_factory=list)
     left: int = 0
     sent_again: bool = False
+    begun: bool = False
     written: list[FieldChange] = field(default_factory=list)
     """What was sent and has not been read back yet."""
 
@@ -146,7 +147,7 @@ class Applier:
     async def _cancel(self, running: Mapping[asyncio.Task[None], Node]) -> None:
         for task, (address, _) in running.items():
             task.cancel()
-            if address in self.progress:
+            if address in self.progress and self.progress[address].begun:
                 self._end(address, "unknown", ["the run was stopped while this was under way"])
         await asyncio.gather(*running, return_exceptions=True)
 
@@ -160,6 +161,9 @@ class Applier:
             return
         try:
             async with self._lock(address.kind):
+                if self.stopping:
+                    return
+                self.progress[address].begun = True
                 await self._step(self.progress[address], index)
         except Rejected as error:
             self._fail(node, "failed", list(error.errors) or [NO_REASON])

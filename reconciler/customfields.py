@@ -8,17 +8,20 @@ integers come back as they were typed; an attachment field that is sent a plain 
 from __future__ import annotations
 
 import datetime as dt
+import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from reconciler.codecs import Codec, Difference, Number, Ref, blank, ordered, unix_lines
+from reconciler.codecs import Codec, Difference, Ref, blank, ordered, unix_lines
 from reconciler.names import Context, CustomField, Reference, Unresolved, near_miss
 
 USER = Ref(("user",))
 VERSION = Ref(("version",))
+INTEGER = r"[+-]?\d+"
+FLOAT = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 TRUE = frozenset({"1", "true", "yes", "on", "y", "t"})
 FALSE = frozenset({"0", "false", "no", "off", "n", "f"})
-NUMBER = Number()
 
 
 class CustomFields(Codec):
@@ -68,7 +71,8 @@ class CustomFields(Codec):
         by_id = {f.id: f for f in self.fields(context).values()}
         found = {}
         for item in wire or ():
-            field = by_id.get(item["id"]) or CustomField(item["id"], item["name"], multiple=bool(item.get("multiple")))
+            unseen = CustomField(item["id"], f"#{item['id']}", multiple=bool(item.get("multiple")))
+            field = by_id.get(item["id"], unseen)
             found[field.name] = decode(field, item.get("value"), context)
         return found
 
@@ -95,7 +99,7 @@ def same(desired: Any, live: Any) -> bool:
     if isinstance(desired, bool) or isinstance(live, bool):
         return desired is live
     if isinstance(desired, int | float) and isinstance(live, int | float):
-        return NUMBER.equal(desired, live)
+        return math.isclose(desired, live, rel_tol=1e-9)
     return bool(desired == live) or (blank(desired) and blank(live))
 
 
@@ -176,12 +180,11 @@ def _bool(field: CustomField, value: Any, context: Context) -> Any:
     return text in TRUE
 
 
-def _number(kind: Callable[[str], float], said: str) -> Callable[[CustomField, Any, Context], Any]:
+def _number(kind: Callable[[str], float], form: str, said: str) -> Callable[[CustomField, Any, Context], Any]:
     def read(field: CustomField, value: Any, context: Context) -> Any:
-        try:
-            return kind(str(value))
-        except ValueError as error:
-            raise Unresolved(f'"{value}" is not {said}') from error
+        if not re.fullmatch(form, str(value).strip()):
+            raise Unresolved(f'"{value}" is not {said}')
+        return kind(str(value))
 
     return read
 
@@ -209,9 +212,9 @@ READ: Mapping[str, Callable[[CustomField, Any, Context], Any]] = {
     "list": _choice,
     "enumeration": _choice,
     "bool": _bool,
-    "int": _number(int, "a whole number"),
-    "progressbar": _number(int, "a whole number"),
-    "float": _number(float, "a number"),
+    "int": _number(int, INTEGER, "a whole number"),
+    "progressbar": _number(int, INTEGER, "a whole number"),
+    "float": _number(float, FLOAT, "a number"),
     "date": _date,
     "attachment": _attachment,
     "user": _reference(USER),

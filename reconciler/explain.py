@@ -132,7 +132,7 @@ def _sent(api: Api) -> Iterator[str]:
         yield "never shown"
     if api.deferred is not None and api.deferred.wait == "references":
         yield "after the objects that it names, if they change in the same apply"
-    elif api.deferred is not None:
+    elif api.deferred is not None and api.deferred.wait == "referrers":
         yield "after the work on objects that name this one, in the same apply"
     if api.gate is not None:
         yield f"{' or '.join(sorted(api.gate.shut))} is opened for planned work and restored after it"

@@ -128,8 +128,12 @@ LOOKUPS: Mapping[str, Sequence[Mapping[str, Any]]] = {
 """Definitions as Redmine's default data has them."""
 
 
-def live_of(wanted: Desired, present: Iterable[tuple[str, str, Mapping[str, Any]]] = ()) -> Live:
-    """A live state of Redmine's definitions and `present`: (kind, key, row) with the row as the API would show it."""
+Present = tuple[str, str, Mapping[str, Any]]
+"""An object that is live: its kind, its key, and its row as the API would show it."""
+
+
+def live_of(wanted: Desired, present: Iterable[Present] = ()) -> Live:
+    """A live state of Redmine's definitions and what is `present`."""
     names = fresh_names(wanted)
     for kind, definitions in LOOKUPS.items():
         for row in definitions:
@@ -139,6 +143,31 @@ def live_of(wanted: Desired, present: Iterable[tuple[str, str, Mapping[str, Any]
     return Live(names, {"id": 1, "login": "admin", "admin": True})
 
 
-def planned(wanted: Desired, present: Iterable[tuple[str, str, Mapping[str, Any]]] = ()) -> Plan:
+def planned(wanted: Desired, present: Iterable[Present] = ()) -> Plan:
     """The plan for a live state by hand."""
     return make(wanted, live_of(wanted, present), "http://redmine.test")
+
+
+def project(number: int, identifier: str, **more: Any) -> Present:
+    """A live project."""
+    return ("project", identifier, {"id": number, "identifier": identifier, "name": identifier, "status": 1, **more})
+
+
+def user(number: int, login: str, **more: Any) -> Present:
+    """A live user."""
+    return ("user", login, {"id": number, "login": login, "status": 1, **more})
+
+
+def version(number: int, owner: str, name: str, **more: Any) -> Present:
+    """A live version."""
+    row = {"id": number, "name": name, "project": {"id": 1}, "status": "open", "sharing": "none", **more}
+    return ("version", f"{owner}/{name}", row)
+
+
+def issue(number: int, owner: str, subject: str, **more: Any) -> Present:
+    """A live issue, new and a bug unless `status` and `tracker` name others."""
+    row = {"id": number, "subject": subject, "project": {"id": 1}, "custom_fields": []}
+    named = {kind: next(r for r in LOOKUPS[kind] if r["name"] == name) for kind, name in more.pop("named", {}).items()}
+    status = named.get("issue_status", LOOKUPS["issue_status"][0])
+    tracker = named.get("tracker", LOOKUPS["tracker"][0])
+    return ("issue", f"{owner}/{subject}", {**row, "status": status, "tracker": tracker, **more})

@@ -6,20 +6,21 @@ import json
 import os
 import pty
 import re
+import select
 import signal
 import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import urlsplit
 
 import jsonschema
 import pytest
 from click.testing import CliRunner, Result
-from stub import Answer, Stub
+from fake import Fake
+from stub import Stub
 
 from reconciler import __version__
 from reconciler.cli import COMMANDS, main
@@ -28,46 +29,6 @@ from reconciler.schema import SCHEMAS
 
 KEY, PASSWORD = "canary-key-5d1", "canary-password-5d2"
 SHOP = "projects: [{identifier: shop, name: Shop}]\n"
-
-
-class Fake:
-    """As much of a server as projects take; `fault` names what is wrong with it."""
-
-    def __init__(self) -> None:
-        self.projects: dict[str, dict[str, Any]] = {}
-        self.fault = ""
-        self.pause = 0.0
-
-    def answer(self, method: str, path: str, body: bytes) -> Answer:
-        """One request."""
-        route = urlsplit(path).path.removesuffix(".json")
-        if method == "GET":
-            return self._get(route)
-        time.sleep(self.pause)
-        if self.fault == "refuse":
-            return 422, b'{"errors": ["Name is not nice"]}'
-        return self._write(method, route, json.loads(body)["project"])
-
-    def _get(self, route: str) -> Answer:
-        if route == "/users/current":
-            user = {"id": 1, "login": "admin", "admin": True, "updated_on": ""}
-            return (401, b"") if self.fault == "key" else _ok(user=user)
-        if route == "/trackers":
-            return _ok(trackers=[{"id": 1, "name": "Bug", "enabled_standard_fields": []}])
-        rows = list(self.projects.values())
-        return _ok(projects=rows, total_count=len(rows), limit=100, offset=0) if route == "/projects" else (404, b"")
-
-    def _write(self, method: str, route: str, fields: Mapping[str, Any]) -> Answer:
-        if self.fault == "drop":
-            fields = {**fields, "name": "Something else"}
-        identifier = fields["identifier"] if method == "POST" else route.rpartition("/")[2]
-        row = self.projects.setdefault(identifier, {"id": len(self.projects) + 1, "status": 1})
-        row |= fields
-        return (201, _ok(project=row)[1]) if method == "POST" else (204, b"")
-
-
-def _ok(**content: Any) -> Answer:
-    return 200, json.dumps(content).encode()
 
 
 @pytest.fixture
@@ -622,6 +583,8 @@ def on_a_terminal(args: Sequence[str], prompt: str, answer: str) -> tuple[str, i
         os.execv(sys.executable, [sys.executable, "-m", "reconciler", *args])
     shown = b""
     while True:
+        if not select.select([terminal], [], [], 30)[0]:
+            os.kill(pid, signal.SIGKILL)
         try:
             shown += os.read(terminal, 4096)
         except OSError:
@@ -641,6 +604,20 @@ def test_the_first_sign_of_life_comes_before_the_server_answers(server: Stub, fa
     assert process.stderr.readline() == "Reading the manifests …\n"
     assert process.stderr.readline() == f"Reading {server.url} …\n"
     process.communicate(timeout=20)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_json_is_valid_in_every_encoding(encoding: str, server: Stub) -> None:
+    """What stdout cannot take is escaped as JSON has it; text is printed with escapes rather than not at all."""
+    Path("a.yaml").write_text("projects: [{identifier: shop, name: Zoë 🛒}]", encoding="utf-8")
+    environ = {**os.environ, "PYTHONIOENCODING": encoding}
+    for form in ("json", "text"):
+        args = ["plan", "--format", form]
+        process = start(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ, encoding=encoding)
+        stdout, stderr = process.communicate(timeout=20)
+        assert process.returncode == 0, stderr
+        if form == "json":
+            assert json.loads(stdout)["changes"][0]["fields"][1]["after"] == "Zoë 🛒"
 
 
 def test_a_reader_that_goes_away_is_no_error(server: Stub, fake: Fake) -> None:

@@ -227,7 +227,7 @@ class TestAllOfAnObject:
 
     def test_the_field_is_named_in_the_message(self, context: Context) -> None:
         """A value that cannot be is reported with the name of its field."""
-        with pytest.raises(Unresolved, match='A bool": "perhaps" is not true or false|A bool: "perhaps" is not true or fal'):
+        with pytest.raises(Unresolved, match=r'A bool.*"perhaps" is not true or false'):
             self.codec.canonical({"A bool": "perhaps"}, context)
 
     def test_by_id(self, context: Context) -> None:

@@ -133,16 +133,20 @@ def _confirmed(plan: Plan, state: State) -> bool:
             f"There is no terminal to confirm {changes} on, and nothing was changed: look at `reconciler plan`, then "
             "add --yes."
         )
-    output.say(text.plan(plan, color=output.colored(sys.stderr, state)))
-    click.echo(f"Apply {'this' if len(plan.changes) == 1 else 'these'} {changes}? [y/N] ", err=True, nl=False)
-    return _answer().strip().casefold() in ("y", "yes")
+    with _ctrl_c_at_once():
+        output.say(text.plan(plan, color=output.colored(sys.stderr, state)))
+        click.echo(f"Apply {'this' if len(plan.changes) == 1 else 'these'} {changes}? [y/N] ", err=True, nl=False)
+        return sys.stdin.readline().strip().casefold() in ("y", "yes")
 
 
-def _answer() -> str:
-    """A line from the terminal; the event loop's handler would keep Ctrl-C from ending the wait."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+@contextmanager
+def _ctrl_c_at_once() -> Iterator[None]:
+    """Let Ctrl-C end a wait for the terminal; the event loop's handler would only cancel what awaits."""
+    before, task = signal.signal(signal.SIGINT, signal.default_int_handler), asyncio.current_task()
     try:
-        return sys.stdin.readline()
+        if task is not None and task.cancelling():
+            raise KeyboardInterrupt
+        yield
     finally:
         signal.signal(signal.SIGINT, before)
 

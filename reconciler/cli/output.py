@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import json
 import os
 import sys
 from typing import TYPE_CHECKING, TextIO
@@ -11,7 +13,8 @@ import click
 from reconciler.errors import Location, ManifestError, Problem, ReconcilerError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from reconciler.apply import Report
     from reconciler.change import Plan
@@ -57,11 +60,12 @@ def colored(stream: TextIO, state: State) -> bool:
 
 def plan(made: Plan, state: State) -> str:
     """A plan in the chosen format."""
-    from reconciler.render import html, json, markdown, text
+    from reconciler.render import html, markdown, text
+    from reconciler.render import json as data
 
     match state.format:
         case "json":
-            return json.dumps(json.plan_json(made))
+            return _json(data.plan_json(made))
         case "markdown":
             return markdown.plan(made)
         case "html":
@@ -71,11 +75,12 @@ def plan(made: Plan, state: State) -> str:
 
 def report(done: Report, state: State) -> str:
     """A report in the chosen format."""
-    from reconciler.render import github, html, json, markdown, text
+    from reconciler.render import github, html, markdown, text
+    from reconciler.render import json as data
 
     match state.format:
         case "json":
-            return json.dumps(json.results_json(done))
+            return _json(data.results_json(done))
         case "markdown":
             return markdown.results(done)
         case "html":
@@ -88,14 +93,15 @@ def report(done: Report, state: State) -> str:
 def problems(found: Sequence[Problem], state: State, stream: TextIO) -> str:
     """Problems in the chosen format."""
     from reconciler.excerpt import excerpt
-    from reconciler.render import github, html, json, markdown, text
+    from reconciler.render import github, html, markdown, text
+    from reconciler.render import json as data
 
     def quoted(place: Location) -> str:
         return excerpt(place, state.sources)
 
     match state.format:
         case "json":
-            return json.dumps(json.problems_json(found))
+            return _json(data.problems_json(found))
         case "markdown":
             return markdown.problems(found, quoted)
         case "html":
@@ -103,6 +109,16 @@ def problems(found: Sequence[Problem], state: State, stream: TextIO) -> str:
         case "github":
             return github.problems(found)
     return text.problems(found, quoted, color=colored(stream, state))
+
+
+def _json(data: Mapping[str, Any]) -> str:
+    """JSON in characters that stdout can take."""
+    from reconciler.render.json import dumps
+
+    text = dumps(data)
+    if codecs.lookup(sys.stdout.encoding or "utf-8").name == "utf-8":
+        return text
+    return "".join(char if char.isascii() else json.dumps(char)[1:-1] for char in text)
 
 
 def failure(error: ReconcilerError, state: State) -> None:
@@ -115,10 +131,11 @@ def failure(error: ReconcilerError, state: State) -> None:
     else:
         if state.format == "json" and not state.printed:
             result(problems([Problem(Location(""), str(error))], state, sys.stdout), state)
-        say(f"Error: {_safe(str(error))}")
+        say(f"Error: {safe(str(error))}")
 
 
-def _safe(text: str) -> str:
+def safe(text: str) -> str:
+    """Lines that a terminal can be given."""
     from reconciler.render.safe import terminal
 
     return "\n".join(map(terminal, text.split("\n")))

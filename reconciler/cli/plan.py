@@ -57,8 +57,8 @@ def _check_out(out: Path | None, paths: tuple[str, ...]) -> None:
     folders = [folder for folder in map(Path, paths or (".",)) if folder.is_dir()]
     inside = out is not None and any(out.resolve().is_relative_to(folder.resolve()) for folder in folders)
     if out is not None and inside and out.suffix in MANIFESTS:
-        example = out.with_suffix(".plan")
-        raise click.UsageError(f"{out} would be read as a manifest next time: save the plan as {example}, or elsewhere.")
+        name = out.with_suffix(".plan")
+        raise click.UsageError(f"{out} would be read as a manifest next time: save the plan as {name}, or elsewhere.")
 
 
 async def _plan(

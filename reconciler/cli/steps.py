@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from reconciler import session
@@ -12,6 +12,7 @@ from reconciler.cli.options import State
 from reconciler.cli.progress import Progress
 from reconciler.client import Client
 from reconciler.config import Config
+from reconciler.names import Address
 from reconciler.session import Manifests, Planned
 
 
@@ -45,7 +46,11 @@ async def client(state: State, config: Config, shown: Progress) -> AsyncIterator
 
 def selected(planned: Planned) -> None:
     """Say what --target and --exclude brought along."""
-    if planned.selection is not None and planned.selection.added:
-        output.say(f"Included, because it is needed: {', '.join(map(str, planned.selection.added))}")
-    if planned.selection is not None and planned.selection.dropped:
-        output.say(f"Left out, because it needs what is excluded: {', '.join(map(str, planned.selection.dropped))}")
+    if planned.selection is not None:
+        _say("Included, because it is needed", planned.selection.added)
+        _say("Left out, because it needs what is excluded", planned.selection.dropped)
+
+
+def _say(what: str, addresses: Sequence[Address]) -> None:
+    if addresses:
+        output.say(f"{what}: {output.safe(', '.join(map(str, addresses)))}")

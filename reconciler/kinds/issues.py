@@ -192,6 +192,9 @@ class Issues(Kind):
         chunks = [projects[i : i + CHUNK] for i in range(0, len(projects), CHUNK)]
         field = key_field(names)
         by_id = list(self._by_id(need.ids.get(self.name, frozenset()), include))
+        if len(by_id) > 0 and len(need.ids[self.name]) >= len(need.keys[self.name]):
+            yield by_id
+            return
         if field is None or not field.filterable:
             yield [self._all(chunk, (), include) for chunk in chunks] + by_id
             return

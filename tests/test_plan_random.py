@@ -1,0 +1,341 @@
+"""Any manifest against any live state: the plan can be carried out, in every order that its graph leaves open.
+
+`Redmine` is a model of what the server refuses, as far as the order of work goes; that it refuses just this is shown on
+the real one by `test_kinds`.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine import Present, issue, offline, planned, project, user, version
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reconciler.change import Change
+from reconciler.graph import graph_of, in_order, shuts
+from reconciler.plan import Plan
+
+PROJECTS = {"p0": None, "p1": "p0", "p2": "p1", "p3": None}
+"""Project → its parent."""
+LOGINS = ("amy", "bob")
+STATUSES = ("New", "In Progress", "Closed")
+
+State = dict[str, dict[str, Any]]
+"""`kind key` → its fields, references as `kind key` too."""
+
+
+@dataclass
+class World:
+    """What is live, and what the manifests declare: `wanted` is the whole state that they lead to."""
+
+    live: State
+    wanted: State
+    declared: dict[str, set[str]] = field(default_factory=dict)
+
+
+# -- random worlds ---------------------------------------------------------------------------------------------
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    """A live state, a state to get to, and which of the fields that need not change are declared all the same."""
+    names = [*(f"user {login}" for login in LOGINS), *(f"project {p}" for p in PROJECTS)]
+    for owner in PROJECTS:
+        names += [f"membership {owner}/user:{login}" for login in LOGINS]
+        names += [f"{kind} {owner}/{name}" for kind in ("version", "issue") for name in "abc"[: draw(st.integers(0, 3))]]
+    present = {name for name in names if draw(st.booleans())}
+    while missing := {c for name in present for c in _containers(name) if c not in present}:
+        present |= missing
+    chosen = {name for name in names if name in present or draw(st.booleans())}
+    while missing := {c for name in chosen for c in _containers(name) if c not in chosen}:
+        chosen |= missing
+    live = _possible({name: draw(_fields(name, present)) for name in names if name in present})
+    wanted = _possible({name: draw(_fields(name, chosen)) for name in names if name in chosen})
+    for name, fields in wanted.items():
+        _possible_assignee(name, fields, live, wanted)
+    also = {name: {f for f in fields if draw(st.booleans())} for name, fields in wanted.items()}
+    return World(live, wanted, also)
+
+
+def _containers(name: str) -> list[str]:
+    """What must exist where an object does."""
+    kind, _, key = name.partition(" ")
+    owner, _, rest = key.partition("/")
+    if kind == "project":
+        return [f"project {PROJECTS[key]}"] if PROJECTS[key] else []
+    if kind == "membership":
+        return [f"project {owner}", f"user {rest.removeprefix('user:')}"]
+    return [f"project {owner}"] if rest else []
+
+
+@st.composite
+def _fields(draw: st.DrawFn, name: str, present: set[str]) -> dict[str, Any]:
+    kind, _, key = name.partition(" ")
+    owner, _, rest = key.partition("/")
+    if kind == "user":
+        return {"status": draw(st.sampled_from(("active", "locked")))}
+    if kind == "project":
+        return {"status": draw(st.sampled_from(("active", "closed")))}
+    if kind == "version":
+        return {"status": draw(st.sampled_from(("open", "locked", "closed")))}
+    if kind == "membership":
+        return {}
+    known = sorted(n for n in present if n.split(" ")[1].partition("/")[0] == owner)
+    parents = [None, *(n for n in known if n.startswith("issue ") and n < name)]
+    members = [f"user {n.partition(':')[2]}" for n in known if n.startswith("membership ")]
+    return {
+        "status": draw(st.sampled_from(STATUSES)),
+        "parent": draw(st.sampled_from(parents)),
+        "fixed_version": draw(st.sampled_from([None, *(n for n in known if n.startswith("version "))])),
+        "assigned_to": draw(st.sampled_from([None, *members])),
+    }
+
+
+def _possible(state: State) -> State:
+    """The state, with what Redmine cannot have put right: what is below something shut is shut."""
+    for name in sorted(state):
+        above = f"project {PROJECTS.get(name.partition(' ')[2])}"
+        if name.startswith("project ") and state.get(above, {}).get("status") == "closed":
+            state[name]["status"] = "closed"
+    for name in sorted(state, reverse=True):
+        above = state[name].get("parent")
+        if above and state[name]["status"] != "Closed" and state[above]["status"] == "Closed":
+            state[above]["status"] = "New"
+    for name in sorted(state):
+        above = state[name].get("parent")
+        if above and state[name]["status"] != "Closed" and state[above]["status"] == "Closed":
+            state[name]["status"] = "Closed"
+    return state
+
+
+def _possible_assignee(name: str, fields: dict[str, Any], live: State, wanted: State) -> None:
+    """Nothing can be assigned to a user who is locked before and after."""
+    who = fields.get("assigned_to")
+    if who and {live.get(who, {}).get("status"), wanted[who]["status"]} == {"locked"}:
+        fields["assigned_to"] = live.get(name, {}).get("assigned_to")
+
+
+def _manifests(world: World, shuffle: random.Random) -> str:
+    """Documents that declare the world, in a random order, nested or not."""
+    lists: dict[str, list[dict[str, Any]]] = {"projects": [], "users": []}
+    items = {name: _item(name, world) for name in world.wanted}
+    for name, item in items.items():
+        kind, _, key = name.partition(" ")
+        owner = items.get(f"project {key.partition('/')[0]}")
+        plural = f"{kind}s"
+        if "/" in key and owner is not None and shuffle.random() < 0.5:
+            owner.setdefault("members" if kind == "membership" else plural, []).append(item)
+        else:
+            extra = {"project": key.partition("/")[0]} if "/" in key else {}
+            lists.setdefault(plural, []).append({**item, **extra})
+    documents: list[dict[str, Any]] = [{}, {}, {}]
+    for plural, content in lists.items():
+        for item in content:
+            documents[shuffle.randrange(3)].setdefault(plural, []).append(item)
+    shuffle.shuffle(documents)
+    return "\n---\n".join(json.dumps(_shuffled(document, shuffle)) for document in documents)
+
+
+def _item(name: str, world: World) -> dict[str, Any]:
+    """An object of a manifest: what must change, and what is declared all the same."""
+    kind, _, key = name.partition(" ")
+    rest = key.partition("/")[2] or key
+    label = {"user": "login", "project": "identifier", "membership": "user", "version": "name", "issue": "subject"}[kind]
+    item: dict[str, Any] = {label: rest.removeprefix("user:")}
+    if kind == "membership":
+        item["roles"] = ["Manager"]
+    if kind == "project" and PROJECTS[key]:
+        item["parent"] = PROJECTS[key]
+    before = world.live.get(name)
+    for path, value in world.wanted[name].items():
+        if path in world.declared[name] or (before or DEFAULTS)[path] != value:
+            item[path] = value.split("/")[-1].split(" ")[-1] if value and path != "status" else value
+    return item
+
+
+DEFAULTS = {"parent": None, "fixed_version": None, "assigned_to": None, "status": ""}
+
+
+def _shuffled(value: Any, shuffle: random.Random) -> Any:
+    if isinstance(value, dict):
+        keys = shuffle.sample(sorted(value), len(value))
+        return {key: _shuffled(value[key], shuffle) for key in keys}
+    if isinstance(value, list):
+        return [_shuffled(item, shuffle) for item in shuffle.sample(value, len(value))]
+    return value
+
+
+def _rows(live: State) -> list[Present]:
+    """The live state as the API would show it."""
+    ids = {name: number for number, name in enumerate(live, 1)}
+    found = []
+    for name, fields in live.items():
+        kind, _, key = name.partition(" ")
+        owner, _, rest = key.partition("/")
+        inside = {"project": {"id": ids.get(f"project {owner}")}}
+        refs = {p: {"id": ids[v]} for p, v in fields.items() if v and p != "status"}
+        if kind == "user":
+            found.append(user(ids[name], key, status={"active": 1, "locked": 3}[fields["status"]]))
+        elif kind == "project":
+            above = {"parent": {"id": ids[f"project {PROJECTS[key]}"]}} if PROJECTS[key] else {}
+            found.append(project(ids[name], key, status={"active": 1, "closed": 5}[fields["status"]], **above))
+        elif kind == "membership":
+            who = {"user": {"id": ids[f"user {rest.removeprefix('user:')}"]}}
+            found.append((kind, key, {"id": ids[name], "roles": [{"id": 3, "name": "Manager"}], **inside, **who}))
+        elif kind == "version":
+            found.append(version(ids[name], owner, rest, status=fields["status"], **inside))
+        else:
+            found.append(issue(ids[name], owner, rest, named={"issue_status": fields["status"]}, **inside, **refs))
+    return found
+
+
+# -- a model of the server -------------------------------------------------------------------------------------
+
+
+class Redmine:
+    """Takes the steps of changes one by one; an AssertionError is a write that Redmine refuses or ignores."""
+
+    def __init__(self, state: State) -> None:
+        self.state = {name: dict(fields) for name, fields in state.items()}
+
+    def take(self, change: Change, index: int) -> None:
+        """One step of a change."""
+        name, fields = str(change.address), (change.fields, *(s.fields for s in change.then))[index]
+        values = {f.path: self._named(f.path, f.after, change) for f in fields if f.path in DEFAULTS}
+        kind, owner = change.address.kind, f"project {change.address.project}"
+        if kind == "project":
+            self._project(name, values, create=change.action == "create" and index == 0)
+            return
+        if kind != "user":
+            assert self.state[owner]["status"] == "active", f"{name}: its project is closed"
+        if change.action == "create" and index == 0:
+            assert all(c in self.state for c in _containers(name)), f"{name}: not possible yet"
+            start = {"user": "active", "version": "open", "issue": "New"}.get(kind)
+            self.state[name] = {**(DEFAULTS if kind == "issue" else {}), **({"status": start} if start else {})}
+        if kind == "issue":
+            self._issue(name, values)
+        else:
+            self.state[name] |= values
+
+    def _named(self, path: str, value: Any, change: Change) -> Any:
+        """A reference as the state has it."""
+        kind = {"parent": "issue", "fixed_version": "version", "assigned_to": "user"}.get(path)
+        if kind is None or value is None or change.address.kind == "project":
+            return value
+        target = f"{kind} {value}" if kind == "user" else f"{kind} {change.address.project}/{value}"
+        assert target in self.state, f"{change.address}: {target} does not exist yet"
+        return target
+
+    def _project(self, name: str, values: Mapping[str, Any], create: bool) -> None:
+        above = PROJECTS[name.removeprefix("project ")]
+        if create:
+            assert above is None or self.state[f"project {above}"]["status"] == "active", f"{name}: below a closed one"
+            self.state[name] = {"status": "active"}
+        elif "status" not in values:
+            assert self.state[name]["status"] == "active", f"{name}: it is closed"
+        if "status" in values:
+            assert values["status"] == "closed" or above is None or self.state[f"project {above}"]["status"] == "active"
+            for below in (name, *self._below(name)):
+                self.state[below]["status"] = values["status"]
+
+    def _below(self, name: str) -> Iterable[str]:
+        for key, above in PROJECTS.items():
+            if f"project {above}" == name and f"project {key}" in self.state:
+                yield f"project {key}"
+                yield from self._below(f"project {key}")
+
+    def _issue(self, name: str, values: dict[str, Any]) -> None:
+        own = self.state[name]
+        target, who, above = values.get("fixed_version"), values.get("assigned_to"), values.get("parent")
+        if target and target != own["fixed_version"]:
+            assert self.state[target]["status"] == "open", f"{name}: {target} is {self.state[target]['status']}"
+        if who and who != own["assigned_to"]:
+            member = f"membership {name.split(' ')[1].partition('/')[0]}/user:{who.removeprefix('user ')}"
+            assert self.state[who]["status"] == "active", f"{name}: {who} is locked"
+            assert member in self.state, f"{name}: {who} is no member yet"
+        closed = values.get("status", own["status"]) == "Closed"
+        if above:
+            assert closed or self.state[above]["status"] != "Closed", f"{name}: {above} is closed"
+        if closed and own["status"] != "Closed":
+            children = [n for n, fields in self.state.items() if fields.get("parent") == name]
+            assert all(self.state[n]["status"] == "Closed" for n in children), f"{name}: has open subtasks"
+        if not closed and own["status"] == "Closed":
+            parent = {**own, **values}["parent"]
+            assert not parent or self.state[parent]["status"] != "Closed", f"{name}: {parent} is closed"
+            version = {**own, **values}["fixed_version"]
+            assert not version or self.state[version]["status"] != "closed", f"{name}: {version} is closed"
+        own |= values
+
+
+def _carry_out(plan: Plan, server: Redmine, choice: random.Random) -> None:
+    """All steps in an order that the graph allows; those that shut a door last, as `apply` does."""
+    changes = {c.address: c for c in plan.changes}
+    sorter, ready, held = graph_of(plan.changes).sorter(), [], []
+    while sorter.is_active():
+        ready += sorter.get_ready()
+        free = [n for n in ready if n[0] not in changes or not shuts(changes[n[0]], n[1])]
+        node = choice.choice(sorted(free or ready))
+        ready.remove(node)
+        held.append(node)
+        if node[0] in changes:
+            server.take(changes[node[0]], node[1])
+        sorter.done(node)
+    assert len(held) == len(set(held))
+
+
+# -- properties ------------------------------------------------------------------------------------------------
+
+RANDOM = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+
+
+@RANDOM
+@given(worlds(), st.integers(0, 2**32))
+def test_a_plan_can_be_carried_out_in_any_order_that_it_leaves_open(world: World, seed: int) -> None:
+    """No step of a plan is refused, whatever order is chosen among the steps that are ready; and it ends as declared."""
+    choice = random.Random(seed)
+    wanted = offline(_manifests(world, choice))
+    assert wanted.problems == ()
+    server = Redmine(world.live)
+    _carry_out(planned(wanted, _rows(world.live)), server, choice)
+    assert {name: server.state[name] for name in world.wanted} == world.wanted
+
+
+@RANDOM
+@given(worlds(), st.integers(0, 2**32))
+def test_order_does_not_matter(world: World, seed: int) -> None:
+    """Documents, lists and keys in any order, nested or not, make one and the same plan."""
+    one, other = (planned(offline(_manifests(world, random.Random(s))), _rows(world.live)) for s in (0, seed))
+    assert one.digest == other.digest
+    assert [c.address for c in one.changes] == [c.address for c in other.changes]
+    assert [(c.fields, c.then, c.reason) for c in one.changes] == [(c.fields, c.then, c.reason) for c in other.changes]
+    assert one.summary == other.summary
+
+
+@RANDOM
+@given(worlds())
+def test_the_graph_of_steps(world: World) -> None:
+    """Every step of every change is in the graph once, after the one before it, and what is hard is also soft."""
+    plan = planned(offline(_manifests(world, random.Random(0))), _rows(world.live))
+    graph = graph_of(plan.changes)
+    nodes = {(c.address, i) for c in plan.changes for i in range(len(c.then) + 1)}
+    assert nodes <= graph.soft.keys()
+    assert {n for n in graph.soft if not n[0].kind.startswith("*")} == nodes
+    assert all((address, i - 1) in graph.soft[(address, i)] for address, i in nodes if i)
+    assert all(graph.hard[node] <= graph.soft[node] for node in nodes)
+    assert {c.address for c in in_order(plan.changes)} == {c.address for c in plan.changes}
+    assert list(plan.changes) == in_order(list(reversed(plan.changes)))
+
+
+@RANDOM
+@given(worlds())
+def test_nothing_declared_twice_is_nothing_to_do(world: World) -> None:
+    """Manifests of what is live already make an empty plan."""
+    same = World(world.live, world.live, {name: set(fields) for name, fields in world.live.items()})
+    made = planned(offline(_manifests(same, random.Random(0))), _rows(world.live))
+    assert made.changes == ()
+    assert made.unchanged == len(world.live)

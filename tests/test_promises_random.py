@@ -1,0 +1,172 @@
+"""Random manifests against random live state: promises 2 (convergence) and 4 (order does not matter).
+
+The manifests are those that Redmine can fulfil: a closed parent has closed subtasks only, what Redmine derives for a
+parent is not declared, a locked user is given no work.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from promises import KEY, Tool, fields, tool, troubles
+from proxy import Proxy
+
+from reconciler.sandbox import Running, Sandbox
+
+LOGINS = ("amy", "bob", "cleo")
+PROJECTS = ("one", "two")
+ROLES = ["Manager", "Developer", "Reporter"]
+STATUSES = ["New", "In Progress", "Resolved", "Feedback", "Closed", "Rejected"]
+CLOSED = frozenset({"Closed", "Rejected"})
+COLOURS = ["red", "green", "blue"]
+texts = st.sampled_from([None, "", "plain", "two\nlines\n", "ünïcode ☃", " blanks ", "1"])
+dates = st.sampled_from([None, "2030-01-01", "2030-02-28"])
+
+
+def some(values: list[str], least: int = 0) -> st.SearchStrategy[list[str]]:
+    """A few of these, in any order."""
+    return st.lists(st.sampled_from(values), unique=True, min_size=least)
+
+
+def optional(**values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Some of these fields: what a manifest leaves out is left alone."""
+    return st.fixed_dictionaries({}, optional=values)
+
+
+issue_fields = optional(
+    description=texts,
+    estimated_hours=st.sampled_from([None, 0, 1.5, 40]),
+    is_private=st.booleans(),
+    category=st.sampled_from([None, "Backend"]),
+    fixed_version=st.sampled_from([None, "1.0", "2.0"]),
+    custom_fields=optional(
+        **{
+            "Issue bool": st.sampled_from([None, True, False]),
+            "Issue list multiple": some(COLOURS),
+            "Issue float": st.sampled_from([None, 0.5, 2]),
+            "Issue enumeration": st.sampled_from([None, "small", "large"]),
+            "Issue text": texts,
+        }
+    ),
+)
+leaf_fields = optional(
+    priority=st.sampled_from(["Low", "Normal", "High"]),
+    done_ratio=st.sampled_from([None, 0, 50, 100]),
+)
+project_fields = optional(
+    description=texts,
+    homepage=st.sampled_from([None, "http://example.net/"]),
+    is_public=st.booleans(),
+    default_version=st.sampled_from([None, "1.0"]),
+    custom_fields=optional(**{"Project list": st.sampled_from([None, *COLOURS])}),
+)
+version_fields = optional(due_date=dates, description=texts, status=st.sampled_from(["open", "locked", "closed"]))
+
+
+@st.composite
+def users(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """All logins, each with a status."""
+    return [
+        {
+            "login": login,
+            "firstname": draw(st.sampled_from(["A", "Ünï"])),
+            "lastname": "Test",
+            "mail": f"{login}@example.net",
+            "status": draw(st.sampled_from(["active", "active", "locked"])),
+        }
+        for login in LOGINS
+    ]
+
+
+@st.composite
+def issues(draw: st.DrawFn, members: list[str]) -> list[dict[str, Any]]:
+    """Three issues, the second perhaps below the first."""
+    statuses = [draw(st.sampled_from(STATUSES)) for _ in range(3)]
+    below = draw(st.booleans())
+    if below and statuses[0] in CLOSED:
+        statuses[1] = draw(st.sampled_from(sorted(CLOSED)))
+    found = []
+    for number, status in enumerate(statuses):
+        issue = {"key": f"i{number}", "subject": draw(st.sampled_from(["Same", f"Issue {number}"])), "status": status}
+        issue |= draw(issue_fields) | {"assigned_to": draw(st.sampled_from([None, *members]))}
+        issue |= draw(leaf_fields) if number else {}
+        found.append(issue | {"parent": "i0" if number == 1 and below else None})
+    return found
+
+
+@st.composite
+def projects(draw: st.DrawFn, active: list[str]) -> list[dict[str, Any]]:
+    """Two projects, the second perhaps inside the first."""
+    found = []
+    inside = draw(st.booleans())
+    for number, identifier in enumerate(PROJECTS):
+        members = draw(some(active)) if active else []
+        open_only = inside and not number  # closing a project closes those inside it as well
+        found.append(
+            {
+                "identifier": identifier,
+                "name": draw(st.sampled_from(["Same name", identifier])),
+                "parent": PROJECTS[0] if inside and number else None,
+                "status": "active" if open_only else draw(st.sampled_from(["active", "closed"])),
+                "trackers": ["Bug", "Feature", "Support"],
+                "enabled_modules": ["issue_tracking", *draw(some(["wiki", "news"]))],
+                **draw(project_fields),
+                "members": [{"user": login, "roles": draw(some(ROLES, 1))} for login in members],
+                "versions": [{"name": name, **draw(version_fields)} for name in ("1.0", "2.0")],
+                "issue_categories": [{"name": "Backend", "assigned_to": draw(st.sampled_from([None, *members]))}],
+                "issues": draw(issues(members)),
+            }
+        )
+    return found
+
+
+@st.composite
+def manifests(draw: st.DrawFn) -> dict[str, Any]:
+    """A manifest of all kinds."""
+    people = draw(users())
+    active = [p["login"] for p in people if p["status"] == "active"]
+    return {"users": people, "projects": draw(projects(active))}
+
+
+def shuffled(value: Any, seed: random.Random) -> Any:
+    """The same with all lists and mappings in another order."""
+    if isinstance(value, dict):
+        return {key: shuffled(value[key], seed) for key in seed.sample(list(value), len(value))}
+    return [shuffled(item, seed) for item in seed.sample(value, len(value))] if isinstance(value, list) else value
+
+
+@pytest.fixture
+def proxy(world: Running) -> Iterator[Proxy]:
+    with Proxy(world.url) as proxy:
+        yield proxy
+
+
+@settings(
+    max_examples=8,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(before=manifests(), wanted=manifests(), seed=st.randoms(use_true_random=False))
+def test_2_and_4_random_manifests_converge(
+    redmine: Sandbox, world: Running, proxy: Proxy, before: dict[str, Any], wanted: dict[str, Any], seed: random.Random
+) -> None:
+    """From any state, one apply of any manifest leaves nothing to plan and a second apply writes nothing; the manifest
+    in any order gives the same plan."""
+    redmine.reset()
+    tool(world, key_field=KEY).settle(before)
+    tool_here = Tool(proxy.url, world.api_key, key_field=KEY)
+    plan = tool_here.plan(wanted)
+    assert tool_here.plan(shuffled(wanted, seed)).digest == plan.digest
+    report = tool_here.apply(wanted)
+    assert troubles(report) == {}
+    assert fields(tool_here.plan(wanted)) == {}
+    proxy.clear()
+    assert tool_here.apply(wanted).results == ()
+    assert proxy.writes == []
