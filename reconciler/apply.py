@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from reconciler.change import Change, Plan
 from reconciler.client import Client
+from reconciler.codecs import Upload, digest
 from reconciler.diff import FieldChange, gather
 from reconciler.errors import AnswerLost, Missing, Rejected, ServerError
 from reconciler.graph import Graph, Node, graph_of, shuts
@@ -260,7 +261,22 @@ class Applier:
         self.names.remove(change.address)
 
     async def _send(self, request: Request) -> Row:
-        return await self.client.write(request.method, request.path, request.body)
+        return await self.client.write(request.method, request.path, await self._uploaded(request.body))
+
+    async def _uploaded(self, body: Any) -> Any:
+        """The body with each file in it uploaded, and its token in its place."""
+        if isinstance(body, Upload):
+            return await self._upload(body)
+        if isinstance(body, Mapping):
+            return {name: await self._uploaded(value) for name, value in body.items()}
+        return [await self._uploaded(value) for value in body] if isinstance(body, list) else body
+
+    async def _upload(self, file: Upload) -> dict[str, Any]:
+        content = await asyncio.to_thread(file.path.read_bytes)
+        if digest(content) != file.sha256:
+            raise Unresolved(f"{file.path} has changed since the plan was made", "make a new plan")
+        answer = await self.client.upload(file.path.name, content)
+        return {"token": answer["token"], "filename": file.path.name}
 
     # -- exactly one create ------------------------------------------------------------------------------------
 

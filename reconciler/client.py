@@ -116,6 +116,10 @@ class Client:
             raise NotRedmine(_no_json(self.connection.url, f"GET {path}", response))
         return answer
 
+    async def content(self, path: str) -> bytes:
+        """What a download path gives, within the bound for all answers. Raises as `get`."""
+        return (await self._send("GET", path, suffix="")).content
+
     async def rows(
         self, path: str, root: str, params: Params = (), *, paged: bool = True, enough: Enough | None = None
     ) -> list[Row]:
@@ -196,12 +200,14 @@ class Client:
             raise AnswerLost(f"{message} Whether it was done is not known.", timed_out=False)
         return answer
 
-    async def _send(self, method: str, path: str, *, once: bool = False, **content: Any) -> httpx.Response:
+    async def _send(
+        self, method: str, path: str, *, once: bool = False, suffix: str = ".json", **content: Any
+    ) -> httpx.Response:
         """The successful answer, whole, or an error that tells what is known of the request."""
         trail, what = Trail(), f"{method} {path}"
         extensions = {"retry": self._once if once else self._repeat, "trail": trail}
         request = self._http.build_request(
-            method, f"{self.connection.url}{path}.json", extensions=extensions, **content
+            method, f"{self.connection.url}{path}{suffix}", extensions=extensions, **content
         )
         async with self._slots:
             try:

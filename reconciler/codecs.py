@@ -6,8 +6,10 @@ An id that no name is known for is shown as `#12 (what Redmine calls it)`.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from reconciler.names import Address, Context, Reference, Unresolved
@@ -21,6 +23,19 @@ BLANK: tuple[Any, ...] = (None, "", [], {})
 def blank(value: object) -> bool:
     """Redmine makes no difference between absent, null, "" and an empty list (seen on 5.0 to 6.1)."""
     return value is None or value == "" or value == [] or value == {}
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Stands in a payload for a file that is uploaded just before the payload is sent."""
+
+    path: Path
+    sha256: str
+
+
+def digest(content: bytes) -> str:
+    """The SHA-256 of a file's content, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
 
 
 class Codec:
@@ -44,6 +59,10 @@ class Codec:
     def encode(self, value: Any, context: Context) -> Any:
         """A canonical value as the API takes it; raises Unresolved when an object has no id (yet)."""
         return value
+
+    def files(self, value: Any, wire: Any, context: Context) -> Iterable[tuple[int, str, int]]:
+        """(attachment's id, name, bytes) of each live file that has to be compared with one of `value`'s."""
+        return ()
 
     def pieces(self, value: Any) -> Iterable[tuple[str, Any]]:
         """(sub-path, value) for each part of a manifest's value that can be wrong by itself."""

@@ -16,9 +16,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from reconciler.errors import ConfigError, Location, Problem
-from reconciler.excerpt import CONFIG, shown
 from reconciler.manifest import Map, Templated, expand, locate, suggest
 from reconciler.manifest import load as load_yaml
+from reconciler.sources import CONFIG, shown
 from reconciler.wire import Connection
 
 VARIABLES = {

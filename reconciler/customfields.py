@@ -11,10 +11,14 @@ import datetime as dt
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
-from reconciler.codecs import Codec, Difference, Ref, blank, ordered, unix_lines
+from reconciler.codecs import Codec, Difference, Ref, Upload, blank, digest, ordered, unix_lines
+from reconciler.errors import ManifestError
+from reconciler.manifest import Map
 from reconciler.names import Context, CustomField, Reference, Unresolved, near_miss
+from reconciler.sources import beside, shown
 
 USER = Ref(("user",))
 VERSION = Ref(("version",))
@@ -93,9 +97,19 @@ class CustomFields(Codec):
     def equal(self, desired: Any, live: Any) -> bool:
         return not self.differences(desired, live)
 
+    def files(self, value: Any, wire: Any, context: Context) -> Iterable[tuple[int, str, int]]:
+        held = {item["id"]: str(item.get("value") or "") for item in wire or ()}
+        for name, wanted in (value or {}).items():
+            field = self.fields(context).get(name)
+            if field and field.format == "attachment" and held.get(field.id, "").isdigit() and is_file(wanted):
+                path = path_of(wanted)
+                yield int(held[field.id]), stored_name(path), path.stat().st_size
+
 
 def same(desired: Any, live: Any) -> bool:
     """Whether two canonical values of one custom field are the same to Redmine."""
+    if isinstance(desired, Mapping) and isinstance(live, Mapping) and "sha256" in desired:
+        return stored_name(Path(desired["file"])) == live.get("file") and desired["sha256"] == live.get("sha256")
     if isinstance(desired, bool) or isinstance(live, bool):
         return desired is live
     if isinstance(desired, int | float) and isinstance(live, int | float):
@@ -131,6 +145,9 @@ def _decode_one(field: CustomField, wire: Any, context: Context) -> Any:
         return ref.decode({"id": int(wire)}, context) if str(wire).isdigit() else wire
     if field.format == "enumeration":
         return field.options.get(str(wire), f"#{wire}")
+    if field.format == "attachment" and str(wire).isdigit():
+        found = context.names.files.get(int(wire), {})
+        return {"file": found["filename"], "sha256": found["sha256"]} if found else f"#{wire}"
     if field.format == "bool":
         return {"1": True, "0": False}.get(wire, wire)
     if field.format == "text":
@@ -152,6 +169,8 @@ def encode(field: CustomField, value: Any, context: Context) -> Any:
         return str(ref.encode(value, context))
     if field.format == "enumeration":
         return next((number for number, label in field.options.items() if label == value), value.removeprefix("#"))
+    if isinstance(value, Mapping):
+        return Upload(Path(value["file"]), value["sha256"])
     if isinstance(value, bool):
         return "1" if value else "0"
     return str(value)
@@ -198,7 +217,36 @@ def _date(field: CustomField, value: Any, context: Context) -> Any:
 
 def _attachment(field: CustomField, value: Any, context: Context) -> Any:
     # Any plain string sent to such a field empties it and destroys the file (seen on 5.0.4).
-    raise Unresolved("it holds a file, which manifests cannot set", "leave it out: a field left out is never touched")
+    if not is_file(value):
+        raise Unresolved("it holds a file", "write {file: PATH}, relative to the manifest")
+    path = path_of(value)
+    return {"file": str(path), "sha256": digest(path.read_bytes())}
+
+
+def stored_name(path: Path) -> str:
+    """The name under which Redmine stores a file (`Attachment#sanitize_filename`, 5.0 to 7.0)."""
+    return re.sub(r"""[/?%*:|"'<>\n\r]+""", "_", path.name)
+
+
+def is_file(value: Any) -> bool:
+    """Whether a manifest's or canonical value names a file."""
+    return isinstance(value, Mapping) and set(value) in ({"file"}, {"file", "sha256"})
+
+
+def path_of(value: Mapping[str, Any]) -> Path:
+    """The file that a manifest's or a canonical value names, as seen from the current folder.
+
+    Raises Unresolved if it is not there, or outside the manifests' folder.
+    """
+    path = Path(str(value["file"]))
+    if isinstance(value, Map):
+        try:
+            path = Path(shown(str(beside(value.file, value.root, str(path)))))
+        except ManifestError as error:
+            raise Unresolved(f"{path}: {error.problems[0].message}", error.problems[0].hint) from error
+    if not path.is_file():
+        raise Unresolved(f"there is no file {path}")
+    return path
 
 
 def _reference(ref: Ref) -> Callable[[CustomField, Any, Context], Any]:

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from reconciler.client import Client
+from reconciler.client import Client, quote
+from reconciler.codecs import digest
 from reconciler.desired import Desired
 from reconciler.errors import Answered, Denied, ManifestError, NotRedmine, Problem
 from reconciler.kind import Kind, Listing, Need, Object
 from reconciler.kinds import kinds
-from reconciler.names import Context, CustomField, Names, Row, near_miss
+from reconciler.names import Context, CustomField, Names, Row, Unresolved, near_miss
 
 OLDEST = "Redmine 5.0 or later is needed; this server is older"
 
@@ -111,6 +113,7 @@ class Reader:
                 if not self._missing(kind, need):
                     break
             await self._details(kind)
+            await self._files(kind)
         except Denied as error:
             raise Denied(denied(kind, error), status=error.status) from error
 
@@ -149,6 +152,28 @@ class Reader:
             if row and page:
                 work.append(complete(found, row, page))
         await together(work)
+
+
+    async def _files(self, kind: Kind) -> None:
+        """Learn what is in the live files that declared ones have to be compared with."""
+        work = []
+        for found in self.declared.get(kind.name, ()):
+            row = self.names.row(found.address)
+            if row is not None:
+                work.append(read_files(self.client, kind, found.fields, row, Context(self.names, found.project)))
+        await together(work)
+
+
+async def read_files(client: Client, kind: Kind, values: Mapping[str, Any], row: Row, context: Context) -> None:
+    """Put into `names.files` what is known of an object's live files; read are only those of equal name and size."""
+    for name, value in values.items():
+        api = kind.fields[name]
+        with suppress(Unresolved):
+            for number, wanted, size in api.codec.files(value, row.get(api.read or name), context):
+                shown = (await client.get(f"/attachments/{number}"))["attachment"]
+                same = shown["filename"] == wanted and shown["filesize"] == size
+                content = await client.content(f"/attachments/download/{number}/{quote(wanted)}") if same else b""
+                context.names.files[number] = {**shown, "sha256": digest(content) if same else ""}
 
 
 T = TypeVar("T")

@@ -6,7 +6,6 @@ written (`1.10`, `no`, `2026-12-01`), since only the models know the type of a f
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +17,8 @@ from yaml import CSafeLoader, YAMLError
 from yaml.events import AliasEvent, CollectionEndEvent, DocumentStartEvent, MappingStartEvent, ScalarEvent
 
 from reconciler.errors import Location, ManifestError, Problem
-from reconciler.excerpt import MAX_BYTES, File, Source, excerpt, find, mark_of, plain_words, read_text, suggest
+from reconciler.excerpt import MAX_BYTES, Source, excerpt, mark_of, plain_words, suggest
+from reconciler.sources import File, beside, find, read_text
 
 __all__ = ["Loaded", "Map", "Reported", "Seq", "Templated", "excerpt", "expand", "load", "locate", "suggest"]
 
@@ -42,13 +42,17 @@ def _unpack(file: str, at: int) -> Location:
 
 
 class Map(dict[str, Any]):
-    """A YAML mapping; `at` is its packed place, `marks` has those of its keys. Aliases share it: do not change it."""
+    """A YAML mapping; `at` is its packed place, `marks` has those of its keys, `root` is the manifests' real folder.
 
-    __slots__ = ("at", "file", "marks")
+    Aliases share it: do not change it.
+    """
 
-    def __init__(self, file: str = "", at: int = 0) -> None:
+    __slots__ = ("at", "file", "marks", "root")
+
+    def __init__(self, file: str = "", at: int = 0, root: str = "") -> None:
         self.file = file
         self.at = at
+        self.root = root
         self.marks: dict[str, int] = {}
 
     def where(self, key: str | None = None) -> Location:
@@ -258,7 +262,7 @@ class _Builder:
 
     def _mapping(self, start: Any) -> Map:
         mark = start.start_mark
-        node = Map(self.file.name, (mark.line << _SHIFT | mark.column) + _FIRST)
+        node = Map(self.file.name, (mark.line << _SHIFT | mark.column) + _FIRST, self.file.root)
         marks, merge = node.marks, None
         while not isinstance(event := self.next(), CollectionEndEvent):
             mark = event.start_mark
@@ -367,15 +371,7 @@ class _Builder:
             return Reported(name)
 
     def _include(self, name: str) -> str:
-        if not name or "\0" in name:
-            raise ManifestError([Problem(Location(self.file.name), "no file is named", hint="write !file PATH")])
-        real = Path(os.path.realpath(Path(self.file.path).parent / name))
-        if Path(name).is_absolute() or not real.is_relative_to(self.file.root):
-            message, hint = "the path leads out of the manifests' folder", "write a path relative to this manifest"
-            raise ManifestError([Problem(Location(self.file.name), message, hint=hint)])
-        if real.exists() and not real.is_file():
-            raise ManifestError([Problem(Location(self.file.name), "it is not a regular file")])
-        return read_text(real, self.max_bytes)
+        return read_text(beside(self.file.path, self.file.root, name), self.max_bytes)
 
     def _check_depth(self, event: Any, depth: int) -> None:
         if depth > MAX_DEPTH:

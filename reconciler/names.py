@@ -87,6 +87,8 @@ class Names:
     """kind → lower-case key → key, for the kinds whose names Redmine compares without case."""
     wideners: dict[str, Callable[[Reference, Names], Iterable[Address]]] = field(default_factory=dict)
     """kind → further addresses that a name of that kind can stand for (a version shared with the project)."""
+    files: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+    """id of an attachment → `filename` and `sha256` of what the server has ("" where it was not read)."""
     bars: dict[str, Callable[[Address, str, Names], str]] = field(default_factory=dict)
     """kind → why an object cannot be used in a project that it is not inside of, or ""."""
     settings: Mapping[str, Any] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from reconciler.errors import ServerError
 from reconciler.graph import in_order
 from reconciler.kind import Kind, Need
 from reconciler.kinds import kinds
-from reconciler.live import fetch, together
+from reconciler.live import fetch, read_files, together
 from reconciler.names import Address, Row, Unresolved
 
 
@@ -79,7 +79,11 @@ async def _strays(applier: Applier, written: Iterable[Progress]) -> list[Stray]:
     for name, states in by_kind.items():
         rows = await _read_back(applier, kinds()[name], states)
         for state in states:
-            found += _compare(applier, state, rows.get(state.id))
+            row = rows.get(state.id)
+            if row is not None:
+                context = applier.context(kinds()[name], state.change.address)
+                await read_files(applier.client, kinds()[name], gather(state.written), row, context)
+            found += _compare(applier, state, row)
     return found
 
 

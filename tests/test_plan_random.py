@@ -17,12 +17,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.change import Change
-from reconciler.graph import graph_of, in_order, shuts
+from reconciler.graph import Node, graph_of, in_order, shuts
 from reconciler.plan import Plan
 
-PROJECTS = {"p0": None, "p1": "p0", "p2": "p1", "p3": None}
+PROJECTS = {"p0": None, "p1": "p0", "p2": "p1"}
 """Project → its parent."""
 LOGINS = ("amy", "bob")
+LABELS = {"user": "login", "project": "identifier", "membership": "user", "version": "name", "issue": "subject"}
+NESTED = {"memberships": "members"}
 STATUSES = ("New", "In Progress", "Closed")
 
 State = dict[str, dict[str, Any]]
@@ -47,7 +49,8 @@ def worlds(draw: st.DrawFn) -> World:
     names = [*(f"user {login}" for login in LOGINS), *(f"project {p}" for p in PROJECTS)]
     for owner in PROJECTS:
         names += [f"membership {owner}/user:{login}" for login in LOGINS]
-        names += [f"{kind} {owner}/{name}" for kind in ("version", "issue") for name in "abc"[: draw(st.integers(0, 3))]]
+        names += [f"version {owner}/{name}" for name in "ab"[: draw(st.integers(0, 2))]]
+        names += [f"issue {owner}/{name}" for name in "abc"[: draw(st.integers(0, 3))]]
     present = {name for name in names if draw(st.booleans())}
     while missing := {c for name in present for c in _containers(name) if c not in present}:
         present |= missing
@@ -76,7 +79,7 @@ def _containers(name: str) -> list[str]:
 @st.composite
 def _fields(draw: st.DrawFn, name: str, present: set[str]) -> dict[str, Any]:
     kind, _, key = name.partition(" ")
-    owner, _, rest = key.partition("/")
+    owner = key.partition("/")[0]
     if kind == "user":
         return {"status": draw(st.sampled_from(("active", "locked")))}
     if kind == "project":
@@ -102,13 +105,8 @@ def _possible(state: State) -> State:
         above = f"project {PROJECTS.get(name.partition(' ')[2])}"
         if name.startswith("project ") and state.get(above, {}).get("status") == "closed":
             state[name]["status"] = "closed"
-    for name in sorted(state, reverse=True):
-        above = state[name].get("parent")
-        if above and state[name]["status"] != "Closed" and state[above]["status"] == "Closed":
-            state[above]["status"] = "New"
-    for name in sorted(state):
-        above = state[name].get("parent")
-        if above and state[name]["status"] != "Closed" and state[above]["status"] == "Closed":
+        parent = state.get(state[name].get("parent") or "", {})
+        if parent.get("status") == "Closed":
             state[name]["status"] = "Closed"
     return state
 
@@ -129,24 +127,24 @@ def _manifests(world: World, shuffle: random.Random) -> str:
         owner = items.get(f"project {key.partition('/')[0]}")
         plural = f"{kind}s"
         if "/" in key and owner is not None and shuffle.random() < 0.5:
-            owner.setdefault("members" if kind == "membership" else plural, []).append(item)
+            owner.setdefault(NESTED.get(plural, plural), []).append(item)
         else:
-            extra = {"project": key.partition("/")[0]} if "/" in key else {}
-            lists.setdefault(plural, []).append({**item, **extra})
+            if "/" in key:
+                item["project"] = key.partition("/")[0]
+            lists.setdefault(plural, []).append(item)
     documents: list[dict[str, Any]] = [{}, {}, {}]
     for plural, content in lists.items():
         for item in content:
             documents[shuffle.randrange(3)].setdefault(plural, []).append(item)
     shuffle.shuffle(documents)
-    return "\n---\n".join(json.dumps(_shuffled(document, shuffle)) for document in documents)
+    return "".join(f"---\n{json.dumps(_shuffled(document, shuffle))}\n" for document in documents)
 
 
 def _item(name: str, world: World) -> dict[str, Any]:
     """An object of a manifest: what must change, and what is declared all the same."""
     kind, _, key = name.partition(" ")
     rest = key.partition("/")[2] or key
-    label = {"user": "login", "project": "identifier", "membership": "user", "version": "name", "issue": "subject"}[kind]
-    item: dict[str, Any] = {label: rest.removeprefix("user:")}
+    item: dict[str, Any] = {LABELS[kind]: rest.removeprefix("user:")}
     if kind == "membership":
         item["roles"] = ["Manager"]
     if kind == "project" and PROJECTS[key]:
@@ -239,7 +237,6 @@ class Redmine:
         elif "status" not in values:
             assert self.state[name]["status"] == "active", f"{name}: it is closed"
         if "status" in values:
-            assert values["status"] == "closed" or above is None or self.state[f"project {above}"]["status"] == "active"
             for below in (name, *self._below(name)):
                 self.state[below]["status"] = values["status"]
 
@@ -275,17 +272,16 @@ class Redmine:
 def _carry_out(plan: Plan, server: Redmine, choice: random.Random) -> None:
     """All steps in an order that the graph allows; those that shut a door last, as `apply` does."""
     changes = {c.address: c for c in plan.changes}
-    sorter, ready, held = graph_of(plan.changes).sorter(), [], []
+    sorter = graph_of(plan.changes).sorter()
+    ready: list[Node] = []
     while sorter.is_active():
         ready += sorter.get_ready()
         free = [n for n in ready if n[0] not in changes or not shuts(changes[n[0]], n[1])]
         node = choice.choice(sorted(free or ready))
         ready.remove(node)
-        held.append(node)
         if node[0] in changes:
             server.take(changes[node[0]], node[1])
         sorter.done(node)
-    assert len(held) == len(set(held))
 
 
 # -- properties ------------------------------------------------------------------------------------------------
@@ -296,7 +292,7 @@ RANDOM = settings(max_examples=150, deadline=None, suppress_health_check=[Health
 @RANDOM
 @given(worlds(), st.integers(0, 2**32))
 def test_a_plan_can_be_carried_out_in_any_order_that_it_leaves_open(world: World, seed: int) -> None:
-    """No step of a plan is refused, whatever order is chosen among the steps that are ready; and it ends as declared."""
+    """No step of a plan is refused, whatever is chosen among the steps that are ready; and all ends as declared."""
     choice = random.Random(seed)
     wanted = offline(_manifests(world, choice))
     assert wanted.problems == ()
