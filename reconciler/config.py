@@ -16,6 +16,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from reconciler.errors import ConfigError, Location, Problem
+from reconciler.limits import Limits
 from reconciler.manifest import Map, Templated, expand, locate, suggest
 from reconciler.manifest import load as load_yaml
 from reconciler.sources import CONFIG, shown
@@ -71,6 +72,7 @@ class Settings(BaseModel):
     issue_key_field: Annotated[
         str | None, Field(min_length=1, description="Name of the custom field that holds the keys of issues.")
     ] = None
+    limits: Annotated[Limits | None, Field(description="How much one apply may delete.")] = None
     vars: Annotated[dict[str, str], Field(description="Values for ${NAME}, where the environment has none.")] = {}
 
 
@@ -101,6 +103,11 @@ class Config:
         """What the engine has to know: `place`, and `issue_key_field` if there is one."""
         name = self._value("issue_key_field")
         return {"place": self.place, **({"issue_key_field": name} if name else {})}
+
+    @property
+    def limits(self) -> Limits:
+        """How much one apply may delete."""
+        return self._value("limits") or Limits()
 
     @property
     def variables(self) -> dict[str, str]:

@@ -139,17 +139,16 @@ class _Referrers:
         for draft in changed:
             if draft.found.kind.inside:
                 self.by_target[Address("project", draft.address.project)].add(("", draft.address))
-            for name, value in self._values(draft).items():
+            for name, value in self._values(draft):
                 for target in targets(draft.found, name, value, names):
                     self.by_target[target].add((name, draft.address))
 
-    def _values(self, draft: Draft) -> dict[str, Any]:
-        """The declared values, and the live ones of fields that others wait for."""
-        if draft.row is None:
-            return dict(draft.values)
-        context, kind = Context(self.names, draft.found.project), draft.found.kind
-        live = {n: kind.live(draft.row, n, context) for n in ORDERING if n in kind.fields and n not in draft.values}
-        return {**live, **draft.values}
+    def _values(self, draft: Draft) -> Iterator[tuple[str, Any]]:
+        """The declared values, and the live ones of fields that others wait for: both count until all is done."""
+        yield from draft.values.items()
+        if draft.row is not None:
+            context, kind = Context(self.names, draft.found.project), draft.found.kind
+            yield from ((n, kind.live(draft.row, n, context)) for n in ORDERING if n in kind.fields)
 
     def of(self, address: Address, via: frozenset[str]) -> tuple[Address, ...]:
         """The changed objects that name `address` (through `via`, or at all), or are inside it."""

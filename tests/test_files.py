@@ -52,7 +52,7 @@ def settle(manifests: reconciler.Manifests) -> None:
 
 
 def test_a_file_is_uploaded_replaced_when_it_changes_and_cleared(folder: Path) -> None:
-    """The same content under the same name is left alone; other content of the same size replaces it; null clears it."""
+    """The same content under the same name is left alone; other content replaces it; null clears it."""
     contract = folder / "it's a contract.txt"
     contract.write_text("first")
     manifests = declare(folder, '{file: "it\'s a contract.txt"}')

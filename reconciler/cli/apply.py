@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 @formats("text", "json", "markdown", "html", "github")
 @selection
 @click.option("--plan", "file", type=click.Path(path_type=Path), metavar="FILE", help="Apply the plan saved in FILE.")
+@click.option("--max-deletes", type=click.IntRange(min=0), metavar="N", help="Allow N deletions, whatever the limits.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @common
 @paths
@@ -40,6 +41,7 @@ def apply(
     targets: tuple[str, ...],
     excludes: tuple[str, ...],
     file: Path | None,
+    max_deletes: int | None,
     yes: bool,
 ) -> int:
     """Do what the manifests say, or what a saved plan says, and report what became of each change.
@@ -50,13 +52,18 @@ def apply(
         raise click.UsageError("--plan goes without PATH, --target and --exclude: what is applied is in the file.")
     with progress(state) as shown:
         if file is not None:
-            return asyncio.run(_saved(state, file, yes, shown))
+            return asyncio.run(_saved(state, file, yes, max_deletes, shown))
         shown.reading("the manifests")
-        return asyncio.run(_manifests(state, paths, (targets, excludes), yes, shown))
+        return asyncio.run(_manifests(state, paths, (targets, excludes), yes, max_deletes, shown))
 
 
 async def _manifests(
-    state: State, paths: tuple[str, ...], patterns: tuple[tuple[str, ...], ...], yes: bool, shown: Progress
+    state: State,
+    paths: tuple[str, ...],
+    patterns: tuple[tuple[str, ...], ...],
+    yes: bool,
+    max_deletes: int | None,
+    shown: Progress,
 ) -> int:
     from reconciler import session
     from reconciler.cli import steps
@@ -66,10 +73,11 @@ async def _manifests(
         planned = await session.plan(client, manifests, *patterns)
         shown.stop()
         steps.selected(planned)
+        steps.within_limits(planned.plan, manifests.config, max_deletes)
         return await _carry_out(state, client, planned.names, planned.plan, yes, shown)
 
 
-async def _saved(state: State, file: Path, yes: bool, shown: Progress) -> int:
+async def _saved(state: State, file: Path, yes: bool, max_deletes: int | None, shown: Progress) -> int:
     from reconciler import live, saved
     from reconciler.cli import steps
 
@@ -80,6 +88,7 @@ async def _saved(state: State, file: Path, yes: bool, shown: Progress) -> int:
         now = await live.read(client, found.desired)
         shown.stop()
         saved.check(found.plan, now)
+        steps.within_limits(found.plan, config, max_deletes)
         return await _carry_out(state, client, now.names, found.plan, yes, shown)
 
 

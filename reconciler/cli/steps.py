@@ -6,7 +6,8 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from reconciler import session
+from reconciler import limits, session
+from reconciler.change import Plan
 from reconciler.cli import output
 from reconciler.cli.options import State
 from reconciler.cli.progress import Progress
@@ -42,6 +43,11 @@ async def client(state: State, config: Config, shown: Progress) -> AsyncIterator
             shown.stop()
             if state.verbose:
                 output.say(f"{output.plural(opened.requests, 'request')}.")
+
+
+def within_limits(plan: Plan, config: Config, allowed: int | None) -> None:
+    """Raise RefusedError if a plan deletes more than it may."""
+    limits.check(plan.summary["delete"], plan.unchanged + len(plan.changes), config.limits, allowed)
 
 
 def selected(planned: Planned) -> None:

@@ -255,13 +255,14 @@ class Issues(Kind):
     def leans_on(
         self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Iterable[str], context: Context
     ) -> Iterable[tuple[str, Address]]:
-        # Redmine refuses to reopen an issue whose version is closed (5.0 to 6.1).
+        # Redmine reopens no issue whose version or parent is closed (5.0 to 6.1).
         if row is None or "status" not in changed or closes(values.get("status"), context):
             return
-        name = values["fixed_version"] if "fixed_version" in values else self.live(row, "fixed_version", context)
-        codec = self.fields["fixed_version"].codec
-        if isinstance(codec, Ref) and name is not None:
-            yield "fixed_version", codec.address(name, context)
+        for field in ("fixed_version", "parent"):
+            name = values[field] if field in values else self.live(row, field, context)
+            codec = self.fields[field].codec
+            if isinstance(codec, Ref) and isinstance(name, str | dict) and not str(name).startswith("#"):
+                yield field, codec.address(name, context)
 
     # -- write -------------------------------------------------------------------------------------------------
 
