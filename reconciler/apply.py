@@ -167,13 +167,18 @@ class Applier:
                 self.progress[address].begun = True
                 await self._step(self.progress[address], index)
         except Rejected as error:
-            self._fail(node, "failed", list(error.errors) or [NO_REASON])
+            self._fail(node, "failed", list(error.errors) or [self._guess(address)])
         except AnswerLost as error:
             self._fail(node, "unknown", [str(error)])
         except (Unresolved, ServerError) as error:
             self._fail(node, "failed", [str(error)])
         else:
             self._finished(address)
+
+    def _guess(self, address: Address) -> str:
+        """A sentence for a refusal without one."""
+        why = kinds()[address.kind].undeletable if self.progress[address].change.action == "delete" else ""
+        return f"{NO_REASON} ({why})" if why else NO_REASON
 
     def _lock(self, kind: str) -> Any:
         return self.locks[kind] if kinds()[kind].serial else _Open()

@@ -43,6 +43,7 @@ from reconciler.wire import (
     NOT_CONNECTED,
     TRY_AGAIN,
     Connection,
+    Policy,
     Trail,
     Wire,
     causes,
@@ -88,6 +89,7 @@ class Client:
         self._wire = Wire(transport or network(connection), log)
         self._repeat = policy(connection.retries, TRY_AGAIN, BROKEN)
         self._once = policy(connection.retries, (429,), NOT_CONNECTED)
+        self._early = policy(min(connection.retries, 1), TRY_AGAIN, BROKEN)
         self._http = httpx.AsyncClient(
             transport=RetryTransport(self._wire),
             headers=connection.headers(),
@@ -108,9 +110,12 @@ class Client:
         """The number of HTTP requests that were sent, retries included."""
         return self._wire.requests
 
-    async def get(self, path: str, params: Params = ()) -> Row:
-        """The answer's JSON object. Raises Answered or a subclass, Unreachable, or NotRedmine for other data."""
-        response = await self._send("GET", path, params=_pairs(params))
+    async def get(self, path: str, params: Params = (), *, patient: bool = True) -> Row:
+        """The answer's JSON object. Raises Answered or a subclass, Unreachable, or NotRedmine for other data.
+
+        Not `patient`, it is tried twice at most, whatever the `retries`.
+        """
+        response = await self._send("GET", path, retry=self._repeat if patient else self._early, params=_pairs(params))
         answer = _object(response.content)
         if answer is None:
             raise NotRedmine(_no_json(self.connection.url, f"GET {path}", response))
@@ -174,14 +179,14 @@ class Client:
         return _mapping("/uploads", answer, "upload")
 
     async def whoami(self) -> Row:
-        """The account that the credentials belong to: the preflight.
+        """The account that the credentials belong to: the preflight. That no server is there is said at once.
 
         Without it a wrong key would go unnoticed: Redmine shows it what is public, as if that were all.
         Raises AuthenticationFailed, RestApiDisabled, ConfigError (for `switch_user`), NotRedmine,
         Unreachable, Answered.
         """
         try:
-            user = _mapping("/users/current", await self.get("/users/current"), "user")
+            user = _mapping("/users/current", await self.get("/users/current", patient=False), "user")
         except Answered as error:
             reason = _preflight(self.connection, error)
             if reason is None:
@@ -201,11 +206,18 @@ class Client:
         return answer
 
     async def _send(
-        self, method: str, path: str, *, once: bool = False, suffix: str = ".json", **content: Any
+        self,
+        method: str,
+        path: str,
+        *,
+        once: bool = False,
+        retry: Policy | None = None,
+        suffix: str = ".json",
+        **content: Any,
     ) -> httpx.Response:
         """The successful answer, whole, or an error that tells what is known of the request."""
         trail, what = Trail(), f"{method} {path}"
-        extensions = {"retry": self._once if once else self._repeat, "trail": trail}
+        extensions = {"retry": retry or (self._once if once else self._repeat), "trail": trail}
         request = self._http.build_request(
             method, f"{self.connection.url}{path}{suffix}", extensions=extensions, **content
         )

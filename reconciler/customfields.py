@@ -46,7 +46,9 @@ class CustomFields(Codec):
         if name in fields:
             return fields[name]
         if name.startswith("#") and name[1:].isdigit():
-            return next((f for f in fields.values() if f.id == int(name[1:])), CustomField(int(name[1:]), name))
+            found = next((f for f in fields.values() if f.id == int(name[1:])), None)
+            if found or not context.names.ids.get("custom_field"):
+                return found or CustomField(int(name[1:]), name)
         kind = self.customized.replace("_", " ")
         hint = near_miss(name, fields) or "an administrator has to create it: Administration → Custom fields"
         raise Unresolved(f'there is no custom field "{name}" for {kind}s', hint)

@@ -140,6 +140,7 @@ class _Builder:
             for field, reference in references(found, Names()):
                 targets.update(a for a in reference.addresses(scoped) if a in self.objects and waits(found, field))
                 self.exists(found, field, reference)
+                self.stays(found, field, reference)
         self.circles(graph)
 
     def exists(self, found: Object, field: str, reference: Reference) -> None:
@@ -154,6 +155,14 @@ class _Builder:
         kind = " or ".join(reference.kinds)
         message = f'{field}: there is no {kind} "{reference.name}" in project "{project}" of the manifests'
         self.problem(found.where(field), message, suggest(reference.name, near), str(found.address))
+
+    def stays(self, found: Object, field: str, reference: Reference) -> None:
+        """A Problem if an object that shall be there names, or is inside, one that shall not."""
+        named = (self.objects[a] for a in reference.addresses(scoped) if a in self.objects)
+        for other in named:
+            if found.spec.state == "present" and other.spec.state == "absent":
+                said = f"{field}: {other.address} is declared absent"
+                self.problem(found.where(field), said, "", str(found.address), other.source)
 
     def circles(self, graph: Mapping[Address, set[Address]]) -> None:
         """Report every circle of references (one at a time, until none is left)."""

@@ -105,7 +105,7 @@ class ServerError(ReconcilerError):
     """Something went wrong between here and the Redmine."""
 
 
-class Unreachable(ServerError):  # noqa: N818 - the class names say what happened
+class Unreachable(ServerError):
     """No usable answer came back."""
 
 
@@ -120,19 +120,19 @@ class AnswerLost(Unreachable):
         self.timed_out = timed_out
 
 
-class NotRedmine(ServerError):  # noqa: N818
+class NotRedmine(ServerError):
     """What answers at the URL is not a Redmine that this tool can work with."""
 
 
-class AuthenticationFailed(ServerError):  # noqa: N818
+class AuthenticationFailed(ServerError):
     """The server treats the credentials as nobody's."""
 
 
-class RestApiDisabled(ServerError):  # noqa: N818
+class RestApiDisabled(ServerError):
     """The REST web service is switched off in Redmine's administration."""
 
 
-class Answered(ServerError):  # noqa: N818
+class Answered(ServerError):
     """The server answered with an error `status` (an HTTP status code); `errors` are its own sentences, if any."""
 
     def __init__(self, message: str, *, status: int, errors: tuple[str, ...] = ()) -> None:

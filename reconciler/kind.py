@@ -102,8 +102,8 @@ class Object:
 class Kind:
     """One resource of the API. Subclasses set the class variables and override what differs."""
 
-    name: ClassVar[str]
-    plural: ClassVar[str]
+    name: str
+    plural: str
     spec: ClassVar[type[Spec]]
     wrapper: ClassVar[str] = ""
     inside: ClassVar[bool] = False
@@ -119,6 +119,10 @@ class Kind:
     """Fields of the spec that tell which object it is and do not travel."""
     serial: ClassVar[bool] = False
     """Whether writes of this kind must not overlap."""
+    undeletable: ClassVar[str] = ""
+    """Why Redmine may refuse to delete an object without giving a reason."""
+    required: ClassVar[tuple[str, ...]] = ()
+    """Fields without which Redmine creates no object."""
     follows: ClassVar[tuple[str, ...]] = ()
     """Kinds in the same project whose work comes first, although no field names them."""
     readonly: ClassVar[bool] = False
@@ -185,6 +189,10 @@ class Kind:
 
     def forbids(self, found: Object, me: Row) -> Iterable[tuple[str, str]]:
         """(field, sentence) for what the account `me` must not do to a declared object."""
+        return ()
+
+    def misfits(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
+        """(path, sentence, hint) for canonical values that Redmine would drop without a word."""
         return ()
 
     def takes_along(self, address: Address, row: Row, names: Names) -> list[str]:

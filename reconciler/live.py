@@ -19,7 +19,7 @@ from reconciler.codecs import digest
 from reconciler.desired import Desired
 from reconciler.errors import Answered, Denied, ManifestError, NotRedmine, Problem
 from reconciler.kind import Kind, Listing, Need, Object
-from reconciler.kinds import kinds
+from reconciler.kinds import declarable, kinds
 from reconciler.names import Context, CustomField, Names, Row, Unresolved, near_miss
 
 OLDEST = "Redmine 5.0 or later is needed; this server is older"
@@ -55,7 +55,11 @@ async def read(client: Client, desired: Desired) -> Live:
 
 def fresh_names(desired: Desired) -> Names:
     """Names that know what is declared, and nothing live yet."""
-    names = Names(settings=desired.settings, scoped=frozenset(k.name for k in kinds().values() if k.inside))
+    names = Names(
+        settings=desired.settings,
+        scoped=frozenset(k.name for k in kinds().values() if k.inside),
+        declarable=frozenset(k.name for k in declarable().values()),
+    )
     for address, found in desired.objects.items():
         if found.spec.state == "present":
             names.planned.setdefault(address.kind, {})[address.key] = found.spec
@@ -76,7 +80,12 @@ def check_settings(names: Names) -> None:
     """Raise ManifestError if the configured key field is needed and does not exist."""
     field = names.settings.get("issue_key_field")
     known = names.custom_fields.get("issue", {})
-    if not field or field in known or "issue" not in names.planned:
+    if not field or "issue" not in names.planned:
+        return
+    if field in known:
+        if known[field].format not in ("", "string", "text"):
+            message = f'issue_key_field: the custom field "{field}" has the format {known[field].format}'
+            raise ManifestError([Problem(names.settings["place"], message, "", "it must be a text")])
         return
     hint = near_miss(field, known) or "an administrator has to create it, and only an administrator's key finds it"
     message = f'issue_key_field: there is no issue custom field "{field}"'

@@ -30,7 +30,7 @@ class Address(NamedTuple):
         return self.key.partition("/")[0]
 
 
-class Unresolved(Exception):  # noqa: N818 - never leaves the engine: it becomes a Problem
+class Unresolved(Exception):
     """A name in a manifest stands for nothing, or for several things. `hint` says how to go on."""
 
     def __init__(self, message: str, hint: str = "") -> None:
@@ -83,6 +83,8 @@ class Names:
     """kind → key → the spec that declares it."""
     scoped: frozenset[str] = frozenset()
     """The kinds whose objects are inside a project."""
+    declarable: frozenset[str] = frozenset()
+    """The kinds that manifests can declare; of the others, only an administrator can make more."""
     folds: dict[str, dict[str, str]] = field(default_factory=dict)
     """kind → lower-case key → key, for the kinds whose names Redmine compares without case."""
     wideners: dict[str, Callable[[Reference, Names], Iterable[Address]]] = field(default_factory=dict)
@@ -199,8 +201,14 @@ class Context:
         scoped = all(k in self.names.scoped for k in reference.kinds)
         where = f' in project "{reference.project}"' if scoped and reference.project else ""
         known = [n for k in reference.kinds for n in self.names.all_keys(k, reference.project if where else "")]
-        message = f'there is no {kind} "{reference.name}"{where}, neither on the server nor in the manifests'
-        return message, near_miss(reference.name, known)
+        project = Address("project", reference.project)
+        if where and not self.names.known(project):
+            return f'there is no project "{project.key}"', near_miss(project.key, self.names.all_keys("project"))
+        also = ", neither on the server nor in the manifests" if self._declarable(reference) else " on the server"
+        return f'there is no {kind} "{reference.name}"{where}{also}', near_miss(reference.name, known)
+
+    def _declarable(self, reference: Reference) -> bool:
+        return any(kind in self.names.declarable for kind in reference.kinds)
 
     def key(self, kind: str, number: int) -> str | None:
         """The key of a live object, else None."""

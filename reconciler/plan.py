@@ -7,12 +7,13 @@ in any order give the same plan.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from reconciler.change import Change, Plan, Step
 from reconciler.desired import Desired
 from reconciler.diff import FieldChange, canonical, changes, creation
-from reconciler.errors import ManifestError, Problem
+from reconciler.errors import ManifestError, Problem, RefusedError
 from reconciler.graph import in_order
 from reconciler.kind import Object
 from reconciler.live import Live
@@ -28,7 +29,8 @@ __all__ = ["Change", "FieldChange", "Plan", "Step", "make"]
 def make(desired: Desired, live: Live, url: str, chosen: Callable[[Address], bool] = lambda address: True) -> Plan:
     """The plan for the objects that `chosen` accepts.
 
-    Raises ManifestError with every name that stands for nothing and every value that cannot be.
+    Raises ManifestError with every name that stands for nothing and every value that cannot be, RefusedError for the
+    deletion of a protected object.
     """
     if desired.problems:
         raise ManifestError(desired.problems)
@@ -37,6 +39,9 @@ def make(desired: Desired, live: Live, url: str, chosen: Callable[[Address], boo
     problems = [*live.problems, *planner.problems]
     if problems:
         raise ManifestError(problems)
+    if planner.protected:
+        said = ", ".join(planner.protected)
+        raise RefusedError(f"Declared absent, but protected: {said}. Nothing is deleted: remove protect first.")
     made = in_order(stage(drafts, live.names))
     return Plan(url, tuple(made), sum(map(chosen, desired.objects)) - len(made))
 
@@ -49,15 +54,27 @@ class _Planner:
         self.desired = desired
         self.names = names
         self.problems: list[Problem] = []
+        self.protected: list[str] = []
 
     def drafts(self) -> dict[Address, Draft]:
         """A draft for every object that is there, or shall be."""
-        found = {address: self.draft(thing) for address, thing in self.desired.objects.items()}
+        rows = {address: self.live(thing) for address, thing in self.desired.objects.items()}
+        self.distinct({a: row for a, (row, _) in rows.items() if row is not None})
+        found = {a: self.draft(self.desired.objects[a], *live) for a, live in rows.items()}
         return {address: draft for address, draft in found.items() if draft is not None}
 
-    def draft(self, found: Object) -> Draft | None:
+    def distinct(self, rows: Mapping[Address, Row]) -> None:
+        """A Problem for two declared objects that are one live one (a rename, and the old name)."""
+        owners: dict[tuple[str, Any], Address] = {}
+        for address, row in rows.items():
+            owner = owners.setdefault((address.kind, row["id"]), address)
+            if owner != address:
+                places = (self.desired.objects[a].source for a in (address, owner))
+                said = f"it and {owner} are the same object on the server (#{row['id']})"
+                self.problems.append(Problem(next(places), said, str(address), "keep one", tuple(places)))
+
+    def draft(self, found: Object, row: Row | None, reason: str | None) -> Draft | None:
         """What must happen to one object; None if it is gone, as it should be."""
-        row, reason = self.live(found)
         for field, said in found.kind.forbids(found, self.me):
             self.problems.append(Problem(found.where(field), said, str(found.address)))
         if found.spec.state == "absent":
@@ -67,6 +84,10 @@ class _Planner:
         context = Context(self.names, found.project)
         values, problems = canonical(found, context)
         self.problems += [*problems, *self.container(found)]
+        if row is None:
+            self.problems += self.lacking(found)
+        for path, said, hint in found.kind.misfits(row, values, context):
+            self.problems.append(Problem(found.where(path), said, str(found.address), hint))
         made = list(creation(found, values) if row is None else changes(found, values, row, context))
         marks = found.kind.marks(found.address, row, context)
         made += [FieldChange(path, before, after) for path, (before, after) in marks.items()]
@@ -74,11 +95,17 @@ class _Planner:
             reason = reason or "found without its key"
         return Draft(found, row, values, made, reason)
 
+    def lacking(self, found: Object) -> Iterator[Problem]:
+        """A Problem if an object that does not exist yet lacks what Redmine needs to create it."""
+        missing = [name for name in found.kind.required if getattr(found.spec, name) is None]
+        if missing:
+            said = f"it does not exist yet, and {' and '.join(missing)} must be given to create it"
+            yield Problem(found.source, said, str(found.address))
+
     def deletion(self, found: Object, row: Row, reason: str | None) -> Draft:
         """The deletion of an object, with what Redmine deletes along with it; Problems for what the manifests want."""
         if found.spec.protect:
-            said = "it is protected, and declared absent"
-            self.problems.append(Problem(found.where("protect"), said, str(found.address), "remove protect"))
+            self.protected.append(f"{found.address} ({found.source})")
         along = [Address(found.kind.name, key) for key in found.kind.takes_along(found.address, row, self.names)]
         gone = {found.address.key, *(a.key for a in along)} if not found.kind.inside else set()
         for address, other in self.desired.objects.items():

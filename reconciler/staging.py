@@ -7,7 +7,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from reconciler.change import Action, Change, Step
 from reconciler.diff import FieldChange, split
@@ -139,6 +139,8 @@ class _Referrers:
         for draft in changed:
             if draft.found.kind.inside:
                 self.by_target[Address("project", draft.address.project)].add(("", draft.address))
+            for name, target in _leans_on(draft, names):
+                self.by_target[target].add((name, draft.address))
             for name, value in self._values(draft):
                 for target in targets(draft.found, name, value, names):
                     self.by_target[target].add((name, draft.address))
@@ -166,7 +168,7 @@ def _finish(draft: Draft, changed: Mapping[Address, Draft], index: _Referrers, n
     """The change of a draft: what is written at once, and what later."""
     stages = _Stages([draft.reopened] if draft.reopened else [])
     for change in draft.fields:
-        stages.add(change, _waits_for(draft, change, changed, index, names), _ends(draft, change))
+        stages.add(change, _when(draft, change, changed, index, names))
     named = {a for c in draft.fields for a in targets(draft.found, c.path, c.after, names)}
     uses = (named | {a for _, a in _leans_on(draft, names)}) & changed.keys()
     now, then = stages.split(draft.action)
@@ -184,6 +186,16 @@ def _finish(draft: Draft, changed: Mapping[Address, Draft], index: _Referrers, n
     )
 
 
+class When(NamedTuple):
+    """When a field is written: now, after what it names, last (after all that names its object), or after even that."""
+
+    turn: Literal["now", "named", "last", "final"]
+    after: tuple[Address, ...] = ()
+
+
+NOW = When("now")
+
+
 @dataclass(slots=True)
 class _Stages:
     """Field changes by what they wait for."""
@@ -194,16 +206,20 @@ class _Stages:
     awaited: set[Address] = field(default_factory=set)
     last: dict[tuple[Address, ...], list[FieldChange]] = field(default_factory=dict)
     """What ends the work on an object, by what it waits for."""
+    final: list[FieldChange] = field(default_factory=list)
+    """What waits for all that."""
 
-    def add(self, change: FieldChange, waits: tuple[Address, ...] | None, ends: bool) -> None:
-        """Take one field change; `waits` is None for what waits for nothing."""
-        if ends and waits is not None:
-            self.last.setdefault(waits, []).append(change)
-        elif waits:
-            self.named.append(change)
-            self.awaited.update(waits)
-        else:
+    def add(self, change: FieldChange, when: When) -> None:
+        """Take one field change."""
+        if when.turn == "now":
             self.now.append(change)
+        elif when.turn == "named":
+            self.named.append(change)
+            self.awaited.update(when.after)
+        elif when.turn == "last":
+            self.last.setdefault(when.after, []).append(change)
+        else:
+            self.final.append(change)
 
     def split(self, action: Action) -> tuple[tuple[FieldChange, ...], tuple[Step, ...]]:
         """The main part, and the later steps; what waits for less comes first."""
@@ -211,13 +227,8 @@ class _Stages:
             self.now = self.last.pop((), [])
         steps = [Step(tuple(self.named), tuple(sorted(self.awaited)))] if self.named else []
         ends = sorted(self.last.items(), key=lambda item: (len(item[0]), item[0]))
-        return tuple(self.now), (*steps, *(Step(tuple(fields), after) for after, fields in ends))
-
-
-def _ends(draft: Draft, change: FieldChange) -> bool:
-    """Whether a change that has to wait comes after everything else on its object."""
-    deferred = _api(draft, change).deferred
-    return _shuts(draft, change) or _again(draft, change) or (deferred is not None and deferred.wait != "references")
+        steps += [Step(tuple(fields), after) for after, fields in ends]
+        return tuple(self.now), (*steps, *([Step(tuple(self.final), ())] if self.final else []))
 
 
 def _again(draft: Draft, change: FieldChange) -> bool:
@@ -235,22 +246,24 @@ def _api(draft: Draft, change: FieldChange) -> Api:
     return draft.found.kind.fields[change.path.partition(".")[0]]
 
 
-def _waits_for(
+def _when(
     draft: Draft, change: FieldChange, changed: Mapping[Address, Draft], index: _Referrers, names: Names
-) -> tuple[Address, ...] | None:
-    """The changed objects that a field has to wait for; () for its object's other fields alone, None for nothing."""
-    deferred = _api(draft, change).deferred
+) -> When:
+    """When a field is written, and which changed objects it waits for."""
+    deferred, shuts = _api(draft, change).deferred, _shuts(draft, change)
     if _again(draft, change):
-        return index.of(draft.address, frozenset())
+        return When("last", index.of(draft.address, frozenset()))
     if deferred is None or not deferred.when(change.after, Context(names, draft.found.project)):
-        return () if _shuts(draft, change) else None
+        return When("last") if shuts else NOW
     if deferred.wait == "itself":
-        return ()
+        return When("final")
     if deferred.wait == "referrers":
-        return index.of(draft.address, deferred.via) or (() if _shuts(draft, change) else None)
+        after = index.of(draft.address, deferred.via)
+        return When("last", after) if after or shuts else NOW
     named = set(targets(draft.found, change.path, change.after, names))
     members = {a for a in changed if a.kind in deferred.inside and a.project == draft.address.key} if named else set()
-    return tuple(sorted((named | members) & changed.keys())) or None
+    after = tuple(sorted((named | members) & changed.keys()))
+    return When("named", after) if after else NOW
 
 
 def targets(found: Object, path: str, value: Any, names: Names) -> list[Address]:

@@ -29,7 +29,6 @@ from reconciler.live import Live, fresh_names, read
 from reconciler.manifest import Map, load
 from reconciler.plan import Plan, make
 from reconciler.sandbox import Running
-from reconciler.sandbox.server import THREADS
 from reconciler.verify import carry_out
 
 T = TypeVar("T")
@@ -69,7 +68,7 @@ def plan_of(world: Running, manifests: Manifests, *, key_field: str | None = Non
     return _with_client(world, look)
 
 
-def apply_to(world: Running, manifests: Manifests, *, key_field: str | None = None) -> Report:
+def apply_to(world: Running, manifests: Manifests, *, key_field: str | None = None, concurrency: int = 8) -> Report:
     """Plans and applies; raises ManifestError. What failed is in the report."""
 
     async def carry(client: Client) -> Report:
@@ -77,7 +76,7 @@ def apply_to(world: Running, manifests: Manifests, *, key_field: str | None = No
         state = await read(client, wanted)
         return await carry_out(Applier(client, state.names, make(wanted, state, world.url)))
 
-    return _with_client(world, carry)
+    return _with_client(world, carry, concurrency)
 
 
 def via(world: Running, proxy: Proxy) -> Running:
@@ -85,10 +84,7 @@ def via(world: Running, proxy: Proxy) -> Running:
     return replace(world, url=proxy.url)
 
 
-def _with_client(world: Running, action: Callable[[Client], Awaitable[T]]) -> T:
-    # A server with one thread waits 0.2 s for the next request of a kept connection while others have theirs ready.
-    concurrency = 1 if THREADS[world.version] == "1:1" else 8
-
+def _with_client(world: Running, action: Callable[[Client], Awaitable[T]], concurrency: int = 8) -> T:
     async def main() -> T:
         connection = Connection(world.url, api_key=SecretStr(world.api_key), concurrency=concurrency)
         async with Client(connection) as client:

@@ -361,7 +361,7 @@ def test_a_plan_is_not_saved_where_it_would_be_read_as_a_manifest(server: Stub) 
 def test_the_names_of_manifests_are_those_that_are_looked_for() -> None:
     """The command line knows them without importing the loader."""
     from reconciler.cli.plan import MANIFESTS
-    from reconciler.excerpt import SUFFIXES
+    from reconciler.sources import SUFFIXES
 
     assert MANIFESTS == SUFFIXES
 

@@ -138,7 +138,7 @@ WRONG = [
     ("version", "1.1", 'there is no version "1.1"', 'did you mean "1.0"?'),
     ("list", ["red"], "it takes one value, not a list", ""),
     ("string", {"a": "b"}, "it takes a text, not a mapping", ""),
-    ("attachment", "file.txt", "manifests cannot set", "leave it out"),
+    ("attachment", "file.txt", "it holds a file", "{file: PATH}"),
 ]
 
 
@@ -163,7 +163,7 @@ def test_wrong_values(context: Context, form: str, said: Any, message: str, hint
         ("user", "99", "#99"),
         ("list", "no longer offered", "no longer offered"),
         ("text", "a\r\nb", "a\nb"),
-        ("attachment", "3", "3"),
+        ("attachment", "3", "#3"),
     ],
 )
 def test_what_the_server_has(context: Context, form: str, wire: str, shown: Any) -> None:

@@ -112,7 +112,10 @@ WRONG: dict[str, tuple[str, list[Found]]] = {
     "a text that is too long": (f"versions:\n  - {{project: a, name: {'x' * 61}}}", [Found(2, 18, "60 characters")]),
     "dates that are none": (
         "issues:\n  - project: a\n    subject: s\n    start_date: soon\n    due_date: 2026-02-30\n",
-        [Found(4, 5, 'found "soon"'), Found(5, 5, "day is out of range for month")],
+        [
+            Found(4, 5, 'start_date: a date (YYYY-MM-DD) is expected, found "soon"'),
+            Found(5, 5, 'due_date: a date (YYYY-MM-DD) is expected, found "2026-02-30"'),
+        ],
     ),
     "an end before its start": (
         project("issues:", "  - {subject: s, start_date: 2026-02-02, due_date: 2026-02-01}"),

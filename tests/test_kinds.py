@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import ANY
@@ -49,19 +50,20 @@ def _cases() -> Iterator[Any]:
 @pytest.mark.parametrize("case", list(_cases()))
 def test_case(redmine: Sandbox, world: Running, case: Mapping[str, Any]) -> None:
     """What a case describes is done by one apply, and after it nothing is left to do."""
-    key_field = case.get("key_field")
+    # One at a time: SQLite answers some of the writes that overlap with 500, and a POST that is sent again is one more.
+    run = partial(apply_to, key_field=case.get("key_field"), concurrency=1)
     if "setup" in case:
         redmine.run(case["setup"])
-    assert _failures(apply_to(world, case["given"], key_field=key_field)) == {}
+    assert _failures(run(world, case["given"])) == {}
     with Proxy(world.url) as proxy:
-        report = apply_to(via(world, proxy), case["then"], key_field=key_field)
+        report = run(via(world, proxy), case["then"])
         _check_failures(case.get("fails", {}), report)
         if "plan" in case:
             assert _changes(report) == _any(case["plan"])
         if "writes" in case:
             _check_writes(_any(case["writes"]), [_write(e, report) for e in proxy.writes])
         proxy.clear()
-        again = apply_to(via(world, proxy), case["then"], key_field=key_field)
+        again = run(via(world, proxy), case["then"])
         left = {str(c.address) for c in again.plan.changes}
         assert left <= set(case.get("fails", {}))
         assert left or not proxy.writes

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from promises import KEY, Tool, fields, tool, troubles
 from proxy import Proxy
@@ -151,6 +151,7 @@ def proxy(world: Running) -> Iterator[Proxy]:
     derandomize=True,
     deadline=None,
     database=None,
+    phases=[Phase.generate],  # to shrink an example would take an hour
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(before=manifests(), wanted=manifests(), seed=st.randoms(use_true_random=False))

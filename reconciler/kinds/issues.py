@@ -27,6 +27,15 @@ DERIVED = frozenset({"priority", "start_date", "due_date", "done_ratio"})
 """What Redmine computes for an issue with subtasks, unless its settings say otherwise."""
 
 
+def trackers_of(context: Context) -> list[str] | None:
+    """The trackers that a project will have: as declared, else as live; None if that is not known."""
+    spec = context.names.planned.get("project", {}).get(context.project)
+    if spec is not None and spec.trackers is not None:
+        return list(spec.trackers)
+    row = context.names.row(Address("project", context.project)) or {}
+    return [t["name"] for t in row["trackers"]] if row.get("trackers") else None
+
+
 def closed_parent(value: Any, context: Context) -> bool:
     """Whether the parent, by name, is closed now: only what is closed itself can be put below it."""
     row = None if value is None else context.names.row(PARENT.address(value, context))
@@ -126,6 +135,7 @@ class Issues(Kind):
     module = "issue_tracking"
     identity = ("key",)
     steering = frozenset({"key", "id"})
+    required = ("subject",)
     unique = False
     follows = ("membership",)
     rank = 70
@@ -142,6 +152,20 @@ class Issues(Kind):
 
     def lookups(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
         return ("custom_field",) if settings.get("issue_key_field") else ()
+
+    def misfits(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
+        live = None if row is None else self.live(row, "tracker", context)
+        tracker = values.get("tracker", live)
+        known = trackers_of(context)
+        if known is not None and tracker is not None and tracker != live and tracker not in known:
+            said = f'tracker "{tracker}" is not enabled in project "{context.project}"'
+            yield "tracker", said, "add it to the project's trackers"
+        number = context.names.id(Address("tracker", str(tracker)))
+        for name in values.get("custom_fields") or ():
+            field = context.names.custom_fields.get("issue", {}).get(name)
+            if field and field.trackers and number is not None and number not in field.trackers:
+                hint = "an administrator can add it: Administration → Custom fields"
+                yield f"custom_fields.{name}", f'tracker "{tracker}" does not have this custom field', hint
 
     def takes_along(self, address: Address, row: Row, names: Names) -> list[str]:
         keys, rows = names.keys.get(self.name, {}), names.rows.get(self.name, {})
@@ -342,20 +366,38 @@ class Matching:
         spec = wanted.spec
         assert isinstance(spec, IssueSpec)
         if spec.id:
-            if spec.id not in self.by_id:
-                self.problems.append((wanted, f"there is no issue #{spec.id}", "leave id out to create one"))
-            else:
-                self._take(wanted, self.by_id[spec.id])
+            self._by_number(wanted, spec.id)
             return
         natural = wanted.address.key if self.field else f"{wanted.address.project}/{spec.renamed_from or spec.subject}"
         rows = self.candidates.get(natural) or self._by_subject(wanted, spec)
         if len(rows) > 1:
             rows = [r for r in rows if spec.tracker in (None, r["tracker"]["name"])] or rows
+        if not rows:
+            self._elsewhere(wanted)
         if len(rows) > 1:
             ids = ", ".join(f"#{r['id']}" for r in rows)
             self.problems.append((wanted, f"several issues match: {ids}", f"say which: id: {rows[0]['id']}"))
         elif rows:
             self._take(wanted, rows[0])
+
+    def _by_number(self, wanted: Object, number: int) -> None:
+        row = self.by_id.get(number)
+        project = None if row is None else self.context.key("project", row["project"]["id"])
+        if row is None:
+            self.problems.append((wanted, f"there is no issue #{number}", "leave id out to create one"))
+        elif project != wanted.address.project:
+            where = f'project "{project}"' if project else "another project"
+            self.problems.append((wanted, f"issue #{number} is in {where}", "move it in Redmine, or declare it there"))
+        else:
+            self._take(wanted, row)
+
+    def _elsewhere(self, wanted: Object) -> None:
+        """With a key field: the key must not be another project's, or the issue would be there twice."""
+        project, _, name = wanted.address.key.partition("/")
+        for number, key in self.keys.items() if self.field else ():
+            if key.partition("/")[2] == name and not key.startswith(f"{project}/"):
+                said = f'issue #{number} of project "{key.partition("/")[0]}" has the key "{name}"'
+                self.problems.append((wanted, said, "move it in Redmine, or take another key"))
 
     def _by_subject(self, wanted: Object, spec: IssueSpec) -> list[Row]:
         """Issues of the same subject that have no key yet."""

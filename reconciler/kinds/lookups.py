@@ -17,8 +17,8 @@ class Lookup(Kind):
     spec = Spec
 
     def __init__(self, name: str, path: str, root: str) -> None:
-        self.name = name  # type: ignore[misc]
-        self.plural = root  # type: ignore[misc]
+        self.name = name
+        self.plural = root
         self.path = path
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:

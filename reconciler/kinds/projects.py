@@ -23,7 +23,8 @@ STATUS = {1: "active", 5: "closed", 9: "archived", 10: "scheduled for deletion"}
 
 
 MODULES = (
-    "boards calendar documents files gantt issue_tracking news repository time_tracking wiki".split()  # noqa: SIM905
+    *("issue_tracking", "time_tracking", "news", "documents", "files"),
+    *("wiki", "repository", "boards", "calendar", "gantt"),
 )
 INSIDE = Deferred("references", inside=("membership",))
 """Names what is inside the project, which exists only after it; a user or group has to be a member first."""
@@ -125,6 +126,7 @@ class Projects(Kind):
     plural = "projects"
     spec = ProjectSpec
     identity = ("identifier",)
+    required = ("name",)
     serial = True
     rank = 30
 
@@ -132,8 +134,8 @@ class Projects(Kind):
         return address.key
 
     def includes(self, fields: Iterable[str]) -> tuple[tuple[str, str], ...]:
-        # The modules tell what Redmine hides: trackers, and all of versions and categories.
-        return super().includes({*fields, "enabled_modules"})
+        # The modules tell what Redmine hides (trackers, versions, categories), the trackers what issues there can be.
+        return super().includes({*fields, "enabled_modules", "trackers"})
 
     def shows(self, row: Row, name: str, values: Mapping[str, Any]) -> bool:
         # Without the module issue_tracking Redmine shows no trackers, whatever there are.

@@ -87,6 +87,7 @@ class Users(Kind):
     spec = UserSpec
     identity = ("login",)
     fold = True
+    required = ("firstname", "lastname", "mail")
     rank = 10
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:

@@ -57,6 +57,7 @@ class Versions(Kind):
     spec = VersionSpec
     inside = True
     module = "issue_tracking"
+    undeletable = "issues, custom fields or attachments still refer to it"
     identity = ("name",)
     follows = ("membership",)
     rank = 50

@@ -1,0 +1,177 @@
+"""Secrets stay secret: promise 10. Canaries in every secret, then a search in everything that can be seen."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from promises import Api, Tool, troubles
+from proxy import DROPPED, Exchange, Fault, Proxy
+
+from reconciler import apply, saved
+from reconciler.apply import Applier
+from reconciler.change import Plan
+from reconciler.client import Client
+from reconciler.errors import ManifestError, ReconcilerError, RefusedError
+from reconciler.kind import Kind
+from reconciler.names import Names
+from reconciler.render import github, html, json, markdown, text
+from reconciler.sandbox import Running
+
+LITERAL, FROM_OUTSIDE = "canary-literal-8c1f", "canary-outside-2b7e"
+ENV = {"PASSWORD": FROM_OUTSIDE}
+
+
+@pytest.fixture
+def api(world: Running) -> Iterator[Api]:
+    with Api(world) as api:
+        yield api
+
+
+def user(login: str, password: Any, **more: Any) -> dict[str, Any]:
+    """A user with a password."""
+    named = {"firstname": login, "lastname": "Test", "mail": f"{login}@example.net"}
+    return {"login": login, **named, "password": password, **more}
+
+
+USERS = {"users": [user("amy", LITERAL), user("bob", "${PASSWORD}")]}
+
+
+def clean(world: Running, *shown: str) -> bool:
+    """Whether no secret is in any of these texts, of which none is empty."""
+    assert all(shown)
+    return not [s for s in (LITERAL, FROM_OUTSIDE, world.api_key) for text in shown if s in text]
+
+
+def rendered(plan: Plan) -> list[str]:
+    """A plan in every form that a person, a file or a program gets."""
+    return [
+        text.plan(plan, color=False),
+        text.plan(plan, color=True),
+        json.dumps(json.plan_json(plan)),
+        markdown.plan(plan),
+        html.plan(plan),
+        repr(plan),
+        plan.digest,
+    ]
+
+
+def test_10_passwords_arrive_and_are_not_seen(world: Running) -> None:
+    """The passwords reach Redmine, which lets the users in; the plan, the report and their every form lack them."""
+    tool = Tool(world.url, world.api_key, env=ENV)
+    plan = tool.plan(USERS)
+    report = tool.apply(USERS)
+    assert troubles(report) == {}
+    shown = [text.results(report, color=False, verbose=True), json.dumps(json.results_json(report)), repr(report)]
+    assert clean(world, *rendered(plan), *shown, markdown.results(report), html.results(report))
+    for login, password in (("amy", LITERAL), ("bob", FROM_OUTSIDE)):
+        with Api(world, {}) as anybody:
+            assert anybody.send("GET", "/users/current", auth=(login, password)).status_code == 200
+
+
+def test_10_a_saved_plan_has_no_secret(world: Running) -> None:
+    """A saved plan has the `${NAME}` of a secret in its place, and one that the manifest holds itself is not saved."""
+    tool = Tool(world.url, world.api_key, env=ENV)
+    kept = saved.save(tool.plan({"users": [user("bob", "${PASSWORD}")]}), Names())
+    assert "${PASSWORD}" in kept
+    with pytest.raises(RefusedError) as caught:
+        saved.save(tool.plan(USERS), Names())
+    assert clean(world, kept, str(caught.value))
+
+
+def test_10_the_log_has_no_secret(world: Running) -> None:
+    """The line for each request shows neither the key nor a body."""
+    lines: list[str] = []
+    Tool(world.url, world.api_key, env=ENV, log=lines.append).apply(USERS)
+    assert [line.partition(" 2")[0] for line in lines].count("POST /users.json") == 2
+    assert clean(world, *lines)
+
+
+def test_10_objects_in_memory_show_no_secret(world: Running) -> None:
+    """What a debugger or a log of ours would print of the connection, the manifest and the run has no secret in it."""
+    seen: list[str] = []
+
+    def watch(applier: Applier) -> None:
+        seen.extend(map(repr, (applier.plan, applier.progress, applier.names, applier.client.connection)))
+
+    tool = Tool(world.url, world.api_key, env=ENV)
+    tool.apply(USERS, watch)
+    assert len(seen) == 4
+    assert clean(world, *seen, repr(tool.desired(USERS)), repr(tool.connection))
+
+
+def test_10_a_refusal_shows_no_secret(world: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Users whom Redmine refuses, and one whose creation ends as unknown: no secret in the report."""
+    monkeypatch.setattr(apply, "PAUSES", (0,))
+
+    def fault(exchange: Exchange) -> Fault | None:
+        return Fault(forward=False, status=500) if b'"bob"' in exchange.body else None
+
+    users = [user("amy", LITERAL, mail="no address"), user("bob", "${PASSWORD}"), user("cleo", LITERAL[:3])]
+    with Proxy(world.url, fault) as proxy:
+        report = Tool(proxy.url, world.api_key, env=ENV, retries=0).apply({"users": users})
+    assert sorted(troubles(report)) == ["user amy", "user bob", "user cleo"]
+    shown = [text.results(report, color=False, verbose=True), github.results(report), repr(report)]
+    assert clean(world, *shown, json.dumps(json.results_json(report)), markdown.results(report))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        user("amy", LITERAL, firstnam="Amy"),
+        user("amy", LITERAL, generate_password=True),
+        user("amy", [LITERAL]),
+        user("amy", {"is": LITERAL}),
+        user("amy", "${PASSWORD}", password2="${PASSWORD}"),
+    ],
+    ids=["misspelt field", "two passwords", "list", "mapping", "unknown secret"],
+)
+def test_10_problems_show_no_secret(world: Running, wrong: dict[str, Any]) -> None:
+    """A user with a mistake is reported without the password, even if the password is the mistake."""
+    tool = Tool(world.url, world.api_key, env=ENV)
+    with pytest.raises(ManifestError) as caught:
+        tool.plan({"users": [wrong]})
+    problems = caught.value.problems
+    shown = [str(caught.value), json.dumps(json.problems_json(problems)), github.problems(problems), repr(problems)]
+    assert clean(world, *shown, "".join(traceback.format_exception(caught.value)))
+
+
+@pytest.mark.parametrize("status", [None, 401, 403, 404, 422, 500])
+def test_10_errors_and_tracebacks_show_no_secret(world: Running, status: int | None) -> None:
+    """Whatever ends a run early, its text and its whole chain of tracebacks have no secret in them."""
+    fault = DROPPED if status is None else Fault(forward=False, status=status)
+    with Proxy(world.url, lambda exchange: fault) as proxy, pytest.raises(ReconcilerError) as caught:
+        Tool(proxy.url, world.api_key, env=ENV, retries=0).apply(USERS)
+    chain = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    ours = [str(frame.locals) for frame in chain.stack if "/reconciler/" in frame.filename]
+    assert clean(world, str(caught.value), *ours, "".join(traceback.format_exception(caught.value)))
+
+
+def test_10_a_mistake_of_the_program_shows_no_secret(world: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The traceback of an error that nobody expected, in the middle of writing a user, has no secret in it."""
+
+    def broken(*_arguments: object) -> None:
+        raise ZeroDivisionError("a mistake")
+
+    monkeypatch.setattr(Kind, "answered", broken)
+    with pytest.raises(ZeroDivisionError) as caught:
+        Tool(world.url, world.api_key, env=ENV).apply(USERS)
+    assert clean(world, "".join(traceback.format_exception(caught.value)))
+
+
+def test_10_a_changed_password_is_neither_compared_nor_sent(world: Running, api: Api) -> None:
+    """Another password in the manifest of a user who is there changes nothing, and is not even in the plan."""
+    tool = Tool(world.url, world.api_key, env=ENV)
+    tool.apply(USERS)
+    before = [api.get(f"/users/{row['id']}")["passwd_changed_on"] for row in api.get("/users")]
+    changed = {"users": [user("amy", "another-canary-1"), user("bob", "another-canary-2")]}
+    assert tool.apply(changed).results == ()
+    assert [api.get(f"/users/{row['id']}")["passwd_changed_on"] for row in api.get("/users")] == before
+
+
+def test_10_the_client_names_no_secret(world: Running) -> None:
+    """The client's own representation and those of its parts keep the key to themselves."""
+    client = Client(Tool(world.url, world.api_key).connection)
+    assert clean(world, repr(client), repr(client.connection), repr(vars(client)))
