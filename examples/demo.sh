@@ -20,7 +20,7 @@ if [ -z "${REDMINE_URL:-}" ] || [ -z "${REDMINE_API_KEY:-}" ]; then
   [ ! -f "$manifests/setup.rb" ] || setup="--setup $manifests/setup.rb"
   # shellcheck disable=SC2086  # the options are words
   {
-    printf '$ export $(reconciler sandbox start %s)\n' "$sandbox${setup:+ $setup}"
+    printf '$ eval "$(reconciler sandbox start %s)"; export REDMINE_URL REDMINE_API_KEY\n' "$sandbox${setup:+ $setup}"
     address=$(reconciler sandbox start $sandbox $setup)
     run reconciler sandbox reset $sandbox
     export $address

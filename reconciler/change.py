@@ -28,7 +28,8 @@ class Step:
 class Change:
     """Everything that happens to one object. `id` is None for what does not exist yet.
 
-    `uses` are other changed objects that its new values name; `opens` says that others wait for its main part
+    `uses` are other changed objects that its new values name (for a deletion: that name it, or are inside it);
+    `opens` says that others wait for its main part
     because it opens a gate; `fingerprint` stands for the live fields that the change was made from.
     """
 

@@ -207,10 +207,22 @@ def load(
     path = Path(file) if file is not None else find(paths)
     reader = _Reader(environ, path)
     layers = [Layer("the command line", Settings(**(flags or {}))), reader.environment()]
-    layers += reader.file(instance or environ.get(INSTANCE) or None)
+    chosen = instance or environ.get(INSTANCE) or None
+    layers += reader.file(chosen)
     if reader.problems:
         raise ConfigError(_sentence(reader.problems))
+    if chosen:
+        _refuse_contradiction(chosen, *layers[1:3])
     return Config(tuple(layers), reader.place, reader.instances, environ)
+
+
+def _refuse_contradiction(chosen: str, environment: Layer, instance: Layer) -> None:
+    """Raise ConfigError if the environment means another server, or account, than the instance that was chosen."""
+    for name in ("url", *CREDENTIALS):
+        said, own = getattr(environment.settings, name), getattr(instance.settings, name)
+        if said is not None and instance.has(name) and said != own:
+            where = f'the {name} of instance "{chosen}"'
+            raise ConfigError(f"{VARIABLES[name]} contradicts {where}: unset it, or leave --instance out.")
 
 
 def find(paths: Sequence[str | Path]) -> Path | None:

@@ -26,6 +26,7 @@ INTEGER = r"[+-]?\d+"
 FLOAT = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 TRUE = frozenset({"1", "true", "yes", "on", "y", "t"})
 FALSE = frozenset({"0", "false", "no", "off", "n", "f"})
+WORDS = frozenset({"true", "false", "yes", "no", "on", "off"})
 
 
 class CustomFields(Codec):
@@ -71,7 +72,7 @@ class CustomFields(Codec):
         return found
 
     def pieces(self, value: Any) -> Iterable[tuple[str, Any]]:
-        return [(name, {name: item}) for name, item in (value or {}).items()] or (("", {}),)
+        return [(name, {name: item}) for name, item in sorted((value or {}).items())] or (("", {}),)
 
     def decode(self, wire: Any, context: Context) -> Any:
         by_id = {f.id: f for f in self.fields(context).values()}
@@ -182,6 +183,10 @@ def plain(field: CustomField, value: Any, context: Context) -> Any:
     """A value of a format that is kept as text."""
     if isinstance(value, Mapping):
         raise Unresolved("it takes a text, not a mapping")
+    if not field.format and str(value).casefold() in WORDS:
+        # As text, Redmine takes "true" for no.
+        hint = "write 1 or 0, or use an administrator's key: it may list the formats"
+        raise Unresolved(f'whether "{value}" is a text or a yes or no is not known', hint)
     if isinstance(value, bool):
         return "1" if value else "0"
     return unix_lines(str(value)) if field.format == "text" else str(value)

@@ -66,6 +66,12 @@ class _Builder:
 
     def document(self, document: Map) -> None:
         """Take one document: a mapping of lists."""
+        if document and not any(name in self.lists or name in IGNORED for name in document):
+            names = ", ".join(f'"{name}"' for name in list(document)[:3])
+            near = suggest(next(iter(document)), self.lists)
+            hint = near or f"its keys are lists such as {', '.join(list(self.lists)[:3])}; name the manifests' folder"
+            self.problem(document.where(), f"this is no manifest: unknown list {names}", hint)
+            return
         for name, items in document.items():
             if name in self.lists:
                 self.items(self.lists[name], items, document.where(name), None)

@@ -47,7 +47,6 @@ def graph_of(changes: Iterable[Change]) -> Graph:
             # A door that was opened is shut again whatever became of the work behind it.
             hard[(change.address, index)] = {(change.address, index - 1), *(() if change.opens else ends)}
         _barriers(change, soft)
-        _container_last(change, by_address, soft)
     return Graph(soft, hard)
 
 
@@ -67,6 +66,10 @@ def in_order(changes: Sequence[Change]) -> list[Change]:
 def _names(change: Change) -> Iterator[Address]:
     """The objects that a change's main part and steps name, its project among them."""
     yield from change.uses
+    yield from _container(change)
+
+
+def _container(change: Change) -> Iterator[Address]:
     if kinds()[change.address.kind].inside:
         yield Address("project", change.address.project)
 
@@ -74,7 +77,7 @@ def _names(change: Change) -> Iterator[Address]:
 def _needs(change: Change, by_address: Mapping[Address, Change]) -> Iterator[Address]:
     """The objects without which the main part fails: those that are created, or opened for it."""
     later = _deferred(change)
-    for address in _names(change):
+    for address in _names(change) if change.action != "delete" else _container(change):
         other = by_address.get(address)
         if other is not None and address not in later and (other.action == "create" or other.opens):
             yield address
@@ -84,8 +87,11 @@ def _before(change: Change, by_address: Mapping[Address, Change]) -> Iterator[No
     """The steps that come before a change's main part."""
     later = _deferred(change)
     for address in _names(change):
-        if address in by_address and address not in later and by_address[address].action != "delete":
-            yield (address, 0)
+        other = by_address.get(address)
+        # What names an object that goes, or is inside it, is done with before.
+        named = change.action == "delete" and address in change.uses
+        if other is not None and address not in later and (named or other.action != "delete"):
+            yield (address, len(other.then) if named else 0)
     for kind in kinds()[change.address.kind].follows:
         yield (Address(f"*{kind}", change.address.project), 0)
 
@@ -125,10 +131,3 @@ def _barriers(change: Change, soft: dict[Node, set[Node]]) -> None:
     address = change.address
     if kinds()[address.kind].inside:
         soft[(Address(f"*{address.kind}", address.project), 0)].add((address, 0))
-
-
-def _container_last(change: Change, by_address: Mapping[Address, Change], soft: dict[Node, set[Node]]) -> None:
-    """A project that goes is deleted after the work inside it."""
-    for address in _names(change):
-        if address in by_address and by_address[address].action == "delete" and address != change.address:
-            soft[(address, 0)].add((change.address, len(change.then)))

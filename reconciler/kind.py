@@ -75,7 +75,7 @@ class Object:
     kind: Kind
     address: Address
     spec: Spec
-    body: Map
+    body: Map = field(repr=False)
 
     @property
     def source(self) -> Location:

@@ -220,7 +220,7 @@ async def fetch(client: Client, listing: Listing) -> list[Row]:
 def denied(kind: Kind, error: Denied) -> str:
     """A sentence for a list that the account may not read."""
     what = kind.plural.replace("_", " ")
-    return f"this account may not read {what} ({error.status}): an administrator's key is needed"
+    return f"This account may not read {what} ({error.status}): an administrator's key is needed."
 
 
 def learn(rows: Iterable[Row], kind: Kind, names: Names) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from reconciler.change import Action, Change, Step
+from reconciler.codecs import Ref
 from reconciler.diff import FieldChange, split
 from reconciler.kind import Object
 from reconciler.kinds import kinds
@@ -146,22 +147,17 @@ class _Referrers:
                     self.by_target[target].add((name, draft.address))
 
     def _values(self, draft: Draft) -> Iterator[tuple[str, Any]]:
-        """The declared values, and the live ones of fields that others wait for: both count until all is done."""
+        """The declared values, and what live ones name: both count until all is done."""
         yield from draft.values.items()
         if draft.row is not None:
             context, kind = Context(self.names, draft.found.project), draft.found.kind
-            yield from ((n, kind.live(draft.row, n, context)) for n in ORDERING if n in kind.fields)
+            named = (n for n, api in kind.fields.items() if isinstance(api.codec, Ref))
+            yield from ((n, kind.live(draft.row, n, context)) for n in named)
 
     def of(self, address: Address, via: frozenset[str]) -> tuple[Address, ...]:
         """The changed objects that name `address` (through `via`, or at all), or are inside it."""
         found = {a for name, a in self.by_target.get(address, ()) if not via or name in via}
         return tuple(sorted(found - {address}))
-
-
-ORDERING = frozenset(
-    name for kind in kinds().values() for api in kind.fields.values() if api.deferred for name in api.deferred.via
-)
-"""The fields through which something waits for its referrers."""
 
 
 def _finish(draft: Draft, changed: Mapping[Address, Draft], index: _Referrers, names: Names) -> Change:
@@ -172,6 +168,8 @@ def _finish(draft: Draft, changed: Mapping[Address, Draft], index: _Referrers, n
     named = {a for c in draft.fields for a in targets(draft.found, c.path, c.after, names)}
     uses = (named | {a for _, a in _leans_on(draft, names)}) & changed.keys()
     now, then = stages.split(draft.action)
+    if draft.action == "delete":
+        uses = set(index.of(draft.address, frozenset()))
     return Change(
         action=draft.action,
         address=draft.address,

@@ -88,7 +88,7 @@ SITUATIONS: dict[str, tuple[int, int, str]] = {
 def prepare(situation: str, fake: Fake, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Make it so; further arguments of the command."""
     manifests = {"invalid": "projects: [{identifier: shop, nmae: x}]", "no manifest": None}
-    named = "projects: [{identifier: shop, parent: nowhere}]" if situation == "a name without an object" else SHOP
+    named = "projects: [{identifier: shop, name: Shop, parent: nowhere}]" if situation == "a name without an object" else SHOP
     text = manifests.get(situation, named)
     if text:
         Path("a.yaml").write_text(text, encoding="utf-8")

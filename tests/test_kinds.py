@@ -29,7 +29,7 @@ from unittest.mock import ANY
 
 import pytest
 import yaml
-from engine import apply_to, rows, via
+from engine import PLACE, apply_to, problems_of, rows, via
 from proxy import Exchange, Proxy
 
 from reconciler.apply import Report
@@ -117,6 +117,52 @@ def _check_failures(expected: Mapping[str, str | list[str]], report: Report) -> 
     for address, parts in expected.items():
         for part in [parts] if isinstance(parts, str) else parts:
             assert part in failures[address]
+
+
+def test_problems_before_anything_is_written(world: Running) -> None:
+    """What a server does not have, or has twice, is found at once, at its place, by reading alone."""
+    given = """
+      projects: [{identifier: shop, name: Shop, trackers: [Bug]}, {identifier: all, name: All}]
+      issues: [{project: shop, key: a, subject: Same}, {project: shop, key: b, subject: Same, done_ratio: 10}]
+    """
+    wrong = """
+      issues:
+        - {project: shop, subject: Same, done_ratio: 30}
+        - {project: shop, subject: one, tracker: Feature}
+        - {project: shop, subject: two, id: 999}
+        - {project: all, subject: three, status: Nwe, priority: Higher}
+        - {project: all, subject: four, tracker: Feature, custom_fields: {Bugs only: x}}
+        - {project: all, subject: five, custom_fields: {Issue int: many, Issue list: pink, Issu text: x}}
+        - {project: al, subject: six}
+        - {project: all, subject: seven, category: none, fixed_version: "1.0", assigned_to: nobody}
+    """
+    expected = {
+        3: ["several issues match: #1, #2"],
+        4: ["Feature"],
+        5: ["there is no issue #999"],
+        6: ["there is no issue status", "there is no issue priority"],
+        7: ["does not have this custom field"],
+        8: ["many", "pink", "Issu text"],
+        9: ["there is no project"],
+        10: ["there is no issue category", "there is no version", "there is no user or group"],
+    }
+    assert _failures(apply_to(world, given)) == {}
+    with Proxy(world.url) as proxy:
+        found = problems_of(via(world, proxy), wrong)
+        assert [e.method for e in proxy.exchanges if e.method != "GET"] == []
+    for line, parts in expected.items():
+        messages = [f"{p.message} {p.hint}" for p in found if p.location.line == line]
+        assert all(any(part in message for message in messages) for part in parts), (line, messages)
+    assert {p.location.line for p in found} == expected.keys()
+
+
+def test_an_unknown_key_field(world: Running) -> None:
+    """A configured key field that the server does not have is a problem of the configuration, with what there is."""
+    text = "{projects: [{identifier: shop, name: Shop}], issues: [{project: shop, key: a, subject: A}]}"
+    (problem,) = problems_of(world, text, key_field="Confg key")
+    assert problem.location == PLACE
+    assert 'issue_key_field: there is no issue custom field "Confg key"' in problem.message
+    assert "Config key" in problem.hint
 
 
 FIRST = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -432,6 +433,19 @@ def test_changes_are_listed_by_kind_where_the_graph_leaves_it_open() -> None:
     order = [str(c.address) for c in made.changes]
     assert order[:3] == ["user amy", "user zoe", "project shop"]
     assert order[3:] == ["membership shop/user:zoe", "version shop/v", "issue shop/a", "issue shop/b"]
+
+
+def test_files_in_any_order(tmp_path: Path) -> None:
+    """What is in one file or in several, given in whatever order, makes the same plan."""
+    parts = {"a.yaml": inside("versions: [{name: v}]"), "b.yaml": "users: [{login: amy, " + PERSON + "}]"}
+    parts["c.json"] = '{"issues": [{"project": "shop", "subject": "s", "fixed_version": "v", "assigned_to": "amy"}]}'
+    for name, text in parts.items():
+        (tmp_path / name).write_text(text)
+    paths = [tmp_path / name for name in parts]
+    made = [planned(offline(given)) for given in (paths, paths[::-1], [tmp_path], [paths[1], tmp_path])]
+    assert len({m.digest for m in made}) == 1
+    assert made[0].digest == plan("\n---\n".join(parts.values())).digest
+    assert made[0].summary["create"] == 4
 
 
 def test_chosen_objects_only() -> None:

@@ -42,7 +42,7 @@ def sandbox() -> None:
 def start(
     version: str, name: str | None, port: int | None, setup: Sequence[Path], archive: str | None
 ) -> None:
-    """Start a Redmine; print REDMINE_URL=… and REDMINE_API_KEY=… for `export $(reconciler sandbox start)`."""
+    """Start a Redmine; print REDMINE_URL=… and REDMINE_API_KEY=… for `eval`; then export both."""
     running = Sandbox(version, name=name, archive=archive).start(setup, port, _say)
     click.echo(f"REDMINE_URL={running.url}\nREDMINE_API_KEY={running.api_key}")
 

@@ -37,9 +37,13 @@ def trackers_of(context: Context) -> list[str] | None:
 
 
 def closed_parent(value: Any, context: Context) -> bool:
-    """Whether the parent, by name, is closed now: only what is closed itself can be put below it."""
-    row = None if value is None else context.names.row(PARENT.address(value, context))
-    return bool(row and row["status"].get("is_closed"))
+    """Whether the parent, by name, is closed and stays so: only what is closed itself can be put below it."""
+    if value is None:
+        return False
+    address = PARENT.address(value, context)
+    row, spec = context.names.row(address), context.names.planned.get("issue", {}).get(address.key)
+    stays = spec is None or spec.status is None or closes(spec.status, context)
+    return stays and bool(row and row["status"].get("is_closed"))
 
 
 def closes(value: Any, context: Context) -> bool:
