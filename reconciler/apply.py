@@ -76,15 +76,17 @@ class Progress:
 
     def result(self) -> Result:
         """The final result."""
-        because = None if self.outcome else "the run was interrupted"
-        return Result(
-            self.change,
-            self.outcome or "skipped",
-            self.id,
-            tuple(self.errors),
-            self.because or because,
-            tuple(self.notes),
-        )
+        if self.outcome is None:
+            return self._interrupted()
+        return Result(self.change, self.outcome, self.id, tuple(self.errors), self.because, tuple(self.notes))
+
+    def _interrupted(self) -> Result:
+        done = len(self.change.then) + 1 - self.left
+        if done == 0:
+            return Result(self.change, "skipped", self.id, because="the run was interrupted")
+        left = _fields(f for step in self.change.then[done - 1 :] for f in step.fields)
+        error = f"the run was interrupted before this was set: {left}"
+        return Result(self.change, "failed", self.id, (*self.errors, error), notes=tuple(self.notes))
 
 
 Listener = Callable[[Address, Outcome], None]

@@ -58,6 +58,8 @@ class Plan:
     changes: tuple[Change, ...]
     unchanged: int
     requests: int = 0
+    uncompared: tuple[Address, ...] = ()
+    """Declared objects of which the server shows nothing: those inside archived projects."""
 
     @property
     def summary(self) -> dict[str, int]:

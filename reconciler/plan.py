@@ -43,7 +43,9 @@ def make(desired: Desired, live: Live, url: str, chosen: Callable[[Address], boo
         said = ", ".join(planner.protected)
         raise RefusedError(f"Declared absent, but protected: {said}. Nothing is deleted: remove protect first.")
     made = in_order(stage(drafts, live.names))
-    return Plan(url, tuple(made), sum(map(chosen, desired.objects)) - len(made))
+    hidden = tuple(a for a in planner.hidden if chosen(a))
+    unchanged = sum(map(chosen, desired.objects)) - len(made) - len(hidden)
+    return Plan(url, tuple(made), unchanged, uncompared=hidden)
 
 
 class _Planner:
@@ -55,6 +57,7 @@ class _Planner:
         self.names = names
         self.problems: list[Problem] = []
         self.protected: list[str] = []
+        self.hidden: list[Address] = []
 
     def drafts(self) -> dict[Address, Draft]:
         """A draft for every object that is there, or shall be."""
@@ -80,6 +83,7 @@ class _Planner:
         if found.spec.state == "absent":
             return None if row is None else self.deletion(found, row, reason)
         if self.out_of_reach(found):
+            self.hidden.append(found.address)
             return None
         context = Context(self.names, found.project)
         values, problems = canonical(found, context)

@@ -156,7 +156,9 @@ def plan_schema() -> Schema:
     """The schema of a plan as JSON."""
     counts = dict.fromkeys(("create", "update", "delete", "unchanged"), COUNT)
     changes = _array(_open(_change(), optional=("then",)))
-    return _envelope("What `apply` would do.", {"changes": changes, "summary": _open(counts), "requests": COUNT})
+    hidden = {"description": "Declared objects inside archived projects: the API does not show them.", **_array(TEXT)}
+    made = {"changes": changes, "summary": _open(counts), "requests": COUNT, "uncompared": hidden}
+    return _envelope("What `apply` would do.", made, optional=("uncompared",))
 
 
 def results_schema() -> Schema:
@@ -190,10 +192,10 @@ def problems_schema() -> Schema:
     }
 
 
-def _envelope(description: str, properties: Mapping[str, Any]) -> Schema:
+def _envelope(description: str, properties: Mapping[str, Any], optional: tuple[str, ...] = ()) -> Schema:
     digest = {"description": "Of what would be done, and where.", "type": "string", "pattern": "^sha256:[0-9a-f]{64}$"}
     first = {"format_version": _version(), "url": TEXT, "digest": digest}
-    return {"$schema": DRAFT, "description": description, **_open({**first, **properties})}
+    return {"$schema": DRAFT, "description": description, **_open({**first, **properties}, optional=optional)}
 
 
 def _version() -> Schema:

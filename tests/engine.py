@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,7 +25,7 @@ from reconciler.apply import Applier, Report
 from reconciler.client import Client, Connection
 from reconciler.desired import Desired, build
 from reconciler.errors import Location, ManifestError, Problem
-from reconciler.live import Live, fresh_names, read
+from reconciler.live import read
 from reconciler.manifest import Map, load
 from reconciler.plan import Plan, make
 from reconciler.sandbox import Running
@@ -107,63 +107,3 @@ def rows(world: Running, path: str, root: str) -> Any:
     answer = httpx.get(world.url + path, headers={"X-Redmine-API-Key": world.api_key}, trust_env=False)
     answer.raise_for_status()
     return answer.json()[root]
-
-
-# -- a live state by hand, for tests without a server ----------------------------------------------------------
-
-LOOKUPS: Mapping[str, Sequence[Mapping[str, Any]]] = {
-    "tracker": [{"id": 1, "name": "Bug"}, {"id": 2, "name": "Feature"}, {"id": 3, "name": "Support"}],
-    "issue_status": [
-        {"id": 1, "name": "New", "is_closed": False},
-        {"id": 2, "name": "In Progress", "is_closed": False},
-        {"id": 5, "name": "Closed", "is_closed": True},
-    ],
-    "issue_priority": [{"id": 1, "name": "Low"}, {"id": 2, "name": "Normal"}, {"id": 3, "name": "High"}],
-    "role": [{"id": 3, "name": "Manager"}, {"id": 4, "name": "Developer"}, {"id": 5, "name": "Reporter"}],
-}
-"""Definitions as Redmine's default data has them."""
-
-
-Present = tuple[str, str, Mapping[str, Any]]
-"""An object that is live: its kind, its key, and its row as the API would show it."""
-
-
-def live_of(wanted: Desired, present: Iterable[Present] = ()) -> Live:
-    """A live state of Redmine's definitions and what is `present`."""
-    names = fresh_names(wanted)
-    for kind, definitions in LOOKUPS.items():
-        for row in definitions:
-            names.add(kind, row["name"], row)
-    for kind, key, row in present:
-        names.add(kind, key, row)
-    return Live(names, {"id": 1, "login": "admin", "admin": True})
-
-
-def planned(wanted: Desired, present: Iterable[Present] = ()) -> Plan:
-    """The plan for a live state by hand."""
-    return make(wanted, live_of(wanted, present), "http://redmine.test")
-
-
-def project(number: int, identifier: str, **more: Any) -> Present:
-    """A live project."""
-    return ("project", identifier, {"id": number, "identifier": identifier, "name": identifier, "status": 1, **more})
-
-
-def user(number: int, login: str, **more: Any) -> Present:
-    """A live user."""
-    return ("user", login, {"id": number, "login": login, "status": 1, **more})
-
-
-def version(number: int, owner: str, name: str, **more: Any) -> Present:
-    """A live version."""
-    row = {"id": number, "name": name, "project": {"id": 1}, "status": "open", "sharing": "none", **more}
-    return ("version", f"{owner}/{name}", row)
-
-
-def issue(number: int, owner: str, subject: str, **more: Any) -> Present:
-    """A live issue, new and a bug unless `status` and `tracker` name others."""
-    row = {"id": number, "subject": subject, "project": {"id": 1}, "custom_fields": []}
-    named = {kind: next(r for r in LOOKUPS[kind] if r["name"] == name) for kind, name in more.pop("named", {}).items()}
-    status = named.get("issue_status", LOOKUPS["issue_status"][0])
-    tracker = named.get("tracker", LOOKUPS["tracker"][0])
-    return ("issue", f"{owner}/{subject}", {**row, "status": status, "tracker": tracker, **more})

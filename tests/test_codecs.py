@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from engine import live_of, offline
+from engine import offline
+from plans import live_of
 
 from reconciler.codecs import Codec, Names, Number, Ref, RefSet, Text, blank, ordered
 from reconciler.kinds import kinds

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from engine import live_of, offline
+from engine import offline
+from plans import live_of
 
 from reconciler.customfields import CustomFields, canonical, decode, encode, same
 from reconciler.names import Context, CustomField, Unresolved

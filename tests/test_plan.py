@@ -1,4 +1,4 @@
-"""The plan without a server: what changes, in which steps, in which order. The live state is filled in by hand."""
+"""What a plan changes, without a server: the live state is filled in by hand."""
 
 from __future__ import annotations
 
@@ -6,22 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine import Present, issue, live_of, offline, planned, project, user, version
+from engine import offline
+from plans import PERSON, SHOP, Present, inside, live_of, plan, planned, project, steps, the, user, version
 
-from reconciler.change import Change
-from reconciler.errors import ManifestError, Problem
-from reconciler.graph import graph_of
-from reconciler.names import Address, CustomField
-from reconciler.plan import Plan, make
+from reconciler.errors import ManifestError, Problem, RefusedError
+from reconciler.names import Address
+from reconciler.plan import make
 from reconciler.spec import Secret
-
-SHOP = project(1, "shop")
-CLOSED = {"issue_status": "Closed"}
-
-
-def plan(text: str, *present: Present) -> Plan:
-    """The plan for a manifest and a live state."""
-    return planned(offline(text), present)
 
 
 def problems(text: str, *present: Present) -> tuple[Problem, ...]:
@@ -29,45 +20,6 @@ def problems(text: str, *present: Present) -> tuple[Problem, ...]:
     with pytest.raises(ManifestError) as caught:
         plan(text, *present)
     return caught.value.problems
-
-
-def steps(change: Change) -> list[dict[str, Any]]:
-    """What an object gets, in order of its steps."""
-    return [{f.path: f.after for f in fields} for fields in (change.fields, *(step.fields for step in change.then))]
-
-
-def the(made: Plan, kind: str, key: str) -> Change:
-    """The change of one object."""
-    (found,) = [c for c in made.changes if c.address == Address(kind, key)]
-    return found
-
-
-def after(change: Change, index: int = -1) -> set[str]:
-    """What a step waits for."""
-    return {str(a) for a in change.then[index].after}
-
-
-def comes_before(made: Plan, first: tuple[Address, int], second: tuple[Address, int]) -> bool:
-    """Whether the graph has a way from one step to another."""
-    soft, todo, seen = graph_of(made.changes).soft, [second], set()
-    while todo:
-        for node in soft.get(todo.pop(), ()):
-            if node not in seen:
-                seen.add(node)
-                todo.append(node)
-    return first in seen
-
-
-PERSON = "firstname: A, lastname: B, mail: c@example.net"
-"""What every new user needs."""
-
-
-def inside(*lines: str, name: str = "shop") -> str:
-    """A manifest of project `shop`, with these lists in it (from line 3 on)."""
-    return "\n".join(["projects:", "  - identifier: shop", *(f"    {line}" for line in lines), f"    name: {name}"])
-
-
-# -- what changes ----------------------------------------------------------------------------------------------
 
 
 def test_only_declared_fields_are_compared() -> None:
@@ -146,11 +98,10 @@ def test_absent() -> None:
 
 
 def test_protected() -> None:
-    """What is protected and declared absent is a problem as long as it is there."""
+    """What is protected and declared absent is refused, with its name, as long as it is there."""
     text = inside('versions: [{name: "1.0", state: absent, protect: true}]')
-    (problem,) = problems(text, SHOP, version(5, "shop", "1.0"))
-    assert (problem.subject, problem.location.line) == ("version shop/1.0", 3)
-    assert "protected" in problem.message
+    with pytest.raises(RefusedError, match=r"version shop/1\.0"):
+        plan(text, SHOP, version(5, "shop", "1.0"))
     assert plan(text, SHOP).changes == ()
 
 
@@ -229,210 +180,6 @@ def test_two_shared_versions_of_one_name() -> None:
     (problem,) = problems(text, SHOP)
     assert "version one/3.0 and version two/3.0" in problem.message
     assert problem.hint == "write {project: one, name: 3.0}"
-
-
-# -- what waits ------------------------------------------------------------------------------------------------
-
-
-def test_a_default_version_waits_for_the_version() -> None:
-    """A project is created before its versions, and gets its default version after."""
-    made = plan(inside('default_version: "1.0"', 'versions: [{name: "1.0"}]'))
-    change = the(made, "project", "shop")
-    assert steps(change)[1:] == [{"default_version": "1.0"}]
-    assert "version shop/1.0" in after(change)
-    shop, default = Address("project", "shop"), Address("version", "shop/1.0")
-    assert comes_before(made, (shop, 0), (default, 0))
-    assert comes_before(made, (default, 0), (shop, 1))
-
-
-def test_a_default_version_that_is_there_waits_for_nothing() -> None:
-    """What is live can be named at once: one step is enough."""
-    made = plan(inside('default_version: "1.0"', 'versions: [{name: "1.0"}]'), SHOP, version(5, "shop", "1.0"))
-    assert steps(the(made, "project", "shop")) == [{"default_version": "1.0"}]
-
-
-@pytest.mark.parametrize("status", ["locked", "closed"])
-def test_a_version_is_shut_after_its_issues(status: str) -> None:
-    """A version is locked or closed after the issues that move into it, in whatever project they are."""
-    text = inside(f'versions: [{{name: "1.0", status: {status}, sharing: system}}]')
-    text += '\n  - {identifier: sub, name: Sub, issues: [{subject: s, fixed_version: "1.0"}]}'
-    change = the(plan(text), "version", "shop/1.0")
-    assert steps(change)[1:] == [{"status": status}]
-    assert "issue sub/s" in after(change)
-
-
-def test_a_version_without_new_issues_is_shut_at_once() -> None:
-    """Where nothing moves into a version, one request does all."""
-    text = inside('versions: [{name: "1.0", status: locked, description: d}]')
-    made = plan(text, SHOP, version(5, "shop", "1.0"))
-    assert steps(the(made, "version", "shop/1.0")) == [{"status": "locked", "description": "d"}]
-
-
-@pytest.mark.parametrize("status", ["closed", "archived"])
-def test_a_project_is_shut_after_all_work_inside(status: str) -> None:
-    """A project is closed or archived after everything inside it, to its last step, and what names it."""
-    text = inside(
-        f"status: {status}",
-        "members: [{user: amy, roles: [Manager]}]",
-        'versions: [{name: "1.0", status: locked}]',
-        "issue_categories: [{name: c}]",
-        'issues: [{subject: s, fixed_version: "1.0"}, {subject: t, parent: s}]',
-    )
-    made = plan(text, user(5, "amy"))
-    change = the(made, "project", "shop")
-    assert steps(change)[-1] == {"status": status}
-    inner = [c for c in made.changes if c.address.project == "shop" and c.address != change.address]
-    assert len(inner) == 5
-    for other in inner:
-        assert comes_before(made, (other.address, len(other.then)), (change.address, len(change.then)))
-
-
-def test_a_user_is_locked_after_all_that_names_it() -> None:
-    """A user who shall be locked can still become a member and get issues in the same run."""
-    text = inside("members: [{user: amy, roles: [Manager]}]", "issues: [{subject: s, assigned_to: amy}]")
-    text += "\nusers: [{login: amy, status: locked, " + PERSON + "}]"
-    change = the(plan(text), "user", "amy")
-    assert steps(change)[1:] == [{"status": "locked"}]
-    assert after(change) == {"membership shop/user:amy", "issue shop/s"}
-
-
-def test_a_parent_is_closed_after_its_children() -> None:
-    """Issues are created from the top and closed from the bottom, also those that are live and not linked anew."""
-    above = {"a": "null", "b": "a", "c": "b"}
-    lines = [f"  - {{subject: {name}, status: Closed, parent: {parent}}}" for name, parent in above.items()]
-    made = plan(inside("issues:", *lines), SHOP, issue(9, "shop", "c"))
-    for name, child in ("a", "issue shop/b"), ("b", "issue shop/c"):
-        assert steps(the(made, "issue", f"shop/{name}"))[-1] == {"status": "Closed"}
-        assert after(the(made, "issue", f"shop/{name}")) == {child}
-
-    live = [issue(7, "shop", "a"), issue(8, "shop", "b", parent={"id": 7})]
-    made = plan(inside("issues: [{subject: a, status: Closed}, {subject: b, status: Closed}]"), SHOP, *live)
-    (a, b) = (Address("issue", "shop/a"), Address("issue", "shop/b"))
-    assert comes_before(made, (b, 0), (a, len(the(made, "issue", "shop/a").then)))
-
-
-def test_a_status_that_stays_open_does_not_wait() -> None:
-    """Only closing waits for subtasks."""
-    made = plan(inside("issues: [{subject: a, status: In Progress}, {subject: b, parent: a}]"), SHOP)
-    assert the(made, "issue", "shop/a").then == ()
-
-
-def test_custom_fields_of_a_project_that_name_what_is_inside_it() -> None:
-    """A project whose custom field names its own version or member is created before, and gets the field after."""
-    text = inside('versions: [{name: "1.0"}]', 'custom_fields: {Plan: "1.0", Note: text}')
-    wanted = offline(text)
-    live = live_of(wanted)
-    fields = (CustomField(1, "Plan", "version"), CustomField(2, "Note", "string"))
-    live.names.custom_fields["project"] = {f.name: f for f in fields}
-    change = the(make(wanted, live, "u"), "project", "shop")
-    assert "custom_fields.Plan" not in {f.path for f in change.fields}
-    assert "version shop/1.0" in {str(a) for s in change.then for a in s.after}
-
-
-def test_members_come_before_what_may_name_them() -> None:
-    """In a project memberships come before categories, versions and issues, which may have members as values."""
-    text = inside("members: [{user: amy, roles: [Manager]}]", "versions: [{name: v}]", "issues: [{subject: s}]")
-    made = plan(text + "\n    issue_categories: [{name: c, assigned_to: amy}]", SHOP, user(5, "amy"))
-    member = Address("membership", "shop/user:amy")
-    for address in (Address("version", "shop/v"), Address("issue", "shop/s"), Address("issue_category", "shop/c")):
-        assert comes_before(made, (member, 0), (address, 0))
-
-
-# -- doors -----------------------------------------------------------------------------------------------------
-
-
-def test_a_locked_version_is_opened_for_an_issue() -> None:
-    """A locked version into which an issue moves is opened, and locked again after; the plan says why."""
-    text = inside('versions: [{name: "1.0"}]', 'issues: [{subject: s, fixed_version: "1.0"}]')
-    made = plan(text, SHOP, version(5, "shop", "1.0", status="locked"))
-    change = the(made, "version", "shop/1.0")
-    assert steps(change) == [{"status": "open"}, {"status": "locked"}]
-    assert (change.opens, after(change)) == (True, {"issue shop/s"})
-    assert change.reason is not None
-    assert "locked" in change.reason
-    door, through = change.address, Address("issue", "shop/s")
-    assert comes_before(made, (door, 0), (through, 0))
-    assert comes_before(made, (through, 0), (door, 1))
-    graph = graph_of(made.changes)
-    assert (door, 0) in graph.hard[(through, 0)], "without the door there is no way"
-    assert (through, 0) not in graph.hard[(door, 1)], "the door is shut whatever becomes of the issue"
-
-
-@pytest.mark.parametrize("wanted, last", [("open", []), ("closed", [{"status": "closed"}])])
-def test_a_door_ends_as_declared(wanted: str, last: list[dict[str, str]]) -> None:
-    """A door that was opened is brought to what the manifest says, not to what it was."""
-    text = inside(f'versions: [{{name: "1.0", status: {wanted}}}]', 'issues: [{subject: s, fixed_version: "1.0"}]')
-    change = the(plan(text, SHOP, version(5, "shop", "1.0", status="locked")), "version", "shop/1.0")
-    assert steps(change) == [{"status": "open"}, *last]
-
-
-def test_a_door_stays_shut_without_work_behind_it() -> None:
-    """An issue that is in a locked version already can change without opening it."""
-    text = inside('versions: [{name: "1.0"}]', 'issues: [{subject: s, fixed_version: "1.0", done_ratio: 10}]')
-    live = issue(9, "shop", "s", fixed_version={"id": 5, "name": "1.0"}, done_ratio=0)
-    made = plan(text, SHOP, version(5, "shop", "1.0", status="locked"), live)
-    assert [str(c.address) for c in made.changes] == ["issue shop/s"]
-
-
-def test_a_closed_project_is_opened_for_work_inside() -> None:
-    """Work inside a closed project is: reopen, change, close; its own fields can be changed between."""
-    closed = project(1, "shop", status=5)
-    made = plan(inside("issues: [{subject: s}]", name="Web shop"), closed)
-    change = the(made, "project", "shop")
-    assert (change.opens, change.fields[0].path, change.fields[0].after) == (True, "status", "active")
-    assert steps(change)[-1] == {"status": "closed"}
-    assert plan(inside("issues: []"), closed).changes == ()
-
-
-def test_an_archived_project_is_left_where_it_is() -> None:
-    """An archived project that is declared so is no work."""
-    archived = ("project", "shop", {"id": "shop", "identifier": "shop", "status": 9})
-    assert plan("projects: [{identifier: shop, status: archived}]", archived).changes == ()
-
-
-# -- order -----------------------------------------------------------------------------------------------------
-
-
-def test_failures_stop_only_what_needs_them() -> None:
-    """An object that is created is needed by what names it; one that only changes is not."""
-    issues = 'issues: [{subject: s, fixed_version: "1.0"}, {subject: t}]'
-    text = inside('versions: [{name: "1.0", description: d}]', issues)
-    s, t, v = Address("issue", "shop/s"), Address("issue", "shop/t"), Address("version", "shop/1.0")
-    graph = graph_of(plan(text, SHOP).changes)
-    assert (v, 0) in graph.hard[(s, 0)]
-    assert not graph.hard[(t, 0)]
-    graph = graph_of(plan(text, SHOP, version(5, "shop", "1.0")).changes)
-    assert (v, 0) in graph.soft[(s, 0)]
-    assert not graph.hard[(s, 0)]
-
-
-def test_a_deletion_comes_after_the_work_that_leaves_it() -> None:
-    """An issue leaves a version before the version is deleted."""
-    text = inside('versions: [{name: "1.0", state: absent}]', "issues: [{subject: s, fixed_version: null}]")
-    live = issue(9, "shop", "s", fixed_version={"id": 5, "name": "1.0"})
-    made = plan(text, SHOP, version(5, "shop", "1.0"), live)
-    assert comes_before(made, (Address("issue", "shop/s"), 0), (Address("version", "shop/1.0"), 0))
-
-
-def test_a_deleted_project_goes_last() -> None:
-    """A project is deleted after the issues that are deleted inside it."""
-    text = "projects: [{identifier: shop, state: absent}]\nissues: [{project: shop, subject: s, state: absent}]"
-    made = plan(text, SHOP, issue(9, "shop", "s"))
-    assert comes_before(made, (Address("issue", "shop/s"), 0), (Address("project", "shop"), 0))
-
-
-def test_changes_are_listed_by_kind_where_the_graph_leaves_it_open() -> None:
-    """The order of a plan is that of the work: users, projects, members, versions, categories, issues; then by name."""
-    text = inside(
-        "issues: [{subject: b}, {subject: a}]",
-        "versions: [{name: v}]",
-        "members: [{user: zoe, roles: [Manager]}]",
-    )
-    text += "\nusers: [{login: zoe, " + PERSON + "}, {login: amy, " + PERSON + "}]"
-    made = plan(text)
-    order = [str(c.address) for c in made.changes]
-    assert order[:3] == ["user amy", "user zoe", "project shop"]
-    assert order[3:] == ["membership shop/user:zoe", "version shop/v", "issue shop/a", "issue shop/b"]
 
 
 def test_files_in_any_order(tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine import Present, issue, offline, planned, project, user, version
+from engine import offline
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from plans import Present, issue, planned, project, user, version
 
 from reconciler.change import Change
 from reconciler.graph import Node, graph_of, in_order, shuts
@@ -24,7 +25,7 @@ PROJECTS = {"p0": None, "p1": "p0", "p2": "p1"}
 """Project → its parent."""
 LOGINS = ("amy", "bob")
 LABELS = {"user": "login", "project": "identifier", "membership": "user", "version": "name", "issue": "subject"}
-NEEDED = {
+NEEDED: Mapping[str, Mapping[str, Any]] = {
     "user": {"firstname": "A", "lastname": "B", "mail": "c@example.net"},
     "project": {"name": "A"},
     "membership": {"roles": ["Manager"]},
@@ -314,7 +315,7 @@ def _carry_out(plan: Plan, server: Redmine, choice: random.Random) -> None:
 
 # -- properties ------------------------------------------------------------------------------------------------
 
-RANDOM = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+RANDOM = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 
 
 @RANDOM

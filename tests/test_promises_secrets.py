@@ -147,6 +147,7 @@ def test_10_errors_and_tracebacks_show_no_secret(world: Running, status: int | N
         Tool(proxy.url, world.api_key, env=ENV, retries=0).apply(USERS)
     chain = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
     ours = [str(frame.locals) for frame in chain.stack if "/reconciler/" in frame.filename]
+    assert ours
     assert not leaks(world, str(caught.value), *ours, "".join(traceback.format_exception(caught.value)))
 
 

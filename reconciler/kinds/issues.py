@@ -20,6 +20,7 @@ from reconciler.names import Address, Context, CustomField, Names, Row, Unresolv
 from reconciler.spec import REFUSE, Api, Date, Deferred, Id, IssueName, Name, Principal, ProjectItem, Spec, VersionName
 
 PARENT = Ref(("issue",))
+VERSION = Ref(("version",))
 CHUNK = 100
 """Ids in one request: Redmine 5.0 to 7.0 keep the filter in a 4 KB cookie and answer 500 when it is too long."""
 
@@ -94,7 +95,7 @@ class IssueSpec(ProjectItem):
     fixed_version: Annotated[
         VersionName | None,
         Field(description="Target version: a name, or {project:, name:}."),
-        Api(codec=Ref(("version",)), write="fixed_version_id", clear=""),
+        Api(codec=VERSION, write="fixed_version_id", clear=""),
     ] = None
     assigned_to: Annotated[
         Principal | None,
@@ -164,12 +165,22 @@ class Issues(Kind):
         if known is not None and tracker is not None and tracker != live and tracker not in known:
             said = f'tracker "{tracker}" is not enabled in project "{context.project}"'
             yield "tracker", said, "add it to the project's trackers"
+        yield from self._shut_version(row, values.get("fixed_version"), context)
         number = context.names.id(Address("tracker", str(tracker)))
         for name in values.get("custom_fields") or ():
             field = context.names.custom_fields.get("issue", {}).get(name)
             if field and field.trackers and number is not None and number not in field.trackers:
                 hint = "an administrator can add it: Administration → Custom fields"
                 yield f"custom_fields.{name}", f'tracker "{tracker}" does not have this custom field', hint
+
+    def _shut_version(self, row: Row | None, wanted: Any, context: Context) -> Iterable[tuple[str, str, str]]:
+        """A version that takes no issues, and that the manifests do not declare: nothing would open it."""
+        if wanted is None or (row is not None and self.live(row, "fixed_version", context) == wanted):
+            return
+        address = VERSION.address(wanted, context)
+        status = (context.names.row(address) or {}).get("status", "open")
+        if status != "open" and address.key not in context.names.planned.get("version", {}):
+            yield "fixed_version", f"{address} is {status} and takes no issues", "declare it, so that it can be opened"
 
     def takes_along(self, address: Address, row: Row, names: Names) -> list[str]:
         keys, rows = names.keys.get(self.name, {}), names.rows.get(self.name, {})

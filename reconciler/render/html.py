@@ -36,7 +36,8 @@ def plan(plan: Plan) -> str:
     """What would be done."""
     if not plan.changes:
         return _page(words.summary(plan), [f"<p>{html(words.unchanged(plan))}</p>"])
-    return _page(words.summary(plan), [_server(plan), *map(_block, plan.changes)])
+    hidden = [f"<p>{html(said)}</p>" for said in words.uncompared(plan)]
+    return _page(words.summary(plan), [_server(plan), *hidden, *map(_block, plan.changes)])
 
 
 def results(report: Report) -> str:

@@ -30,6 +30,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "changes": [_change(change) for change in plan.changes],
         "summary": plan.summary,
         "requests": plan.requests,
+        **({"uncompared": list(map(str, plan.uncompared))} if plan.uncompared else {}),
     }
 
 

@@ -25,7 +25,7 @@ def plan(plan: Plan, *, limit: int = LIMIT) -> str:
     head = [f"### {words.summary(plan)}"]
     if not plan.changes:
         return "\n\n".join([*head, markdown(words.unchanged(plan))])
-    head.append(f"Server: {code(plan.url)}")
+    head += [f"Server: {code(plan.url)}", *map(markdown, words.uncompared(plan))]
     return "\n\n".join([*head, *_fitting((_block(change) for change in plan.changes), len(plan.changes), limit)])
 
 

@@ -46,7 +46,8 @@ def plan(plan: Plan, *, color: bool, files: bool = True) -> str:
         return f"{terminal(words.unchanged(plan))}\n\n{summary}"
     layout = _Layout(paint, [words.head(c) for c in plan.changes], files)
     head = f"Plan for {terminal(plan.url)}\n{_legend(plan.changes, paint)}"
-    return "\n\n".join([head, _close(_block(change, layout) for change in plan.changes), summary])
+    hidden = map(terminal, words.uncompared(plan))
+    return "\n\n".join([head, _close(_block(change, layout) for change in plan.changes), *hidden, summary])
 
 
 def _legend(changes: Iterable[Change], paint: Paint) -> str:

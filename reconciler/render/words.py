@@ -204,7 +204,17 @@ def count(number: int, kind: str) -> str:
 
 def unchanged(plan: Plan) -> str:
     """The sentence for an empty plan."""
-    return f"No changes. {plan.url} is as the manifests say."
+    return " ".join([f"No changes. {plan.url} is as the manifests say.", *uncompared(plan)])
+
+
+def uncompared(plan: Plan) -> list[str]:
+    """A sentence about declared objects of which the server shows nothing, if there are some."""
+    if not plan.uncompared:
+        return []
+    projects = ", ".join(sorted({a.project for a in plan.uncompared}))
+    number = len(plan.uncompared)
+    said = "1 object is" if number == 1 else f"{number} objects are"
+    return [f"Not compared: {said} inside an archived project ({projects}), which the API does not show."]
 
 
 def summary(plan: Plan) -> str:
