@@ -39,6 +39,8 @@ def canonical(found: Object, context: Context) -> tuple[dict[str, Any], list[Pro
         for part, piece in api.codec.pieces(value):
             try:
                 one = api.codec.canonical(piece, context)
+                if part and set(one) & set(values.get(name, {})):
+                    raise Unresolved(f"{part}: given twice", "by its name and by its #id")
                 values[name] = {**values.get(name, {}), **one} if part else one
             except Unresolved as error:
                 place = found.where(join(name, part))

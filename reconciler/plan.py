@@ -18,6 +18,7 @@ from reconciler.graph import in_order
 from reconciler.kind import Object
 from reconciler.live import Live
 from reconciler.names import Address, Context, Names, Reference, Row, Unresolved
+from reconciler.spec import PARTIAL
 from reconciler.staging import Draft, stage
 
 ARCHIVED = 9
@@ -97,6 +98,9 @@ class _Planner:
         made += [FieldChange(path, before, after) for path, (before, after) in marks.items()]
         if marks and row is not None:
             reason = reason or "found without its key"
+        if row is not None and PARTIAL in row and not made:
+            self.hidden.append(found.address)
+            return None
         return Draft(found, row, values, made, reason)
 
     def lacking(self, found: Object) -> Iterator[Problem]:

@@ -60,11 +60,24 @@ def save(plan: Plan, names: Names) -> str:
     return dumps({**data, "seal": _seal(data)}) + "\n"
 
 
+def _is_plan(path: Path) -> bool:
+    try:
+        found = json.loads(path.read_bytes() or b'{"saved": ""}')
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and "saved" in found
+
+
 def write(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, all of it or nothing. Raises ReconcilerError."""
+    """Write a file that only its owner can read, all of it or nothing.
+
+    Raises ReconcilerError, also for a file that is there and is no saved plan: nothing else is overwritten.
+    """
     real = Path(os.path.realpath(path))
     if real.exists() and not real.is_file():
         raise ReconcilerError(f"The plan cannot be saved as {path}: that is not a regular file.")
+    if real.exists() and not _is_plan(real):
+        raise ReconcilerError(f"{path} is there and is no saved plan: it is not overwritten. Save the plan elsewhere.")
     try:
         handle, name = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name}.")
         try:

@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 from reconciler.change import Change, Plan
 from reconciler.errors import ReconcilerError
 from reconciler.graph import graph_of, waits_for_named
+from reconciler.kinds import kinds
 from reconciler.manifest import suggest
 from reconciler.names import Address
 
@@ -71,7 +72,21 @@ def _needs(plan: Plan) -> dict[Address, set[Address]]:
     """For each change, the changes without which it fails."""
     hard = graph_of(plan.changes).hard
     changed = {c.address for c in plan.changes}
-    return {c.address: {a for a, _ in hard[(c.address, 0)]} | (_later(c) & changed) for c in plan.changes}
+    needs = {c.address: {a for a, _ in hard[(c.address, 0)]} | (_later(c) & changed) for c in plan.changes}
+    for change in plan.changes:
+        needs[change.address] |= _followed(change, plan)
+    return needs
+
+
+def _followed(change: Change, plan: Plan) -> set[Address]:
+    """What a change follows and shares a named object with: the membership of a user that it names."""
+    kinds_before, named = kinds()[change.address.kind].follows, set(change.uses)
+    return {
+        other.address
+        for other in plan.changes
+        if named and other.address.kind in kinds_before
+        if other.address.project == change.address.project and named & set(other.uses)
+    }
 
 
 def _later(change: Change) -> set[Address]:

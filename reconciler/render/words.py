@@ -214,7 +214,7 @@ def uncompared(plan: Plan) -> list[str]:
     projects = ", ".join(sorted({a.project for a in plan.uncompared}))
     number = len(plan.uncompared)
     said = "1 object is" if number == 1 else f"{number} objects are"
-    return [f"Not compared: {said} inside an archived project ({projects}), which the API does not show."]
+    return [f"Not compared: {said} of an archived project ({projects}), which the API does not show."]
 
 
 def summary(plan: Plan) -> str:
