@@ -143,6 +143,13 @@ class Projects(Kind):
             return any(m["name"] == "issue_tracking" for m in row.get("enabled_modules", ()))
         return super().shows(row, name, values)
 
+    def leans_on(
+        self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Iterable[str], context: Context
+    ) -> Iterable[tuple[str, Address]]:
+        # Redmine puts no project below a closed one (422).
+        if values.get("parent") and (row is None or "parent" in changed):
+            yield "", Address(self.name, values["parent"])
+
     def takes_along(self, address: Address, row: Row, names: Names) -> list[str]:
         return [key for key in names.ids.get(self.name, {}) if address.key in names.ancestors(key)]
 
