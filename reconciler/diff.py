@@ -61,12 +61,15 @@ def changes(found: Object, values: Mapping[str, Any], row: Row, context: Context
     kind, left_alone = found.kind, frozenset(found.spec.create_only)
     for name, wanted in values.items():
         api = kind.fields[name]
-        if api.create_only or name in left_alone or not kind.shows(row, name, values):
+        if api.create_only or name in left_alone:
             continue
-        live = kind.live(row, name, context)
-        if wanted != live:
-            for part, before, after in api.codec.differences(wanted, live):
-                yield FieldChange(join(name, part), before, after)
+        if kind.shows(row, name, values):
+            live = kind.live(row, name, context)
+            differences = api.codec.differences(wanted, live) if wanted != live else []
+        else:
+            parts = api.codec.parts(wanted) if kind.blind(row, context) else ()
+            differences = [(part, None, value) for part, value in parts]
+        yield from (FieldChange(join(name, part), before, after) for part, before, after in differences)
 
 
 def creation(found: Object, values: Mapping[str, Any]) -> Iterator[FieldChange]:

@@ -119,6 +119,8 @@ class Kind:
     """Fields of the spec that tell which object it is and do not travel."""
     serial: ClassVar[bool] = False
     """Whether writes of this kind must not overlap."""
+    alternative: ClassVar[str] = ""
+    """The kind that names of this one are mostly of, where a manifest may mean either."""
     undeletable: ClassVar[str] = ""
     """Why Redmine may refuse to delete an object without giving a reason."""
     required: ClassVar[tuple[str, ...]] = ()
@@ -234,6 +236,10 @@ class Kind:
     def shows(self, row: Row, name: str, values: Mapping[str, Any]) -> bool:
         """Whether a row tells what an object's field is; `values` are the declared ones."""
         return PARTIAL not in row or (self.fields[name].read or name) in row
+
+    def blind(self, row: Row, context: Context) -> bool:
+        """Whether fields that a row does not tell are written all the same: they will be seen when that is done."""
+        return False
 
     def live(self, row: Row, name: str, context: Context) -> Any:
         """A live object's field in canonical form."""

@@ -22,7 +22,7 @@ from reconciler.kind import Kind, Listing, Need, Object
 from reconciler.kinds import declarable, kinds
 from reconciler.names import Context, CustomField, Names, Row, Unresolved, near_miss
 
-OLDEST = "Redmine 5.0 or later is needed; this server is older"
+OLDEST = "Redmine 5.0 or later is needed; this server is older."
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,9 @@ class Reader:
             await self._details(kind)
             await self._files(kind)
         except Denied as error:
-            raise Denied(denied(kind, error), status=error.status) from error
+            # An assignee is mostly a user: that groups may not be listed only matters for a name that is a group's.
+            if not kind.alternative or need.keys[kind.name] - need.keys.get(kind.alternative, frozenset()):
+                raise Denied(denied(kind, error), status=error.status) from error
 
     def _missing(self, kind: Kind, need: Need) -> bool:
         known = self.names.ids.get(kind.name, {})

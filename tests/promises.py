@@ -50,7 +50,9 @@ class Tool:
         log: Callable[[str], None] | None = None,
         **connection: Any,
     ) -> None:
-        self.settings = {"place": Location("reconciler.yaml", 1, 1)} | ({"issue_key_field": key_field} if key_field else {})
+        self.settings = {"place": Location("reconciler.yaml", 1, 1)} | (
+            {"issue_key_field": key_field} if key_field else {}
+        )
         self.connection = Connection(url, api_key=SecretStr(api_key), **connection)
         self.env, self.log = env or {}, log
 
@@ -191,7 +193,7 @@ def _singular(plural: str) -> str:
 
 
 def sql(server: Running, *statements: str) -> None:
-    """Does to the server's database what only an administrator could do in the browser; settings are noticed at once."""
+    """Does to the database what only an administrator could do in the browser; settings are noticed at once."""
     with closing(sqlite3.connect(server.folder / "redmine.sqlite3", timeout=10)) as database, database:
         for statement in statements:
             database.execute(statement)
@@ -202,6 +204,12 @@ def setting(server: Running, name: str, value: str) -> None:
     """Changes a setting of the server."""
     insert = f"INSERT INTO settings (name, value, updated_on) VALUES ('{name}', '{value}', CURRENT_TIMESTAMP)"
     sql(server, f"DELETE FROM settings WHERE name = '{name}'", insert)
+
+
+def permit(server: Running, *permissions: str) -> None:
+    """Leaves reporters, and those who are no members, nothing but these permissions."""
+    text = "--- " + "".join(f"\n- :{name}" for name in permissions) + "\n"
+    sql(server, f"UPDATE roles SET permissions = '{text}' WHERE name IN ('Reporter', 'Non member')")
 
 
 NOISE = frozenset({"id", "created_on", "updated_on", "closed_on", "passwd_changed_on", "last_login_on", "api_key"})
@@ -251,6 +259,52 @@ def only(rows: Iterable[dict[str, Any]], **wanted: Any) -> dict[str, Any]:
     """The one row that has these values."""
     (found,) = [row for row in rows if all(row.get(name) == value for name, value in wanted.items())]
     return found
+
+
+# -- small worlds, declared and made without the tool ------------------------------------------------------------
+
+
+def project(identifier: str = "shop", **more: Any) -> dict[str, Any]:
+    """The declaration of a project that can have issues."""
+    named = {"identifier": identifier, "name": identifier, "trackers": ["Bug", "Feature", "Support"]}
+    return {**named, "enabled_modules": ["issue_tracking"], **more}
+
+
+def shop(**more: Any) -> dict[str, Any]:
+    """A manifest of one project, with what is in it."""
+    return {"projects": [project(**more)]}
+
+
+def raw_shop(api: Api, identifier: str = "shop", **more: Any) -> dict[str, Any]:
+    """The same project, made without the tool."""
+    modules = {"enabled_module_names": ["issue_tracking"], "tracker_ids": [1, 2, 3]}
+    return api.make("/projects", identifier=identifier, name=identifier, **{**modules, **more})
+
+
+def raw_issue(api: Api, subject: str, **more: Any) -> int:
+    """The id of a new issue in the project, made without the tool."""
+    return int(api.make("/projects/shop/issues", subject=subject, **more)["id"])
+
+
+def raw_user(api: Api, login: str = "amy") -> int:
+    """The id of a new user, made without the tool."""
+    named = {"firstname": login, "lastname": "Test", "mail": f"{login}@example.net"}
+    return int(api.make("/users", login=login, **named)["id"])
+
+
+def person(login: str = "amy", **more: Any) -> dict[str, Any]:
+    """The declaration of the same user."""
+    return {"login": login, "firstname": login, "lastname": "Test", "mail": f"{login}@example.net", **more}
+
+
+def as_user(world: Running, api: Api, user: int) -> Api:
+    """The API with a user's key."""
+    return Api(world, {"X-Redmine-API-Key": api.get(f"/users/{user}")["api_key"]})
+
+
+def raw_group(api: Api, *users: int, name: str = "Support") -> int:
+    """The id of a new group of these users, made without the tool."""
+    return int(api.make("/groups", name=name, user_ids=list(users))["id"])
 
 
 def _child(url: str, api_key: str, key_field: str) -> None:

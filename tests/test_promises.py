@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from promises import KEY, Api, Tool, address, fields, outcomes, setting, sql, tool, troubles
+from promises import KEY, Api, Tool, address, fields, outcomes, person, project, setting, sql, tool, troubles
 from proxy import (
     BAD_GATEWAY,
     DROPPED,
@@ -23,29 +23,11 @@ from proxy import (
 from reconciler import apply
 from reconciler.sandbox import Running
 
-TRACKERS = ["Bug", "Feature", "Support"]
-
 
 @pytest.fixture
 def api(world: Running) -> Iterator[Api]:
     with Api(world) as api:
         yield api
-
-
-def project(identifier: str = "shop", **more: Any) -> dict[str, Any]:
-    """A project that can have issues."""
-    return {
-        "identifier": identifier,
-        "name": identifier.title(),
-        "enabled_modules": ["issue_tracking"],
-        "trackers": TRACKERS,
-        **more,
-    }
-
-
-def user(login: str, **more: Any) -> dict[str, Any]:
-    """A user that Redmine accepts."""
-    return {"login": login, "firstname": login, "lastname": "Test", "mail": f"{login}@example.net", **more}
 
 
 # -- 1: nothing is written by a plan ---------------------------------------------------------------------------
@@ -54,12 +36,12 @@ def user(login: str, **more: Any) -> dict[str, Any]:
 def test_1_a_plan_sends_nothing_but_gets(world: Running) -> None:
     """A plan for creations, changes and deletions of every kind makes the server see GET only."""
     before = {
-        "users": [user("amy"), user("bob")],
+        "users": [person("amy"), person("bob")],
         "projects": [project(versions=[{"name": "1.0"}], issues=[{"subject": "one"}, {"subject": "two"}])],
     }
     tool(world).settle(before)
     wanted = {
-        "users": [user("amy", lastname="Other"), {"login": "bob", "state": "absent"}, user("cleo")],
+        "users": [person("amy", lastname="Other"), {"login": "bob", "state": "absent"}, person("cleo")],
         "projects": [
             project(
                 status="closed",
@@ -92,7 +74,7 @@ NOT_DONE = {
     "delayed": Fault(delay=0.5),
 }
 EACH_KIND = {
-    "users": [user("zoe")],
+    "users": [person("zoe")],
     "projects": [
         project("fresh"),
         {
@@ -135,7 +117,7 @@ def numbers(api: Api) -> dict[str, int]:
 def faulty(world: Running, api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., dict[str, str]]]:
     """A function that applies EACH_KIND through a proxy with a fault in each POST, and gives the outcomes."""
     monkeypatch.setattr(apply, "PAUSES", (0, 0.1, 0.2))
-    tool(world).settle({"users": [user("amy")], "projects": [project()]})
+    tool(world).settle({"users": [person("amy")], "projects": [project()]})
     with Proxy(world.url) as proxy:
 
         def run(fault: Fault, key_field: str) -> dict[str, str]:
@@ -208,7 +190,7 @@ def test_7_a_refused_object_stops_only_its_dependents(world: Running, api: Api) 
     why; everything else is done."""
     report = tool(world).apply(
         {
-            "users": [user("amy", mail="no address"), user("bob")],
+            "users": [person("amy", mail="no address"), person("bob")],
             "projects": [
                 project(
                     members=[{"user": "amy", "roles": ["Manager"]}, {"user": "bob", "roles": ["Manager"]}],
@@ -238,8 +220,8 @@ def test_7_a_refused_object_stops_only_its_dependents(world: Running, api: Api) 
 def test_7_what_was_skipped_is_done_by_the_next_apply(world: Running) -> None:
     """When the cause of a failure is mended, the next apply does what was skipped, and leaves alone what was done."""
     inside = project(members=[{"user": "amy", "roles": ["Manager"]}, {"user": "bob", "roles": ["Manager"]}])
-    tool(world).apply({"users": [user("amy", mail="no address"), user("bob")], "projects": [inside]})
-    report = tool(world).settle({"users": [user("amy"), user("bob")], "projects": [inside]})
+    tool(world).apply({"users": [person("amy", mail="no address"), person("bob")], "projects": [inside]})
+    report = tool(world).settle({"users": [person("amy"), person("bob")], "projects": [inside]})
     assert list(outcomes(report)) == ["user amy", "membership shop/user:amy"]
 
 

@@ -20,7 +20,13 @@ MODULES = ["issue_tracking", "wiki"]
 TRACKERS = ["Bug", "Feature"]
 EVERYTHING: dict[str, Any] = {
     "users": [
-        {"login": "amy", "firstname": "Amy", "lastname": "Able", "mail": "amy@example.net", "password": "correct horse"},
+        {
+            "login": "amy",
+            "firstname": "Amy",
+            "lastname": "Able",
+            "mail": "amy@example.net",
+            "password": "correct horse",
+        },
         {"login": "bob", "firstname": "Bob", "lastname": "Bold", "mail": "bob@example.net", "status": "locked"},
     ],
     "projects": [
@@ -52,7 +58,12 @@ EVERYTHING: dict[str, Any] = {
                     "status": "Closed",
                     "fixed_version": "1.0",
                     "assigned_to": "bob",
-                    "custom_fields": {"Issue user": "amy", "Issue version": "1.0", "Issue bool": True, "Bugs only": "x"},
+                    "custom_fields": {
+                        "Issue user": "amy",
+                        "Issue version": "1.0",
+                        "Issue bool": True,
+                        "Bugs only": "x",
+                    },
                 },
                 {
                     "key": "below",
@@ -142,7 +153,7 @@ def test_6_an_interrupted_run_finishes_what_it_began_and_starts_nothing(
     world: Running, api: Api, proxy: Proxy, concurrency: int
 ) -> None:
     """After a stop in the middle no further change is begun, none is left half told: each is done, or skipped as
-    interrupted; one more run completes them."""
+    interrupted, or failed with what was not set; one more run completes them."""
     begun: list[int] = []
 
     def watch(applier: Applier) -> None:
@@ -155,8 +166,10 @@ def test_6_an_interrupted_run_finishes_what_it_began_and_starts_nothing(
 
     report = Tool(proxy.url, world.api_key, key_field=KEY, concurrency=concurrency).apply(EVERYTHING, watch)
     assert report.interrupted
-    assert set(outcomes(report).values()) == {"done", "skipped"}
+    assert set(outcomes(report).values()) <= {"done", "skipped", "failed"}
     assert {r.because for r in report.results if r.outcome == "skipped"} == {"the run was interrupted"}
+    half = [r for r in report.results if r.outcome == "failed"]
+    assert all(r.id and "interrupted before this was set" in r.errors[-1] for r in half)
     assert len(proxy.writes) < begun[0] + concurrency
     assert all(exchange.status in (201, 204) for exchange in proxy.writes)
 

@@ -92,7 +92,11 @@ def issues(draw: st.DrawFn, members: list[str]) -> list[dict[str, Any]]:
         statuses[1] = draw(st.sampled_from(sorted(CLOSED)))
     found = []
     for number, status in enumerate(statuses):
-        issue = {"key": f"i{number}", "subject": draw(st.sampled_from(["Same", f"Issue {number}"])), "status": status}
+        issue: dict[str, Any] = {
+            "key": f"i{number}",
+            "subject": draw(st.sampled_from(["Same", f"Issue {number}"])),
+            "status": status,
+        }
         issue |= draw(issue_fields) | {"assigned_to": draw(st.sampled_from([None, *members]))}
         issue |= draw(leaf_fields) if number else {}
         found.append(issue | {"parent": "i0" if number == 1 and below else None})

@@ -18,6 +18,8 @@ PROJECT = {"identifier": "shop", "name": "Shop", "enabled_modules": ["issue_trac
 PEOPLE = [
     {"login": login, "firstname": login, "lastname": "Test", "mail": f"{login}@example.net"} for login in ("amy", "bob")
 ]
+
+
 @pytest.fixture
 def api(world: Running) -> Iterator[Api]:
     with Api(world) as api:
@@ -102,9 +104,7 @@ FORMULA: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
 
 
 @pytest.mark.parametrize("world_name", FORMULA)
-def test_11_a_plan_takes_as_many_requests_as_the_formula_says(
-    world: Running, proxy: Proxy, world_name: str
-) -> None:
+def test_11_a_plan_takes_as_many_requests_as_the_formula_says(world: Running, proxy: Proxy, world_name: str) -> None:
     """The number of requests is what `live` documents, what the plan reports, and what the server sees."""
     before, wanted, expected = FORMULA[world_name]
     tool(world).settle(before)
@@ -113,9 +113,7 @@ def test_11_a_plan_takes_as_many_requests_as_the_formula_says(
 
 
 @pytest.mark.parametrize("number", [100, 101, 1000])
-def test_11_a_thousand_unchanged_issues_take_few_requests(
-    world: Running, proxy: Proxy, number: int
-) -> None:
+def test_11_a_thousand_unchanged_issues_take_few_requests(world: Running, proxy: Proxy, number: int) -> None:
     """Issues are read by full pages: an unchanged world of 1,000 takes 14 requests, and one of 101 a page more than 100."""
     tool(world).settle({"projects": [PROJECT]})
     fill(world, number)

@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 
 from reconciler.codecs import Ref
 from reconciler.kind import Kind, Listing, Need
-from reconciler.names import Names
+from reconciler.names import Context, Names, Row
 from reconciler.spec import PARTIAL, REFUSE, Api, Id, Name, Principal, ProjectItem
 
 
@@ -41,6 +41,11 @@ class IssueCategories(Kind):
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
         projects = names.ids.get("project", {})
         yield [self._list(p, projects[p]) for p in need.projects(self.name) if p in projects]
+
+    def blind(self, row: Row, context: Context) -> bool:
+        # The project is reopened, and then its categories show their assignees.
+        spec = context.names.planned.get("project", {}).get(context.project)
+        return spec is not None and spec.status == "active"
 
     def _list(self, project: str, number: Id) -> Listing:
         # 5.0 refuses the list of a closed project (403); the project's page shows the names, but no assignee.
