@@ -8,7 +8,7 @@ Credentials go only to the server that they are given for.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -396,9 +396,5 @@ def _said(item: Any) -> tuple[str, str, str]:
 
 def _sentence(problems: Iterable[Problem]) -> str:
     """All problems as one text."""
-    return "\n".join(["The configuration is not valid:", *_lines(problems)])
-
-
-def _lines(problems: Iterable[Problem]) -> Iterator[str]:
-    for problem in sorted(problems, key=lambda p: (p.location, p.message)):
-        yield f"  {problem}"
+    ordered = sorted(problems, key=lambda p: (p.location, p.message))
+    return "\n".join(["The configuration is not valid:", *(f"  {problem}" for problem in ordered)])

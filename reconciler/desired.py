@@ -18,6 +18,8 @@ from reconciler.manifest import Map, Seq, locate, suggest
 from reconciler.names import Address, Context, Names, Reference
 from reconciler.spec import REFUSE, Id
 
+HINTED = 100
+"""Near misses take time: beyond so many problems, names in the manifests get none."""
 IGNORED = frozenset({"$schema"})
 
 
@@ -160,7 +162,8 @@ class _Builder:
         near = [a.key.partition("/")[2] for a in self.objects if a.kind in reference.kinds and a.project == project]
         kind = " or ".join(reference.kinds)
         message = f'{field}: there is no {kind} "{reference.name}" in project "{project}" of the manifests'
-        self.problem(found.where(field), message, suggest(reference.name, near), str(found.address))
+        hint = suggest(reference.name, near) if len(self.problems) < HINTED else ""
+        self.problem(found.where(field), message, hint, str(found.address))
 
     def stays(self, found: Object, field: str, reference: Reference) -> None:
         """A Problem if an object that shall be there names, or is inside, one that shall not."""

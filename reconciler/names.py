@@ -93,6 +93,8 @@ class Names:
     """id of an attachment → `filename` and `sha256` of what the server has ("" where it was not read)."""
     bars: dict[str, Callable[[Address, str, Names], str]] = field(default_factory=dict)
     """kind → why an object cannot be used in a project that it is not inside of, or ""."""
+    misses: dict[Reference, tuple[str, str]] = field(default_factory=dict)
+    """Names that stand for nothing: the sentence and the hint."""
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def add(self, kind: str, key: str, row: Row) -> None:
@@ -182,7 +184,10 @@ class Context:
             return found[0]
         if found:
             raise Unresolved(*self._ambiguous(reference, found))
-        raise Unresolved(*self._unknown(reference))
+        # The same wrong name often stands in a thousand issues, and near misses take time.
+        if reference not in names.misses:
+            names.misses[reference] = self._unknown(reference)
+        raise Unresolved(*names.misses[reference])
 
     def _check_use(self, address: Address) -> None:
         bar = self.names.bars.get(address.kind)

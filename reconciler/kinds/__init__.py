@@ -1,4 +1,6 @@
-"""The resource kinds: every module in this package whose `KINDS` lists instances of `Kind`. Found, not registered."""
+"""The resource kinds: every module in this package has `KINDS`, instances of `Kind`. Found, not registered.
+
+A module with a leading underscore is part of another one."""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ from reconciler.kind import Kind
 @cache
 def kinds() -> Mapping[str, Kind]:
     """Every kind by its name, in order of rank."""
-    modules = (import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__))
+    names = (m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+    modules = (import_module(f"{__name__}.{name}") for name in names)
     found = sorted((k for m in modules for k in m.KINDS), key=lambda k: (k.rank, k.name))
     return MappingProxyType({k.name: k for k in found})
 
