@@ -112,17 +112,20 @@ def unix_lines(text: str) -> str:
 
 @dataclass(frozen=True)
 class Ref(Codec):
-    """One other object, by name. `{kind: name}` tells kinds apart, `{project:, name:}` names one elsewhere."""
+    """One other object, by name. `{kind: name}` tells kinds apart, `{project:, name:}` names one elsewhere.
+
+    `word` is what stands beside `project:` there.
+    """
 
     kinds: tuple[str, ...]
+    word: str = "name"
 
     def reference(self, value: Any, project: str) -> Reference:
         """What a manifest's or canonical value refers to (no look-up)."""
         if not isinstance(value, Mapping):
             return Reference(self.kinds, project, str(value))
         if "project" in value:
-            name = next((str(value[k]) for k in ("name", "key") if k in value), "")
-            return Reference(self.kinds, str(value["project"]), name, exact=True)
+            return Reference(self.kinds, str(value["project"]), str(value.get(self.word, "")), exact=True)
         kind, name = next(iter(value.items()))
         return Reference((kind,), project, str(name))
 
@@ -138,8 +141,7 @@ class Ref(Codec):
         """How a manifest in `context` names an object: as short as it can be without doubt."""
         if address.kind in context.names.scoped:
             project, _, name = address.key.partition("/")
-            label = "key" if address.kind == "issue" else "name"
-            return name if project == context.project else {"project": project, label: name}
+            return name if project == context.project else {"project": project, self.word: name}
         return address.key if address.kind == self.kinds[0] else {address.kind: address.key}
 
     def address(self, value: Any, context: Context) -> Address:

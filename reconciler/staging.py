@@ -104,7 +104,8 @@ def _gates(draft: Draft, names: Names) -> Iterator[tuple[Address, str]]:
         through[address].add(name)
     if draft.found.kind.inside:
         through[Address("project", draft.address.project)].add("")
-    if any(f.path != "status" for f in draft.fields):
+    doors = {name for name, api in draft.found.kind.fields.items() if api.gate}
+    if any(f.path not in doors for f in draft.fields):
         through[draft.address].add("")
     for address, used in through.items():
         for name, api in kinds()[address.kind].fields.items():

@@ -19,7 +19,7 @@ from reconciler.kinds._matching import Matching, key_field, value_of
 from reconciler.names import Address, Context, Names, Row, Unresolved
 from reconciler.spec import REFUSE, Api, Date, Deferred, Id, IssueName, Name, Principal, ProjectItem, Spec, VersionName
 
-PARENT = Ref(("issue",))
+PARENT = Ref(("issue",), word="key")
 VERSION = Ref(("version",))
 CHUNK = 100
 """Ids in one request: Redmine 5.0 to 7.0 keep the filter in a 4 KB cookie and answer 500 when it is too long."""
