@@ -232,7 +232,7 @@ class Applier:
         elif index == 0 and change.action == "delete":
             await self._delete(kind, change)
         else:
-            await self._update(kind, state, values)
+            await self.update(kind, state, values)
         state.written += fields
 
     def context(self, kind: Kind, address: Address) -> Context:
@@ -252,9 +252,10 @@ class Applier:
                 left[name] = value
             elif kind.answered(row, name):
                 left |= remaining(kind, name, value, row, context)
-        await self._update(kind, state, left)
+        await self.update(kind, state, left)
 
-    async def _update(self, kind: Kind, state: Progress, values: Mapping[str, Any]) -> None:
+    async def update(self, kind: Kind, state: Progress, values: Mapping[str, Any]) -> None:
+        """Write canonical values to an object that exists."""
         if values:
             assert state.id is not None
             address = state.change.address

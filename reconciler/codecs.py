@@ -7,7 +7,7 @@ An id that no name is known for is shown as `#12 (what Redmine calls it)`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -164,10 +164,9 @@ class Ref(Codec):
 
 @dataclass(frozen=True)
 class RefSet(Codec):
-    """A set of other objects; `skip` leaves out wire entries (an inherited role)."""
+    """A set of other objects."""
 
     of: Ref
-    skip: Callable[[Mapping[str, Any]], bool] = lambda wire: False
 
     def references(self, value: Any, context: Context) -> Iterable[Reference]:
         return [self.of.reference(v, context.project) for v in value or ()]
@@ -176,7 +175,7 @@ class RefSet(Codec):
         return ordered(self.of.canonical(v, context) for v in value or ())
 
     def decode(self, wire: Any, context: Context) -> Any:
-        return ordered(self.of.decode(w, context) for w in wire or () if not self.skip(w))
+        return ordered(self.of.decode(w, context) for w in wire or ())
 
     def encode(self, value: Any, context: Context) -> Any:
         return [self.of.encode(v, context) for v in value]

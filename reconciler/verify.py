@@ -144,33 +144,25 @@ async def _try_again(applier: Applier, strays: Iterable[Stray]) -> dict[Address,
 
 async def _cross(applier: Applier, stray: Stray) -> str:
     """Take a field to its value, step by step if there is such a way; why it ended before, or ""."""
-    kind, number = kinds()[stray.address.kind], applier.progress[stray.address].id
-    assert number is not None
-    context, page = applier.context(kind, stray.address), kind.crossing(number, stray.path)
+    kind, state = kinds()[stray.address.kind], applier.progress[stray.address]
+    assert state.id is not None
+    context, page = applier.context(kind, stray.address), kind.crossing(state.id, stray.path)
     try:
         if page is None:
-            await _write(applier, kind, stray, stray.wanted)
+            await applier.update(kind, state, dict([split(stray.path, stray.wanted)]))
             return ""
         visited, move = frozenset({stray.got}), None
         while move != stray.wanted:
             (row,) = await fetch(applier.client, page)
             move = kind.next_move(stray.wanted, row, visited, context)
             if move is None:
-                await _write(applier, kind, stray, stray.got)
+                await applier.update(kind, state, dict([split(stray.path, stray.got)]))
                 return kind.dead_end(row)
             visited |= {move}
-            await _write(applier, kind, stray, move)
+            await applier.update(kind, state, dict([split(stray.path, move)]))
     except (ServerError, Unresolved) as error:
         return str(error)
     return ""
-
-
-async def _write(applier: Applier, kind: Kind, stray: Stray, value: Any) -> None:
-    number = applier.progress[stray.address].id
-    assert number is not None
-    values = dict([split(stray.path, value)])
-    for request in kind.update(stray.address, number, values, applier.context(kind, stray.address)):
-        await applier.client.write(request.method, request.path, request.body)
 
 
 def _why(applier: Applier, stray: Stray) -> str:

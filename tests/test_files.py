@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from proxy import Fault, Proxy
 
 import reconciler
 from reconciler import session
@@ -93,3 +94,17 @@ def test_what_is_no_file_is_a_problem_before_anything_is_written(folder: Path, v
     """A plain text would make Redmine destroy the file that the field has: it is never sent."""
     with pytest.raises(reconciler.ManifestError, match=sentence):
         declare(folder, value).plan()
+
+
+def test_a_file_that_did_not_stick_is_uploaded_once_more(folder: Path, world: Running) -> None:
+    """A change that the server answered with 204 and dropped is written again with its file, not with a path."""
+    declare(folder, "null").apply()
+    (folder / "contract.txt").write_text("first")
+    dropped = Fault(forward=False, status=204)
+    with Proxy(world.url, lambda e: dropped if e.method == "PUT" and len(proxy.writes) == 2 else None) as proxy:
+        environ = {"REDMINE_URL": proxy.url, "REDMINE_API_KEY": world.api_key}
+        declare(folder, "{file: contract.txt}")
+        report = reconciler.load("redmine.yaml", environ=environ).apply()
+    assert report.summary["done"] == 1
+    assert [e.method for e in proxy.writes] == ["POST", "PUT", "POST", "PUT"]
+    assert paths(declare(folder, "{file: contract.txt}")) == []
