@@ -9,6 +9,7 @@ what needs what, reads back what it wrote, and returns a `Report` with the outco
     plan = manifests.plan()
     report = manifests.apply(plan)
 
+`export_to` writes manifests of what is live into a folder, of which a plan is empty.
 `plan_async` and `apply_async` are the same inside a running event loop. What fails on purpose is a `ReconcilerError`.
 """
 
@@ -23,23 +24,30 @@ if TYPE_CHECKING:
     from reconciler.errors import ManifestError as ManifestError
     from reconciler.errors import Problem as Problem
     from reconciler.errors import ReconcilerError as ReconcilerError
+    from reconciler.session import Exported as Exported
     from reconciler.session import Manifests as Manifests
+    from reconciler.session import export_to as export_to
     from reconciler.session import load as load
     from reconciler.session import validate as validate
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Exported": "session",
     "Manifests": "session",
     "ManifestError": "errors",
     "Plan": "change",
     "Problem": "errors",
     "ReconcilerError": "errors",
     "Report": "apply",
+    "export_to": "session",
     "load": "session",
     "validate": "session",
 }
-__all__ = ["ManifestError", "Manifests", "Plan", "Problem", "ReconcilerError", "Report", "load", "validate"]
+__all__ = [
+    *("Exported", "ManifestError", "Manifests", "Plan", "Problem", "ReconcilerError", "Report"),
+    *("export_to", "load", "validate"),
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -15,19 +15,22 @@ from typing import Any, Literal
 
 from reconciler.change import Change, Plan
 from reconciler.client import Client
-from reconciler.codecs import Upload, digest
 from reconciler.diff import FieldChange, gather
-from reconciler.errors import AnswerLost, Missing, Rejected, ServerError
+from reconciler.errors import AnswerLost, Missing, Rejected, ServerError, Stale
 from reconciler.graph import Graph, Node, graph_of, shuts
-from reconciler.kind import Kind, Request
+from reconciler.kind import Kind, Listing, Request
 from reconciler.kinds import kinds
 from reconciler.live import fetch
 from reconciler.names import Address, Context, Names, Row, Unresolved
+from reconciler.sending import Sender
 
 Outcome = Literal["done", "failed", "skipped", "unknown"]
 OUTCOMES: tuple[Outcome, ...] = ("done", "failed", "skipped", "unknown")
 PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0)
 """Seconds before each look-up of an object whose POST got no answer: the server may still be working on it."""
+LINGERING = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0)
+"""Seconds between looks at an object that the server deletes in its own time."""
+MEANWHILE = "it came to exist meanwhile, and is left as it is: make a new plan"
 NO_REASON = "Redmine refused it without giving a reason"
 
 
@@ -97,10 +100,14 @@ class Applier:
 
     def __init__(self, client: Client, names: Names, plan: Plan, *, listener: Listener = lambda a, o: None) -> None:
         self.client = client
+        self.sender = Sender(client)
         self.names = names
         self.plan = plan
         self.listener = listener
         self.progress = {c.address: Progress(c, c.id, left=1 + len(c.then)) for c in plan.changes}
+        for watched in plan.disturbed:
+            looked_at = Progress(watched, watched.id, outcome="done", written=list(watched.keeps))
+            self.progress[watched.address] = looked_at
         self.graph: Graph = graph_of(plan.changes)
         self.sorter = self.graph.sorter()
         self.waiting: list[Node] = []
@@ -116,8 +123,9 @@ class Applier:
 
     def report(self) -> Report:
         """What has been done so far."""
-        results = tuple(self.progress[c.address].result() for c in self.plan.changes)
-        return Report(self.plan, results, self.client.requests, self.stopping)
+        results = [self.progress[c.address].result() for c in self.plan.changes]
+        results += [r for c in self.plan.disturbed if (r := self.progress[c.address].result()).outcome != "done"]
+        return Report(self.plan, tuple(results), self.client.requests, self.stopping)
 
     async def run(self) -> None:
         """Carry out all steps but those that shut a door; called again, these. `progress` has what became of them."""
@@ -230,14 +238,14 @@ class Applier:
         if index == 0 and change.action == "create":
             await self._create(kind, state, values)
         elif index == 0 and change.action == "delete":
-            await self._delete(kind, change)
+            await self._delete(kind, state)
         else:
             await self.update(kind, state, values)
-        state.written += fields
+        state.written += (*fields, *(change.keeps if index == 0 else ()))
 
     def context(self, kind: Kind, address: Address) -> Context:
         """Where names in the fields of `address` are looked up."""
-        return Context(self.names, kind.scope(address))
+        return Context(self.names, kind.scope(address), address)
 
     async def _create(self, kind: Kind, state: Progress, values: Mapping[str, Any]) -> None:
         address = state.change.address
@@ -260,31 +268,41 @@ class Applier:
             assert state.id is not None
             address = state.change.address
             for request in kind.update(address, state.id, values, self.context(kind, address)):
-                await self._send(request)
+                await self._change(kind, state, values, request)
 
-    async def _delete(self, kind: Kind, change: Change) -> None:
+    async def _change(self, kind: Kind, state: Progress, values: Mapping[str, Any], request: Request) -> None:
+        """Send one request of an update; a POST (a file in the place of another) only if it was not done already."""
+        try:
+            await self.sender.send(request)
+        except Missing:
+            # What is to go may have gone with something else: a relation with the other issue.
+            if request.method != "DELETE":
+                raise
+        except AnswerLost as lost:
+            if request.method != "POST" or request.once:
+                raise
+            if await self._settle(kind, state.change.address, values) is None:
+                if lost.timed_out:
+                    raise
+                await self.sender.send(request)
+
+    async def _delete(self, kind: Kind, state: Progress) -> None:
+        change = state.change
         assert change.id is not None
         with suppress(Missing):
-            await self._send(kind.delete(change.address, change.id))
+            await self.sender.send(kind.delete(change.address, change.id, self.context(kind, change.address)))
         self.names.remove(change.address)
+        if not await self._gone(kind.lingering(change.address)):
+            state.notes.append("the server has accepted its deletion and is still at it")
 
-    async def _send(self, request: Request) -> Row:
-        return await self.client.write(request.method, request.path, await self._uploaded(request.body))
-
-    async def _uploaded(self, body: Any) -> Any:
-        """The body with each file in it uploaded, and its token in its place."""
-        if isinstance(body, Upload):
-            return await self._upload(body)
-        if isinstance(body, Mapping):
-            return {name: await self._uploaded(value) for name, value in body.items()}
-        return [await self._uploaded(value) for value in body] if isinstance(body, list) else body
-
-    async def _upload(self, file: Upload) -> dict[str, Any]:
-        content = await asyncio.to_thread(file.path.read_bytes)
-        if digest(content) != file.sha256:
-            raise Unresolved(f"{file.path} has changed since the plan was made", "make a new plan")
-        answer = await self.client.upload(file.path.name, content)
-        return {"token": answer["token"], "filename": file.path.name}
+    async def _gone(self, page: Listing | None) -> bool:
+        """Whether an object that is deleted is gone by now, or soon; `page` shows it until then."""
+        for pause in LINGERING if page else ():
+            with suppress(ServerError):
+                if page and not await fetch(self.client, page):
+                    return True
+            await asyncio.sleep(pause)
+        return page is None
 
     # -- exactly one create ------------------------------------------------------------------------------------
 
@@ -293,13 +311,15 @@ class Applier:
     ) -> tuple[Row, bool]:
         """The new object's row, and whether it was there already. Raises AnswerLost when that cannot be told."""
         try:
-            return self._answer(kind, await self._send(request)), False
-        except Rejected:
+            return await self._made(kind, state.change.address, values, await self.sender.send(request)), False
+        except Rejected as error:
             # Made meanwhile, by somebody else or through inheritance (a group's membership makes its users').
             found = await self.look(kind, state.change.address, values) if kind.unique else None
             if found is None:
                 raise
-            state.notes.append("it had come to exist meanwhile and was adopted")
+            if not kind.adopts:
+                raise Stale(MEANWHILE, status=error.status) from error
+            state.notes += [kind.adopted] if kind.adopted else []
             return found, True
         except AnswerLost as lost:
             found = await self._settle(kind, state.change.address, values)
@@ -311,9 +331,11 @@ class Applier:
             state.sent_again = True
             return await self._post(kind, state, values, request)
 
-    def _answer(self, kind: Kind, answer: Row) -> Row:
-        row = answer.get(kind.wrapper or kind.name)
-        if not isinstance(row, Mapping) or "id" not in row:
+    async def _made(self, kind: Kind, address: Address, values: Mapping[str, Any], answer: Row) -> Row:
+        """The row of an object that was created, from the answer or looked up where the answer has none."""
+        found = await self.look(kind, address, values) if kind.silent else answer.get(kind.wrapper or kind.name)
+        row = found if isinstance(found, dict) else {}
+        if "id" not in row:
             raise AnswerLost(f"the answer to the creation of a {kind.name} shows no {kind.name}", timed_out=False)
         return row
 
@@ -329,7 +351,9 @@ class Applier:
         """The object, if it is live by now and nobody else's. Raises AnswerLost when several could be it."""
         listings = kind.lookup(address, self.names, values)
         rows = [row for listing in listings for row in await fetch(self.client, listing)]
-        owned = {i for i, key in self.names.keys.get(kind.name, {}).items() if key != address.key}
+        # Where Redmine guards the key, it says who it is: SQLite gives the ids of what went with others to new objects.
+        keys = {} if kind.unique else self.names.keys.get(kind.name, {})
+        owned = {i for i, key in keys.items() if key != address.key}
         context = self.context(kind, address)
         found = {r["id"]: r for r in rows if r["id"] not in owned and kind.identifies(r, address, values, context)}
         if len(found) > 1:

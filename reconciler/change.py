@@ -28,9 +28,12 @@ class Step:
 class Change:
     """Everything that happens to one object. `id` is None for what does not exist yet.
 
-    `uses` are other changed objects that its new values name (for a deletion: that name it, or are inside it);
+    `uses` are other changed objects that its new values name, but for those that a step of `then` waits for (for a
+    deletion: that name it, or are inside it);
     `opens` says that others wait for its main part
-    because it opens a gate; `fingerprint` stands for the live fields that the change was made from.
+    because it opens a gate; `fingerprint` stands for the live fields that the change was made from; `keeps` are the
+    declared fields that are as they shall be, and that the write must not disturb. What is done to those of `awaits`
+    comes first, whatever becomes of it.
     """
 
     action: Action
@@ -43,11 +46,22 @@ class Change:
     uses: tuple[Address, ...] = ()
     opens: bool = False
     fingerprint: str = ""
+    keeps: tuple[FieldChange, ...] = ()
+    awaits: tuple[Address, ...] = ()
 
     @property
     def all_fields(self) -> tuple[FieldChange, ...]:
         """The field changes of all steps, in order."""
         return (*self.fields, *(f for step in self.then for f in step.fields))
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something about a declared object that is no change and that somebody should know."""
+
+    address: Address
+    source: Location
+    message: str
 
 
 @dataclass(frozen=True)
@@ -60,6 +74,11 @@ class Plan:
     requests: int = 0
     uncompared: tuple[Address, ...] = ()
     """Declared objects of which the server shows nothing: those inside archived projects."""
+    warnings: tuple[Warned, ...] = ()
+    disturbed: tuple[Change, ...] = ()
+    """Objects without a change of their own that the changes of others can disturb: looked at again after them."""
+    revealed: tuple[Address, ...] = ()
+    """Declared objects that can be compared once this is done: it unarchives the projects that they are inside of."""
 
     @property
     def summary(self) -> dict[str, int]:

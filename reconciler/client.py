@@ -62,7 +62,7 @@ _MEANINGS = {
     401: "the credentials are not accepted",
     403: "the account may not do this",
     404: "there is no such object",
-    409: "the object was changed meanwhile",
+    409: "the object was changed meanwhile, and is left as it is: make a new plan",
     412: "the login to act as (X-Redmine-Switch-User) is unknown or locked",
     422: "it is not valid",
     429: "too many requests",

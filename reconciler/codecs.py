@@ -7,8 +7,9 @@ An id that no name is known for is shown as `#12 (what Redmine calls it)`.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from reconciler.names import Address, Context, Reference, Unresolved
 Difference = tuple[str, Any, Any]
 """Sub-path (empty for the field itself), before, after; canonical values."""
 
+UNKNOWN = re.compile(r"#\d+( \(.*\))?", re.DOTALL)
+"""How a live object is shown for which no name was read."""
 BLANK: tuple[Any, ...] = (None, "", [], {})
 
 
@@ -31,6 +34,31 @@ class Upload:
 
     path: Path
     sha256: str
+    name: str = ""
+    """The name that it gets; "" is the file's own."""
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """What else is said of it where its token stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Stands in a manifest in the making for the path of a live file that is downloaded beside it."""
+
+    number: int
+    filename: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A live file that may be the one of a manifest, if it has that name and so many bytes.
+
+    `shown` is what is known of it: `filename` and `filesize`, or nothing yet.
+    """
+
+    number: int
+    filename: str
+    size: int
+    shown: Mapping[str, Any] | None = None
 
 
 def digest(content: bytes) -> str:
@@ -48,6 +76,10 @@ class Codec:
         """The names of other objects in a manifest's or a canonical value (`context.project` is all that is used)."""
         return ()
 
+    def faults(self, value: Any) -> Iterable[tuple[str, Unresolved]]:
+        """(sub-path, what is wrong) for parts of a manifest's value that are wrong on every server."""
+        return ()
+
     def canonical(self, value: Any, context: Context) -> Any:
         """A manifest's value in the form that is compared; raises Unresolved for a name without an object."""
         return value
@@ -60,8 +92,12 @@ class Codec:
         """A canonical value as the API takes it; raises Unresolved when an object has no id (yet)."""
         return value
 
-    def files(self, value: Any, wire: Any, context: Context) -> Iterable[tuple[int, str, int]]:
-        """(attachment's id, name, bytes) of each live file that has to be compared with one of `value`'s."""
+    def written(self, value: Any, context: Context) -> Any:
+        """A canonical value as a manifest says it; raises Unresolved for what no manifest can say."""
+        return value
+
+    def files(self, value: Any, wire: Any, context: Context) -> Iterable[Candidate]:
+        """The live files that have to be compared with those of `value`."""
         return ()
 
     def pieces(self, value: Any) -> Iterable[tuple[str, Any]]:
@@ -161,6 +197,14 @@ class Ref(Codec):
     def encode(self, value: Any, context: Context) -> Any:
         return None if value is None else require_id(self.address(value, context), context)
 
+    def written(self, value: Any, context: Context) -> Any:
+        unread = isinstance(value, str) and UNKNOWN.fullmatch(value)
+        if unread and not context.names.known(self.address(value, context)):
+            raise Unresolved(f"{value} is nobody and nothing that a manifest can name")
+        # One name of several things, such as a user and a group.
+        others = (Address(k, value) for k in self.kinds[1:]) if isinstance(value, str) else ()
+        return {self.kinds[0]: value} if any(context.names.known(context.names.canonical(a)) for a in others) else value
+
 
 @dataclass(frozen=True)
 class RefSet(Codec):
@@ -179,6 +223,9 @@ class RefSet(Codec):
 
     def encode(self, value: Any, context: Context) -> Any:
         return [self.of.encode(v, context) for v in value]
+
+    def written(self, value: Any, context: Context) -> Any:
+        return [self.of.written(v, context) for v in value]
 
 
 class Names(Codec):
@@ -202,6 +249,11 @@ def sort_key(value: Any) -> str:
     if isinstance(value, Mapping):
         return "\x7f" + "\x1f".join(f"{k}={v}" for k, v in sorted(value.items()))
     return str(value)
+
+
+def shown(value: Any) -> str:
+    """A canonical value in a sentence."""
+    return "nothing" if value in (None, "", []) else f'"{value}"' if isinstance(value, str) else str(value)
 
 
 def unknown(wire: Mapping[str, Any]) -> str:

@@ -14,11 +14,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from reconciler.codecs import Codec, Difference, Ref, Upload, blank, digest, ordered, unix_lines
-from reconciler.errors import ManifestError
-from reconciler.manifest import Map
+from reconciler.codecs import Candidate, Codec, Difference, Ref, Stored, Upload, blank, digest, ordered, unix_lines
+from reconciler.files import fault, is_file, path_of, stored_name
 from reconciler.names import Context, CustomField, Reference, Unresolved, near_miss
-from reconciler.sources import beside, shown
 
 USER = Ref(("user",))
 VERSION = Ref(("version",))
@@ -51,7 +49,7 @@ class CustomFields(Codec):
             if found or not context.names.ids.get("custom_field"):
                 return found or CustomField(int(name[1:]), name)
         kind = self.customized.replace("_", " ")
-        hint = near_miss(name, fields) or "an administrator has to create it: Administration → Custom fields"
+        hint = context.names.advice(name, fields, "custom_field")
         raise Unresolved(f'there is no custom field "{name}" for {kind}s', hint)
 
     def references(self, value: Any, context: Context) -> Iterable[Reference]:
@@ -60,6 +58,11 @@ class CustomFields(Codec):
             if ref is not None:
                 values = item if isinstance(item, list) else [item]
                 yield from (ref.reference(v, context.project) for v in values if not blank(v))
+
+    def faults(self, value: Any) -> Iterable[tuple[str, Unresolved]]:
+        for name, item in (value or {}).items():
+            if is_file(item) and (error := fault(item)):
+                yield name, error
 
     def canonical(self, value: Any, context: Context) -> Any:
         found = {}
@@ -87,6 +90,11 @@ class CustomFields(Codec):
         fields = [(self.find(name, context), item) for name, item in value.items()]
         return [{"id": field.id, "value": encode(field, item, context)} for field, item in fields]
 
+    def written(self, value: Any, context: Context) -> Any:
+        found = {name: _written(self.find(name, context), item, context) for name, item in (value or {}).items()}
+        # A new object gets the default of a field that is left out.
+        return {n: v for n, v in found.items() if not blank(v) or self.fields(context)[n].default}
+
     def parts(self, value: Any) -> Iterable[tuple[str, Any]]:
         return (value or {}).items()
 
@@ -100,19 +108,18 @@ class CustomFields(Codec):
     def equal(self, desired: Any, live: Any) -> bool:
         return not self.differences(desired, live)
 
-    def files(self, value: Any, wire: Any, context: Context) -> Iterable[tuple[int, str, int]]:
+    def files(self, value: Any, wire: Any, context: Context) -> Iterable[Candidate]:
         held = {item["id"]: str(item.get("value") or "") for item in wire or ()}
         for name, wanted in (value or {}).items():
             field = self.fields(context).get(name)
             if field and field.format == "attachment" and held.get(field.id, "").isdigit() and is_file(wanted):
-                path = path_of(wanted)
-                yield int(held[field.id]), stored_name(path), path.stat().st_size
+                yield Candidate(int(held[field.id]), _stored_as(wanted), path_of(wanted).stat().st_size)
 
 
 def same(desired: Any, live: Any) -> bool:
     """Whether two canonical values of one custom field are the same to Redmine."""
     if isinstance(desired, Mapping) and isinstance(live, Mapping) and "sha256" in desired:
-        return stored_name(Path(desired["file"])) == live.get("file") and desired["sha256"] == live.get("sha256")
+        return _stored_as(desired) == live.get("file") and desired["sha256"] == live.get("sha256")
     if isinstance(desired, bool) or isinstance(live, bool):
         return desired is live
     if isinstance(desired, int | float) and isinstance(live, int | float):
@@ -150,7 +157,8 @@ def _decode_one(field: CustomField, wire: Any, context: Context) -> Any:
         return field.options.get(str(wire), f"#{wire}")
     if field.format == "attachment" and str(wire).isdigit():
         found = context.names.files.get(int(wire), {})
-        return {"file": found["filename"], "sha256": found["sha256"]} if found else f"#{wire}"
+        shown = {k: found[k] for k in ("filename", "sha256", "id") if k in found}
+        return {"file": shown.pop("filename"), **shown} if found else f"#{wire}"
     if field.format == "bool":
         return {"1": True, "0": False}.get(wire, wire)
     if field.format == "text":
@@ -159,6 +167,25 @@ def _decode_one(field: CustomField, wire: Any, context: Context) -> Any:
         return READ[field.format](field, wire, context) if field.format in ("int", "float", "progressbar") else wire
     except Unresolved:
         return wire
+
+
+def _written(field: CustomField, value: Any, context: Context) -> Any:
+    """A canonical value of `field` as a manifest says it; what a manifest may not say any more is left out."""
+    if isinstance(value, list):
+        return [_written(field, v, context) for v in value]
+    if field.format == "attachment":
+        return _stored(value, context)
+    ref = REFERENCES.get(field.format)
+    return ref.written(value, context) if ref is not None else value
+
+
+def _stored(value: Any, context: Context) -> Any:
+    """What a manifest says for the file in a custom field."""
+    if blank(value):
+        return None
+    if not isinstance(value, Mapping) or context.names.files.get(value["id"], {}).get("lost"):
+        raise Unresolved("the server has lost the file")
+    return {"file": Stored(value["id"], value["file"])}
 
 
 def encode(field: CustomField, value: Any, context: Context) -> Any:
@@ -173,7 +200,7 @@ def encode(field: CustomField, value: Any, context: Context) -> Any:
     if field.format == "enumeration":
         return next((number for number, label in field.options.items() if label == value), value.removeprefix("#"))
     if isinstance(value, Mapping):
-        return Upload(Path(value["file"]), value["sha256"])
+        return Upload(Path(value["file"]), value["sha256"], _stored_as(value))
     if isinstance(value, bool):
         return "1" if value else "0"
     return str(value)
@@ -227,33 +254,13 @@ def _attachment(field: CustomField, value: Any, context: Context) -> Any:
     if not is_file(value):
         raise Unresolved("it holds a file", "write {file: PATH}, relative to the manifest")
     path = path_of(value)
-    return {"file": str(path), "sha256": digest(path.read_bytes())}
+    named = {"filename": str(value["filename"])} if "filename" in value else {}
+    return {"file": str(path), "sha256": digest(path.read_bytes()), **named}
 
 
-def stored_name(path: Path) -> str:
-    """The name under which Redmine stores a file (`Attachment#sanitize_filename`, 5.0 to 7.0)."""
-    return re.sub(r"""[/?%*:|"'<>\n\r]+""", "_", path.name)
-
-
-def is_file(value: Any) -> bool:
-    """Whether a manifest's or canonical value names a file."""
-    return isinstance(value, Mapping) and set(value) in ({"file"}, {"file", "sha256"})
-
-
-def path_of(value: Mapping[str, Any]) -> Path:
-    """The file that a manifest's or a canonical value names, as seen from the current folder.
-
-    Raises Unresolved if it is not there, or outside the manifests' folder.
-    """
-    path = Path(str(value["file"]))
-    if isinstance(value, Map):
-        try:
-            path = Path(shown(str(beside(value.file, value.root, str(path)))))
-        except ManifestError as error:
-            raise Unresolved(f"{path}: {error.problems[0].message}", error.problems[0].hint) from error
-    if not path.is_file():
-        raise Unresolved(f"there is no file {path}")
-    return path
+def _stored_as(value: Mapping[str, Any]) -> str:
+    """The name that a file in a manifest has on the server."""
+    return stored_name(str(value.get("filename") or Path(str(value["file"])).name))
 
 
 def _reference(ref: Ref) -> Callable[[CustomField, Any, Context], Any]:

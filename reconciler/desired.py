@@ -109,7 +109,7 @@ class _Builder:
     def declare(self, kind: Kind, body: Map, values: dict[str, Any]) -> None:
         """Make the object of a mapping, if it is one."""
         try:
-            spec = kind.spec.model_validate(values)
+            spec = kind.spec.model_validate(values, context={"body": body})
         except ValidationError as error:
             self.problems.extend(explain(kind, body, error, self.nested if kind.name == "project" else ()))
             label = next(_label(kind, body), "")
@@ -118,7 +118,7 @@ class _Builder:
         address = Address(kind.name, kind.key(spec, str(values.get("project", ""))))
         found = Object(kind, address, spec, body)
         # Redmine tells some names apart without case: `amy` and `AMY` are one login.
-        same = Address(kind.name, address.key.casefold() if kind.fold else address.key)
+        same = Address(kind.name, address.key.lower() if kind.fold else address.key)
         twin = self.twins.setdefault(same, found)
         if twin is not found:
             hint = "give each a key of its own" if kind.only_declared({}) else "keep one"
@@ -138,6 +138,9 @@ class _Builder:
         for name, value in found.fields.items():
             if value is None and found.kind.fields[name].clear is REFUSE:
                 self.problem(found.where(name), f"{name} cannot be cleared", "leave it out", str(found.address))
+            for part, error in found.kind.fields[name].codec.faults(value):
+                place = found.where(f"{name}.{part}" if part else name)
+                self.problem(place, f"{name}: {error}", error.hint, str(found.address))
 
     def relate(self) -> None:
         """Check what can be checked of references between the objects: that they exist, that they make no circle."""
@@ -229,11 +232,13 @@ class _Wanted:
         if number := getattr(found.spec, "id", None):
             self.ids[kind.name].add(number)
         lookups = [k for f in found.fields for k in kind.fields[f].codec.lookups]
-        for name in (*lookups, *kind.lookups(settings)):
+        for name in (*lookups, *kind.lookups(settings, found.fields)):
             self.keys[name] |= set()
         for _, reference in references(found, self.names):
             for target in reference.addresses(scoped):
                 self.keys[target.kind].add(target.key)
+                for name in kinds()[target.kind].lookups(settings, ()):
+                    self.keys[name] |= set()
 
     def need(self) -> Need:
         """The result."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +61,7 @@ def changes(found: Object, values: Mapping[str, Any], row: Row, context: Context
     kind, left_alone = found.kind, frozenset(found.spec.create_only)
     for name, wanted in values.items():
         api = kind.fields[name]
-        if api.create_only or name in left_alone:
+        if api.create_only or api.along or name in left_alone:
             continue
         if kind.shows(row, name, values):
             live = kind.live(row, name, context)
@@ -70,6 +70,24 @@ def changes(found: Object, values: Mapping[str, Any], row: Row, context: Context
             parts = api.codec.parts(wanted) if kind.blind(row, context) else ()
             differences = [(part, None, value) for part, value in parts]
         yield from (FieldChange(join(name, part), before, after) for part, before, after in differences)
+
+
+def kept(found: Object, values: Mapping[str, Any], row: Row, changed: Iterable[FieldChange]) -> Iterator[FieldChange]:
+    """The declared fields of a live object that are as they shall be, given those that change."""
+    kind, paths = found.kind, {change.path for change in changed}
+    for name, wanted in values.items():
+        api = kind.fields[name]
+        if api.read is not None and not api.create_only and name not in found.spec.create_only:
+            parts = api.codec.parts(wanted) if kind.shows(row, name, values) else ()
+            same = ((join(name, part), value) for part, value in parts)
+            yield from (FieldChange(path, value, value) for path, value in same if path not in paths)
+
+
+def companions(found: Object, values: Mapping[str, Any], changed: Collection[str]) -> Iterator[FieldChange]:
+    """What goes with the change of some of an object's fields."""
+    for name, wanted in values.items():
+        if found.kind.fields[name].along & set(changed) and not blank(wanted):
+            yield FieldChange(name, None, wanted)
 
 
 def creation(found: Object, values: Mapping[str, Any]) -> Iterator[FieldChange]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.change import Change, Step
+from reconciler.errors import RefusedError
 from reconciler.kinds import kinds
 from reconciler.names import Address
 
@@ -28,7 +29,11 @@ class Graph:
     def sorter(self) -> graphlib.TopologicalSorter[Node]:
         """A sorter that is ready to be asked."""
         sorter = graphlib.TopologicalSorter(self.soft)
-        sorter.prepare()
+        try:
+            sorter.prepare()
+        except graphlib.CycleError as error:
+            ring = " → ".join(dict.fromkeys(str(address) for address, _ in error.args[1]))
+            raise RefusedError(f"These changes wait for each other and cannot be made together: {ring}.") from error
         return sorter
 
 
@@ -40,6 +45,7 @@ def graph_of(changes: Iterable[Change]) -> Graph:
     for change in by_address.values():
         main = (change.address, 0)
         soft[main] |= set(_before(change, by_address))
+        soft[main] |= {(a, len(by_address[a].then)) for a in change.awaits if a in by_address}
         hard[main] = {(a, 0) for a in _needs(change, by_address)}
         for index, step in enumerate(change.then, 1):
             ends = {_end(change, step, by_address[a]) for a in step.after if a in by_address}
@@ -64,7 +70,7 @@ def in_order(changes: Sequence[Change]) -> list[Change]:
 
 
 def _names(change: Change) -> Iterator[Address]:
-    """The objects that a change's main part and steps name, its project among them."""
+    """The objects that a change names, and its project; not those that only a step of its own waits for."""
     yield from change.uses
     yield from _container(change)
 
@@ -76,29 +82,22 @@ def _container(change: Change) -> Iterator[Address]:
 
 def _needs(change: Change, by_address: Mapping[Address, Change]) -> Iterator[Address]:
     """The objects without which the main part fails: those that are created, or opened for it."""
-    later = _deferred(change)
     for address in _names(change) if change.action != "delete" else _container(change):
         other = by_address.get(address)
-        if other is not None and address not in later and (other.action == "create" or other.opens):
+        if other is not None and (other.action == "create" or other.opens):
             yield address
 
 
 def _before(change: Change, by_address: Mapping[Address, Change]) -> Iterator[Node]:
     """The steps that come before a change's main part."""
-    later = _deferred(change)
     for address in _names(change):
         other = by_address.get(address)
         # What names an object that goes, or is inside it, is done with before.
         named = change.action == "delete" and address in change.uses
-        if other is not None and address not in later and (named or other.action != "delete"):
+        if other is not None and (named or other.action != "delete"):
             yield (address, len(other.then) if named else 0)
     for kind in kinds()[change.address.kind].follows:
         yield (Address(f"*{kind}", change.address.project), 0)
-
-
-def _deferred(change: Change) -> set[Address]:
-    """The objects that only later steps wait for."""
-    return {a for step in change.then if waits_for_named(change, step) for a in step.after}
 
 
 def waits_for_named(change: Change, step: Step) -> bool:

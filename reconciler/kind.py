@@ -12,10 +12,11 @@ instance of a `Kind` that says how its objects are found, listed and written. Th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from pydantic.fields import FieldInfo
 
@@ -23,49 +24,11 @@ from reconciler.codecs import blank
 from reconciler.errors import Location
 from reconciler.manifest import Map, locate
 from reconciler.names import Address, Context, Names, Reference, Row
+from reconciler.portable import Portable
+from reconciler.requests import Listing, Need, Request
 from reconciler.spec import COMMON, DEFAULT, PARTIAL, Api, Id, Secret, Spec
 
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One write: what the client sends."""
-
-    method: Literal["POST", "PUT", "DELETE"]
-    path: str
-    body: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """One GET (or its pages) that gives rows under `root`.
-
-    `mark` is added to every row (what the request itself says about them). `single` is an object's own page: `root`
-    holds one row, or the rows under its `inner`. A status in `none` means no rows, or that row, or that other listing.
-    `seen_from` is the project whose list it is.
-    """
-
-    path: str
-    root: str
-    params: tuple[tuple[str, str | int], ...] = ()
-    paged: bool = True
-    single: bool = False
-    mark: Mapping[str, Any] = field(default_factory=dict)
-    inner: str = ""
-    none: Mapping[int, Mapping[str, Any] | Listing | None] = field(default_factory=dict)
-    seen_from: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Need:
-    """What must be read: per kind the keys that are declared or referred to, the declared fields, and known ids."""
-
-    keys: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    fields: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    ids: Mapping[str, frozenset[Id]] = field(default_factory=dict)
-
-    def projects(self, kind: str) -> list[str]:
-        """The projects whose objects of `kind` are needed."""
-        return sorted({key.partition("/")[0] for key in self.keys.get(kind, ())})
+__all__ = ["Kind", "Listing", "Matches", "Need", "Object", "Request"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +52,11 @@ class Object:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The declared fields that travel, in the spec's order, as the manifest says them."""
-        declared = self.spec.model_fields_set
+        """The declared fields that travel, in the spec's order, as the manifest says them.
+
+        The project of what is inside one is none of them: it tells where the object is (or is moved to, see `marks`).
+        """
+        declared = self.spec.model_fields_set - ({"project"} if self.kind.inside else set())
         return {name: getattr(self.spec, name) for name in self.kind.fields if name in declared}
 
     @property
@@ -99,14 +65,19 @@ class Object:
         return self.kind.scope(self.address)
 
 
-class Kind:
+def undeclared(kind: Kind, key: str, near: Map, **fields: Any) -> Object:
+    """An object that no manifest declares, as one would at the place of `near`; not for what is inside a project."""
+    spec = kind.spec.model_validate({kind.identity[0]: key, **fields})
+    return Object(kind, Address(kind.name, key), spec, Map(near.file, near.at, near.root))
+
+
+class Kind(Portable):
     """One resource of the API. Subclasses set the class variables and override what differs."""
 
     name: str
     plural: str
     spec: ClassVar[type[Spec]]
     wrapper: ClassVar[str] = ""
-    inside: ClassVar[bool] = False
     nested: ClassVar[str] = ""
     """What the list is called inside a project, where it is not `plural`."""
     identity: ClassVar[tuple[str, ...]] = ()
@@ -115,19 +86,41 @@ class Kind:
     """Whether Redmine compares the name without case."""
     unique: ClassVar[bool] = True
     """Whether Redmine itself refuses a second object with the same identity."""
+    adopted: ClassVar[str] = "it had come to exist meanwhile and was adopted"
+    """What is noted of an object that was taken over."""
+    adopts: ClassVar[bool] = True
+    """Whether an object that came to exist after the plan was made is taken over."""
+    paged: ClassVar[bool] = False
+    """Whether its list inside a project comes in pages."""
+    reads_after: ClassVar[tuple[str, ...]] = ()
+    """Kinds inside projects that must be read first, because their names are part of its identity."""
+    silent: ClassVar[bool] = False
+    """Whether the answer to its creation does not show the object: it is looked up."""
+    reveals: ClassVar[str] = ""
+    """The `include=` of its project's page without which names in it cannot be told."""
+    movable: ClassVar[bool] = False
+    """Whether what is inside a project can be moved to another one; its field `project` travels then."""
     steering: ClassVar[frozenset[str]] = frozenset()
     """Fields of the spec that tell which object it is and do not travel."""
     serial: ClassVar[bool] = False
     """Whether writes of this kind must not overlap."""
     alternative: ClassVar[str] = ""
     """The kind that names of this one are mostly of, where a manifest may mean either."""
+    fragile: ClassVar[frozenset[str]] = frozenset()
+    """Fields that the change of another object can disturb, see `disturbs`."""
+    loss: ClassVar[str] = ""
+    """What Redmine destroys with a deleted object."""
     undeletable: ClassVar[str] = ""
     """Why Redmine may refuse to delete an object without giving a reason."""
+    below: ClassVar[frozenset[str]] = frozenset()
+    """Values of a gate that, when it is opened, Redmine changes for all objects below as well."""
     required: ClassVar[tuple[str, ...]] = ()
     """Fields without which Redmine creates no object."""
     follows: ClassVar[tuple[str, ...]] = ()
     """Kinds in the same project whose work comes first, although no field names them."""
     readonly: ClassVar[bool] = False
+    menu: str = ""
+    """Where an administrator makes objects of a kind that only can be read."""
     module: ClassVar[str] = ""
     """The project's module without which Redmine hides objects of this kind."""
     rank: ClassVar[int] = 50
@@ -138,7 +131,7 @@ class Kind:
     @cached_property
     def fields(self) -> dict[str, Api]:
         """The spec's fields that travel."""
-        skip = COMMON | self.steering | ({"project"} if self.inside else set())
+        skip = COMMON | self.steering | ({"project"} if self.inside and not self.movable else set())
         return {n: _api(n, info) for n, info in self.spec.model_fields.items() if n not in skip}
 
     def widen(self, reference: Reference, names: Names) -> Iterable[Address]:
@@ -174,8 +167,22 @@ class Kind:
 
     def match(self, rows: Sequence[Row], context: Context, objects: Sequence[Object]) -> Matches:
         """Which live object is which declared one; the others keep the key that `key_of` gives them."""
-        keyed = ((self.key_of(row, context), row) for row in rows)
-        return Matches({key: row for key, row in keyed if key is not None}, ())
+        found: defaultdict[str, list[Row]] = defaultdict(list)
+        for row in rows:
+            key = self.key_of(row, context)
+            if key is not None:
+                found[key].append(row)
+        return Matches({key: same[-1] for key, same in found.items()}, tuple(self._several(found, objects)))
+
+    def _several(
+        self, found: Mapping[str, Sequence[Row]], objects: Iterable[Object]
+    ) -> Iterator[tuple[Object, str, str]]:
+        """A problem for each declared object that is several live ones: Redmine's own checks can be outrun."""
+        for wanted in objects:
+            same = found.get(wanted.address.key, ())
+            if len(same) > 1:
+                ids = ", ".join(f"#{row['id']}" for row in same)
+                yield wanted, f"several {self.plural.replace('_', ' ')} match: {ids}", "delete or rename all but one"
 
     def only_declared(self, settings: Mapping[str, Any]) -> bool:
         """Whether a name of this kind means nothing outside the manifests."""
@@ -185,9 +192,13 @@ class Kind:
         """(field, sentence) for what is wrong with a declared object beyond its types; no server needed."""
         return ()
 
-    def lookups(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
-        """Kinds whose definitions are needed to tell objects of this kind apart."""
+    def lookups(self, settings: Mapping[str, Any], fields: Collection[str]) -> tuple[str, ...]:
+        """Kinds whose definitions are needed to tell objects apart, or what changes of these declared fields do."""
         return ()
+
+    def retired(self, row: Row) -> str:
+        """Why no new value may name a live object, or ""."""
+        return ""
 
     def forbids(self, found: Object, me: Row) -> Iterable[tuple[str, str]]:
         """(field, sentence) for what the account `me` must not do to a declared object."""
@@ -204,8 +215,18 @@ class Kind:
     # -- read --------------------------------------------------------------------------------------------------
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
-        """Bulk lists, in tiers: a further tier is read only while needed keys are missing."""
-        return ()
+        """Bulk lists, in tiers: a further tier is read only while needed keys are missing.
+
+        Of a kind inside projects: its list in each of them that is live.
+        """
+        if self.inside:
+            projects = names.ids.get("project", {})
+            yield [self.listing(p, projects[p]) for p in need.projects(self.name) if p in projects]
+
+    def listing(self, project: str, number: Id) -> Listing:
+        """The list inside a project; none where its module is off (403)."""
+        path, none = f"/projects/{project}/{self.plural}", {403: None, 404: None}
+        return Listing(path, self.plural, paged=self.paged, none=none, seen_from=project)
 
     def lookup(self, address: Address, names: Names, values: Mapping[str, Any]) -> list[Listing]:
         """The lists that show one object, by identity; [] if that cannot be asked.
@@ -218,7 +239,7 @@ class Kind:
     def identifies(self, row: Row, address: Address, values: Mapping[str, Any], context: Context) -> bool:
         """Whether a row that `lookup` gave is the object."""
         key = self.key_of(row, context) or ""
-        return key == address.key or (self.fold and key.casefold() == address.key.casefold())
+        return key == address.key or (self.fold and key.lower() == address.key.lower())
 
     def again(self, ids: frozenset[Id], need: Need, names: Names) -> Iterable[list[Listing]]:
         """The lists that show the objects with these ids again, after a write."""
@@ -229,8 +250,9 @@ class Kind:
         return None
 
     def includes(self, fields: Iterable[str]) -> tuple[tuple[str, str], ...]:
-        """The `include=` parameter that `fields` need, or nothing."""
-        wanted = sorted({self.fields[f].include for f in fields if f in self.fields} - {""})
+        """The `include=` parameter that lists need to show `fields`, or nothing."""
+        known = (self.fields[f] for f in fields if f in self.fields)
+        wanted = sorted({api.include for api in known if not api.detail} - {""})
         return (("include", ",".join(wanted)),) if wanted else ()
 
     def shows(self, row: Row, name: str, values: Mapping[str, Any]) -> bool:
@@ -249,6 +271,22 @@ class Kind:
     def marks(self, address: Address, row: Row | None, context: Context) -> Mapping[str, tuple[Any, Any]]:
         """path → (before, after) of what has to be written so that the object is found again; {} if it is there."""
         return {}
+
+    def holds_up(
+        self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Iterable[str], context: Context
+    ) -> Iterable[tuple[str, Address]]:
+        """(label, object) for objects whose deferred fields (`via` the label) wait for the work on this one."""
+        return ()
+
+    def disturbs(
+        self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Collection[str], context: Context
+    ) -> Iterable[Address]:
+        """Objects whose `fragile` fields Redmine may change along with this one (no values: with its deletion)."""
+        return ()
+
+    def awaits(self, address: Address, row: Row | None, context: Context) -> Iterable[Address]:
+        """Objects whose planned work, deletions too, comes first, whatever becomes of it."""
+        return ()
 
     def leans_on(
         self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Iterable[str], context: Context
@@ -285,9 +323,17 @@ class Kind:
         payload = self.payload(values, context)
         return [Request("PUT", f"/{self.plural}/{number}", {self.wrapper or self.name: payload})] if payload else []
 
-    def delete(self, address: Address, number: Id) -> Request:
-        """The request that deletes the object."""
+    def delete(self, address: Address, number: Id, context: Context) -> Request:
+        """The request that deletes the object; `context.names` has its row."""
         return Request("DELETE", f"/{self.plural}/{number}")
+
+    def lingering(self, address: Address) -> Listing | None:
+        """The page that shows an object for as long as the server is deleting it; None: it is gone at once."""
+        return None
+
+    def leaving(self, row: Row) -> str:
+        """Why a live object is as good as deleted, or ""."""
+        return ""
 
     def answered(self, row: Row, name: str) -> bool:
         """Whether the answer to a POST says what became of a field."""
@@ -305,6 +351,16 @@ class Kind:
     def dead_end(self, row: Row) -> str:
         """Why there is no further move, from the same page."""
         return ""
+
+    def decided(self, row: Row, name: str, context: Context) -> str:
+        """Why Redmine itself decides about a field, so that no write can change it, or ""."""
+        return ""
+
+    def destroys(
+        self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context
+    ) -> Iterable[str]:
+        """Sentences on what is lost with the change of some fields, or with the deletion (no values)."""
+        return () if values or not self.loss else (self.loss,)
 
     def explain(self, name: str, wanted: Any, row: Row, context: Context) -> str:
         """Why the server may have kept another value, or ""."""

@@ -1,9 +1,14 @@
-"""Client + kinds → the live state: only the kinds and projects that are needed, by bulk lists, in three waves.
+"""Client + kinds → the live state: only the kinds and projects that are needed, by bulk lists, in four waves.
 
-Requests for a plan: 2 (the account; the trackers, which tell a Redmine that is too old) + 1 for each other kind of name
-that is used + for users one list a status until all are found + for projects one list and 1 for each that it does not
-show + 1 for each other kind and project + the issues of all needed projects together. A list of N rows takes 1 request
-up to 100, then 1 + ceil((N - 100) / 99), as pages overlap.
+Requests for a plan: 2 (the account; the trackers, which tell a Redmine that is too old) + 1 for each other kind of
+name that is used + for users one list a status until all are found + 1 for groups + for projects one list and 1 for
+each that it does not show + 1 for each other kind and project + the issues, and the time entries, of all needed
+projects together. Lists do not show everything: 1 more for each declared group with `users`, issue with `watchers` or
+`notes`, wiki page, and piece of news with `attachments`; for each project with a `default_version`,
+`default_assigned_to` or (before 5.1) `homepage`; for each wiki page that is not there yet, and for each wiki with a
+declared start page. Attachments are downloaded, 1 each, if a live one has the name and size of the declared one; the
+files of a project are not. A list of N rows takes 1 request up to 100, then 1 + ceil((N - 100) / 99), as pages
+overlap.
 """
 
 from __future__ import annotations
@@ -15,12 +20,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from reconciler.client import Client, quote
-from reconciler.codecs import digest
+from reconciler.codecs import Candidate, digest
 from reconciler.desired import Desired
 from reconciler.errors import Answered, Denied, ManifestError, NotRedmine, Problem
 from reconciler.kind import Kind, Listing, Need, Object
 from reconciler.kinds import declarable, kinds
-from reconciler.names import Context, CustomField, Names, Row, Unresolved, near_miss
+from reconciler.names import Address, Context, CustomField, Names, Row, Unresolved
 
 OLDEST = "Redmine 5.0 or later is needed; this server is older."
 
@@ -46,10 +51,11 @@ async def read(client: Client, desired: Desired) -> Live:
     # The trackers are always read: they are what tells a Redmine that is too old.
     await reader.wave(Need({"tracker": frozenset(), **first.keys}), [k for k in kinds().values() if k.readonly])
     check_age(names)
-    check_settings(names)
+    check_settings(names, first)
     need = desired.need(names)
     await reader.wave(need, [k for k in kinds().values() if not k.readonly and not k.inside])
-    await reader.wave(need, [k for k in kinds().values() if k.inside])
+    await reader.wave(need, [k for k in kinds().values() if k.inside and not k.reads_after])
+    await reader.wave(need, [k for k in kinds().values() if k.reads_after])
     return Live(names, me, tuple(reader.problems))
 
 
@@ -63,8 +69,11 @@ def fresh_names(desired: Desired) -> Names:
     for address, found in desired.objects.items():
         if found.spec.state == "present":
             names.planned.setdefault(address.kind, {})[address.key] = found.spec
+        else:
+            names.absent.setdefault(address.kind, set()).add(address.key)
     names.wideners.update({k.name: k.widen for k in kinds().values()})
     names.bars.update({k.name: k.bar for k in kinds().values()})
+    names.menus.update({k.name: k.menu for k in kinds().values() if k.readonly})
     names.folds.update({k.name: {} for k in kinds().values() if k.fold})
     return names
 
@@ -76,20 +85,30 @@ def check_age(names: Names) -> None:
         raise NotRedmine(OLDEST)
 
 
-def check_settings(names: Names) -> None:
+def check_settings(names: Names, need: Need) -> None:
     """Raise ManifestError if the configured key field is needed and does not exist."""
     field = names.settings.get("issue_key_field")
     known = names.custom_fields.get("issue", {})
-    if not field or "issue" not in names.planned:
+    if not field or "issue" not in need.keys:
         return
     if field in known:
         if known[field].format not in ("", "string", "text"):
             message = f'issue_key_field: the custom field "{field}" has the format {known[field].format}'
             raise ManifestError([Problem(names.settings["place"], message, "", "it must be a text")])
         return
-    hint = near_miss(field, known) or "an administrator has to create it, and only an administrator's key finds it"
+    hint = names.advice(field, known, "custom_field")
     message = f'issue_key_field: there is no issue custom field "{field}"'
     raise ManifestError([Problem(names.settings["place"], message, "", hint)])
+
+
+def settle_renames(objects: Iterable[Object], names: Names) -> None:
+    """Take what is live under its earlier key for the declared object: others name it by the new one."""
+    for found in objects:
+        if found.spec.renamed_from:
+            old = Address(found.kind.name, found.kind.renamed_key(found.spec, found.address))
+            row = names.row(old)
+            if row is not None and names.id(found.address) in (None, row["id"]):
+                names.rename(old, found.address.key, row)
 
 
 class Reader:
@@ -119,7 +138,7 @@ class Reader:
             for tier in kind.tiers(need, self.names):
                 await self._tier(kind, tier, rows)
                 self._match(kind, list(rows.values()))
-                if not self._missing(kind, need):
+                if not need.everything and not self._missing(kind, need):
                     break
             await self._details(kind)
             await self._files(kind)
@@ -131,7 +150,7 @@ class Reader:
     def _missing(self, kind: Kind, need: Need) -> bool:
         known = self.names.ids.get(kind.name, {})
         folds = self.names.folds.get(kind.name, {})
-        return any(k not in known and k.casefold() not in folds for k in need.keys[kind.name])
+        return any(k not in known and k.lower() not in folds for k in need.keys[kind.name])
 
     async def _tier(self, kind: Kind, tier: Sequence[Listing], rows: dict[int, Row]) -> None:
         lists = await together(fetch(self.client, listing) for listing in tier)
@@ -148,6 +167,7 @@ class Reader:
         matches = kind.match(rows, context, self.declared.get(kind.name, ()))
         for key, row in matches.rows.items():
             self.names.add(kind.name, key, row)
+        settle_renames(self.declared.get(kind.name, ()), self.names)
         # A further tier matches all rows again.
         self.unclear[kind.name] = [Problem(o.source, said, str(o.address), hint) for o, said, hint in matches.problems]
 
@@ -164,7 +184,6 @@ class Reader:
                 work.append(complete(found, row, page))
         await together(work)
 
-
     async def _files(self, kind: Kind) -> None:
         """Learn what is in the live files that declared ones have to be compared with."""
         work = []
@@ -180,11 +199,16 @@ async def read_files(client: Client, kind: Kind, values: Mapping[str, Any], row:
     for name, value in values.items():
         api = kind.fields[name]
         with suppress(Unresolved):
-            for number, wanted, size in api.codec.files(value, row.get(api.read or name), context):
-                shown = (await client.get(f"/attachments/{number}"))["attachment"]
-                same = shown["filename"] == wanted and shown["filesize"] == size
-                content = await client.content(f"/attachments/download/{number}/{quote(wanted)}") if same else b""
-                context.names.files[number] = {**shown, "sha256": digest(content) if same else ""}
+            for found in api.codec.files(value, row.get(api.read or name), context):
+                context.names.files[found.number] = await _file(client, found)
+
+
+async def _file(client: Client, found: Candidate) -> Row:
+    """What is known of a live file; its digest is "" if it cannot be the one."""
+    shown = found.shown or (await client.get(f"/attachments/{found.number}"))["attachment"]
+    same = shown["filename"] == found.filename and shown["filesize"] == found.size
+    path = f"/attachments/download/{found.number}/{quote(found.filename)}"
+    return {**shown, "sha256": digest(await client.content(path)) if same else ""}
 
 
 T = TypeVar("T")
@@ -216,7 +240,12 @@ async def fetch(client: Client, listing: Listing) -> list[Row]:
         if isinstance(instead, Listing):
             return await fetch(client, instead)
         return [] if instead is None else [instead]
-    return [{**row, **listing.mark} for row in rows]
+    return [_marked(listing, row) for row in rows]
+
+
+def _marked(listing: Listing, row: Row) -> Row:
+    number = {"id": listing.number.format(**row)} if listing.number else {}
+    return {**row, **number, **listing.mark}
 
 
 def denied(kind: Kind, error: Denied) -> str:

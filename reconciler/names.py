@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -63,6 +63,7 @@ class CustomField:
     """value → label, for lists and enumerations (active options only)."""
     trackers: frozenset[int] = frozenset()
     filterable: bool = False
+    default: str = ""
 
 
 @dataclass(slots=True)
@@ -74,13 +75,17 @@ class Names:
 
     ids: dict[str, dict[str, int]] = field(default_factory=dict)
     keys: dict[str, dict[int, str]] = field(default_factory=dict)
-    rows: dict[str, dict[int, Row]] = field(default_factory=dict)
+    rows: dict[str, MutableMapping[Any, Row]] = field(default_factory=dict)
     seen_from: dict[str, dict[int, set[str]]] = field(default_factory=dict)
     """kind → id → the projects whose list showed the object (a shared version shows in several)."""
     custom_fields: dict[str, dict[str, CustomField]] = field(default_factory=dict)
     """type of the customized object → name → definition."""
     planned: dict[str, dict[str, Any]] = field(default_factory=dict)
     """kind → key → the spec that declares it."""
+    renamed: dict[Address, str] = field(default_factory=dict)
+    """What is declared with another name than it has → the key of that name."""
+    absent: dict[str, set[str]] = field(default_factory=dict)
+    """kind → keys that are declared absent."""
     scoped: frozenset[str] = frozenset()
     """The kinds whose objects are inside a project."""
     declarable: frozenset[str] = frozenset()
@@ -91,24 +96,36 @@ class Names:
     """kind → further addresses that a name of that kind can stand for (a version shared with the project)."""
     files: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     """id of an attachment → `filename` and `sha256` of what the server has ("" where it was not read)."""
+    menus: dict[str, str] = field(default_factory=dict)
+    """kind → where an administrator makes objects of it, for the kinds that manifests cannot declare."""
     bars: dict[str, Callable[[Address, str, Names], str]] = field(default_factory=dict)
     """kind → why an object cannot be used in a project that it is not inside of, or ""."""
     misses: dict[Reference, tuple[str, str]] = field(default_factory=dict)
     """Names that stand for nothing: the sentence and the hint."""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    memo: dict[str, Any] = field(default_factory=dict)
+    """What was worked out from all rows; forgotten when one is added."""
 
     def add(self, kind: str, key: str, row: Row) -> None:
         """Remember that `row` is what is called `key`."""
+        self.memo.clear()
         self.ids.setdefault(kind, {})[key] = row["id"]
         self.keys.setdefault(kind, {})[row["id"]] = key
         self.rows.setdefault(kind, {})[row["id"]] = row
         if kind in self.folds:
-            self.folds[kind].setdefault(key.casefold(), key)
+            self.folds[kind].setdefault(key.lower(), key)
+
+    def rename(self, old: Address, key: str, row: Row) -> None:
+        """Remember that what is live as `old` is what the manifests call `key`; the old name means nothing then."""
+        if old.key not in self.planned.get(old.kind, {}):
+            self.remove(old)
+        self.add(old.kind, key, row)
+        self.renamed[Address(old.kind, key)] = old.key
 
     def remove(self, address: Address) -> None:
         """Forget an object that was deleted: SQLite gives its id to the next one that is created."""
-        number = self.ids.get(address.kind, {}).pop(address.key, None)
-        self.folds.get(address.kind, {}).pop(address.key.casefold(), None)
+        key = self.folds.get(address.kind, {}).pop(address.key.lower(), address.key)
+        number = self.ids.get(address.kind, {}).pop(key, None)
         if number is not None:
             del self.keys[address.kind][number], self.rows[address.kind][number]
 
@@ -117,7 +134,7 @@ class Names:
         ids = self.ids.get(address.kind, {})
         if address.key in ids or address.kind not in self.folds:
             return ids.get(address.key)
-        return ids.get(self.folds[address.kind].get(address.key.casefold(), ""))
+        return ids.get(self.folds[address.kind].get(address.key.lower(), ""))
 
     def row(self, address: Address) -> Row | None:
         """What was read of a live object, else None."""
@@ -132,9 +149,9 @@ class Names:
         """The same object's address in the spelling of the manifests, else of the server."""
         if address.key in self.planned.get(address.kind, {}) or address.kind not in self.folds:
             return address
-        folded = address.key.casefold()
+        folded = address.key.lower()
         for key in self.planned.get(address.kind, {}):
-            if key.casefold() == folded:
+            if key.lower() == folded:
                 return Address(address.kind, key)
         return Address(address.kind, self.folds[address.kind].get(folded, address.key))
 
@@ -145,6 +162,11 @@ class Names:
                 yield key
             elif key.startswith(project + "/"):
                 yield key.removeprefix(project + "/")
+
+    def advice(self, word: str, known: Iterable[str], *kinds: str) -> str:
+        """How to go on with a name that none of `kinds` has: a near miss among `known`, and who can make one."""
+        made = [f"an administrator has to create it: {self.menus[k]}" for k in kinds if self.menus.get(k)]
+        return "; ".join(filter(None, [near_miss(word, known), *made]))
 
     def ancestors(self, project: str) -> list[str]:
         """The identifiers above a project, nearest first: as declared, else as live."""
@@ -163,10 +185,11 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`Names`, seen from an object inside `project` (or from none)."""
+    """`Names`, seen from the object `own` (where its kind asks for it), which is inside `project` (or in none)."""
 
     names: Names
     project: str = ""
+    own: Address | None = None
 
     def resolve(self, reference: Reference) -> Address:
         """The one object that a name stands for.
@@ -210,7 +233,8 @@ class Context:
         if where and not self.names.known(project):
             return f'there is no project "{project.key}"', near_miss(project.key, self.names.all_keys("project"))
         also = ", neither on the server nor in the manifests" if self._declarable(reference) else " on the server"
-        return f'there is no {kind} "{reference.name}"{where}{also}', near_miss(reference.name, known)
+        hint = self.names.advice(reference.name, known, *reference.kinds)
+        return f'there is no {kind} "{reference.name}"{where}{also}', hint
 
     def _declarable(self, reference: Reference) -> bool:
         return any(kind in self.names.declarable for kind in reference.kinds)
@@ -223,4 +247,5 @@ class Context:
 def near_miss(word: str, known: Iterable[str]) -> str:
     """`did you mean "x"?`, or what there is if it is little, or nothing."""
     names = sorted(set(known))
-    return suggest(word, names) or (f"there is: {', '.join(names)}" if 0 < len(names) <= 12 else "")
+    shown = (f'"{name}"' if name != name.strip() else name for name in names)
+    return suggest(word, names) or (f"there is: {', '.join(shown)}" if 0 < len(names) <= 12 else "")

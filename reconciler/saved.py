@@ -22,7 +22,7 @@ from reconciler.change import Change, Plan, Step
 from reconciler.desired import Desired
 from reconciler.diff import FieldChange, gather, join, split
 from reconciler.errors import ConfigError, Location, ReconcilerError, RefusedError
-from reconciler.kind import Object
+from reconciler.kind import Kind, Object
 from reconciler.kinds import kinds
 from reconciler.live import Live
 from reconciler.manifest import Map, expand
@@ -31,7 +31,7 @@ from reconciler.render.json import dumps, plan_json
 from reconciler.spec import Secret
 from reconciler.staging import fingerprint
 
-FORMAT = "1.0"
+FORMAT = "1.1"
 """Version of what is in the file beyond the public plan."""
 REPLAN = "make a new plan"
 
@@ -55,6 +55,7 @@ def save(plan: Plan, names: Names) -> str:
         "changes": [{**shown, **_kept(c)} for shown, c in zip(public["changes"], plan.changes, strict=True)],
         "saved": FORMAT,
         "settings": {k: v for k, v in names.settings.items() if k != "place"},
+        "disturbed": [{**_named_change(c), **_kept(c)} for c in plan.disturbed],
         "needs": [{"kind": a.kind, "key": a.key, "id": names.id(a)} for a in sorted(_named(plan, names))],
     }
     return dumps({**data, "seal": _seal(data)}) + "\n"
@@ -92,6 +93,14 @@ def write(path: Path, text: str) -> None:
         raise ReconcilerError(f"The plan cannot be saved as {path}: {error.strerror}.") from error
 
 
+def _named_change(change: Change) -> dict[str, Any]:
+    """What a change that is not shown has in place of its public form."""
+    return {"action": change.action, "kind": change.address.kind, "key": change.address.key, "id": change.id} | {
+        "source": {"file": change.source.file, "line": change.source.line, "column": change.source.column},
+        "reason": None,
+    }
+
+
 def _kept(change: Change) -> dict[str, Any]:
     """What the public form of a change leaves out."""
     steps = [{"fields": _fields(change, s.fields), "after": list(map(str, s.after))} for s in change.then]
@@ -101,6 +110,8 @@ def _kept(change: Change) -> dict[str, Any]:
         "uses": list(map(str, change.uses)),
         "opens": change.opens,
         "fingerprint": change.fingerprint,
+        "keeps": _fields(change, change.keeps),
+        "awaits": list(map(str, change.awaits)),
     }
 
 
@@ -122,15 +133,16 @@ def _storable(change: Change, field: FieldChange) -> Any:
 def _named(plan: Plan, names: Names) -> set[Address]:
     """The live objects that the values before and after name."""
     found = set()
-    for change in plan.changes:
+    for change in (*plan.changes, *plan.disturbed):
         kind = kinds()[change.address.kind]
         context = Context(names, kind.scope(change.address))
-        for field in change.all_fields:
+        for field in (*change.all_fields, *change.keeps):
             for value in (field.before, field.after):
                 name, whole = split(field.path, value)
                 for reference in kind.fields[name].codec.references(whole, context):
                     found.add(names.canonical(reference.addresses(names.scoped.__contains__)[0]))
-    return {a for a in found - {c.address for c in plan.changes} if names.id(a) is not None}
+    own = {c.address for c in (*plan.changes, *plan.disturbed)}
+    return {a for a in found - own if names.id(a) is not None}
 
 
 def _seal(data: Mapping[str, Any]) -> str:
@@ -175,7 +187,10 @@ def _checked(text: str, name: str) -> dict[str, Any]:
 
 def _plan(data: Mapping[str, Any], variables: Mapping[str, str]) -> Plan:
     changes = tuple(_change(item, variables) for item in data["changes"])
-    return Plan(data["url"], changes, data["summary"]["unchanged"], data["requests"])
+    revealed = tuple(map(_address, data.get("revealed", ())))
+    watched = tuple(_change(item, variables) for item in data["disturbed"])
+    counted = data["summary"]["unchanged"]
+    return Plan(data["url"], changes, counted, data["requests"], revealed=revealed, disturbed=watched)
 
 
 def _change(item: Mapping[str, Any], variables: Mapping[str, str]) -> Change:
@@ -195,6 +210,8 @@ def _change(item: Mapping[str, Any], variables: Mapping[str, str]) -> Change:
         uses=tuple(map(_address, item["uses"])),
         opens=item["opens"],
         fingerprint=item["fingerprint"],
+        keeps=fields(item["keeps"]),
+        awaits=tuple(map(_address, item["awaits"])),
     )
 
 
@@ -222,6 +239,8 @@ def _stand_ins(plan: Plan, needs: Iterable[Mapping[str, Any]]) -> Iterator[tuple
     for change in plan.changes:
         state = {"state": "absent"} if change.action == "delete" else {}
         yield change.address, _object(change.address, change.id, gather(change.all_fields), change.source, **state)
+    for change in plan.disturbed:
+        yield change.address, _object(change.address, change.id, gather(change.keeps), change.source)
 
 
 def _object(
@@ -277,7 +296,7 @@ def _row(change: Change, names: Names) -> Row | None:
     """The live object; if a change gives it another key, by its id."""
     row = names.row(change.address)
     if row is None and change.id is not None:
-        row = names.rows.get(change.address.kind, {}).get(change.id)  # type: ignore[arg-type]
+        row = names.rows.get(change.address.kind, {}).get(change.id)
         if row is not None:
             names.add(change.address.kind, change.address.key, row)
     return row
@@ -286,11 +305,18 @@ def _row(change: Change, names: Names) -> Row | None:
 def _before(change: Change, row: Row, names: Names) -> list[FieldChange]:
     """The same fields with what they are now as `before`: as the plan would show them if it were made now."""
     kind = kinds()[change.address.kind]
-    context = Context(names, kind.scope(change.address))
+    context = Context(names, kind.scope(change.address), change.address)
     first = {f.path: f for f in reversed(change.all_fields)}
     found: dict[str, Any] = {}
     for name, wanted in gather(tuple(first.values())).items():
+        if kind.fields[name].read is None:
+            continue
         live = kind.live(row, name, context)
         for part, before, _ in kind.fields[name].codec.differences(wanted, live):
             found[join(name, part)] = before
-    return [FieldChange(f.path, found.get(f.path, f.after), f.after) for f in first.values()]
+    return [FieldChange(f.path, found.get(f.path, _unread(kind, f)), f.after) for f in first.values()]
+
+
+def _unread(kind: Kind, change: FieldChange) -> Any:
+    """The live value of a field that does not differ: the wanted one, or what the API never tells."""
+    return change.before if kind.fields[split(change.path, None)[0]].read is None else change.after

@@ -151,14 +151,20 @@ COUNT: Schema = {"type": "integer", "minimum": 0}
 PLACE: Schema = {"file": TEXT, "line": {**COUNT, "description": "From 1; 0 is the whole file."}, "column": COUNT}
 ANY: Schema = {"description": 'A value in the terms of the manifests; `{"secret": true}` for what is never shown.'}
 
+WARNING: Schema = {"kind": TEXT, "key": TEXT, **PLACE, "message": TEXT}
+
 
 def plan_schema() -> Schema:
     """The schema of a plan as JSON."""
     counts = dict.fromkeys(("create", "update", "delete", "unchanged"), COUNT)
     changes = _array(_open(_change(), optional=("then",)))
     hidden = {"description": "Declared objects inside archived projects: the API does not show them.", **_array(TEXT)}
-    made = {"changes": changes, "summary": _open(counts), "requests": COUNT, "uncompared": hidden}
-    return _envelope("What `apply` would do.", made, optional=("uncompared",))
+    warned = {"description": "What is no change and should be known.", **_array(_open(WARNING))}
+    later = {"description": "Declared objects to compare when this is done: it unarchives projects.", **_array(TEXT)}
+    made = {"changes": changes, "summary": _open(counts), "requests": COUNT, "uncompared": hidden, "revealed": later}
+    return _envelope(
+        "What `apply` would do.", {**made, "warnings": warned}, optional=("uncompared", "revealed", "warnings")
+    )
 
 
 def results_schema() -> Schema:
@@ -189,6 +195,19 @@ def problems_schema() -> Schema:
         "$schema": DRAFT,
         "description": "What is wrong with the manifests.",
         **_open({"format_version": _version(), "problems": _array(_open(problem))}),
+    }
+
+
+def export_schema() -> Schema:
+    """The schema of what an export wrote as JSON."""
+    counts = {"description": "How many objects of each kind.", "type": "object", "additionalProperties": COUNT}
+    said = {"description": "What no manifest can say.", **_array(_open({"kind": TEXT, "key": TEXT, "message": TEXT}))}
+    replaced = {"description": "With --sanitize: what was replaced.", **_open({"users": COUNT, "mails": COUNT})}
+    made = {"format_version": _version(), "url": TEXT, "folder": TEXT, "objects": counts, "files": COUNT}
+    return {
+        "$schema": DRAFT,
+        "description": "What `export` wrote.",
+        **_open({**made, "left_out": said, "sanitized": replaced, "requests": COUNT}, optional=("sanitized",)),
     }
 
 
@@ -234,6 +253,7 @@ SCHEMAS: Mapping[str, Callable[[], Schema]] = {
     "plan": plan_schema,
     "results": results_schema,
     "problems": problems_schema,
+    "export": export_schema,
 }
 """What is described, by the name that its file begins with."""
 

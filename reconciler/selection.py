@@ -14,9 +14,25 @@ from fnmatch import fnmatchcase
 from reconciler.change import Change, Plan
 from reconciler.errors import ReconcilerError
 from reconciler.graph import graph_of, waits_for_named
+from reconciler.kind import Object
 from reconciler.kinds import kinds
 from reconciler.manifest import suggest
 from reconciler.names import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What to plan, and how. `targets` and `excludes` are globs over `kind/key`; `resend` are globs over
+    `kind/key.field` for values that Redmine never shows (a password), or is thought to decide about: they are sent
+    though nothing tells that they differ. With `unarchive`, archived projects are opened to be compared."""
+
+    targets: Sequence[str] = ()
+    excludes: Sequence[str] = ()
+    unarchive: bool = False
+    resend: Sequence[str] = ()
+
+
+ALL = Choice()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +42,12 @@ class Selection:
     chosen: frozenset[Address]
     added: tuple[Address, ...] = ()
     dropped: tuple[Address, ...] = ()
+
+
+def resent(patterns: Sequence[str], objects: Mapping[Address, Object]) -> frozenset[tuple[Address, str]]:
+    """The (object, field) that `patterns` mean. Raises ReconcilerError for a pattern that matches no declared field."""
+    labels = {f"{label(a)}.{name}": (a, name) for a, found in objects.items() for name in found.fields}
+    return frozenset(labels[text] for pattern in patterns for text in _alike(pattern, labels, "--resend", "field"))
 
 
 def select(
@@ -56,11 +78,16 @@ def _matching(patterns: Sequence[str], known: Iterable[Address], option: str) ->
     labels = {label(a): a for a in known}
     found: set[Address] = set()
     for pattern in patterns:
-        matches = [a for text, a in labels.items() if text == pattern or fnmatchcase(text, pattern)]
-        if not matches:
-            raise ReconcilerError(f'{option} "{pattern}" matches no declared object{_hint(pattern, labels)}.')
-        found.update(matches)
+        found.update(labels[text] for text in _alike(pattern, labels, option, "object"))
     return frozenset(found)
+
+
+def _alike(pattern: str, labels: Iterable[str], option: str, what: str) -> list[str]:
+    """The labels that a pattern matches; raises ReconcilerError if there are none."""
+    matches = [text for text in labels if text == pattern or fnmatchcase(text, pattern)]
+    if not matches:
+        raise ReconcilerError(f'{option} "{pattern}" matches no declared {what}{_hint(pattern, labels)}.')
+    return matches
 
 
 def _hint(pattern: str, labels: Iterable[str]) -> str:

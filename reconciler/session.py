@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
+from reconciler import archived, keys, live, manifest
 from reconciler import config as configuration
 from reconciler import desired as declared
-from reconciler import live, manifest
 from reconciler.apply import Applier, Listener, Report
 from reconciler.change import Plan
-from reconciler.client import Client
+from reconciler.client import Client, quote
+from reconciler.codecs import Stored
 from reconciler.config import Config
+from reconciler.describe import Item
 from reconciler.desired import Desired
-from reconciler.errors import Location, ManifestError, Problem, RefusedError, ServerError
+from reconciler.errors import Location, ManifestError, Missing, Problem, ReconcilerError, RefusedError, ServerError
+from reconciler.export import items, tree
+from reconciler.folder import Folder
+from reconciler.inventory import BATCH, Inventory, Scope, batched, take
+from reconciler.kinds import declarable
+from reconciler.live import Live
 from reconciler.manifest import Loaded, Map, Reported, Seq
 from reconciler.names import Address, Names
 from reconciler.plan import make
-from reconciler.selection import Selection, select
+from reconciler.sanitize import WITHHELD, sanitize
+from reconciler.selection import ALL, Choice, Selection, resent, select
 from reconciler.verify import carry_out as everything
 
 Log = Callable[[str], None]
@@ -34,6 +43,8 @@ class Planned:
     names: Names
     me: Mapping[str, Any]
     selection: Selection | None = None
+    visible: frozenset[str] = frozenset()
+    """The projects that were not archived."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,34 +56,73 @@ class Manifests:
     desired: Desired
     problems: tuple[Problem, ...]
 
-    def plan(self, targets: Sequence[str] = (), excludes: Sequence[str] = ()) -> Plan:
-        """What `apply` would do. Raises ManifestError, ConfigError, ServerError; ReconcilerError for a pattern."""
-        return asyncio.run(self.plan_async(targets, excludes))
+    def plan(
+        self,
+        targets: Sequence[str] = (),
+        excludes: Sequence[str] = (),
+        *,
+        unarchive: bool = False,
+        resend: Sequence[str] = (),
+    ) -> Plan:
+        """What `apply` would do; see `selection.Choice` for what can be chosen.
 
-    async def plan_async(self, targets: Sequence[str] = (), excludes: Sequence[str] = ()) -> Plan:
+        Raises ManifestError, ConfigError, ServerError; ReconcilerError for a pattern.
+        """
+        return asyncio.run(self.plan_async(targets, excludes, unarchive=unarchive, resend=resend))
+
+    async def plan_async(
+        self,
+        targets: Sequence[str] = (),
+        excludes: Sequence[str] = (),
+        *,
+        unarchive: bool = False,
+        resend: Sequence[str] = (),
+    ) -> Plan:
         """The same as `plan`, inside an event loop."""
         self.check()
         async with Client(self.config.connection()) as client:
-            return (await plan(client, self, targets, excludes)).plan
+            return (await plan(client, self, Choice(targets, excludes, unarchive, resend))).plan
 
-    def apply(self, agreed: Plan | None = None, listener: Listener = lambda address, outcome: None) -> Report:
+    def apply(
+        self,
+        agreed: Plan | None = None,
+        listener: Listener = lambda address, outcome: None,
+        *,
+        unarchive: bool = False,
+        resend: Sequence[str] = (),
+    ) -> Report:
         """Plan and carry it out; `listener` is told of each change that ends.
 
-        Raises as `plan`; RefusedError if `agreed` is given and the plan is no longer that one. What fails later
-        is in the report.
+        With `unarchive`, archived projects are opened to be compared, which takes a second plan after the first; the
+        report is of both. Raises as `plan`; RefusedError if `agreed` is given and the (first) plan is no longer that
+        one. What fails later is in the report.
         """
-        return asyncio.run(self.apply_async(agreed, listener))
+        return asyncio.run(self.apply_async(agreed, listener, unarchive=unarchive, resend=resend))
 
     async def apply_async(
-        self, agreed: Plan | None = None, listener: Listener = lambda address, outcome: None
+        self,
+        agreed: Plan | None = None,
+        listener: Listener = lambda address, outcome: None,
+        *,
+        unarchive: bool = False,
+        resend: Sequence[str] = (),
     ) -> Report:
         """The same as `apply`, inside an event loop."""
         self.check()
+        choice = Choice(unarchive=unarchive, resend=resend)
         async with Client(self.config.connection()) as client:
-            planned = await plan(client, self)
+            planned = await plan(client, self, choice)
             if agreed is not None and agreed.digest != planned.plan.digest:
                 raise RefusedError("The manifests or the server changed since the plan was made: make a new one.")
-            return await carry_out(Applier(client, planned.names, planned.plan, listener=listener))
+            reports = [await carry_out(Applier(client, planned.names, planned.plan, listener=listener))]
+            if planned.plan.revealed:
+                try:
+                    second = await again(client, self, planned, choice)
+                except ReconcilerError:
+                    await put_back(client, self, planned)
+                    raise
+                reports.append(await carry_out(Applier(client, second.names, second.plan, listener=listener)))
+            return joined(reports)
 
     def check(self) -> None:
         """Raise ManifestError if there are problems."""
@@ -106,35 +156,194 @@ def read(config: Config, paths: Sequence[str | Path], stdin: TextIO | BinaryIO |
     return Manifests(config, loaded, found, tuple(sorted(problems, key=lambda p: (p.location, p.message))))
 
 
-async def plan(
-    client: Client, manifests: Manifests, targets: Sequence[str] = (), excludes: Sequence[str] = ()
-) -> Planned:
+async def plan(client: Client, manifests: Manifests, choice: Choice = ALL) -> Planned:
     """Read the live state and compare. Raises ManifestError, ServerError; ReconcilerError for a pattern."""
     desired = manifests.desired
     state = await live.read(client, desired)
+    seen = archived.visible(state.names)
+    return replace(_compare(client, desired, state, choice), visible=seen)
+
+
+async def again(client: Client, manifests: Manifests, first: Planned, choice: Choice = ALL) -> Planned:
+    """The second plan, when the first one is carried out: for what can be seen now, and to archive again. Raises as
+    `plan`."""
+    desired = manifests.desired
+    state = await live.read(client, desired)
+    back = archived.shut_again(first.plan, first.visible, desired, state.names)
+    warnings = tuple(archived.stay_open(first.plan, first.visible, state.names))
+    state.names.planned.setdefault("project", {}).update({a.key: found.spec for a, found in back.items()})
+    desired = replace(desired, objects=dict(sorted({**desired.objects, **back}.items())))
+    planned = _compare(client, desired, state, replace(choice, unarchive=False), first=first.plan, always=back)
+    # What was opened is shut again, whatever becomes of the work behind it.
+    changes = tuple(replace(c, opens=c.opens or c.address in back) for c in planned.plan.changes)
+    return replace(planned, plan=replace(planned.plan, changes=changes, warnings=(*planned.plan.warnings, *warnings)))
+
+
+async def put_back(client: Client, manifests: Manifests, first: Planned) -> Report:
+    """Archive again what was unarchived to be compared, and nothing else."""
+    names = (await live.read(client, manifests.desired)).names
+    back = archived.shut_again(first.plan, first.visible, manifests.desired, names)
+    desired = archived.alone(back, manifests.desired)
+    state = await live.read(client, desired)
+    return await carry_out(Applier(client, state.names, make(desired, state, client.connection.url)))
+
+
+def joined(reports: Sequence[Report]) -> Report:
+    """The report of several plans that were carried out one after the other, as if they were one."""
+    changes = tuple(change for report in reports for change in report.plan.changes)
+    warnings = tuple(warned for report in reports for warned in report.plan.warnings)
+    return Report(
+        replace(reports[-1].plan, changes=changes, warnings=tuple(dict.fromkeys(warnings))),
+        tuple(result for report in reports for result in report.results),
+        reports[-1].requests,
+        any(report.interrupted for report in reports),
+    )
+
+
+def _compare(
+    client: Client,
+    desired: Desired,
+    state: Live,
+    choice: Choice,
+    *,
+    first: Plan | None = None,
+    always: Collection[Address] = (),
+) -> Planned:
+    """The plan for the chosen objects, and for those that are `always` in it. What the `first` plan sent is not sent
+    once more."""
     url, selection = client.connection.url, None
-    if targets or excludes:
-        # A plan takes note in the names of what is renamed: the first one must not.
-        whole = make(desired, replace(state, names=_copy(state.names)), url)
-        selection = select(whole, desired.objects, targets, excludes)
-    chosen = selection.chosen.__contains__ if selection else _all
-    made = replace(make(desired, state, url, chosen), requests=client.requests)
+    done = {change.address for change in first.changes} if first else set()
+    sent = frozenset((a, field) for a, field in resent(choice.resend, desired.objects) if a not in done)
+    if choice.targets or choice.excludes:
+        whole = make(desired, state, url, unarchive=choice.unarchive, resent=sent)
+        selection = select(whole, desired.objects, choice.targets, choice.excludes)
+    chosen = (selection.chosen.union(always)).__contains__ if selection else _all
+    plan = make(desired, state, url, chosen, unarchive=choice.unarchive, resent=sent)
+    made = replace(plan, requests=client.requests)
     return Planned(made, state.names, state.me, selection)
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """An export that was written: where from and to, how many objects of each kind, how many files, what could not be
+    said of which object; `sanitized` has the numbers of users and of other mail addresses that were replaced."""
+
+    url: str
+    folder: Path
+    counts: Mapping[str, int]
+    files: int
+    left_out: tuple[tuple[Address, str], ...]
+    requests: int
+    sanitized: tuple[int, int] | None = None
+
+
+def export_to(
+    folder: str | Path,
+    *,
+    projects: Iterable[str] = (),
+    subprojects: bool = False,
+    kinds: Iterable[str] = (),
+    sanitize: bool = False,
+    file: str | Path | None = None,
+    instance: str | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Exported:
+    """Write manifests of what is live into a folder: of some projects (identifiers) and kinds, or of all; with
+    `sanitize`, without personal data. For the configuration see `config.load`.
+
+    Raises ConfigError, ServerError; ReconcilerError for a folder, project or kind that cannot be.
+    """
+    settings = configuration.load((), environ, file=file, instance=instance)
+    chosen, target = scope(projects, subprojects, kinds), Folder(Path(folder))
+
+    async def run() -> Exported:
+        async with Client(settings.connection()) as client:
+            return await export(client, settings.settings, chosen, target, sanitized=sanitize)
+
+    return asyncio.run(run())
+
+
+def scope(projects: Iterable[str], subprojects: bool, chosen: Iterable[str]) -> Scope:
+    """What to export; kinds by name or as manifests call their lists. Raises ReconcilerError for one that is none."""
+    known = {alias: kind.name for kind in declarable().values() for alias in (kind.name, kind.plural)}
+    names = list(chosen)
+    for name in names:
+        if name not in known:
+            hint = manifest.suggest(name, known)
+            raise ReconcilerError(f'There is no kind "{name}"{f" ({hint})" if hint else ""}.')
+    return Scope(frozenset(projects), subprojects, frozenset(known[name] for name in names))
+
+
+async def export(
+    client: Client, settings: Mapping[str, Any], scope: Scope, folder: Folder, *, sanitized: bool = False
+) -> Exported:
+    """Write manifests of what is live. Raises ServerError; ReconcilerError for a folder or a scope that cannot be."""
+    return await write_out(client, await take(client, settings, scope), scope, folder, sanitized=sanitized)
+
+
+async def key_plan(client: Client, config: Config, found: Inventory) -> tuple[Planned, tuple[Address, ...]]:
+    """The plan that stores keys in the issues that have none, and the issues that cannot have one; `found` is as
+    `keys.named` gives it."""
+    desired, lacking = keys.wanted(found)
+    return await plan(client, Manifests(config, Loaded((), (), ()), desired, ())), lacking
+
+
+async def write_out(
+    client: Client, found: Inventory, scope: Scope, folder: Folder, *, sanitized: bool = False
+) -> Exported:
+    """Write what was read into a folder. Raises as `export`."""
+    without = sanitize(found) if sanitized else None
+    shown = without.inventory if without else found
+    lost: set[int] = {-1}
+    while lost:
+        counts = Counter[str]()
+        described = without.items(items(shown, scope)) if without else items(shown, scope)
+        made = tree(_counted(described, counts), found.names.settings)
+        lost = set() if without else await _download(client, made.downloads, folder)
+        for number in lost:
+            shown.names.files[number] = {**shown.names.files.get(number, {}), "lost": True}
+    for name in made.downloads if without else ():
+        folder.write(name, WITHHELD)
+    for name, text in made.texts.items():
+        folder.write(name, text.encode())
+    folder.finish([*made.texts, *made.downloads])
+    return Exported(
+        client.connection.url,
+        folder.path,
+        {kind.name: counts[kind.name] for kind in declarable().values() if counts[kind.name]},
+        len(made.texts) + len(made.downloads),
+        tuple(made.remarks),
+        client.requests,
+        without.disguise.counts if without else None,
+    )
+
+
+def _counted(described: Iterable[Item], counts: Counter[str]) -> Iterator[Item]:
+    """The same, counted by kind: what is an object in a manifest."""
+    for item in described:
+        counts[item.address.kind] += item.body is not None
+        yield item
+
+
+async def _download(client: Client, files: Mapping[str, Stored], folder: Folder) -> set[int]:
+    """Write live files; the numbers of those that the server has lost (404, although it lists them)."""
+    lost: set[int] = set()
+
+    async def one(name: str, stored: Stored) -> None:
+        try:
+            content = await client.content(f"/attachments/download/{stored.number}/{quote(stored.filename)}")
+        except Missing:
+            lost.add(stored.number)
+        else:
+            folder.write(name, content)
+
+    for some in batched(files.items(), BATCH):
+        await live.together(one(name, stored) for name, stored in some)
+    return lost
 
 
 def _all(address: Address) -> bool:
     return True
-
-
-def _copy(names: Names) -> Names:
-    """Names that can be added to without a trace in the others."""
-
-    def each(found: Mapping[str, dict[Any, Any]]) -> dict[str, dict[Any, Any]]:
-        return {kind: dict(inner) for kind, inner in found.items()}
-
-    return replace(
-        names, ids=each(names.ids), keys=each(names.keys), rows=each(names.rows), folds=each(names.folds)
-    )
 
 
 async def carry_out(applier: Applier) -> Report:

@@ -131,7 +131,9 @@ def beside(file: str, root: str, name: str) -> Path:
         _refuse(Location(file), "no file is named", "write a path relative to this manifest")
     real = Path(os.path.realpath(Path(file).parent / name))
     if Path(name).is_absolute() or not real.is_relative_to(root):
-        _refuse(Location(file), "the path leads out of the manifests' folder", "write a path relative to this manifest")
+        above = not Path(name).is_absolute()
+        hint = f"move the file below {shown(root)}" if above else "write a path relative to this manifest"
+        _refuse(Location(file), "the path leads out of the manifests' folder", hint)
     if real.exists() and not real.is_file():
         _refuse(Location(file), "it is not a regular file")
     return real

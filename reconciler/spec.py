@@ -119,6 +119,7 @@ class Api:
     detail      it is shown by the object's own page only
     create_only it is sent on create and never compared (write-only, or fixed by Redmine)
     update_only Redmine takes it only on an object that exists
+    along       it is no value of the object but goes with the change of these fields (the comment on an edit)
     secret      its value must never be shown
     """
 
@@ -130,6 +131,7 @@ class Api:
     detail: bool = False
     create_only: bool = False
     update_only: bool = False
+    along: frozenset[str] = frozenset()
     secret: bool = False
     deferred: Deferred | None = None
     gate: Gate | None = None
@@ -137,8 +139,6 @@ class Api:
 
 REFUSE: Any = object()
 DEFAULT = Api()
-
-
 
 
 class Secret:

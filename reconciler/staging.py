@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from reconciler.change import Action, Change, Step
-from reconciler.codecs import Ref
-from reconciler.diff import FieldChange, split
-from reconciler.kind import Object
+from reconciler.codecs import Ref, RefSet
+from reconciler.diff import FieldChange, kept, split
+from reconciler.kind import Object, undeclared
 from reconciler.kinds import kinds
 from reconciler.names import Address, Context, Names, Row
 from reconciler.spec import Api
@@ -57,6 +57,31 @@ def stage(drafts: Mapping[Address, Draft], names: Names) -> list[Change]:
     return [_finish(draft, changed, index, names) for draft in changed.values()]
 
 
+def disturbed(drafts: Mapping[Address, Draft], names: Names) -> list[Change]:
+    """The objects without a change of their own that are looked at again: what others do may disturb them."""
+    touched: set[Address] = set()
+    for draft in (d for d in drafts.values() if d.changed):
+        changed = {f.path.partition(".")[0] for f in draft.fields}
+        context = Context(names, draft.found.project, draft.address)
+        touched |= set(draft.found.kind.disturbs(draft.address, draft.row, draft.values, changed, context))
+    quiet = [drafts[a] for a in sorted(touched & drafts.keys()) if not drafts[a].changed]
+    return [change for draft in quiet if (change := _looked_at(draft, names)).keeps]
+
+
+def _looked_at(draft: Draft, names: Names) -> Change:
+    keeps = (f for f in _keeps(draft, draft.fields, names) if f.path.partition(".")[0] in draft.found.kind.fragile)
+    number = draft.row["id"] if draft.row else None
+    return Change("update", draft.address, number, draft.found.source, keeps=tuple(keeps))
+
+
+def _keeps(draft: Draft, changed: Iterable[FieldChange], names: Names) -> Iterator[FieldChange]:
+    """The declared fields that are as they shall be and that Redmine does not decide about."""
+    kind, context = draft.found.kind, Context(names, draft.found.project, draft.address)
+    for same in kept(draft.found, draft.values, draft.row, changed) if draft.row else ():
+        if draft.row and not kind.decided(draft.row, same.path, context):
+            yield same
+
+
 # -- doors -----------------------------------------------------------------------------------------------------
 
 
@@ -78,15 +103,35 @@ def _open_gates(changed: dict[Address, Draft], drafts: Mapping[Address, Draft], 
 def _open_below(draft: Draft, changed: dict[Address, Draft], drafts: Mapping[Address, Draft], names: Names) -> None:
     """Whoever reopens a project reopens all closed projects below it: they are shut again."""
     change = draft.reopened or next((f for f in draft.fields if _opens(draft, f)), None)
-    if change is None:
+    if change is None or change.before not in draft.found.kind.below:
         return
     for other in drafts.values():
         if other.found.kind is draft.found.kind and draft.address.key in names.ancestors(other.address.key):
             live = None if other.row is None else other.found.kind.live(other.row, change.path, Context(names))
             if live == change.before and not other.reopened and other.action == "update":
-                _reopen(other, change.path, live, change.after, f"{change.path} follows {draft.address}")
-                other.behind.add(draft.address)
+                _follow(other, draft, change)
                 changed[other.address] = other
+    if all(f.path != change.path or f.after == change.after for f in draft.fields):
+        changed |= {other.address: other for other in _unasked(draft, change, drafts, names)}
+
+
+def _follow(other: Draft, draft: Draft, change: FieldChange) -> None:
+    _reopen(other, change.path, change.before, change.after, f"{change.path} follows {draft.address}")
+    other.behind.add(draft.address)
+
+
+def _unasked(
+    draft: Draft, change: FieldChange, drafts: Mapping[Address, Draft], names: Names
+) -> Iterator[Draft]:
+    """Whatever is below a door that stays open, was shut, and is not declared."""
+    kind = draft.found.kind
+    for key in sorted(names.ids.get(kind.name, {})):
+        row = names.row(Address(kind.name, key)) or {}
+        below = Address(kind.name, key) not in drafts and draft.address.key in names.ancestors(key)
+        if below and kind.live(row, change.path, Context(names)) == change.before:
+            other = Draft(undeclared(kind, key, draft.found.body), row, {}, [])
+            _follow(other, draft, change)
+            yield other
 
 
 def _opens(draft: Draft, change: FieldChange) -> bool:
@@ -115,8 +160,19 @@ def _gates(draft: Draft, names: Names) -> Iterator[tuple[Address, str]]:
 
 def _leans_on(draft: Draft, names: Names) -> list[tuple[str, Address]]:
     changed = {f.path.partition(".")[0] for f in draft.fields}
-    context = Context(names, draft.found.project)
+    context = Context(names, draft.found.project, draft.address)
     return list(draft.found.kind.leans_on(draft.address, draft.row, draft.values, changed, context))
+
+
+def _awaited(draft: Draft, names: Names) -> Iterable[Address]:
+    context = Context(names, draft.found.project, draft.address)
+    return draft.found.kind.awaits(draft.address, draft.row, context)
+
+
+def _holds_up(draft: Draft, names: Names) -> list[tuple[str, Address]]:
+    changed = {f.path.partition(".")[0] for f in draft.fields}
+    context = Context(names, draft.found.project, draft.address)
+    return list(draft.found.kind.holds_up(draft.address, draft.row, draft.values, changed, context))
 
 
 def _reopen(door: Draft, name: str, shut: Any, opened: str, reason: str) -> None:
@@ -140,8 +196,9 @@ class _Referrers:
         self.names = names
         for draft in changed:
             if draft.found.kind.inside:
-                self.by_target[Address("project", draft.address.project)].add(("", draft.address))
-            for name, target in _leans_on(draft, names):
+                for key in (draft.address.project, *names.ancestors(draft.address.project)):
+                    self.by_target[Address("project", key)].add(("", draft.address))
+            for name, target in (*_leans_on(draft, names), *_holds_up(draft, names)):
                 self.by_target[target].add((name, draft.address))
             for name, value in self._values(draft):
                 for target in targets(draft.found, name, value, names):
@@ -152,7 +209,7 @@ class _Referrers:
         yield from draft.values.items()
         if draft.row is not None:
             context, kind = Context(self.names, draft.found.project), draft.found.kind
-            named = (n for n, api in kind.fields.items() if isinstance(api.codec, Ref))
+            named = (n for n, api in kind.fields.items() if isinstance(api.codec, Ref | RefSet))
             yield from ((n, kind.live(draft.row, n, context)) for n in named)
 
     def of(self, address: Address, via: frozenset[str]) -> tuple[Address, ...]:
@@ -166,11 +223,13 @@ def _finish(draft: Draft, changed: Mapping[Address, Draft], index: _Referrers, n
     stages = _Stages([draft.reopened] if draft.reopened else [])
     for change in draft.fields:
         stages.add(change, _when(draft, change, changed, index, names))
-    named = {a for c in draft.fields for a in targets(draft.found, c.path, c.after, names)}
+    at_once = (c for c in draft.fields if c not in stages.named)
+    named = {a for c in at_once for a in targets(draft.found, c.path, c.after, names)}
     uses = (named | {a for _, a in _leans_on(draft, names)}) & changed.keys()
     now, then = stages.split(draft.action)
     if draft.action == "delete":
         uses = set(index.of(draft.address, frozenset()))
+    touched = [*now, *(f for s in then for f in s.fields)]
     return Change(
         action=draft.action,
         address=draft.address,
@@ -181,6 +240,8 @@ def _finish(draft: Draft, changed: Mapping[Address, Draft], index: _Referrers, n
         reason=draft.reason,
         uses=tuple(sorted((uses | draft.behind) - {draft.address})),
         opens=draft.reopened is not None,
+        keeps=tuple(_keeps(draft, touched, names)),
+        awaits=tuple(sorted(set(_awaited(draft, names)) & changed.keys() - {draft.address})),
         fingerprint=fingerprint(draft.row, [*now, *(f for s in then for f in s.fields)]),
     )
 

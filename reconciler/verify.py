@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.apply import Applier, Progress, Report
+from reconciler.codecs import shown
 from reconciler.diff import gather, join, split
 from reconciler.errors import ServerError
 from reconciler.graph import in_order
@@ -18,6 +19,9 @@ from reconciler.kind import Kind, Need
 from reconciler.kinds import kinds
 from reconciler.live import fetch, read_files, together
 from reconciler.names import Address, Row, Unresolved
+
+ROUNDS = 3
+"""Times that what did not stick is written again, as long as that changes anything: one write can disturb another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +49,15 @@ async def verify(applier: Applier) -> None:
     await _resolve_unknown(applier)
     written = [s for s in applier.progress.values() if s.written and s.change.action != "delete"]
     strays = await _strays(applier, written)
-    reasons = await _try_again(applier, strays)
-    if reasons:
-        again = [s for s in written if s.change.address in reasons]
-        strays = [s for s in strays if s.address not in reasons] + await _strays(applier, again)
+    reasons: dict[Address, str] = {}
+    for _ in range(ROUNDS):
+        tried = await _try_again(applier, strays)
+        reasons |= tried
+        again = [s for s in written if s.change.address in tried]
+        left = [s for s in strays if s.address not in tried] + await _strays(applier, again)
+        if left == strays:
+            break
+        strays = left
     for stray in strays:
         applier.refute(stray.address, _sentence(applier, stray, reasons.get(stray.address, "")))
     for state in written:
@@ -104,8 +113,12 @@ async def _read_back(applier: Applier, kind: Kind, states: list[Progress]) -> di
             break
     for state in states:
         if state.id is not None and state.id not in rows:
-            found = await applier.look(kind, state.change.address, gather(state.change.all_fields))
-            rows |= {} if found is None else {state.id: {**found, "id": state.id}}
+            known = gather((*state.change.all_fields, *state.change.keeps))
+            found = await applier.look(kind, state.change.address, known)
+            if found is not None:
+                # A file that was replaced, or a page that was renamed, has another id.
+                fields[found["id"]] = fields[state.id]
+                state.id, rows[found["id"]] = found["id"], found
     pages = {i: page for i, row in rows.items() if (page := kind.details(row, fields[i]))}
     more = await together(fetch(applier.client, page) for page in pages.values())
     return rows | {i: {**rows[i], **found[0]} for i, found in zip(pages, more, strict=True) if found}
@@ -121,7 +134,8 @@ def _compare(applier: Applier, state: Progress, row: Row | None) -> Iterable[Str
     context = applier.context(kind, address)
     for name, wanted in gather(state.written).items():
         api = kind.fields[name]
-        if not api.create_only and api.read is not None and kind.shows(row, name, {}):
+        fixed = api.create_only and state.change.action != "create"
+        if not fixed and api.read is not None and kind.shows(row, name, {}):
             for part, got, after in api.codec.differences(wanted, kind.live(row, name, context)):
                 yield Stray(address, join(name, part), after, got)
 
@@ -168,7 +182,10 @@ async def _cross(applier: Applier, stray: Stray) -> str:
 def _why(applier: Applier, stray: Stray) -> str:
     """The known reason why the server keeps another value, or ""."""
     kind, row = kinds()[stray.address.kind], applier.names.row(stray.address)
-    return kind.explain(stray.path, stray.wanted, row, applier.context(kind, stray.address)) if row else ""
+    if row is None:
+        return ""
+    context = applier.context(kind, stray.address)
+    return kind.decided(row, stray.path, context) or kind.explain(stray.path, stray.wanted, row, context)
 
 
 def _sentence(applier: Applier, stray: Stray, reason: str) -> str:
@@ -179,7 +196,3 @@ def _sentence(applier: Applier, stray: Stray, reason: str) -> str:
     said = f"{stray.path}: the server accepted {shown(stray.wanted)} but has {shown(stray.got)}"
     return f"{said} ({why})" if why else said
 
-
-def shown(value: Any) -> str:
-    """A canonical value in a sentence."""
-    return "nothing" if value in (None, "", []) else f'"{value}"' if isinstance(value, str) else str(value)

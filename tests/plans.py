@@ -14,7 +14,7 @@ from engine import offline
 from reconciler.change import Change
 from reconciler.desired import Desired
 from reconciler.graph import graph_of
-from reconciler.live import Live, fresh_names
+from reconciler.live import Live, fresh_names, settle_renames
 from reconciler.names import Address
 from reconciler.plan import Plan, make
 
@@ -43,6 +43,7 @@ def live_of(wanted: Desired, present: Iterable[Present] = ()) -> Live:
             names.add(kind, row["name"], row)
     for kind, key, row in present:
         names.add(kind, key, row)
+    settle_renames(wanted.objects.values(), names)
     return Live(names, {"id": 1, "login": "admin", "admin": True})
 
 

@@ -12,8 +12,9 @@ import io
 import json
 import sqlite3
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -183,6 +184,13 @@ class Api:
         (found,) = self.get(f"/issues?status_id=*&subject={subject}")
         return dict(self.get(f"/issues/{found['id']}?include=allowed_statuses,watchers"))
 
+    def content(self, row: Mapping[str, Any]) -> str:
+        """The digest of what is in a file, by the file's row."""
+        path = httpx.URL(row["content_url"]).raw_path.decode()
+        response = self._http.get(path)
+        assert response.status_code == 200, f"{path}: {response.status_code}"
+        return sha256(response.content).hexdigest()
+
     def id(self, path: str, name: str) -> int:
         """The id of what is called `name` in a list without pages."""
         return next(int(row["id"]) for row in self.get(path) if row["name"] == name)
@@ -212,7 +220,12 @@ def permit(server: Running, *permissions: str) -> None:
     sql(server, f"UPDATE roles SET permissions = '{text}' WHERE name IN ('Reporter', 'Non member')")
 
 
-NOISE = frozenset({"id", "created_on", "updated_on", "closed_on", "passwd_changed_on", "last_login_on", "api_key"})
+NOISE = frozenset(
+    {"id", "created_on", "updated_on", "closed_on", "passwd_changed_on", "last_login_on", "api_key"}
+    | {"content_url", "thumbnail_url", "downloads"}
+)
+OPEN = ("memberships", "versions", "files")
+"""Lists of what is inside a project. Categories are in its own row: 5.0 refuses their list while it is closed."""
 
 
 def state(api: Api) -> dict[str, Any]:
@@ -220,21 +233,48 @@ def state(api: Api) -> dict[str, Any]:
     users = [api.get(f"/users/{row['id']}") for s in (1, 3) for row in api.get(f"/users?status={s}&limit=100")]
     shown = "include=trackers,enabled_modules,issue_categories,issue_custom_fields"
     projects = [api.get(f"/projects/{p['id']}?{shown}") for p in api.get("/projects?status=1%7C5&limit=100")]
-    issues = api.get("/issues?status_id=*&sort=id&limit=100")
-    # Categories are in the projects' rows: 5.0 refuses their own list while a project is closed.
-    lists = ("memberships", "versions")
-    inside = {name: [row for p in projects for row in api.get(f"/projects/{p['id']}/{name}")] for name in lists}
+    issues = _pages(api, "/issues", "?status_id=*&limit=100", "watchers,relations,attachments,journals")
+    inside = {name: [row for p in projects for row in api.get(f"/projects/{p['id']}/{name}")] for name in OPEN}
     called = {
         "user": {u["id"]: u["login"] for u in users},
         "version": {v["id"]: v["name"] for v in inside["versions"]},
         "project": {p["id"]: p["identifier"] for p in projects},
         "issue": {i["id"]: i["subject"] for i in issues},
     }
+    entries, wiki = api.get("/time_entries"), [row for p in projects for row in _wiki(api, p["identifier"])]
     for row in (*projects, *issues):
         kind = "project" if "identifier" in row else "issue"
         row["parent"] = called[kind].get(row.get("parent", {}).get("id"))
-    rows = {"users": users, "projects": projects, "issues": issues, **inside}
+    for row in issues:
+        row["journals"] = [j for j in row["journals"] if j["notes"]]  # the others tell the way, not the state
+        row["relations"] = [_relation(relation, called["issue"]) for relation in row.get("relations", ())]
+    for row in entries:
+        row["issue"] = called["issue"].get(row.get("issue", {}).get("id"))
+    rows = {"users": users, "projects": projects, "issues": issues, **inside, "time_entries": entries, "wiki": wiki}
+    rows |= {"groups": _pages(api, "/groups", "", "users"), "news": _pages(api, "/news", "", "attachments")}
+    for row in (*inside["files"], *(file for found in rows.values() for r in found for file in r.get("attachments", ()))):
+        row["content"] = api.content(row)
     return {name: sorted((_plain(row, called) for row in found), key=repr) for name, found in rows.items()}
+
+
+def _pages(api: Api, path: str, query: str, include: str) -> list[Any]:
+    """The page of each object of a list."""
+    return [api.get(f"{path}/{row['id']}?include={include}") for row in api.get(path + query)]
+
+
+def _wiki(api: Api, project: str) -> Iterator[dict[str, Any]]:
+    """The pages of a project's wiki, with the one that is its start page."""
+    for row in api.get(f"/projects/{project}/wiki/index"):
+        yield {"in": project, **api.get(f"/projects/{project}/wiki/{row['title']}?include=attachments")}
+    start = api.send("GET", f"/projects/{project}/wiki")
+    yield {"in": project, "start": start.json()["wiki_page"]["title"] if start.status_code == 200 else None}
+
+
+def _relation(row: Mapping[str, Any], called: Mapping[int, str]) -> dict[str, Any]:
+    """A relation between names; Redmine stores `relates` with the lower id first, whoever declares it."""
+    ends = [called[row["issue_id"]], called[row["issue_to_id"]]]
+    kind = row["relation_type"]
+    return {"type": kind, "ends": " ".join(sorted(ends) if kind == "relates" else ends), "delay": row["delay"]}
 
 
 def _plain(value: Any, called: Mapping[str, Mapping[int, str]]) -> Any:

@@ -27,3 +27,5 @@ end
 create_field(IssueCustomField, 'Config key', 'string')
 create_field(IssueCustomField, 'Bugs only', 'string', trackers: [Tracker.find_by!(name: 'Bug')])
 create_field(IssueCustomField, 'Some projects', 'string', is_for_all: false)
+
+AuthSourceLdap.create!(name: 'Directory', host: 'ldap.example.net', port: 389, attr_login: 'uid')

@@ -327,7 +327,7 @@ def test_a_plan_for_another_server_is_refused(server: Stub, fake: Fake, monkeypa
     [
         ('"Shop"', '"Shap"', 5, "was changed after it was saved"),
         ('"action": "create"', '"action": "delete"', 5, "was changed after it was saved"),
-        ('"saved": "1.0"', '"saved": "2.0"', 5, "was saved by another version"),
+        ('"saved": "1.1"', '"saved": "2.0"', 5, "was saved by another version"),
         ('"seal"', '"sael"', 1, "is not a saved plan"),
         ("}\n", "", 1, "is not valid JSON"),
     ],

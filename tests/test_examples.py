@@ -10,6 +10,7 @@ import pytest
 from conftest import PER_VERSION, claim
 
 import reconciler
+from reconciler.kinds import declarable
 from reconciler.sandbox import Running, Sandbox
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -49,3 +50,10 @@ def test_the_company_applies(company: Running) -> None:
     report = converges(EXAMPLES / "company", company)
     kinds = [r.change.address.kind for r in report.results]
     assert (kinds.count("project"), kinds.count("user"), kinds.count("issue")) == (3, 10, 60)
+
+
+@pytest.mark.parametrize("kind", [k.plural for k in declarable().values()])
+def test_each_kind_has_an_example_that_applies(kind: str, world: Running) -> None:
+    """The example of a kind applies to an empty Redmine, and leaves nothing to do."""
+    report = converges(EXAMPLES / "kinds" / f"{kind}.yaml", world)
+    assert any(r.change.address.kind == declarable()[kind].name for r in report.results)

@@ -10,7 +10,7 @@ A case is a mapping:
     plan       all expected changes: `update issue shop/a` → field → [before, after]; a field that is changed twice
                goes from the first value to the last
     writes     all expected requests that are not GET, in any order: `POST /projects/shop/issues`, `PUT issue shop/a`,
-               each with what is inside the body's wrapper
+               `POST relations of issue shop/a`, each with what is inside the body's wrapper
     fails      what is expected to fail: `issue shop/a` → parts of its errors
 
 `"*"` is any value. The manifest `base` of a file is part of every `given` and `then` in it. Whatever a case says, these
@@ -94,8 +94,10 @@ def _write(exchange: Exchange, report: Report) -> Any:
     # Ids are used again: what was deleted can have the id of what was created after it.
     own = [r for r in report.results if (r.change.action == "delete") == (exchange.method == "DELETE")]
     paths = {f"/{kinds()[r.change.address.kind].plural}/{r.id}": str(r.change.address) for r in own}
-    line = f"{exchange.method} {paths.get(path, path)}"
-    body = json.loads(exchange.body) if exchange.body else {}
+    owner, _, part = path.rpartition("/")
+    inner = f"{part} of {paths[owner]}" if owner in paths else path
+    line = f"{exchange.method} {paths.get(path, inner)}"
+    body = json.loads(exchange.body) if exchange.body.startswith(b"{") else {}
     return {line: next(iter(body.values()))} if body else line
 
 

@@ -1,13 +1,14 @@
 """Random manifests against random live state: promises 2 (convergence) and 4 (order does not matter).
 
 The manifests are those that Redmine can fulfil: a closed parent has closed subtasks only, what Redmine derives for a
-parent is not declared, a locked user is given no work.
+parent is not declared, a locked user is given no work, and nobody watches what only some may see.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,6 +66,61 @@ project_fields = optional(
     default_version=st.sampled_from([None, "1.0"]),
     custom_fields=optional(**{"Project list": st.sampled_from([None, *COLOURS])}),
 )
+attachments = st.sampled_from(
+    [
+        [{"file": "note.txt"}],
+        [{"file": "other.txt", "filename": "note.txt", "description": "text"}, {"file": "other.txt"}],
+        [{"filename": "note.txt", "state": "absent"}],
+    ]
+)
+LISTS: dict[str, tuple[str, st.SearchStrategy[list[dict[str, Any]]]]] = {
+    "wiki": (
+        "wiki_pages",
+        st.tuples(
+            st.fixed_dictionaries(
+                {"title": st.just("Top"), "text": st.sampled_from(["one", "two\nlines\n"])},
+                optional={"start_page": st.just(True), "attachments": attachments},
+            ),
+            st.fixed_dictionaries({"title": st.just("Sub"), "text": st.just("sub"), "parent": st.sampled_from([None, "Top"])}),
+        ).map(list),
+    ),
+    "news": (
+        "news",
+        st.lists(
+            st.fixed_dictionaries(
+                {"title": st.just("Open"), "description": st.sampled_from(["one", "two\nlines\n"])},
+                optional={"summary": st.sampled_from([None, "", "short"]), "attachments": attachments},
+            ),
+            max_size=1,
+        ),
+    ),
+    "files": (
+        "files",
+        st.lists(
+            st.fixed_dictionaries(
+                {"filename": st.just("note.txt"), "path": st.sampled_from(["note.txt", "other.txt"])},
+                optional={"description": st.sampled_from([None, "text"]), "version": st.just("1.0")},
+            ),
+            max_size=1,
+        ),
+    ),
+    "time_tracking": (
+        "time_entries",
+        st.lists(
+            st.fixed_dictionaries(
+                {
+                    "user": st.just("admin"),
+                    "spent_on": st.sampled_from(["2026-11-02", "2026-11-03"]),
+                    "activity": st.just("Design"),
+                    "hours": st.sampled_from([0.25, 1, 7.5]),
+                },
+                optional={"issue": st.just("i2"), "custom_fields": optional(**{"TimeEntry string": texts})},
+            ),
+            max_size=1,
+        ),
+    ),
+}
+"""Module → the list that needs it, and what can be in that."""
 version_fields = optional(due_date=dates, description=texts, status=st.sampled_from(["open", "locked", "closed"]))
 
 
@@ -99,6 +155,11 @@ def issues(draw: st.DrawFn, members: list[str]) -> list[dict[str, Any]]:
         }
         issue |= draw(issue_fields) | {"assigned_to": draw(st.sampled_from([None, *members]))}
         issue |= draw(leaf_fields) if number else {}
+        if draw(st.booleans()):  # whoever may not see an issue cannot watch it
+            issue |= {"is_private": False, "watchers": draw(some(members)) if members else []}
+        issue |= draw(optional(notes=st.just(["a note"]), attachments=attachments))
+        if number == 2:
+            issue |= draw(optional(relations=st.sampled_from([[], [{"relates": "i0"}], [{"copied_to": "i1"}]])))
         found.append(issue | {"parent": "i0" if number == 1 and below else None})
     return found
 
@@ -110,6 +171,7 @@ def projects(draw: st.DrawFn, active: list[str]) -> list[dict[str, Any]]:
     inside = draw(st.booleans())
     for number, identifier in enumerate(PROJECTS):
         members = draw(some(active)) if active else []
+        modules = draw(some(sorted(LISTS)))
         open_only = inside and not number  # closing a project closes those inside it as well
         found.append(
             {
@@ -118,7 +180,8 @@ def projects(draw: st.DrawFn, active: list[str]) -> list[dict[str, Any]]:
                 "parent": PROJECTS[0] if inside and number else None,
                 "status": "active" if open_only else draw(st.sampled_from(["active", "closed"])),
                 "trackers": ["Bug", "Feature", "Support"],
-                "enabled_modules": ["issue_tracking", *draw(some(["wiki", "news"]))],
+                "enabled_modules": ["issue_tracking", *modules],
+                **{name: draw(content) for name, content in (LISTS[module] for module in modules)},
                 **draw(project_fields),
                 "members": [{"user": login, "roles": draw(some(ROLES, 1))} for login in members],
                 "versions": [{"name": name, **draw(version_fields)} for name in ("1.0", "2.0")],
@@ -134,7 +197,8 @@ def manifests(draw: st.DrawFn) -> dict[str, Any]:
     """A manifest of all kinds."""
     people = draw(users())
     active = [p["login"] for p in people if p["status"] == "active"]
-    return {"users": people, "projects": draw(projects(active))}
+    crew = [{"name": "Crew", **draw(optional(users=some(list(LOGINS))))}]
+    return {"users": people, "groups": crew, "projects": draw(projects(active))}
 
 
 def shuffled(value: Any, seed: random.Random) -> Any:
@@ -144,6 +208,14 @@ def shuffled(value: Any, seed: random.Random) -> Any:
     return [shuffled(item, seed) for item in seed.sample(value, len(value))] if isinstance(value, list) else value
 
 
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The working folder, with two files of equal size."""
+    monkeypatch.chdir(tmp_path)
+    Path("note.txt").write_text("a note")
+    Path("other.txt").write_text("others")
+
+
 @pytest.fixture
 def proxy(world: Running) -> Iterator[Proxy]:
     with Proxy(world.url) as proxy:
@@ -151,7 +223,7 @@ def proxy(world: Running) -> Iterator[Proxy]:
 
 
 @settings(
-    max_examples=8,
+    max_examples=6,
     derandomize=True,
     deadline=None,
     database=None,

@@ -23,6 +23,7 @@ COMMANDS = {
     "validate": "Check the manifests without a server.",
     "plan": "Show what apply would do.",
     "apply": "Do what the manifests say, or a saved plan.",
+    "export": "Write manifests of what is live.",
     "check": "See whether the server, the account and the names are as the manifests need them.",
     "graph": "Show which objects of the manifests need which.",
     "explain": "Describe a kind of object, or one of its fields.",

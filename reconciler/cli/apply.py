@@ -6,23 +6,24 @@ import asyncio
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from reconciler.cli import output
-from reconciler.cli.options import State, common, formats, paths, selection
+from reconciler.cli.options import State, common, formats, paths, resend, selection, unarchive
 from reconciler.cli.progress import Progress, progress
-from reconciler.errors import Exit, Location, ReconcilerError
+from reconciler.errors import Exit, Location, ManifestError, ReconcilerError, ServerError
 
 if TYPE_CHECKING:
     from reconciler.apply import Applier, Report
     from reconciler.change import Plan
     from reconciler.client import Client
-    from reconciler.names import Names
     from reconciler.saved import Saved
+    from reconciler.selection import Choice
+    from reconciler.session import Manifests, Planned
 
 
 @click.command()
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 @click.option("--plan", "file", type=click.Path(path_type=Path), metavar="FILE", help="Apply the plan saved in FILE.")
 @click.option("--max-deletes", type=click.IntRange(min=0), metavar="N", help="Allow N deletions, whatever the limits.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@unarchive
+@resend
 @common
 @paths
 @click.pass_obj
@@ -43,42 +46,55 @@ def apply(
     file: Path | None,
     max_deletes: int | None,
     yes: bool,
+    unarchive: bool,
+    resend: tuple[str, ...],
 ) -> int:
     """Do what the manifests say, or what a saved plan says, and report what became of each change.
 
     PATHs are files, folders, or - for standard input (default: the current folder).
     """
-    if file is not None and (paths or targets or excludes):
-        raise click.UsageError("--plan goes without PATH, --target and --exclude: what is applied is in the file.")
+    if file is not None and (paths or targets or excludes or unarchive or resend):
+        raise click.UsageError(
+            "--plan goes without PATH, --target, --exclude, --unarchive and --resend: what is applied is in the file."
+        )
     with progress(state) as shown:
         if file is not None:
             return asyncio.run(_saved(state, file, yes, max_deletes, shown))
         shown.reading("the manifests")
-        return asyncio.run(_manifests(state, paths, (targets, excludes), yes, max_deletes, shown))
+        return asyncio.run(_manifests(state, paths, (targets, excludes, unarchive, resend), yes, max_deletes, shown))
 
 
 async def _manifests(
     state: State,
     paths: tuple[str, ...],
-    patterns: tuple[tuple[str, ...], ...],
+    options: tuple[Any, ...],
     yes: bool,
     max_deletes: int | None,
     shown: Progress,
 ) -> int:
     from reconciler import session
     from reconciler.cli import steps
+    from reconciler.selection import Choice
 
-    manifests = steps.valid(state, paths)
+    manifests, choice = steps.valid(state, paths), Choice(*options)
     async with steps.client(state, manifests.config, shown) as client:
-        planned = await session.plan(client, manifests, *patterns)
+        planned = await session.plan(client, manifests, choice)
         shown.stop()
         steps.selected(planned)
         steps.within_limits(planned.plan, manifests.config, max_deletes)
-        return await _carry_out(state, client, planned.names, planned.plan, yes, shown)
+        with _reported(state) as done:
+            if not await carry_out(state, client, planned, yes, shown, done):
+                return Exit.CANNOT_RUN
+            if planned.plan.revealed and not done[-1].interrupted:
+                second = _Second(client, manifests, planned, choice, max_deletes)
+                code = await _again(state, second, yes, shown, done)
+                if code is not None:
+                    return code
+        return exit_code(session.joined(done))
 
 
 async def _saved(state: State, file: Path, yes: bool, max_deletes: int | None, shown: Progress) -> int:
-    from reconciler import live, saved
+    from reconciler import live, saved, session
     from reconciler.cli import steps
 
     config = state.configuration()
@@ -89,7 +105,17 @@ async def _saved(state: State, file: Path, yes: bool, max_deletes: int | None, s
         shown.stop()
         saved.check(found.plan, now)
         steps.within_limits(found.plan, config, max_deletes)
-        return await _carry_out(state, client, now.names, found.plan, yes, shown)
+        planned = session.Planned(found.plan, now.names, now.me)
+        with _reported(state) as done:
+            if not await carry_out(state, client, planned, yes, shown, done):
+                return Exit.CANNOT_RUN
+        if found.plan.revealed:
+            left = output.plural(len(found.plan.revealed), "object")
+            output.say(
+                f"Left: {left} that could not be compared before. Plan and apply again: that also archives what is "
+                "declared so; what is not stays active."
+            )
+        return exit_code(done[-1])
 
 
 def _load(file: Path, variables: dict[str, str], place: Location) -> Saved:
@@ -105,42 +131,103 @@ def _load(file: Path, variables: dict[str, str], place: Location) -> Saved:
 # -- the change itself -----------------------------------------------------------------------------------------
 
 
-async def _carry_out(state: State, client: Client, names: Names, plan: Plan, yes: bool, shown: Progress) -> int:
+@contextmanager
+def _reported(state: State) -> Iterator[list[Report]]:
+    """Print the reports that are put into the list as one. Whatever happened: what is known by now is not lost."""
+    from reconciler import session
+
+    done: list[Report] = []
+    try:
+        yield done
+    finally:
+        if done:
+            output.result(output.report(session.joined(done), state), state)
+
+
+async def carry_out(
+    state: State,
+    client: Client,
+    planned: Planned,
+    yes: bool,
+    shown: Progress,
+    done: list[Report],
+    *,
+    hint: str = "look at `reconciler plan`, then add --yes",
+) -> bool:
+    """Ask, do it, and add a report to `done`; whether it was agreed to. `hint` is for who cannot be asked."""
     from reconciler import session
     from reconciler.apply import Applier
+    from reconciler.render import words
 
-    if plan.changes and not yes and not _confirmed(plan, state):
-        output.say("Nothing was changed.")
-        return Exit.CANNOT_RUN
-    applier = Applier(client, names, plan, listener=shown.ended)
+    plan = planned.plan
+    if plan.changes and not yes and not _confirmed(plan, state, hint):
+        output.say("Nothing more was changed." if done else "Nothing was changed.")
+        return False
+    for warning in words.warnings(plan) if yes else ():
+        output.say(output.safe(warning))
+    applier = Applier(client, planned.names, plan, listener=shown.ended)
     if plan.changes:
         shown.applying(len(plan.changes))
     try:
         with _interruptible(applier):
             await session.carry_out(applier)
     finally:
-        # Whatever happened: what is known by now is not lost.
         shown.stop()
-        report = applier.report()
-        output.result(output.report(report, state), state)
-    return _code(report)
+        done.append(applier.report())
+    return True
 
 
-def _code(report: Report) -> Exit:
+class _Second(NamedTuple):
+    """What the second plan is made of, after the first one has unarchived projects."""
+
+    client: Client
+    manifests: Manifests
+    first: Planned
+    choice: Choice
+    max_deletes: int | None
+
+
+async def _again(state: State, second: _Second, yes: bool, shown: Progress, done: list[Report]) -> int | None:
+    """Plan again and do it. If that cannot be, what was unarchived is archived again; then, the exit code."""
+    from reconciler import session
+    from reconciler.cli import steps
+
+    client, manifests, first = second.client, second.manifests, second.first
+    try:
+        shown.reading(client.connection.url)
+        planned = await session.again(client, manifests, first, second.choice)
+        shown.stop()
+        steps.within_limits(planned.plan, manifests.config, second.max_deletes)
+        agreed = await carry_out(state, client, planned, yes, shown, done)
+    except ReconcilerError as error:
+        shown.stop()
+        with suppress(ServerError):
+            done.append(await session.put_back(client, manifests, first))
+        if not isinstance(error, ManifestError):
+            raise
+        # The one document on stdout is the report.
+        output.say(output.safe(str(error)))
+        return error.exit_code
+    if not agreed:
+        done.append(await session.put_back(client, manifests, first))
+        return Exit.CANNOT_RUN
+    return None
+
+
+def exit_code(report: Report) -> Exit:
     if report.interrupted:
         return Exit.INTERRUPTED
     return Exit.DONE if all(r.outcome == "done" for r in report.results) else Exit.INCOMPLETE
 
 
-def _confirmed(plan: Plan, state: State) -> bool:
+def _confirmed(plan: Plan, state: State, hint: str) -> bool:
     """Show the plan and ask. Raises ReconcilerError if there is nobody to ask."""
     from reconciler.render import text
 
     changes = output.plural(len(plan.changes), "change")
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise ReconcilerError(
-            f"There is no terminal to confirm {changes} on, and nothing was changed: look at `reconciler plan`, then "
-            "add --yes."
+            f"There is no terminal to confirm {changes} on, and nothing was changed: {hint}."
         )
     with _ctrl_c_at_once():
         output.say(text.plan(plan, color=output.colored(sys.stderr, state)))

@@ -100,4 +100,15 @@ def selection(function: F) -> F:
     return target(exclude(function))
 
 
+resend = click.option(
+    "--resend",
+    multiple=True,
+    metavar="KIND/KEY.FIELD",
+    help="Send this field though Redmine does not show it, such as user/jsmith.password. Repeatable.",
+)
+unarchive = click.option(
+    "--unarchive",
+    is_flag=True,
+    help="Unarchive projects that something is declared of, to compare it; they are archived again.",
+)
 paths = click.argument("paths", nargs=-1, metavar="[PATH]...")

@@ -65,7 +65,7 @@ def plan(made: Plan, state: State) -> str:
 
     match state.format:
         case "json":
-            return _json(data.plan_json(made))
+            return as_json(data.plan_json(made))
         case "markdown":
             return markdown.plan(made)
         case "html":
@@ -80,7 +80,7 @@ def report(done: Report, state: State) -> str:
 
     match state.format:
         case "json":
-            return _json(data.results_json(done))
+            return as_json(data.results_json(done))
         case "markdown":
             return markdown.results(done)
         case "html":
@@ -101,7 +101,7 @@ def problems(found: Sequence[Problem], state: State, stream: TextIO) -> str:
 
     match state.format:
         case "json":
-            return _json(data.problems_json(found))
+            return as_json(data.problems_json(found))
         case "markdown":
             return markdown.problems(found, quoted)
         case "html":
@@ -111,7 +111,7 @@ def problems(found: Sequence[Problem], state: State, stream: TextIO) -> str:
     return text.problems(found, quoted, color=colored(stream, state))
 
 
-def _json(data: Mapping[str, Any]) -> str:
+def as_json(data: Mapping[str, Any]) -> str:
     """JSON in characters that stdout can take."""
     from reconciler.render.json import dumps
 

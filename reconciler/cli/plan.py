@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from reconciler.cli import output
-from reconciler.cli.options import State, common, formats, paths, selection
+from reconciler.cli.options import State, common, formats, paths, resend, selection, unarchive
 from reconciler.cli.progress import Progress, progress
 from reconciler.errors import Exit
 
@@ -26,6 +26,8 @@ MANIFESTS = (".yaml", ".yml", ".json")
 @selection
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Save the plan for `apply --plan FILE`.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 if there is something to do.")
+@unarchive
+@resend
 @common
 @paths
 @click.pass_obj
@@ -37,6 +39,8 @@ def plan(
     excludes: tuple[str, ...],
     out: Path | None,
     detailed_exitcode: bool,
+    unarchive: bool,
+    resend: tuple[str, ...],
 ) -> int:
     """Show what apply would do. Writes nothing to the server.
 
@@ -45,7 +49,7 @@ def plan(
     _check_out(out, paths)
     with progress(state) as shown:
         shown.reading("the manifests")
-        planned = asyncio.run(_plan(state, paths, targets, excludes, shown))
+        planned = asyncio.run(_plan(state, paths, (targets, excludes, unarchive, resend), shown))
     output.result(output.plan(planned.plan, state), state)
     if out is not None:
         _save(planned, out, state)
@@ -61,15 +65,14 @@ def _check_out(out: Path | None, paths: tuple[str, ...]) -> None:
         raise click.UsageError(f"{out} would be read as a manifest next time: save the plan as {name}, or elsewhere.")
 
 
-async def _plan(
-    state: State, paths: tuple[str, ...], targets: tuple[str, ...], excludes: tuple[str, ...], shown: Progress
-) -> Planned:
+async def _plan(state: State, paths: tuple[str, ...], options: tuple[Any, ...], shown: Progress) -> Planned:
     from reconciler import session
     from reconciler.cli import steps
+    from reconciler.selection import Choice
 
     manifests = steps.valid(state, paths)
     async with steps.client(state, manifests.config, shown) as client:
-        planned = await session.plan(client, manifests, targets, excludes)
+        planned = await session.plan(client, manifests, Choice(*options))
     shown.stop()
     steps.selected(planned)
     return planned

@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from reconciler.codecs import blank, unix_lines
 from reconciler.customfields import CustomFields
 from reconciler.kind import Matches, Object
-from reconciler.names import Context, CustomField, Names, Row
+from reconciler.names import Context, CustomField, Names, Row, Unresolved
 
 
 def key_field(names: Names) -> CustomField | None:
@@ -22,6 +23,12 @@ def value_of(row: Row, field: CustomField) -> str:
     return next((str(f.get("value") or "") for f in row.get("custom_fields", ()) if f["id"] == field.id), "")
 
 
+def stored_key(values: Mapping[str, Any], names: Names) -> str:
+    """The key that an issue with these canonical values has on the server, or ""."""
+    field = key_field(names)
+    return str((values.get("custom_fields") or {}).get(field.name) or "") if field else ""
+
+
 class Matching:
     """Which of the live issues is which of the declared ones."""
 
@@ -30,65 +37,92 @@ class Matching:
         self.context = context
         self.field = key_field(context.names)
         self.by_id = {row["id"]: row for row in rows}
-        self.named: dict[str, list[int]] = defaultdict(list)
-        for number, key in keys.items() if self.field else ():
-            self.named[key.partition("/")[2]].append(number)
+        self.named: dict[str, list[Row]] = defaultdict(list)
+        """With a key field: the issues of each name, whichever project they are in."""
+        if self.field:
+            for row in rows:
+                self.named[value_of(row, self.field)].append(row)
         self.candidates: dict[str, list[Row]] = defaultdict(list)
         self.subjects: dict[str, list[Row]] = defaultdict(list)
         for row in rows:
-            self.candidates[self._natural(row)].append(row)
+            self.candidates[self.keys.get(row["id"], "")].append(row)
             self.subjects[self._subject(row)].append(row)
         self.taken: dict[int, Object] = {}
         self.problems: list[tuple[Object, str, str]] = []
 
-    def _natural(self, row: Row) -> str:
-        return self.keys.get(row["id"], "") if self.field else self._subject(row)
-
     def _subject(self, row: Row) -> str:
         return f"{self.context.key('project', row['project']['id'])}/{row['subject']}"
 
-    def settle(self, wanted: Object) -> None:
-        """Find the live issue of one declared issue, if there is one."""
-        spec: Any = wanted.spec
-        if spec.id:
-            self._by_number(wanted, spec.id)
-            return
-        natural = wanted.address.key if self.field else f"{wanted.address.project}/{spec.renamed_from or spec.subject}"
-        rows = self.candidates.get(natural) or self._by_subject(wanted, spec)
+    def settle(self, objects: Sequence[Object]) -> None:
+        """Find the live issue of each declared one, if there is one: by `id`, by key, by what they are."""
+        unsettled: list[tuple[Object, list[Row]]] = []
+        for wanted in sorted(objects, key=lambda o: (o.spec.id is None, o.spec.key is None)):  # type: ignore[attr-defined]
+            spec: Any = wanted.spec
+            if spec.id:
+                self._by_number(wanted, spec.id)
+            else:
+                unsettled.append((wanted, self._rows(wanted, spec)))
+        self._share(unsettled)
+
+    def _rows(self, wanted: Object, spec: Any) -> list[Row]:
+        """The live issues that can be a declared one."""
+        keyed = self.field and spec.key
+        natural = wanted.address.key if keyed else f"{wanted.address.project}/{spec.renamed_from or spec.subject}"
+        rows = (self.candidates if keyed else self.subjects).get(natural) or self._by_subject(wanted, spec)
+        if self.field and not spec.key:
+            # Those with a key are known by that.
+            rows = [r for r in rows if not value_of(r, self.field)] or rows
         if len(rows) > 1:
             rows = [r for r in rows if spec.tracker in (None, r["tracker"]["name"])] or rows
-        if not rows:
-            self._elsewhere(wanted)
-        if len(rows) > 1:
-            ids = ", ".join(f"#{r['id']}" for r in rows)
-            self.problems.append((wanted, f"several issues match: {ids}", f"say which: id: {rows[0]['id']}"))
-        elif rows:
-            self._take(wanted, rows[0])
+        return rows or (self._elsewhere(wanted) if keyed else [])
+
+    def _share(self, unsettled: Sequence[tuple[Object, list[Row]]]) -> None:
+        """Give each declared issue a live one. Of several that are alike each takes the one most like it, unless there
+        are more live ones than declared."""
+        alike: defaultdict[tuple[int, ...], list[Object]] = defaultdict(list)
+        for wanted, rows in unsettled:
+            free = tuple(sorted(r["id"] for r in rows if r["id"] not in self.taken)) or tuple(r["id"] for r in rows)
+            if free:
+                alike[free].append(wanted)
+        for numbers, rivals in alike.items():
+            if len(numbers) > len(rivals):
+                self._too_many(numbers, rivals)
+            else:
+                self._pair(numbers, rivals)
+
+    def _too_many(self, numbers: Sequence[int], rivals: Sequence[Object]) -> None:
+        said = f"several issues match: {', '.join(f'#{n}' for n in numbers)}"
+        self.problems += [(wanted, said, f"say which: id: {numbers[0]}") for wanted in rivals]
+
+    def _pair(self, numbers: Sequence[int], rivals: Sequence[Object]) -> None:
+        """The pairs with the fewest differences first; who is left over is new, unless it says what it was."""
+        # In the order of their numbers, `twin-2` before `twin-10`, as an export gives them.
+        left = dict(enumerate(sorted(rivals, key=lambda o: (len(o.address.key), o.address))))
+        rated = ((differences(o, self.by_id[n], self.context), place, n) for place, o in left.items() for n in numbers)
+        for _, place, number in sorted(rated):
+            if place in left and number not in self.taken:
+                self._take(left.pop(place), self.by_id[number])
+        for wanted in left.values():
+            if wanted.spec.renamed_from:
+                self._take(wanted, self.by_id[numbers[0]])
 
     def _by_number(self, wanted: Object, number: int) -> None:
         row = self.by_id.get(number)
-        project = None if row is None else self.context.key("project", row["project"]["id"])
         if row is None:
             self.problems.append((wanted, f"there is no issue #{number}", "leave id out to create one"))
-        elif project != wanted.address.project:
-            where = f'project "{project}"' if project else "another project"
-            self.problems.append((wanted, f"issue #{number} is in {where}", "move it in Redmine, or declare it there"))
         else:
             self._take(wanted, row)
 
-    def _elsewhere(self, wanted: Object) -> None:
-        """With a key field: the key must not be another project's, or the issue would be there twice."""
-        project, _, name = wanted.address.key.partition("/")
-        for number in self.named.get(name, ()):
-            owner = self.keys[number].partition("/")[0]
-            if owner != project:
-                said = f'issue #{number} of project "{owner}" has the key "{name}"'
-                self.problems.append((wanted, said, "move it in Redmine, or take another key"))
+    def _elsewhere(self, wanted: Object) -> list[Row]:
+        """With a key field: the issue of that key in another project, unless it is declared there: it is moved."""
+        planned = self.context.names.planned.get("issue", {})
+        found = self.named.get(wanted.address.key.partition("/")[2], [])
+        return [row for row in found if self.keys.get(row["id"], "") not in planned]
 
     def _by_subject(self, wanted: Object, spec: Any) -> list[Row]:
-        """Issues of the same subject that have no key yet."""
+        """Issues of the same subject; for a declared key, those that have none yet."""
         named = f"{wanted.address.project}/{spec.subject}"
-        return [r for r in self.subjects.get(named, []) if not self.field or not value_of(r, self.field)]
+        return [r for r in self.subjects.get(named, []) if not (self.field and spec.key) or not value_of(r, self.field)]
 
     def _take(self, wanted: Object, row: Row) -> None:
         other = self.taken.setdefault(row["id"], wanted)
@@ -101,3 +135,35 @@ class Matching:
         owned = {wanted.address.key: self.by_id[number] for number, wanted in self.taken.items()}
         others = {key: self.by_id[i] for i, key in self.keys.items() if i not in self.taken and key not in owned}
         return Matches({**others, **owned}, tuple(self.problems))
+
+
+NAMED = ("tracker", "status", "priority", "category", "fixed_version")
+PLAIN = ("subject", "description", "start_date", "due_date", "done_ratio", "estimated_hours", "is_private")
+
+
+def differences(wanted: Object, row: Row, context: Context) -> int:
+    """In how many of the declared fields that lists show plainly an issue differs from a declared one."""
+    fields = wanted.fields
+    named = sum(fields[n] != (row.get(n) or {}).get("name") for n in NAMED if isinstance(fields.get(n), str))
+    plain = sum(not _same(fields[n], row.get(n)) for n in PLAIN if n in fields)
+    assignee = (row.get("assigned_to") or {}).get("id", 0)
+    person = fields.get("assigned_to") not in (None, context.key("user", assignee), context.key("group", assignee))
+    return int(named + plain + person + _other_values(wanted, row, context))
+
+
+def _other_values(wanted: Object, row: Row, context: Context) -> int:
+    """In how many of the declared custom fields an issue has another value."""
+    codec = CustomFields("issue")
+    live, found = codec.decode(row.get("custom_fields"), context), 0
+    for _, piece in codec.pieces(wanted.fields.get("custom_fields")):
+        try:
+            found += len(codec.differences(codec.canonical(piece, context), live))
+        except Unresolved:
+            found += 1
+    return found
+
+
+def _same(declared: Any, live: Any) -> bool:
+    if isinstance(declared, str) and isinstance(live, str):
+        return unix_lines(declared) == unix_lines(live)
+    return bool(declared == live) or (blank(declared) and blank(live))

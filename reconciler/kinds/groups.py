@@ -1,15 +1,97 @@
-"""Groups: read for their names (`GET /groups`, administrators only)."""
+"""Groups: `GET/POST /groups`, `PUT/DELETE /groups/:id`, `POST /groups/:id/users`, `DELETE /groups/:id/users/:user`.
+
+For administrators only (5.0 to 7.0).
+"""
 
 from __future__ import annotations
 
-from reconciler.kinds.lookups import Lookup
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints
+
+from reconciler.codecs import Ref, RefSet
+from reconciler.customfields import CustomFields
+from reconciler.kind import Kind, Listing, Matches, Need, Object, Request
+from reconciler.names import Address, Context, Names, Row
+from reconciler.spec import REFUSE, Api, Id, Name, Spec, Strings
 
 
-class Groups(Lookup):
-    """The built-in groups (anonymous, non-member) are not in the list (5.0 to 7.0)."""
+class Members(RefSet):
+    """Users by login."""
 
+    lookups = ("user",)
+    """Logins are needed to show who leaves a group that nobody stays in."""
+
+
+class GroupSpec(Spec):
+    """A group of users. Its identity is the name, which Redmine compares without case."""
+
+    name: Annotated[
+        Name, StringConstraints(max_length=255), Field(description="At most 255 characters."), Api(clear=REFUSE)
+    ]
+    users: Annotated[
+        Strings | None,
+        Field(description="Logins of all users of the group, locked ones too. null or []: none."),
+        Api(codec=Members(Ref(("user",))), write="user_ids", detail=True, clear=[]),
+    ] = None
+    custom_fields: Annotated[
+        dict[str, Any] | None,
+        Field(description="Custom fields by name."),
+        Api(codec=CustomFields("group"), clear=REFUSE),
+    ] = None
+
+
+class Groups(Kind):
+    """The built-in groups (anonymous users, non members) are listed with `builtin=1`; Redmine answers 204 to writes of
+    them and does nothing (5.0 to 6.1)."""
+
+    name = "group"
+    plural = "groups"
+    spec = GroupSpec
+    identity = ("name",)
     fold = True
     alternative = "user"
+    loss = (
+        "its memberships and the roles that its users have through it are deleted; "
+        "issues that are assigned to it lose the assignee"
+    )
+    rank = 20
+
+    def match(self, rows: Sequence[Row], context: Context, objects: Sequence[Object]) -> Matches:
+        found = super().match(rows, context, objects)
+        builtin = {str(row["name"]).casefold() for row in rows if row.get("builtin")}
+        fixed = [o for o in objects if {o.address.key.casefold(), str(o.spec.renamed_from).casefold()} & builtin]
+        said, hint = "Redmine does not let anybody change its built-in groups", "name it in memberships only"
+        return Matches(found.rows, (*found.problems, *((o, said, hint) for o in fixed)))
+
+    def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
+        yield [Listing("/groups", "groups", (("builtin", 1),), paged=False)]
+
+    def portable(self, row: Row) -> bool:
+        return not row.get("builtin")
+
+    def details(self, row: Row, fields: frozenset[str]) -> Listing | None:
+        page = Listing(f"/groups/{row['id']}", "group", (("include", "users"),), single=True, none={404: None})
+        return page if "users" in fields else None
+
+    def update(self, address: Address, number: Id, values: Mapping[str, Any], context: Context) -> list[Request]:
+        row = context.names.row(address) or {}
+        if "users" not in values or "users" not in row:
+            return super().update(address, number, values, context)
+        own = {name: value for name, value in values.items() if name != "users"}
+        wanted = self.payload({"users": values["users"]}, context)["user_ids"]
+        changes = members(number, frozenset(user["id"] for user in row["users"]), frozenset(wanted))
+        return [*super().update(address, number, own, context), *changes]
 
 
-KINDS = (Groups("group", "/groups", "groups"),)
+def members(group: Id, live: frozenset[int], wanted: frozenset[int]) -> list[Request]:
+    """The requests that make the users of a group, by id, from `live` to `wanted`: one for all that come."""
+    path = f"/groups/{group}/users"
+    added, removed = sorted(wanted - live), sorted(live - wanted)
+    # To add the same users again is refused (422), so an answer that is lost is not asked for again.
+    come = [Request("POST", path, {"user_ids": added}, once=True)] if added else []
+    return [*come, *(Request("DELETE", f"{path}/{user}") for user in removed)]
+
+
+KINDS = (Groups(),)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
 from reconciler.codecs import Ref
-from reconciler.kind import Kind, Listing, Need
-from reconciler.names import Context, Names, Row
+from reconciler.kind import Kind, Listing
+from reconciler.names import Context, Row
 from reconciler.spec import PARTIAL, REFUSE, Api, Id, Name, Principal, ProjectItem
 
 
@@ -35,27 +35,23 @@ class IssueCategories(Kind):
     inside = True
     module = "issue_tracking"
     identity = ("name",)
+    loss = "its issues lose their category"
     follows = ("membership",)
     rank = 60
-
-    def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
-        projects = names.ids.get("project", {})
-        yield [self._list(p, projects[p]) for p in need.projects(self.name) if p in projects]
 
     def blind(self, row: Row, context: Context) -> bool:
         # The project is reopened, and then its categories show their assignees.
         spec = context.names.planned.get("project", {}).get(context.project)
         return spec is not None and spec.status == "active"
 
-    def _list(self, project: str, number: Id) -> Listing:
+    def listing(self, project: str, number: Id) -> Listing:
         # 5.0 refuses the list of a closed project (403); the project's page shows the names, but no assignee.
         mark = {"project": {"id": number}, PARTIAL: True}
         include = (("include", self.plural),)
         page = Listing(
             f"/projects/{project}", "project", include, single=True, inner=self.plural, mark=mark, none={403: None}
         )
-        none = {403: page, 404: None}
-        return Listing(f"/projects/{project}/{self.plural}", self.plural, paged=False, none=none, seen_from=project)
+        return replace(super().listing(project, number), none={403: page, 404: None})
 
 
 KINDS = (IssueCategories(),)

@@ -7,25 +7,19 @@ does not know is ignored, so every row is checked again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
-from pydantic import Field, PositiveInt, StringConstraints
-
-from reconciler.codecs import Number, Ref, Text
-from reconciler.customfields import CustomFields
-from reconciler.kind import Kind, Listing, Matches, Need, Object, Request
-from reconciler.kinds._matching import Matching, key_field, value_of
+from reconciler.attachments import Attaching
+from reconciler.codecs import Ref, blank
+from reconciler.kind import Listing, Matches, Need, Object, Request
+from reconciler.kinds import _derived, _notes, _relations
+from reconciler.kinds._issue import BLOCKS, PARENT, VERSION, IssueSpec, closes
+from reconciler.kinds._matching import Matching, key_field, stored_key, value_of
+from reconciler.kinds._queries import CHUNK, EVERY, WINDOW, Params, criterion, portions
 from reconciler.names import Address, Context, Names, Row, Unresolved
-from reconciler.spec import REFUSE, Api, Date, Deferred, Id, IssueName, Name, Principal, ProjectItem, Spec, VersionName
-
-PARENT = Ref(("issue",), word="key")
-VERSION = Ref(("version",))
-CHUNK = 100
-"""Ids in one request: Redmine 5.0 to 7.0 keep the filter in a 4 KB cookie and answer 500 when it is too long."""
-
-DERIVED = frozenset({"priority", "start_date", "due_date", "done_ratio"})
-"""What Redmine computes for an issue with subtasks, unless its settings say otherwise."""
+from reconciler.spec import Id, Spec
 
 
 def trackers_of(context: Context) -> list[str] | None:
@@ -37,100 +31,7 @@ def trackers_of(context: Context) -> list[str] | None:
     return [t["name"] for t in row["trackers"]] if row.get("trackers") else None
 
 
-def closed_parent(value: Any, context: Context) -> bool:
-    """Whether the parent, by name, is closed and stays so: only what is closed itself can be put below it."""
-    if value is None:
-        return False
-    address = PARENT.address(value, context)
-    row, spec = context.names.row(address), context.names.planned.get("issue", {}).get(address.key)
-    stays = spec is None or spec.status is None or closes(spec.status, context)
-    return stays and bool(row and row["status"].get("is_closed"))
-
-
-def closes(value: Any, context: Context) -> bool:
-    """Whether a status, by name, is a closed one."""
-    row = context.names.row(Address("issue_status", str(value)))
-    return bool(row and row.get("is_closed"))
-
-
-class IssueSpec(ProjectItem):
-    """An issue."""
-
-    key: Annotated[
-        Name | None,
-        Field(description="Names the issue in the manifests; stored in `issue_key_field`. Default: the subject."),
-    ] = None
-    id: Annotated[
-        PositiveInt | None, Field(description="The issue's number, where key and subject cannot tell which one it is.")
-    ] = None
-    tracker: Annotated[
-        Name | None,
-        Field(description="Name of the tracker. Default: the project's first."),
-        Api(codec=Ref(("tracker",)), write="tracker_id", clear=REFUSE),
-    ] = None
-    subject: Annotated[
-        Name | None, StringConstraints(max_length=255), Field(description="At most 255 characters."), Api(clear=REFUSE)
-    ] = None
-    description: Annotated[str | None, Field(description="Text; line ends are not compared."), Api(codec=Text())] = None
-    status: Annotated[
-        Name | None,
-        Field(description="Name of the status; a closed one comes after the subtasks. Default: the tracker's."),
-        Api(
-            codec=Ref(("issue_status",)),
-            write="status_id",
-            clear=REFUSE,
-            deferred=Deferred("referrers", when=closes, via=frozenset({"parent"})),
-        ),
-    ] = None
-    priority: Annotated[
-        Name | None,
-        Field(description="Name of the priority. Default: a setting. Derived for issues with subtasks."),
-        Api(codec=Ref(("issue_priority",)), write="priority_id", clear=REFUSE),
-    ] = None
-    category: Annotated[
-        Name | None,
-        Field(description="Name of a category of the project."),
-        Api(codec=Ref(("issue_category",)), write="category_id", clear=""),
-    ] = None
-    fixed_version: Annotated[
-        VersionName | None,
-        Field(description="Target version: a name, or {project:, name:}."),
-        Api(codec=VERSION, write="fixed_version_id", clear=""),
-    ] = None
-    assigned_to: Annotated[
-        Principal | None,
-        Field(description="A member of the project: login, name of a group, or {user:} / {group:}."),
-        # null is ignored by a PUT (2.6 to 7.0); only "" clears.
-        Api(codec=Ref(("user", "group")), write="assigned_to_id", clear=""),
-    ] = None
-    parent: Annotated[
-        IssueName | None,
-        Field(description="Key of the parent issue, or {project:, key:}."),
-        Api(codec=PARENT, write="parent_issue_id", clear="", deferred=Deferred("itself", when=closed_parent)),
-    ] = None
-    start_date: Annotated[
-        Date | None, Field(description="YYYY-MM-DD. Default: today. Derived for issues with subtasks."), Api(clear="")
-    ] = None
-    due_date: Annotated[
-        Date | None, Field(description="YYYY-MM-DD. Derived for issues with subtasks."), Api(clear="")
-    ] = None
-    estimated_hours: Annotated[
-        float | None, Field(description="Hours.", ge=0), Api(codec=Number(), clear="")
-    ] = None
-    done_ratio: Annotated[
-        int | None,
-        Field(description="Percent, 0 to 100; null is 0. Derived for issues with subtasks.", ge=0, le=100),
-        Api(codec=Number(empty=0), clear=0),
-    ] = None
-    is_private: Annotated[bool | None, Field(description="Default: false."), Api(clear=REFUSE)] = None
-    custom_fields: Annotated[
-        dict[str, Any] | None,
-        Field(description="Custom fields by name."),
-        Api(codec=CustomFields("issue"), clear=REFUSE),
-    ] = None
-
-
-class Issues(Kind):
+class Issues(Attaching):
     """The only kind whose lists can be long; a POST that is sent twice makes two."""
 
     name = "issue"
@@ -138,10 +39,15 @@ class Issues(Kind):
     spec = IssueSpec
     inside = True
     module = "issue_tracking"
+    movable = True
+    many = True
     identity = ("key",)
     steering = frozenset({"key", "id"})
     required = ("subject",)
     unique = False
+    fragile = frozenset({"watchers", "status", "start_date", "due_date"})
+    defaults = (("done_ratio", 0), ("is_private", False))
+    apart = True
     follows = ("membership",)
     rank = 70
 
@@ -155,8 +61,9 @@ class Issues(Kind):
     def only_declared(self, settings: Mapping[str, Any]) -> bool:
         return not settings.get("issue_key_field")
 
-    def lookups(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
-        return ("custom_field",) if settings.get("issue_key_field") else ()
+    def lookups(self, settings: Mapping[str, Any], fields: Collection[str]) -> tuple[str, ...]:
+        # Custom fields tell their trackers: what another tracker would destroy.
+        return ("custom_field",) if settings.get("issue_key_field") or "tracker" in fields else ()
 
     def misfits(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
         live = None if row is None else self.live(row, "tracker", context)
@@ -182,12 +89,36 @@ class Issues(Kind):
         if status != "open" and address.key not in context.names.planned.get("version", {}):
             yield "fixed_version", f"{address} is {status} and takes no issues", "declare it, so that it can be opened"
 
+    def destroys(
+        self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context
+    ) -> Iterable[str]:
+        if not values:
+            return [f"deletes {row['spent_hours']:g} logged hours as well"] if row.get("spent_hours") else []
+        lost = sorted(self._lost(row, values, context)) if "tracker" in changed else []
+        said = [f'tracker "{values["tracker"]}" destroys {", ".join(lost)}'] if lost else []
+        # Unless a setting allows relations between projects.
+        moved = "project" in changed and row.get("relations")
+        return [*said, *(["its relations may be deleted with the move"] if moved else [])]
+
+    def _lost(self, row: Row, values: Mapping[str, Any], context: Context) -> Iterator[str]:
+        """The values that another tracker does not have: Redmine deletes them for good (5.0 to 6.1)."""
+        tracker = context.names.row(Address("tracker", values["tracker"])) or {}
+        known = {f.id: f for f in context.names.custom_fields.get("issue", {}).values()}
+        for item in row.get("custom_fields", ()):
+            field = known.get(item["id"])
+            if field and field.trackers and tracker.get("id") not in field.trackers and not blank(item.get("value")):
+                yield f"custom field {field.name}"
+        enabled = tracker.get("enabled_standard_fields", ())
+        for name, api in self.fields.items():
+            if name in CORE and api.write not in enabled and not blank(row.get(api.read or name)):
+                yield name
+
     def takes_along(self, address: Address, row: Row, names: Names) -> list[str]:
-        keys, rows = names.keys.get(self.name, {}), names.rows.get(self.name, {})
-        below = {row["id"]}
-        while more := {i for i, r in rows.items() if (r.get("parent") or {}).get("id") in below} - below:
-            below |= more
-        return [keys[i] for i in sorted(below - {row["id"]})]
+        # A subtask that is declared with another parent has left before.
+        found, fresh = dict[int, Row](), [row]
+        while fresh := [child for one in fresh for child in _derived.staying(one, names) if child["id"] not in found]:
+            found |= {child["id"]: child for child in fresh}
+        return [names.keys[self.name][number] for number in sorted(found)]
 
     def check(self, found: Object, settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         spec = found.spec
@@ -208,12 +139,11 @@ class Issues(Kind):
         """By `id`, else by the key field, else by project and subject (and tracker)."""
         keys = {row["id"]: key for row in rows if (key := self.key_of(row, context)) is not None}
         found = Matching(keys, rows, context)
-        for wanted in objects:
-            found.settle(wanted)
+        found.settle(objects)
         return found.result()
 
     def identifies(self, row: Row, address: Address, values: Mapping[str, Any], context: Context) -> bool:
-        if key_field(context.names):
+        if stored_key(values, context.names):
             return self.key_of(row, context) == address.key
         tracker = values.get("tracker")
         return (
@@ -235,17 +165,40 @@ class Issues(Kind):
         if len(by_id) > 0 and len(need.ids[self.name]) >= len(need.keys[self.name]):
             yield by_id
             return
-        if field is None or not field.filterable:
+        if field is None or not field.filterable or need.everything:
             yield [self._all(chunk, (), include) for chunk in chunks] + by_id
             return
         keyed, others = (criterion(f"cf_{field.id}", operator) for operator in ("*", "!*"))
+        if len(field.trackers) < len(names.ids.get("tracker", ())):
+            # Redmine shows no issue of a tracker without the field to a filter on it, `!*` neither (5.0 to 6.1).
+            others = ()
         yield [self._all(chunk, keyed, include) for chunk in chunks] + by_id
         # Keys that no issue has: it may be there without one, and is then known by its subject.
         yield [self._all(chunk, others, include) for chunk in chunks]
+        # Or it was moved to another project.
+        missing = sorted(k.partition("/")[2] for k in need.keys[self.name] - names.ids.get(self.name, {}).keys())
+        some = (criterion(f"cf_{field.id}", "=", *portion) for portion in portions(missing))
+        yield [Listing("/issues", "issues", (*keys, *EVERY, *include)) for keys in some]
+
+    def last(self, projects: Sequence[int]) -> Listing:
+        every = (*criterion("project_id", "=", *projects), *EVERY[:2], ("sort", "id:desc"), ("limit", "1"))
+        return Listing("/issues", "issues", every, paged=False)
+
+    def windows(self, projects: Sequence[int], fields: frozenset[str], last: int) -> Iterator[Listing]:
+        for first in range(1, last + 1, WINDOW):
+            between = criterion("issue_id", "><", first, min(first + WINDOW - 1, last))
+            chunks = (projects[i : i + CHUNK] for i in range(0, len(projects), CHUNK))
+            yield from (self._all(list(chunk), between, self.includes(fields)) for chunk in chunks)
 
     def _all(self, projects: list[int], filters: Params, include: Params) -> Listing:
         # As a filter (`f[]`), project_id means just these projects; as a parameter it takes in their subprojects.
         return Listing("/issues", "issues", (*criterion("project_id", "=", *projects), *filters, *EVERY, *include))
+
+    def details(self, row: Row, fields: frozenset[str]) -> Listing | None:
+        # Lists show neither watchers nor journals, whatever they are asked to include (5.0 to 6.1).
+        wanted = sorted(self.fields[f].include for f in fields if self.fields[f].detail)
+        include = (("include", ",".join(wanted)),)
+        return Listing(f"/issues/{row['id']}", "issue", include, paged=False, single=True) if wanted else None
 
     def again(self, ids: frozenset[Id], need: Need, names: Names) -> Iterable[list[Listing]]:
         yield list(self._by_id(ids, self.includes(need.fields.get(self.name, ()))))
@@ -258,20 +211,16 @@ class Issues(Kind):
 
     def lookup(self, address: Address, names: Names, values: Mapping[str, Any]) -> list[Listing]:
         project = names.ids.get("project", {}).get(address.project)
-        field = key_field(names)
-        if project is None or (field is None and "subject" not in values):
+        field, key = key_field(names), stored_key(values, names)
+        if project is None or (not key and "subject" not in values):
             return []
-        exact = (
-            criterion(f"cf_{field.id}", "=", address.key.partition("/")[2])
-            if field
-            else criterion("subject", "=", values["subject"])
-        )
+        exact = criterion(f"cf_{field.id}", "=", key) if field and key else criterion("subject", "=", values["subject"])
         return [Listing("/issues", "issues", (*criterion("project_id", "=", project), *exact, *EVERY))]
 
     def crossing(self, number: Id, name: str) -> Listing | None:
         if name != "status":
             return None
-        return Listing(f"/issues/{number}", "issue", (("include", "allowed_statuses"),), paged=False, single=True)
+        return Listing(f"/issues/{number}", "issue", (("include", "allowed_statuses,relations"),), single=True)
 
     def next_move(self, wanted: Any, row: Row, visited: frozenset[Any], context: Context) -> Any:
         """The wanted status if it is allowed now, else the nearest one (open ones first) that was not tried."""
@@ -285,16 +234,26 @@ class Issues(Kind):
 
     def dead_end(self, row: Row) -> str:
         allowed = ", ".join(s["name"] for s in row.get("allowed_statuses", ()) if s["id"] != row["status"]["id"])
-        return f'from "{row["status"]["name"]}" Redmine allows {allowed or "no other status"}'
+        said = f'from "{row["status"]["name"]}" Redmine allows {allowed or "no other status"}'
+        blockers = ", ".join(f"#{number}" for number in _relations.blockers(row))
+        return f"{said}; it is blocked by {blockers}" if blockers else said
 
     def marks(self, address: Address, row: Row | None, context: Context) -> Mapping[str, tuple[Any, Any]]:
-        field, key = key_field(context.names), address.key.partition("/")[2]
+        # Where no key is declared, the subject only names the issue in the manifests.
+        spec = context.names.planned.get(self.name, {}).get(address.key)
+        field = key_field(context.names) if spec is None or spec.key else None
+        key = address.key.partition("/")[2]
         before = value_of(row, field) if row and field else ""
-        return {} if field is None or before == key else {f"custom_fields.{field.name}": (before or None, key)}
+        marks = {} if field is None or before == key else {f"custom_fields.{field.name}": (before or None, key)}
+        home = row and self.live(row, "project", context)
+        return {**({"project": (home, address.project)} if home not in (None, address.project) else {}), **marks}
 
     def leans_on(
         self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Iterable[str], context: Context
     ) -> Iterable[tuple[str, Address]]:
+        home = row and context.key("project", row["project"]["id"])
+        if home not in (None, address.project):
+            yield "", Address("project", str(home))
         # Redmine reopens no issue whose version or parent is closed (5.0 to 6.1).
         if row is None or "status" not in changed or closes(values.get("status"), context):
             return
@@ -304,44 +263,136 @@ class Issues(Kind):
             if isinstance(codec, Ref) and isinstance(name, str | dict) and not str(name).startswith("#"):
                 yield field, codec.address(name, context)
 
+    def disturbs(
+        self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Collection[str], context: Context
+    ) -> Iterable[Address]:
+        """Parents and related issues: their journals make whoever writes a watcher; dates and closings spread."""
+        keys = context.names.keys.get(self.name, {})
+        live = keys.get((row or {}).get("parent", {}).get("id", 0))
+        if not values or row is None or "parent" in changed:
+            parent = values.get("parent")
+            yield from (PARENT.address(parent, context),) if parent else ()
+            yield from (Address(self.name, live),) if live else ()
+        if not values or {"relations", "status", "start_date", "due_date"} & set(changed):
+            yield from _relations.others(values, row, context)
+
+    def holds_up(
+        self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Iterable[str], context: Context
+    ) -> Iterable[tuple[str, Address]]:
+        if row is None or "status" in changed:
+            return [(BLOCKS, other) for other in _relations.blocked(values, row, context)]
+        return ()
+
+    # -- export ------------------------------------------------------------------------------------------------
+
+    def call(self, names: Names) -> None:
+        # With a key field, a declared key would be stored there: an issue that has none is known by its subject.
+        field, rows, keys = key_field(names), names.rows.get(self.name, {}), names.keys.get(self.name, {})
+        for number, key in sorted(keys.items()) if field else ():
+            if field and not value_of(rows[number], field):
+                keys[number] = f"{key.partition('/')[0]}/{rows[number]['subject']}"
+                names.ids[self.name].pop(key, None)
+                names.ids[self.name].setdefault(keys[number], number)
+
+    def introduce(self, address: Address, row: Row, names: Names) -> dict[str, Any]:
+        field = key_field(names)
+        named = field is None or bool(value_of(row, field))
+        key = {"key": address.key.partition("/")[2]} if named else {}
+        return {**super().introduce(address, row, names), **key}
+
+    def sparse(self, values: Mapping[str, Any], row: Row, context: Context) -> dict[str, Any]:
+        # What Redmine would put in where a manifest is silent is said to be nothing.
+        project = context.names.row(Address("project", context.project)) or {}
+        category = context.names.rows.get("issue_category", {}).get((row.get("category") or {}).get("id", 0), {})
+        filled = {"start_date": True, "fixed_version": "default_version" in project}
+        filled["assigned_to"] = "default_assignee" in project or "assigned_to" in category
+        nothing = {n: None for n, by_itself in filled.items() if by_itself and n in values and blank(values[n])}
+        # Whoever writes to an issue may become its watcher (5.0 to 6.1).
+        alone = {"watchers": []} if values.get("watchers") == [] else {}
+        found = {**super().sparse(values, row, context), **nothing, **alone}
+        field = key_field(context.names)
+        if field and "custom_fields" in found:
+            found["custom_fields"] = {n: v for n, v in found["custom_fields"].items() if n != field.name}
+        if not found.get("custom_fields", True):
+            del found["custom_fields"]
+        return {name: found[name] for name in self.fields if name in found}
+
+    def doubts(self, values: Mapping[str, Any], row: Row, context: Context) -> Iterable[tuple[str, str]]:
+        for said in _notes.doubts(row.get("journals"), context):
+            yield "notes", said
+
     # -- write -------------------------------------------------------------------------------------------------
+
+    def create(self, address: Address, values: Mapping[str, Any], context: Context) -> Request:
+        return replace(super().create(address, values, context), login=values.get("author") or "")
 
     def update(self, address: Address, number: Id, values: Mapping[str, Any], context: Context) -> list[Request]:
         for name, value in values.items():
             if value == "none":
                 raise Unresolved(f'Redmine clears {name} when it is sent the text "none"', "write it differently")
-        return super().update(address, number, values, context)
+        row = context.names.row(address) or {}
+        own = {name: value for name, value in values.items() if name not in APART}
+        return [
+            *super().update(address, number, own, context),
+            *_relations.requests(values.get("relations") or {}, row, number, context),
+            *_notes.requests(values.get("notes") or (), row, number, context),
+            # Whoever writes to an issue may become its watcher (5.0 to 6.1).
+            *(self._watching(values["watchers"], row, number, context) if "watchers" in values else ()),
+        ]
+
+    def _watching(self, wanted: Sequence[Any], row: Row, number: Id, context: Context) -> Iterator[Request]:
+        codec = self.fields["watchers"].codec
+        new, held = set(codec.encode(wanted, context)), {w["id"] for w in row.get("watchers", ())}
+        if new - held:
+            body = {"watcher": {"user_ids": sorted(new - held)}}
+            yield Request("POST", f"/issues/{number}/watchers", body, once=True)
+        for user in sorted(held - new):
+            yield Request("DELETE", f"/issues/{number}/watchers/{user}")
+
+    def decided(self, row: Row, name: str, context: Context) -> str:
+        return _derived.decided(row, name, context)
 
     def explain(self, name: str, wanted: Any, row: Row, context: Context) -> str:
         field, _, custom = name.partition(".")
         tracker, rows = row["tracker"], context.names.rows
-        if custom:
+        if field == "custom_fields":
             found = context.names.custom_fields.get("issue", {}).get(custom)
             off = found is not None and found.trackers and tracker["id"] not in found.trackers
             return f'tracker "{tracker["name"]}" does not have the custom field' if off else ""
-        children = [r for r in rows.get("issue", {}).values() if (r.get("parent") or {}).get("id") == row["id"]]
-        if field in DERIVED and children:
-            return "Redmine derives it from the subtasks (Administration → Settings → Issue tracking)"
+        children = _derived.children(row, context.names)
+        if field in _derived.DERIVED and children:
+            return f"Redmine may derive it from the subtasks ({_derived.SETTINGS})"
+        if field == "author":
+            return "the user may not add issues to the project, or is locked"
+        if field == "watchers":
+            people = ((user, context.names.row(Address("user", str(user))) or {}) for user in wanted)
+            # Before 6.0 only the list that a user is in tells the status.
+            locked = [user for user, found in people if LOCKED in (found.get("status"), found.get("listed"))]
+            return f"locked users cannot watch: {', '.join(locked)}" if locked else ""
         if field == "status" and closes(wanted, context):
             numbers = [f"#{r['id']}" for r in children if not closes(r["status"]["name"], context)]
-            return f"subtasks are open: {', '.join(numbers)}" if numbers else ""
+            return f"subtasks are open: {', '.join(numbers)}" if numbers else _blocked(row, context)
         parent = rows.get("issue", {}).get((row.get("parent") or {}).get("id", 0))
         if field == "status" and parent and closes(parent["status"]["name"], context):
             return f"the parent #{parent['id']} is closed"
         enabled = rows.get("tracker", {}).get(tracker["id"], {}).get("enabled_standard_fields", ())
-        off = self.fields[field].write not in (*enabled, *NEVER_DISABLED)
+        off = field in CORE and self.fields[field].write not in enabled
         return f'tracker "{tracker["name"]}" has this field disabled' if off else ""
 
 
-Params = tuple[tuple[str, str], ...]
-NEVER_DISABLED = ("tracker_id", "status_id", "subject", "priority_id", "is_private", "parent_issue_id")
-EVERY = (("f[]", "status_id"), ("op[status_id]", "*"), ("sort", "id"))
-"""Closed issues too, in an order in which a list does not move when an issue is added."""
+def _blocked(row: Row, context: Context) -> str:
+    known = context.names.rows.get("issue", {})
+    found = [n for n in _relations.blockers(row) if n in known and not closes(known[n]["status"]["name"], context)]
+    return f"it is blocked by {', '.join(f'#{n}' for n in found)}" if found else ""
 
 
-def criterion(name: str, operator: str, *values: Any) -> tuple[tuple[str, str], ...]:
-    """One filter of a query, in the form that takes several values."""
-    return (("f[]", name), (f"op[{name}]", operator), *((f"v[{name}][]", str(v)) for v in values))
-
-
+CORE = frozenset(
+    {"assigned_to", "category", "fixed_version", "parent", "start_date", "due_date"}
+    | {"estimated_hours", "done_ratio", "description"}
+)
+"""What a tracker can have disabled (5.0 to 6.1)."""
+LOCKED = 3
+"""A user's status number."""
+APART = frozenset({"watchers", "relations", "notes", "author"})
+"""What travels by requests of its own."""
 KINDS = (Issues(),)

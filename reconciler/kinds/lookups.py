@@ -16,16 +16,38 @@ class Lookup(Kind):
     readonly = True
     spec = Spec
 
-    def __init__(self, name: str, path: str, root: str) -> None:
+    def __init__(self, name: str, path: str, root: str, menu: str) -> None:
         self.name = name
         self.plural = root
         self.path = path
+        self.menu = f"Administration → {menu}"
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
         return ([Listing(self.path, self.plural, paged=False)],)
 
     def key_of(self, row: Row, context: Context) -> str | None:
         return str(row["name"])
+
+
+class Enumeration(Lookup):
+    """Values of a list; what has one that is no longer active keeps it (`active`, 5.0 to 7.0)."""
+
+    def retired(self, row: Row) -> str:
+        return "" if row.get("active", True) else f'the {self.name.replace("_", " ")} "{row["name"]}" is not active'
+
+
+class Queries(Lookup):
+    """Queries of issues that everybody may use in all projects (those of one project cannot be there before it)."""
+
+    def __init__(self) -> None:
+        super().__init__("query", "/queries", "queries", "")
+        self.menu = "Issues → Save, visible to any users, for all projects"
+
+    def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
+        return ([Listing(self.path, self.plural)],)
+
+    def key_of(self, row: Row, context: Context) -> str | None:
+        return str(row["name"]) if row["is_public"] and not row.get("project_id") else None
 
 
 class CustomFieldLookup(Lookup):
@@ -51,13 +73,25 @@ def define(row: Mapping[str, Any], names: Names) -> None:
         options=options if row["field_format"] in ("list", "enumeration") else {},
         trackers=frozenset(t["id"] for t in row.get("trackers") or ()),
         filterable=bool(row.get("is_filter")),
+        default=str(row.get("default_value") or ""),
     )
 
 
 KINDS = (
-    CustomFieldLookup("custom_field", "/custom_fields", "custom_fields"),
-    Lookup("tracker", "/trackers", "trackers"),
-    Lookup("issue_status", "/issue_statuses", "issue_statuses"),
-    Lookup("issue_priority", "/enumerations/issue_priorities", "issue_priorities"),
-    Lookup("role", "/roles", "roles"),
+    CustomFieldLookup(
+        "custom_field", "/custom_fields", "custom_fields", "Custom fields, which only an administrator's key can read"
+    ),
+    Lookup("tracker", "/trackers", "trackers", "Trackers"),
+    Lookup("issue_status", "/issue_statuses", "issue_statuses", "Issue statuses"),
+    Enumeration(
+        "issue_priority", "/enumerations/issue_priorities", "issue_priorities", "Enumerations → Issue priorities"
+    ),
+    Enumeration(
+        "time_entry_activity",
+        "/enumerations/time_entry_activities",
+        "time_entry_activities",
+        "Enumerations → Activities (time tracking)",
+    ),
+    Lookup("role", "/roles", "roles", "Roles and permissions"),
+    Queries(),
 )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from reconciler.codecs import Ref, RefSet
-from reconciler.kind import Kind, Listing, Need, Object
-from reconciler.names import Address, Context, Names, Row
-from reconciler.spec import REFUSE, Api, Name, ProjectItem, Spec
+from reconciler.kind import Kind, Matches, Object, Request
+from reconciler.kinds._inheritance import foresee, own_roles, principal
+from reconciler.names import Address, Context, Row
+from reconciler.spec import REFUSE, Api, Id, Name, ProjectItem, Spec
 
 ROLE = Ref(("role",))
 
@@ -27,12 +29,15 @@ class Roles(RefSet):
         direct = super().decode([r for r in rows if not r.get("inherited")], context)
         return {"direct": direct, "inherited": super().decode([r for r in rows if r.get("inherited")], context)}
 
+    def written(self, value: Any, context: Context) -> Any:
+        return super().written(value["direct"], context)
+
     def differences(self, desired: Any, live: Any) -> list[tuple[str, Any, Any]]:
         return [] if self.equal(desired, live) else [("", live["direct"], desired)]
 
 
 class MembershipSpec(ProjectItem):
-    """The roles of a user or a group in a project."""
+    """The direct roles of a user or a group in a project. `state: absent` takes them away; inherited ones stay."""
 
     user: Annotated[
         Name | None,
@@ -57,10 +62,14 @@ class Memberships(Kind):
     name = "membership"
     plural = "memberships"
     nested = "members"
+    paged = True
+    adopted = ""  # a group's membership, or the parent project's, makes it in the same apply
     spec = MembershipSpec
     inside = True
     identity = ("user", "group")
     fold = True
+    loss = "categories and the project no longer assign new issues to the member; assigned ones stay so"
+    undeletable = "it has come to inherit roles, which go with the group's or the parent project's membership"
     rank = 40
 
     def key(self, spec: Spec, project: str) -> str:
@@ -69,9 +78,26 @@ class Memberships(Kind):
 
     def key_of(self, row: Row, context: Context) -> str | None:
         project = context.key("project", row["project"]["id"])
-        kind = "user" if "user" in row else "group"
-        name = context.key(kind, row[kind]["id"]) or f"#{row[kind]['id']}"
+        kind, member = principal(row)
+        name = context.key(kind, member["id"]) or f"#{member['id']}"
         return None if project is None else f"{project}/{kind}:{name}"
+
+    def match(self, rows: Sequence[Row], context: Context, objects: Sequence[Object]) -> Matches:
+        found = super().match(rows, context, objects)
+        gone = {o.address.key.lower() for o in objects if o.spec.state == "absent"}
+        # What is only inherited cannot be taken away from the member itself.
+        seen = foresee(found.rows.items(), context)
+        return Matches({k: r for k, r in seen if k.lower() not in gone or self._has_own(r)}, found.problems)
+
+    def _has_own(self, row: Row) -> bool:
+        """Whether there is something to delete: roles of its own, or (Redmine 5.0) a member without any."""
+        return bool(own_roles(row)) or not (row["roles"] or "awaits" in row)
+
+    def portable(self, row: Row) -> bool:
+        return bool(own_roles(row))
+
+    def live(self, row: Row, name: str, context: Context) -> Any:
+        return super().live({**row, **dict([principal(row)])}, name, context)
 
     def check(self, found: Object, settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         spec = found.spec
@@ -81,19 +107,49 @@ class Memberships(Kind):
         if spec.state == "present" and not spec.roles:
             yield "", "roles is missing: a member has at least one role"
 
+    def update(self, address: Address, number: Id, values: Mapping[str, Any], context: Context) -> list[Request]:
+        row = context.names.row(address) or {}
+        if row.get("goes"):
+            # Redmine has deleted the member with the roles that it inherited.
+            return [self._member(address, row, self.payload({"roles": values["roles"]}, context)["role_ids"])]
+        # A PUT without roles is refused, and deletes those that there are.
+        roles = {name: value for name, value in values.items() if name == "roles"}
+        return [replace(r, undo=self._undo(address, r, row)) for r in super().update(address, number, roles, context)]
+
+    def _undo(self, address: Address, request: Request, row: Row) -> tuple[Request, ...]:
+        # A PUT of roles that do not exist is refused, and deletes those that there are (5.0) or the member (6.0, 6.1).
+        own = own_roles(row) if row else []
+        body = {self.name: {"role_ids": own}}
+        return (replace(request, body=body), self._member(address, row, own)) if own else ()
+
+    def _member(self, address: Address, row: Row, roles: Sequence[int]) -> Request:
+        """The POST that makes somebody a member again."""
+        body = {"user_id": principal(row)[1]["id"], "role_ids": [*roles]}
+        return Request("POST", self.collection(address), {self.name: body}, once=True)
+
+    def delete(self, address: Address, number: Id, context: Context) -> Request:
+        inherits = any(role.get("inherited") for role in (context.names.row(address) or {"roles": ()})["roles"])
+        # The member itself cannot be deleted then (422), but its own roles can.
+        own = Request("PUT", f"/{self.plural}/{number}", {self.name: {"role_ids": []}})
+        return own if inherits else super().delete(address, number, context)
+
+    def awaits(self, address: Address, row: Row | None, context: Context) -> Iterable[Address]:
+        return tuple((row or {}).get("awaits", ()))
+
+    def destroys(
+        self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context
+    ) -> Iterable[str]:
+        if not values:
+            kept = sorted({role["name"] for role in row["roles"] if role.get("inherited")})
+            yield f"the inherited roles stay: {', '.join(kept)}" if kept else self.loss
+
     def leans_on(
         self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Iterable[str], context: Context
     ) -> Iterable[tuple[str, Address]]:
         # A project that inherits its members gets them with the parent's: what is inherited is changed, not created.
         project, _, member = address.key.partition("/")
-        return [("project", Address(self.name, f"{above}/{member}")) for above in context.names.ancestors(project)]
-
-    def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
-        yield [
-            Listing(f"/projects/{p}/memberships", "memberships", none={403: None, 404: None}, seen_from=p)
-            for p in need.projects(self.name)
-            if p in names.ids.get("project", {})
-        ]
+        parents = (Address(self.name, f"{above}/{member}") for above in context.names.ancestors(project))
+        return [("project", parent) for parent in parents if parent not in self.awaits(address, row, context)]
 
 
 KINDS = (Memberships(),)

@@ -6,12 +6,12 @@ for administrators, which is how they are found.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from reconciler.codecs import Codec, Ref, RefSet, Text
+from reconciler.codecs import Codec, Ref, RefSet, Text, ordered
 from reconciler.codecs import Names as NameSet
 from reconciler.customfields import CustomFields
 from reconciler.kind import Kind, Listing, Need, Object, Request
@@ -22,10 +22,14 @@ from reconciler.spec import PARTIAL, REFUSE, Api, Deferred, Gate, Id, Name, Prin
 STATUS = {1: "active", 5: "closed", 9: "archived", 10: "scheduled for deletion"}
 
 
+LEAVING = "the server is deleting it, and its identifier is free again when that is done"
 MODULES = (
     *("issue_tracking", "time_tracking", "news", "documents", "files"),
     *("wiki", "repository", "boards", "calendar", "gantt"),
 )
+DEFINED = CustomFields("issue")
+HIDDEN = ("trackers", "issue_custom_fields")
+"""Redmine shows none of them without the module issue_tracking, whatever there are (trackers: 5.0, both: 6.1)."""
 INSIDE = Deferred("references", inside=("membership",))
 """Names what is inside the project, which exists only after it; a user or group has to be a member first."""
 
@@ -35,6 +39,21 @@ class ProjectStatus(Codec):
 
     def decode(self, wire: Any, context: Context) -> Any:
         return STATUS.get(wire, wire)
+
+
+class IssueFields(Codec):
+    """A set of issue custom fields by name."""
+
+    lookups = ("custom_field",)
+
+    def canonical(self, value: Any, context: Context) -> Any:
+        return ordered(DEFINED.find(name, context).name for name in value or ())
+
+    def decode(self, wire: Any, context: Context) -> Any:
+        return ordered(field["name"] for field in wire or ())
+
+    def encode(self, value: Any, context: Context) -> Any:
+        return [DEFINED.find(name, context).id for name in value]
 
 
 class ProjectSpec(Spec):
@@ -76,6 +95,22 @@ class ProjectSpec(Spec):
         Strings | None,
         Field(description="All enabled modules (issue_tracking, wiki, …). Default: a setting of the server."),
         Api(codec=NameSet(), write="enabled_module_names", include="enabled_modules", clear=[]),
+    ] = None
+    issue_custom_fields: Annotated[
+        Strings | None,
+        Field(
+            description="Names of all issue custom fields of the project, without those of all projects (from Redmine "
+            "6.0 these are shown too, and one that every project shows is taken for such a field)."
+        ),
+        Api(codec=IssueFields(), write="issue_custom_field_ids", include="issue_custom_fields", clear=[]),
+    ] = None
+    default_issue_query: Annotated[
+        Name | None,
+        Field(
+            description="Name of a query of issues that is visible to any users, of all projects. Redmine never shows "
+            "it: it is set when the project is created, then left alone."
+        ),
+        Api(codec=Ref(("query",)), write="default_issue_query_id", read=None, create_only=True, clear=REFUSE),
     ] = None
     default_version: Annotated[
         Name | None,
@@ -126,8 +161,11 @@ class Projects(Kind):
     plural = "projects"
     spec = ProjectSpec
     identity = ("identifier",)
+    defaults = (("status", "active"), ("inherit_members", False))
     required = ("name",)
     serial = True
+    loss = "everything inside is deleted, and its subprojects, archived ones too"
+    below = frozenset({"closed"})
     rank = 30
 
     def scope(self, address: Address) -> str:
@@ -138,10 +176,17 @@ class Projects(Kind):
         return super().includes({*fields, "enabled_modules", "trackers"})
 
     def shows(self, row: Row, name: str, values: Mapping[str, Any]) -> bool:
-        # Without the module issue_tracking Redmine shows no trackers, whatever there are.
-        if name == "trackers" and "issue_tracking" not in (values.get("enabled_modules") or ()):
+        if name in HIDDEN and "issue_tracking" not in (values.get("enabled_modules") or ()):
             return any(m["name"] == "issue_tracking" for m in row.get("enabled_modules", ()))
         return super().shows(row, name, values)
+
+    def live(self, row: Row, name: str, context: Context) -> Any:
+        found = super().live(row, name, context)
+        if name != "issue_custom_fields":
+            return found
+        wanted = getattr(context.names.planned.get(self.name, {}).get(row["identifier"]), name, None) or ()
+        known = {DEFINED.find(field, context).name for field in wanted}
+        return [field for field in found if field in known or field not in _everywhere(context.names)]
 
     def leans_on(
         self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Iterable[str], context: Context
@@ -149,6 +194,29 @@ class Projects(Kind):
         # Redmine puts no project below a closed one (422).
         if values.get("parent") and (row is None or "parent" in changed):
             yield "", Address(self.name, values["parent"])
+
+    def misfits(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
+        names, status = context.names, values.get("status")
+        for key in names.ancestors(context.project):
+            shut = _declared(key, names)
+            # One that is below a closed project can be reopened by itself; an archived one takes all along.
+            archives = shut == "archived" and status in ("active", "closed")
+            closes = shut == "closed" and _live(key, names) != shut and status == "active"
+            if archives or closes:
+                said = f'project "{key}" above it is declared {shut}, and what Redmine does to it, it does to all below'
+                yield "status", said, f"declare it {shut} too"
+                return
+
+    def destroys(
+        self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context
+    ) -> Iterable[str]:
+        yield from super().destroys(row, values, changed, context)
+        names, status = context.names, values.get("status")
+        if "status" in changed and status in ("closed", "archived"):
+            below = (k for k in names.ids[self.name] if row["identifier"] in names.ancestors(k))
+            along = [k for k in below if not _declared(k, names) and _live(k, names) not in (status, "archived")]
+            if along:
+                yield f"{'closes' if status == 'closed' else 'archives'} {', '.join(sorted(along))} below it as well"
 
     def takes_along(self, address: Address, row: Row, names: Names) -> list[str]:
         return [key for key in names.ids.get(self.name, {}) if address.key in names.ancestors(key)]
@@ -166,37 +234,83 @@ class Projects(Kind):
             yield "renamed_from", "Redmine never changes the identifier of a project"
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
-        include = self.includes(need.fields.get(self.name, ()))
-        yield [Listing("/projects", "projects", (("status", "1|5"), *include))]
+        yield [Listing("/projects", "projects", (("status", "1|5"), self._shown(need)))]
+        if need.everything:
+            return
         known = names.ids.get(self.name, {})
         missing = sorted(need.keys.get(self.name, frozenset()) - known.keys())
         yield [self._page(key, need.fields.get(self.name, frozenset())) for key in missing]
 
-    def _page(self, key: str, fields: frozenset[str]) -> Listing:
+    def _shown(self, need: Need) -> tuple[str, str]:
+        """The `include=` for the needed fields of projects, and for what tells names inside them (`Kind.reveals`)."""
+        from reconciler.kinds import kinds  # which finds this module
+
+        ((name, own),) = self.includes(need.fields.get(self.name, ()))
+        return name, ",".join([own, *sorted({kinds()[k].reveals for k in need.keys} - {""})])
+
+    def _page(self, key: str, fields: frozenset[str], number: Id | None = None) -> Listing:
         # 403: archived, or private and not for this account; an administrator is only refused the former.
-        none = {404: None, 403: {"id": key, "identifier": key, "status": 9, PARTIAL: True}}
+        none = {404: None, 403: {"id": number or key, "identifier": key, "status": 9, PARTIAL: True}}
         return Listing(f"/projects/{key}", "project", self.includes(fields), paged=False, single=True, none=none)
 
     def lookup(self, address: Address, names: Names, values: Mapping[str, Any]) -> list[Listing]:
-        return [self._page(address.key, frozenset())]
+        return [self._page(address.key, frozenset(), names.id(address))]
 
     def details(self, row: Row, fields: frozenset[str]) -> Listing | None:
         # Before 5.1 lists leave `homepage` out.
         wanted = [f for f in fields if self.fields[f].detail or (f == "homepage" and f not in row)]
         return self._page(row["identifier"], fields) if wanted and row["status"] != 9 else None
 
+    def sparse(self, values: Mapping[str, Any], row: Row, context: Context) -> dict[str, Any]:
+        # Where a manifest is silent, the server's settings say which modules and trackers a new project gets.
+        full = {name: values[name] for name in ("trackers", "enabled_modules") if name in values}
+        return {**super().sparse(values, row, context), **full}
+
     def update(self, address: Address, number: Id, values: Mapping[str, Any], context: Context) -> list[Request]:
         path = f"/projects/{address.key}"
         requests = [Request("PUT", path, r.body) for r in super().update(address, number, values, context)]
         if "status" in values:
             row = context.names.row(address) or {}
-            turn = Request("PUT", f"{path}/{action(STATUS.get(row.get('status', 1), ''), values['status'])}")
-            # A closed project takes no changes (403).
-            requests = [turn, *requests] if values["status"] == "active" else [*requests, turn]
+            before, after = STATUS.get(row.get("status", 1), ""), values["status"]
+            # A closed project takes no changes (403), an archived one is not even closed.
+            opens = [Request("PUT", f"{path}/unarchive")] if (before, after) == ("archived", "closed") else []
+            turn = Request("PUT", f"{path}/{action(before, after)}")
+            requests = [turn, *requests] if after == "active" else [*opens, *requests, turn]
         return requests
 
-    def delete(self, address: Address, number: Id) -> Request:
+    def delete(self, address: Address, number: Id, context: Context) -> Request:
         return Request("DELETE", f"/projects/{address.key}")
+
+    def lingering(self, address: Address) -> Listing | None:
+        # From 5.1 on a job deletes it; its page is there until then, with the status 10.
+        return Listing(f"/projects/{address.key}", "project", single=True, none={404: None, 403: None})
+
+    def leaving(self, row: Row) -> str:
+        return LEAVING if STATUS.get(row["status"]) == "scheduled for deletion" else ""
+
+    def bar(self, address: Address, project: str, names: Names) -> str:
+        row = names.row(address)
+        return f'project "{address.key}": {self.leaving(row)}' if row and self.leaving(row) else ""
+
+
+def _everywhere(names: Names) -> frozenset[str]:
+    """The issue custom fields that every project shows, so that they may be those of all projects."""
+    if "issue_custom_fields" not in names.memo:
+        rows = names.rows.get("project", {}).values()
+        shown = [row["issue_custom_fields"] for row in rows if "issue_custom_fields" in row]
+        sets = [frozenset(field["name"] for field in fields) for fields in shown]
+        names.memo["issue_custom_fields"] = frozenset[str].intersection(*sets) if sets else frozenset()
+    return frozenset(names.memo["issue_custom_fields"])
+
+
+def _declared(key: str, names: Names) -> str | None:
+    """The status that a project is declared to have."""
+    return getattr(names.planned.get("project", {}).get(key), "status", None)
+
+
+def _live(key: str, names: Names) -> str:
+    """The status that a live project has."""
+    return STATUS.get((names.row(Address("project", key)) or {}).get("status", 1), "")
 
 
 def action(before: str, after: str) -> str:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, StringConstraints
 
-from reconciler.codecs import Codec
+from reconciler.codecs import Codec, unknown
 from reconciler.customfields import CustomFields
-from reconciler.kind import Kind, Listing, Need, Object
-from reconciler.names import Address, Context, Names, Row
+from reconciler.kind import Kind, Listing, Need, Object, Request
+from reconciler.manifest import suggest
+from reconciler.names import Address, Context, Names, Row, Unresolved, near_miss
 from reconciler.spec import REFUSE, Api, Deferred, Name, Spec
 
 STATUS = {"active": 1, "registered": 2, "locked": 3}
+LANGUAGES = (
+    *("ar", "az", "bg", "bs", "ca", "cs", "da", "de", "el", "en", "en-GB", "es", "es-PA", "et"),
+    *("eu", "fa", "fi", "fr", "gl", "he", "hr", "hu", "id", "it", "ja", "ko", "lt", "lv"),
+    *("mk", "mn", "nl", "no", "pl", "pt", "pt-BR", "ro", "ru", "sk", "sl", "sq", "sr", "sr-YU"),
+    *("sv", "ta-IN", "th", "tr", "uk", "vi", "zh", "zh-TW"),
+)
+"""Redmine's `config/locales` (6.1; before 6.0 without `ta-IN`). It stores any other text as well."""
+NUMBER = re.compile(r"#(\d+)( \(.*\))?")
 
 
 class UserStatus(Codec):
@@ -24,6 +34,41 @@ class UserStatus(Codec):
 
     def encode(self, value: Any, context: Context) -> Any:
         return STATUS[value]
+
+    def written(self, value: Any, context: Context) -> Any:
+        if value == "registered":
+            raise Unresolved("the user has registered and waits to be activated, which no manifest can say")
+        return value
+
+
+class AuthSource(Codec):
+    """`#3 (what Redmine calls it)`. The API has no list of authentication modes: names are those that users show."""
+
+    def canonical(self, value: Any, context: Context) -> Any:
+        if value is None or NUMBER.fullmatch(value):
+            return value
+        shown = [r["auth_source"] for r in context.names.rows.get("user", {}).values() if r.get("auth_source")]
+        known = {source["name"]: source for source in shown}
+        if value not in known:
+            said = f'no user shows an authentication mode "{value}"'
+            hint = near_miss(value, known) or 'write its number, "#3": the address of its page has it'
+            raise Unresolved(said, hint)
+        return unknown(known[value])
+
+    def decode(self, wire: Any, context: Context) -> Any:
+        return unknown(wire) if wire else None
+
+    def encode(self, value: Any, context: Context) -> Any:
+        return _number(value)
+
+    def equal(self, desired: Any, live: Any) -> bool:
+        return _number(desired) == _number(live)
+
+
+def _number(value: str | None) -> int | None:
+    """The id in `#3 (LDAP)`."""
+    found = NUMBER.fullmatch(value or "")
+    return int(found[1]) if found else None
 
 
 class UserSpec(Spec):
@@ -57,6 +102,24 @@ class UserSpec(Spec):
             deferred=Deferred("referrers", when=lambda value, context: value == "locked"),
         ),
     ] = None
+    language: Annotated[
+        str | None,
+        Field(description="Code of the user's language (`en`, `pt-BR`), set on create. null: as the browser asks."),
+        Api(read=None, create_only=True, clear=""),
+    ] = None
+    mail_notification: Annotated[
+        Literal["all", "selected", "only_my_events", "only_assigned", "only_owner", "none"] | None,
+        Field(description="What the user gets mail about, set on create. Default: a setting of the server."),
+        Api(read=None, create_only=True, clear=REFUSE),
+    ] = None
+    auth_source: Annotated[
+        str | None,
+        Field(
+            description='Authentication mode: its number as `"#3"`, or its name if some user has it already. '
+            "Compared from Redmine 6.0; before, set on create only. null: Redmine's own password."
+        ),
+        Api(codec=AuthSource(), write="auth_source_id", include="auth_source", clear=""),
+    ] = None
     password: Annotated[
         SecretStr | None,
         Field(description="Sent when the user is created, never compared, never shown. Give it as ${NAME}."),
@@ -72,6 +135,11 @@ class UserSpec(Spec):
         Field(description="The user must change the password at the first login (set on create)."),
         Api(read=None, create_only=True, clear=REFUSE),
     ] = None
+    send_information: Annotated[
+        bool | None,
+        Field(description="Mail the account's data, the password among them, to the new user (on create)."),
+        Api(write=None, read=None, create_only=True, clear=REFUSE),
+    ] = None
     custom_fields: Annotated[
         dict[str, Any] | None,
         Field(description="Custom fields by name."),
@@ -86,26 +154,50 @@ class Users(Kind):
     plural = "users"
     spec = UserSpec
     identity = ("login",)
+    defaults = (("status", "active"), ("admin", False))
     fold = True
     required = ("firstname", "lastname", "mail")
+    loss = (
+        "what it wrote and its time entries go to Anonymous; its memberships, private queries and assignments are "
+        "deleted (`status: locked` keeps them)"
+    )
     rank = 10
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
+        include = self.includes(need.fields.get(self.name, ()))
         # One list a status: `status=` means all up to 5.1 but is 422 later, `status=*` is nothing on 5.0.
         for status in (1, 3, 2):
-            yield [Listing("/users", "users", (("status", status),), mark={"status": status})]
+            yield [self._list(status, include)]
 
     def lookup(self, address: Address, names: Names, values: Mapping[str, Any]) -> list[Listing]:
         # `name` finds parts of logins, names and addresses; `login=` is ignored before 5.1.
-        query = (("name", address.key),)
-        return [Listing("/users", "users", (("status", s), *query), mark={"status": s}) for s in (1, 3)]
+        query = (("name", address.key), *self.includes(self.fields))
+        return [self._list(status, query) for status in (1, 3)]
+
+    def _list(self, status: int, query: tuple[tuple[str, str], ...]) -> Listing:
+        return Listing("/users", "users", (("status", status), *query), mark={"listed": status})
+
+    def live(self, row: Row, name: str, context: Context) -> Any:
+        # Lists show the status from 6.0 on.
+        return super().live({"status": row.get("listed"), **row}, name, context)
+
+    def shows(self, row: Row, name: str, values: Mapping[str, Any]) -> bool:
+        # Lists show the authentication mode from 6.0 on, as they do the status.
+        return super().shows(row, name, values) and (name != "auth_source" or "status" in row)
+
+    def create(self, address: Address, values: Mapping[str, Any], context: Context) -> Request:
+        request = super().create(address, values, context)
+        told = {"send_information": True} if values.get("send_information") else {}
+        return Request(request.method, request.path, {**(request.body or {}), **told})
 
     def forbids(self, found: Object, me: Row) -> Iterable[tuple[str, str]]:
-        spec = found.spec
+        spec, login = found.spec, str(me.get("login", ""))
         assert isinstance(spec, UserSpec)
-        if spec.login.casefold() != str(me.get("login", "")).casefold():
-            return
         own = "this is the account that the reconciler works with"
+        if spec.login != login and login.casefold() in (spec.login.casefold(), str(spec.renamed_from).casefold()):
+            yield "login", f'{own}: it does not rename itself (its login is "{login}")'
+        if spec.login.casefold() != login.casefold():
+            return
         if spec.state == "absent":
             yield "state", f"{own}: it cannot delete itself"
         if spec.admin is False and me.get("admin"):
@@ -118,6 +210,12 @@ class Users(Kind):
         assert isinstance(spec, UserSpec)
         if spec.state == "present" and spec.password and spec.generate_password:
             yield "generate_password", "give either password or generate_password, not both"
+        for name in ("password", "generate_password") if spec.auth_source else ():
+            if getattr(spec, name):
+                yield name, "with an authentication mode Redmine keeps no password of its own: leave it out"
+        if spec.language and spec.language not in LANGUAGES:
+            hint = suggest(spec.language, LANGUAGES)
+            yield "language", f'"{spec.language}" is no language of Redmine{": " if hint else ""}{hint}'
 
 
 KINDS = (Users(),)

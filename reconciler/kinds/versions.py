@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from collections.abc import Collection, Iterable, Mapping
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, StringConstraints
 
 from reconciler.codecs import Text
 from reconciler.customfields import CustomFields
-from reconciler.kind import Kind, Listing, Need
-from reconciler.names import Address, Names, Reference
+from reconciler.kind import Kind
+from reconciler.names import Address, Context, Names, Reference, Row
 from reconciler.spec import REFUSE, Api, Date, Deferred, Gate, Name, ProjectItem
 
 SHARING = Literal["none", "descendants", "hierarchy", "tree", "system"]
+WIDTH = get_args(SHARING)
+"""From none to all."""
 
 
 class VersionSpec(ProjectItem):
@@ -41,7 +43,12 @@ class VersionSpec(ProjectItem):
     description: Annotated[
         str | None, StringConstraints(max_length=255), Field(description="At most 255 characters."), Api(codec=Text())
     ] = None
-    wiki_page_title: Annotated[str | None, Field(description="Title of the version's wiki page."), Api()] = None
+    wiki_page_title: Annotated[
+        str | None,
+        StringConstraints(max_length=255),
+        Field(description="Title of the version's wiki page; at most 255 characters."),
+        Api(),
+    ] = None
     custom_fields: Annotated[
         dict[str, Any] | None,
         Field(description="Custom fields by name."),
@@ -59,15 +66,16 @@ class Versions(Kind):
     module = "issue_tracking"
     undeletable = "issues, custom fields or attachments still refer to it"
     identity = ("name",)
+    defaults = (("status", "open"), ("sharing", "none"))
     follows = ("membership",)
     rank = 50
 
-    def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
-        yield [
-            Listing(f"/projects/{p}/versions", "versions", paged=False, none={403: None, 404: None}, seen_from=p)
-            for p in need.projects(self.name)
-            if p in names.ids.get("project", {})
-        ]
+    def destroys(
+        self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context
+    ) -> Iterable[str]:
+        # Redmine says nothing about it (5.0 to 6.1).
+        if "sharing" in changed and WIDTH.index(values["sharing"]) < WIDTH.index(row["sharing"]):
+            yield "issues of projects that it is no longer shared with lose it"
 
     def widen(self, reference: Reference, names: Names) -> Iterable[Address]:
         """Versions of other projects that are shared with the reference's project: live, then declared."""

@@ -35,9 +35,10 @@ pre { margin: .3rem 0 .3rem 1rem; white-space: pre-wrap; }
 def plan(plan: Plan) -> str:
     """What would be done."""
     if not plan.changes:
-        return _page(words.summary(plan), [f"<p>{html(words.unchanged(plan))}</p>"])
-    hidden = [f"<p>{html(said)}</p>" for said in words.uncompared(plan)]
-    return _page(words.summary(plan), [_server(plan), *hidden, *map(_block, plan.changes)])
+        said = [words.unchanged(plan), *words.warnings(plan)]
+        return _page(words.summary(plan), [f"<p>{html(s)}</p>" for s in said])
+    remarks = [f"<p>{html(said)}</p>" for said in words.remarks(plan)]
+    return _page(words.summary(plan), [_server(plan), *remarks, *map(_block, plan.changes)])
 
 
 def results(report: Report) -> str:

@@ -15,9 +15,10 @@ from reconciler.spec import Secret
 
 if TYPE_CHECKING:
     from reconciler.apply import Report, Result
-    from reconciler.change import Change, Plan
+    from reconciler.change import Change, Plan, Warned
     from reconciler.diff import FieldChange
     from reconciler.errors import Location, Problem
+    from reconciler.session import Exported
 
 FORMAT_VERSION = "1.0"
 """The second number counts what is added, the first what is changed or taken away."""
@@ -31,7 +32,14 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "summary": plan.summary,
         "requests": plan.requests,
         **({"uncompared": list(map(str, plan.uncompared))} if plan.uncompared else {}),
+        **({"revealed": list(map(str, plan.revealed))} if plan.revealed else {}),
+        **({"warnings": [_warning(w) for w in plan.warnings]} if plan.warnings else {}),
     }
+
+
+def _warning(warned: Warned) -> dict[str, Any]:
+    place = {"file": warned.source.file, "line": warned.source.line, "column": warned.source.column}
+    return {"kind": warned.address.kind, "key": warned.address.key, **place, "message": warned.message}
 
 
 def results_json(report: Report) -> dict[str, Any]:
@@ -48,6 +56,21 @@ def results_json(report: Report) -> dict[str, Any]:
 def problems_json(problems: Iterable[Problem]) -> dict[str, Any]:
     """Problems as plain data; line and column count from 1, 0 is the whole file."""
     return {"format_version": FORMAT_VERSION, "problems": [_problem(problem) for problem in problems]}
+
+
+def export_json(done: Exported) -> dict[str, Any]:
+    """What an export wrote, as plain data."""
+    replaced = dict(zip(("users", "mails"), done.sanitized, strict=True)) if done.sanitized else None
+    return {
+        "format_version": FORMAT_VERSION,
+        "url": done.url,
+        "folder": str(done.folder),
+        "objects": dict(done.counts),
+        "files": done.files,
+        "left_out": [{"kind": a.kind, "key": a.key, "message": said} for a, said in done.left_out],
+        **({"sanitized": replaced} if replaced else {}),
+        "requests": done.requests,
+    }
 
 
 def dumps(data: Mapping[str, Any]) -> str:

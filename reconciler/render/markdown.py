@@ -24,8 +24,8 @@ def plan(plan: Plan, *, limit: int = LIMIT) -> str:
     """What would be done, one folded block for each object; what goes beyond `limit` characters is counted."""
     head = [f"### {words.summary(plan)}"]
     if not plan.changes:
-        return "\n\n".join([*head, markdown(words.unchanged(plan))])
-    head += [f"Server: {code(plan.url)}", *map(markdown, words.uncompared(plan))]
+        return "\n\n".join([*head, *map(markdown, [words.unchanged(plan), *words.warnings(plan)])])
+    head += [f"Server: {code(plan.url)}", *map(markdown, words.remarks(plan))]
     return "\n\n".join([*head, *_fitting((_block(change) for change in plan.changes), len(plan.changes), limit)])
 
 

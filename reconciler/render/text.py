@@ -43,10 +43,10 @@ def plan(plan: Plan, *, color: bool, files: bool = True) -> str:
     paint = Paint(color)
     summary = paint("bold", words.summary(plan))
     if not plan.changes:
-        return f"{terminal(words.unchanged(plan))}\n\n{summary}"
+        return "\n\n".join([terminal(words.unchanged(plan)), *map(terminal, words.warnings(plan)), summary])
     layout = _Layout(paint, [words.head(c) for c in plan.changes], files)
     head = f"Plan for {terminal(plan.url)}\n{_legend(plan.changes, paint)}"
-    hidden = map(terminal, words.uncompared(plan))
+    hidden = map(terminal, words.remarks(plan))
     return "\n\n".join([head, _close(_block(change, layout) for change in plan.changes), *hidden, summary])
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reconciler.archived import opened
 from reconciler.codecs import blank
 from reconciler.diff import FieldChange, detail
 from reconciler.kinds import kinds
@@ -27,6 +28,8 @@ LONG = 100
 """Characters of old and new value together that are shown side by side."""
 FEW = 3
 """Items of a set that are shown side by side."""
+SHORT = 12
+"""Characters of a digest that are shown."""
 NEW_LINES = 20
 """Lines of a text that is wholly new, or goes, that are shown."""
 NAMED = 3
@@ -59,7 +62,8 @@ def _mapping(found: Mapping[str, Any]) -> str:
     name = found.get("name", found.get("key"))
     if len(found) == 2 and "project" in found and name is not None:
         return f"{value(name, item=True)} of {value(found['project'], item=True)}"
-    pairs = [(str(key), value(part, item=True)) for key, part in found.items()]
+    shown = {k: f"{part[:SHORT]}…" if k == "sha256" and part else part for k, part in found.items() if k != "id"}
+    pairs = [(str(key), value(part, item=True)) for key, part in shown.items()]
     return " ".join(pairs[0]) if len(pairs) == 1 else "{" + ", ".join(": ".join(pair) for pair in pairs) + "}"
 
 
@@ -109,11 +113,17 @@ class Field:
 def fields(change: Change) -> Iterator[Field]:
     """All fields of a change, those of later steps last; the last field of a step says what the step waits for."""
     for found in change.fields:
-        yield field(found, new=change.action == "create")
+        yield field(found, new=change.action == "create" or _unread(change, found))
     for number, step in enumerate(change.then, 1):
         for found in step.fields:
             waits = waits_for(step, change.address) if found is step.fields[-1] else ""
             yield field(found, new=change.action == "create", step=number, waits=waits)
+
+
+def _unread(change: Change, found: FieldChange) -> bool:
+    """Whether the server never shows what a field is: nothing can be said of its value before."""
+    api = kinds()[change.address.kind].fields.get(found.path.partition(".")[0])
+    return api is not None and api.read is None and found.before is None
 
 
 def field(change: FieldChange, *, new: bool, step: int = 0, waits: str = "") -> Field:
@@ -204,17 +214,33 @@ def count(number: int, kind: str) -> str:
 
 def unchanged(plan: Plan) -> str:
     """The sentence for an empty plan."""
-    return " ".join([f"No changes. {plan.url} is as the manifests say.", *uncompared(plan)])
+    return " ".join([f"No changes. {plan.url} is as the manifests say.", *_uncompared(plan)])
 
 
-def uncompared(plan: Plan) -> list[str]:
-    """A sentence about declared objects of which the server shows nothing, if there are some."""
-    if not plan.uncompared:
-        return []
-    projects = ", ".join(sorted({a.project for a in plan.uncompared}))
-    number = len(plan.uncompared)
-    said = "1 object is" if number == 1 else f"{number} objects are"
-    return [f"Not compared: {said} of an archived project ({projects}), which the API does not show."]
+def remarks(plan: Plan) -> list[str]:
+    """Sentences about declared objects of which the server shows nothing, and about what is no change."""
+    return [*_uncompared(plan), *warnings(plan)]
+
+
+def warnings(plan: Plan) -> list[str]:
+    """A sentence for each thing about a declared object that is no change and that somebody should know."""
+    return [f"Warning: {w.source.file}:{w.source.line}: {w.address}: {w.message}." for w in plan.warnings]
+
+
+def _uncompared(plan: Plan) -> list[str]:
+    said = []
+    if plan.uncompared:
+        projects = ", ".join(sorted({a.project for a in plan.uncompared}))
+        what = f"{_are(plan.uncompared)} of an archived project ({projects})"
+        said.append(f"Not compared: {what}, which the API does not show; --unarchive opens it for that.")
+    if plan.revealed:
+        projects = ", ".join(c.address.key for c in opened(plan))
+        said.append(f"Compared later: {_are(plan.revealed)} planned when {projects} can be seen.")
+    return said
+
+
+def _are(addresses: Sequence[Address]) -> str:
+    return "1 object is" if len(addresses) == 1 else f"{len(addresses)} objects are"
 
 
 def summary(plan: Plan) -> str:

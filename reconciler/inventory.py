@@ -1,0 +1,194 @@
+"""Everything live, for an export: all objects of the chosen kinds and projects, with what lists leave out.
+
+Requests: those of a plan for the same kinds and projects, and one for each object whose own page shows more than lists.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, TypeVar
+
+from reconciler.client import Client
+from reconciler.desired import Desired
+from reconciler.errors import Denied, ReconcilerError
+from reconciler.kind import Kind, Need
+from reconciler.kinds import kinds
+from reconciler.live import Reader, check_age, check_settings, fetch, fresh_names, together
+from reconciler.manifest import suggest
+from reconciler.names import Context, Names, Row
+from reconciler.spool import Spool
+
+BATCH = 200
+"""Objects whose own pages are asked for at the same time, most of which wait for their turn."""
+SLUG = 48
+"""Characters of a subject that its issue's key is made of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is exported. `projects` are identifiers (none: all), with those below them if `subprojects`; `chosen` are
+    kinds (none: all)."""
+
+    projects: frozenset[str] = frozenset()
+    subprojects: bool = False
+    chosen: frozenset[str] = frozenset()
+
+    def has(self, kind: Kind) -> bool:
+        """Whether objects of a kind are exported."""
+        return not kind.readonly and (not self.chosen or kind.name in self.chosen)
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What is live. `projects` are those in scope."""
+
+    names: Names
+    projects: frozenset[str]
+
+
+async def take(client: Client, settings: Mapping[str, Any], scope: Scope) -> Inventory:
+    """Read everything in scope. Raises ServerError; Denied without an administrator's key; ReconcilerError for a
+    project or kind that there is not."""
+    me = await client.whoami()
+    if not me.get("admin"):
+        raise Denied("An export needs an administrator's key: others are not shown everything.", status=403)
+    nothing = Desired({}, (), settings)
+    names = fresh_names(nothing)
+    reader = Reader(client, names, nothing)
+    await reader.wave(_need(names, ()), [k for k in kinds().values() if k.readonly])
+    check_age(names)
+    check_settings(names, _need(names, ()))
+    await reader.wave(_need(names, ()), [k for k in kinds().values() if not k.readonly and not k.inside])
+    projects = _projects(names, scope)
+    need = _need(names, projects)
+    inside = [k for k in kinds().values() if k.inside and (scope.has(k) or k.name in _named_by(scope))]
+    await reader.wave(need, [k for k in inside if not k.reads_after and not k.many])
+    for kind in (k for k in inside if k.many):
+        await _stream(client, kind, names, projects)
+    name_issues(names)
+    await reader.wave(need, [k for k in inside if k.reads_after])
+    await _complete(client, names, [k for k in kinds().values() if scope.has(k)], projects)
+    return Inventory(names, projects)
+
+
+async def _stream(client: Client, kind: Kind, names: Names, projects: Collection[str]) -> None:
+    """Read a kind of which there can be very many: by ranges of numbers, the rows on disk."""
+    names.rows[kind.name] = Spool()
+    numbers = sorted(n for p in projects if isinstance(n := names.ids["project"][p], int))
+    context, fields = Context(names), frozenset(kind.fields)
+    last = await fetch(client, kind.last(numbers)) if numbers else []
+    windows = kind.windows(numbers, fields, last[0]["id"] if last else 0)
+    for some in batched(windows, client.connection.concurrency):
+        for rows in await together(fetch(client, window) for window in some):
+            for row in rows:
+                names.add(kind.name, kind.key_of(row, context) or "", row)
+
+
+def _need(names: Names, projects: Collection[str]) -> Need:
+    keys = frozenset(f"{p}/" for p in projects)
+    fields = {k.name: frozenset(k.fields) for k in kinds().values() if not k.readonly}
+    return Need({k.name: keys if k.inside else frozenset() for k in kinds().values()}, fields, everything=True)
+
+
+def _named_by(scope: Scope) -> frozenset[str]:
+    """The kinds inside projects that names in what is exported are of."""
+    found: set[str] = set()
+    for kind in kinds().values():
+        if scope.has(kind):
+            codecs = (api.codec for api in kind.fields.values())
+            of = (getattr(codec, "of", codec) for codec in codecs)
+            found |= {name for codec in of for name in getattr(codec, "kinds", ())} | set(kind.reads_after)
+    return frozenset(found)
+
+
+def _projects(names: Names, scope: Scope) -> frozenset[str]:
+    known = names.ids.get("project", {})
+    for wanted in sorted(scope.projects - known.keys()):
+        hint = suggest(wanted, known)
+        raise ReconcilerError(f'There is no project "{wanted}" that can be read{f" ({hint})" if hint else ""}.')
+    if not scope.projects:
+        return frozenset(known)
+    below = {p for p in known if scope.subprojects and scope.projects & set(names.ancestors(p))}
+    return frozenset(scope.projects | below)
+
+
+def slug(text: str) -> str:
+    """A short, readable name made of a text: `login-fails`."""
+    words = re.sub(r"[^\w]+", "-", text.lower()).strip("-_")
+    return words[:SLUG].rstrip("-_") or "issue"
+
+
+def name_issues(names: Names) -> None:
+    """Give issues without a key one that is made of the subject: the oldest of several gets the plain one."""
+    taken: defaultdict[str, set[str]] = defaultdict(set)
+    for key in names.ids.get("issue", {}):
+        taken[key.partition("/")[0]].add(key.partition("/")[2])
+    rows = names.rows.get("issue", {})
+    for number in sorted(rows, key=lambda n: _looks(rows[n])):
+        project, _, name = names.keys["issue"][number].partition("/")
+        if name == f"#{number}":
+            fresh = _free(slug(rows[number]["subject"]), taken[project])
+            taken[project].add(fresh)
+            del names.ids["issue"][f"{project}/{name}"]
+            names.ids["issue"][f"{project}/{fresh}"] = number
+            names.keys["issue"][number] = f"{project}/{fresh}"
+
+
+def _looks(row: Row) -> tuple[str, ...]:
+    """What tells issues of one subject apart without their numbers, which are others on another server."""
+    named = (str((row.get(n) or {}).get("name", "")) for n in ("tracker", "status", "priority", "assigned_to"))
+    plain = (str(row.get(n) or "") for n in ("description", "start_date", "due_date", "done_ratio", "created_on"))
+    return (row["subject"], *named, *plain)
+
+
+def _free(name: str, taken: Collection[str]) -> str:
+    count, found = 1, name
+    while found in taken:
+        count += 1
+        found = f"{name}-{count}"
+    return found
+
+
+async def _complete(client: Client, names: Names, chosen: Collection[Kind], projects: Collection[str]) -> None:
+    """Add what only the objects' own pages show."""
+
+    async def file(number: int) -> None:
+        names.files[number] = {**(await client.get(f"/attachments/{number}"))["attachment"], "sha256": ""}
+
+    async def more(kind: Kind, key: str, number: Any) -> None:
+        row = names.rows[kind.name][number]
+        page = kind.details(row, frozenset(kind.fields))
+        found = await fetch(client, page) if page else []
+        names.rows[kind.name][number] = {**row, **(found[0] if found else {})}
+
+    work = (
+        (kind, key, number)
+        for kind in chosen
+        for number, key in list(names.keys.get(kind.name, {}).items())
+        if not kind.inside or key.partition("/")[0] in projects
+    )
+    for some in batched(work, BATCH):
+        await together(more(*one) for one in some)
+    await together(map(file, sorted(_attached(names, chosen))))
+
+
+T = TypeVar("T")
+
+
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """The items, so many at a time."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def _attached(names: Names, chosen: Iterable[Kind]) -> set[int]:
+    """The ids of the files in custom fields."""
+    files = {f.id for fields in names.custom_fields.values() for f in fields.values() if f.format == "attachment"}
+    rows = (row for kind in chosen for row in names.rows.get(kind.name, {}).values())
+    held = (str(f.get("value") or "") for row in rows for f in row.get("custom_fields", ()) if f["id"] in files)
+    return {int(value) for value in held if value.isdigit()}

@@ -1,0 +1,86 @@
+"""Keys for live issues that have none: what is to be written so that they can be named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from reconciler.desired import Desired
+from reconciler.inventory import Inventory, name_issues
+from reconciler.kind import Object
+from reconciler.kinds import kinds
+from reconciler.manifest import Map
+from reconciler.names import Address, Context, CustomField, Names, Row, Unresolved
+
+ISSUE = "issue"
+
+
+def named(found: Inventory) -> Inventory:
+    """The inventory with issues called by the keys that they have or could get."""
+    names, field = found.names, _field(found.names)
+    rows, keys = names.rows.get(ISSUE, {}), dict(names.keys.get(ISSUE, {}))
+    for number, key in keys.items():
+        if not _key(rows[number], field):
+            keys[number] = f"{key.partition('/')[0]}/#{number}"
+    ids = {key: number for number, key in keys.items()}
+    new = replace(names, ids={**names.ids, ISSUE: ids}, keys={**names.keys, ISSUE: keys})
+    name_issues(new)
+    return replace(found, names=new)
+
+
+def wanted(found: Inventory) -> tuple[Desired, tuple[Address, ...]]:
+    """The issues in scope that lack a key, each declared with one, and those that cannot have one; of a `named`
+    inventory."""
+    names, field = found.names, _field(found.names)
+    objects, lacking = {}, []
+    for number, key in sorted(names.keys.get(ISSUE, {}).items(), key=lambda pair: pair[1]):
+        address, row = Address(ISSUE, key), names.rows[ISSUE][number]
+        if address.project not in found.projects or _key(row, field):
+            continue
+        if any(item["id"] == field.id for item in row.get("custom_fields", ())):
+            objects[address] = _declared(address, row, names)
+        else:
+            lacking.append(address)
+    return Desired(objects, (), names.settings), tuple(lacking)
+
+
+def _field(names: Names) -> CustomField:
+    return names.custom_fields[ISSUE][names.settings["issue_key_field"]]
+
+
+def _key(row: Row, field: CustomField) -> str:
+    return next((str(f.get("value") or "") for f in row.get("custom_fields", ()) if f["id"] == field.id), "")
+
+
+def _declared(address: Address, row: Row, names: Names) -> Object:
+    kind = kinds()[ISSUE]
+    said = {"project": address.project, "key": address.key.partition("/")[2], "id": row["id"]}
+    spec = kind.spec.model_validate({**said, **_watchers(row, Context(names, address.project, address))})
+    return Object(kind, address, spec, Map())
+
+
+def _watchers(row: Row, context: Context) -> dict[str, Any]:
+    """Whoever writes to an issue becomes its watcher, unless it is said who they are."""
+    kind = kinds()[ISSUE]
+    try:
+        watchers = kind.fields["watchers"].codec.written(kind.live(row, "watchers", context), context)
+    except Unresolved:
+        return {}
+    return {"watchers": watchers}
+
+
+def stored(found: Inventory, written: Iterable[Address]) -> Inventory:
+    """A `named` inventory with the keys that were written; the other issues without one are known by their subjects."""
+    names, field = found.names, _field(found.names)
+    for address in written:
+        row = names.row(address)
+        if row is not None:
+            held = [_with_key(item, field, address) for item in row["custom_fields"]]
+            names.rows[ISSUE][row["id"]] = {**row, "custom_fields": held}
+    kinds()[ISSUE].call(names)
+    return found
+
+
+def _with_key(item: Mapping[str, Any], field: CustomField, address: Address) -> Mapping[str, Any]:
+    return {**item, "value": address.key.partition("/")[2]} if item["id"] == field.id else item

@@ -1,0 +1,36 @@
+"""Redmine's filters for lists (`IssueQuery`, `TimeEntryQuery`, 5.0 to 6.1) as parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+Params = tuple[tuple[str, str], ...]
+CHUNK = 100
+"""Ids in one request: Redmine 5.0 to 7.0 keep the filter in a 4 KB cookie and answer 500 when it is too long."""
+
+
+WINDOW = 2500
+"""Numbers of issues in one of the lists of an export."""
+LENGTH = 1500
+"""Bytes of keys in one request, for the same reason."""
+EVERY = (("f[]", "status_id"), ("op[status_id]", "*"), ("sort", "id"))
+"""Closed issues too, in an order in which a list does not move when an issue is added."""
+
+
+def portions(keys: Iterable[str]) -> Iterator[list[str]]:
+    """The keys, as many at a time as one request takes."""
+    portion, length = list[str](), 0
+    for key in keys:
+        length += len(key.encode()) + 10
+        if portion and length > LENGTH:
+            yield portion
+            portion, length = [], len(key.encode()) + 10
+        portion.append(key)
+    if portion:
+        yield portion
+
+
+def criterion(name: str, operator: str, *values: Any) -> tuple[tuple[str, str], ...]:
+    """One filter of a query, in the form that takes several values."""
+    return (("f[]", name), (f"op[{name}]", operator), *((f"v[{name}][]", str(v)) for v in values))

@@ -1,0 +1,250 @@
+"""Files of a project: `GET/POST /projects/:p/files` (3.4 to 7.0), `PUT/DELETE /attachments/:id`.
+
+The list has the files of the project and of its versions, with a digest: SHA-256, or MD5 for those that were uploaded
+before Redmine 3.4. The answer to a POST is 204 without an id. Redmine never changes a file's content and keeps several
+files of one name side by side: a changed file is uploaded again, and the old one is deleted after that.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, StringConstraints, ValidationInfo, WithJsonSchema, model_validator
+
+from reconciler.attachments import sha256
+from reconciler.codecs import Candidate, Codec, Ref, Stored, Upload, digest
+from reconciler.files import fault, path_of, stored_name
+from reconciler.kind import Kind, Listing, Matches, Need, Object, Request
+from reconciler.manifest import Map
+from reconciler.names import Address, Context, Names, Row, Unresolved
+from reconciler.spec import REFUSE, Api, Id, Name, ProjectItem, Spec
+
+VERSION = Ref(("version",))
+SHA256 = 64
+"""Length of a SHA-256 in hexadecimal."""
+
+
+def _path(value: Any, info: ValidationInfo) -> Any:
+    """A plain path as `{file: PATH}` at the place of the object: it is relative to the manifest."""
+    body = (info.context or {}).get("body")
+    if isinstance(value, str) and value and isinstance(body, Map):
+        placed = Map(body.file, body.at, body.root)
+        placed["file"] = value
+        return placed
+    if not (isinstance(value, Mapping) and set(value) == {"file"} and isinstance(value["file"], str)):
+        raise ValueError("a path, or {file: PATH}, is expected")
+    return value
+
+
+_FILE = {"type": "object", "properties": {"file": {"type": "string"}}, "additionalProperties": False}
+LocalFile = Annotated[Any, BeforeValidator(_path), WithJsonSchema({"anyOf": [{"type": "string"}, _FILE]})]
+
+
+class FileName(Codec):
+    """A file's name, as Redmine stores it."""
+
+    def canonical(self, value: Any, context: Context) -> Any:
+        return stored_name(str(value))
+
+
+class Content(Codec):
+    """What is in a file: `{"file", "sha256"}`; what is live can have `copies`."""
+
+    def faults(self, value: Any) -> Iterable[tuple[str, Unresolved]]:
+        error = fault(value) if value else None
+        return [("", error)] if error else []
+
+    def canonical(self, value: Any, context: Context) -> Any:
+        path = path_of(value)
+        return {"file": str(path), "sha256": digest(path.read_bytes())}
+
+    def written(self, value: Any, context: Context) -> Any:
+        if context.names.files.get(value["id"], {}).get("lost"):
+            raise Unresolved("the server has lost what is in the file")
+        return {"file": Stored(value["id"], value["file"])}
+
+    def equal(self, desired: Any, live: Any) -> bool:
+        return bool(live and desired["sha256"] == live["sha256"] and "copies" not in live)
+
+    def files(self, value: Any, wire: Any, context: Context) -> Iterable[Candidate]:
+        for row in wire or ():
+            if len(row["digest"]) != SHA256:
+                yield Candidate(row["id"], row["filename"], path_of(value).stat().st_size, row)
+
+
+class FileSpec(ProjectItem):
+    """A file for download. Its identity is the project, the version and the name."""
+
+    filename: Annotated[
+        Name | None,
+        StringConstraints(max_length=255, pattern=r"^[^/\\]+$"),
+        Field(description="A name without slashes, at most 255 characters. Default: that of `path`."),
+        Api(codec=FileName(), clear=REFUSE),
+    ] = None
+    version: Annotated[
+        Name | None,
+        Field(description="Name of the project's version that it belongs to. Default: none."),
+        Api(codec=VERSION, write="version_id", clear=REFUSE),
+    ] = None
+    path: Annotated[
+        LocalFile,
+        Field(description="The local file, relative to the manifest: PATH or {file: PATH}."),
+        Api(codec=Content(), read="copies", clear=REFUSE),
+    ] = None
+    description: Annotated[
+        str | None, StringConstraints(max_length=255), Field(description="At most 255 characters."), Api(clear="")
+    ] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name(cls, values: Any) -> Any:
+        """Without a `filename` it is called as the local file is."""
+        path = values.get("path")
+        path = path.get("file") if isinstance(path, Mapping) else path
+        return {"filename": Path(path).name, **values} if isinstance(path, str) and Path(path).name else values
+
+
+class Files(Kind):
+    """Rows of the same name, project and version are copies: the upload of a new content was the last that happened."""
+
+    name = "file"
+    plural = "files"
+    spec = FileSpec
+    inside = True
+    module = "files"
+    reads_after = ("version",)
+    identity = ("filename",)
+    unique = False
+    silent = True
+    required = ("path",)
+    apart = True
+    rank = 84
+
+    # -- identity ----------------------------------------------------------------------------------------------
+
+    def key(self, spec: Spec, project: str) -> str:
+        assert isinstance(spec, FileSpec)
+        return _key(project, spec.version, stored_name(spec.filename or ""))
+
+    def renamed_key(self, spec: Spec, address: Address) -> str:
+        assert isinstance(spec, FileSpec)
+        return _key(address.project, spec.version, stored_name(str(spec.renamed_from)))
+
+    def key_of(self, row: Row, context: Context) -> str | None:
+        shown = row.get("version")
+        # A version that is declared under a new name still has the old one.
+        version = (context.key("version", shown["id"]) or f"/{shown['name']}").partition("/")[2] if shown else ""
+        return _key(row["inside"], version, row["filename"])
+
+    def match(self, rows: Sequence[Row], context: Context, objects: Sequence[Object]) -> Matches:
+        copies: defaultdict[str, list[Row]] = defaultdict(list)
+        for row in sorted(rows, key=lambda r: r["id"]):
+            copies[str(self.key_of(row, context))].append(row)
+        problems = (
+            (wanted, _several(copies[wanted.address.key]), "delete all but one of them in Redmine")
+            for wanted in objects
+            if wanted.spec.state == "absent" and len(copies.get(wanted.address.key, ())) > 1
+        )
+        return Matches({key: {**same[-1], "copies": same} for key, same in copies.items()}, tuple(problems))
+
+    def identifies(self, row: Row, address: Address, values: Mapping[str, Any], context: Context) -> bool:
+        same = "path" not in values or row["digest"] == values["path"]["sha256"]
+        return same and self.key_of(row, context) == address.key
+
+    def check(self, found: Object, settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        if not getattr(found.spec, "filename", None):
+            yield "", "filename or path is missing"
+
+    def misfits(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
+        version = values.get("version")
+        if isinstance(version, Mapping):
+            said = f"a file belongs to a version of its own project, not to one of {version['project']}"
+            yield "version", said, "declare it there"
+        copies = (row or {}).get("copies", ())
+        if len(copies) > 1 and content(copies[-1], context) != values.get("path", {}).get("sha256"):
+            yield "", _several(copies), "delete all but one of them in Redmine"
+
+    def mute(self, address: Address, row: Row) -> str:
+        copies = len(row["copies"])
+        return f"there are {copies} files of this name, of which a manifest can have one" if copies > 1 else ""
+
+    # -- read --------------------------------------------------------------------------------------------------
+
+    def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
+        yield [
+            Listing(f"/projects/{p}/files", "files", paged=False, mark={"inside": p}, none={403: None, 404: None})
+            for p in need.projects(self.name)
+            if p in names.ids.get("project", {})
+        ]
+
+    def live(self, row: Row, name: str, context: Context) -> Any:
+        if name != "path":
+            return super().live(row, name, context)
+        seen = {"file": row["filename"], "sha256": content(row, context), "id": row["id"]}
+        copies = len(row.get("copies", ()))
+        return {**seen, "copies": copies} if copies > 1 else seen
+
+    # -- write -------------------------------------------------------------------------------------------------
+
+    def create(self, address: Address, values: Mapping[str, Any], context: Context) -> Request:
+        more = self.payload({n: v for n, v in values.items() if n in ("version", "description")}, context)
+        return self._upload(address, values["path"], more)
+
+    def update(self, address: Address, number: Id, values: Mapping[str, Any], context: Context) -> list[Request]:
+        row = context.names.row(address) or {}
+        copies = row.get("copies") or [row]
+        texts = self.payload({n: v for n, v in values.items() if n in ("filename", "description")}, context)
+        wanted = values.get("path")
+        kept = copies[-1] if wanted is None or content(copies[-1], context) == wanted["sha256"] else None
+        if wanted is not None and kept is None:
+            first = [self._upload(address, wanted, {**_as_before(row), **texts})]
+        else:
+            first = [Request("PUT", f"/attachments/{number}", {"attachment": texts})] if texts else []
+        gone = [old["id"] for old in copies if old is not kept] if wanted is not None else []
+        return [*first, *(Request("DELETE", f"/attachments/{old}") for old in gone)]
+
+    def _upload(self, address: Address, wanted: Mapping[str, Any], more: Mapping[str, Any]) -> Request:
+        name = address.key.rpartition("/")[2]
+        rest = {field: value for field, value in more.items() if field != "filename"}
+        file = Upload(Path(wanted["file"]), wanted["sha256"], name, rest)
+        return Request("POST", self.collection(address), {"file": file})
+
+    def delete(self, address: Address, number: Id, context: Context) -> Request:
+        return Request("DELETE", f"/attachments/{number}")
+
+    def destroys(
+        self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context
+    ) -> Iterable[str]:
+        old = row.get("copies", ())[:-1]
+        if "path" in changed and old:
+            yield f"deletes {_numbers(old)}, earlier files of the same name"
+
+
+def _key(project: str, version: str | None, filename: str) -> str:
+    """A file's name has no slash, so the last part of the key is the name."""
+    return f"{project}/{version}/{filename}" if version else f"{project}/{filename}"
+
+
+def _several(copies: Sequence[Row]) -> str:
+    return f"several files match: {_numbers(copies)}"
+
+
+def _numbers(rows: Iterable[Row]) -> str:
+    return ", ".join(f"#{row['id']}" for row in rows)
+
+
+def _as_before(row: Row) -> dict[str, Any]:
+    """What a new upload takes over from the file that it replaces."""
+    version = {"version_id": row["version"]["id"]} if row.get("version") else {}
+    return {"description": row.get("description") or "", **version}
+
+
+def content(row: Row, context: Context) -> str:
+    """The SHA-256 of a live file; "" if only its MD5 is known and it was not downloaded."""
+    return str(row["digest"]) if len(row["digest"]) == SHA256 else sha256(row, context)
+
+
+KINDS = (Files(),)

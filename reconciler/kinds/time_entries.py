@@ -1,0 +1,245 @@
+"""Time entries: `GET /time_entries`, `POST /projects/:p/time_entries`, `PUT/DELETE /time_entries/:id`.
+
+Redmine gives a time entry no natural key: it is its project, issue, user, day, activity and comments. Lists are bounded
+by the days that are declared. A project can have activities of its own, under the same names and with other ids.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Annotated, Any
+
+from pydantic import Field, PositiveInt, StringConstraints
+
+from reconciler.codecs import Codec, Ref, digest
+from reconciler.customfields import CustomFields
+from reconciler.kind import Listing, Need, Object
+from reconciler.kinds._alike import Alike
+from reconciler.kinds._queries import criterion
+from reconciler.names import Address, Context, Names, Row, Unresolved
+from reconciler.spec import REFUSE, Api, Date, Id, IssueName, Name, ProjectItem, Spec
+
+ISSUE = Ref(("issue",), word="key")
+USER = Ref(("user",))
+CHUNK = 50
+"""Ids of one sort in one request: Redmine 5.0 to 7.0 keep the filter in a 4 KB cookie and answer 500 beyond."""
+SHORT = 60
+"""Characters of comments in a key."""
+
+
+class Hours(Codec):
+    """A duration in hours. Redmine 5.0 shows hundredths of what it keeps, 6.0 and later those of its whole minutes."""
+
+    def equal(self, desired: Any, live: Any) -> bool:
+        if desired is None or live is None:
+            return desired is live
+        minutes = (m for m in (math.floor(desired * 60), math.ceil(desired * 60)) if abs(m - desired * 60) < 0.5 + 1e-6)
+        return any(abs(shown - live) < 0.005 + 1e-6 for shown in (desired, *(m / 60 for m in minutes)))
+
+
+class Activity(Codec):
+    """An activity, by name: the id is that of the project's own one where it has one (5.0 to 7.0)."""
+
+    lookups = ("time_entry_activity",)
+
+    def canonical(self, value: Any, context: Context) -> Any:
+        if value in usable(context) or context.names.id(Address("time_entry_activity", str(value))) is not None:
+            return value
+        project = Address("project", context.project)
+        where = f'in project "{context.project}"' if context.names.row(project) else "on the server"
+        raise Unresolved(f'there is no activity "{value}" {where}', advice(value, context))
+
+    def decode(self, wire: Any, context: Context) -> Any:
+        return wire["name"] if wire else None
+
+    def encode(self, value: Any, context: Context) -> Any:
+        try:
+            return usable(context)[value]
+        except KeyError as error:
+            raise Unresolved(inactive(value, context), advice(value, context)) from error
+
+
+def inactive(name: str, context: Context) -> str:
+    """What is wrong with an activity that the project does not have, or has no longer."""
+    return f'activity "{name}" is not active in project "{context.project}"'
+
+
+def advice(name: str, context: Context) -> str:
+    """How to go on without that activity."""
+    return context.names.advice(name, usable(context), "time_entry_activity")
+
+
+def usable(context: Context) -> Mapping[str, Id]:
+    """The activities that new time entries of the project can have, by name: the project's, if they are known."""
+    row = context.names.row(Address("project", context.project)) or {}
+    shared = context.names.rows.get("time_entry_activity", {}).values()
+    active = [r for r in shared if r.get("active", True)]
+    return {r["name"]: r["id"] for r in row.get("time_entry_activities", active)}
+
+
+class TimeEntrySpec(ProjectItem):
+    """Spent time. Its identity is the project, issue, user, day, activity and comments together."""
+
+    id: Annotated[
+        PositiveInt | None,
+        Field(description="The entry's number, where several are alike, or to change what tells it from others."),
+    ] = None
+    issue: Annotated[
+        IssueName | None,
+        Field(description="Key of an issue of the project. Default: none, the time is the project's."),
+        Api(codec=ISSUE, write="issue_id", clear=""),
+    ] = None
+    user: Annotated[
+        Name,
+        Field(description="Login of who spent the time: a member of the project, or the tool's own account."),
+        Api(codec=USER, write="user_id", clear=REFUSE),
+    ]
+    spent_on: Annotated[Date, Field(description="The day, YYYY-MM-DD."), Api(clear=REFUSE)]
+    activity: Annotated[
+        Name,
+        Field(description="Name of an activity that the project has."),
+        Api(codec=Activity(), write="activity_id", clear=REFUSE),
+    ]
+    comments: Annotated[
+        str | None, StringConstraints(max_length=1024), Field(description="At most 1024 characters."), Api(clear="")
+    ] = None
+    hours: Annotated[
+        float | None,
+        Field(description="Hours, to the minute (1.5 is one hour and a half).", ge=0),
+        Api(codec=Hours(), clear=REFUSE),
+    ] = None
+    custom_fields: Annotated[
+        dict[str, Any] | None,
+        Field(description="Custom fields by name."),
+        Api(codec=CustomFields("time_entry"), clear=REFUSE),
+    ] = None
+
+
+class TimeEntries(Alike):
+    """With an `id`, everything but the project can change; without, another day or user is another entry."""
+
+    name = "time_entry"
+    plural = "time_entries"
+    spec = TimeEntrySpec
+    module = "time_tracking"
+    reveals = "time_entry_activities"
+    reads_after = ("issue",)
+    identity = ("spent_on", "user")
+    required = ("hours",)
+    follows = ("membership",)
+    apart = True
+    rank = 80
+
+    # -- identity ----------------------------------------------------------------------------------------------
+
+    def key(self, spec: Spec, project: str) -> str:
+        assert isinstance(spec, TimeEntrySpec)
+        issue = ISSUE.reference(spec.issue, project).name if spec.issue else ""
+        named = _key(project, spec.spent_on, spec.user, spec.activity, issue, spec.comments or "")
+        return f"{named} #{spec.id}" if spec.id else named
+
+    def renamed_key(self, spec: Spec, address: Address) -> str:
+        return address.key
+
+    def key_of(self, row: Row, context: Context) -> str | None:
+        project = self.home(row, context)
+        user = context.key("user", row["user"]["id"]) or f"#{row['user']['id']}"
+        number = (row.get("issue") or {}).get("id")
+        issue = (context.key("issue", number) or f"/#{number}").partition("/")[2] if number else ""
+        activity, comments = row["activity"]["name"], row.get("comments") or ""
+        return None if project is None else _key(project, row["spent_on"], user, activity, issue, comments)
+
+    def nature(self, row: Row, context: Context) -> Hashable:
+        issue = (row.get("issue") or {}).get("id")
+        named = row["spent_on"], row["activity"]["name"], row.get("comments") or ""
+        return self.home(row, context), row["user"]["id"], issue, *named
+
+    def wanted(self, address: Address, values: Mapping[str, Any], context: Context) -> Hashable:
+        user = context.names.id(USER.address(values["user"], context))
+        name, issue = values.get("issue"), None
+        if name:
+            issue = context.names.id(Address("issue", f"{address.project}/{_issue(name, address)}"))
+        if user is None or (name and issue is None):
+            return None
+        named = values["spent_on"], values["activity"], values.get("comments") or ""
+        return address.project, user, issue, *named
+
+    def check(self, found: Object, settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        spec, project = found.spec, found.address.project
+        assert isinstance(spec, TimeEntrySpec)
+        if spec.renamed_from:
+            yield "renamed_from", "a time entry has no name: give its id, and everything else can change"
+        if spec.issue and ISSUE.reference(spec.issue, project).project != project:
+            yield "issue", "the time spent on an issue belongs to the issue's project: declare the entry there"
+
+    def misfits(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
+        activity = values.get("activity")
+        live = None if row is None else self.live(row, "activity", context)
+        if activity is not None and activity != live and activity not in usable(context):
+            yield "activity", inactive(activity, context), advice(activity, context)
+
+    def doubts(self, values: Mapping[str, Any], row: Row, context: Context) -> Iterable[tuple[str, str]]:
+        if values.get("activity") not in usable(context):
+            yield "activity", f"{inactive(str(values.get('activity')), context)}: no new entry can have it"
+
+    # -- read --------------------------------------------------------------------------------------------------
+
+    def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
+        ids, keys = need.ids.get(self.name, frozenset()), need.keys.get(self.name, frozenset())
+        if need.everything:
+            yield [self._list(chunk, ()) for chunk in self._chunks(keys, names)]
+            return
+        pages = [self._page(number) for number in sorted(ids, key=int)]
+        yield pages if len(ids) >= len(keys) else pages + self._lists(keys, names)
+
+    def again(self, ids: frozenset[Id], need: Need, names: Names) -> Iterable[list[Listing]]:
+        yield self._lists(need.keys.get(self.name, frozenset()), names)
+
+    def lookup(self, address: Address, names: Names, values: Mapping[str, Any]) -> list[Listing]:
+        return self._lists(frozenset({address.key}), names)
+
+    def _page(self, number: Id) -> Listing:
+        return Listing(f"/time_entries/{number}", "time_entry", paged=False, single=True, none={404: None})
+
+    def _lists(self, keys: frozenset[str], names: Names) -> list[Listing]:
+        """The entries of the keys' projects and users, from the first to the last of their days."""
+        said = [key.partition("/")[2].split(" ", 2) for key in keys]
+        days = sorted(day for day, *_ in said)
+        users = sorted({n for _, u, *_ in said if (n := names.id(Address("user", u))) is not None})
+        if not users:
+            return []
+        among = criterion("user_id", "=", *users) if len(users) <= CHUNK else ()
+        bounds = (*criterion("spent_on", "><", days[0], days[-1]), *among)
+        return [self._list(chunk, bounds) for chunk in self._chunks(keys, names)]
+
+    def _chunks(self, keys: frozenset[str], names: Names) -> list[list[int]]:
+        known = names.ids.get("project", {})
+        # An archived project has no number that could be learnt, and shows nothing.
+        projects = sorted({n for k in keys if isinstance(n := known.get(k.partition("/")[0]), int)})
+        return [projects[i : i + CHUNK] for i in range(0, len(projects), CHUNK)]
+
+    def _list(self, projects: list[int], bounds: tuple[tuple[str, str], ...]) -> Listing:
+        # As a filter (`f[]`), project_id means just these projects; as a parameter it takes in their subprojects.
+        params = (*criterion("project_id", "=", *projects), *bounds, ("sort", "id"))
+        return Listing("/time_entries", "time_entries", params)
+
+
+def _key(project: str, day: str, user: str, activity: str, issue: str, comments: str) -> str:
+    on, said = f" ({issue})" if issue else "", f": {_short(comments)}" if comments else ""
+    return f"{project}/{day} {user} {activity}{on}{said}"
+
+
+def _short(text: str) -> str:
+    """A text as one short line that no other text has."""
+    if text.isprintable() and len(text) <= SHORT:
+        return text
+    line = "".join(c if c.isprintable() else " " for c in text[: SHORT - 10])
+    return f"{line}… {digest(text.encode())[:8]}"
+
+
+def _issue(name: Any, address: Address) -> str:
+    return ISSUE.reference(name, address.project).name
+
+
+KINDS = (TimeEntries(),)

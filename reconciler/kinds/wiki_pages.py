@@ -1,0 +1,311 @@
+"""Wiki pages: `GET /projects/:p/wiki/index`, `GET/PUT/DELETE /projects/:p/wiki/:title`.
+
+A page has no number, only its title, which Redmine compares without case; its id here is `project/title`. The index
+shows neither text nor attachments, so each declared page is read by itself. A PUT creates and changes; it needs the
+text each time, and refuses with 409 to change one whose `version` is no longer the page's. The title that a renamed
+page had leads to it: a PUT there edits the renamed page. (All seen on 5.0, 6.0 and 6.1.)
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from reconciler.attachments import Attached, Attaching, Attachments
+from reconciler.client import quote
+from reconciler.codecs import Codec, Ref, Text, require_id
+from reconciler.kind import Kind, Listing, Need, Object, Request
+from reconciler.names import Address, Context, Names, Row
+from reconciler.spec import REFUSE, Api, Id, Name, ProjectItem, Spec
+
+PAGE = "wiki_page"
+LONGEST = 255
+REMOVED = ",./?;|:"
+NO_PAGE = ","
+"""A title of which Redmine leaves nothing: no page and no redirect can have it."""
+SIDEBAR = "sidebar"
+ATTACHMENTS = (("include", "attachments"),)
+GONE: Mapping[int, None] = {302: None, 403: None, 404: None}
+"""The answers for a page that was renamed, that the account may not see, and that is not there."""
+REDIRECT = "redirect"
+"""Marks the row of a title that a renamed page had."""
+MEANWHILE = "somebody changed the page meanwhile: make a new plan"
+
+
+def titleize(title: str) -> str:
+    """A title as Redmine makes it (`Wiki.titleize`, 5.0 to 6.1): `release notes: 1.0` is `Release_notes_10`."""
+    kept = re.sub(r"[ \t\n\v\f\r]+", "_", title).translate(dict.fromkeys(map(ord, REMOVED)))
+    return kept[:1].upper() + kept[1:]
+
+
+class Title(Codec):
+    """A title, which is the same in upper and lower case."""
+
+    def equal(self, desired: Any, live: Any) -> bool:
+        return str(desired).casefold() == str(live).casefold()
+
+
+@dataclass(frozen=True)
+class Parent(Ref):
+    """A page of the same project by title; the API shows `{"title"}`, and takes the title."""
+
+    def reference(self, value: Any, project: str) -> Any:
+        return super().reference(titleize(str(value)), project)
+
+    def decode(self, wire: Any, context: Context) -> Any:
+        if not wire:
+            return None
+        number = f"{context.project}/{wire['title']}"
+        keys: Mapping[Any, str] = context.names.keys.get(PAGE, {})
+        # A page that is declared under a new title still has the old one.
+        return (keys.get(number) or context.names.canonical(Address(PAGE, number)).key).partition("/")[2]
+
+    def encode(self, value: Any, context: Context) -> Any:
+        address = self.address(value, context)
+        require_id(address, context)
+        return (context.names.row(address) or {})["title"]
+
+
+class StartPage(Codec):
+    """Whether the page is the one that the tab Wiki shows; only that page's row says so."""
+
+    def decode(self, wire: Any, context: Context) -> Any:
+        return bool(wire)
+
+
+PARENT = Parent((PAGE,))
+
+
+class WikiPageSpec(ProjectItem):
+    """A page of a project's wiki. Its identity is the project and the title, which is compared without case."""
+
+    title: Annotated[
+        Name,
+        AfterValidator(titleize),
+        Field(
+            description="As Redmine makes it: blanks become `_`, the characters `, . / ? ; | :` go, "
+            "the first letter is a capital. At most 255 characters."
+        ),
+        Api(codec=Title(), clear=REFUSE),
+    ]
+    text: Annotated[
+        str | None,
+        Field(description="The page itself, never empty; line ends are not compared. Needed to create the page."),
+        Api(codec=Text(), clear=REFUSE, detail=True),
+    ] = None
+    parent: Annotated[
+        Name | None,
+        Field(description="Title of a page of the same project; null makes it a top-level page."),
+        Api(codec=PARENT, write="parent_title", clear=""),
+    ] = None
+    start_page: Annotated[
+        bool | None,
+        Field(description="`true` makes it the page that the tab Wiki shows. Default of a project: the page Wiki."),
+        Api(codec=StartPage(), write="is_start_page", clear=REFUSE, detail=True),
+    ] = None
+    comments: Annotated[
+        str | None,
+        StringConstraints(max_length=1024),
+        Field(description="What the page's history says of a write of its text; never compared. 1024 characters."),
+        Api(read=None, along=frozenset({"text"}), clear=""),
+    ] = None
+    attachments: Annotated[
+        list[Attached] | None,
+        Field(description="Files, by name: {file: PATH, filename: …, description: …} or {filename: …, state: absent}."),
+        Api(codec=Attachments(), write="uploads", clear=REFUSE, detail=True),
+    ] = None
+
+
+def path_of(number: Id) -> str:
+    """The path of a page, from its id `project/title`."""
+    project, _, title = str(number).partition("/")
+    return f"/projects/{project}/wiki/{quote(title)}"
+
+
+def above(key: str, names: Names) -> Iterator[str]:
+    """The keys of the pages above a page, nearest first, when everything is as declared; a circle ends it."""
+    seen = {key}
+    while (parent := _above(key, names)) and parent not in seen:
+        yield (key := parent)
+        seen.add(key)
+
+
+def _above(key: str, names: Names) -> str:
+    project = key.partition("/")[0]
+    spec = names.planned.get(PAGE, {}).get(key)
+    if spec is not None and "parent" in spec.model_fields_set and "parent" not in spec.create_only:
+        return names.canonical(Address(PAGE, f"{project}/{titleize(spec.parent)}")).key if spec.parent else ""
+    row = names.row(Address(PAGE, key)) or {}
+    parent = PARENT.decode(row.get("parent"), Context(names, project))
+    return f"{project}/{parent}" if parent else ""
+
+
+class _Pages(Kind):
+    """How pages are written."""
+
+    def create(self, address: Address, values: Mapping[str, Any], context: Context) -> Request:
+        """A PUT to a title that no page has, with the real one: 422 if there is such a page by now.
+
+        A PUT to the real title would overwrite it. Only there, Redmine protects the page `Sidebar`, however.
+        """
+        body = self.payload(values, context)
+        if str(values["title"]).casefold() == SIDEBAR:
+            return Request("PUT", path_of(address.key), {self.name: {**body, "version": 0}}, once=True)
+        return Request("PUT", path_of(f"{address.project}/{NO_PAGE}"), {self.name: body}, once=True)
+
+    def update(self, address: Address, number: Id, values: Mapping[str, Any], context: Context) -> list[Request]:
+        # Redmine drops a comment on a text that stays the same.
+        sent = {name: value for name, value in values.items() if name != "comments" or "text" in values}
+        if not sent:
+            return []
+        row = context.names.row(address) or {}
+        body = {"text": row.get("text"), "version": row.get("version"), **self.payload(sent, context)}
+        return [Request("PUT", path_of(number), {self.name: body})]
+
+    def delete(self, address: Address, number: Id, context: Context) -> Request:
+        return Request("DELETE", path_of(number))
+
+
+class WikiPages(Attaching, _Pages):
+    """One index for each project, which shows all its pages, and each declared page by itself."""
+
+    name = PAGE
+    plural = "wiki_pages"
+    spec = WikiPageSpec
+    inside = True
+    module = "wiki"
+    identity = ("title",)
+    fold = True
+    silent = True
+    adopts = False
+    required = ("text",)
+    loss = "its history and its attachments are deleted"
+    apart = True
+    defaults = (("start_page", False),)
+    rank = 60
+
+    # -- identity ----------------------------------------------------------------------------------------------
+
+    def renamed_key(self, spec: Spec, address: Address) -> str:
+        return f"{address.project}/{titleize(str(spec.renamed_from))}"
+
+    def key_of(self, row: Row, context: Context) -> str | None:
+        return str(row["id"])
+
+    def check(self, found: Object, settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        spec = found.spec
+        assert isinstance(spec, WikiPageSpec)
+        if not spec.title:
+            yield "title", f"nothing is left of the title: Redmine removes {' '.join(REMOVED)}"
+        if len(spec.title) > LONGEST:
+            yield "title", f"a title of at most {LONGEST} characters is expected, found {len(spec.title)}"
+        if any(unicodedata.category(c) in ("Cc", "Cs") for c in spec.title):
+            yield "title", "a title cannot have control characters"
+        if spec.text is not None and not spec.text.strip():
+            yield "text", "Redmine keeps no page without a text"
+        if spec.start_page is False:
+            yield "start_page", "a wiki always has a start page: declare another page to be it instead"
+
+    def misfits(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
+        if row is not None and REDIRECT in row:
+            said = f'the page that was called "{values["title"]}" has been renamed; the title only leads to it now'
+            yield "title", said, "open the title in a browser, and declare the page under the title that it has now"
+            return
+        parent = values.get("parent")
+        own = None if row is None else context.key(PAGE, row["id"])
+        if parent and own and own in above(f"{context.project}/{parent}", context.names):
+            yield "parent", f'the page "{parent}" is itself below this one', "declare another parent for one of them"
+        others = self._starts(context) - {f"{context.project}/{values['title']}"} if values.get("start_page") else ()
+        if others:
+            yield "start_page", f"{' and '.join(sorted(others))} shall be the start page as well", "declare one"
+
+    def _starts(self, context: Context) -> set[str]:
+        planned = context.names.planned.get(PAGE, {}).items()
+        return {key for key, spec in planned if spec.start_page and key.startswith(f"{context.project}/")}
+
+    def leans_on(
+        self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Iterable[str], context: Context
+    ) -> Iterable[tuple[str, Address]]:
+        # A page that is above this one must have been moved away before this one is put below it.
+        if row is not None and "parent" in changed and values.get("parent"):
+            for key in above(f"{context.project}/{values['parent']}", context.names):
+                if key in context.names.planned.get(PAGE, {}):
+                    yield "parent", Address(PAGE, key)
+
+    # -- read --------------------------------------------------------------------------------------------------
+
+    def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
+        yield from self.again(frozenset(), need, names)
+        # A title that is not in the index may lead to a page that was renamed: writing there would change that one.
+        yield [self._title(key) for key in sorted(need.keys.get(PAGE, ())) if self._new(key, names)]
+
+    def again(self, ids: frozenset[Id], need: Need, names: Names) -> Iterable[list[Listing]]:
+        projects = [p for p in need.projects(PAGE) if p in names.ids.get("project", {})]
+        starts = [self._start(p) for p in projects if "start_page" in need.fields.get(PAGE, ())]
+        yield [self._index(p) for p in projects] + starts
+
+    def _index(self, project: str) -> Listing:
+        path = f"/projects/{project}/wiki/index"
+        return Listing(path, "wiki_pages", paged=False, number=f"{project}/{{title}}", none={403: None, 404: None})
+
+    def _start(self, project: str) -> Listing:
+        """The start page; it may have been renamed, or never been there."""
+        path, number, mark = f"/projects/{project}/wiki", f"{project}/{{title}}", {"start_page": True}
+        return Listing(path, PAGE, ATTACHMENTS, single=True, number=number, none=GONE, mark=mark)
+
+    def _new(self, key: str, names: Names) -> bool:
+        """Whether a declared page is to be created, as far as the index tells."""
+        spec, address = names.planned.get(PAGE, {}).get(key), Address(PAGE, key)
+        if spec is None or names.id(address) is not None:
+            return False
+        old = spec.renamed_from and names.id(Address(PAGE, self.renamed_key(spec, address)))
+        return not old and address.project in names.ids.get("project", {})
+
+    def _title(self, key: str) -> Listing:
+        row = {"id": key, "title": key.partition("/")[2], REDIRECT: True}
+        return self._page(key, {**GONE, 302: row})
+
+    def _page(self, number: Id, none: Mapping[int, Row | None]) -> Listing:
+        made = f"{str(number).partition('/')[0]}/{{title}}"
+        return Listing(path_of(number), PAGE, ATTACHMENTS, single=True, number=made, none=none)
+
+    def lookup(self, address: Address, names: Names, values: Mapping[str, Any]) -> list[Listing]:
+        starts = [self._start(address.project)] if "start_page" in values else []
+        return [self._page(address.key, GONE), *starts]
+
+    def details(self, row: Row, fields: frozenset[str]) -> Listing | None:
+        # Also for a page without a text, which a PUT without one leaves behind: 404.
+        return None if REDIRECT in row else self._page(row["id"], {404: None})
+
+    # -- write -------------------------------------------------------------------------------------------------
+
+    def destroys(
+        self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context
+    ) -> Iterable[str]:
+        if values:
+            return
+        yield self.loss
+        pages, planned = context.names.rows.get(PAGE, {}).values(), context.names.planned.get(PAGE, {})
+        below = [str(page["id"]) for page in pages if _parent_of(page) == row["id"]]
+        left = [k for k in sorted(below) if k not in planned or "parent" not in planned[k].model_fields_set]
+        if left:
+            yield f"{', '.join(left)} will have no parent"
+
+    def explain(self, name: str, wanted: Any, row: Row, context: Context) -> str:
+        if name == "text":
+            return MEANWHILE
+        right = {"title": "rename wiki pages", "parent": "rename wiki pages", "start_page": "manage the wiki"}.get(name)
+        return f"the account may lack the right to {right}, or {MEANWHILE}" if right else ""
+
+
+def _parent_of(row: Row) -> str:
+    """The id of a page's parent, or ""."""
+    return f"{str(row['id']).partition('/')[0]}/{row['parent']['title']}" if row.get("parent") else ""
+
+
+KINDS = (WikiPages(),)

@@ -1,0 +1,79 @@
+"""Exports for tests: of a server into a folder, planned and applied again, and a server seen past the tool."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from promises import Api, state
+
+import reconciler
+from reconciler.apply import Report
+from reconciler.change import Plan
+from reconciler.sandbox import Running
+from reconciler.session import Exported, Manifests
+
+
+class Exports:
+    """A server's exports; `key_field` holds the keys of issues."""
+
+    def __init__(self, server: Running, key_field: str = "") -> None:
+        self.environ = {"PATH": os.environ["PATH"], "REDMINE_URL": server.url, "REDMINE_API_KEY": server.api_key}
+        self.key_field = key_field
+
+    def write(self, folder: Path, **scope: Any) -> Exported:
+        """Export what is live."""
+        config = folder.with_name("reconciler.yaml")
+        config.write_text(f"issue_key_field: {self.key_field}\n" if self.key_field else "{}\n")
+        return reconciler.export_to(folder, file=config, environ=self.environ, **scope)
+
+    def read(self, folder: Path) -> Manifests:
+        """The manifests in a folder, with the configuration beside them."""
+        return reconciler.load(folder, environ=self.environ)
+
+    def plan(self, folder: Path) -> Plan:
+        """What would change on the server."""
+        return self.read(folder).plan()
+
+    def apply(self, folder: Path) -> Report:
+        """Make the server as the manifests say."""
+        return self.read(folder).apply()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder, by its path."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def touched(folder: Path) -> dict[str, int]:
+    """When every file below a folder was written, by its path."""
+    return {str(p.relative_to(folder)): p.stat().st_mtime_ns for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def comments(text: str) -> Iterator[str]:
+    """The lines of comment in a manifest."""
+    return (line.strip().removeprefix("# ") for line in text.splitlines() if line.strip().startswith("# "))
+
+
+class Lenient(Api):
+    """An Api for which a list that may not be read, because its module is off, is empty."""
+
+    def get(self, path: str) -> Any:
+        answer = self.send("GET", path if "?" in path else f"{path}?limit=100")
+        return [] if answer.status_code in (403, 404) else super().get(path)
+
+
+@contextmanager
+def past_the_tool(server: Running) -> Iterator[Lenient]:
+    """The API as it is."""
+    with Lenient(server) as api:
+        yield api
+
+
+def seen(server: Running) -> dict[str, Any]:
+    """Everything that manifests can declare, as the API shows it, without ids and times."""
+    with past_the_tool(server) as api:
+        return state(api)

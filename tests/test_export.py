@@ -1,0 +1,246 @@
+"""Exports of real servers with ugly data (`ugly.rb`): a plan of one is empty, nothing is dropped in silence, and another
+server gets the same world of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from exports import Exports, comments, contents, seen, touched
+from promises import KEY, Api, fields, raw_issue, raw_shop, setting, sql, troubles
+
+from reconciler.errors import ReconcilerError
+from reconciler.export import safe
+from reconciler.folder import Folder
+from reconciler.sandbox import Running, Sandbox, database
+from reconciler.session import Exported
+
+UGLY = Path(__file__).with_name("ugly.rb")
+
+
+@dataclass(frozen=True)
+class World:
+    """The ugly world, with an export of it: with keys of issues in a custom field, and without."""
+
+    server: Running
+    folder: Path
+    made: dict[str, Exported]
+
+    def at(self, key_field: str) -> Path:
+        """Where the export is."""
+        return self.folder / (key_field or "plain") / "out"
+
+
+@pytest.fixture(scope="module")
+def exported(redmine: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The server is made ugly once; a copy of its database brings that back, see `ugly`."""
+    redmine.reset()
+    redmine.run(UGLY)
+    folder, running = tmp_path_factory.mktemp("ugly"), redmine.status()
+    assert running is not None
+    database.copy(redmine.db, folder / "ugly.sqlite3")
+    made = {}
+    for key_field in ("", KEY):
+        out = folder / (key_field or "plain") / "out"
+        out.parent.mkdir()
+        made[key_field] = Exports(running, key_field).write(out)
+    yield World(running, folder, made)
+
+
+@pytest.fixture
+def ugly(exported: World, redmine: Sandbox) -> World:
+    """The ugly world, live."""
+    database.restore(exported.folder / "ugly.sqlite3", redmine.db)
+    return exported
+
+
+BOTH = pytest.mark.parametrize("key_field", ["", KEY], ids=["plain", "keyed"])
+
+
+@BOTH
+def test_a_plan_of_an_ugly_world_is_empty(ugly: World, key_field: str) -> None:
+    """Whatever there is, a plan of the export is empty at once, and the manifests are valid without a server."""
+    exports = Exports(ugly.server, key_field)
+    assert exports.read(ugly.at(key_field)).problems == ()
+    assert fields(exports.plan(ugly.at(key_field))) == {}
+
+
+@BOTH
+def test_what_cannot_be_said_is_said_to_be_left_out(exported: World, key_field: str) -> None:
+    """Each thing that is left out is a comment in the file where it would stand, and in the summary."""
+    texts = {path: text.decode() for path, text in contents(exported.at(key_field)).items() if path.endswith(".yaml")}
+    noted = {line for text in texts.values() for line in comments(text)}
+    assert exported.made[key_field].left_out
+    assert [said for _, said in exported.made[key_field].left_out if printable(said) not in noted] == []
+
+
+def printable(text: str) -> str:
+    """A text as a comment has it."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def test_the_left_out_things_are_these(exported: World) -> None:
+    """Of an ugly world, just this is left out."""
+    said = {f"{address}: {text}" for address, text in exported.made[""].left_out}
+    hidden = {line for line in said if line.endswith("Redmine does not show it")}
+    assert sorted(said - hidden) == sorted(LEFT_OUT.splitlines())
+
+
+LEFT_OUT = """\
+"""
+
+
+@BOTH
+def test_nothing_is_dropped_in_silence(ugly: World, key_field: str) -> None:
+    """Every object that the API shows is in the manifests or among what is left out."""
+    declared = Exports(ugly.server, key_field).read(ugly.at(key_field)).desired.objects
+    with Api(ugly.server) as api:
+        live = {
+            "user": [row for s in (1, 2, 3) for row in api.get(f"/users?status={s}&limit=100")],
+            "issue": [row for page in (0, 100) for row in api.get(f"/issues?status_id=*&limit=100&offset={page}")],
+            "news": api.get("/news?limit=100"),
+            "time_entry": api.get("/time_entries?limit=100"),
+            "project": api.get("/projects?limit=100"),
+        }
+    left = ugly.made[key_field].left_out
+    for kind, rows in live.items():
+        said = {a.key for a in declared if a.kind == kind}
+        gone = {a.key: text.count("#") if "called so" in text else 1 for a, text in left if a.kind == kind}
+        missing = sum(count for key, count in gone.items() if key not in said)
+        assert len(said) + missing == len(rows), (kind, sorted(gone), len(said))
+
+
+@BOTH
+def test_an_unchanged_world_is_exported_without_a_write(ugly: World, key_field: str) -> None:
+    """A second export gives the same bytes and touches no file."""
+    before, times = contents(ugly.at(key_field)), touched(ugly.at(key_field))
+    Exports(ugly.server, key_field).write(ugly.at(key_field))
+    assert contents(ugly.at(key_field)) == before
+    assert touched(ugly.at(key_field)) == times
+
+
+# -- a copy ------------------------------------------------------------------------------------------------------
+
+SETTINGS = {
+    "cross_project_issue_relations": "1",
+    "cross_project_subtasks": "system",
+    "issue_group_assignment": "1",
+}
+"""What both servers need, and manifests do not say."""
+
+
+def test_another_server_gets_the_same_world(redmine: Sandbox, world: Running, tmp_path: Path) -> None:
+    """An export that is applied to an empty server makes the same world, field by field through the API, and an export
+    of that is the same to the byte."""
+    redmine.run(UGLY, PORTABLE="1")
+    exports, first, second = Exports(world), tmp_path / "first", tmp_path / "second"
+    assert [said for _, said in exports.write(first).left_out if "Redmine does not show it" not in said] == []
+    before = seen(world)
+    redmine.reset()
+    for name, value in SETTINGS.items():
+        setting(world, name, value)
+    assert troubles(exports.apply(first)) == {}
+    assert fields(exports.plan(first)) == {}
+    after = seen(world)
+    assert {name: without(rows) for name, rows in after.items()} == {n: without(rows) for n, rows in before.items()}
+    exports.write(second)
+    assert contents(second) == contents(first)
+
+
+NOT_CARRIED = frozenset(
+    {"author"}  # of news, wiki pages, files and time entries: who creates them
+)
+"""What the API lets nobody set; ids and times are left out by `state`."""
+
+
+def without(value: object) -> object:
+    """What the API shows, without what it cannot carry."""
+    if isinstance(value, list):
+        return sorted((without(item) for item in value), key=repr)
+    return {n: without(v) for n, v in value.items() if n not in NOT_CARRIED} if isinstance(value, dict) else value
+
+
+# -- the folder --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shop(world: Running) -> Iterator[Api]:
+    """A server with a project that has two issues."""
+    with Api(world) as api:
+        raw_shop(api)
+        raw_issue(api, "one", description="text\n" * 40)
+        raw_issue(api, "two")
+        yield api
+
+
+def test_files_of_what_is_gone_are_removed(world: Running, shop: Api, tmp_path: Path) -> None:
+    """What vanished from the server vanishes from the folder, and nothing else does."""
+    exports, folder = Exports(world), tmp_path / "out"
+    exports.write(folder)
+    assert (folder / "projects/shop/issues/one.txt").exists()
+    (folder / "projects/shop/mine.txt").write_text("mine")
+    (folder / "other.yaml").write_text("{}")
+    for row in shop.get("/issues"):
+        shop.delete(f"/issues/{row['id']}")
+    exports.write(folder)
+    assert sorted(contents(folder)) == [
+        ".reconciler-export",
+        "other.yaml",
+        "projects/shop.yaml",
+        "projects/shop/mine.txt",
+        "users.yaml",
+    ]
+
+
+def test_a_file_in_the_way_is_not_overwritten(world: Running, shop: Api, tmp_path: Path) -> None:
+    """A file that no export wrote is an error where one would be written, and stays as it is."""
+    exports, folder = Exports(world), tmp_path / "out"
+    exports.write(folder)
+    raw_shop(shop, "late")
+    (folder / "projects/late.yaml").write_text("mine")
+    with pytest.raises(ReconcilerError, match="late.yaml is not of an earlier export: move it away"):
+        exports.write(folder)
+    assert (folder / "projects/late.yaml").read_text() == "mine"
+
+
+def test_a_server_that_is_gone_leaves_the_folder(world: Running, shop: Api, tmp_path: Path) -> None:
+    """An export that fails half-way can be repeated into the same folder."""
+    exports, folder = Exports(world), tmp_path / "out"
+    file = Folder(folder)
+    file.write("projects/shop.yaml", b"half")
+    file.write("projects/old.yaml", b"old")
+    exports.write(folder)
+    assert "old" not in {Path(name).stem for name in contents(folder)}
+    assert b"half" not in (folder / "projects/shop.yaml").read_bytes()
+
+
+def test_a_configuration_is_completed_by_people(tmp_path: Path) -> None:
+    """The configuration that an export begins is never written again nor removed."""
+    Folder(tmp_path / "out").write("reconciler.yaml", b"issue_key_field: Key\n")
+    (tmp_path / "out/reconciler.yaml").write_text("url: https://redmine.example.net\n")
+    file = Folder(tmp_path / "out")
+    file.write("reconciler.yaml", b"issue_key_field: Key\n")
+    file.finish([])
+    assert (tmp_path / "out/reconciler.yaml").read_text() == "url: https://redmine.example.net\n"
+
+
+def test_a_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    """A folder with other files in it is not taken; hidden ones, such as .git, are in nobody's way."""
+    (tmp_path / ".git").mkdir()
+    Folder(tmp_path)
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(ReconcilerError, match="is not empty and holds no earlier export"):
+        Folder(tmp_path)
+
+
+def test_a_link_does_not_lead_an_export_out_of_its_folder(tmp_path: Path) -> None:
+    """What would be written through a link to another place is refused."""
+    (tmp_path / "elsewhere").mkdir()
+    folder = Folder(tmp_path / "out")
+    folder.write("a.yaml", b"a")
+    (tmp_path / "out/projects").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ReconcilerError, match="leads out of"):
+        folder.write("projects/b.yaml", b"b")
+    assert list((tmp_path / "elsewhere").iterdir()) == []

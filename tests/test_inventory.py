@@ -1,0 +1,110 @@
+"""What an export reads: rows on disk, ranges of numbers, names for issues that have none."""
+
+from __future__ import annotations
+
+import pytest
+from engine import apply_to, offline, plan_of, rows, via
+from hypothesis import given
+from hypothesis import strategies as st
+from plans import live_of
+from promises import Api, raw_issue, raw_shop
+from proxy import Proxy
+
+from reconciler.errors import RefusedError
+from reconciler.inventory import SLUG, batched, slug
+from reconciler.kinds import kinds
+from reconciler.kinds._queries import LENGTH, portions
+from reconciler.names import Address
+from reconciler.plan import make
+from reconciler.sandbox import Running
+from reconciler.spool import Spool
+
+
+@given(st.dictionaries(st.integers(), st.dictionaries(st.text(), st.text() | st.integers() | st.none()), max_size=20))
+def test_rows_on_disk_are_the_same_rows(found: dict[int, dict[str, object]]) -> None:
+    """A spool gives every row back as it was put in, whatever is in it; of two with one number, the later."""
+    spool = Spool()
+    for number in found:
+        spool[number] = {"id": "earlier"}
+    for number, row in found.items():
+        spool[number] = row
+    assert dict(spool) == found
+    for number in list(found):
+        del spool[number]
+    assert len(spool) == 0
+
+
+@pytest.mark.parametrize(
+    ("subject", "expected"),
+    [
+        ("Login fails", "login-fails"),
+        ("  Überall: Ärger!  ", "überall-ärger"),
+        ("🛒", "issue"),
+        ("a/b \\ c", "a-b-c"),
+        ("x" * 100, "x" * SLUG),
+    ],
+)
+def test_a_key_is_made_of_the_subject(subject: str, expected: str) -> None:
+    """Words in small letters, joined by hyphens, not too long; never empty."""
+    assert slug(subject) == expected
+
+
+@given(st.lists(st.text(max_size=300), max_size=60))
+def test_keys_are_asked_for_in_portions(keys: list[str]) -> None:
+    """Every key is asked for once, in order, and no request is longer than Redmine takes, but for a single long key."""
+    found = list(portions(keys))
+    assert [key for portion in found for key in portion] == keys
+    assert all(len(p) == 1 or sum(len(k.encode()) + 10 for k in p) <= LENGTH for p in found)
+
+
+def test_batches_lose_nothing() -> None:
+    """All items in order, so many at a time."""
+    assert list(batched(range(5), 2)) == [[0, 1], [2, 3], [4]]
+
+
+def test_ranges_of_numbers_show_each_issue_once(world: Running) -> None:
+    """The lists of an export together are all issues of the projects, and of no other project."""
+    with Api(world) as api:
+        raw_shop(api)
+        raw_shop(api, "other")
+        wanted = {raw_issue(api, f"issue {n}") for n in range(7)}
+        api.make("/projects/other/issues", subject="foreign")
+        project = api.get("/projects/shop")["id"]
+        issues = kinds()["issue"]
+        last = issues.last([project])
+        (newest, *_) = api.get(f"/issues?{'&'.join(f'{n}={v}' for n, v in last.params)}")
+        assert newest["id"] == max(wanted)
+        seen: list[int] = []
+        for window in issues.windows([project], frozenset(), newest["id"]):
+            query = "&".join(f"{name}={value}" for name, value in window.params).replace("><", "%3E%3C")
+            seen += [row["id"] for row in api.get(f"/issues?{query}&limit=100")]
+    assert sorted(seen) == sorted(wanted)
+
+
+def test_what_waits_for_itself_is_refused_with_a_sentence() -> None:
+    """Changes that can only be made after each other are named, before anything is written."""
+    text = """
+      projects: [{identifier: shop, name: Shop}]
+      issues:
+        - {project: shop, subject: p, status: Closed, relations: [{blocks: a}]}
+        - {project: shop, subject: b, parent: p, status: Closed, relations: [{blocked: a}]}
+        - {project: shop, subject: a, status: Closed}
+    """
+    wanted = offline(text)
+    with pytest.raises(RefusedError, match="wait for each other"):
+        make(wanted, live_of(wanted), "http://redmine.test")
+
+
+def test_what_a_change_disturbs_elsewhere_is_looked_at_again(world: Running) -> None:
+    """A new subtask or relation makes the account a watcher of the other issue too; its declared watchers stay so."""
+    base = "projects: [{identifier: shop, name: Shop}]\nissues:\n  - {project: shop, subject: top, watchers: []}\n"
+    apply_to(world, base)
+    more = base + "  - {project: shop, subject: leaf, parent: top, relations: [{relates: far}]}\n"
+    more += "  - {project: shop, subject: far, watchers: null}\n"
+    with Proxy(world.url) as proxy:
+        report = apply_to(via(world, proxy), more)
+    assert {str(c.address) for c in report.plan.disturbed} == {"issue shop/top"}
+    assert report.summary["done"] == 2
+    assert plan_of(world, more).changes == ()
+    assert rows(world, "/issues/1.json?include=watchers", "issue")["watchers"] == []
+    assert Address("issue", "shop/top") not in {r.change.address for r in report.results}
