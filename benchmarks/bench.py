@@ -1,8 +1,8 @@
 """How much `reconciler` costs over the least that any tool must do, as ratios measured side by side in one run.
 
-`python benchmarks/bench.py [--issues N] [--pairs N] [--redmine VERSION]` starts a sandbox of its own. Each figure is a
-whole process, start-up included; A and B run in turn, and a ratio is the median of the ratios of the pairs. Exits 1 if
-a ratio is over its target.
+`python benchmarks/bench.py [--issues N] [--pairs N] [--exported N] [--redmine VERSION]` starts sandboxes of its own.
+Each figure is a whole process, start-up included; A and B run in turn, and a ratio is the median of the ratios of the
+pairs. Exits 1 if a ratio is over its target.
 """
 
 from __future__ import annotations
@@ -172,11 +172,55 @@ def online(table: Table, folder: Path, sandbox: Sandbox, issues: int, pairs: int
     table.row(f"plan of {issues:,} unchanged issues, requests", [float(len(gets))], "", 20)
 
 
+SEED = """
+admin, statuses, priorities = User.find_by!(login: 'admin'), IssueStatus.first.id, IssuePriority.ids
+project = Project.create!(identifier: 'bench', name: 'Bench', trackers: Tracker.all)
+project.enabled_module_names = ['issue_tracking']
+version, now = Version.create!(project: project, name: '1.0'), Time.now.utc
+%d.times.each_slice(1000) do |slice|
+  Issue.insert_all(slice.map { |i| {
+    project_id: project.id, tracker_id: i %% 2 + 1, subject: "Item #{i} of the benchmark", status_id: statuses,
+    description: "The first line of item #{i}\\r\\nand a second one that is a little longer.\\r\\n",
+    priority_id: priorities[i %% priorities.size], author_id: admin.id, fixed_version_id: version.id,
+    start_date: Date.new(2026, 1, i %% 28 + 1), due_date: Date.new(2026, 2, i %% 28 + 1), done_ratio: i %% 10 * 10,
+    estimated_hours: i %% 9 + 0.5, lft: 1, rgt: 2, created_on: now, updated_on: now } })
+end
+Issue.update_all('root_id = id')
+"""
+"""Issues straight into the database: through the API it would take longer than what is measured."""
+
+
+def exported(table: Table, folder: Path, redmine: str, issues: int) -> None:
+    """`export` of many issues against the bare requests."""
+    import reconciler
+
+    seed = folder / "seed.rb"
+    seed.write_text(SEED % issues)
+    sandbox = Sandbox(redmine, name=f"bench-export-{redmine}")
+    running = sandbox.start([seed])
+    try:
+        os.environ.update(REDMINE_URL=running.url, REDMINE_API_KEY=running.api_key)
+        with recorded(running, "GET") as gets:
+            reconciler.export_to(folder / "first")
+        got = folder / "exported.json"
+        got.write_text(json.dumps(gets))
+        pairs = in_turn(
+            1,
+            lambda: measure([*TOOL, "export", "-o", str(folder / "second")]),
+            lambda: measure([sys.executable, str(BARE), running.url, CONCURRENCY, str(got)]),
+        )
+    finally:
+        sandbox.destroy()
+    table.row(f"export of {issues:,} issues / bare GETs", ratios(pairs), "x", 1.3)
+    table.row(f"export of {issues:,} issues, peak memory", [tool.memory for tool, _ in pairs], "MB", 300)
+
+
 def main() -> None:
     """Measure and print everything."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--issues", type=int, default=1000)
     parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--exported", type=int, default=2000, metavar="N", help="issues that are exported")
     parser.add_argument("--redmine", default="6.1", help="5.0, 6.0 or 6.1 (SQLite)")
     options = parser.parse_args()
     table = Table()
@@ -188,6 +232,7 @@ def main() -> None:
             online(table, Path(name), sandbox, options.issues, options.pairs)
         finally:
             sandbox.destroy()
+        exported(table, Path(name), options.redmine, options.exported)
     sys.exit(1 if table.missed else 0)
 
 

@@ -253,7 +253,13 @@ def sort_key(value: Any) -> str:
 
 def shown(value: Any) -> str:
     """A canonical value in a sentence."""
-    return "nothing" if value in (None, "", []) else f'"{value}"' if isinstance(value, str) else str(value)
+    if blank(value):
+        return "nothing"
+    if isinstance(value, list):
+        return ", ".join(map(shown, value))
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {shown(part)}" for name, part in value.items() if name not in ("id", "sha256"))
+    return f'"{value}"' if isinstance(value, str) else str(value)
 
 
 def unknown(wire: Mapping[str, Any]) -> str:

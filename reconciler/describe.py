@@ -81,7 +81,7 @@ class _Work:
                 yield name, _joined(certain)
 
     def _written(self, name: str, codec: Codec, live: Any) -> list[Any]:
-        """A live value as manifests say it, in a list; of one with parts that are left alone, those that can be said."""
+        """A live value as manifests say it, in a list; of one with parts of its own, those that can be said."""
         try:
             return [codec.written(live, self.context)]
         except Unresolved as error:
@@ -133,8 +133,7 @@ class _Work:
                 name = str(place[0]) if place else ""
                 yield name, problem.message.removeprefix(f"{name}: ")
             return
-        for path, said in kind.check(Object(kind, self.address, spec, Map()), {}):
-            yield path, said
+        yield from kind.check(Object(kind, self.address, spec, Map()), {})
 
 
 def _path(name: str, part: str) -> str:

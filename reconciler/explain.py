@@ -32,8 +32,8 @@ REFERENCE = """\
 Made from the models in `reconciler/kinds/`; `reconciler explain KIND[.FIELD]` says the same. How to write a
 manifest, and what stands for what, is in the README.
 
-A field that is left out is never sent and never compared. *Clear* says whether an explicit `null` clears it. Everything is
-there from Redmine 5.0 on, where a field does not say otherwise.
+A field that is left out is never sent and never compared. *Clear* says whether an explicit `null` clears it. Fields
+are there from Redmine 5.0 on, if they do not say otherwise.
 """
 
 

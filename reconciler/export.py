@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -40,14 +41,19 @@ class Tree:
     taken: set[str] = field(default_factory=set)
 
     def free(self, path: str) -> str:
-        """The path, or one like it, if another file has it (also where upper and lower case are the same)."""
+        """The path, or one like it, if another file has it (also where case and composed letters do not count)."""
         stem, dot, ending = path.rpartition(".") if "." in path.rpartition("/")[2] else (path, "", "")
         found, count = path, 1
-        while found.lower() in self.taken:
+        while _same(found) in self.taken:
             count += 1
             found = f"{stem}-{count}{dot}{ending}"
-        self.taken.add(found.lower())
+        self.taken.add(_same(found))
         return found
+
+
+def _same(path: str) -> str:
+    """What is equal for paths that some system takes for one."""
+    return unicodedata.normalize("NFC", path).casefold()
 
 
 def items(found: Inventory, scope: Scope) -> Iterator[Item]:
@@ -164,7 +170,7 @@ def _lines(item: Item) -> tuple[str, ...]:
 def _body(path: str, item: Item, found: Tree, *, nested: bool) -> dict[str, Any] | None:
     if item.body is None:
         return None
-    folder = f"{path.removesuffix('.yaml')}/{safe(_own(item.address))}"
+    folder = f"{path.removesuffix('.yaml')}/{_no_file(safe(_own(item.address)))}"
     placed = {name: _placed(name, value, path, folder, item, found) for name, value in item.body.items()}
     return {name: value for name, value in placed.items() if not (nested and name == "project")}
 
@@ -224,12 +230,24 @@ def relative(target: str, path: str) -> str:
     return target.removeprefix(path.rpartition("/")[0] + "/") if "/" in path else target
 
 
+def _no_file(name: str) -> str:
+    """The name of a folder that no file has."""
+    return f"{name}_" if name.lower().endswith((".txt", *SUFFIXES)) else name
+
+
 def _no_manifest(name: str) -> str:
     """The name of a file that is not read as a manifest, although it is in their folder."""
     return f"{name}.file" if name.lower().endswith(SUFFIXES) else name
 
 
 def safe(text: str) -> str:
-    """A text as the name of a file on any system."""
-    name = re.sub(r"[^\w.\- ]", "_", text).strip(". ")[:LENGTH].rstrip(". ")
-    return name or "_"
+    """A text as the name of a file or folder on any system."""
+    name = re.sub(r"[^\w.\- ]", "_", text).strip(". ")[:LENGTH]
+    name = name.encode()[:BYTES].decode(errors="ignore").rstrip(". ")
+    return f"{name}_" if RESERVED.fullmatch(name.partition(".")[0]) else name or "_"
+
+
+BYTES = 200
+"""Bytes of a file's name, of 255 that there can be."""
+RESERVED = re.compile(r"con|prn|aux|nul|(com|lpt)\d", re.IGNORECASE)
+"""Names that Windows has for devices."""

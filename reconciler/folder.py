@@ -21,13 +21,14 @@ ADDED = f"{INDEX}.new"
 
 
 class Folder:
-    """An export's folder. Raises ReconcilerError if it holds anything but an earlier export, or hidden files."""
+    """An export's folder. Raises ReconcilerError if it holds what is not of an earlier export, nor hidden, nor the
+    configuration."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         earlier = self._listed()
         self.before = set(earlier or ()) | set(self._added())
-        foreign = path.exists() and (not path.is_dir() or any(not p.name.startswith(".") for p in path.iterdir()))
+        foreign = path.exists() and (not path.is_dir() or any(not _harmless(p) for p in path.iterdir()))
         if earlier is None and not self.before and foreign:
             raise ReconcilerError(
                 f"{path} is not empty and holds no earlier export: give another folder, nothing is overwritten."
@@ -108,3 +109,8 @@ def _name(line: str) -> str:
         return str(json.loads(line))
     except ValueError:
         return ""
+
+
+def _harmless(path: Path) -> bool:
+    """Whether a file may be in a folder before the first export: the configuration, or a hidden one."""
+    return path.name.startswith(".") or path.name == CONFIG

@@ -1,7 +1,8 @@
 """What comes after what: the steps of all changes as a graph.
 
 A node is a step of a change (0 is its main part). A barrier, the address `*kind` in a project, stands for all work on
-one kind there. `soft` edges only order; where an edge is `hard` too, a failure skips what needs it.
+one kind there, `+kind` for all but deletions. `soft` edges only order; where an edge is `hard` too, a failure skips
+what needs it.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def graph_of(changes: Iterable[Change]) -> Graph:
         hard[main] = {(a, 0) for a in _needs(change, by_address)}
         for index, step in enumerate(change.then, 1):
             ends = {_end(change, step, by_address[a]) for a in step.after if a in by_address}
-            soft[(change.address, index)] = {(change.address, index - 1), *ends}
+            soft[(change.address, index)] = {(change.address, index - 1), *ends, *_behind(change, step)}
             # A door that was opened is shut again whatever became of the work behind it.
             hard[(change.address, index)] = {(change.address, index - 1), *(() if change.opens else ends)}
         _barriers(change, soft)
@@ -126,7 +127,16 @@ def _end(change: Change, step: Step, other: Change) -> Node:
     return (other.address, next(waiting, len(other.then) + 1) - 1)
 
 
+def _behind(change: Change, step: Step) -> Iterator[Node]:
+    """The barriers that a step comes after."""
+    deferred = kinds()[change.address.kind].fields[step.fields[0].path.partition(".")[0]].deferred
+    for kind in deferred.behind if deferred else ():
+        yield (Address(f"+{kind}", change.address.project), 0)
+
+
 def _barriers(change: Change, soft: dict[Node, set[Node]]) -> None:
     address = change.address
     if kinds()[address.kind].inside:
         soft[(Address(f"*{address.kind}", address.project), 0)].add((address, 0))
+        if change.action != "delete":
+            soft[(Address(f"+{address.kind}", address.project), 0)].add((address, 0))

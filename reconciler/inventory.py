@@ -140,9 +140,15 @@ def name_issues(names: Names) -> None:
 
 def _looks(row: Row) -> tuple[str, ...]:
     """What tells issues of one subject apart without their numbers, which are others on another server."""
-    named = (str((row.get(n) or {}).get("name", "")) for n in ("tracker", "status", "priority", "assigned_to"))
-    plain = (str(row.get(n) or "") for n in ("description", "start_date", "due_date", "done_ratio", "created_on"))
-    return (row["subject"], *named, *plain)
+    named = (str((row.get(n) or {}).get("name", "")) for n in NAMED)
+    plain = (str(row.get(n) or "") for n in PLAIN)
+    values = sorted((f["name"], str(f.get("value") or "")) for f in row.get("custom_fields", ()))
+    files = sorted(f["filename"] for f in row.get("attachments", ()))
+    return (row["subject"], *named, *plain, str(values), str(files), str(row.get("created_on")))
+
+
+NAMED = ("tracker", "status", "priority", "category", "fixed_version", "assigned_to", "author")
+PLAIN = ("description", "start_date", "due_date", "done_ratio", "estimated_hours", "is_private")
 
 
 def _free(name: str, taken: Collection[str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from reconciler.desired import Desired
 from reconciler.inventory import Inventory, name_issues
-from reconciler.kind import Object
+from reconciler.kind import Kind, Object, undeclared
 from reconciler.kinds import kinds
 from reconciler.manifest import Map
 from reconciler.names import Address, Context, CustomField, Names, Row, Unresolved
@@ -31,9 +31,9 @@ def named(found: Inventory) -> Inventory:
 
 def wanted(found: Inventory) -> tuple[Desired, tuple[Address, ...]]:
     """The issues in scope that lack a key, each declared with one, and those that cannot have one; of a `named`
-    inventory."""
+    inventory. Closed projects are declared too: they are opened for the work inside, and closed again."""
     names, field = found.names, _field(found.names)
-    objects, lacking = {}, []
+    objects, lacking = dict[Address, Object](), []
     for number, key in sorted(names.keys.get(ISSUE, {}).items(), key=lambda pair: pair[1]):
         address, row = Address(ISSUE, key), names.rows[ISSUE][number]
         if address.project not in found.projects or _key(row, field):
@@ -42,7 +42,15 @@ def wanted(found: Inventory) -> tuple[Desired, tuple[Address, ...]]:
             objects[address] = _declared(address, row, names)
         else:
             lacking.append(address)
-    return Desired(objects, (), names.settings), tuple(lacking)
+    shut = {a: _closed(a, names) for a in {Address("project", address.project) for address in objects}}
+    objects |= {address: project for address, project in shut.items() if project}
+    return Desired(dict(sorted(objects.items())), (), names.settings), tuple(lacking)
+
+
+def _closed(project: Address, names: Names) -> Object | None:
+    kind, row = kinds()[project.kind], names.row(project) or {}
+    status = kind.live(row, "status", Context(names))
+    return undeclared(kind, project.key, Map(), status=status) if status == "closed" else None
 
 
 def _field(names: Names) -> CustomField:
@@ -63,6 +71,8 @@ def _declared(address: Address, row: Row, names: Names) -> Object:
 def _watchers(row: Row, context: Context) -> dict[str, Any]:
     """Whoever writes to an issue becomes its watcher, unless it is said who they are."""
     kind = kinds()[ISSUE]
+    if "watchers" not in row:
+        return {}
     try:
         watchers = kind.fields["watchers"].codec.written(kind.live(row, "watchers", context), context)
     except Unresolved:
@@ -75,11 +85,23 @@ def stored(found: Inventory, written: Iterable[Address]) -> Inventory:
     names, field = found.names, _field(found.names)
     for address in written:
         row = names.row(address)
-        if row is not None:
+        if row is not None and address.kind == ISSUE:
             held = [_with_key(item, field, address) for item in row["custom_fields"]]
             names.rows[ISSUE][row["id"]] = {**row, "custom_fields": held}
     kinds()[ISSUE].call(names)
+    for kind in kinds().values():
+        if ISSUE in kind.reads_after:
+            _match_again(kind, names)
     return found
+
+
+def _match_again(kind: Kind, names: Names) -> None:
+    """Call objects by names that have those of issues in them."""
+    rows = names.rows.pop(kind.name, {})
+    names.ids.pop(kind.name, None)
+    names.keys.pop(kind.name, None)
+    for key, row in kind.match(list(rows.values()), Context(names), ()).rows.items():
+        names.add(kind.name, key, row)
 
 
 def _with_key(item: Mapping[str, Any], field: CustomField, address: Address) -> Mapping[str, Any]:

@@ -106,6 +106,8 @@ class Kind(Portable):
     """Whether writes of this kind must not overlap."""
     alternative: ClassVar[str] = ""
     """The kind that names of this one are mostly of, where a manifest may mean either."""
+    computed: ClassVar[frozenset[str]] = frozenset()
+    """Fields that Redmine may decide about, see `decided`."""
     fragile: ClassVar[frozenset[str]] = frozenset()
     """Fields that the change of another object can disturb, see `disturbs`."""
     loss: ClassVar[str] = ""
@@ -172,7 +174,8 @@ class Kind(Portable):
             key = self.key_of(row, context)
             if key is not None:
                 found[key].append(row)
-        return Matches({key: same[-1] for key, same in found.items()}, tuple(self._several(found, objects)))
+        others = {f"{key} #{row['id']}": row for key, same in found.items() for row in same[:-1]}
+        return Matches({**others, **{k: same[-1] for k, same in found.items()}}, tuple(self._several(found, objects)))
 
     def _several(
         self, found: Mapping[str, Sequence[Row]], objects: Iterable[Object]

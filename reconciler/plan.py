@@ -120,10 +120,10 @@ class _Planner:
         made = list(creation(found, values)) if row is None else self.differences(found, values, row, context)
         marks = found.kind.marks(found.address, row, context)
         made += [FieldChange(path, before, after) for path, (before, after) in marks.items()]
-        if marks and row is not None:
+        if row is not None and any(before is None for before, _ in marks.values()):
             reason = reason or "found without its key"
         if row is not None and self.unseen(found, row, values):
-            self.hidden.append(found.address)
+            self.unshown(found)
         self.problems += self.retired(found, made)
         if row is None:
             return Draft(found, row, values, made, reason)
@@ -208,6 +208,15 @@ class _Planner:
         """Whether a row does not tell declared fields that are to be compared."""
         told = (found.kind.shows(row, name, values) for name in values if name not in found.spec.create_only)
         return PARTIAL in row and not all(told)
+
+    def unshown(self, found: Object) -> None:
+        """Note that a live object cannot be compared: its project is archived, or closed and of an old Redmine."""
+        if archived(container(found.address), self.names):
+            self.hidden.append(found.address)
+        else:
+            said = "it is not compared: Redmine 5.0 does not show it while its project is closed"
+            hint = "to change it, declare the project's `status: active`, and apply"
+            self.warnings.append(Warned(found.address, found.source, f"{said}; {hint}"))
 
     def opens(self, project: Address) -> bool:
         """Whether an archived project is unarchived to be compared: it is asked for, or shall not be archived."""

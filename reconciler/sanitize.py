@@ -38,7 +38,7 @@ IMPERSONAL = frozenset({"Redmine", "Admin"})
 TEXTS = frozenset({"", "string", "text", "link"})
 """Formats of custom fields whose values are free texts."""
 KEPT = frozenset(
-    {"status", "sharing", "relation_type", "digest", "content_url", "details"}
+    {"status", "sharing", "relation_type", "enabled_modules", "digest", "content_url", "details"}
     | {"start_date", "due_date", "spent_on", "created_on", "updated_on", "closed_on"}
 )
 """What is never a person's name, and has to stay as it is."""
@@ -47,7 +47,8 @@ WORD = re.compile(r"[^\W_]+")
 MAIL = re.compile(r"[^\W_][\w.%+'\-]*@(?:[^\W_]|-)+(?:\.(?:[^\W_]|-)+)+")
 BETWEEN = r"[\s_.,'’\-]{1,2}"
 """What stands between the words of a name."""
-END = r"(?![^\W_]|@)"
+END = r"(?![^\W_]|@[\w\-]+\.\w)"
+"""Neither in the middle of a word nor of a mail address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ class Disguise:
         self.people[row["login"]] = person
         if row.get("mail"):
             self.mails.setdefault(str(row["mail"]).lower(), person.mail)
+            self._term(row["mail"], Term(re.escape(row["mail"]), person.mail))
         self._term(row["login"], Term(re.escape(row["login"]), person.login))
 
     def _names(self, row: Row, person: Person) -> None:
@@ -165,13 +167,10 @@ class Sanitized:
     merged: tuple[Item, ...]
 
     def items(self, described: Iterable[Item]) -> Iterator[Item]:
-        """Described objects of `inventory`, with what was left out, and without personal data in what is said."""
-        yield from map(self._item, described)
+        """Described objects of `inventory`, with what was left out."""
+        for item in described:
+            yield replace(item, remarks=(*item.remarks, *self.left_out.get(item.address, ())))
         yield from self.merged
-
-    def _item(self, item: Item) -> Item:
-        said = (*item.remarks, *self.left_out.get(item.address, ()))
-        return replace(item, remarks=tuple(map(self.disguise.text, said)))
 
 
 def sanitize(found: Inventory) -> Sanitized:
@@ -189,6 +188,8 @@ class _Work:
         self.disguise = Disguise(self.old.rows.get("user", {}).values(), texts)
         self.new = fresh_names(Desired({}, (), self.old.settings))
         self.new.custom_fields = self.old.custom_fields
+        named = (row for kind in kinds().values() if kind.readonly for row in self.old.rows.get(kind.name, {}).values())
+        self.fixed = frozenset(row.get("name") for row in named)
         self.lost: dict[tuple[str, Any], tuple[str, ...]] = {}
         self.merged: list[Item] = []
 
@@ -260,8 +261,8 @@ class _Work:
             return [self._deep(part, nested=True) for part in value]
         if not isinstance(value, Mapping):
             return value
-        # The name beside an id is for people; objects are told by the id.
-        kept = KEPT | ({"name"} if nested and "id" in value else set())
+        # What an administrator names is told by that name in some places, such as an activity.
+        kept = KEPT | ({"name"} if nested and value.get("name") in self.fixed else set())
         return {k: part if k in kept else self._deep(part, nested=True) for k, part in value.items()}
 
     def _custom_fields(self, kind: Kind, row: Row, number: Any) -> Iterator[Row]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.change import Change, Plan, Step
+from reconciler.codecs import digest
 from reconciler.desired import Desired
 from reconciler.diff import FieldChange, gather, join, split
 from reconciler.errors import ConfigError, Location, ReconcilerError, RefusedError
@@ -271,16 +272,30 @@ def check(plan: Plan, live: Live) -> None:
     """Raise RefusedError, naming each object, unless everything is as it was when the plan was made."""
     stale = [f"{c.address} {said}" for c in plan.changes if (said := _stale(c, live.names))]
     stale += [f"{p.subject or 'the server'}: {p.message}" for p in live.problems]
+    stale += [f"{c.address} {said}" for c in plan.changes for f in c.all_fields for said in _changed_files(f.after)]
     if stale:
         listed = "\n".join(f"  {line}" for line in stale)
         raise RefusedError(f"What the plan was made from changed meanwhile; nothing was done: {REPLAN}.\n{listed}")
+
+
+def _changed_files(value: Any) -> Iterator[str]:
+    """What is not as it was of the local files that a canonical value names."""
+    if isinstance(value, Mapping) and "sha256" in value:
+        path = Path(str(value["file"]))
+        if not path.is_file():
+            yield f"needs the file {path}, which is not there any more"
+        elif digest(path.read_bytes()) != value["sha256"]:
+            yield f"needs the file {path}, which has changed"
+    elif isinstance(value, Mapping | list):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _changed_files(part)
 
 
 def _stale(change: Change, names: Names) -> str:
     """How an object is not what it was, or ""."""
     row = _row(change, names)
     if change.action == "create":
-        return "" if row is None else f"was created meanwhile (#{row['id']})"
+        return "" if row is None else f"was created meanwhile{_number(row)}"
     if row is None:
         return "does not exist any more"
     if row["id"] != change.id:
@@ -290,6 +305,10 @@ def _stale(change: Change, names: Names) -> str:
         return ""
     was = {f.path: f.before for f in reversed(change.all_fields)}
     return "changed: " + ", ".join(f.path for f in now if f.before != was[f.path])
+
+
+def _number(row: Row) -> str:
+    return f" (#{row['id']})" if isinstance(row["id"], int) else ""
 
 
 def _row(change: Change, names: Names) -> Row | None:

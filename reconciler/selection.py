@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from reconciler.change import Change, Plan
 from reconciler.errors import ReconcilerError
 from reconciler.graph import graph_of, waits_for_named
-from reconciler.kind import Object
+from reconciler.kind import Kind, Object
 from reconciler.kinds import kinds
 from reconciler.manifest import suggest
 from reconciler.names import Address
@@ -45,9 +45,23 @@ class Selection:
 
 
 def resent(patterns: Sequence[str], objects: Mapping[Address, Object]) -> frozenset[tuple[Address, str]]:
-    """The (object, field) that `patterns` mean. Raises ReconcilerError for a pattern that matches no declared field."""
+    """The (object, field) that `patterns` mean. Raises ReconcilerError for a pattern that matches no such field."""
     labels = {f"{label(a)}.{name}": (a, name) for a, found in objects.items() for name in found.fields}
-    return frozenset(labels[text] for pattern in patterns for text in _alike(pattern, labels, "--resend", "field"))
+    chosen = set()
+    for pattern in patterns:
+        fields = [labels[text] for text in _alike(pattern, labels, "--resend", "field")]
+        unseen = [(a, name) for a, name in fields if _unseen(objects[a].kind, name)]
+        if not unseen:
+            said = "Redmine shows this field, so it is compared, and there is nothing to send again"
+            raise ReconcilerError(f'--resend "{pattern}": {said}.')
+        chosen.update(unseen)
+    return frozenset(chosen)
+
+
+def _unseen(kind: Kind, name: str) -> bool:
+    """Whether a field is one that is not compared, or not always."""
+    api = kind.fields[name]
+    return (api.read is None and not api.along) or name in kind.computed
 
 
 def select(

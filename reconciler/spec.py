@@ -93,6 +93,8 @@ class Deferred:
     when: Callable[[Any, Context], bool] = lambda value, context: not blank(value)
     via: frozenset[str] = frozenset()
     inside: tuple[str, ...] = ()
+    behind: tuple[str, ...] = ()
+    """Kinds whose objects in the same project are made and changed before, whatever becomes of that."""
 
 
 @dataclass(frozen=True, slots=True)

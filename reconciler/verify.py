@@ -34,6 +34,14 @@ class Stray:
     got: Any
 
 
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a field did not arrive when it was written again; `refused` if the server said so."""
+
+    text: str = ""
+    refused: bool = False
+
+
 async def carry_out(applier: Applier) -> Report:
     """Everything: the steps, what they did read back, then the doors that are shut last, and these read back too."""
     await applier.run()
@@ -49,17 +57,18 @@ async def verify(applier: Applier) -> None:
     await _resolve_unknown(applier)
     written = [s for s in applier.progress.values() if s.written and s.change.action != "delete"]
     strays = await _strays(applier, written)
-    reasons: dict[Address, str] = {}
+    reasons: dict[tuple[Address, str], Reason] = {}
     for _ in range(ROUNDS):
         tried = await _try_again(applier, strays)
         reasons |= tried
-        again = [s for s in written if s.change.address in tried]
-        left = [s for s in strays if s.address not in tried] + await _strays(applier, again)
+        objects = {address for address, _ in tried}
+        again = [s for s in written if s.change.address in objects]
+        left = [s for s in strays if s.address not in objects] + await _strays(applier, again)
         if left == strays:
             break
         strays = left
     for stray in strays:
-        applier.refute(stray.address, _sentence(applier, stray, reasons.get(stray.address, "")))
+        applier.refute(stray.address, _sentence(applier, stray, reasons.get((stray.address, stray.path), Reason())))
     for state in written:
         state.written.clear()
 
@@ -140,10 +149,10 @@ def _compare(applier: Applier, state: Progress, row: Row | None) -> Iterable[Str
                 yield Stray(address, join(name, part), after, got)
 
 
-async def _try_again(applier: Applier, strays: Iterable[Stray]) -> dict[Address, str]:
+async def _try_again(applier: Applier, strays: Iterable[Stray]) -> dict[tuple[Address, str], Reason]:
     """Write once more what did not stick for no known reason: by now, what it was waiting for may be there.
 
-    Returns the objects that were written again, and why a field with a way of its own did not arrive.
+    Returns, for each (object, path) that was written again, why it did not arrive.
     """
     by_address = defaultdict(list)
     for stray in strays:
@@ -152,31 +161,32 @@ async def _try_again(applier: Applier, strays: Iterable[Stray]) -> dict[Address,
     reasons = {}
     # Subtasks come after their parents in the graph, and must be closed before them.
     for change in reversed(in_order([applier.progress[a].change for a in by_address])):
-        reasons[change.address] = " ".join([await _cross(applier, s) for s in by_address[change.address]]).strip()
+        for stray in by_address[change.address]:
+            reasons[(stray.address, stray.path)] = await _cross(applier, stray)
     return reasons
 
 
-async def _cross(applier: Applier, stray: Stray) -> str:
-    """Take a field to its value, step by step if there is such a way; why it ended before, or ""."""
+async def _cross(applier: Applier, stray: Stray) -> Reason:
+    """Take a field to its value, step by step if there is such a way; why it ended before."""
     kind, state = kinds()[stray.address.kind], applier.progress[stray.address]
     assert state.id is not None
     context, page = applier.context(kind, stray.address), kind.crossing(state.id, stray.path)
     try:
         if page is None:
             await applier.update(kind, state, dict([split(stray.path, stray.wanted)]))
-            return ""
+            return Reason()
         visited, move = frozenset({stray.got}), None
         while move != stray.wanted:
             (row,) = await fetch(applier.client, page)
             move = kind.next_move(stray.wanted, row, visited, context)
             if move is None:
                 await applier.update(kind, state, dict([split(stray.path, stray.got)]))
-                return kind.dead_end(row)
+                return Reason(kind.dead_end(row))
             visited |= {move}
             await applier.update(kind, state, dict([split(stray.path, move)]))
     except (ServerError, Unresolved) as error:
-        return str(error)
-    return ""
+        return Reason(str(error), refused=True)
+    return Reason()
 
 
 def _why(applier: Applier, stray: Stray) -> str:
@@ -188,11 +198,13 @@ def _why(applier: Applier, stray: Stray) -> str:
     return kind.decided(row, stray.path, context) or kind.explain(stray.path, stray.wanted, row, context)
 
 
-def _sentence(applier: Applier, stray: Stray, reason: str) -> str:
+def _sentence(applier: Applier, stray: Stray, reason: Reason) -> str:
     """What did not stick, and why, as far as can be told."""
     if not stray.path:
         return "the server accepted it, but does not have it"
-    why = _why(applier, stray) or reason
+    why = _why(applier, stray) or reason.text
+    if reason.refused and stray.wanted is True:
+        return f"{stray.path}: {why}"
     said = f"{stray.path}: the server accepted {shown(stray.wanted)} but has {shown(stray.got)}"
     return f"{said} ({why})" if why else said
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from promises import Api, state
 
@@ -59,9 +60,11 @@ def comments(text: str) -> Iterator[str]:
 
 
 class Lenient(Api):
-    """An Api for which a list that may not be read, because its module is off, is empty."""
+    """An Api for which a list that may not be read, because its module is off, is empty; titles can be odd."""
 
     def get(self, path: str) -> Any:
+        before, wiki, title = path.rpartition("?")[0].partition("/wiki/")
+        path = f"{before}{wiki}{quote(title, safe='')}?{path.rpartition('?')[2]}" if wiki else path
         answer = self.send("GET", path if "?" in path else f"{path}?limit=100")
         return [] if answer.status_code in (403, 404) else super().get(path)
 

@@ -6,12 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine import apply_to, plan_of, problems_of, rows, via
+from engine import apply_to, offline, plan_of, problems_of, rows, via
+from plans import live_of
 from promises import setting as set_value
 from proxy import Proxy
 
 from reconciler.apply import Report
+from reconciler.errors import RefusedError
+from reconciler.plan import make
 from reconciler.sandbox import Running, Sandbox
+from reconciler.saved import check
 
 MANIFEST = "projects: [{identifier: shop, name: Shop}]\nissues: [{project: shop, subject: a, attachments: [%s]}]"
 
@@ -141,3 +145,16 @@ def test_only_files_of_equal_name_and_size_are_downloaded(world: Running) -> Non
         plan_of(via(world, proxy), MANIFEST % "{file: note.txt}, {file: blob.bin}")
         assert [e.path for e in proxy.exchanges if "download" in e.path and "blob" not in e.path] == []
         assert len([e for e in proxy.exchanges if "download" in e.path]) == 1
+
+
+def test_a_saved_plan_is_refused_when_a_local_file_has_changed(world: Running) -> None:
+    """What a saved plan would upload is compared with what it was made from before anything is written."""
+    desired = offline(MANIFEST % "{file: note.txt}, {file: blob.bin}")
+    live = live_of(desired)
+    plan = make(desired, live, world.url)
+    Path("note.txt").write_text("changed")
+    Path("blob.bin").unlink()
+    with pytest.raises(RefusedError) as caught:
+        check(plan, live)
+    assert "needs the file note.txt, which has changed" in str(caught.value)
+    assert "needs the file blob.bin, which is not there any more" in str(caught.value)

@@ -1,18 +1,19 @@
-"""Exports of real servers with ugly data (`ugly.rb`): a plan of one is empty, nothing is dropped in silence, and another
-server gets the same world of it."""
+"""Exports of real servers with ugly data (`ugly.rb`): a plan is empty, nothing is dropped in silence, and another server
+gets the same world."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from exports import Exports, comments, contents, seen, touched
-from promises import KEY, Api, fields, raw_issue, raw_shop, setting, sql, troubles
+from promises import KEY, Api, fields, raw_issue, raw_shop, setting, troubles
 
 from reconciler.errors import ReconcilerError
-from reconciler.export import safe
+from reconciler.export import Tree, safe
 from reconciler.folder import Folder
 from reconciler.sandbox import Running, Sandbox, database
 from reconciler.session import Exported
@@ -89,6 +90,48 @@ def test_the_left_out_things_are_these(exported: World) -> None:
 
 
 LEFT_OUT = """\
+file ugly/same.txt: there are 2 files of this name, of which a manifest can have one
+issue 1-private/by-an-outsider: author: amy is no member of the private project, and can create nothing there
+issue 1-private/by-an-outsider: notes: 1 of them are without their author, who has no account, or is no member of the private project
+issue shut/older: author: #4 (Anonymous) is nobody and nothing that a manifest can name
+issue ugly/backwards: due_date: due_date 2026-01-01 is before start_date 2026-02-02
+issue ugly/by-nobody: author: #4 (Anonymous) is nobody and nothing that a manifest can name
+issue ugly/files: attachments.lost.txt: the server has lost what is in the file
+issue ugly/files: attachments.same.txt: there are 2 files of this name, of which a manifest can have one
+issue ugly/files: attachments.twice.txt: there are 2 files of this name, of which a manifest can have one
+issue ugly/foreign-category: category: a text is expected, found a mapping
+issue ugly/foreign-version: fixed_version: version 1-private/secret is not shared with project "ugly" (sharing: none)
+issue ugly/noted: author: #4 (Anonymous) is nobody and nothing that a manifest can name
+issue ugly/noted: notes: a note "none" is left out: Redmine loses it
+issue ugly/noted: notes: a note of blanks is left out
+issue ugly/noted: notes: 2 of them are without their author, who has no account, or is no member of the private project
+issue ugly/values: custom_fields.Issue bool: no manifest can say what it has
+issue ugly/values: custom_fields.Issue date: "2026-13-01" is not a date
+issue ugly/values: custom_fields.Issue enumeration: "#999" is not one of its values
+issue ugly/values: custom_fields.Issue int: "many" is not a whole number
+issue ugly/values: custom_fields.Issue list multiple: "purple" is not one of its values
+issue ugly/values: custom_fields.Issue list: "purple" is not one of its values
+issue ugly/values: custom_fields.Issue user multiple: #9999 is nobody and nothing that a manifest can name
+issue ugly/values: custom_fields.Issue user: #9999 is nobody and nothing that a manifest can name
+issue ugly/values: custom_fields.Issue version: version 1-private/secret is not shared with project "ugly" (sharing: none)
+news ugly/Empty: description: it has none, and Redmine creates no news without
+news ugly/Twice #1: others are just like it: only its number tells them apart, which is another one elsewhere
+news ugly/Twice #2: others are just like it: only its number tells them apart, which is another one elsewhere
+project ugly: custom_fields.Project list: "purple" is not one of its values
+project ugly: custom_fields.Project user: #9999 is nobody and nothing that a manifest can name
+time_entry ugly/2026-01-02 #4 Design: user: #4 (Anonymous) is nobody and nothing that a manifest can name
+time_entry ugly/2026-01-02 admin Design #1: others are just like it: only its number tells them apart, which is another one elsewhere
+time_entry ugly/2026-01-02 admin Design #2: others are just like it: only its number tells them apart, which is another one elsewhere
+time_entry ugly/2026-01-02 amy Retired: activity: activity "Retired" is not active in project "ugly": no new entry can have it
+user nomail: mail: it has none, and Redmine creates no user without
+user noname: firstname: it has none, and Redmine creates no user without
+user noname: lastname: it has none, and Redmine creates no user without
+user odd login/1: login: letters, digits, underscores, hyphens, @ and dots only, found "odd login/1"
+user reg: status: the user has registered and waits to be activated, which no manifest can say
+version ugly/yes: custom_fields.Version date: "soon" is not a date
+wiki_page shut/Wiki: text: Redmine keeps no page without a text
+wiki_page ugly/Bare: text: it has none, and Redmine creates no wiki page without
+wiki_page ugly/Home: attachments.same.txt: there are 2 files of this name, of which a manifest can have one
 """
 
 
@@ -102,7 +145,7 @@ def test_nothing_is_dropped_in_silence(ugly: World, key_field: str) -> None:
             "issue": [row for page in (0, 100) for row in api.get(f"/issues?status_id=*&limit=100&offset={page}")],
             "news": api.get("/news?limit=100"),
             "time_entry": api.get("/time_entries?limit=100"),
-            "project": api.get("/projects?limit=100"),
+            "project": api.get("/projects?status=1%7C5&limit=100"),
         }
     left = ugly.made[key_field].left_out
     for kind, rows in live.items():
@@ -112,13 +155,12 @@ def test_nothing_is_dropped_in_silence(ugly: World, key_field: str) -> None:
         assert len(said) + missing == len(rows), (kind, sorted(gone), len(said))
 
 
-@BOTH
-def test_an_unchanged_world_is_exported_without_a_write(ugly: World, key_field: str) -> None:
+def test_an_unchanged_world_is_exported_without_a_write(ugly: World) -> None:
     """A second export gives the same bytes and touches no file."""
-    before, times = contents(ugly.at(key_field)), touched(ugly.at(key_field))
-    Exports(ugly.server, key_field).write(ugly.at(key_field))
-    assert contents(ugly.at(key_field)) == before
-    assert touched(ugly.at(key_field)) == times
+    before, times = contents(ugly.at("")), touched(ugly.at(""))
+    Exports(ugly.server).write(ugly.at(""))
+    assert contents(ugly.at("")) == before
+    assert touched(ugly.at("")) == times
 
 
 # -- a copy ------------------------------------------------------------------------------------------------------
@@ -144,22 +186,31 @@ def test_another_server_gets_the_same_world(redmine: Sandbox, world: Running, tm
     assert troubles(exports.apply(first)) == {}
     assert fields(exports.plan(first)) == {}
     after = seen(world)
-    assert {name: without(rows) for name, rows in after.items()} == {n: without(rows) for n, rows in before.items()}
+    for kind, rows in before.items():
+        missing = [row for row in without(rows) if row not in without(after[kind])]
+        assert missing == [], kind
+        assert len(after[kind]) == len(rows), kind
     exports.write(second)
     assert contents(second) == contents(first)
 
 
-NOT_CARRIED = frozenset(
-    {"author"}  # of news, wiki pages, files and time entries: who creates them
-)
-"""What the API lets nobody set; ids and times are left out by `state`."""
+NOT_CARRIED = frozenset({"version", "comments"})
+"""What the API cannot carry: of wiki pages the history (how many versions there were, what was said of the last one).
+A role that a member inherits as well counts as there: from 5.1.6 on Redmine does not keep it. `state` leaves out ids, the times of creations and changes, and journals that only tell of changes."""
 
 
-def without(value: object) -> object:
-    """What the API shows, without what it cannot carry."""
+def without(value: Any) -> Any:
+    """What the API shows, without what it cannot carry, and in the one form of what is the same to Redmine: texts
+    without line ends of their own, nothing for an empty text."""
     if isinstance(value, list):
         return sorted((without(item) for item in value), key=repr)
-    return {n: without(v) for n, v in value.items() if n not in NOT_CARRIED} if isinstance(value, dict) else value
+    if isinstance(value, dict):
+        inherited = [role["name"] for role in value.get("roles", ()) if role.get("inherited")]
+        if inherited:
+            value = value | {"roles": [r for r in value["roles"] if r.get("inherited") or r["name"] not in inherited]}
+        wiki = "title" in value and "text" in value
+        return {name: without(part) for name, part in value.items() if not (wiki and name in NOT_CARRIED)}
+    return value.replace("\r\n", "\n").replace("\r", "\n") or None if isinstance(value, str) else value
 
 
 # -- the folder --------------------------------------------------------------------------------------------------
@@ -200,7 +251,7 @@ def test_a_file_in_the_way_is_not_overwritten(world: Running, shop: Api, tmp_pat
     exports.write(folder)
     raw_shop(shop, "late")
     (folder / "projects/late.yaml").write_text("mine")
-    with pytest.raises(ReconcilerError, match="late.yaml is not of an earlier export: move it away"):
+    with pytest.raises(ReconcilerError, match=r"late\.yaml is not of an earlier export: move it away"):
         exports.write(folder)
     assert (folder / "projects/late.yaml").read_text() == "mine"
 
@@ -244,3 +295,31 @@ def test_a_link_does_not_lead_an_export_out_of_its_folder(tmp_path: Path) -> Non
     with pytest.raises(ReconcilerError, match="leads out of"):
         folder.write("projects/b.yaml", b"b")
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("a/b: \"c\"", "a_b_ _c_"),
+        ("..", "_"),
+        ("", "_"),
+        ("\u202eevil\x07", "_evil_"),
+        ("Con.txt", "Con.txt_"),
+        ("x" * 300, "x" * 80),
+        ("\U00020000" * 80, "\U00020000" * 50),
+        ("trailing. ", "trailing"),
+    ],
+)
+def test_any_text_makes_a_name_that_every_system_takes(text: str, name: str) -> None:
+    """No separators, no control characters, no device, at most 80 characters and 200 bytes."""
+    assert safe(text) == name
+
+
+def test_no_two_files_have_names_that_some_system_takes_for_one() -> None:
+    """Upper and lower case, and composed and decomposed letters, are the same in a file's name."""
+    made = Tree()
+    assert [made.free(f"a/{name}.txt") for name in ("e\u0301", "\u00e9", "E\u0301")] == [
+        "a/e\u0301.txt",
+        "a/\u00e9-2.txt",
+        "a/E\u0301-3.txt",
+    ]

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import re
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +59,22 @@ def left(folder: str) -> list[dict[str, Any]]:
 def tree(folder: Path) -> dict[str, bytes]:
     """All files of a folder by their names."""
     return {str(f.relative_to(folder)): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
+
+
+def on_terminal(*args: str, answer: str, code: int) -> str:
+    """One command on a terminal, with what is typed there; all that it shows."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "reconciler", *args]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        os.write(ours, f"{answer}\n".encode())
+        shown = b""
+        with suppress(OSError):
+            while part := os.read(ours, 4096):
+                shown += part
+        assert process.wait() == code, shown
+    os.close(ours)
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
 
 
 def with_key_field(folder: Path) -> None:
@@ -128,6 +149,7 @@ def test_an_export_as_json(there: Path, world: Running) -> None:
     result = run("export", "-o", "out", "--format", "json", "--kind", "project", "--kind", "issue")
     data = json.loads(result.stdout)
     jsonschema.validate(data, SCHEMAS["export"]())
+    assert set(data) <= set(SCHEMAS["export"]()["properties"])
     assert data["objects"] == {"project": 1, "issue": 1}
     assert (data["url"], data["folder"], data["left_out"]) == (world.url, "out", [])
     assert data["files"] == len(tree(there / "out")) - 1
@@ -143,6 +165,7 @@ def test_an_export_as_json(there: Path, world: Running) -> None:
         (("-o", "out", "--with-subprojects"), "--with-subprojects goes with --project"),
         (("-o", "out", "--yes"), "--yes goes with --write-keys"),
         (("-o", "out", "--write-keys"), "--write-keys needs issue_key_field in reconciler.yaml"),
+        (("-o", "out", "--write-keys", "--kind", "user"), "--write-keys goes with issues"),
         (("-o", "mine"), "mine is not empty and holds no earlier export"),
         (("-o", "mine/notes.txt"), "notes.txt is not empty and holds no earlier export"),
     ],
@@ -199,12 +222,14 @@ def test_keys_are_written_and_exported(
 ) -> None:
     """Each issue without a key gets a readable one of its own, what else it has stays, and the export has the keys."""
     with_key_field(there)
-    raw_shop(api)
+    raw_shop(api, enabled_module_names=["issue_tracking", "time_tracking"])
     field = api.id("/custom_fields", KEY)
     kept = raw_issue(api, "Kept", custom_fields=[{"id": field, "value": "log-out"}])
     made = [raw_issue(api, subject) for subject in ("Log out", "Log out!", "Überall: Ärger")]
+    activity = api.get("/enumerations/time_entry_activities")[0]["id"]
     for number in made:
         api.delete(f"/issues/{number}/watchers/1")
+        api.make("/time_entries", issue_id=number, hours=1, spent_on="2026-01-02", activity_id=activity)
     result = run("export", "-o", "out", "--write-keys", "--yes")
     assert "Done: 3 changed" in result.stderr
     stored = {n: values(api.get(f"/issues/{n}"))[KEY] for n in (kept, *made)}
@@ -246,6 +271,32 @@ def test_issues_that_cannot_have_a_key(there: Path, api: Api) -> None:
     found = yaml.safe_load((there / "out" / "projects" / "shop" / "issues.yaml").read_text())["issues"]
     assert {i["subject"]: i.get("key") for i in found} == {"A bug": "a-bug", "A feature": None}
     assert left("out") == []
+
+
+def test_keys_behind_closed_doors(there: Path, world: Running, api: Api) -> None:
+    """An issue of a closed project gets its key too: the project is opened for that, and closed again."""
+    with_key_field(there)
+    raw_shop(api)
+    number = raw_issue(api, "Log out")
+    api.send("PUT", "/projects/shop/close")
+    said = run("export", "-o", "out", "--write-keys", "--yes").stderr
+    assert "Done: 2 changed" in said
+    assert values(api.get(f"/issues/{number}"))[KEY] == "log-out"
+    assert api.get("/projects/shop")["status"] == 5
+    assert left("out") == []
+
+
+def test_keys_after_a_yes(there: Path, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal the plan is shown and asked about, as by `apply`; without a yes, nothing is written."""
+    with_key_field(there)
+    raw_shop(api)
+    number = raw_issue(api, "Log out")
+    for answer, code, stored in (("n", 1, None), ("y", 0, "log-out")):
+        shown = on_terminal("export", "-o", "out", "--write-keys", answer=answer, code=code)
+        assert "(none) → log-out" in shown
+        assert "Apply this 1 change? [y/N]" in shown
+        assert (values(api.get(f"/issues/{number}"))[KEY] or None) == stored
+        assert (there / "out").exists() == (code == 0)
 
 
 def test_keys_that_redmine_refuses(there: Path, world: Running, api: Api) -> None:
@@ -345,6 +396,34 @@ def test_no_personal_data_is_in_a_sanitized_export(there: Path, world: Running, 
     assert left("out") == []
 
 
+def test_words_that_are_logins_too(there: Path, world: Running, api: Api) -> None:
+    """People who are called like a module, a role, a status or a word of the tool's own sentences do no harm."""
+    for login in ("wiki", "Manager", "open", "left", "no", "Design", "new", "relates", "12"):
+        raw_user(api, login)
+    sql(world, "UPDATE users SET firstname = 'Open', lastname = 'None' WHERE login = 'open'")
+    modules = ["issue_tracking", "time_tracking", "wiki"]
+    inside = {
+        "members": [{"user": "open", "roles": ["Manager"]}],
+        "versions": [{"name": "12", "sharing": "none", "due_date": "2026-12-12"}],
+        "wiki_pages": [{"title": "Wiki", "text": "wiki"}],
+        "issues": [{"subject": "left", "status": "New", "relations": [{"relates": "no"}]}, {"subject": "no"}],
+        "time_entries": [{"user": "admin", "spent_on": "2026-12-12", "activity": "Design", "hours": 12, "issue": "no"}],
+    }
+    tool(world).settle(shop(**inside, enabled_modules=modules))
+    api.make("/projects/shop/issues", subject="odd", start_date="2026-12-12", due_date="2026-12-12")
+    sql(world, "UPDATE issues SET due_date = '2026-01-01' WHERE subject = 'odd'")
+    shown = run("export", "-o", "out", "--sanitize").stdout
+    assert "issue shop/odd: due_date: due_date 2026-01-01 is before start_date 2026-12-12" in shown
+    found = yaml.safe_load((there / "out" / "projects" / "shop.yaml").read_text())["projects"][0]
+    assert found["enabled_modules"] == modules
+    assert [member["roles"] for member in found["members"]] == [["Manager"]]
+    (version,) = found["versions"]
+    assert (version["name"], str(version["due_date"])) == ("user1", "2026-12-12")
+    (entry,) = yaml.safe_load((there / "out" / "projects" / "shop" / "time_entries.yaml").read_text())["time_entries"]
+    assert (entry["activity"], entry["hours"]) == ("Design", 12)
+    run("validate", "out")
+
+
 def test_values_of_choices_that_name_somebody(there: Path, world: Running, api: Api) -> None:
     """A choice cannot be replaced, as the other server must know it: it is left out, and that is said."""
     raw_user(api, "red")
@@ -368,9 +447,24 @@ def test_keys_in_issues_are_without_personal_data_too(there: Path, world: Runnin
     assert [name for name, content in tree(there / "out").items() if "qx" in name or b"qx" in content] == []
 
 
+def test_texts_that_do_not_fit_any_more(there: Path, world: Running, api: Api) -> None:
+    """A subject that gets too long is cut; a custom field whose pattern the stand-in may not match is left out."""
+    sql(world, "UPDATE custom_fields SET regexp = '^[a-z]+$' WHERE name IN ('User string', 'Issue string')")
+    long = f"{'x' * 250} Bo Y"
+    one = {"subject": long, "assigned_to": "boy", "custom_fields": {"Issue string": "boy"}}
+    users = [person("boy", firstname="Bo", lastname="Y", custom_fields={"User string": "abc", "User text": "abc"})]
+    tool(world).settle({"users": users, **shop(members=[{"user": "boy", "roles": ["Manager"]}], issues=[one])})
+    shown = run("export", "-o", "out", "--sanitize", "--project", "shop").stdout
+    assert "user user2: custom_fields.User string: left out, as it names somebody" in shown
+    assert "custom_fields.Issue string: left out, as it names somebody" in shown
+    (issue,) = yaml.safe_load((there / "out" / "projects" / "shop" / "issues.yaml").read_text())["issues"]
+    assert issue["subject"] == f"{'x' * 250} Firs"
+    run("validate", "out")
+
+
 AMY = {"login": "amy.a", "firstname": "Amy", "lastname": "O'Able", "mail": "amy@example.org"}
 BOB = {"login": "user1", "firstname": "Bob", "lastname": "van den Berg", "mail": "bob.b@example.org"}
-ADMIN = {"login": "admin", "firstname": "Redmine", "lastname": "Admin", "mail": "root@example.org"}
+ADMIN = {"login": "admin", "firstname": "Redmine", "lastname": "Admin", "mail": "root@localhost"}
 
 
 @pytest.mark.parametrize(
@@ -394,6 +488,8 @@ ADMIN = {"login": "admin", "firstname": "Redmine", "lastname": "Admin", "mail": 
         ("not.amy@example.org", "person2@example.net"),
         ("else@example.org user1@example.org", "person1@example.net person3@example.net"),
         ("user1 and user2", "user3 and user2"),
+        ("ssh amy.a@host, root@localhost", "ssh user2@host, user1@example.net"),
+        ("Amy amy@example.org", "First2 user2@example.net"),
         ("Redmine's Admin is an admin", "Redmine's User1 is an user1"),
         ("日本語 amy.a 🛒", "日本語 user2 🛒"),
         ("", ""),

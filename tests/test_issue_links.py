@@ -178,6 +178,18 @@ def test_two_issues_may_not_contradict_each_other(world: Running) -> None:
     assert any("issue shop/b declares another relation with it: relates" in p.message for p in problems_of(world, text))
 
 
+def test_an_issue_and_its_subtask_cannot_be_related(world: Running) -> None:
+    """A relation along the tree of parents, which Redmine would refuse, is a problem before anything is written."""
+    text = """
+      projects: [{identifier: shop, name: Shop}]
+      issues:
+        - {project: shop, subject: a, relations: [{relates: c}]}
+        - {project: shop, subject: b, parent: a}
+        - {project: shop, subject: c, parent: b}
+    """
+    assert any("an issue and its subtask" in problem.message for problem in problems_of(world, text))
+
+
 def test_only_an_administrator_writes_for_others(world: Running) -> None:
     """Without an administrator's key Redmine would ignore who an issue or a note is from: nothing is written."""
     with Api(world) as api:

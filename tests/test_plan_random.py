@@ -350,7 +350,7 @@ def test_the_graph_of_steps(world: World) -> None:
     graph = graph_of(plan.changes)
     nodes = {(c.address, i) for c in plan.changes for i in range(len(c.then) + 1)}
     assert nodes <= graph.soft.keys()
-    assert {n for n in graph.soft if not n[0].kind.startswith("*")} == nodes
+    assert {n for n in graph.soft if not n[0].kind.startswith(("*", "+"))} == nodes
     assert all((address, i - 1) in graph.soft[(address, i)] for address, i in nodes if i)
     assert all(graph.hard[node] <= graph.soft[node] for node in nodes)
     assert {c.address for c in in_order(plan.changes)} == {c.address for c in plan.changes}

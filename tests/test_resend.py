@@ -39,8 +39,9 @@ def test_what_is_asked_for_is_sent_again() -> None:
 
 
 def test_what_redmine_shows_is_compared_as_ever() -> None:
-    """A field that can be read and is equal is not sent, whatever is asked for."""
-    assert plan("user/amy.firstname").changes == ()
+    """To ask for a field that can be read is an error: it would do nothing."""
+    with pytest.raises(ReconcilerError, match="it is compared, and there is nothing to send again"):
+        plan("user/amy.firstname")
 
 
 def test_a_pattern_without_a_field_is_an_error() -> None:

@@ -181,6 +181,7 @@ if BROKEN
   issue(arch, 'Buried')
 end
 issue(private_project, 'Secret', fixed_version: private_version, assigned_to: bob)
+issue(private_project, 'By an outsider', author: amy).tap { |i| Journal.create!(journalized: i, user: amy, notes: 'n') } if BROKEN
 if BROKEN
   issue(off, 'Out of reach')
 end

@@ -77,6 +77,8 @@ def export(
     if yes and not write_keys:
         raise click.UsageError("--yes goes with --write-keys; without it, nothing is written to the server.")
     scope = session.scope(projects, with_subprojects, chosen)
+    if write_keys and scope.chosen and "issue" not in scope.chosen:
+        raise click.UsageError("--write-keys goes with issues: add --kind issue.")
     with progress(state) as shown:
         return asyncio.run(_export(state, Wanted(scope, Folder(folder), write_keys, yes, sanitize), shown))
 

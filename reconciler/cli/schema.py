@@ -10,7 +10,7 @@ from reconciler.cli import output
 from reconciler.cli.options import State, common
 from reconciler.errors import Exit, ReconcilerError
 
-NAMES = ("manifest", "plan", "results", "problems")
+NAMES = ("manifest", "plan", "results", "problems", "export")
 
 
 @click.command()

@@ -9,9 +9,9 @@ from pydantic import Field, PositiveInt, StringConstraints
 from reconciler.attachments import Attached, Attachments
 from reconciler.codecs import Number, Ref, RefSet, Text
 from reconciler.customfields import CustomFields
-from reconciler.kinds._notes import Note, Notes
+from reconciler.kinds._notes import Note, Notes, outsider
 from reconciler.kinds._relations import Relation, Relations
-from reconciler.names import Address, Context
+from reconciler.names import Address, Context, Unresolved
 from reconciler.spec import REFUSE, Api, Date, Deferred, IssueName, Name, Principal, ProjectItem, VersionName
 
 PARENT = Ref(("issue",), word="key")
@@ -32,6 +32,15 @@ def closes(value: Any, context: Context) -> bool:
     """Whether a status, by name, is a closed one."""
     row = context.names.row(Address("issue_status", str(value)))
     return bool(row and row.get("is_closed"))
+
+
+class Author(Ref):
+    """Who creates the issue."""
+
+    def written(self, value: Any, context: Context) -> Any:
+        if isinstance(value, str) and outsider(value, context):
+            raise Unresolved(f"{value} is no member of the private project, and can create nothing there")
+        return super().written(value, context)
 
 
 BLOCKS = "blocks"
@@ -137,7 +146,8 @@ class IssueSpec(ProjectItem):
             include="relations",
             update_only=True,
             clear={},
-            deferred=Deferred("references"),
+            # Redmine refuses a new subtask of an issue that a relation has moved (its start is earlier).
+            deferred=Deferred("references", behind=("issue",)),
         ),
     ] = None
     attachments: Annotated[
@@ -164,5 +174,5 @@ class IssueSpec(ProjectItem):
     author: Annotated[
         Name | None,
         Field(description="Login of the user who creates the issue; for administrators only. Never changed."),
-        Api(codec=Ref(("user",)), write=None, create_only=True, clear=REFUSE),
+        Api(codec=Author(("user",)), write=None, create_only=True, clear=REFUSE),
     ] = None

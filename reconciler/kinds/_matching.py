@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -67,8 +67,10 @@ class Matching:
     def _rows(self, wanted: Object, spec: Any) -> list[Row]:
         """The live issues that can be a declared one."""
         keyed = self.field and spec.key
-        natural = wanted.address.key if keyed else f"{wanted.address.project}/{spec.renamed_from or spec.subject}"
-        rows = (self.candidates if keyed else self.subjects).get(natural) or self._by_subject(wanted, spec)
+        rows = self.candidates.get(wanted.address.key, []) if keyed else []
+        rows = rows or self._by_subject(wanted, spec.subject, keyed=keyed)
+        # As for other kinds: where the new name exists, it is renamed already.
+        rows = rows or ([] if keyed else self._by_subject(wanted, spec.renamed_from, keyed=False))
         if self.field and not spec.key:
             # Those with a key are known by that.
             rows = [r for r in rows if not value_of(r, self.field)] or rows
@@ -98,8 +100,13 @@ class Matching:
         """The pairs with the fewest differences first; who is left over is new, unless it says what it was."""
         # In the order of their numbers, `twin-2` before `twin-10`, as an export gives them.
         left = dict(enumerate(sorted(rivals, key=lambda o: (len(o.address.key), o.address))))
-        rated = ((differences(o, self.by_id[n], self.context), place, n) for place, o in left.items() for n in numbers)
-        for _, place, number in sorted(rated):
+        rated: list[tuple[int, int, int, int]] = []
+        for place, wanted in left.items():
+            found = [(differences(wanted, self.by_id[n], self.context), n) for n in numbers]
+            alike = Counter(differs for differs, _ in found)
+            # Of equally good pairs, those first that have no equally good other one.
+            rated += ((differs, alike[differs], place, n) for differs, n in found)
+        for _, _, place, number in sorted(rated):
             if place in left and number not in self.taken:
                 self._take(left.pop(place), self.by_id[number])
         for wanted in left.values():
@@ -116,13 +123,17 @@ class Matching:
     def _elsewhere(self, wanted: Object) -> list[Row]:
         """With a key field: the issue of that key in another project, unless it is declared there: it is moved."""
         planned = self.context.names.planned.get("issue", {})
-        found = self.named.get(wanted.address.key.partition("/")[2], [])
-        return [row for row in found if self.keys.get(row["id"], "") not in planned]
+        spec: Any = wanted.spec
+        for name in filter(None, (spec.key, spec.renamed_from)):
+            found = [row for row in self.named.get(name, ()) if self.keys.get(row["id"], "") not in planned]
+            if found:
+                return found
+        return []
 
-    def _by_subject(self, wanted: Object, spec: Any) -> list[Row]:
-        """Issues of the same subject; for a declared key, those that have none yet."""
-        named = f"{wanted.address.project}/{spec.subject}"
-        return [r for r in self.subjects.get(named, []) if not (self.field and spec.key) or not value_of(r, self.field)]
+    def _by_subject(self, wanted: Object, subject: str | None, *, keyed: Any) -> list[Row]:
+        """Issues of a subject, if there is one; for a declared key, those that have none yet."""
+        found = self.subjects.get(f"{wanted.address.project}/{subject}", []) if subject else []
+        return [row for row in found if not (self.field and keyed) or not value_of(row, self.field)]
 
     def _take(self, wanted: Object, row: Row) -> None:
         other = self.taken.setdefault(row["id"], wanted)
@@ -153,9 +164,11 @@ def differences(wanted: Object, row: Row, context: Context) -> int:
 
 def _other_values(wanted: Object, row: Row, context: Context) -> int:
     """In how many of the declared custom fields an issue has another value."""
+    if not wanted.fields.get("custom_fields"):
+        return 0
     codec = CustomFields("issue")
     live, found = codec.decode(row.get("custom_fields"), context), 0
-    for _, piece in codec.pieces(wanted.fields.get("custom_fields")):
+    for _, piece in codec.pieces(wanted.fields["custom_fields"]):
         try:
             found += len(codec.differences(codec.canonical(piece, context), live))
         except Unresolved:

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from reconciler.codecs import UNKNOWN, Codec, Difference, Ref, blank, unix_lines
 from reconciler.kind import Request
-from reconciler.names import Context, Reference, Row
+from reconciler.names import Address, Context, Reference, Row
 from reconciler.spec import Id
 
 USER = Ref(("user",))
@@ -80,8 +80,7 @@ class Notes(Codec):
         return [self._written(note, context) for note in value or () if not unsayable(note)]
 
     def _written(self, note: Mapping[str, Any], context: Context) -> Any:
-        known = isinstance(note["author"], str) and not UNKNOWN.fullmatch(note["author"])
-        author = {"author": note["author"]} if known else {}
+        author = {"author": note["author"]} if not _unfit(note["author"], context) else {}
         private = {"private": True} if note["private"] else {}
         return {"text": note["text"], **author, **private} if author or private else note["text"]
 
@@ -104,9 +103,23 @@ def doubts(wire: Any, context: Context) -> Iterator[str]:
     """Sentences on what no manifest says of an issue's notes."""
     notes = Notes().decode(wire, context)
     yield from dict.fromkeys(filter(None, map(unsayable, notes)))
-    unknown = sum(isinstance(note["author"], str) and bool(UNKNOWN.fullmatch(note["author"])) for note in notes)
-    if unknown:
-        yield f"the author of {unknown} of them is nobody that a manifest can name"
+    unfit = sum(_unfit(note["author"], context) for note in notes)
+    if unfit:
+        yield f"{unfit} of them are without their author, who has no account, or is no member of the private project"
+
+
+def _unfit(author: Any, context: Context) -> bool:
+    """Whether nobody of that login could write a note on another server."""
+    return not isinstance(author, str) or bool(UNKNOWN.fullmatch(author)) or outsider(author, context)
+
+
+def outsider(login: str, context: Context) -> bool:
+    """Whether a user can do nothing in a project: it is private, and the user neither a member nor an administrator."""
+    members = context.names.ids.get("membership", {})
+    user = context.names.row(Address("user", login)) or {}
+    project = context.names.row(Address("project", context.project)) or {}
+    private = bool(members) and not project.get("is_public", True)
+    return private and not user.get("admin") and f"{context.project}/user:{login}" not in members
 
 
 def missing(desired: Iterable[Mapping[str, Any]], live: Iterable[Mapping[str, Any]] | None) -> list[Mapping[str, Any]]:

@@ -45,6 +45,7 @@ class Issues(Attaching):
     steering = frozenset({"key", "id"})
     required = ("subject",)
     unique = False
+    computed = _derived.DERIVED
     fragile = frozenset({"watchers", "status", "start_date", "due_date"})
     defaults = (("done_ratio", 0), ("is_private", False))
     apart = True
@@ -308,7 +309,7 @@ class Issues(Attaching):
         filled["assigned_to"] = "default_assignee" in project or "assigned_to" in category
         nothing = {n: None for n, by_itself in filled.items() if by_itself and n in values and blank(values[n])}
         # Whoever writes to an issue may become its watcher (5.0 to 6.1).
-        alone = {"watchers": []} if values.get("watchers") == [] else {}
+        alone: dict[str, Any] = {"watchers": []} if values.get("watchers") == [] else {}
         found = {**super().sparse(values, row, context), **nothing, **alone}
         field = key_field(context.names)
         if field and "custom_fields" in found:

@@ -104,6 +104,8 @@ class Memberships(Kind):
         assert isinstance(spec, MembershipSpec)
         if bool(spec.user) == bool(spec.group):
             yield "", "give either user or group"
+        if spec.renamed_from:
+            yield "renamed_from", "a member is not renamed: declare the one absent and the other present"
         if spec.state == "present" and not spec.roles:
             yield "", "roles is missing: a member has at least one role"
 
