@@ -32,6 +32,9 @@ def _attached(value: Any) -> Any:
     valid = isinstance(value, Mapping) and needed in value and set(value) <= PRESENT - ({"file"} if absent else set())
     if not valid or not all(isinstance(v, str) and len(v) <= LONGEST for v in value.values()):
         raise ValueError("{file: PATH, filename: …, description: …} or {filename: …, state: absent} is expected")
+    name = stored_name(str(value.get("filename") or Path(str(value.get("file", "x"))).name))
+    if name in ("", ".", ".."):
+        raise ValueError(f'"{name}" cannot be the name of a file')
     if value.get("state", "present") not in ("present", "absent"):
         raise ValueError("state is present or absent")
     return value

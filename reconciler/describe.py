@@ -71,7 +71,8 @@ class _Work:
             if api.read is None or (name == "project" and self.kind.inside):
                 continue
             if not self.kind.shows(self.row, name, {}):
-                self.leave(name, "Redmine does not show it")
+                if name not in self.kind.untold:
+                    self.leave(name, "Redmine does not show it")
                 continue
             live = self.kind.live(self.row, name, self.context)
             found = self._written(name, api.codec, live)

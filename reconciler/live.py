@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from reconciler.client import Client, quote
+from reconciler.client import Client
 from reconciler.codecs import Candidate, digest
 from reconciler.desired import Desired
 from reconciler.errors import Answered, Denied, ManifestError, NotRedmine, Problem
@@ -207,7 +207,7 @@ async def _file(client: Client, found: Candidate) -> Row:
     """What is known of a live file; its digest is "" if it cannot be the one."""
     shown = found.shown or (await client.get(f"/attachments/{found.number}"))["attachment"]
     same = shown["filename"] == found.filename and shown["filesize"] == found.size
-    path = f"/attachments/download/{found.number}/{quote(found.filename)}"
+    path = f"/attachments/download/{found.number}"
     return {**shown, "sha256": digest(await client.content(path)) if same else ""}
 
 

@@ -16,6 +16,8 @@ class Portable:
     inside: ClassVar[bool] = False
     many: ClassVar[bool] = False
     """Whether there can be so many that an export reads them by `windows`."""
+    untold: ClassVar[frozenset[str]] = frozenset()
+    """Fields that some versions show for no object at all: an export does not speak of them then."""
     apart: ClassVar[bool] = False
     """Whether an export gives its objects a file of their own, beside their project's."""
     defaults: ClassVar[tuple[tuple[str, Any], ...]] = ()

@@ -15,7 +15,8 @@ class Request:
 
     `login` is the account that it is made for (an administrator can act for others). With `once` it adds something
     each time (an issue's note), so it is not repeated: when its answer is lost, reading back tells what is missing.
-    `undo` are ways to put back what Redmine destroys although it refuses the request; the first that works is taken.
+    `instead` is sent if it is refused, and does what can be done then. `undo` are ways to put back what Redmine
+    destroys although it refuses the request; the first that works is taken.
     """
 
     method: Literal["POST", "PUT", "DELETE"]
@@ -24,6 +25,7 @@ class Request:
     login: str = ""
     once: bool = False
     undo: tuple[Request, ...] = ()
+    instead: Request | None = None
 
 
 @dataclass(frozen=True, slots=True)

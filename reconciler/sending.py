@@ -35,6 +35,8 @@ class Sender:
             return {}
         except Answered as error:
             if isinstance(error, Rejected):
+                if request.instead is not None:
+                    return await self.send(request.instead)
                 await self._undo(request)
             if not request.login:
                 raise

@@ -14,7 +14,7 @@ from reconciler import config as configuration
 from reconciler import desired as declared
 from reconciler.apply import Applier, Listener, Report
 from reconciler.change import Plan
-from reconciler.client import Client, quote
+from reconciler.client import Client
 from reconciler.codecs import Stored
 from reconciler.config import Config
 from reconciler.describe import Item
@@ -331,7 +331,7 @@ async def _download(client: Client, files: Mapping[str, Stored], folder: Folder)
 
     async def one(name: str, stored: Stored) -> None:
         try:
-            content = await client.content(f"/attachments/download/{stored.number}/{quote(stored.filename)}")
+            content = await client.content(f"/attachments/download/{stored.number}")
         except Missing:
             lost.add(stored.number)
         else:

@@ -115,7 +115,7 @@ def fill(api: Api, project: str, wanted: dict[str, Any], people: dict[str, int])
 
 
 @settings(
-    max_examples=5,
+    max_examples=3,
     derandomize=True,
     deadline=None,
     database=None,

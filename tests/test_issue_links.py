@@ -153,10 +153,12 @@ def test_independent_parents_have_values_of_their_own(world: Running) -> None:
         ("watchers: [ami]", 'there is no user or group "ami"'),
         ("author: ami", 'there is no user "ami"'),
         ("notes: [{text: x, author: ami}]", 'there is no user "ami"'),
+        ("notes: [{text: x, author: amy, private: true}]", "Redmine publishes a private note of an author"),
         ("notes: [none]", 'Redmine loses a note "none"'),
         ("notes: [{note: x}]", "a text or {text: …, author: LOGIN, private: true} is expected"),
         ("notes: null", "notes cannot be cleared"),
         ("attachments: [note.txt]", "{file: PATH, filename: …, description: …} or"),
+        ("attachments: [{file: a.txt, filename: ..}]", '".." cannot be the name of a file'),
         ("attachments: null", "attachments cannot be cleared"),
     ],
 )
@@ -176,6 +178,18 @@ def test_two_issues_may_not_contradict_each_other(world: Running) -> None:
         - {project: shop, subject: b, relations: [{relates: a}]}
     """
     assert any("issue shop/b declares another relation with it: relates" in p.message for p in problems_of(world, text))
+
+
+def test_the_two_sides_of_a_relation_have_one_delay(world: Running) -> None:
+    """Two delays for one relation are a problem; the same one on both sides is fine."""
+    text = """
+      projects: [{identifier: shop, name: Shop}]
+      issues:
+        - {project: shop, subject: a, relations: [{precedes: b, delay: 2}]}
+        - {project: shop, subject: b, relations: [{follows: a, delay: %d}]}
+    """
+    assert any("with a delay of" in problem.message for problem in problems_of(world, text % 4))
+    assert problems_of(world, text % 2) == ()
 
 
 def test_an_issue_and_its_subtask_cannot_be_related(world: Running) -> None:

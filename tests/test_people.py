@@ -12,12 +12,12 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from engine import offline
+from engine import apply_to, offline
 from promises import Api, Tool, fields, person, raw_group, raw_shop, raw_user, shop, sql, tool, troubles
 from proxy import DROPPED, Exchange, Fault, Proxy
 
 from reconciler.errors import RefusedError
-from reconciler.sandbox import Running
+from reconciler.sandbox import Running, Sandbox
 
 MEMBER = {"user": "amy", "roles": ["Developer"]}
 
@@ -316,3 +316,19 @@ def stored(world: Running, query: str) -> list[Any]:
     """The first column of what a query of the server's database gives."""
     with closing(sqlite3.connect(world.folder / "redmine.sqlite3", timeout=10)) as database:
         return [row[0] for row in database.execute(query)]
+
+
+def test_preferences_reach_the_user(world: Running, redmine: Sandbox) -> None:
+    """What a manifest says in `pref` is what Redmine stores for the new user, beside the account."""
+    said = "users: [{login: pia, firstname: P, lastname: P, mail: p@example.net, pref: {time_zone: %s, hide_mail: %s}}]"
+    apply_to(world, said % ("Berlin", "yes"))
+    shown = "p = User.find_by!(login: 'pia').pref; raise p.inspect if [p.time_zone, p.hide_mail] != ['Berlin', true]"
+    redmine.run(shown)
+
+
+def test_an_unknown_preference_is_a_problem() -> None:
+    """Redmine drops it without a word: the manifest is refused, with a near miss."""
+    text = "users: [{login: pia, pref: {timezone: Berlin}}, {login: pim, pref: {hide_mail: perhaps}}]"
+    found = [p.message for p in offline(text).problems]
+    assert any('unknown preference "timezone": did you mean "time_zone"?' in message for message in found)
+    assert any("hide_mail: true or false is expected" in message for message in found)

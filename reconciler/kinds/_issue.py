@@ -47,6 +47,15 @@ BLOCKS = "blocks"
 """What an issue does to the closing of another one."""
 
 
+def trackers_of(context: Context) -> list[str] | None:
+    """The trackers that a project will have: as declared, else as live; None if that is not known."""
+    spec = context.names.planned.get("project", {}).get(context.project)
+    if spec is not None and spec.trackers is not None:
+        return list(spec.trackers)
+    row = context.names.row(Address("project", context.project)) or {}
+    return [t["name"] for t in row["trackers"]] if row.get("trackers") else None
+
+
 class IssueSpec(ProjectItem):
     """An issue."""
 

@@ -31,6 +31,9 @@ def _note(value: Any) -> Any:
             raise ValueError(said)
         if str(value.get("private", "no")).casefold() not in WORDS:
             raise ValueError("private: true or false is expected")
+        if value.get("author") and str(value.get("private", "no")).casefold() in TRUE:
+            # A 204, and everybody can read it (5.0 to 6.1).
+            raise ValueError("Redmine publishes a private note of an author who may not write such: leave author out")
     if text == "none":
         # Any attribute of a PUT to an issue that is "none" becomes "" (5.0 to 7.0).
         raise ValueError('Redmine loses a note "none"')
@@ -72,6 +75,7 @@ class Notes(Codec):
                 "text": unix_lines(j["notes"]),
                 "author": USER.decode(j.get("user"), context),
                 "private": bool(j.get("private_notes")),
+                "id": j.get("id"),
             }
             for j in journals
         ]
@@ -80,16 +84,17 @@ class Notes(Codec):
         return [self._written(note, context) for note in value or () if not unsayable(note)]
 
     def _written(self, note: Mapping[str, Any], context: Context) -> Any:
-        author = {"author": note["author"]} if not _unfit(note["author"], context) else {}
+        fit = not note["private"] and not _unfit(note["author"], context)
+        author = {"author": note["author"]} if fit else {}
         private = {"private": True} if note["private"] else {}
         return {"text": note["text"], **author, **private} if author or private else note["text"]
 
     def differences(self, desired: Any, live: Any) -> list[Difference]:
-        left = missing(desired, live)
-        return [("", [note for note in desired if note not in left], desired)] if left else []
+        pairs = paired(desired, live)
+        return [("", [n for n, held in pairs if held], desired)] if any(_wrong(*pair) for pair in pairs) else []
 
     def equal(self, desired: Any, live: Any) -> bool:
-        return not missing(desired, live)
+        return not self.differences(desired, live)
 
 
 def unsayable(note: Mapping[str, Any]) -> str:
@@ -106,6 +111,9 @@ def doubts(wire: Any, context: Context) -> Iterator[str]:
     unfit = sum(_unfit(note["author"], context) for note in notes)
     if unfit:
         yield f"{unfit} of them are without their author, who has no account, or is no member of the private project"
+    hidden = sum(note["private"] and not _unfit(note["author"], context) for note in notes)
+    if hidden:
+        yield f"{hidden} private ones are without their author, for whom Redmine might publish them"
 
 
 def _unfit(author: Any, context: Context) -> bool:
@@ -122,22 +130,32 @@ def outsider(login: str, context: Context) -> bool:
     return private and not user.get("admin") and f"{context.project}/user:{login}" not in members
 
 
-def missing(desired: Iterable[Mapping[str, Any]], live: Iterable[Mapping[str, Any]] | None) -> list[Mapping[str, Any]]:
-    """The wanted notes that are not among the live ones, each of which stands for one."""
-    held = list(live or ())
-    left = []
+Said = Mapping[str, Any]
+
+
+def paired(desired: Iterable[Said], live: Iterable[Said] | None) -> list[tuple[Said, Said | None]]:
+    """Each wanted note with the live one that is it, by text and author; each live one stands for one."""
+    held, pairs = list(live or ()), list[tuple[Said, Said | None]]()
     for note in desired:
-        found = next((h for h in held if all(h[k] == v for k, v in {"private": False, **note}.items())), None)
-        if found is None:
-            left.append(note)
-        else:
+        alike = [h for h in held if h["text"] == note["text"] and note.get("author", h["author"]) == h["author"]]
+        found = next((h for h in alike if h["private"] == bool(note.get("private"))), next(iter(alike), None))
+        pairs.append((note, found))
+        if found is not None:
             held.remove(found)
-    return left
+    return pairs
 
 
-def requests(wanted: Iterable[Mapping[str, Any]], row: Row, number: Id, context: Context) -> Iterator[Request]:
-    """The PUT for each note that is missing, in their order."""
-    for note in missing(wanted, Notes().decode(row.get("journals"), context)):
+def _wrong(note: Said, held: Said | None) -> bool:
+    """Whether a note is missing, or can be read by everybody although it shall be private."""
+    return held is None or (bool(note.get("private")) and not held["private"])
+
+
+def requests(wanted: Iterable[Said], row: Row, number: Id, context: Context) -> Iterator[Request]:
+    """The PUT for each note that is missing, in their order, or that shall be private and is not."""
+    for note, held in paired(wanted, Notes().decode(row.get("journals"), context)):
         private = {"private_notes": True} if note.get("private") else {}
-        body = {"issue": {"notes": note["text"], **private}}
-        yield Request("PUT", f"/issues/{number}", body, login=note.get("author", ""), once=True)
+        if held is None:
+            body = {"issue": {"notes": note["text"], **private}}
+            yield Request("PUT", f"/issues/{number}", body, login=note.get("author", ""), once=True)
+        elif _wrong(note, held):
+            yield Request("PUT", f"/journals/{held['id']}", {"journal": private})

@@ -88,6 +88,9 @@ class Relations(Codec):
         theirs = _declared(context.names).get((other, own), {})
         if theirs and REVERSE[kind] not in theirs:
             raise Unresolved(f"{other} declares another relation with it: {', '.join(theirs)}", "keep one")
+        if theirs and kind in DELAYED and theirs[REVERSE[kind]] != int(item.get("delay", 0)):
+            said = f"{other} declares the same relation with a delay of {theirs[REVERSE[kind]]} days"
+            raise Unresolved(said, "give both the same delay, or declare it once")
         twin = next((p for p in found if p.partition(" ")[2] == other.key), None)
         if twin is not None:
             raise Unresolved(f"two relations with {other}: {twin.partition(' ')[0]} and {kind}", "keep one")
@@ -181,37 +184,44 @@ def _ends(part: str, context: Context) -> bool:
     return spec is None or "relations" not in spec.model_fields_set or _own(context) < other
 
 
-def _declared(names: Names) -> Mapping[tuple[Address, Address], Mapping[str, None]]:
-    """(issue, other issue) → the types of relations that the first one declares with the other."""
+Pairs = Mapping[tuple[Address, Address], Mapping[str, int]]
+
+
+def _declared(names: Names) -> Pairs:
+    """(issue, other issue) → the types of relations that the first one declares with the other, and their delays."""
     if "relations" not in names.memo:
-        found: defaultdict[tuple[Address, Address], dict[str, None]] = defaultdict(dict)
+        found: defaultdict[tuple[Address, Address], dict[str, int]] = defaultdict(dict)
         for key, spec in names.planned.get("issue", {}).items():
-            for kind, other in _of(spec.relations, key.partition("/")[0], names):
-                found[(Address("issue", key), other)][kind] = None
+            for kind, other, delay in _of(spec.relations, key.partition("/")[0], names):
+                found[(Address("issue", key), other)][kind] = delay
         names.memo["relations"] = found
-    known: Mapping[tuple[Address, Address], Mapping[str, None]] = names.memo["relations"]
+    known: Pairs = names.memo["relations"]
     return known
 
 
-def _of(relations: Any, project: str, names: Names) -> Iterator[tuple[str, Address]]:
-    """(type, other issue) of declared relations, as a manifest or a saved plan has them."""
+def _of(relations: Any, project: str, names: Names) -> Iterator[tuple[str, Address, int]]:
+    """(type, other issue, delay) of declared relations, as a manifest or a saved plan has them."""
     if isinstance(relations, Mapping):
-        yield from ((part.partition(" ")[0], Address("issue", part.partition(" ")[2])) for part in relations)
+        for part, wanted in relations.items():
+            kind, _, key = part.partition(" ")
+            yield kind, Address("issue", key), int(wanted.get("delay", 0)) if isinstance(wanted, Mapping) else 0
         return
     for item in relations or ():
         kind = _type(item)
-        yield kind, ISSUE.reference(item[kind], project).addresses(names.scoped.__contains__)[0]
+        other = ISSUE.reference(item[kind], project).addresses(names.scoped.__contains__)[0]
+        yield kind, other, int(item.get("delay", 0))
 
 
-def requests(values: Mapping[str, Any], row: Row, number: Id, context: Context) -> Iterator[Request]:
-    """The requests that change an issue's relations; there is no update, and one for each pair, so deletions first.
-
-    Raises Unresolved for an issue without an id.
-    """
+def deletions(values: Mapping[str, Any], row: Row, number: Id, context: Context) -> Iterator[Request]:
+    """The requests for the relations that go, or are made anew: there is no update."""
     held = {part: live for live in row.get("relations") or () if (part := seen(live, number, context))}
     for part in values:
         if part in held:
             yield Request("DELETE", f"/relations/{held[part]['id']}")
+
+
+def creations(values: Mapping[str, Any], number: Id, context: Context) -> Iterator[Request]:
+    """The requests for new relations. Raises Unresolved for an issue without an id."""
     for part, wanted in values.items():
         if wanted is not None:
             kind, _, key = part.partition(" ")
@@ -231,6 +241,17 @@ def others(values: Mapping[str, Any], row: Row | None, context: Context) -> Iter
     live = Relations().decode((row or {}).get("relations"), context)
     keys = (part.partition(" ")[2] for part in {**live, **(values.get("relations") or {})})
     yield from (Address("issue", key) for key in keys if "/" in key)
+
+
+def predecessors(values: Mapping[str, Any], row: Row | None, context: Context) -> Iterator[Address]:
+    """The issues whose dates an issue's dates depend on: they precede it, as declared or live, on either side."""
+    live = Relations().decode((row or {}).get("relations"), context)
+    for part in {**live, **(values.get("relations") or {})}:
+        kind, _, key = part.partition(" ")
+        if kind == "follows" and "/" in key:
+            yield Address("issue", key)
+    own = _own(context)
+    yield from (one for (one, other), kinds in _declared(context.names).items() if other == own and "precedes" in kinds)
 
 
 def blocked(values: Mapping[str, Any], row: Row | None, context: Context) -> Iterator[Address]:

@@ -35,6 +35,11 @@ class GroupSpec(Spec):
         Field(description="Logins of all users of the group, locked ones too. null or []: none."),
         Api(codec=Members(Ref(("user",))), write="user_ids", detail=True, clear=[]),
     ] = None
+    twofa_required: Annotated[
+        bool | None,
+        Field(description="Whether its users must use two-factor authentication. Redmine never shows it."),
+        Api(read=None, create_only=True, clear=REFUSE),
+    ] = None
     custom_fields: Annotated[
         dict[str, Any] | None,
         Field(description="Custom fields by name."),

@@ -15,20 +15,11 @@ from reconciler.attachments import Attaching
 from reconciler.codecs import Ref, blank
 from reconciler.kind import Listing, Matches, Need, Object, Request
 from reconciler.kinds import _derived, _notes, _relations
-from reconciler.kinds._issue import BLOCKS, PARENT, VERSION, IssueSpec, closes
+from reconciler.kinds._issue import BLOCKS, PARENT, VERSION, IssueSpec, closes, trackers_of
 from reconciler.kinds._matching import Matching, key_field, stored_key, value_of
 from reconciler.kinds._queries import CHUNK, EVERY, WINDOW, Params, criterion, portions
 from reconciler.names import Address, Context, Names, Row, Unresolved
 from reconciler.spec import Id, Spec
-
-
-def trackers_of(context: Context) -> list[str] | None:
-    """The trackers that a project will have: as declared, else as live; None if that is not known."""
-    spec = context.names.planned.get("project", {}).get(context.project)
-    if spec is not None and spec.trackers is not None:
-        return list(spec.trackers)
-    row = context.names.row(Address("project", context.project)) or {}
-    return [t["name"] for t in row["trackers"]] if row.get("trackers") else None
 
 
 class Issues(Attaching):
@@ -255,6 +246,9 @@ class Issues(Attaching):
         home = row and context.key("project", row["project"]["id"])
         if home not in (None, address.project):
             yield "", Address("project", str(home))
+        # An issue cannot start before those that precede it end; theirs are changed first.
+        if row is not None and {"start_date", "due_date"} & set(changed):
+            yield from (("follows", other) for other in _relations.predecessors(values, row, context))
         # Redmine reopens no issue whose version or parent is closed (5.0 to 6.1).
         if row is None or "status" not in changed or closes(values.get("status"), context):
             return
@@ -333,9 +327,16 @@ class Issues(Attaching):
                 raise Unresolved(f'Redmine clears {name} when it is sent the text "none"', "write it differently")
         row = context.names.row(address) or {}
         own = {name: value for name, value in values.items() if name not in APART}
+        relations, later = values.get("relations") or {}, dict[str, Any]()
+        if "parent" in own and (row.get("status") or {}).get("is_closed") and not closes(own.get("status"), context):
+            # Redmine does not reopen an issue while its parent is closed: it leaves that first.
+            later = {n: own.pop(n) for n in ("status",) if n in own}
         return [
+            # A relation that goes may be what forbids other dates.
+            *_relations.deletions(relations, row, number, context),
             *super().update(address, number, own, context),
-            *_relations.requests(values.get("relations") or {}, row, number, context),
+            *super().update(address, number, later, context),
+            *_relations.creations(relations, number, context),
             *_notes.requests(values.get("notes") or (), row, number, context),
             # Whoever writes to an issue may become its watcher (5.0 to 6.1).
             *(self._watching(values["watchers"], row, number, context) if "watchers" in values else ()),

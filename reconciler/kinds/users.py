@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, StringConstraints
+from pydantic import BeforeValidator, Field, SecretStr, StringConstraints
 
 from reconciler.codecs import Codec, unknown
-from reconciler.customfields import CustomFields
+from reconciler.customfields import FALSE, TRUE, CustomFields
 from reconciler.kind import Kind, Listing, Need, Object, Request
 from reconciler.manifest import suggest
 from reconciler.names import Address, Context, Names, Row, Unresolved, near_miss
-from reconciler.spec import REFUSE, Api, Deferred, Name, Spec
+from reconciler.spec import REFUSE, Api, Deferred, Id, Name, Spec
 
 STATUS = {"active": 1, "registered": 2, "locked": 3}
 LANGUAGES = (
@@ -69,6 +70,43 @@ def _number(value: str | None) -> int | None:
     """The id in `#3 (LDAP)`."""
     found = NUMBER.fullmatch(value or "")
     return int(found[1]) if found else None
+
+
+YES_OR_NO = ("hide_mail", "no_self_notified", "notify_about_high_priority_issues", "warn_on_leaving_unsaved")
+LISTS = ("auto_watch_on", "toolbar_language_options")
+PREFERENCES = (
+    *YES_OR_NO,
+    *LISTS,
+    *("comments_sorting", "history_default_tab", "recently_used_projects", "textarea_font", "time_zone"),
+)
+"""Redmine's `UserPreference#safe_attributes` (5.0 to 6.1), but for queries, which are numbers."""
+
+
+def _preferences(value: Any) -> Any:
+    """A mapping of preferences: Redmine drops a name that it does not know without a word."""
+    for name, item in value.items() if isinstance(value, Mapping) else ():
+        if name not in PREFERENCES:
+            hint = suggest(name, PREFERENCES)
+            raise ValueError(f'unknown preference "{name}"{f": {hint}" if hint else ""}')
+        if name in YES_OR_NO and str(item).lower() not in TRUE | FALSE:
+            raise ValueError(f"{name}: true or false is expected")
+        if (name in LISTS) != isinstance(item, list):
+            raise ValueError(f"{name}: a {'list' if name in LISTS else 'text'} is expected")
+    return value
+
+
+Preferences = Annotated[dict[str, Any], BeforeValidator(_preferences)]
+
+
+class PreferenceCodec(Codec):
+    """Texts, lists, and "1" or "0" for yes and no."""
+
+    def canonical(self, value: Any, context: Context) -> Any:
+        said = sorted((value or {}).items())
+        return {name: str(item).lower() in TRUE if name in YES_OR_NO else item for name, item in said}
+
+    def encode(self, value: Any, context: Context) -> Any:
+        return {name: ("1" if item else "0") if name in YES_OR_NO else item for name, item in value.items()}
 
 
 class UserSpec(Spec):
@@ -140,6 +178,11 @@ class UserSpec(Spec):
         Field(description="Mail the account's data, the password among them, to the new user (on create)."),
         Api(write=None, read=None, create_only=True, clear=REFUSE),
     ] = None
+    pref: Annotated[
+        Preferences | None,
+        Field(description=f"Preferences, set on create: {', '.join(PREFERENCES)}."),
+        Api(codec=PreferenceCodec(), read=None, create_only=True, clear=REFUSE),
+    ] = None
     custom_fields: Annotated[
         dict[str, Any] | None,
         Field(description="Custom fields by name."),
@@ -154,6 +197,7 @@ class Users(Kind):
     plural = "users"
     spec = UserSpec
     identity = ("login",)
+    untold = frozenset({"auth_source"})
     defaults = (("status", "active"), ("admin", False))
     fold = True
     required = ("firstname", "lastname", "mail")
@@ -186,9 +230,11 @@ class Users(Kind):
         return super().shows(row, name, values) and (name != "auth_source" or "status" in row)
 
     def create(self, address: Address, values: Mapping[str, Any], context: Context) -> Request:
-        request = super().create(address, values, context)
         told = {"send_information": True} if values.get("send_information") else {}
-        return Request(request.method, request.path, {**(request.body or {}), **told})
+        return _beside(super().create(address, values, context), told)
+
+    def update(self, address: Address, number: Id, values: Mapping[str, Any], context: Context) -> list[Request]:
+        return [_beside(request, {}) for request in super().update(address, number, values, context)]
 
     def forbids(self, found: Object, me: Row) -> Iterable[tuple[str, str]]:
         spec, login = found.spec, str(me.get("login", ""))
@@ -216,6 +262,13 @@ class Users(Kind):
         if spec.language and spec.language not in LANGUAGES:
             hint = suggest(spec.language, LANGUAGES)
             yield "language", f'"{spec.language}" is no language of Redmine{": " if hint else ""}{hint}'
+
+
+def _beside(request: Request, more: Mapping[str, Any]) -> Request:
+    """The request with the preferences, and more, beside the user, where Redmine expects them."""
+    user = dict((request.body or {})["user"])
+    pref = {"pref": user.pop("pref")} if "pref" in user else {}
+    return replace(request, body={"user": user, **pref, **more})
 
 
 KINDS = (Users(),)
