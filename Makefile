@@ -1,5 +1,6 @@
 # make demo    plan and apply examples/quickstart on a throw-away Redmine (REDMINE_VERSION=6.0 or 5.0 for another)
 # make test    style, types, layers and all tests, against real Redmines (ARGS='-k sandbox' for some of them)
+# make test-all  the same, every test on Redmine 5.0, 6.0 and 6.1: before a release
 # make bench   the benchmarks
 # make lint    style, types and layers only
 # make clean   remove what make made here; sandboxes go by `reconciler sandbox stop --all --destroy`
@@ -12,7 +13,7 @@ INSTALLED := .venv/.installed
 # The environment is the project's own, whatever virtual environment the caller is in.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
-.PHONY: demo test bench lint clean
+.PHONY: demo test test-all bench lint clean
 .DELETE_ON_ERROR:
 
 demo: $(INSTALLED)
@@ -20,6 +21,9 @@ demo: $(INSTALLED)
 
 test: lint
 	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+
+test-all: lint
+	RECONCILER_TEST_VERSIONS=5.0,6.0,6.1 $(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/bench.py $(ARGS)

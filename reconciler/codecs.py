@@ -20,7 +20,6 @@ Difference = tuple[str, Any, Any]
 
 UNKNOWN = re.compile(r"#\d+( \(.*\))?", re.DOTALL)
 """How a live object is shown for which no name was read."""
-BLANK: tuple[Any, ...] = (None, "", [], {})
 
 
 def blank(value: object) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
@@ -31,8 +31,6 @@ from reconciler.plan import make
 from reconciler.sanitize import WITHHELD, sanitize
 from reconciler.selection import ALL, Choice, Selection, resent, select
 from reconciler.verify import carry_out as everything
-
-Log = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
