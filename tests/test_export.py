@@ -104,6 +104,7 @@ issue ugly/foreign-version: fixed_version: version 1-private/secret is not share
 issue ugly/noted: author: #4 (Anonymous) is nobody and nothing that a manifest can name
 issue ugly/noted: notes: a note "none" is left out: Redmine loses it
 issue ugly/noted: notes: a note of blanks is left out
+issue ugly/noted: notes: 1 private without the author, for whom Redmine might publish it
 issue ugly/noted: notes: 2 of them are without their author, who has no account, or is no member of the private project
 issue ugly/values: custom_fields.Issue bool: no manifest can say what it has
 issue ugly/values: custom_fields.Issue date: "2026-13-01" is not a date
@@ -178,7 +179,8 @@ def test_another_server_gets_the_same_world(redmine: Sandbox, world: Running, tm
     of that is the same to the byte."""
     redmine.run(UGLY, PORTABLE="1")
     exports, first, second = Exports(world), tmp_path / "first", tmp_path / "second"
-    assert [said for _, said in exports.write(first).left_out if "Redmine does not show it" not in said] == []
+    known = ("Redmine does not show it", "1 private without the author")
+    assert [said for _, said in exports.write(first).left_out if not any(part in said for part in known)] == []
     before = seen(world)
     redmine.reset()
     for name, value in SETTINGS.items():
@@ -196,6 +198,7 @@ def test_another_server_gets_the_same_world(redmine: Sandbox, world: Running, tm
 
 NOT_CARRIED = frozenset({"version", "comments"})
 """What the API cannot carry: of wiki pages the history (how many versions there were, what was said of the last one).
+Nor whom a private note is from: Redmine publishes it where that user may not write such.
 A role that a member inherits as well counts as there: from 5.1.6 on Redmine does not keep it. `state` leaves out ids, the times of creations and changes, and journals that only tell of changes."""
 
 
@@ -209,6 +212,8 @@ def without(value: Any) -> Any:
         if inherited:
             value = value | {"roles": [r for r in value["roles"] if r.get("inherited") or r["name"] not in inherited]}
         wiki = "title" in value and "text" in value
+        if value.get("private_notes"):
+            value = value | {"user": None}
         return {name: without(part) for name, part in value.items() if not (wiki and name in NOT_CARRIED)}
     return value.replace("\r\n", "\n").replace("\r", "\n") or None if isinstance(value, str) else value
 

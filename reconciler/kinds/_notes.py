@@ -113,7 +113,7 @@ def doubts(wire: Any, context: Context) -> Iterator[str]:
         yield f"{unfit} of them are without their author, who has no account, or is no member of the private project"
     hidden = sum(note["private"] and not _unfit(note["author"], context) for note in notes)
     if hidden:
-        yield f"{hidden} private ones are without their author, for whom Redmine might publish them"
+        yield f"{hidden} private without the author, for whom Redmine might publish it"
 
 
 def _unfit(author: Any, context: Context) -> bool:
