@@ -20,8 +20,8 @@ from reconciler.errors import AnswerLost, Missing, Rejected, ServerError, Stale
 from reconciler.graph import Graph, Node, graph_of, shuts
 from reconciler.kind import Kind, Listing, Request
 from reconciler.kinds import kinds
-from reconciler.live import fetch
 from reconciler.names import Address, Context, Names, Row, Unresolved
+from reconciler.reading import fetch
 from reconciler.sending import Sender
 
 Outcome = Literal["done", "failed", "skipped", "unknown"]

@@ -16,6 +16,7 @@ import re
 import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Literal, Self
 from urllib.parse import quote as percent_encode
@@ -37,7 +38,7 @@ from reconciler.errors import (
     Stale,
     Unreachable,
 )
-from reconciler.paging import LIMIT, Enough, Page, complete
+from reconciler.paging import LIMIT, Page, complete
 from reconciler.wire import (
     BROKEN,
     NOT_CONNECTED,
@@ -126,22 +127,22 @@ class Client:
         return (await self._send("GET", path, suffix="")).content
 
     async def rows(
-        self, path: str, root: str, params: Params = (), *, paged: bool = True, enough: Enough | None = None
+        self, path: str, root: str, params: Params = (), *, paged: bool = True, brief: bool = False
     ) -> list[Row]:
         """The complete list under `root`, each row once, even if it changes while it is read (see `paging`).
 
         With `paged=False` one GET has it all (groups, trackers, …). Otherwise give a `sort` that does not
-        change (`id`) where the endpoint has one; if `enough(rows, total)` is true of the first page, its rows
-        are returned alone.
+        change (`id`) where the endpoint has one. `brief` keeps of each row the id alone.
         """
         if not paged:
             return _list(path, await self.get(path, params), root)
 
         async def fetch(offset: int) -> Page:
             window = [*_pairs(params), ("limit", LIMIT), ("offset", offset)]
-            return _page(path, await self.get(path, window), root, offset)
+            page = _page(path, await self.get(path, window), root, offset)
+            return replace(page, rows=[{"id": row["id"]} for row in page.rows]) if brief else page
 
-        return await complete(fetch, f"The list {path} of {self.connection.url}", enough)
+        return await complete(fetch, f"The list {path} of {self.connection.url}")
 
     async def write(
         self,

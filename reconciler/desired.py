@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import graphlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -16,6 +16,7 @@ from reconciler.kind import Kind, Need, Object
 from reconciler.kinds import declarable, kinds
 from reconciler.manifest import Map, Seq, locate, suggest
 from reconciler.names import Address, Context, Names, Reference
+from reconciler.requests import FEW
 from reconciler.spec import REFUSE, Id
 
 HINTED = 100
@@ -221,12 +222,14 @@ class _Wanted:
         self.keys: defaultdict[str, set[str]] = defaultdict(set)
         self.fields: defaultdict[str, set[str]] = defaultdict(set)
         self.ids: defaultdict[str, set[Id]] = defaultdict(set)
+        self.polled: Counter[tuple[str, str]] = Counter()
 
     def take(self, found: Object, settings: Mapping[str, Any]) -> None:
         """Add what one object needs."""
         kind, address = found.kind, found.address
         self.keys[kind.name].add(address.key)
         self.fields[kind.name].update(found.fields)
+        self.polled.update((kind.name, field) for field in found.fields if field in kind.polls)
         if found.spec.renamed_from:
             self.keys[kind.name].add(kind.renamed_key(found.spec, address))
         if number := getattr(found.spec, "id", None):
@@ -242,7 +245,9 @@ class _Wanted:
 
     def need(self) -> Need:
         """The result."""
-        return Need(_frozen(self.keys), _frozen(self.fields), _frozen(self.ids))
+        many = (pair for pair, number in self.polled.items() if number > FEW)
+        whole = frozenset(name for kind, field in many for name in kinds()[kind].polls[field])
+        return Need(_frozen(self.keys), _frozen(self.fields), _frozen(self.ids), whole=whole)
 
 
 T = TypeVar("T")

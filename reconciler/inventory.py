@@ -17,9 +17,11 @@ from reconciler.desired import Desired
 from reconciler.errors import Denied, ReconcilerError
 from reconciler.kind import Kind, Need
 from reconciler.kinds import kinds
-from reconciler.live import Reader, check_age, check_settings, fetch, fresh_names, together
+from reconciler.live import Reader, check_age, check_settings, fresh_names
 from reconciler.manifest import suggest
 from reconciler.names import Context, Names, Row
+from reconciler.reading import fetch, together, told
+from reconciler.spec import Id
 from reconciler.spool import Spool
 
 BATCH = 200
@@ -80,8 +82,9 @@ async def _stream(client: Client, kind: Kind, names: Names, projects: Collection
     names.rows[kind.name] = Spool()
     numbers = sorted(n for p in projects if isinstance(n := names.ids["project"][p], int))
     context, fields = Context(names), frozenset(kind.fields)
-    last = await fetch(client, kind.last(numbers)) if numbers else []
-    windows = kind.windows(numbers, fields, last[0]["id"] if last else 0)
+    ends = await together(fetch(client, listing) for listing in kind.last(numbers))
+    last = max((rows[0]["id"] for rows in ends if rows), default=0)
+    windows = kind.windows(numbers, fields, last)
     for some in batched(windows, client.connection.concurrency):
         for rows in await together(fetch(client, window) for window in some):
             for row in rows:
@@ -165,21 +168,23 @@ async def _complete(client: Client, names: Names, chosen: Collection[Kind], proj
     async def file(number: int) -> None:
         names.files[number] = {**(await client.get(f"/attachments/{number}"))["attachment"], "sha256": ""}
 
-    async def more(kind: Kind, key: str, number: Any) -> None:
-        row = names.rows[kind.name][number]
-        page = kind.details(row, frozenset(kind.fields))
-        found = await fetch(client, page) if page else []
-        names.rows[kind.name][number] = {**row, **(found[0] if found else {})}
-
-    work = (
-        (kind, key, number)
-        for kind in chosen
-        for number, key in list(names.keys.get(kind.name, {}).items())
-        if not kind.inside or key.partition("/")[0] in projects
-    )
-    for some in batched(work, BATCH):
-        await together(more(*one) for one in some)
+    for kind in chosen:
+        await _pages(client, kind, names, projects)
     await together(map(file, sorted(_attached(names, chosen))))
+
+
+async def _pages(client: Client, kind: Kind, names: Names, projects: Collection[str]) -> None:
+    """Complete the objects of a kind."""
+    keys, rows = names.keys.get(kind.name, {}), names.rows.get(kind.name, {})
+    numbers = [n for n, key in keys.items() if not kind.inside or key.partition("/")[0] in projects]
+    fields = frozenset(kind.fields)
+    polled = await told(client, kind, rows, [fields] * len(numbers), _need(names, projects), names)
+
+    async def one(number: Id) -> None:
+        rows[number] = await polled.complete(client, rows[number], fields)
+
+    for some in batched(numbers, BATCH):
+        await together(map(one, some))
 
 
 T = TypeVar("T")

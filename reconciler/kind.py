@@ -5,7 +5,8 @@ instance of a `Kind` that says how its objects are found, listed and written. Th
 
     identity     `Kind.key(spec, project)` of a declared object, `Kind.key_of(row, context)` of a live one
     references   the codecs of its fields (`Ref`, `RefSet`): they order the work and are checked before any request
-    read         `Kind.tiers(...)`: bulk lists; `Kind.lookup(...)`: one object; `Kind.details(...)`: what lists lack
+    read         `Kind.tiers(...)`: bulk lists; `Kind.lookup(...)`: one object; `Kind.details(...)`, `Kind.rolls(...)`:
+                 what lists lack
     write        `Kind.create(...)`, `Kind.update(...)`, `Kind.delete(...)`: pure functions from values to requests
     waiting      `Api.deferred` and `Api.gate`: what can only be written after, or behind a door that must be opened
 """
@@ -25,7 +26,7 @@ from reconciler.errors import Location
 from reconciler.manifest import Map, locate
 from reconciler.names import Address, Context, Names, Reference, Row
 from reconciler.portable import Portable
-from reconciler.requests import Listing, Need, Request
+from reconciler.requests import Listing, Need, Request, Roll
 from reconciler.spec import COMMON, DEFAULT, PARTIAL, Api, Id, Secret, Spec
 
 __all__ = ["Kind", "Listing", "Matches", "Need", "Object", "Request"]
@@ -92,6 +93,8 @@ class Kind(Portable):
     """Whether an object that came to exist after the plan was made is taken over."""
     paged: ClassVar[bool] = False
     """Whether its list inside a project comes in pages."""
+    polls: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Fields that `rolls` can tell, and the kinds of which all objects must be known for that."""
     reads_after: ClassVar[tuple[str, ...]] = ()
     """Kinds inside projects that must be read first, because their names are part of its identity."""
     silent: ClassVar[bool] = False
@@ -251,6 +254,10 @@ class Kind(Portable):
     def details(self, row: Row, fields: frozenset[str]) -> Listing | None:
         """The object's own page, if the list lacks some of `fields`."""
         return None
+
+    def rolls(self, rows: Mapping[Id, Row], need: Need, names: Names) -> Iterable[Roll]:
+        """Lists that tell for all of these objects at once what else takes a page of each."""
+        return ()
 
     def includes(self, fields: Iterable[str]) -> tuple[tuple[str, str], ...]:
         """The `include=` parameter that lists need to show `fields`, or nothing."""

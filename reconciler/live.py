@@ -13,19 +13,19 @@ overlap.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any
 
 from reconciler.client import Client
 from reconciler.codecs import Candidate, digest
 from reconciler.desired import Desired
-from reconciler.errors import Answered, Denied, ManifestError, NotRedmine, Problem
+from reconciler.errors import Denied, ManifestError, NotRedmine, Problem
 from reconciler.kind import Kind, Listing, Need, Object
 from reconciler.kinds import declarable, kinds
 from reconciler.names import Address, Context, CustomField, Names, Row, Unresolved
+from reconciler.reading import fetch, together, told
 
 OLDEST = "Redmine 5.0 or later is needed; this server is older."
 
@@ -53,6 +53,9 @@ async def read(client: Client, desired: Desired) -> Live:
     check_age(names)
     check_settings(names, first)
     need = desired.need(names)
+    if not me.get("admin"):
+        # Others are not shown all users, nor who watches what.
+        need = replace(need, whole=frozenset())
     await reader.wave(need, [k for k in kinds().values() if not k.readonly and not k.inside])
     await reader.wave(need, [k for k in kinds().values() if k.inside and not k.reads_after])
     await reader.wave(need, [k for k in kinds().values() if k.reads_after])
@@ -129,7 +132,7 @@ class Reader:
 
     async def wave(self, need: Need, chosen: Iterable[Kind]) -> None:
         """Read several kinds at once."""
-        await together(self.kind(kind, need) for kind in chosen if kind.name in need.keys)
+        await together(self.kind(kind, need) for kind in chosen if kind.name in {*need.keys, *need.whole})
 
     async def kind(self, kind: Kind, need: Need) -> None:
         """Read one kind: its tiers until every needed key is found, then what lists leave out."""
@@ -138,19 +141,22 @@ class Reader:
             for tier in kind.tiers(need, self.names):
                 await self._tier(kind, tier, rows)
                 self._match(kind, list(rows.values()))
-                if not need.everything and not self._missing(kind, need):
+                if not (need.everything or kind.name in need.whole or self._missing(kind, need)):
                     break
-            await self._details(kind)
+            else:
+                self.names.whole.add(kind.name)
+            await self._details(kind, need)
             await self._files(kind)
         except Denied as error:
             # An assignee is mostly a user: that groups may not be listed only matters for a name that is a group's.
-            if not kind.alternative or need.keys[kind.name] - need.keys.get(kind.alternative, frozenset()):
+            keys, others = (need.keys.get(name, frozenset()) for name in (kind.name, kind.alternative))
+            if not kind.alternative or keys - others:
                 raise Denied(denied(kind, error), status=error.status) from error
 
     def _missing(self, kind: Kind, need: Need) -> bool:
         known = self.names.ids.get(kind.name, {})
         folds = self.names.folds.get(kind.name, {})
-        return any(k not in known and k.lower() not in folds for k in need.keys[kind.name])
+        return any(k not in known and k.lower() not in folds for k in need.keys.get(kind.name, ()))
 
     async def _tier(self, kind: Kind, tier: Sequence[Listing], rows: dict[int, Row]) -> None:
         lists = await together(fetch(self.client, listing) for listing in tier)
@@ -171,18 +177,14 @@ class Reader:
         # A further tier matches all rows again.
         self.unclear[kind.name] = [Problem(o.source, said, str(o.address), hint) for o, said, hint in matches.problems]
 
-    async def _details(self, kind: Kind) -> None:
-        async def complete(found: Object, row: Row, page: Listing) -> None:
-            more = await fetch(self.client, page)
-            self.names.add(kind.name, found.address.key, {**row, **(more[0] if more else {})})
-
-        work = []
-        for found in self.declared.get(kind.name, ()):
-            row = self.names.row(found.address)
-            page = kind.details(row, frozenset(found.fields)) if row else None
-            if row and page:
-                work.append(complete(found, row, page))
-        await together(work)
+    async def _details(self, kind: Kind, need: Need) -> None:
+        live = ((o, self.names.row(o.address)) for o in self.declared.get(kind.name, ()))
+        found = [(o, row, f) for o, row in live if row and kind.details(row, f := frozenset(o.fields))]
+        rows, fields = {row["id"]: row for _, row, _ in found}, [f for _, _, f in found]
+        polled = await told(self.client, kind, rows, fields, need, self.names)
+        full = await together(polled.complete(self.client, row, f) for _, row, f in found)
+        for (wanted, _, _), row in zip(found, full, strict=True):
+            self.names.add(kind.name, wanted.address.key, row)
 
     async def _files(self, kind: Kind) -> None:
         """Learn what is in the live files that declared ones have to be compared with."""
@@ -209,43 +211,6 @@ async def _file(client: Client, found: Candidate) -> Row:
     same = shown["filename"] == found.filename and shown["filesize"] == found.size
     path = f"/attachments/download/{found.number}"
     return {**shown, "sha256": digest(await client.content(path)) if same else ""}
-
-
-T = TypeVar("T")
-
-
-async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """The results of all, made concurrently; the first error ends the others and is raised as it is."""
-    tasks = [asyncio.create_task(coroutine) for coroutine in work]
-    try:
-        return await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def fetch(client: Client, listing: Listing) -> list[Row]:
-    """The rows of a listing; what its `none` says for the statuses named there."""
-    try:
-        if listing.single:
-            page = (await client.get(listing.path, listing.params))[listing.root]
-            rows = page.get(listing.inner, ()) if listing.inner else [page]
-        else:
-            rows = await client.rows(listing.path, listing.root, listing.params, paged=listing.paged)
-    except Answered as error:
-        if error.status not in listing.none:
-            raise
-        instead = listing.none[error.status]
-        if isinstance(instead, Listing):
-            return await fetch(client, instead)
-        return [] if instead is None else [instead]
-    return [_marked(listing, row) for row in rows]
-
-
-def _marked(listing: Listing, row: Row) -> Row:
-    number = {"id": listing.number.format(**row)} if listing.number else {}
-    return {**row, **number, **listing.mark}
 
 
 def denied(kind: Kind, error: Denied) -> str:

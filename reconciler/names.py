@@ -84,6 +84,8 @@ class Names:
     """kind → key → the spec that declares it."""
     renamed: dict[Address, str] = field(default_factory=dict)
     """What is declared with another name than it has → the key of that name."""
+    whole: set[str] = field(default_factory=set)
+    """The kinds of which all objects were read."""
     absent: dict[str, set[str]] = field(default_factory=dict)
     """kind → keys that are declared absent."""
     scoped: frozenset[str] = frozenset()

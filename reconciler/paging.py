@@ -46,18 +46,17 @@ class Page:
 
 
 Fetch = Callable[[int], Coroutine[Any, Any, Page]]
-Enough = Callable[[list[dict[str, Any]], int], bool]
 
 
-async def complete(fetch: Fetch, what: str, enough: Enough | None = None) -> list[dict[str, Any]]:
-    """All rows of the list, each once; those of the first page alone if `enough(rows, total)` is true of it.
+async def complete(fetch: Fetch, what: str) -> list[dict[str, Any]]:
+    """All rows of the list, each once.
 
     `fetch(offset)` gets a page; `what` names the list in errors.
     Raises Unreachable when the list moves too much, NotRedmine when it has no end; and what `fetch` raises.
     """
     for _ in range(MAX_SCANS):
         first = await fetch(0)
-        if len(first.rows) >= first.total or (enough and enough(first.rows, first.total)):
+        if len(first.rows) >= first.total:
             return first.rows
         pages = await _scan(fetch, first, what)
         if pages and (rows := _joined(pages)) is not None:

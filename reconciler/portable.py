@@ -46,8 +46,8 @@ class Portable:
         """(field, sentence) for values that no manifest could bring about on another server."""
         return ()
 
-    def last(self, projects: Sequence[int]) -> Listing:
-        """The list whose first row has the greatest number (of a kind with `many`)."""
+    def last(self, projects: Sequence[int]) -> Iterable[Listing]:
+        """Lists of which one has the greatest number in its first row (of a kind with `many`)."""
         raise NotImplementedError
 
     def windows(self, projects: Sequence[int], fields: frozenset[str], last: int) -> Iterator[Listing]:

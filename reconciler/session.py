@@ -28,6 +28,7 @@ from reconciler.live import Live
 from reconciler.manifest import Loaded, Map, Reported, Seq
 from reconciler.names import Address, Names
 from reconciler.plan import make
+from reconciler.reading import together
 from reconciler.sanitize import WITHHELD, sanitize
 from reconciler.selection import ALL, Choice, Selection, resent, select
 from reconciler.verify import carry_out as everything
@@ -336,7 +337,7 @@ async def _download(client: Client, files: Mapping[str, Stored], folder: Folder)
             folder.write(name, content)
 
     for some in batched(files.items(), BATCH):
-        await live.together(one(name, stored) for name, stored in some)
+        await together(one(name, stored) for name, stored in some)
     return lost
 
 

@@ -17,8 +17,9 @@ from reconciler.errors import ServerError
 from reconciler.graph import in_order
 from reconciler.kind import Kind, Need
 from reconciler.kinds import kinds
-from reconciler.live import fetch, read_files, together
+from reconciler.live import read_files
 from reconciler.names import Address, Row, Unresolved
+from reconciler.reading import fetch, together, told
 
 ROUNDS = 3
 """Times that what did not stick is written again, as long as that changes anything: one write can disturb another."""
@@ -128,9 +129,9 @@ async def _read_back(applier: Applier, kind: Kind, states: list[Progress]) -> di
                 # A file that was replaced, or a page that was renamed, has another id.
                 fields[found["id"]] = fields[state.id]
                 state.id, rows[found["id"]] = found["id"], found
-    pages = {i: page for i, row in rows.items() if (page := kind.details(row, fields[i]))}
-    more = await together(fetch(applier.client, page) for page in pages.values())
-    return rows | {i: {**rows[i], **found[0]} for i, found in zip(pages, more, strict=True) if found}
+    polled = await told(applier.client, kind, rows, [fields[i] for i in rows], need, applier.names)
+    full = await together(polled.complete(applier.client, row, fields[i]) for i, row in rows.items())
+    return dict(zip(rows, full, strict=True))
 
 
 def _compare(applier: Applier, state: Progress, row: Row | None) -> Iterable[Stray]:

@@ -246,12 +246,10 @@ def test_a_list_is_read_by_hundreds_to_its_end() -> None:
     ]
 
 
-def test_a_list_can_stop_after_its_first_page() -> None:
-    """`enough` sees the rows and the total, and saves the other requests."""
-    server = Server(lambda: _pages(250)(server.seen[-1]))
-    rows = call(server, lambda client: client.rows("/issues", "issues", enough=lambda rows, total: total == 250))
-    assert len(rows) == 100
-    assert len(server.seen) == 1
+def test_a_brief_list_has_the_ids_alone() -> None:
+    """Who asks for the ids of many rows does not keep the rows."""
+    rows = call(_pages(250), lambda client: client.rows("/issues", "issues", brief=True))
+    assert rows == [{"id": number} for number in range(250)]
 
 
 def test_a_list_without_pages_is_one_request() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from reconciler import paging
 from reconciler.errors import NotRedmine, Unreachable
-from reconciler.paging import Enough, Page, complete
+from reconciler.paging import Page, complete
 
 Move = Callable[[list[int]], None]
 
@@ -42,8 +42,8 @@ class Table:
         rows = [{"id": number} for number in self.ids[offset : offset + self.limit]]
         return Page(rows, offset, self.limit, len(self.ids))
 
-    def read(self, enough: Enough | None = None) -> list[int]:
-        rows: list[dict[str, Any]] = asyncio.run(complete(self.fetch, "The list", enough))
+    def read(self) -> list[int]:
+        rows: list[dict[str, Any]] = asyncio.run(complete(self.fetch, "The list"))
         return [row["id"] for row in rows]
 
 
@@ -169,19 +169,6 @@ def test_the_servers_smaller_limit_sets_the_step() -> None:
     table = Table(10, 4)
     table.read()
     assert table.offsets == [0, 3, 6]
-
-
-def test_enough_stops_after_the_first_page() -> None:
-    """A caller who needs no more than the first page gets just that, and sees the total."""
-    table = Table(10, 4)
-    assert table.read(lambda rows, total: total == 10 and len(rows) == 4) == [0, -1000, -2000, -3000]
-    assert table.offsets == [0]
-
-
-def test_not_enough_reads_on() -> None:
-    """A caller who needs more gets the whole list."""
-    table = Table(10, 4)
-    assert table.read(lambda rows, total: False) == table.ids
 
 
 def test_a_list_that_always_grows_ends_with_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

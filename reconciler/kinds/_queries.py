@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 Params = tuple[tuple[str, str], ...]
 CHUNK = 100
@@ -18,8 +18,17 @@ EVERY = (("f[]", "status_id"), ("op[status_id]", "*"), ("sort", "id"))
 """Closed issues too, in an order in which a list does not move when an issue is added."""
 
 
+T = TypeVar("T")
+
+
+def chunks(items: Sequence[T]) -> Iterator[list[T]]:
+    """The items, as many at a time as one request takes."""
+    for i in range(0, len(items), CHUNK):
+        yield list(items[i : i + CHUNK])
+
+
 def portions(keys: Iterable[str]) -> Iterator[list[str]]:
-    """The keys, as many at a time as one request takes."""
+    """The same for texts, which can be long."""
     portion, length = list[str](), 0
     for key in keys:
         length += len(key.encode()) + 10

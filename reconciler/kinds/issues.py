@@ -11,18 +11,17 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from reconciler.attachments import Attaching
 from reconciler.codecs import Ref, blank
-from reconciler.kind import Listing, Matches, Need, Object, Request
+from reconciler.kind import Listing, Matches, Object, Request
 from reconciler.kinds import _derived, _notes, _relations
 from reconciler.kinds._issue import BLOCKS, PARENT, VERSION, IssueSpec, closes, trackers_of
+from reconciler.kinds._lists import Lists
 from reconciler.kinds._matching import Matching, key_field, stored_key, value_of
-from reconciler.kinds._queries import CHUNK, EVERY, WINDOW, Params, criterion, portions
 from reconciler.names import Address, Context, Names, Row, Unresolved
 from reconciler.spec import Id, Spec
 
 
-class Issues(Attaching):
+class Issues(Lists):
     """The only kind whose lists can be long; a POST that is sent twice makes two."""
 
     name = "issue"
@@ -145,69 +144,6 @@ class Issues(Attaching):
         )
 
     # -- read --------------------------------------------------------------------------------------------------
-
-    def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
-        include = self.includes(need.fields.get(self.name, ()))
-        known = names.ids.get("project", {})
-        # An archived project has no number that could be learnt, and shows nothing.
-        projects = sorted(n for p in need.projects(self.name) if isinstance(n := known.get(p), int))
-        chunks = [projects[i : i + CHUNK] for i in range(0, len(projects), CHUNK)]
-        field = key_field(names)
-        by_id = list(self._by_id(need.ids.get(self.name, frozenset()), include))
-        if len(by_id) > 0 and len(need.ids[self.name]) >= len(need.keys[self.name]):
-            yield by_id
-            return
-        if field is None or not field.filterable or need.everything:
-            yield [self._all(chunk, (), include) for chunk in chunks] + by_id
-            return
-        keyed, others = (criterion(f"cf_{field.id}", operator) for operator in ("*", "!*"))
-        if len(field.trackers) < len(names.ids.get("tracker", ())):
-            # Redmine shows no issue of a tracker without the field to a filter on it, `!*` neither (5.0 to 6.1).
-            others = ()
-        yield [self._all(chunk, keyed, include) for chunk in chunks] + by_id
-        # Keys that no issue has: it may be there without one, and is then known by its subject.
-        yield [self._all(chunk, others, include) for chunk in chunks]
-        # Or it was moved to another project.
-        missing = sorted(k.partition("/")[2] for k in need.keys[self.name] - names.ids.get(self.name, {}).keys())
-        some = (criterion(f"cf_{field.id}", "=", *portion) for portion in portions(missing))
-        yield [Listing("/issues", "issues", (*keys, *EVERY, *include)) for keys in some]
-
-    def last(self, projects: Sequence[int]) -> Listing:
-        every = (*criterion("project_id", "=", *projects), *EVERY[:2], ("sort", "id:desc"), ("limit", "1"))
-        return Listing("/issues", "issues", every, paged=False)
-
-    def windows(self, projects: Sequence[int], fields: frozenset[str], last: int) -> Iterator[Listing]:
-        for first in range(1, last + 1, WINDOW):
-            between = criterion("issue_id", "><", first, min(first + WINDOW - 1, last))
-            chunks = (projects[i : i + CHUNK] for i in range(0, len(projects), CHUNK))
-            yield from (self._all(list(chunk), between, self.includes(fields)) for chunk in chunks)
-
-    def _all(self, projects: list[int], filters: Params, include: Params) -> Listing:
-        # As a filter (`f[]`), project_id means just these projects; as a parameter it takes in their subprojects.
-        return Listing("/issues", "issues", (*criterion("project_id", "=", *projects), *filters, *EVERY, *include))
-
-    def details(self, row: Row, fields: frozenset[str]) -> Listing | None:
-        # Lists show neither watchers nor journals, whatever they are asked to include (5.0 to 6.1).
-        wanted = sorted(self.fields[f].include for f in fields if self.fields[f].detail)
-        include = (("include", ",".join(wanted)),)
-        return Listing(f"/issues/{row['id']}", "issue", include, paged=False, single=True) if wanted else None
-
-    def again(self, ids: frozenset[Id], need: Need, names: Names) -> Iterable[list[Listing]]:
-        yield list(self._by_id(ids, self.includes(need.fields.get(self.name, ()))))
-
-    def _by_id(self, ids: frozenset[Id], include: tuple[tuple[str, str], ...]) -> Iterable[Listing]:
-        numbers = sorted(map(int, ids))
-        for i in range(0, len(numbers), CHUNK):
-            chosen = ",".join(map(str, numbers[i : i + CHUNK]))
-            yield Listing("/issues", "issues", (("issue_id", chosen), ("status_id", "*"), ("sort", "id"), *include))
-
-    def lookup(self, address: Address, names: Names, values: Mapping[str, Any]) -> list[Listing]:
-        project = names.ids.get("project", {}).get(address.project)
-        field, key = key_field(names), stored_key(values, names)
-        if project is None or (not key and "subject" not in values):
-            return []
-        exact = criterion(f"cf_{field.id}", "=", key) if field and key else criterion("subject", "=", values["subject"])
-        return [Listing("/issues", "issues", (*criterion("project_id", "=", project), *exact, *EVERY))]
 
     def crossing(self, number: Id, name: str) -> Listing | None:
         if name != "status":
