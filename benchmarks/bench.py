@@ -177,6 +177,12 @@ admin, statuses, priorities = User.find_by!(login: 'admin'), IssueStatus.first.i
 project = Project.create!(identifier: 'bench', name: 'Bench', trackers: Tracker.all)
 project.enabled_module_names = ['issue_tracking']
 version, now = Version.create!(project: project, name: '1.0'), Time.now.utc
+people = 20.times.map do |i|
+  user = User.new(firstname: 'Some', lastname: "Body #{i}", mail: "somebody#{i}@example.net")
+  user.login = "somebody#{i}"
+  user.save!
+  user.id
+end
 %d.times.each_slice(1000) do |slice|
   Issue.insert_all(slice.map { |i| {
     project_id: project.id, tracker_id: i %% 2 + 1, subject: "Item #{i} of the benchmark", status_id: statuses,
@@ -186,8 +192,15 @@ version, now = Version.create!(project: project, name: '1.0'), Time.now.utc
     estimated_hours: i %% 9 + 0.5, lft: 1, rgt: 2, created_on: now, updated_on: now } })
 end
 Issue.update_all('root_id = id')
+Issue.ids.each_slice(1000) do |ids|
+  Watcher.insert_all(ids.map { |id| { watchable_type: 'Issue', watchable_id: id, user_id: people[id %% 20] } })
+  noted = ids.select { |id| id %% 10 == 0 }
+  Journal.insert_all(noted.map { |id| { journalized_type: 'Issue', journalized_id: id, user_id: people[id %% 20],
+    notes: "Said about #{id}.", created_on: now, updated_on: now, private_notes: false } })
+end
 """
-"""Issues straight into the database: through the API it would take longer than what is measured."""
+"""Issues straight into the database: through the API it would take longer than what is measured. Each is watched by one
+of twenty people, and one in ten has a note, which takes a request."""
 
 
 def exported(table: Table, folder: Path, redmine: str, issues: int) -> None:

@@ -24,23 +24,23 @@ if TYPE_CHECKING:
     from reconciler.errors import ManifestError as ManifestError
     from reconciler.errors import Problem as Problem
     from reconciler.errors import ReconcilerError as ReconcilerError
-    from reconciler.session import Exported as Exported
+    from reconciler.exporting import Exported as Exported
+    from reconciler.exporting import export_to as export_to
     from reconciler.session import Manifests as Manifests
-    from reconciler.session import export_to as export_to
     from reconciler.session import load as load
     from reconciler.session import validate as validate
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Exported": "session",
+    "Exported": "exporting",
     "Manifests": "session",
     "ManifestError": "errors",
     "Plan": "change",
     "Problem": "errors",
     "ReconcilerError": "errors",
     "Report": "apply",
-    "export_to": "session",
+    "export_to": "exporting",
     "load": "session",
     "validate": "session",
 }

@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import yaml
 
 WIDTH = 100
 """Characters of a mapping or list that are put on one line; texts are never folded."""
+MEMORABLE = 40
+"""Characters of a value that is likely to come again."""
 ENDLESS = 1 << 30
 BREAKS = frozenset("\r\x85\u2028\u2029\ufeff")
 """What YAML takes for the end of a line, or for nothing, where it is not escaped."""
@@ -161,7 +164,19 @@ def _block(item: Any) -> str:
     """An object over several lines, whatever its length; its fields may be on one."""
     if not item or not isinstance(item, Mapping):
         return dump(item)
-    return "".join(_list(n, v) if _noted(v) else dump(_Block({n: v})) for n, v in item.items())
+    return "".join(_list(n, v) if _noted(v) else _field(n, v) for n, v in item.items())
+
+
+def _field(name: str, value: Any) -> str:
+    """One field of an object."""
+    brief = not isinstance(value, list | Mapping | Included) and len(str(value)) <= MEMORABLE
+    return _remembered(name, value) if brief else dump(_Block({name: value}))
+
+
+@lru_cache(maxsize=10_000, typed=True)
+def _remembered(name: str, value: Any) -> str:
+    """The same, of a value that many objects have, such as a status."""
+    return dump(_Block({name: value}))
 
 
 def _noted(value: Any) -> bool:

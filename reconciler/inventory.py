@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
 from reconciler.client import Client
 from reconciler.desired import Desired
@@ -19,13 +19,15 @@ from reconciler.kind import Kind, Need
 from reconciler.kinds import kinds
 from reconciler.live import Reader, check_age, check_settings, fresh_names
 from reconciler.manifest import suggest
-from reconciler.names import Context, Names, Row
-from reconciler.reading import fetch, together, told
+from reconciler.names import Address, Context, Names, Row
+from reconciler.reading import Watch, fetch, over, together, told, unwatched
 from reconciler.spec import Id
 from reconciler.spool import Spool
 
 BATCH = 200
 """Objects whose own pages are asked for at the same time, most of which wait for their turn."""
+WINDOWS = 4
+"""Ranges of numbers that are read at the same time: each is many pages."""
 SLUG = 48
 """Characters of a subject that its issue's key is made of."""
 
@@ -52,9 +54,13 @@ class Inventory:
     projects: frozenset[str]
 
 
-async def take(client: Client, settings: Mapping[str, Any], scope: Scope) -> Inventory:
-    """Read everything in scope. Raises ServerError; Denied without an administrator's key; ReconcilerError for a
-    project or kind that there is not."""
+async def take(
+    client: Client, settings: Mapping[str, Any], scope: Scope, watch: Watch = unwatched
+) -> Inventory:
+    """Read everything in scope; `watch` is told how far it is.
+
+    Raises ServerError; Denied without an administrator's key; ReconcilerError for a project or kind that there is not.
+    """
     me = await client.whoami()
     if not me.get("admin"):
         raise Denied("An export needs an administrator's key: others are not shown everything.", status=403)
@@ -65,30 +71,31 @@ async def take(client: Client, settings: Mapping[str, Any], scope: Scope) -> Inv
     check_age(names)
     check_settings(names, _need(names, ()))
     await reader.wave(_need(names, ()), [k for k in kinds().values() if not k.readonly and not k.inside])
+    await _check_projects(client, names, scope)
     projects = _projects(names, scope)
     need = _need(names, projects)
     inside = [k for k in kinds().values() if k.inside and (scope.has(k) or k.name in _named_by(scope))]
     await reader.wave(need, [k for k in inside if not k.reads_after and not k.many])
     for kind in (k for k in inside if k.many):
-        await _stream(client, kind, names, projects)
+        await _stream(client, kind, names, projects, watch)
     name_issues(names)
     await reader.wave(need, [k for k in inside if k.reads_after])
-    await _complete(client, names, [k for k in kinds().values() if scope.has(k)], projects)
+    await _complete(client, names, [k for k in kinds().values() if scope.has(k)], projects, watch)
     return Inventory(names, projects)
 
 
-async def _stream(client: Client, kind: Kind, names: Names, projects: Collection[str]) -> None:
+async def _stream(client: Client, kind: Kind, names: Names, projects: Collection[str], watch: Watch) -> None:
     """Read a kind of which there can be very many: by ranges of numbers, the rows on disk."""
     names.rows[kind.name] = Spool()
     numbers = sorted(n for p in projects if isinstance(n := names.ids["project"][p], int))
     context, fields = Context(names), frozenset(kind.fields)
     ends = await together(fetch(client, listing) for listing in kind.last(numbers))
     last = max((rows[0]["id"] for rows in ends if rows), default=0)
-    windows = kind.windows(numbers, fields, last)
-    for some in batched(windows, client.connection.concurrency):
-        for rows in await together(fetch(client, window) for window in some):
-            for row in rows:
-                names.add(kind.name, kind.key_of(row, context) or "", row)
+    windows = list(kind.windows(numbers, fields, last))
+    what = f"lists of {kind.plural}"
+    async for rows in over(windows, partial(fetch, client), WINDOWS, what, watch):
+        for row in rows:
+            names.add(kind.name, kind.key_of(row, context) or "", row)
 
 
 def _need(names: Names, projects: Collection[str]) -> Need:
@@ -110,13 +117,22 @@ def _named_by(scope: Scope) -> frozenset[str]:
 
 def _projects(names: Names, scope: Scope) -> frozenset[str]:
     known = names.ids.get("project", {})
-    for wanted in sorted(scope.projects - known.keys()):
-        hint = suggest(wanted, known)
-        raise ReconcilerError(f'There is no project "{wanted}" that can be read{f" ({hint})" if hint else ""}.')
     if not scope.projects:
         return frozenset(known)
     below = {p for p in known if scope.subprojects and scope.projects & set(names.ancestors(p))}
     return frozenset(scope.projects | below)
+
+
+async def _check_projects(client: Client, names: Names, scope: Scope) -> None:
+    """Raise ReconcilerError for a project that cannot be read."""
+    kind, known = kinds()["project"], names.ids.get("project", {})
+    for wanted in sorted(scope.projects - known.keys()):
+        pages = kind.lookup(Address(kind.name, wanted), names, {})
+        rows = [row for page in pages for row in await fetch(client, page)]
+        why = kind.unreadable(rows[0]) if rows else ""
+        hint = suggest(wanted, known)
+        missing = f'There is no project "{wanted}"{f" ({hint})" if hint else ""}.'
+        raise ReconcilerError(f'Project "{wanted}" cannot be exported: {why}.' if why else missing)
 
 
 def slug(text: str) -> str:
@@ -162,44 +178,40 @@ def _free(name: str, taken: Collection[str]) -> str:
     return found
 
 
-async def _complete(client: Client, names: Names, chosen: Collection[Kind], projects: Collection[str]) -> None:
+async def _complete(
+    client: Client, names: Names, chosen: Collection[Kind], projects: Collection[str], watch: Watch
+) -> None:
     """Add what only the objects' own pages show."""
+    for kind in chosen:
+        await _pages(client, kind, names, projects, watch)
 
     async def file(number: int) -> None:
         names.files[number] = {**(await client.get(f"/attachments/{number}"))["attachment"], "sha256": ""}
 
-    for kind in chosen:
-        await _pages(client, kind, names, projects)
-    await together(map(file, sorted(_attached(names, chosen))))
+    async for _ in over(_attached(names, chosen), file, BATCH, "files in custom fields", watch):
+        pass
 
 
-async def _pages(client: Client, kind: Kind, names: Names, projects: Collection[str]) -> None:
-    """Complete the objects of a kind."""
-    keys, rows = names.keys.get(kind.name, {}), names.rows.get(kind.name, {})
+async def _pages(client: Client, kind: Kind, names: Names, projects: Collection[str], watch: Watch) -> None:
+    """Complete the objects of a kind, after what lists of other things tell of all."""
+    keys, rows, fields = names.keys.get(kind.name, {}), names.rows.get(kind.name, {}), frozenset(kind.fields)
     numbers = [n for n, key in keys.items() if not kind.inside or key.partition("/")[0] in projects]
-    fields = frozenset(kind.fields)
     polled = await told(client, kind, rows, [fields] * len(numbers), _need(names, projects), names)
+
+    for number in numbers:
+        rows[number], _ = polled.of(rows[number], fields)
 
     async def one(number: Id) -> None:
         rows[number] = await polled.complete(client, rows[number], fields)
 
-    for some in batched(numbers, BATCH):
-        await together(map(one, some))
+    paged = [n for n in numbers if kind.details(*polled.of(rows[n], fields))]
+    async for _ in over(paged, one, BATCH, kind.plural.replace("_", " "), watch):
+        pass
 
 
-T = TypeVar("T")
-
-
-def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """The items, so many at a time."""
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
-        yield batch
-
-
-def _attached(names: Names, chosen: Iterable[Kind]) -> set[int]:
+def _attached(names: Names, chosen: Iterable[Kind]) -> list[int]:
     """The ids of the files in custom fields."""
     files = {f.id for fields in names.custom_fields.values() for f in fields.values() if f.format == "attachment"}
     rows = (row for kind in chosen for row in names.rows.get(kind.name, {}).values())
     held = (str(f.get("value") or "") for row in rows for f in row.get("custom_fields", ()) if f["id"] in files)
-    return {int(value) for value in held if value.isdigit()}
+    return sorted({int(value) for value in held if value.isdigit()})

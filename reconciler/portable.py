@@ -34,6 +34,10 @@ class Portable:
         """Whether a live object is one that manifests declare: nothing that Redmine itself makes."""
         return True
 
+    def unreadable(self, row: Row) -> str:
+        """Why nothing can be read of a live object, or ""."""
+        return ""
+
     def mute(self, address: Address, row: Row) -> str:
         """Why no manifest can say a live object, or ""."""
         return "another one has the same name" if address.key.endswith(f" #{row['id']}") else ""

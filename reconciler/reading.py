@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Coroutine, Iterable, Mapping
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, TypeVar
 
 from reconciler.client import Client
@@ -15,6 +16,7 @@ from reconciler.names import Names, Row
 from reconciler.requests import FEW, Listing, Need, Roll
 from reconciler.spec import Id
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -27,6 +29,38 @@ async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+Watch = Callable[[str, int, int], None]
+"""Is told what is read, and how many of how many are done."""
+
+
+def unwatched(what: str, done: int, total: int) -> None:
+    """Nobody watches."""
+
+
+async def over(
+    items: Collection[S], action: Callable[[S], Coroutine[Any, Any, T]], size: int, what: str, watch: Watch
+) -> AsyncIterator[T]:
+    """What `action` makes of each item, in order; so many are under way at the same time. Raises as `together`."""
+    done, left, under_way = 0, iter(items), deque[asyncio.Task[T]]()
+
+    async def one(item: S) -> T:
+        nonlocal done
+        result = await action(item)
+        done += 1
+        watch(what, done, len(items))
+        return result
+
+    try:
+        under_way.extend(asyncio.create_task(one(item)) for item in islice(left, size))
+        while under_way:
+            yield await under_way.popleft()
+            under_way.extend(asyncio.create_task(one(item)) for item in islice(left, 1))
+    finally:
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
 
 
 async def fetch(client: Client, listing: Listing) -> list[Row]:
@@ -75,19 +109,29 @@ class Told:
 
 
 async def told(
-    client: Client, kind: Kind, rows: Mapping[Id, Row], fields: Iterable[frozenset[str]], need: Need, names: Names
+    client: Client,
+    kind: Kind,
+    rows: Mapping[Id, Row],
+    fields: Iterable[frozenset[str]],
+    need: Need,
+    names: Names,
+    watch: Watch = unwatched,
 ) -> Told:
     """What rolls tell of objects, where that takes fewer requests than the pages of those whose `fields` it tells."""
     counts = Counter(name for wanted in fields for name in wanted)
     rolls = kind.rolls(rows, need, names) if max((counts[f] for f in kind.polls), default=0) > FEW else ()
     cheap = [roll for roll in rolls if len(roll.lists) < counts[roll.field]]
-    return Told(kind, {roll.field: await _called(client, roll) for roll in cheap})
+    return Told(kind, {roll.field: await _called(client, kind, roll, watch) for roll in cheap})
 
 
-async def _called(client: Client, roll: Roll) -> dict[Id, list[Any] | None]:
-    lists = await together(fetch(client, listing) for listing, _ in roll.lists)
+async def _called(client: Client, kind: Kind, roll: Roll, watch: Watch) -> dict[Id, list[Any] | None]:
     found: dict[Id, list[Any] | None] = {}
-    for (_, item), rows in zip(roll.lists, lists, strict=True):
+
+    async def call(listed: tuple[Listing, Any]) -> tuple[Any, list[Row]]:
+        return listed[1], await fetch(client, listed[0])
+
+    what = f"lists of {roll.field} of {kind.plural}"
+    async for item, rows in over(roll.lists, call, client.connection.concurrency, what, watch):
         for row in rows:
             found[row["id"]] = None if item is None else [*(found.get(row["id"]) or ()), item]
     return found

@@ -14,8 +14,9 @@ from promises import Api, state
 import reconciler
 from reconciler.apply import Report
 from reconciler.change import Plan
+from reconciler.exporting import Exported
 from reconciler.sandbox import Running
-from reconciler.session import Exported, Manifests
+from reconciler.session import Manifests
 
 
 class Exports:

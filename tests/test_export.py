@@ -14,9 +14,9 @@ from promises import KEY, Api, fields, raw_issue, raw_shop, setting, troubles
 
 from reconciler.errors import ReconcilerError
 from reconciler.export import Tree, safe
+from reconciler.exporting import Exported
 from reconciler.folder import Folder
 from reconciler.sandbox import Running, Sandbox, database
-from reconciler.session import Exported
 
 UGLY = Path(__file__).with_name("ugly.rb")
 

@@ -159,7 +159,7 @@ def test_an_export_as_json(there: Path, world: Running) -> None:
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (("-o", "out", "--project", "shp"), 'There is no project "shp" that can be read (did you mean "shop"?).'),
+        (("-o", "out", "--project", "shp"), 'There is no project "shp" (did you mean "shop"?).'),
         (("-o", "out", "--kind", "isue"), 'There is no kind "isue" (did you mean "issue"?).'),
         ((), "Missing option '-o'"),
         (("-o", "out", "--with-subprojects"), "--with-subprojects goes with --project"),
@@ -177,6 +177,15 @@ def test_what_cannot_be_exported(there: Path, api: Api, args: tuple[str, ...], s
     (there / "mine" / "notes.txt").write_text("mine")
     assert said in run("export", *args, code=1).stderr
     assert tree(there) == {"mine/notes.txt": b"mine"}
+
+
+def test_an_archived_project_is_said_to_be_archived(there: Path, api: Api) -> None:
+    """Whoever names it learns why nothing is exported; the API shows nothing of what is in it."""
+    raw_shop(api)
+    api.send("PUT", "/projects/shop/archive")
+    said = run("export", "-o", "out", "--project", "shop", code=1).stderr
+    assert 'Project "shop" cannot be exported: it is archived, and the API shows nothing of it' in said
+    assert tree(there) == {}
 
 
 def test_somebody_who_is_no_administrator(there: Path, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

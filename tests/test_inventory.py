@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from engine import apply_to, offline, plan_of, rows, via
 from hypothesis import given
@@ -11,11 +13,12 @@ from promises import Api, raw_issue, raw_shop
 from proxy import Proxy
 
 from reconciler.errors import RefusedError
-from reconciler.inventory import SLUG, batched, slug
+from reconciler.inventory import SLUG, slug
 from reconciler.kinds import kinds
 from reconciler.kinds._queries import LENGTH, portions
 from reconciler.names import Address
 from reconciler.plan import make
+from reconciler.reading import over
 from reconciler.sandbox import Running
 from reconciler.spool import Spool
 
@@ -57,9 +60,24 @@ def test_keys_are_asked_for_in_portions(keys: list[str]) -> None:
     assert all(len(p) == 1 or sum(len(k.encode()) + 10 for k in p) <= LENGTH for p in found)
 
 
-def test_batches_lose_nothing() -> None:
-    """All items in order, so many at a time."""
-    assert list(batched(range(5), 2)) == [[0, 1], [2, 3], [4]]
+def test_much_work_is_done_some_at_a_time() -> None:
+    """Every item once, in order, never more than so many at once; how many are done is told after each."""
+    under_way, most, told = 0, 0, list[tuple[str, int, int]]()
+
+    async def double(item: int) -> int:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0)
+        under_way -= 1
+        return 2 * item
+
+    async def main() -> list[int]:
+        return [n async for n in over(range(5), double, 2, "numbers", lambda *said: told.append(said))]
+
+    assert asyncio.run(main()) == [0, 2, 4, 6, 8]
+    assert most == 2
+    assert told == [("numbers", n, 5) for n in range(1, 6)]
 
 
 def test_ranges_of_numbers_show_each_issue_once(world: Running) -> None:

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from reconciler.apply import Report
     from reconciler.client import Client
     from reconciler.config import Config
+    from reconciler.exporting import Exported
     from reconciler.folder import Folder
     from reconciler.inventory import Inventory, Scope
-    from reconciler.session import Exported, Planned
+    from reconciler.session import Planned
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +70,14 @@ def export(
     form: str,
 ) -> int:
     """Write manifests of what is live, of which a plan is empty. Writes nothing to the server without --write-keys."""
-    from reconciler import session
+    from reconciler import exporting
     from reconciler.folder import Folder
 
     if with_subprojects and not projects:
         raise click.UsageError("--with-subprojects goes with --project; without it, all projects are exported.")
     if yes and not write_keys:
         raise click.UsageError("--yes goes with --write-keys; without it, nothing is written to the server.")
-    scope = session.scope(projects, with_subprojects, chosen)
+    scope = exporting.scope(projects, with_subprojects, chosen)
     if write_keys and scope.chosen and "issue" not in scope.chosen:
         raise click.UsageError("--write-keys goes with issues: add --kind issue.")
     with progress(state) as shown:
@@ -84,7 +85,7 @@ def export(
 
 
 async def _export(state: State, wanted: Wanted, shown: Progress) -> int:
-    from reconciler import inventory, session
+    from reconciler import exporting, inventory
     from reconciler.cli import steps
 
     config = state.configuration()
@@ -92,12 +93,13 @@ async def _export(state: State, wanted: Wanted, shown: Progress) -> int:
         raise click.UsageError("--write-keys needs issue_key_field in reconciler.yaml: it names where keys are stored.")
     code: Exit = Exit.DONE
     async with steps.client(state, config, shown) as client:
-        found = await inventory.take(client, config.settings, wanted.scope)
+        found = await inventory.take(client, config.settings, wanted.scope, shown.counted)
         if wanted.write_keys:
             code, found = await _write_keys(state, client, config, found, wanted, shown)
         if code not in (Exit.DONE, Exit.INCOMPLETE):
             return code
-        done = await session.write_out(client, found, wanted.scope, wanted.folder, sanitized=wanted.sanitize)
+        sanitized, watch = wanted.sanitize, shown.counted
+        done = await exporting.write_out(client, found, wanted.scope, wanted.folder, sanitized=sanitized, watch=watch)
     output.result(_summary(done, state), state)
     return code
 
@@ -109,11 +111,11 @@ async def _write_keys(
     state: State, client: Client, config: Config, found: Inventory, wanted: Wanted, shown: Progress
 ) -> tuple[Exit, Inventory]:
     """Store the keys that are missing, if that is agreed to; the exit code, and the inventory with them."""
-    from reconciler import keys, session
+    from reconciler import exporting, keys
     from reconciler.cli.apply import carry_out, exit_code
 
     found = keys.named(found)
-    planned, lacking = await session.key_plan(client, config, found)
+    planned, lacking = await exporting.key_plan(client, config, found)
     shown.stop()
     if lacking:
         field, said = config.settings["issue_key_field"], ", ".join(map(str, lacking))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from contextlib import AbstractContextManager
+from datetime import timedelta
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from reconciler.cli import output
@@ -19,6 +21,8 @@ REQUESTS = 50
 """Requests between two lines while the server is read."""
 LINES = 20
 """Lines at most while a plan is carried out, without a terminal."""
+PAUSE = 5.0
+"""Seconds between two lines while many things are read."""
 
 
 class Progress(AbstractContextManager["Progress"]):
@@ -27,6 +31,7 @@ class Progress(AbstractContextManager["Progress"]):
     def __init__(self, state: State) -> None:
         self.verbose = state.verbose
         self.requests = self.done = self.total = 0
+        self.counting, self.since, self.said = ("", 0), 0.0, 0.0
 
     def __exit__(self, *error: object) -> None:
         self.stop()
@@ -42,6 +47,21 @@ class Progress(AbstractContextManager["Progress"]):
             output.say(line)
         elif not self.total and self.requests % REQUESTS == 0:
             output.say(f"{self.requests} requests …")
+
+    def counted(self, what: str, done: int, total: int) -> None:
+        """Take how many of how many things are read."""
+        self.total = total if done < total else 0
+        if (what, total) != self.counting:
+            self.counting, self.since = (what, total), monotonic()
+            self.said = self.since
+        self.step(what, done, total)
+
+    def step(self, what: str, done: int, total: int) -> None:
+        """Say now and then how far it is, and how long it will take."""
+        now = monotonic()
+        if self.total and not self.verbose and now - self.said >= PAUSE:
+            self.said, left = now, (now - self.since) / done * (total - done)
+            output.say(f"{what}: {done:,} of {total:,}, about {timedelta(seconds=round(left))} left …")
 
     def applying(self, total: int) -> None:
         """Begin to count changes."""
@@ -64,6 +84,7 @@ class Live(Progress):
     def __init__(self, state: State) -> None:
         super().__init__(state)
         self.bar: Bar | None = None
+        self.shown = ("", 0)
 
     def reading(self, what: str) -> None:
         super().reading(what)
@@ -72,7 +93,14 @@ class Live(Progress):
     def request(self, line: str) -> None:
         self.requests += 1
         if self.bar is not None and not self.total:
-            self.bar.update(self.bar.task_ids[0], description=f"{self.requests} requests")
+            self.bar.update(self.bar.task_ids[0], description=output.plural(self.requests, "request"))
+
+    def step(self, what: str, done: int, total: int) -> None:
+        if (what, self.total) != self.shown:
+            self.shown = (what, self.total)
+            self._start()
+        if self.bar is not None and self.total:
+            self.bar.update(self.bar.task_ids[0], completed=done, description=what)
 
     def applying(self, total: int) -> None:
         super().applying(total)
@@ -94,7 +122,7 @@ class Live(Progress):
         counted = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) if self.total else ()
         text = TextColumn("{task.description}", markup=False)
         self.bar = Bar(SpinnerColumn(), text, *counted, console=Console(stderr=True), transient=True)
-        self.bar.add_task("", total=self.total or None)
+        self.bar.add_task(output.plural(self.requests, "request") if self.requests else "", total=self.total or None)
         self.bar.start()
 
     def stop(self) -> None:

@@ -10,7 +10,7 @@ CHUNK = 100
 """Ids in one request: Redmine 5.0 to 7.0 keep the filter in a 4 KB cookie and answer 500 when it is too long."""
 
 
-WINDOW = 2500
+WINDOW = 1000
 """Numbers of issues in one of the lists of an export."""
 LENGTH = 1500
 """Bytes of keys in one request, for the same reason."""

@@ -261,6 +261,10 @@ class Projects(Kind):
         wanted = [f for f in fields if self.fields[f].detail or (f == "homepage" and f not in row)]
         return self._page(row["identifier"], fields) if wanted and row["status"] != 9 else None
 
+    def unreadable(self, row: Row) -> str:
+        archived = STATUS.get(row["status"]) == "archived"
+        return "it is archived, and the API shows nothing of it; unarchive it for the export" if archived else ""
+
     def sparse(self, values: Mapping[str, Any], row: Row, context: Context) -> dict[str, Any]:
         # Where a manifest is silent, the server's settings say which modules and trackers a new project gets.
         full = {name: values[name] for name in ("trackers", "enabled_modules") if name in values}

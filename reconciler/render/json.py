@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from reconciler.change import Change, Plan, Warned
     from reconciler.diff import FieldChange
     from reconciler.errors import Location, Problem
-    from reconciler.session import Exported
+    from reconciler.exporting import Exported
 
 FORMAT_VERSION = "1.0"
 """The second number counts what is added, the first what is changed or taken away."""
