@@ -36,12 +36,13 @@ def describe(kind: Kind, key: str, row: Row, names: Names, left_out: Collection[
     if why:
         return Item(address, None, (why,))
     work = _Work(kind, address, row, Context(names, kind.scope(address), address), left_out)
-    values = dict(work.values())
+    values = work.possible(dict(work.values()))
     body = work.valid({**kind.introduce(address, row, names), **kind.sparse(values, row, work.context)})
-    if body is None:
-        return Item(address, None, tuple(work.remarks))
-    for name in (name for name in kind.required if name not in body and name not in work.dropped):
+    lacking = [name for name in kind.required if body is not None and name not in body]
+    for name in (name for name in lacking if name not in work.dropped):
         work.leave(name, f"it has none, and Redmine creates no {kind.name.replace('_', ' ')} without")
+    if body is None or lacking or work.dropped & {*kind.identity}:
+        return Item(address, None, tuple(work.remarks))
     for path, said in kind.doubts(values, row, work.context):
         work.leave(path, said)
     named = frozenset(_named(kind, {name: body[name] for name in values if name in body}, work.context))
@@ -108,6 +109,13 @@ class _Work:
         if said:
             self.leave(_path(name, part), said)
         return not said
+
+    def possible(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The values without those that no new object can have."""
+        refused = list(self.kind.refused(values, self.row, self.context))
+        for name, said in refused:
+            self.leave(name, said)
+        return {name: value for name, value in values.items() if name not in dict(refused)}
 
     def valid(self, body: dict[str, Any]) -> dict[str, Any] | None:
         """What is left of a mapping without the fields that a manifest must not have; None if nothing can be said."""

@@ -99,6 +99,8 @@ def _before(change: Change, by_address: Mapping[Address, Change]) -> Iterator[No
             yield (address, len(other.then) if named else 0)
     for kind in kinds()[change.address.kind].follows:
         yield (Address(f"*{kind}", change.address.project), 0)
+        # What is made in one project can be inherited by others.
+        yield (Address(f"+{kind}", ""), 0)
 
 
 def waits_for_named(change: Change, step: Step) -> bool:
@@ -139,4 +141,5 @@ def _barriers(change: Change, soft: dict[Node, set[Node]]) -> None:
     if kinds()[address.kind].inside:
         soft[(Address(f"*{address.kind}", address.project), 0)].add((address, 0))
         if change.action != "delete":
-            soft[(Address(f"+{address.kind}", address.project), 0)].add((address, 0))
+            for project in (address.project, ""):
+                soft[(Address(f"+{address.kind}", project), 0)].add((address, 0))

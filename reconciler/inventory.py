@@ -111,7 +111,7 @@ def _named_by(scope: Scope) -> frozenset[str]:
         if scope.has(kind):
             codecs = (api.codec for api in kind.fields.values())
             of = (getattr(codec, "of", codec) for codec in codecs)
-            found |= {name for codec in of for name in getattr(codec, "kinds", ())} | set(kind.reads_after)
+            found |= {name for codec in of for name in getattr(codec, "kinds", ())} | {*kind.reads_after, *kind.follows}
     return frozenset(found)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from reconciler.desired import Desired
 from reconciler.inventory import Inventory, name_issues
-from reconciler.kind import Kind, Object, undeclared
+from reconciler.kind import Object, undeclared
 from reconciler.kinds import kinds
 from reconciler.manifest import Map
 from reconciler.names import Address, Context, CustomField, Names, Row, Unresolved
@@ -78,31 +77,3 @@ def _watchers(row: Row, context: Context) -> dict[str, Any]:
     except Unresolved:
         return {}
     return {"watchers": watchers}
-
-
-def stored(found: Inventory, written: Iterable[Address]) -> Inventory:
-    """A `named` inventory with the keys that were written; the other issues without one are known by their subjects."""
-    names, field = found.names, _field(found.names)
-    for address in written:
-        row = names.row(address)
-        if row is not None and address.kind == ISSUE:
-            held = [_with_key(item, field, address) for item in row["custom_fields"]]
-            names.rows[ISSUE][row["id"]] = {**row, "custom_fields": held}
-    kinds()[ISSUE].call(names)
-    for kind in kinds().values():
-        if ISSUE in kind.reads_after:
-            _match_again(kind, names)
-    return found
-
-
-def _match_again(kind: Kind, names: Names) -> None:
-    """Call objects by names that have those of issues in them."""
-    rows = names.rows.pop(kind.name, {})
-    names.ids.pop(kind.name, None)
-    names.keys.pop(kind.name, None)
-    for key, row in kind.match(list(rows.values()), Context(names), ()).rows.items():
-        names.add(kind.name, key, row)
-
-
-def _with_key(item: Mapping[str, Any], field: CustomField, address: Address) -> Mapping[str, Any]:
-    return {**item, "value": address.key.partition("/")[2]} if item["id"] == field.id else item

@@ -46,8 +46,12 @@ class Portable:
         """The values that a manifest has to say, so that a new object would get the same ones."""
         return {n: v for n, v in values.items() if not blank(v) and (n, v) not in self.defaults}
 
+    def refused(self, values: Mapping[str, Any], row: Row, context: Context) -> Iterable[tuple[str, str]]:
+        """(field, sentence) for values that Redmine gives no new object any more: they are left out."""
+        return ()
+
     def doubts(self, values: Mapping[str, Any], row: Row, context: Context) -> Iterable[tuple[str, str]]:
-        """(field, sentence) for values that no manifest could bring about on another server."""
+        """(field, sentence) for what another server might not take, or what a manifest does not say of a value."""
         return ()
 
     def last(self, projects: Sequence[int]) -> Iterable[Listing]:

@@ -89,7 +89,7 @@ def test_ranges_of_numbers_show_each_issue_once(world: Running) -> None:
         api.make("/projects/other/issues", subject="foreign")
         project = api.get("/projects/shop")["id"]
         issues = kinds()["issue"]
-        last = issues.last([project])
+        (last,) = issues.last([project])
         (newest, *_) = api.get(f"/issues?{'&'.join(f'{n}={v}' for n, v in last.params)}")
         assert newest["id"] == max(wanted)
         seen: list[int] = []

@@ -111,11 +111,10 @@ async def _write_keys(
     state: State, client: Client, config: Config, found: Inventory, wanted: Wanted, shown: Progress
 ) -> tuple[Exit, Inventory]:
     """Store the keys that are missing, if that is agreed to; the exit code, and the inventory with them."""
-    from reconciler import exporting, keys
+    from reconciler import exporting, inventory, keys
     from reconciler.cli.apply import carry_out, exit_code
 
-    found = keys.named(found)
-    planned, lacking = await exporting.key_plan(client, config, found)
+    planned, lacking = await exporting.key_plan(client, config, keys.named(found))
     shown.stop()
     if lacking:
         field, said = config.settings["issue_key_field"], ", ".join(map(str, lacking))
@@ -126,8 +125,10 @@ async def _write_keys(
     if not await carry_out(state, client, planned, wanted.yes, shown, done, hint=hint):
         return Exit.CANNOT_RUN, found
     _report(done, state)
-    written = [result.change.address for result in done[-1].results if result.outcome == "done"]
-    return exit_code(done[-1]), keys.stored(found, written)
+    if done[-1].results:
+        # With a key Redmine stores what else follows from saving an issue, so all is read again.
+        found = await inventory.take(client, config.settings, wanted.scope, shown.counted)
+    return exit_code(done[-1]), found
 
 
 def _show_to_nobody(planned: Planned, wanted: Wanted, state: State) -> None:

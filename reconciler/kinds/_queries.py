@@ -21,10 +21,10 @@ EVERY = (("f[]", "status_id"), ("op[status_id]", "*"), ("sort", "id"))
 T = TypeVar("T")
 
 
-def chunks(items: Sequence[T]) -> Iterator[list[T]]:
+def chunks(items: Sequence[T], size: int = CHUNK) -> Iterator[list[T]]:
     """The items, as many at a time as one request takes."""
-    for i in range(0, len(items), CHUNK):
-        yield list(items[i : i + CHUNK])
+    for i in range(0, len(items), size):
+        yield list(items[i : i + size])
 
 
 def portions(keys: Iterable[str]) -> Iterator[list[str]]:

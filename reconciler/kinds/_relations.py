@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, timedelta
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
@@ -234,6 +235,20 @@ def blockers(row: Row) -> list[int]:
     """The numbers of the issues that block a live one."""
     found = (r for r in row.get("relations") or () if r["relation_type"] == "blocks")
     return [r["issue_id"] for r in found if r["issue_to_id"] == row["id"]]
+
+
+def bounds(row: Row, context: Context) -> Iterator[tuple[int, str]]:
+    """(number, day) for each issue that precedes a live one, and the day before which it cannot start because of that.
+
+    The server counts working days, as its settings say; the first day is never earlier than this one (5.0 to 6.1).
+    """
+    for found in row.get("relations") or ():
+        if found["relation_type"] == "precedes" and found["issue_to_id"] == row["id"]:
+            before = context.names.rows.get("issue", {}).get(found["issue_id"], {})
+            end = before.get("due_date") or before.get("start_date")
+            if end:
+                day = date.fromisoformat(end) + timedelta(days=1 + (found.get("delay") or 0))
+                yield found["issue_id"], day.isoformat()
 
 
 def others(values: Mapping[str, Any], row: Row | None, context: Context) -> Iterator[Address]:

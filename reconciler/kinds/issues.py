@@ -14,14 +14,14 @@ from typing import Any
 from reconciler.codecs import Ref, blank
 from reconciler.kind import Listing, Matches, Object, Request
 from reconciler.kinds import _derived, _notes, _relations
+from reconciler.kinds._carried import CORE, Carried, disabled
 from reconciler.kinds._issue import BLOCKS, PARENT, VERSION, IssueSpec, closes, trackers_of
-from reconciler.kinds._lists import Lists
 from reconciler.kinds._matching import Matching, key_field, stored_key, value_of
 from reconciler.names import Address, Context, Names, Row, Unresolved
 from reconciler.spec import Id, Spec
 
 
-class Issues(Lists):
+class Issues(Carried):
     """The only kind whose lists can be long; a POST that is sent twice makes two."""
 
     name = "issue"
@@ -87,6 +87,10 @@ class Issues(Lists):
             return [f"deletes {row['spent_hours']:g} logged hours as well"] if row.get("spent_hours") else []
         lost = sorted(self._lost(row, values, context)) if "tracker" in changed else []
         said = [f'tracker "{values["tracker"]}" destroys {", ".join(lost)}'] if lost else []
+        # Redmine clears them whenever the issue is saved (5.0 to 6.1).
+        tracker = context.names.rows.get("tracker", {}).get(row["tracker"]["id"], {})
+        idle = [] if lost else [n for n in disabled(self, tracker) if row.get(self.fields[n].read or n)]
+        said += [f'Redmine clears {", ".join(idle)}, which its tracker has disabled'] if idle else []
         # Unless a setting allows relations between projects.
         moved = "project" in changed and row.get("relations")
         return [*said, *(["its relations may be deleted with the move"] if moved else [])]
@@ -214,44 +218,6 @@ class Issues(Lists):
             return [(BLOCKS, other) for other in _relations.blocked(values, row, context)]
         return ()
 
-    # -- export ------------------------------------------------------------------------------------------------
-
-    def call(self, names: Names) -> None:
-        # With a key field, a declared key would be stored there: an issue that has none is known by its subject.
-        field, rows, keys = key_field(names), names.rows.get(self.name, {}), names.keys.get(self.name, {})
-        for number, key in sorted(keys.items()) if field else ():
-            if field and not value_of(rows[number], field):
-                keys[number] = f"{key.partition('/')[0]}/{rows[number]['subject']}"
-                names.ids[self.name].pop(key, None)
-                names.ids[self.name].setdefault(keys[number], number)
-
-    def introduce(self, address: Address, row: Row, names: Names) -> dict[str, Any]:
-        field = key_field(names)
-        named = field is None or bool(value_of(row, field))
-        key = {"key": address.key.partition("/")[2]} if named else {}
-        return {**super().introduce(address, row, names), **key}
-
-    def sparse(self, values: Mapping[str, Any], row: Row, context: Context) -> dict[str, Any]:
-        # What Redmine would put in where a manifest is silent is said to be nothing.
-        project = context.names.row(Address("project", context.project)) or {}
-        category = context.names.rows.get("issue_category", {}).get((row.get("category") or {}).get("id", 0), {})
-        filled = {"start_date": True, "fixed_version": "default_version" in project}
-        filled["assigned_to"] = "default_assignee" in project or "assigned_to" in category
-        nothing = {n: None for n, by_itself in filled.items() if by_itself and n in values and blank(values[n])}
-        # Whoever writes to an issue may become its watcher (5.0 to 6.1).
-        alone: dict[str, Any] = {"watchers": []} if values.get("watchers") == [] else {}
-        found = {**super().sparse(values, row, context), **nothing, **alone}
-        field = key_field(context.names)
-        if field and "custom_fields" in found:
-            found["custom_fields"] = {n: v for n, v in found["custom_fields"].items() if n != field.name}
-        if not found.get("custom_fields", True):
-            del found["custom_fields"]
-        return {name: found[name] for name in self.fields if name in found}
-
-    def doubts(self, values: Mapping[str, Any], row: Row, context: Context) -> Iterable[tuple[str, str]]:
-        for said in _notes.doubts(row.get("journals"), context):
-            yield "notes", said
-
     # -- write -------------------------------------------------------------------------------------------------
 
     def create(self, address: Address, values: Mapping[str, Any], context: Context) -> Request:
@@ -306,7 +272,8 @@ class Issues(Lists):
             people = ((user, context.names.row(Address("user", str(user))) or {}) for user in wanted)
             # Before 6.0 only the list that a user is in tells the status.
             locked = [user for user, found in people if LOCKED in (found.get("status"), found.get("listed"))]
-            return f"locked users cannot watch: {', '.join(locked)}" if locked else ""
+            lacking = [user for user in wanted if user not in self.live(row, name, context)]
+            return f"locked users cannot watch: {', '.join(locked)}" if locked and lacking == locked else ""
         if field == "status" and closes(wanted, context):
             numbers = [f"#{r['id']}" for r in children if not closes(r["status"]["name"], context)]
             return f"subtasks are open: {', '.join(numbers)}" if numbers else _blocked(row, context)
@@ -324,11 +291,6 @@ def _blocked(row: Row, context: Context) -> str:
     return f"it is blocked by {', '.join(f'#{n}' for n in found)}" if found else ""
 
 
-CORE = frozenset(
-    {"assigned_to", "category", "fixed_version", "parent", "start_date", "due_date"}
-    | {"estimated_hours", "done_ratio", "description"}
-)
-"""What a tracker can have disabled (5.0 to 6.1)."""
 LOCKED = 3
 """A user's status number."""
 APART = frozenset({"watchers", "relations", "notes", "author"})

@@ -17,7 +17,7 @@ from reconciler.customfields import CustomFields
 from reconciler.kind import Kind, Listing, Need, Object, Request
 from reconciler.manifest import suggest
 from reconciler.names import Address, Context, Names, Row
-from reconciler.spec import PARTIAL, REFUSE, Api, Deferred, Gate, Id, Name, Principal, Spec, Strings
+from reconciler.spec import PARTIAL, REFUSE, Api, Deferred, Gate, Id, Name, Principal, Spec, Strings, VersionName
 
 STATUS = {1: "active", 5: "closed", 9: "archived", 10: "scheduled for deletion"}
 
@@ -113,8 +113,8 @@ class ProjectSpec(Spec):
         Api(codec=Ref(("query",)), write="default_issue_query_id", read=None, create_only=True, clear=REFUSE),
     ] = None
     default_version: Annotated[
-        Name | None,
-        Field(description="Name of the version that new issues get; set after the version exists."),
+        VersionName | None,
+        Field(description="Version that new issues get: a name, or {project:, name:}; set after the version exists."),
         Api(
             codec=Ref(("version",)),
             write="default_version_id",

@@ -16,7 +16,7 @@ from reconciler.codecs import Codec, Ref, digest
 from reconciler.customfields import CustomFields
 from reconciler.kind import Listing, Need, Object
 from reconciler.kinds._alike import Alike
-from reconciler.kinds._queries import criterion
+from reconciler.kinds._queries import chunks, criterion
 from reconciler.names import Address, Context, Names, Row, Unresolved
 from reconciler.spec import REFUSE, Api, Date, Id, IssueName, Name, ProjectItem, Spec
 
@@ -125,7 +125,7 @@ class TimeEntries(Alike):
     module = "time_tracking"
     reveals = "time_entry_activities"
     reads_after = ("issue",)
-    identity = ("spent_on", "user")
+    identity = ("spent_on", "user", "activity", "issue", "comments")
     required = ("hours",)
     follows = ("membership",)
     apart = True
@@ -179,9 +179,14 @@ class TimeEntries(Alike):
         if activity is not None and activity != live and activity not in usable(context):
             yield "activity", inactive(activity, context), advice(activity, context)
 
-    def doubts(self, values: Mapping[str, Any], row: Row, context: Context) -> Iterable[tuple[str, str]]:
+    def refused(self, values: Mapping[str, Any], row: Row, context: Context) -> Iterable[tuple[str, str]]:
         if values.get("activity") not in usable(context):
-            yield "activity", f"{inactive(str(values.get('activity')), context)}: no new entry can have it"
+            yield "activity", f"{inactive(str(values.get('activity')), context)}, so no new entry can have it"
+
+    def doubts(self, values: Mapping[str, Any], row: Row, context: Context) -> Iterable[tuple[str, str]]:
+        members = context.names.ids.get("membership", {})
+        if members and f"{context.project}/user:{values['user']}" not in members:
+            yield "user", f"{values['user']} is no member of the project, and perhaps may log no time there"
 
     # -- read --------------------------------------------------------------------------------------------------
 
@@ -217,7 +222,7 @@ class TimeEntries(Alike):
         known = names.ids.get("project", {})
         # An archived project has no number that could be learnt, and shows nothing.
         projects = sorted({n for k in keys if isinstance(n := known.get(k.partition("/")[0]), int)})
-        return [projects[i : i + CHUNK] for i in range(0, len(projects), CHUNK)]
+        return list(chunks(projects, CHUNK))
 
     def _list(self, projects: list[int], bounds: tuple[tuple[str, str], ...]) -> Listing:
         # As a filter (`f[]`), project_id means just these projects; as a parameter it takes in their subprojects.
