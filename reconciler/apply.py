@@ -250,7 +250,8 @@ class Applier:
     async def _create(self, kind: Kind, state: Progress, values: Mapping[str, Any]) -> None:
         address = state.change.address
         context = self.context(kind, address)
-        first = {n: v for n, v in values.items() if not kind.fields[n].update_only}
+        later = kind.later(values, context)
+        first = {n: v for n, v in values.items() if n not in later}
         row, adopted = await self._post(kind, state, first, kind.create(address, first, context))
         self.names.add(kind.name, address.key, row)
         state.id = row["id"]

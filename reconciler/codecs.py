@@ -199,7 +199,7 @@ class Ref(Codec):
     def written(self, value: Any, context: Context) -> Any:
         unread = isinstance(value, str) and UNKNOWN.fullmatch(value)
         if unread and not context.names.known(self.address(value, context)):
-            raise Unresolved(f"{value} is nobody and nothing that a manifest can name")
+            raise Unresolved(f"no manifest of this export can name {value}")
         # One name of several things, such as a user and a group.
         others = (Address(k, value) for k in self.kinds[1:]) if isinstance(value, str) else ()
         return {self.kinds[0]: value} if any(context.names.known(context.names.canonical(a)) for a in others) else value

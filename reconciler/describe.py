@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from pydantic import ValidationError
@@ -77,7 +78,7 @@ class _Work:
                 continue
             live = self.kind.live(self.row, name, self.context)
             found = self._written(name, api.codec, live)
-            pieces = [pair for value in found for pair in api.codec.pieces(value)]
+            pieces = sorted((pair for value in found for pair in api.codec.pieces(value)), key=itemgetter(0))
             certain = [piece for part, piece in pieces if self._certain(name, part, piece, api.codec, live)]
             if certain:
                 yield name, _joined(certain)

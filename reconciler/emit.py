@@ -23,6 +23,8 @@ BREAKS = frozenset("\r\x85\u2028\u2029\ufeff")
 """What YAML takes for the end of a line, or for nothing, where it is not escaped."""
 
 
+BLOCK = re.compile(r"(?!\n*\t)[\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]*")
+"""Texts that a block gives back: printable, and not with a tab where the indentation of a block is found out."""
 SIMPLE = re.compile(r"[A-Za-z0-9][\w./-]*", re.ASCII)
 
 
@@ -76,6 +78,12 @@ class _Dumper(yaml.SafeDumper):
         """Write out what is the same object twice."""
         return True
 
+    def analyze_scalar(self, scalar: str) -> Any:
+        """PyYAML allows no block where a blank or a tab ends a line, although it is read back as it is."""
+        found = super().analyze_scalar(scalar)
+        found.allow_block = found.allow_block or bool(BLOCK.fullmatch(scalar))
+        return found
+
     def choose_scalar_style(self) -> str:
         """No quotes for the path of an included file that needs none."""
         event: Any = self.event
@@ -83,9 +91,13 @@ class _Dumper(yaml.SafeDumper):
         return "" if plain else str(super().choose_scalar_style())
 
 
+OTHERS = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?|0o[0-7]+|[yYnN]")
+"""What YAML 1.2 takes for a number, and some readers of YAML 1.1 for yes or no."""
+
+
 def _text(dumper: _Dumper, value: str) -> yaml.Node:
     value = value.replace("${", "$${")
-    style = "|" if "\n" in value and not value.isspace() else None
+    style = "|" if "\n" in value and not value.isspace() else "'" if OTHERS.fullmatch(value) else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style='"' if BREAKS & {*value} else style)
 
 
@@ -140,7 +152,7 @@ def dump(value: Any) -> str:
     """Any plain data, as YAML."""
     options: dict[str, Any] = {"sort_keys": False, "allow_unicode": True, "width": ENDLESS, "default_flow_style": False}
     # A document that ends in blank lines, or is one plain text, gets a mark of its end.
-    return str(yaml.dump(value, Dumper=_Dumper, **options)).removesuffix("...\n")
+    return re.sub(r"^\.\.\.\n\Z", "", str(yaml.dump(value, Dumper=_Dumper, **options)), flags=re.MULTILINE)
 
 
 def written(item: Any) -> Written:

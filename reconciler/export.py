@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from reconciler.codecs import Stored
@@ -24,9 +25,12 @@ from reconciler.kinds import kinds
 from reconciler.names import Address, Names
 from reconciler.sources import SUFFIXES
 from reconciler.spec import Id
+from reconciler.spool import Spool
 
 LONG = 25
 """Lines of a text that stay in the manifest; longer ones get a file."""
+PART = 8 << 20
+"""Characters of a manifest after which the next one begins: larger ones are slow to read, and refused in the end."""
 LENGTH = 80
 """Characters of a file's name."""
 
@@ -35,7 +39,7 @@ LENGTH = 80
 class Tree:
     """The files of an export: texts by path, live files by path, and what could not be said of which object."""
 
-    texts: dict[str, str] = field(default_factory=dict)
+    texts: MutableMapping[str, str] = field(default_factory=dict)
     downloads: dict[str, Stored] = field(default_factory=dict)
     remarks: list[tuple[Address, str]] = field(default_factory=list)
     taken: set[str] = field(default_factory=set)
@@ -62,6 +66,7 @@ def items(found: Inventory, scope: Scope) -> Iterator[Item]:
     for kind in chosen:
         kind.call(found.names)
     left_out = {address for kind in kinds().values() for address in _alike(kind, found.names)}
+    left_out |= {address for kind in kinds().values() for address in _not_along(kind, found, scope)}
     people = [i for k in chosen if not (k.inside or k.name == "project") for i in _of(k, found, left_out)]
     for kind in chosen:
         if kind.inside or kind.name == "project":
@@ -71,23 +76,31 @@ def items(found: Inventory, scope: Scope) -> Iterator[Item]:
     yield from _needed(people, named) if scope.projects else people
 
 
+def _not_along(kind: Kind, found: Inventory, scope: Scope) -> Iterator[Address]:
+    """Objects that are not exported and that manifests could only name if they were."""
+    if kind.only_declared(found.names.settings):
+        for key in found.names.keys.get(kind.name, {}).values():
+            if not scope.has(kind) or key.partition("/")[0] not in found.projects:
+                yield Address(kind.name, key)
+
+
 def _of(kind: Kind, found: Inventory, left_out: set[Address]) -> Iterator[Item]:
     """The objects of a kind, by key: numbers are others on another server. Adds to `left_out`."""
     rows, keys = found.names.rows.get(kind.name, {}), found.names.keys.get(kind.name, {})
     alike = _alike(kind, found.names)
     for number in sorted(rows, key=keys.__getitem__):
-        address = Address(kind.name, keys[number])
+        address, name = Address(kind.name, keys[number]), Address(kind.name, _name(keys[number], number))
         inside = kind.inside or kind.name == "project"
         if (inside and address.project not in found.projects) or not kind.portable(rows[number]):
             continue
-        if address not in alike:
+        if name not in alike:
             item = describe(kind, address.key, rows[number], found.names, left_out)
-        elif number == alike[address][0]:
-            item = Item(address, None, (_several(kind, alike[address]),))
+        elif number == alike[name][0]:
+            item = Item(name, None, (_several(kind, alike[name]),))
         else:
             continue
         if item.body is None:
-            left_out.add(address)
+            left_out.add(item.address)
         yield item
 
 
@@ -95,8 +108,13 @@ def _alike(kind: Kind, names: Names) -> dict[Address, list[Id]]:
     """The numbers of live objects that manifests would call the same."""
     found: defaultdict[str, list[Id]] = defaultdict(list)
     for number, key in names.keys.get(kind.name, {}).items():
-        found[key].append(number)
+        found[_name(key, number)].append(number)
     return {Address(kind.name, key): sorted(same, key=str) for key, same in found.items() if len(same) > 1}
+
+
+def _name(key: str, number: Id) -> str:
+    """What several objects are called that are told apart by their numbers."""
+    return key.removesuffix(f" #{number}")
 
 
 def _several(kind: Kind, numbers: Iterable[Id]) -> str:
@@ -112,26 +130,46 @@ def _needed(people: list[Item], named: set[Address]) -> list[Item]:
 
 
 def tree(items: Iterable[Item], settings: Mapping[str, Any]) -> Tree:
-    """The files that say what `items` say, with the settings that their plan needs."""
-    found = Tree()
+    """The files that say what `items` say, with the settings that their plan needs; the texts are on disk."""
+    found = Tree(Spool[str, str]())
     if settings.get("issue_key_field"):
         found.texts["reconciler.yaml"] = dump({"issue_key_field": settings["issue_key_field"]})
     files: defaultdict[str, defaultdict[str, list[Item]]] = defaultdict(lambda: defaultdict(list))
-    many: defaultdict[str, dict[str, Written]] = defaultdict(dict)
-    for item in items:
-        path, kind = _file(item.address), kinds()[item.address.kind]
-        if kind.apart:
-            (noted,) = _items(path, [item], found)
-            many[path][item.address.key] = written(noted)
+    for (path, apart), some in groupby(_remarked(items, found), _place):
+        if apart:
+            _listed(path, some, found)
         else:
-            files[path][kind.name].append(item)
-        found.remarks += [(item.address, said) for said in item.remarks]
+            for item in some:
+                files[path][item.address.kind].append(item)
     for path, by_kind in sorted(files.items()):
         found.texts[path] = manifest(dict(_lists(path, by_kind, found)))
-    for path, blocks in sorted(many.items()):
-        found.texts[path] = manifest({path.rpartition("/")[2].removesuffix(".yaml"): blocks.values()})
     found.remarks.sort()
     return found
+
+
+def _remarked(items: Iterable[Item], found: Tree) -> Iterator[Item]:
+    for item in items:
+        found.remarks += [(item.address, said) for said in item.remarks]
+        yield item
+
+
+def _place(item: Item) -> tuple[str, bool]:
+    """The file of an item, and whether it is one of those that can have very many."""
+    return _file(item.address), kinds()[item.address.kind].apart
+
+
+def _listed(path: str, items: Iterable[Item], found: Tree) -> None:
+    """Put items of one kind into a file, or into several where they are very many."""
+    part, size = list[Written](), 0
+    name = path.rpartition("/")[2].removesuffix(".yaml")
+    for item in items:
+        if size > PART:
+            found.texts[found.free(path)] = manifest({name: part})
+            part, size = [], 0
+        (noted,) = _items(path, [item], found)
+        part.append(written(noted))
+        size += len(part[-1])
+    found.texts[found.free(path)] = manifest({name: part})
 
 
 def _file(address: Address) -> str:
@@ -183,9 +221,10 @@ def _own(address: Address) -> str:
 def _text(name: str, value: str, path: str, folder: str, item: Item, found: Tree) -> Any:
     if name in DAYS and DAY.fullmatch(value):
         return Day(value)
-    if (item.body or {}).get(name) is not value or not _apart(item, name, value):
+    own = name in MAIN and (item.body or {}).get(name) is value
+    if not _apart(item, value, page=own and name == "text"):
         return value
-    target = found.free(f"{folder}.txt")
+    target = found.free(f"{folder}.txt" if own else f"{folder}/{safe(name)}.txt")
     found.texts[target] = value
     return Included(relative(target, path))
 
@@ -214,11 +253,11 @@ MAIN = ("text", "description")
 """The fields whose text is what an object is about."""
 
 
-def _apart(item: Item, name: str, value: str) -> bool:
-    """Whether a text gets a file of its own, which gives it back as it is."""
-    if name not in MAIN or ODD.search(value) or value.startswith("\ufeff"):
+def _apart(item: Item, value: str, *, page: bool) -> bool:
+    """Whether a text gets a file of its own, which gives it back as it is; the text of a wiki page always does."""
+    if ODD.search(value) or value.startswith("\ufeff"):
         return False
-    return value.count("\n") >= LONG or (name == "text" and kinds()[item.address.kind].apart)
+    return value.count("\n") >= LONG or (page and kinds()[item.address.kind].apart)
 
 
 ODD = re.compile(r"[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]")

@@ -21,11 +21,13 @@ from reconciler.live import Reader, check_age, check_settings, fresh_names
 from reconciler.manifest import suggest
 from reconciler.names import Address, Context, Names, Row
 from reconciler.reading import Watch, fetch, over, together, told, unwatched
-from reconciler.spec import Id
+from reconciler.requests import Listing
 from reconciler.spool import Spool
 
 BATCH = 200
 """Objects whose own pages are asked for at the same time, most of which wait for their turn."""
+LOST = {"filename": "", "lost": True}
+"""What is known of a file that the server lists and does not have."""
 WINDOWS = 4
 """Ranges of numbers that are read at the same time: each is many pages."""
 SLUG = 48
@@ -86,7 +88,7 @@ async def take(
 
 async def _stream(client: Client, kind: Kind, names: Names, projects: Collection[str], watch: Watch) -> None:
     """Read a kind of which there can be very many: by ranges of numbers, the rows on disk."""
-    names.rows[kind.name] = Spool()
+    names.rows[kind.name] = Spool[Any, Row]()
     numbers = sorted(n for p in projects if isinstance(n := names.ids["project"][p], int))
     context, fields = Context(names), frozenset(kind.fields)
     ends = await together(fetch(client, listing) for listing in kind.last(numbers))
@@ -186,7 +188,9 @@ async def _complete(
         await _pages(client, kind, names, projects, watch)
 
     async def file(number: int) -> None:
-        names.files[number] = {**(await client.get(f"/attachments/{number}"))["attachment"], "sha256": ""}
+        page = Listing(f"/attachments/{number}", "attachment", single=True, none={403: LOST, 404: LOST})
+        (shown,) = await fetch(client, page)
+        names.files[number] = {**shown, "sha256": ""}
 
     async for _ in over(_attached(names, chosen), file, BATCH, "files in custom fields", watch):
         pass
@@ -201,8 +205,12 @@ async def _pages(client: Client, kind: Kind, names: Names, projects: Collection[
     for number in numbers:
         rows[number], _ = polled.of(rows[number], fields)
 
-    async def one(number: Id) -> None:
-        rows[number] = await polled.complete(client, rows[number], fields)
+    async def one(number: Any) -> None:
+        row = await polled.complete(client, rows[number], fields)
+        if row is None:
+            names.remove(Address(kind.name, keys[number]))
+        else:
+            rows[number] = row
 
     paged = [n for n in numbers if kind.details(*polled.of(rows[n], fields))]
     async for _ in over(paged, one, BATCH, kind.plural.replace("_", " "), watch):

@@ -320,6 +320,10 @@ class Kind(Portable):
                 found[api.write or name] = api.clear if empty else api.codec.encode(sent, context)
         return found
 
+    def later(self, values: Mapping[str, Any], context: Context) -> frozenset[str]:
+        """The fields that are not sent with the POST but right after it."""
+        return frozenset(name for name, api in self.fields.items() if api.update_only)
+
     def collection(self, address: Address) -> str:
         """The path that takes a POST."""
         return f"/projects/{address.project}/{self.plural}" if self.inside else f"/{self.plural}"

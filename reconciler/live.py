@@ -184,7 +184,10 @@ class Reader:
         polled = await told(self.client, kind, rows, fields, need, self.names)
         full = await together(polled.complete(self.client, row, f) for _, row, f in found)
         for (wanted, _, _), row in zip(found, full, strict=True):
-            self.names.add(kind.name, wanted.address.key, row)
+            if row is None:
+                self.names.remove(wanted.address)
+            else:
+                self.names.add(kind.name, wanted.address.key, row)
 
     async def _files(self, kind: Kind) -> None:
         """Learn what is in the live files that declared ones have to be compared with."""

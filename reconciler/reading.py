@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -100,12 +100,15 @@ class Told:
         told = {self.kind.fields[name].read or name: items for name, items in found.items() if items is not None}
         return {**row, **told}, fields - {name for name, items in found.items() if items is not None}
 
-    async def complete(self, client: Client, row: Row, fields: frozenset[str]) -> Row:
-        """The row with everything that lists do not show of these fields."""
+    async def complete(self, client: Client, row: Row, fields: frozenset[str]) -> Row | None:
+        """The row with everything that lists do not show of these fields; None if the object was deleted meanwhile."""
         known, left = self.of(row, fields)
         page = self.kind.details(row, left)
-        more = await fetch(client, page) if page else []
-        return {**known, **(more[0] if more else {})}
+        if page is None:
+            return known
+        more = await fetch(client, replace(page, none={404: None, **page.none}))
+        # Some kinds have objects without a page.
+        return {**known, **more[0]} if more else known if 404 in page.none else None
 
 
 async def told(

@@ -5,36 +5,37 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator, MutableMapping
+from typing import TypeVar
 
-from reconciler.names import Row
-from reconciler.spec import Id
+K = TypeVar("K")
+V = TypeVar("V")
 
 
-class Spool(MutableMapping[Id, Row]):
-    """Rows by id, in a temporary file that goes with it; a row that is put in again is appended."""
+class Spool(MutableMapping[K, V]):
+    """Rows by id, or texts by path, in a temporary file that goes with it; what is put in again is appended."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115  # it is closed, and gone, with this object
-        self._places: dict[Id, tuple[int, int]] = {}
+        self._places: dict[K, tuple[int, int]] = {}
 
     def __del__(self) -> None:
         self._file.close()
 
-    def __setitem__(self, number: Id, row: Row) -> None:
+    def __setitem__(self, number: K, row: V) -> None:
         text = json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass")
         self._places[number] = (self._file.seek(0, 2), len(text))
         self._file.write(text)
 
-    def __getitem__(self, number: Id) -> Row:
+    def __getitem__(self, number: K) -> V:
         place, length = self._places[number]
         self._file.seek(place)
-        row: Row = json.loads(self._file.read(length).decode("utf-8", "surrogatepass"))
+        row: V = json.loads(self._file.read(length).decode("utf-8", "surrogatepass"))
         return row
 
-    def __delitem__(self, number: Id) -> None:
+    def __delitem__(self, number: K) -> None:
         del self._places[number]
 
-    def __iter__(self) -> Iterator[Id]:
+    def __iter__(self) -> Iterator[K]:
         return iter(self._places)
 
     def __len__(self) -> int:

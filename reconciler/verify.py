@@ -131,7 +131,7 @@ async def _read_back(applier: Applier, kind: Kind, states: list[Progress]) -> di
                 state.id, rows[found["id"]] = found["id"], found
     polled = await told(applier.client, kind, rows, [fields[i] for i in rows], need, applier.names)
     full = await together(polled.complete(applier.client, row, fields[i]) for i, row in rows.items())
-    return dict(zip(rows, full, strict=True))
+    return {i: row for i, row in zip(rows, full, strict=True) if row is not None}
 
 
 def _compare(applier: Applier, state: Progress, row: Row | None) -> Iterable[Stray]:

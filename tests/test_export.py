@@ -93,37 +93,36 @@ LEFT_OUT = """\
 file ugly/same.txt: there are 2 files of this name, of which a manifest can have one
 issue 1-private/by-an-outsider: author: amy is no member of the private project, and can create nothing there
 issue 1-private/by-an-outsider: notes: 1 of them are without their author, who has no account, or is no member of the private project
-issue shut/older: author: #4 (Anonymous) is nobody and nothing that a manifest can name
+issue shut/older: author: no manifest of this export can name #4 (Anonymous)
+issue ugly/assigned-to-the-left: assigned_to: is no member of the project any more, so nothing new can be assigned there
 issue ugly/backwards: due_date: due_date 2026-01-01 is before start_date 2026-02-02
-issue ugly/by-nobody: author: #4 (Anonymous) is nobody and nothing that a manifest can name
+issue ugly/by-nobody: author: no manifest of this export can name #4 (Anonymous)
 issue ugly/files: attachments.lost.txt: the server has lost what is in the file
 issue ugly/files: attachments.same.txt: there are 2 files of this name, of which a manifest can have one
 issue ugly/files: attachments.twice.txt: there are 2 files of this name, of which a manifest can have one
-issue ugly/foreign-category: category: a text is expected, found a mapping
+issue ugly/foreign-category: category: it is one of project "shut"
 issue ugly/foreign-version: fixed_version: version 1-private/secret is not shared with project "ugly" (sharing: none)
-issue ugly/noted: author: #4 (Anonymous) is nobody and nothing that a manifest can name
-issue ugly/noted: notes: a note "none" is left out: Redmine loses it
-issue ugly/noted: notes: a note of blanks is left out
+issue ugly/noted: author: no manifest of this export can name #4 (Anonymous)
 issue ugly/noted: notes: 1 private without the author, for whom Redmine might publish it
 issue ugly/noted: notes: 2 of them are without their author, who has no account, or is no member of the private project
+issue ugly/noted: notes: a note "none" is left out: Redmine loses it
+issue ugly/noted: notes: a note of blanks is left out
 issue ugly/values: custom_fields.Issue bool: no manifest can say what it has
 issue ugly/values: custom_fields.Issue date: "2026-13-01" is not a date
 issue ugly/values: custom_fields.Issue enumeration: "#999" is not one of its values
 issue ugly/values: custom_fields.Issue int: "many" is not a whole number
 issue ugly/values: custom_fields.Issue list multiple: "purple" is not one of its values
 issue ugly/values: custom_fields.Issue list: "purple" is not one of its values
-issue ugly/values: custom_fields.Issue user multiple: #9999 is nobody and nothing that a manifest can name
-issue ugly/values: custom_fields.Issue user: #9999 is nobody and nothing that a manifest can name
+issue ugly/values: custom_fields.Issue user multiple: no manifest of this export can name #9999
+issue ugly/values: custom_fields.Issue user: no manifest of this export can name #9999
 issue ugly/values: custom_fields.Issue version: version 1-private/secret is not shared with project "ugly" (sharing: none)
 news ugly/Empty: description: it has none, and Redmine creates no news without
-news ugly/Twice #1: others are just like it: only its number tells them apart, which is another one elsewhere
-news ugly/Twice #2: others are just like it: only its number tells them apart, which is another one elsewhere
+news ugly/Twice: several news are called so, and only their numbers tell them apart: #1, #2
 project ugly: custom_fields.Project list: "purple" is not one of its values
-project ugly: custom_fields.Project user: #9999 is nobody and nothing that a manifest can name
-time_entry ugly/2026-01-02 #4 Design: user: #4 (Anonymous) is nobody and nothing that a manifest can name
-time_entry ugly/2026-01-02 admin Design #1: others are just like it: only its number tells them apart, which is another one elsewhere
-time_entry ugly/2026-01-02 admin Design #2: others are just like it: only its number tells them apart, which is another one elsewhere
-time_entry ugly/2026-01-02 amy Retired: activity: activity "Retired" is not active in project "ugly": no new entry can have it
+project ugly: custom_fields.Project user: no manifest of this export can name #9999
+time_entry ugly/2026-01-02 #4 Design: user: no manifest of this export can name #4 (Anonymous)
+time_entry ugly/2026-01-02 admin Design: several time entries are called so, and only their numbers tell them apart: #1, #2
+time_entry ugly/2026-01-02 amy Retired: activity: activity "Retired" is not active in project "ugly", so no new entry can have it
 user nomail: mail: it has none, and Redmine creates no user without
 user noname: firstname: it has none, and Redmine creates no user without
 user noname: lastname: it has none, and Redmine creates no user without

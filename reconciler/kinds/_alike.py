@@ -28,10 +28,6 @@ class Alike(Kind):
     def wanted(self, address: Address, values: Mapping[str, Any], context: Context) -> Hashable:
         """The `nature` of an object with these manifest's or canonical values; None if none can have it yet."""
 
-    def mute(self, address: Address, row: Row) -> str:
-        said = "others are just like it: only its number tells them apart, which is another one elsewhere"
-        return said if address.key.endswith(f" #{row['id']}") else ""
-
     def home(self, row: Row, context: Context) -> str | None:
         """The identifier of a live object's project, or None for one that was not read."""
         return context.key("project", row["project"]["id"])

@@ -42,6 +42,9 @@ class Carried(Lists):
         # Whoever writes to an issue may become its watcher (5.0 to 6.1).
         alone: dict[str, Any] = {"watchers": []} if values.get("watchers") == [] else {}
         found = {**super().sparse(values, row, context), **nothing, **alone}
+        for name in ("status", "priority"):
+            if found.get(name) is not None and found[name] == _default(name, values, context):
+                del found[name]
         field = key_field(context.names)
         if field and "custom_fields" in found:
             found["custom_fields"] = {n: v for n, v in found["custom_fields"].items() if n != field.name}
@@ -57,16 +60,18 @@ class Carried(Lists):
         trackers, name = trackers_of(context), values.get("tracker")
         if trackers is not None and name is not None and name not in trackers:
             yield "tracker", f'the project no longer has "{name}"; another server would take its first one'
+        if isinstance(values.get("category"), Mapping):
+            yield "category", f'it is one of project "{values["category"]["project"]}"'
         yield from self._disabled(values, row, context)
         if not blank(values.get("assigned_to")) and not _assignable(values["assigned_to"], row, context):
             yield "assigned_to", "is no member of the project any more, so nothing new can be assigned there"
         open_ones = [n for n in _relations.blockers(row) if _is_open(n, context)]
         if open_ones and closes(values.get("status"), context):
             yield "status", f"it is closed although what blocks it is open: {_called(open_ones, context)}"
-        for field in ("start_date", "due_date"):
-            early = [n for n, day in _relations.bounds(row, context) if str(values.get(field) or day) < day]
-            if early:
-                yield field, f"it is before what it follows ends: {_called(early, context)}"
+        early = [n for n, day in _relations.bounds(row, context) if _earliest(values, day) < day]
+        for field in ("start_date", "due_date") if early else ():
+            if not blank(values.get(field)):
+                yield field, f"the issue begins before what it follows ends: {_called(early, context)}"
 
     def _disabled(self, values: Mapping[str, Any], row: Row, context: Context) -> Iterator[tuple[str, str]]:
         tracker = context.names.rows.get("tracker", {}).get(row["tracker"]["id"], {})
@@ -94,6 +99,20 @@ def _assignable(value: Any, row: Row, context: Context) -> bool:
     kind, name = next(iter(value.items())) if isinstance(value, Mapping) else ("user", value)
     own = (row.get("author") or {}).get("id") == row["assigned_to"]["id"]
     return own or not members or f"{context.project}/{kind}:{name}" in members
+
+
+def _default(name: str, values: Mapping[str, Any], context: Context) -> Any:
+    """The status or priority that a new issue gets where none is given."""
+    rows = context.names.rows
+    if name == "priority":
+        return next((r["name"] for r in rows.get("issue_priority", {}).values() if r.get("is_default")), None)
+    tracker = context.names.row(Address("tracker", str(values.get("tracker")))) or {}
+    return (tracker.get("default_status") or {}).get("name")
+
+
+def _earliest(values: Mapping[str, Any], default: str) -> str:
+    """The first day of an issue."""
+    return min(str(values.get(field) or default) for field in ("start_date", "due_date"))
 
 
 def _is_open(number: int, context: Context) -> bool:

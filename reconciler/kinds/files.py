@@ -116,7 +116,7 @@ class Files(Kind):
     inside = True
     module = "files"
     reads_after = ("version",)
-    identity = ("filename",)
+    identity = ("filename", "version")
     unique = False
     silent = True
     required = ("path",)

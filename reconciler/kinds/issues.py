@@ -220,6 +220,12 @@ class Issues(Carried):
 
     # -- write -------------------------------------------------------------------------------------------------
 
+    def later(self, values: Mapping[str, Any], context: Context) -> frozenset[str]:
+        # Redmine drops the watchers of an author who may not add any (5.0 to 6.1).
+        author = context.names.row(Address("user", str(values.get("author")))) or {}
+        alone = {"watchers"} if values.get("author") and not author.get("admin") else set()
+        return super().later(values, context) | alone
+
     def create(self, address: Address, values: Mapping[str, Any], context: Context) -> Request:
         return replace(super().create(address, values, context), login=values.get("author") or "")
 

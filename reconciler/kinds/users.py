@@ -24,7 +24,7 @@ LANGUAGES = (
     *("sv", "ta-IN", "th", "tr", "uk", "vi", "zh", "zh-TW"),
 )
 """Redmine's `config/locales` (6.1; before 6.0 without `ta-IN`). It stores any other text as well."""
-NUMBER = re.compile(r"#(\d+)( \(.*\))?")
+NUMBER = re.compile(r"#(\d+)(?: \((.*)\))?", re.DOTALL)
 
 
 class UserStatus(Codec):
@@ -46,30 +46,38 @@ class AuthSource(Codec):
     """`#3 (what Redmine calls it)`. The API has no list of authentication modes: names are those that users show."""
 
     def canonical(self, value: Any, context: Context) -> Any:
-        if value is None or NUMBER.fullmatch(value):
-            return value
+        if value is None:
+            return None
+        number, name = _parts(value)
         shown = [r["auth_source"] for r in context.names.rows.get("user", {}).values() if r.get("auth_source")]
         known = {source["name"]: source for source in shown}
-        if value not in known:
+        if name in known:
+            return unknown(known[name])
+        if number is None:
             said = f'no user shows an authentication mode "{value}"'
             hint = near_miss(value, known) or 'write its number, "#3": the address of its page has it'
             raise Unresolved(said, hint)
-        return unknown(known[value])
+        others = [source["name"] for source in shown if source["id"] == number]
+        if name and others:
+            raise Unresolved(f'the authentication mode #{number} is "{others[0]}" here, not "{name}"')
+        return value
 
     def decode(self, wire: Any, context: Context) -> Any:
         return unknown(wire) if wire else None
 
     def encode(self, value: Any, context: Context) -> Any:
-        return _number(value)
+        return None if value is None else _parts(value)[0]
 
     def equal(self, desired: Any, live: Any) -> bool:
-        return _number(desired) == _number(live)
+        # A number is another one on another server: where the name is given, it counts too.
+        (number, name), (has, called) = _parts(desired or ""), _parts(live or "")
+        return number == has and (not name or name == called)
 
 
-def _number(value: str | None) -> int | None:
-    """The id in `#3 (LDAP)`."""
-    found = NUMBER.fullmatch(value or "")
-    return int(found[1]) if found else None
+def _parts(value: str) -> tuple[int | None, str]:
+    """The id and the name in `#3 (LDAP)`, `#3` or `LDAP`."""
+    found = NUMBER.fullmatch(value)
+    return (int(found[1]), found[2] or "") if found else (None, value)
 
 
 YES_OR_NO = ("hide_mail", "no_self_notified", "notify_about_high_priority_issues", "warn_on_leaving_unsaved")
@@ -153,7 +161,7 @@ class UserSpec(Spec):
     auth_source: Annotated[
         str | None,
         Field(
-            description='Authentication mode: its number as `"#3"`, or its name if some user has it already. '
+            description='Authentication mode: its number as `"#3"` or `"#3 (NAME)"`, or its name if some user has it. '
             "Compared from Redmine 6.0; before, set on create only. null: Redmine's own password."
         ),
         Api(codec=AuthSource(), write="auth_source_id", include="auth_source", clear=""),
