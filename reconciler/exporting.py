@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,10 +85,12 @@ async def export(
     return await write_out(client, await take(client, settings, scope), scope, folder, sanitized=sanitized)
 
 
-async def key_plan(client: Client, config: Config, found: Inventory) -> tuple[Planned, tuple[Address, ...]]:
+async def key_plan(
+    client: Client, config: Config, found: Inventory, reopened: Collection[str] = ()
+) -> tuple[Planned, tuple[Address, ...]]:
     """The plan that stores keys in the issues that have none, and the issues that cannot have one; `found` is as
-    `keys.named` gives it."""
-    desired, lacking = keys.wanted(found)
+    `keys.named` gives it. Projects that a run before has `reopened` are closed."""
+    desired, lacking = keys.wanted(found, reopened)
     return await plan(client, Manifests(config, Loaded((), (), ()), desired, ())), lacking
 
 

@@ -26,6 +26,7 @@ from reconciler.spool import Spool
 
 BATCH = 200
 """Objects whose own pages are asked for at the same time, most of which wait for their turn."""
+NOBODY: Mapping[int, str] = {}
 LOST = {"filename": "", "lost": True}
 """What is known of a file that the server lists and does not have."""
 WINDOWS = 4
@@ -57,9 +58,13 @@ class Inventory:
 
 
 async def take(
-    client: Client, settings: Mapping[str, Any], scope: Scope, watch: Watch = unwatched
+    client: Client,
+    settings: Mapping[str, Any],
+    scope: Scope,
+    watch: Watch = unwatched,
+    called: Mapping[int, str] = NOBODY,
 ) -> Inventory:
-    """Read everything in scope; `watch` is told how far it is.
+    """Read everything in scope; `watch` is told how far it is. `called` has the keys to give to issues, by number.
 
     Raises ServerError; Denied without an administrator's key; ReconcilerError for a project or kind that there is not.
     """
@@ -80,7 +85,7 @@ async def take(
     await reader.wave(need, [k for k in inside if not k.reads_after and not k.many])
     for kind in (k for k in inside if k.many):
         await _stream(client, kind, names, projects, watch)
-    name_issues(names)
+    name_issues(names, called)
     await reader.wave(need, [k for k in inside if k.reads_after])
     await _complete(client, names, [k for k in kinds().values() if scope.has(k)], projects, watch)
     return Inventory(names, projects)
@@ -143,20 +148,34 @@ def slug(text: str) -> str:
     return words[:SLUG].rstrip("-_") or "issue"
 
 
-def name_issues(names: Names) -> None:
-    """Give issues without a key one that is made of the subject: the oldest of several gets the plain one."""
+def name_issues(names: Names, called: Mapping[int, str] = NOBODY) -> None:
+    """Give issues without a key the one that they were `called` by, or one that is made of the subject: the first of
+    several, by what they are, gets the plain one."""
     taken: defaultdict[str, set[str]] = defaultdict(set)
     for key in names.ids.get("issue", {}):
         taken[key.partition("/")[0]].add(key.partition("/")[2])
-    rows = names.rows.get("issue", {})
-    for number in sorted(rows, key=lambda n: _looks(rows[n])):
-        project, _, name = names.keys["issue"][number].partition("/")
-        if name == f"#{number}":
-            fresh = _free(slug(rows[number]["subject"]), taken[project])
-            taken[project].add(fresh)
-            del names.ids["issue"][f"{project}/{name}"]
-            names.ids["issue"][f"{project}/{fresh}"] = number
-            names.keys["issue"][number] = f"{project}/{fresh}"
+    rows, keys = names.rows.get("issue", {}), names.keys.get("issue", {})
+    nameless = [n for n in rows if keys[n].endswith(f"/#{n}")]
+    known = [n for n in nameless if _may_have(called.get(n, ""), keys[n], taken)]
+    for number in known:
+        _name(number, called[number].partition("/")[2], names, taken)
+    for number in sorted({*nameless} - {*known}, key=lambda n: _looks(rows[n])):
+        project = keys[number].partition("/")[0]
+        _name(number, _free(slug(rows[number]["subject"]), taken[project]), names, taken)
+
+
+def _may_have(wanted: str, key: str, taken: Mapping[str, Collection[str]]) -> bool:
+    """Whether an issue can have the key that it had: it is in the same project, and nobody else has it."""
+    project, _, name = wanted.partition("/")
+    return bool(name) and project == key.partition("/")[0] and name not in taken.get(project, ())
+
+
+def _name(number: int, name: str, names: Names, taken: Mapping[str, set[str]]) -> None:
+    project, _, before = names.keys["issue"][number].partition("/")
+    taken[project].add(name)
+    del names.ids["issue"][f"{project}/{before}"]
+    names.ids["issue"][f"{project}/{name}"] = number
+    names.keys["issue"][number] = f"{project}/{name}"
 
 
 def _looks(row: Row) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -28,9 +29,10 @@ def named(found: Inventory) -> Inventory:
     return replace(found, names=new)
 
 
-def wanted(found: Inventory) -> tuple[Desired, tuple[Address, ...]]:
+def wanted(found: Inventory, reopened: Collection[str] = ()) -> tuple[Desired, tuple[Address, ...]]:
     """The issues in scope that lack a key, each declared with one, and those that cannot have one; of a `named`
-    inventory. Closed projects are declared too: they are opened for the work inside, and closed again."""
+    inventory. Closed projects are declared too: they are opened for the work inside, and closed again; so are those
+    that a run before has `reopened`."""
     names, field = found.names, _field(found.names)
     objects, lacking = dict[Address, Object](), []
     for number, key in sorted(names.keys.get(ISSUE, {}).items(), key=lambda pair: pair[1]):
@@ -41,15 +43,20 @@ def wanted(found: Inventory) -> tuple[Desired, tuple[Address, ...]]:
             objects[address] = _declared(address, row, names)
         else:
             lacking.append(address)
-    shut = {a: _closed(a, names) for a in {Address("project", address.project) for address in objects}}
+    shut = {a: _closed(a, names, reopened) for a in _homes(objects, reopened, names)}
     objects |= {address: project for address, project in shut.items() if project}
     return Desired(dict(sorted(objects.items())), (), names.settings), tuple(lacking)
 
 
-def _closed(project: Address, names: Names) -> Object | None:
+def _homes(objects: Iterable[Address], reopened: Collection[str], names: Names) -> set[Address]:
+    known = {Address("project", key) for key in reopened if key in names.ids.get("project", {})}
+    return known | {Address("project", address.project) for address in objects}
+
+
+def _closed(project: Address, names: Names, reopened: Collection[str]) -> Object | None:
     kind, row = kinds()[project.kind], names.row(project) or {}
-    status = kind.live(row, "status", Context(names))
-    return undeclared(kind, project.key, Map(), status=status) if status == "closed" else None
+    shut = project.key in reopened or kind.live(row, "status", Context(names)) == "closed"
+    return undeclared(kind, project.key, Map(), status="closed") if shut else None
 
 
 def _field(names: Names) -> CustomField:

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -293,6 +294,27 @@ def test_keys_behind_closed_doors(there: Path, world: Running, api: Api) -> None
     assert values(api.get(f"/issues/{number}"))[KEY] == "log-out"
     assert api.get("/projects/shop")["status"] == 5
     assert left("out") == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_keys_behind_doors_that_a_killed_run_left_open(there: Path, world: Running, api: Api, number: int) -> None:
+    """However a run ended that had opened a closed project, the next one closes it."""
+    with_key_field(there)
+    raw_shop(api)
+    for subject in ("one", "two", "three"):
+        raw_issue(api, subject)
+    api.send("PUT", "/projects/shop/close")
+    command = [sys.executable, "-m", "reconciler", "export", "-o", "out", "--write-keys", "--yes", "--concurrency", "1"]
+    with Proxy(world.url) as proxy:
+        process = subprocess.Popen(command, env={**os.environ, "REDMINE_URL": proxy.url}, stderr=subprocess.DEVNULL)
+        proxy.fault = lambda e: process.send_signal(number) if e.method == "PUT" and "/issues/" in e.path else None
+        assert process.wait(60) != 0
+    assert api.get("/projects/shop")["status"] == 1
+    run("export", "-o", "out", "--write-keys", "--yes")
+    assert api.get("/projects/shop")["status"] == 5
+    assert {values(row)[KEY] for row in api.get("/issues?project_id=shop")} == {"one", "two", "three"}
+    assert "status: closed" in (there / "out" / "projects" / "shop.yaml").read_text()
+    assert not (there / "out" / ".reconciler-reopened").exists()
 
 
 def test_keys_after_a_yes(there: Path, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,10 +111,11 @@ async def _write_keys(
     state: State, client: Client, config: Config, found: Inventory, wanted: Wanted, shown: Progress
 ) -> tuple[Exit, Inventory]:
     """Store the keys that are missing, if that is agreed to; the exit code, and the inventory with them."""
-    from reconciler import exporting, inventory, keys
+    from reconciler import exporting, inventory, keys, memory
     from reconciler.cli.apply import carry_out, exit_code
 
-    planned, lacking = await exporting.key_plan(client, config, keys.named(found))
+    folder = wanted.folder.path
+    planned, lacking = await exporting.key_plan(client, config, keys.named(found), memory.reopened(folder))
     shown.stop()
     if lacking:
         field, said = config.settings["issue_key_field"], ", ".join(map(str, lacking))
@@ -122,13 +123,25 @@ async def _write_keys(
     _show_to_nobody(planned, wanted, state)
     done: list[Report] = []
     hint = "it is shown above; add --yes"
-    if not await carry_out(state, client, planned, wanted.yes, shown, done, hint=hint):
+    before = memory.reopened(folder)
+    # A run that is killed half-way leaves projects open: the next one has to know of them.
+    memory.remember_reopened(folder, before | {c.address.key for c in planned.plan.changes if c.opens})
+    try:
+        agreed = await carry_out(state, client, planned, wanted.yes, shown, done, hint=hint)
+    finally:
+        memory.remember_reopened(folder, _left_open(done[-1]) if done else before)
+    if not agreed:
         return Exit.CANNOT_RUN, found
     _report(done, state)
     if done[-1].results:
         # With a key Redmine stores what else follows from saving an issue, so all is read again.
         found = await inventory.take(client, config.settings, wanted.scope, shown.counted)
     return exit_code(done[-1]), found
+
+
+def _left_open(report: Report) -> set[str]:
+    """The projects that were to be closed again and are not."""
+    return {r.change.address.key for r in report.results if r.change.address.kind == "project" and r.outcome != "done"}
 
 
 def _show_to_nobody(planned: Planned, wanted: Wanted, state: State) -> None:

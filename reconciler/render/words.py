@@ -35,7 +35,7 @@ NEW_LINES = 20
 NAMED = 3
 """Objects that a step waits for that are named; more are counted."""
 UNKNOWN = "Whether it happened is not known. `reconciler plan` shows it; apply again if it is still in the plan."
-INTERRUPTED = "The run was interrupted. Apply again to do the rest."
+INTERRUPTED = "The run was interrupted. The same command again does the rest."
 
 _TRAILING = re.compile(r"[ \t]+$")
 _VISIBLE = str.maketrans({" ": "·", "\t": "⇥"})

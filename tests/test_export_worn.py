@@ -1,0 +1,76 @@
+"""Exports of what was allowed once and is no longer: left out with the reason, so that nothing else is held up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from exports import Exports
+from promises import KEY, Api, fields, troubles
+
+from reconciler.sandbox import Running, Sandbox
+
+WORN = Path(__file__).with_name("worn.rb")
+RISK = """
+tracker = Tracker.create!(name: 'Risk', default_status: IssueStatus.first)
+tracker.core_fields = Tracker::CORE_FIELDS - %w[fixed_version_id description]
+tracker.custom_fields = IssueCustomField.where(name: 'Config key')
+tracker.save!
+"""
+LEFT_OUT = """\
+issue shop/Twin: several issues are called so, and only their numbers tell them apart
+issue shop/assignee gone: assigned_to: is no member of the project any more, so nothing new can be assigned there
+issue shop/blocked but closed: status: it is closed although what blocks it is open: shop/open blocker
+issue shop/risky: description: tracker "Risk" has this field disabled
+issue shop/risky: fixed_version: tracker "Risk" has this field disabled
+issue shop/second: due_date: the issue begins before what it follows ends: shop/first
+issue shop/second: start_date: the issue begins before what it follows ends: shop/first
+issue shop/tracker gone: tracker: the project no longer has "Support"; another server would take its first one
+time_entry shop/2026-01-02 gone Design: user: gone is no member of the project, and perhaps may log no time there
+time_entry shop/2026-01-02 member Design (twin): on a twin: issue: issue shop/Twin is left out
+wiki_page shop/Empty: text: it has none, and Redmine creates no wiki page without
+"""
+
+
+@pytest.fixture
+def worn(redmine: Sandbox, world: Running, tmp_path: Path) -> Path:
+    """An export of such a world; the server is then another one, with the same trackers."""
+    redmine.run(RISK)
+    redmine.run(WORN)
+    return tmp_path / "export"
+
+
+def test_what_is_no_longer_allowed_holds_nothing_up(redmine: Sandbox, world: Running, worn: Path) -> None:
+    """The plan is empty at once; another server gets everything else in one apply, and has nothing left to do but for the
+    time of somebody who is no member."""
+    exports = Exports(world, KEY)
+    left_out = [f"{address}: {said.split(': #')[0]}" for address, said in exports.write(worn).left_out]
+    assert left_out == LEFT_OUT.splitlines()
+    assert fields(exports.plan(worn)) == {}
+    redmine.reset()
+    redmine.run(RISK)
+    assert set(troubles(exports.apply(worn))) == {"time_entry shop/2026-01-02 gone Design"}
+    assert set(fields(exports.plan(worn))) == {"time_entry shop/2026-01-02 gone Design"}
+    with Api(world) as api:
+        assert api.issue("blanks at the end of lines")["description"].splitlines()[2] == "* one "
+
+
+def test_the_manifests_are_short_and_readable(world: Running, worn: Path) -> None:
+    """The default priority and the tracker's default status are not written; a text is a block, whatever ends its lines."""
+    Exports(world, KEY).write(worn)
+    text = (worn / "projects" / "shop" / "issues.yaml").read_text()
+    # Without its tracker, nothing tells the default.
+    assert text.count("status: New") == 1
+    assert "priority: Low" in text
+    assert "priority: Normal" not in text
+    assert "    description: |\n      Steps:  \n\n      * one \n      *\ttwo\t\n" in text
+
+
+def test_what_a_save_will_clear_is_said_before(world: Running, worn: Path) -> None:
+    """Redmine clears what the tracker has disabled whenever an issue is saved: the plan names it."""
+    exports = Exports(world, KEY)
+    exports.write(worn)
+    path = worn / "projects" / "shop" / "issues.yaml"
+    path.write_text(path.read_text().replace("subject: risky\n", "subject: risky\n    done_ratio: 10\n"))
+    (change,) = exports.plan(worn).changes
+    assert change.reason == "Redmine clears description, fixed_version, which its tracker has disabled"
