@@ -73,6 +73,7 @@ async def take(
         raise Denied("An export needs an administrator's key: others are not shown everything.", status=403)
     nothing = Desired({}, (), settings)
     names = fresh_names(nothing)
+    names.account = str(me["login"])
     reader = Reader(client, names, nothing)
     await reader.wave(_need(names, ()), [k for k in kinds().values() if k.readonly])
     check_age(names)
@@ -87,7 +88,7 @@ async def take(
         await _stream(client, kind, names, projects, watch)
     name_issues(names, called)
     await reader.wave(need, [k for k in inside if k.reads_after])
-    await _complete(client, names, [k for k in kinds().values() if scope.has(k)], projects, watch)
+    await _complete(client, names, [k for k in kinds().values() if k.readonly or scope.has(k)], projects, watch)
     return Inventory(names, projects)
 
 

@@ -84,6 +84,8 @@ class Names:
     """kind → key → the spec that declares it."""
     renamed: dict[Address, str] = field(default_factory=dict)
     """What is declared with another name than it has → the key of that name."""
+    account: str = ""
+    """The login of the account that everything is read with, for an export."""
     whole: set[str] = field(default_factory=set)
     """The kinds of which all objects were read."""
     absent: dict[str, set[str]] = field(default_factory=dict)

@@ -91,8 +91,8 @@ def test_the_left_out_things_are_these(exported: World) -> None:
 
 LEFT_OUT = """\
 file ugly/same.txt: there are 2 files of this name, of which a manifest can have one
-issue 1-private/by-an-outsider: author: amy is no member of the private project, and can create nothing there
-issue 1-private/by-an-outsider: notes: 1 of them are without their author, who has no account, or is no member of the private project
+issue 1-private/by-an-outsider: author: amy may add no issues to the project any more
+issue 1-private/by-an-outsider: notes: 1 of them are without their author, who has no account, or may add none there
 issue shut/older: author: no manifest of this export can name #4 (Anonymous)
 issue ugly/assigned-to-the-left: assigned_to: is no member of the project any more, so nothing new can be assigned there
 issue ugly/backwards: due_date: due_date 2026-01-01 is before start_date 2026-02-02
@@ -104,7 +104,7 @@ issue ugly/foreign-category: category: it is one of project "shut"
 issue ugly/foreign-version: fixed_version: version 1-private/secret is not shared with project "ugly" (sharing: none)
 issue ugly/noted: author: no manifest of this export can name #4 (Anonymous)
 issue ugly/noted: notes: 1 private without the author, for whom Redmine might publish it
-issue ugly/noted: notes: 2 of them are without their author, who has no account, or is no member of the private project
+issue ugly/noted: notes: 2 of them are without their author, who has no account, or may add none there
 issue ugly/noted: notes: a note "none" is left out: Redmine loses it
 issue ugly/noted: notes: a note of blanks is left out
 issue ugly/values: custom_fields.Issue bool: no manifest can say what it has

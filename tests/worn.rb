@@ -36,11 +36,18 @@ by_locked = worn_issue(shop, 'by a locked one', author: locked)
 by_locked.watchers.delete_all
 [team, locked].each { |principal| Watcher.create!(watchable: by_locked, user: principal) }
 
+# A member whose role may not add issues any more.
+silent = User.create!(firstname: 'silent', lastname: 'X', mail: 'silent@example.net') { |user| user.login = 'silent' }
+Member.create!(project: shop, principal: silent, roles: [Role.find_by!(name: 'Mute')])
+worn_issue(shop, 'by a silent one', author: silent).init_journal(silent, 'said once').save!
+
 worn_issue(shop, 'tracker gone', tracker: Tracker.find_by!(name: 'Support'))
 risky = worn_issue(shop, 'risky', tracker: Tracker.find_by!(name: 'Risk'))
 Issue.where(id: risky.id).update_all(fixed_version_id: version.id, description: 'left over')
 assigned = worn_issue(shop, 'assignee gone')
 Issue.where(id: assigned.id).update_all(assigned_to_id: gone.id)
+
+worn_issue(shop, 'urgent once', priority: IssuePriority.find_by!(name: 'Urgent'))
 
 blocked, blocker = worn_issue(shop, 'blocked but closed'), worn_issue(shop, 'open blocker')
 Issue.where(id: blocked.id).update_all(status_id: IssueStatus.find_by!(name: 'Closed').id)
@@ -60,3 +67,4 @@ page.save!
 WikiContent.new(page: page, text: '', author: admin).save!(validate: false)
 worn_issue(shop, 'blanks at the end of lines', description: "Steps:  \r\n\r\n* one \r\n*\ttwo\t\r\n")
 locked.reload.lock!
+IssuePriority.find_by!(name: 'Urgent').update!(active: false)

@@ -60,6 +60,9 @@ class Carried(Lists):
         trackers, name = trackers_of(context), values.get("tracker")
         if trackers is not None and name is not None and name not in trackers:
             yield "tracker", f'the project no longer has "{name}"; another server would take its first one'
+        priority = context.names.row(Address("issue_priority", str(values.get("priority")))) or {}
+        if not priority.get("active", True):
+            yield "priority", f'"{values["priority"]}" is not active any more'
         if isinstance(values.get("category"), Mapping):
             yield "category", f'it is one of project "{values["category"]["project"]}"'
         yield from self._disabled(values, row, context)

@@ -9,7 +9,8 @@ from pydantic import Field, PositiveInt, StringConstraints
 from reconciler.attachments import Attached, Attachments
 from reconciler.codecs import Number, Ref, RefSet, Text
 from reconciler.customfields import CustomFields
-from reconciler.kinds._notes import Note, Notes, outsider
+from reconciler.kinds._notes import Note, Notes
+from reconciler.kinds._permissions import lacks
 from reconciler.kinds._relations import Relation, Relations
 from reconciler.names import Address, Context, Unresolved
 from reconciler.spec import REFUSE, Api, Date, Deferred, IssueName, Name, Principal, ProjectItem, VersionName
@@ -38,8 +39,8 @@ class Author(Ref):
     """Who creates the issue."""
 
     def written(self, value: Any, context: Context) -> Any:
-        if isinstance(value, str) and outsider(value, context):
-            raise Unresolved(f"{value} is no member of the private project, and can create nothing there")
+        if isinstance(value, str) and lacks(value, "add_issues", context):
+            raise Unresolved(f"{value} may add no issues to the project any more")
         return super().written(value, context)
 
 

@@ -13,7 +13,8 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from reconciler.codecs import UNKNOWN, Codec, Difference, Ref, blank, unix_lines
 from reconciler.kind import Request
-from reconciler.names import Address, Context, Reference, Row
+from reconciler.kinds._permissions import lacks
+from reconciler.names import Context, Reference, Row
 from reconciler.spec import Id
 
 USER = Ref(("user",))
@@ -110,7 +111,7 @@ def doubts(wire: Any, context: Context) -> Iterator[str]:
     yield from dict.fromkeys(filter(None, map(unsayable, notes)))
     unfit = sum(_unfit(note["author"], context) for note in notes)
     if unfit:
-        yield f"{unfit} of them are without their author, who has no account, or is no member of the private project"
+        yield f"{unfit} of them are without their author, who has no account, or may add none there"
     hidden = sum(note["private"] and not _unfit(note["author"], context) for note in notes)
     if hidden:
         yield f"{hidden} private without the author, for whom Redmine might publish it"
@@ -118,16 +119,7 @@ def doubts(wire: Any, context: Context) -> Iterator[str]:
 
 def _unfit(author: Any, context: Context) -> bool:
     """Whether nobody of that login could write a note on another server."""
-    return not isinstance(author, str) or bool(UNKNOWN.fullmatch(author)) or outsider(author, context)
-
-
-def outsider(login: str, context: Context) -> bool:
-    """Whether a user can do nothing in a project: it is private, and the user neither a member nor an administrator."""
-    members = context.names.ids.get("membership", {})
-    user = context.names.row(Address("user", login)) or {}
-    project = context.names.row(Address("project", context.project)) or {}
-    private = bool(members) and not project.get("is_public", True)
-    return private and not user.get("admin") and f"{context.project}/user:{login}" not in members
+    return not isinstance(author, str) or bool(UNKNOWN.fullmatch(author)) or lacks(author, "add_issue_notes", context)
 
 
 Said = Mapping[str, Any]

@@ -36,6 +36,13 @@ class Enumeration(Lookup):
         return "" if row.get("active", True) else f'the {self.name.replace("_", " ")} "{row["name"]}" is not active'
 
 
+class Roles(Lookup):
+    """Roles that members can have; what they permit is on their own pages."""
+
+    def details(self, row: Row, fields: frozenset[str]) -> Listing | None:
+        return Listing(f"{self.path}/{row['id']}", "role", single=True)
+
+
 class Queries(Lookup):
     """Queries of issues that everybody may use in all projects (those of one project cannot be there before it)."""
 
@@ -92,6 +99,6 @@ KINDS = (
         "time_entry_activities",
         "Enumerations → Activities (time tracking)",
     ),
-    Lookup("role", "/roles", "roles", "Roles and permissions"),
+    Roles("role", "/roles", "roles", "Roles and permissions"),
     Queries(),
 )

@@ -16,6 +16,7 @@ from reconciler.codecs import Codec, Ref, digest
 from reconciler.customfields import CustomFields
 from reconciler.kind import Listing, Need, Object
 from reconciler.kinds._alike import Alike
+from reconciler.kinds._permissions import lacks_as_member
 from reconciler.kinds._queries import chunks, criterion
 from reconciler.names import Address, Context, Names, Row, Unresolved
 from reconciler.spec import REFUSE, Api, Date, Id, IssueName, Name, ProjectItem, Spec
@@ -180,13 +181,11 @@ class TimeEntries(Alike):
             yield "activity", inactive(activity, context), advice(activity, context)
 
     def refused(self, values: Mapping[str, Any], row: Row, context: Context) -> Iterable[tuple[str, str]]:
-        if values.get("activity") not in usable(context):
-            yield "activity", f"{inactive(str(values.get('activity')), context)}, so no new entry can have it"
-
-    def doubts(self, values: Mapping[str, Any], row: Row, context: Context) -> Iterable[tuple[str, str]]:
-        members = context.names.ids.get("membership", {})
-        if members and f"{context.project}/user:{values['user']}" not in members:
-            yield "user", f"{values['user']} is no member of the project, and perhaps may log no time there"
+        if values.get("activity") and values["activity"] not in usable(context):
+            yield "activity", f"{inactive(values['activity'], context)}, so no new entry can have it"
+        user = values.get("user")
+        if user and user != context.names.account and lacks_as_member(user, "log_time", context):
+            yield "user", f"{user} may log no time in the project any more"
 
     # -- read --------------------------------------------------------------------------------------------------
 

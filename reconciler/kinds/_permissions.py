@@ -1,0 +1,37 @@
+"""What users may not do in a project, as far as an export can tell: it reads the members and the roles' permissions."""
+
+from __future__ import annotations
+
+from reconciler.names import Address, Context
+
+
+def lacks(login: str, permission: str, context: Context) -> bool:
+    """Whether a user surely lacks a permission in the project."""
+    user = context.names.row(Address("user", login)) or {}
+    project = context.names.row(Address("project", context.project)) or {}
+    if user.get("admin") or not context.names.ids.get("membership"):
+        return False
+    if not _is_member(login, context):
+        # In a public project there is the role of non members, which no list shows.
+        return not project.get("is_public", True)
+    return not _any_role(login, permission, context)
+
+
+def lacks_as_member(login: str, permission: str, context: Context) -> bool:
+    """Whether no role of a user as a member has a permission; administrators count like others."""
+    known = bool(context.names.ids.get("membership"))
+    return known and not (_is_member(login, context) and _any_role(login, permission, context))
+
+
+def _membership(login: str, context: Context) -> Address:
+    return Address("membership", f"{context.project}/user:{login}")
+
+
+def _is_member(login: str, context: Context) -> bool:
+    return context.names.id(_membership(login, context)) is not None
+
+
+def _any_role(login: str, permission: str, context: Context) -> bool:
+    roles = (context.names.row(_membership(login, context)) or {}).get("roles", ())
+    known = (context.names.rows.get("role", {}).get(role["id"], {}).get("permissions") for role in roles)
+    return any(found is None or permission in found for found in known)
