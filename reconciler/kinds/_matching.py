@@ -6,10 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reconciler.codecs import blank, unix_lines
 from reconciler.customfields import CustomFields
 from reconciler.kind import Matches, Object
-from reconciler.names import Context, CustomField, Names, Row, Unresolved
+from reconciler.kinds._likeness import Alike, differences
+from reconciler.names import Context, CustomField, Names, Row
 
 
 def key_field(names: Names) -> CustomField | None:
@@ -82,10 +82,14 @@ class Matching:
         """Give each declared issue a live one. Of several that are alike each takes the one most like it, unless there
         are more live ones than declared."""
         alike: defaultdict[tuple[int, ...], list[Object]] = defaultdict(list)
+        # Thousands can have one subject: they share one list.
+        known: dict[tuple[int, ...], tuple[int, ...]] = {}
         for wanted, rows in unsettled:
-            free = tuple(sorted(r["id"] for r in rows if r["id"] not in self.taken)) or tuple(r["id"] for r in rows)
-            if free:
-                alike[free].append(wanted)
+            every = tuple(r["id"] for r in rows)
+            if every not in known:
+                known[every] = tuple(sorted(n for n in every if n not in self.taken)) or every
+            if every:
+                alike[known[every]].append(wanted)
         for numbers, rivals in alike.items():
             if len(numbers) > len(rivals):
                 self._too_many(numbers, rivals)
@@ -99,10 +103,12 @@ class Matching:
     def _pair(self, numbers: Sequence[int], rivals: Sequence[Object]) -> None:
         """The pairs with the fewest differences first; who is left over is new, unless it says what it was."""
         # In the order of their numbers, `twin-2` before `twin-10`, as an export gives them.
-        left = dict(enumerate(sorted(rivals, key=lambda o: (len(o.address.key), o.address))))
+        ordered = sorted(rivals, key=lambda o: (len(o.address.key), o.address))
+        left = self._pair_equals(numbers, ordered)
         rated: list[tuple[int, int, int, int]] = []
+        free = [n for n in numbers if n not in self.taken]
         for place, wanted in left.items():
-            found = [(differences(wanted, self.by_id[n], self.context), n) for n in numbers]
+            found = [(differences(wanted, self.by_id[n], self.context), n) for n in free]
             alike = Counter(differs for differs, _ in found)
             # Of equally good pairs, those first that have no equally good other one.
             rated += ((differs, alike[differs], place, n) for differs, n in found)
@@ -112,6 +118,17 @@ class Matching:
         for wanted in left.values():
             if wanted.spec.renamed_from:
                 self._take(wanted, self.by_id[numbers[0]])
+
+    def _pair_equals(self, numbers: Sequence[int], ordered: Sequence[Object]) -> dict[int, Object]:
+        """Take the pairs without any difference, first those with the fewest to choose from; returns the others, by place."""
+        alike = Alike([self.by_id[n] for n in numbers], self.context)
+        left = dict(enumerate(ordered))
+        equal = {place: alike.equals(wanted) for place, wanted in left.items()}
+        for place in sorted(left, key=lambda place: (len(equal[place]), place)):
+            number = next((n for n in equal[place] if n not in self.taken), None)
+            if number is not None:
+                self._take(left.pop(place), self.by_id[number])
+        return left
 
     def _by_number(self, wanted: Object, number: int) -> None:
         row = self.by_id.get(number)
@@ -146,37 +163,3 @@ class Matching:
         owned = {wanted.address.key: self.by_id[number] for number, wanted in self.taken.items()}
         others = {key: self.by_id[i] for i, key in self.keys.items() if i not in self.taken and key not in owned}
         return Matches({**others, **owned}, tuple(self.problems))
-
-
-NAMED = ("tracker", "status", "priority", "category", "fixed_version")
-PLAIN = ("subject", "description", "start_date", "due_date", "done_ratio", "estimated_hours", "is_private")
-
-
-def differences(wanted: Object, row: Row, context: Context) -> int:
-    """In how many of the declared fields that lists show plainly an issue differs from a declared one."""
-    fields = wanted.fields
-    named = sum(fields[n] != (row.get(n) or {}).get("name") for n in NAMED if isinstance(fields.get(n), str))
-    plain = sum(not _same(fields[n], row.get(n)) for n in PLAIN if n in fields)
-    assignee = (row.get("assigned_to") or {}).get("id", 0)
-    person = fields.get("assigned_to") not in (None, context.key("user", assignee), context.key("group", assignee))
-    return int(named + plain + person + _other_values(wanted, row, context))
-
-
-def _other_values(wanted: Object, row: Row, context: Context) -> int:
-    """In how many of the declared custom fields an issue has another value."""
-    if not wanted.fields.get("custom_fields"):
-        return 0
-    codec = CustomFields("issue")
-    live, found = codec.decode(row.get("custom_fields"), context), 0
-    for _, piece in codec.pieces(wanted.fields["custom_fields"]):
-        try:
-            found += len(codec.differences(codec.canonical(piece, context), live))
-        except Unresolved:
-            found += 1
-    return found
-
-
-def _same(declared: Any, live: Any) -> bool:
-    if isinstance(declared, str) and isinstance(live, str):
-        return unix_lines(declared) == unix_lines(live)
-    return bool(declared == live) or (blank(declared) and blank(live))
