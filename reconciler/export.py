@@ -80,7 +80,10 @@ def _of(kind: Kind, found: Inventory, left_out: set[Address]) -> Iterator[Item]:
         inside = kind.inside or kind.name == "project"
         if (inside and address.project not in found.projects) or not kind.portable(rows[number]):
             continue
-        if address not in alike:
+        home = Address("project", address.project)
+        if kind.inside and home in left_out:
+            item = Item(address, None, (f"{home} is left out",))
+        elif address not in alike:
             item = describe(kind, address.key, rows[number], found.names, left_out)
         elif number == alike[address][0]:
             item = Item(address, None, (_several(kind, alike[address]),))
@@ -117,19 +120,19 @@ def tree(items: Iterable[Item], settings: Mapping[str, Any]) -> Tree:
     if settings.get("issue_key_field"):
         found.texts["reconciler.yaml"] = dump({"issue_key_field": settings["issue_key_field"]})
     files: defaultdict[str, defaultdict[str, list[Item]]] = defaultdict(lambda: defaultdict(list))
-    many: defaultdict[str, dict[str, Written]] = defaultdict(dict)
+    many: defaultdict[str, list[Written]] = defaultdict(list)
     for item in items:
         path, kind = _file(item.address), kinds()[item.address.kind]
         if kind.apart:
             (noted,) = _items(path, [item], found)
-            many[path][item.address.key] = written(noted)
+            many[path].append(written(noted))
         else:
             files[path][kind.name].append(item)
         found.remarks += [(item.address, said) for said in item.remarks]
     for path, by_kind in sorted(files.items()):
         found.texts[path] = manifest(dict(_lists(path, by_kind, found)))
     for path, blocks in sorted(many.items()):
-        found.texts[path] = manifest({path.rpartition("/")[2].removesuffix(".yaml"): blocks.values()})
+        found.texts[path] = manifest({path.rpartition("/")[2].removesuffix(".yaml"): blocks})
     found.remarks.sort()
     return found
 
@@ -152,7 +155,10 @@ def _lists(path: str, by_kind: Mapping[str, list[Item]], found: Tree) -> Iterato
     for name in order:
         if name == "project":
             (project,) = _items(path, by_kind[name], found)
-            yield "projects", [Noted({**project.value, **inner}, project.lines) if project.value else project]
+            if project.value:
+                yield "projects", [Noted({**project.value, **inner}, project.lines)]
+            else:
+                yield "projects", [project, *(noted for items in inner.values() for noted in items)]
         elif not whole:
             yield kinds()[name].plural, _items(path, by_kind[name], found)
 
