@@ -93,7 +93,10 @@ def _of(kind: Kind, found: Inventory, left_out: set[Address]) -> Iterator[Item]:
         inside = kind.inside or kind.name == "project"
         if (inside and address.project not in found.projects) or not kind.portable(rows[number]):
             continue
-        if name not in alike:
+        home = Address("project", address.project)
+        if kind.inside and home in left_out:
+            item = Item(address, None, (f"{home} is left out",))
+        elif name not in alike:
             item = describe(kind, address.key, rows[number], found.names, left_out)
         elif number == alike[name][0]:
             item = Item(name, None, (_several(kind, alike[name]),))
@@ -190,7 +193,10 @@ def _lists(path: str, by_kind: Mapping[str, list[Item]], found: Tree) -> Iterato
     for name in order:
         if name == "project":
             (project,) = _items(path, by_kind[name], found)
-            yield "projects", [Noted({**project.value, **inner}, project.lines) if project.value else project]
+            if project.value:
+                yield "projects", [Noted({**project.value, **inner}, project.lines)]
+            else:
+                yield "projects", [project, *(noted for items in inner.values() for noted in items)]
         elif not whole:
             yield kinds()[name].plural, _items(path, by_kind[name], found)
 

@@ -1,14 +1,11 @@
-"""Personal data → stand-ins, the same for the same person everywhere.
+"""What is live, without personal data: every text is disguised (see `disguise`).
 
-The rows are changed before anything is described, so that keys, references and the names of files follow. Users are
-numbered in the order of their logins: user3, First3 Last3, user3@example.net. What an administrator names (roles,
-trackers, custom fields) stays, as another server must have it.
+The rows are changed before anything is described, so that keys, references and the names of files follow. What an
+administrator names (roles, trackers, custom fields) stays, as another server must have it.
 """
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -19,6 +16,7 @@ from pydantic import StringConstraints
 from reconciler.codecs import blank
 from reconciler.describe import Item
 from reconciler.desired import Desired
+from reconciler.disguise import Disguise
 from reconciler.inventory import Inventory, name_issues
 from reconciler.kind import Kind
 from reconciler.kinds import kinds
@@ -30,11 +28,8 @@ WITHHELD = b"The content of this file was left out (reconciler export --sanitize
 """What stands for every attachment and file."""
 PLACEHOLDER = "(left out)"
 """What stands for texts in the custom fields of users."""
-DOMAIN = "example.net"
-SINGLE = 3
-"""Letters of a first or last name that is looked for by itself."""
-IMPERSONAL = frozenset({"Redmine", "Admin"})
-"""What Redmine calls its first account."""
+LONGEST = 100
+"""Characters of a project's identifier."""
 TEXTS = frozenset({"", "string", "text", "link"})
 """Formats of custom fields whose values are free texts."""
 KEPT = frozenset(
@@ -42,119 +37,6 @@ KEPT = frozenset(
     | {"start_date", "due_date", "spent_on", "created_on", "updated_on", "closed_on"}
 )
 """What is never a person's name, and has to stay as it is."""
-
-WORD = re.compile(r"[^\W_]+")
-MAIL = re.compile(r"[^\W_][\w.%+'\-]*@(?:[^\W_]|-)+(?:\.(?:[^\W_]|-)+)+")
-BETWEEN = r"[\s_.,'’\-]{1,2}"
-"""What stands between the words of a name."""
-END = r"(?![^\W_]|@[\w\-]+\.\w)"
-"""Neither in the middle of a word nor of a mail address."""
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """What stands for a user."""
-
-    login: str
-    firstname: str
-    lastname: str
-    mail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """Something that is replaced; `exact` if only in this spelling where it stands in a sentence."""
-
-    pattern: str
-    new: str
-    exact: bool = False
-
-
-class Disguise:
-    """The stand-ins for `users` (rows of the API), and for the mail addresses in `texts` that are nobody's."""
-
-    def __init__(self, users: Iterable[Row], texts: Iterable[str]) -> None:
-        self.people: dict[str, Person] = {}
-        self.mails: dict[str, str] = {}
-        self.terms: defaultdict[str, dict[str, Term]] = defaultdict(dict)
-        rows = sorted(users, key=lambda row: str(row["login"]).lower())
-        for number, row in enumerate(rows, 1):
-            self._person(number, row)
-        for row in rows:
-            self._names(row, self.people[row["login"]])
-        found = {mail.lower() for text in texts if "@" in text for mail in MAIL.findall(text)}
-        for number, mail in enumerate(sorted(found - self.mails.keys()), 1):
-            self.mails[mail] = f"person{number}@{DOMAIN}"
-
-    @property
-    def counts(self) -> tuple[int, int]:
-        """How many users, and how many other mail addresses, have stand-ins."""
-        return len(self.people), sum(mail.startswith("person") for mail in self.mails.values())
-
-    def _person(self, number: int, row: Row) -> None:
-        person = Person(f"user{number}", f"First{number}", f"Last{number}", f"user{number}@{DOMAIN}")
-        self.people[row["login"]] = person
-        if row.get("mail"):
-            self.mails.setdefault(str(row["mail"]).lower(), person.mail)
-            self._term(row["mail"], Term(re.escape(row["mail"]), person.mail))
-        self._term(row["login"], Term(re.escape(row["login"]), person.login))
-
-    def _names(self, row: Row, person: Person) -> None:
-        found = (str(row.get("firstname") or ""), person.firstname), (str(row.get("lastname") or ""), person.lastname)
-        names = [(name, new) for name, new in found if WORD.search(name)]
-        for (one, first), (two, last) in (names, names[::-1]) if len(names) > 1 else ():
-            spaced = f"{_spaced(one)}({BETWEEN}){_spaced(two)}"
-            self._term(one, Term(spaced, rf"{first}\1{last}"))
-            self._term(one + two, Term(re.escape(one + two), first + last))
-        for name, new in names:
-            if len(name) >= SINGLE and name not in IMPERSONAL:
-                self._term(name, Term(re.escape(name), new, exact=True))
-
-    def _term(self, text: str, term: Term) -> None:
-        """Know a term by its first word; of two people with the same name the first one stands for both."""
-        word = WORD.search(text)
-        if word:
-            self.terms[word[0].lower()].setdefault(term.pattern.removeprefix(re.escape(text[: word.start()])), term)
-
-    def text(self, text: str) -> str:
-        """A text without personal data. In what is one word (a file's name) case makes no difference."""
-        parts, end, loose = list[str](), 0, not any(map(str.isspace, text))
-        mails = "@" in text
-        for word in WORD.finditer(text):
-            if word.start() >= end and (mails or word[0].lower() in self.terms):
-                stop, new = self._at(text, word, loose)
-                if stop:
-                    parts += [text[end : word.start()], new]
-                    end = stop
-        return "".join([*parts, text[end:]])
-
-    def _at(self, text: str, word: re.Match[str], loose: bool) -> tuple[int, str]:
-        """Where the longest thing ends that begins at a word and is replaced, and by what; 0 if there is none."""
-        mail = MAIL.match(text, word.start())
-        if mail:
-            return mail.end(), self.mails.get(mail[0].lower(), f"person@{DOMAIN}")
-        stop, new = 0, ""
-        for pattern, term in self.terms.get(word[0].lower(), {}).items():
-            found = _compiled(pattern, term.exact and not loose).match(text, word.start())
-            if found and found.end() > stop:
-                stop, new = found.end(), _cased(found[0], found.expand(term.new))
-        return stop, new
-
-
-@cache
-def _compiled(pattern: str, exact: bool) -> re.Pattern[str]:
-    return re.compile(pattern + END, 0 if exact else re.IGNORECASE)
-
-
-def _spaced(name: str) -> str:
-    return BETWEEN.join(map(re.escape, WORD.findall(name)))
-
-
-def _cased(old: str, new: str) -> str:
-    """A stand-in in the case of what it stands for."""
-    if old.islower():
-        return new.lower()
-    return new[:1].upper() + new[1:] if old[:1].isupper() else new
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,15 +65,21 @@ class _Work:
 
     def __init__(self, found: Inventory) -> None:
         self.found, self.old = found, found.names
-        rows = (row for kind in _declared() for row in self.old.rows.get(kind.name, {}).values())
-        texts = (text for row in rows for text in _texts(row))
-        self.disguise = Disguise(self.old.rows.get("user", {}).values(), texts)
+        self.disguise = Disguise(self.old.rows.get("user", {}).values(), self._texts())
+        self.identifiers = _distinct(self.old.ids.get("project", {}), self.disguise)
         self.new = fresh_names(Desired({}, (), self.old.settings))
         self.new.custom_fields = self.old.custom_fields
         named = (row for kind in kinds().values() if kind.readonly for row in self.old.rows.get(kind.name, {}).values())
         self.fixed = frozenset(row.get("name") for row in named)
         self.lost: dict[tuple[str, Any], tuple[str, ...]] = {}
         self.merged: list[Item] = []
+
+    def _texts(self) -> Iterator[str]:
+        """Every text that there is, names of trackers and the like too."""
+        for rows in self.old.rows.values():
+            for row in rows.values():
+                yield from _texts(row)
+        yield from _texts([file["filename"] for file in self.old.files.values()])
 
     def result(self) -> Sanitized:
         """Kind by kind, in the order in which they are read."""
@@ -213,8 +101,7 @@ class _Work:
         return Sanitized(Inventory(self.new, projects), self.disguise, said, tuple(self.merged))
 
     def _project(self, identifier: str) -> str:
-        number = self.old.ids.get("project", {}).get(identifier, 0)
-        return self.new.keys.get("project", {}).get(number, identifier)
+        return self.identifiers.get(identifier, identifier)
 
     def _kinds(self, chosen: Iterable[Kind]) -> None:
         for kind in chosen:
@@ -231,7 +118,7 @@ class _Work:
             self.new.add(kind.name, kind.key_of(changed, Context(self.new)) or "", changed)
 
     def _few(self, kind: Kind) -> None:
-        rows = {number: self._row(kind, row) for number, row in self.old.rows.get(kind.name, {}).items()}
+        rows = self._apart(kind, {n: self._row(kind, row) for n, row in self.old.rows.get(kind.name, {}).items()})
         seen = self.old.seen_from.get(kind.name, {})
         shown = {rows[n]["id"]: set(map(self._project, where)) for n, where in seen.items() if n in rows}
         self.new.seen_from[kind.name] = shown
@@ -240,19 +127,37 @@ class _Work:
         kept = self.new.keys.get(kind.name, {})
         self.merged += [self._merged(kind, n) for n, row in rows.items() if row["id"] not in kept]
 
+    def _apart(self, kind: Kind, rows: dict[Any, Row]) -> dict[Any, Row]:
+        """The rows without those whose id, which is made of a title, has become that of another one."""
+        first = dict[str, Any]()
+        for number, row in rows.items():
+            first.setdefault(str(row["id"]).casefold(), number)
+        kept = {number: rows[number] for number in first.values()}
+        self.merged += [self._merged(kind, number) for number in rows if number not in kept]
+        return kept
+
     def _merged(self, kind: Kind, number: Any) -> Item:
         """What is said of an object that has come to have the name of another one."""
-        key = self.disguise.text(self.old.keys[kind.name][number])
+        key = self._key(self.old.keys[kind.name][number], inside=kind.inside)
         return Item(Address(kind.name, key), None, ("without personal data its name is that of another one",))
 
+    def _key(self, key: str, *, inside: bool) -> str:
+        project, slash, name = key.partition("/") if inside else ("", "", key)
+        return self._project(project) + slash + self.disguise.text(name)
+
     def _row(self, kind: Kind, row: Row) -> Row:
-        new = {**row, **self._deep(row)}
+        new = {**row, **self._deep(row), **self._home(row)}
         if "login" in row and row["login"] in self.disguise.people:
             person = self.disguise.people[row["login"]]
             new |= {n: getattr(person, n) for n in ("login", "firstname", "lastname", "mail")}
         if "custom_fields" in row:
             new["custom_fields"] = list(self._custom_fields(kind, row, new["id"]))
         return {**new, **{n: str(new[n])[:most] for n, most in _limits(kind) if isinstance(new.get(n), str)}}
+
+    def _home(self, row: Row) -> dict[str, Any]:
+        """What names a project in a row by its identifier."""
+        named = {name: self._project(row[name]) for name in ("identifier", "inside") if name in row}
+        return {**named, **({"id": self._key(row["id"], inside=True)} if isinstance(row["id"], str) else {})}
 
     def _deep(self, value: Any, *, nested: bool = False) -> Any:
         if isinstance(value, str):
@@ -295,6 +200,18 @@ class _Work:
         rules = self.old.rows.get("custom_field", {}).get(field.id, {})
         most = rules.get("max_length") or len(value)
         return not rules.get("regexp") and (rules.get("min_length") or 0) <= len(value) <= most
+
+
+def _distinct(identifiers: Iterable[str], disguise: Disguise) -> dict[str, str]:
+    """The identifiers of projects without personal data; of those that become the same, all but one get a number."""
+    found = {old: disguise.text(old)[:LONGEST] for old in sorted(identifiers)}
+    taken = {old for old, new in found.items() if old == new}
+    for old, new in found.items():
+        if old != new:
+            names = (new, *(f"{new[: LONGEST - len(str(n)) - 1]}-{n}" for n in range(2, len(found) + 2)))
+            found[old] = next(name for name in names if name not in taken)
+            taken.add(found[old])
+    return found
 
 
 def _declared() -> list[Kind]:

@@ -23,8 +23,8 @@ from proxy import Proxy
 
 import reconciler
 from reconciler.cli import main
+from reconciler.disguise import Disguise
 from reconciler.sandbox import Running, Sandbox
-from reconciler.sanitize import Disguise
 from reconciler.schema import SCHEMAS
 
 
@@ -501,28 +501,28 @@ ADMIN = {"login": "admin", "firstname": "Redmine", "lastname": "Admin", "mail": 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("amy.a", "user2"),
-        ("@Amy.A: look", "@User2: look"),
-        ("see amy.abc and xamy.a", "see amy.abc and xamy.a"),
-        ("amy.a_b, user1-x, `amy.a`.", "user2_b, user3-x, `user2`."),
-        ("Amy O'Able", "First2 Last2"),
-        ("O'Able, Amy", "Last2, First2"),
-        ("amy\no'able", "first2\nlast2"),
-        ("Amy_O'Able", "First2_Last2"),
-        ("Ask Amy. Mrs O'Able knows.", "Ask First2. Mrs Last2 knows."),
+        ("amy.a", "user3"),
+        ("@Amy.A: look", "@User3: look"),
+        ("see amy.abc and xamy.a", "see first3.abc and xamy.a"),
+        ("amy.a_b, user1-x, `amy.a`.", "user3_b, user4-x, `user3`."),
+        ("Amy O'Able", "First3 Last3"),
+        ("O'Able, Amy", "Last3, First3"),
+        ("amy\no'able", "first3\nlast3"),
+        ("Amy_O'Able", "First3_Last3"),
+        ("Ask Amy. Mrs O'Able knows.", "Ask First3. Mrs Last3 knows."),
         ("the verb to amy", "the verb to amy"),
-        ("amy.pdf", "first2.pdf"),
-        ("BobVan den Berg or Bob van-den-Berg", "First3Last3 or First3 Last3"),
-        ("amy@example.org, AMY@Example.org.", "user2@example.net, user2@example.net."),
-        ("mailto:bob.b@example.org?x", "mailto:user3@example.net?x"),
-        ("_amy@example.org_", "_user2@example.net_"),
+        ("amy.pdf", "first3.pdf"),
+        ("BobVan den Berg or Bob van-den-Berg", "First4Last4 or First4 Last4"),
+        ("amy@example.org, AMY@Example.org.", "user3@example.net, user3@example.net."),
+        ("mailto:bob.b@example.org?x", "mailto:user4@example.net?x"),
+        ("_amy@example.org_", "_user3@example.net_"),
         ("not.amy@example.org", "person2@example.net"),
         ("else@example.org user1@example.org", "person1@example.net person3@example.net"),
-        ("user1 and user2", "user3 and user2"),
-        ("ssh amy.a@host, root@localhost", "ssh user2@host, user1@example.net"),
-        ("Amy amy@example.org", "First2 user2@example.net"),
-        ("Redmine's Admin is an admin", "Redmine's User1 is an user1"),
-        ("日本語 amy.a 🛒", "日本語 user2 🛒"),
+        ("user1 and user5", "user4 and user5"),
+        ("ssh amy.a@host, root@localhost", "ssh user3@host, user2@example.net"),
+        ("Amy amy@example.org", "First3 user3@example.net"),
+        ("Redmine's Admin is an admin", "Redmine's User2 is an user2"),
+        ("日本語 amy.a 🛒", "日本語 user3 🛒"),
         ("", ""),
     ],
 )
@@ -531,6 +531,111 @@ def test_what_is_replaced_in_a_text(text: str, expected: str) -> None:
     addresses; in one pass, so that nothing is replaced twice."""
     texts = ["not.amy@example.org else@example.org", "USER1@example.org amy@example.org"]
     assert Disguise([BOB, AMY, ADMIN], texts).text(text) == expected
+
+
+PEOPLE = [
+    {"login": "a", "firstname": "María José", "lastname": "Müller-Lüdenscheidt", "mail": "mj@corp.com"},
+    {"login": "b", "firstname": "Pat", "lastname": "O'Brien", "mail": "pat@corp.com"},
+    {"login": "c", "firstname": "Max", "lastname": "van der Berg", "mail": "vdb@corp.com"},
+    {"login": "d", "firstname": "Jean", "lastname": "Picard", "mail": "jp@corp.com"},
+    {"login": "zoe@corp.com", "firstname": "Zoe", "lastname": "Strauß", "mail": "zoe@home.org"},
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Mari\u0301a Jose\u0301 Mu\u0308ller-Lu\u0308denscheidt", "First1 Last1"),
+        ("Mu\u0308ller-Lu\u0308denscheidt.pdf", "Last1.pdf"),
+        ("Mu\u0308de", "Mu\u0308de"),
+        ("Ask Müller Lüdenscheidt.", "Ask Last1."),
+        ("MARÍA JOSÉ and MÜLLER-LÜDENSCHEIDT", "First1 and Last1"),
+        ("Frau Lüdenscheidt", "Frau Last1"),
+        ("Pat O’Brien, Mrs O’Brien, O’BRIEN", "First2 Last2, Mrs Last2, Last2"),
+        ("M. PICARD and STRAUSS", "M. Last4 and Last5"),
+        ("MAX_SIZE of PAT", "MAX_SIZE of PAT"),
+        ("Mr Berg, der Mann", "Mr Last3, der Mann"),
+        ("see picard.jpg and attachment:cv_picard.pdf, said picard", "see last4.jpg and attachment:cv_last4.pdf, said picard"),
+        ("mark-up by jean-luc", "mark-up by jean-luc"),
+        ("zoe@corp.com or Zoe@home.org", "user5 or user5@example.net"),
+        ("?to=x%40corp.com&cc=pat%40corp.com", "?to=person3%40example.net&cc=user2%40example.net"),
+        ("mailto%3Ax%40corp.com%20Picard", "mailto%3Aperson3%40example.net%20Last4"),
+        ("from root@buildhost.", "from person2@example.net."),
+        ('"J P"@x.org', "person1@example.net"),
+        ("actions/checkout@v4, left-pad@1", "actions/checkout@v4, left-pad@1"),
+    ],
+)
+def test_how_else_somebody_is_written(text: str, expected: str) -> None:
+    """Composed and decomposed accents, capitals, other hyphens and apostrophes, parts of names, file names in
+    sentences, and addresses in each of their forms; one stand-in for each address."""
+    texts = ['root@buildhost "J P"@x.org x%40corp.com', "x@corp.com"]
+    assert Disguise(PEOPLE, texts).text(text) == expected
+
+
+def test_stand_ins_are_written_nowhere_else(there: Path, world: Running, redmine: Sandbox) -> None:
+    """What looks like a stand-in already, a name or a word in a text, is nobody's: nothing gets the name of another."""
+    zoe = person("zoe@corp.com", firstname="First4", lastname="Zed", mail="zoe@corp.com")
+    inside = {
+        "enabled_modules": ["issue_tracking", "wiki"],
+        "versions": [{"name": "1.0"}],
+        "issue_categories": [{"name": "Backend"}],
+    }
+    page, issue = {"title": "Wiki", "text": "By zoe@corp.com, LAST3 and person1."}, {"subject": "Write to x@corp.com"}
+    projects = [project(name, **inside, wiki_pages=[page], issues=[issue]) for name in ("shop", "user2")]
+    tool(world).settle({"users": [person("shop"), zoe], "projects": projects})
+    run("export", "-o", "out", "--sanitize")
+    found = tree(there / "out")
+    assert [user["login"] for user in yaml.safe_load(found["users.yaml"])["users"]] == ["user1", "user5", "user6"]
+    for name in ("user5", "user2"):
+        (shown,) = yaml.safe_load(found[f"projects/{name}.yaml"])["projects"]
+        assert (shown["versions"], shown["issue_categories"]) == (inside["versions"], inside["issue_categories"])
+        assert b"By user6, LAST3 and person1." in found[f"projects/{name}/wiki_pages/Wiki.txt"]
+        (issue,) = yaml.safe_load(found[f"projects/{name}/issues.yaml"])["issues"]
+        assert issue["subject"] == "Write to person2@example.net"
+    redmine.reset()
+    run("apply", "--yes", "out")
+    assert left("out") == []
+
+
+def test_names_that_become_the_same(there: Path, world: Running) -> None:
+    """Two projects whose identifiers are one name in two spellings stay two; a wiki page whose title has become that of
+    another one is left out, and that is said."""
+    users = [person("sj", firstname="Sam", lastname="Smith-Jones")]
+    pages = [{"title": title, "text": title} for title in ("Smith-Jones", "Smith_Jones")]
+    more = {"enabled_modules": ["issue_tracking", "wiki"], "issues": [{"subject": "One"}], "wiki_pages": pages}
+    tool(world).settle({"users": users, "projects": [project(name, **more) for name in ("smith-jones", "smith_jones")]})
+    shown = run("export", "-o", "out", "--sanitize").stdout
+    for name in ("last2", "last2-2"):
+        assert f"wiki_page {name}/Last2: without personal data its name is that of another one" in shown
+        assert b"title: Last2" in tree(there / "out")[f"projects/{name}/wiki_pages.yaml"]
+        assert b"subject: One" in tree(there / "out")[f"projects/{name}/issues.yaml"]
+    run("validate", "out")
+
+
+def test_addresses_in_names_of_files_in_custom_fields(there: Path, world: Running, api: Api) -> None:
+    """An address that is written nowhere else has a stand-in of its own too."""
+    for name in ("x@corp.com.txt", "y@corp.com.txt"):
+        (there / name).write_text("text")
+    files = ({"file": "x@corp.com.txt"}, {"file": "y@corp.com.txt"})
+    issues = [{"subject": f"{n}", "custom_fields": {"Issue attachment": file}} for n, file in enumerate(files)]
+    (there / "in.yaml").write_text(yaml.safe_dump(shop(issues=issues)))
+    run("apply", "--yes", "in.yaml")
+    run("export", "-o", "out", "--sanitize")
+    names = {Path(name).name for name in tree(there / "out") if "/issues/" in name}
+    assert names == {"person1_example.net", "person2_example.net"}
+
+
+def test_what_is_inside_a_project_that_cannot_be_said(there: Path, world: Running) -> None:
+    """Each object in it is left out as well: below the project, and in the summary."""
+    more = {"versions": [{"name": "1.0"}], "issue_categories": [{"name": "Backend"}], "issues": [{"subject": "One"}]}
+    tool(world).settle(shop(**more))
+    sql(world, "UPDATE projects SET identifier = 'SHOP'")
+    shown = run("export", "-o", "out").stdout
+    written = b"".join(tree(there / "out").values()).decode()
+    for said in ("version SHOP/1.0", "issue_category SHOP/Backend", "issue SHOP/one"):
+        assert f"{said}: project SHOP is left out" in " ".join(shown.split())
+        assert f"# {said}:" in written
+    run("validate", "out")
 
 
 # -- from Python -----------------------------------------------------------------------------------------------

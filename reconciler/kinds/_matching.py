@@ -120,7 +120,7 @@ class Matching:
                 self._take(wanted, self.by_id[numbers[0]])
 
     def _pair_equals(self, numbers: Sequence[int], ordered: Sequence[Object]) -> dict[int, Object]:
-        """Take the pairs without any difference, first those with the fewest to choose from; returns the others, by place."""
+        """Take the pairs without any difference, first those with the fewest to choose from; the others, by place."""
         alike = Alike([self.by_id[n] for n in numbers], self.context)
         left = dict(enumerate(ordered))
         equal = {place: alike.equals(wanted) for place, wanted in left.items()}
