@@ -438,7 +438,7 @@ def test_words_that_are_logins_too(there: Path, world: Running, api: Api) -> Non
         "versions": [{"name": "12", "sharing": "none", "due_date": "2026-12-12"}],
         "wiki_pages": [{"title": "Wiki", "text": "wiki"}],
         "issues": [{"subject": "left", "status": "New", "relations": [{"relates": "no"}]}, {"subject": "no"}],
-        "time_entries": [{"user": "admin", "spent_on": "2026-12-12", "activity": "Design", "hours": 12, "issue": "no"}],
+        "time_entries": [{"user": "open", "spent_on": "2026-12-12", "activity": "Design", "hours": 12, "issue": "no"}],
     }
     tool(world).settle(shop(**inside, enabled_modules=modules))
     api.make("/projects/shop/issues", subject="odd", start_date="2026-12-12", due_date="2026-12-12")
