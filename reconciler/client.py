@@ -1,6 +1,6 @@
 """The only way to Redmine over HTTP: its answers as data, its refusals and failures as typed errors.
 
-    Client.get / rows / write / upload / whoami     this module; complete lists are put together in `paging`,
+    Client.get / rows / write / upload / whoami …   this module; complete lists are put together in `paging`,
                                                     what goes wrong is put into words in `failures`
       └─ httpx.AsyncClient                          adds the credentials
           └─ httpx_retries.RetryTransport           tries again what may be tried again
@@ -15,7 +15,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, BinaryIO, Literal, Self
 from urllib.parse import quote as percent_encode
 
 import httpx
@@ -103,6 +103,14 @@ class Client:
     async def content(self, path: str) -> bytes:
         """What a download path gives, within the bound for all answers. Raises as `get`."""
         return (await self._send("GET", path, suffix="")).content
+
+    async def download(self, path: str, file: BinaryIO) -> None:
+        """Put what a download path gives into a file, in the place of what is in it.
+
+        However large it is, and however long it takes while something comes within each `timeout`. Raises as `get`;
+        OSError if the file cannot be written.
+        """
+        await self._send("GET", path, suffix="", into=file)
 
     async def rows(
         self, path: str, root: str, params: Params = (), *, paged: bool = True, brief: bool = False
@@ -192,17 +200,19 @@ class Client:
         once: bool = False,
         retry: Policy | None = None,
         suffix: str = ".json",
+        into: BinaryIO | None = None,
         **content: Any,
     ) -> httpx.Response:
-        """The successful answer, whole, or an error that tells what is known of the request."""
+        """The successful answer, whole (or what it says, in a file), or an error that tells what is known of the
+        request."""
         trail, what = Trail(), f"{method} {path}"
-        extensions = {"retry": retry or (self._once if once else self._repeat), "trail": trail}
+        extensions = {"retry": retry or (self._once if once else self._repeat), "trail": trail, "into": into}
         request = self._http.build_request(
             method, f"{self.connection.url}{path}{suffix}", extensions=extensions, **content
         )
         async with self._slots:
             try:
-                async with asyncio.timeout(self.connection.deadline):
+                async with asyncio.timeout(self.connection.deadline if into is None else None):
                     response = await self._http.send(request)
             except (httpx.HTTPError, TimeoutError) as error:
                 raise failure(self.connection, what, error, doubt=trail.doubt and method != "GET") from error
