@@ -15,7 +15,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, BinaryIO, Literal, Self
+from typing import IO, Any, Literal, Self
 from urllib.parse import quote as percent_encode
 
 import httpx
@@ -100,11 +100,7 @@ class Client:
             raise NotRedmine(no_json(self.connection.url, f"GET {path}", response))
         return answer
 
-    async def content(self, path: str) -> bytes:
-        """What a download path gives, within the bound for all answers. Raises as `get`."""
-        return (await self._send("GET", path, suffix="")).content
-
-    async def download(self, path: str, file: BinaryIO) -> None:
+    async def download(self, path: str, file: IO[bytes]) -> None:
         """Put what a download path gives into a file, in the place of what is in it.
 
         However large it is, and however long it takes while something comes within each `timeout`. Raises as `get`;
@@ -200,7 +196,7 @@ class Client:
         once: bool = False,
         retry: Policy | None = None,
         suffix: str = ".json",
-        into: BinaryIO | None = None,
+        into: IO[bytes] | None = None,
         **content: Any,
     ) -> httpx.Response:
         """The successful answer, whole (or what it says, in a file), or an error that tells what is known of the

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import httpx
 from httpx_retries import Retry
@@ -144,7 +144,7 @@ class Wire(httpx.AsyncBaseTransport):
 
     async def _answer(self, request: httpx.Request) -> httpx.Response:
         response = await self._transport.handle_async_request(request)
-        into: BinaryIO | None = request.extensions.get("into")
+        into: IO[bytes] | None = request.extensions.get("into")
         try:
             if into is not None and response.is_success:
                 body = await _stream(response, into)
@@ -176,7 +176,7 @@ async def _whole(response: httpx.Response) -> bytes:
     return bytes(body)
 
 
-async def _stream(response: httpx.Response, file: BinaryIO) -> bytes:
+async def _stream(response: httpx.Response, file: IO[bytes]) -> bytes:
     """Put the body of an answer into a file, in the place of what an earlier attempt left there; nothing is kept."""
     file.seek(0)
     file.truncate()
