@@ -12,10 +12,14 @@ import pytest
 from exports import Exports, comments, contents, seen, touched
 from promises import KEY, Api, fields, raw_issue, raw_shop, setting, troubles
 
-from reconciler.errors import ReconcilerError
-from reconciler.export import Tree, safe
+from reconciler import sources
+from reconciler.describe import Item
+from reconciler.errors import Problem, ReconcilerError
+from reconciler.export import Tree, safe, tree
 from reconciler.exporting import Exported
 from reconciler.folder import Folder
+from reconciler.kinds import declarable
+from reconciler.names import Address
 from reconciler.sandbox import Running, Sandbox, database
 
 UGLY = Path(__file__).with_name("ugly.rb")
@@ -328,3 +332,26 @@ def test_no_two_files_have_names_that_some_system_takes_for_one() -> None:
         "a/\u00e9-2.txt",
         "a/E\u0301-3.txt",
     ]
+
+
+ODD = ("con", "aux", "nul", "com1", "reconciler")
+"""Identifiers of projects that name a device on Windows, or the configuration."""
+
+
+def test_every_manifest_is_read_back(tmp_path: Path) -> None:
+    """Whatever a project is called, commands find all its manifests, and none has a name that Windows cannot have."""
+    items = []
+    for kind in declarable().values():
+        for project in ("shop", *ODD):
+            key = project if kind.name == "project" else f"{project}/a" if kind.inside else "a"
+            items.append(Item(Address(kind.name, key), {"x": "y"}, ()))
+    texts = tree(items, {}).texts
+    for name, text in texts.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    problems: list[Problem] = []
+    found = {Path(file.path).relative_to(tmp_path).as_posix() for file in sources.find([tmp_path], problems)}
+    assert (found, problems) == (set(texts), [])
+    parts = {part.partition(".")[0] for name in texts for part in name.split("/")}
+    assert parts.isdisjoint(ODD[:-1])
+    assert "projects/project.con/issues.yaml" in texts
