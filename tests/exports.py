@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,11 +10,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from click.testing import CliRunner, Result
 from promises import Api, state
 
 import reconciler
 from reconciler.apply import Report
 from reconciler.change import Plan
+from reconciler.cli import main
 from reconciler.exporting import Exported
 from reconciler.sandbox import Running
 from reconciler.session import Manifests
@@ -43,6 +46,18 @@ class Exports:
     def apply(self, folder: Path) -> Report:
         """Make the server as the manifests say."""
         return self.read(folder).apply()
+
+
+def run(*args: str, code: int = 0) -> Result:
+    """One command, and the exit code that it has."""
+    result = CliRunner().invoke(main, args)
+    assert result.exit_code == code, result.output
+    return result
+
+
+def left(folder: str) -> list[dict[str, Any]]:
+    """The changes of a plan of a folder."""
+    return list(json.loads(run("plan", "--format", "json", folder).stdout)["changes"])
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -276,16 +276,6 @@ def test_a_server_that_is_gone_leaves_the_folder(world: Running, shop: Api, tmp_
     assert b"half" not in (folder / "projects/shop.yaml").read_bytes()
 
 
-def test_a_configuration_is_completed_by_people(tmp_path: Path) -> None:
-    """The configuration that an export begins is never written again nor removed."""
-    Folder(tmp_path / "out").write("reconciler.yaml", b"issue_key_field: Key\n")
-    (tmp_path / "out/reconciler.yaml").write_text("url: https://redmine.example.net\n")
-    file = Folder(tmp_path / "out")
-    file.write("reconciler.yaml", b"issue_key_field: Key\n")
-    file.finish([])
-    assert (tmp_path / "out/reconciler.yaml").read_text() == "url: https://redmine.example.net\n"
-
-
 def test_a_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
     """A folder with other files in it is not taken; hidden ones, such as .git, are in nobody's way."""
     (tmp_path / ".git").mkdir()
