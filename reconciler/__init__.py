@@ -10,7 +10,8 @@ what needs what, reads back what it wrote, and returns a `Report` with the outco
     report = manifests.apply(plan)
 
 `export_to` writes manifests of what is live into a folder, of which a plan is empty.
-`plan_async` and `apply_async` are the same inside a running event loop. What fails on purpose is a `ReconcilerError`.
+`plan_async`, `apply_async` and `export_to_async` are the same inside a running event loop. What fails on purpose is a
+`ReconcilerError`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from reconciler.errors import ReconcilerError as ReconcilerError
     from reconciler.exporting import Exported as Exported
     from reconciler.exporting import export_to as export_to
+    from reconciler.exporting import export_to_async as export_to_async
     from reconciler.session import Manifests as Manifests
     from reconciler.session import load as load
     from reconciler.session import validate as validate
@@ -41,12 +43,13 @@ _HOMES = {
     "ReconcilerError": "errors",
     "Report": "apply",
     "export_to": "exporting",
+    "export_to_async": "exporting",
     "load": "session",
     "validate": "session",
 }
 __all__ = [
     *("Exported", "ManifestError", "Manifests", "Plan", "Problem", "ReconcilerError", "Report"),
-    *("export_to", "load", "validate"),
+    *("export_to", "export_to_async", "load", "validate"),
 ]
 
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-from reconciler.codecs import Candidate, Codec, Difference, Stored, Upload, blank, digest
+from reconciler.codecs import Candidate, Codec, Difference, Stored, Upload, blank, digest, stored
 from reconciler.files import fault, is_file, path_of, stored_name
 from reconciler.kind import Kind, Request
 from reconciler.names import Address, Context, Row, Unresolved
@@ -131,10 +131,14 @@ def _live(rows: list[Row], context: Context) -> dict[str, Any]:
 def _written(name: str, item: Mapping[str, Any], context: Context) -> dict[str, Any]:
     if "copies" in item:
         raise Unresolved(f"there are {item['copies']} files of this name, of which a manifest can have one")
-    if context.names.files.get(item["id"], {}).get("lost"):
-        raise Unresolved("the server has lost what is in the file")
     described = {"description": item["description"]} if item["description"] else {}
-    return {"file": Stored(item["id"], name), **described}
+    return {**stored(item["id"], name, _row(item["id"], context), context), **described}
+
+
+def _row(number: Id, context: Context) -> Row:
+    """What the server says of a file of the object that `context` is of."""
+    own = context.names.row(context.own) if context.own else None
+    return next((row for row in (own or {}).get("attachments", ()) if row["id"] == number), {})
 
 
 def sha256(row: Row, context: Context) -> str:

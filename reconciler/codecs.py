@@ -45,6 +45,8 @@ class Stored:
 
     number: int
     filename: str
+    size: int | None = None
+    """In bytes, as the server says; None if it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,17 @@ class Candidate:
     filename: str
     size: int
     shown: Mapping[str, Any] | None = None
+
+
+def stored(number: int, filename: str, shown: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """What a manifest in the making says for a live file, of which `shown` is what the server says.
+
+    Raises Unresolved with the reason if it was found that it cannot be downloaded.
+    """
+    lost = context.names.files.get(number, {}).get("lost")
+    if lost:
+        raise Unresolved(lost)
+    return {"file": Stored(number, filename, shown.get("filesize"))}
 
 
 def digest(content: bytes) -> str:

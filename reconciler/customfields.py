@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from reconciler.codecs import Candidate, Codec, Difference, Ref, Stored, Upload, blank, digest, ordered, unix_lines
+from reconciler.codecs import Candidate, Codec, Difference, Ref, Upload, blank, digest, ordered, stored, unix_lines
 from reconciler.files import fault, is_file, path_of, stored_name
 from reconciler.names import Context, CustomField, Reference, Unresolved, near_miss
 
@@ -183,9 +183,9 @@ def _stored(value: Any, context: Context) -> Any:
     """What a manifest says for the file in a custom field."""
     if blank(value):
         return None
-    if not isinstance(value, Mapping) or context.names.files.get(value["id"], {}).get("lost"):
+    if not isinstance(value, Mapping):
         raise Unresolved("the server has lost the file")
-    return {"file": Stored(value["id"], value["file"])}
+    return stored(value["id"], value["file"], context.names.files.get(value["id"], {}), context)
 
 
 def encode(field: CustomField, value: Any, context: Context) -> Any:

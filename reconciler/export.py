@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
@@ -19,11 +18,12 @@ from typing import Any
 from reconciler.codecs import Stored
 from reconciler.describe import Item, describe
 from reconciler.emit import Day, Included, Noted, Written, dump, manifest, written
+from reconciler.files import folded
 from reconciler.inventory import Inventory, Scope
 from reconciler.kind import Kind
 from reconciler.kinds import kinds
 from reconciler.names import Address, Names
-from reconciler.sources import SUFFIXES
+from reconciler.sources import CONFIG, SUFFIXES
 from reconciler.spec import Id
 from reconciler.spool import Spool
 
@@ -48,16 +48,11 @@ class Tree:
         """The path, or one like it, if another file has it (also where case and composed letters do not count)."""
         stem, dot, ending = path.rpartition(".") if "." in path.rpartition("/")[2] else (path, "", "")
         found, count = path, 1
-        while _same(found) in self.taken:
+        while folded(found) in self.taken:
             count += 1
             found = f"{stem}-{count}{dot}{ending}"
-        self.taken.add(_same(found))
+        self.taken.add(folded(found))
         return found
-
-
-def _same(path: str) -> str:
-    """What is equal for paths that some system takes for one."""
-    return unicodedata.normalize("NFC", path).casefold()
 
 
 def items(found: Inventory, scope: Scope) -> Iterator[Item]:
@@ -176,12 +171,19 @@ def _listed(path: str, items: Iterable[Item], found: Tree) -> None:
 
 
 def _file(address: Address) -> str:
+    """The manifest that an object is in."""
     kind = kinds()[address.kind]
     if kind.name == "project":
-        return f"projects/{address.key}.yaml"
+        return f"projects/{_stem(address.key)}.yaml"
     if not kind.inside:
         return f"{kind.plural}.yaml"
-    return f"projects/{address.project}{f'/{kind.plural}' if kind.apart else ''}.yaml"
+    return f"projects/{_stem(address.project)}{f'/{kind.plural}' if kind.apart else ''}.yaml"
+
+
+def _stem(identifier: str) -> str:
+    """What a project's files are called. Identifiers have no dots, so no other project's are called so."""
+    taken = RESERVED.fullmatch(identifier) or f"{identifier}.yaml".lower() == CONFIG
+    return f"project.{identifier}" if taken else identifier
 
 
 def _lists(path: str, by_kind: Mapping[str, list[Item]], found: Tree) -> Iterator[tuple[str, list[Any]]]:

@@ -10,33 +10,36 @@ from pathlib import Path
 from typing import Any
 
 from reconciler import config as configuration
-from reconciler import keys, manifest
+from reconciler import configured, keys, manifest, memory
 from reconciler.client import Client
 from reconciler.codecs import Stored
 from reconciler.config import Config
 from reconciler.describe import Item
-from reconciler.errors import Missing, ReconcilerError
-from reconciler.export import items, tree
-from reconciler.folder import Folder
-from reconciler.inventory import BATCH, Inventory, Scope, take
+from reconciler.errors import Denied, Missing, ReconcilerError
+from reconciler.export import Tree, items, tree
+from reconciler.folder import Extent, Folder
+from reconciler.inventory import Inventory, Scope, take
 from reconciler.kinds import declarable
 from reconciler.manifest import Loaded
 from reconciler.names import Address
 from reconciler.reading import Watch, over, unwatched
-from reconciler.sanitize import WITHHELD, sanitize
+from reconciler.sanitize import WITHHELD, Sanitized, sanitize
 from reconciler.session import Manifests, Planned, plan
+from reconciler.sources import CONFIG
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
     """An export that was written: where from and to, how many objects of each kind, how many files, what could not be
-    said of which object; `sanitized` has the numbers of users and of other mail addresses that were replaced."""
+    said of which object, how many files of an earlier export were removed; `sanitized` has the numbers of users and of
+    other mail addresses that were replaced."""
 
     url: str
     folder: Path
     counts: Mapping[str, int]
     files: int
     left_out: tuple[tuple[Address, str], ...]
+    removed: int
     requests: int
     sanitized: tuple[int, int] | None = None
 
@@ -44,9 +47,9 @@ class Exported:
 def export_to(
     folder: str | Path,
     *,
-    projects: Iterable[str] = (),
+    projects: str | Iterable[str] = (),
     subprojects: bool = False,
-    kinds: Iterable[str] = (),
+    kinds: str | Iterable[str] = (),
     sanitize: bool = False,
     file: str | Path | None = None,
     instance: str | None = None,
@@ -57,32 +60,86 @@ def export_to(
 
     Raises ConfigError, ServerError; ReconcilerError for a folder, project or kind that cannot be.
     """
-    settings = configuration.load((), environ, file=file, instance=instance)
-    chosen, target = scope(projects, subprojects, kinds), Folder(Path(folder))
+    return asyncio.run(
+        export_to_async(
+            folder,
+            projects=projects,
+            subprojects=subprojects,
+            kinds=kinds,
+            sanitize=sanitize,
+            file=file,
+            instance=instance,
+            environ=environ,
+        )
+    )
 
-    async def run() -> Exported:
-        async with Client(settings.connection()) as client:
-            return await export(client, settings.settings, chosen, target, sanitized=sanitize)
 
-    return asyncio.run(run())
+async def export_to_async(
+    folder: str | Path,
+    *,
+    projects: str | Iterable[str] = (),
+    subprojects: bool = False,
+    kinds: str | Iterable[str] = (),
+    sanitize: bool = False,
+    file: str | Path | None = None,
+    instance: str | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Exported:
+    """The same as `export_to`, inside an event loop."""
+    config = configuration.load((), environ, file=file, instance=instance)
+    chosen = scope(projects, subprojects, kinds)
+    into = target(Path(folder), chosen, config, instance, sanitized=sanitize)
+    async with Client(config.connection()) as client:
+        found = await look(client, config, chosen, into, sanitized=sanitize)
+        return await write_out(client, found, chosen, into, sanitized=sanitize)
 
 
-def scope(projects: Iterable[str], subprojects: bool, chosen: Iterable[str]) -> Scope:
+def scope(projects: str | Iterable[str], subprojects: bool, chosen: str | Iterable[str]) -> Scope:
     """What to export; kinds by name or as manifests call their lists. Raises ReconcilerError for one that is none."""
     known = {alias: kind.name for kind in declarable().values() for alias in (kind.name, kind.plural)}
-    names = list(chosen)
+    names = _several(chosen)
     for name in names:
         if name not in known:
             hint = manifest.suggest(name, known)
             raise ReconcilerError(f'There is no kind "{name}"{f" ({hint})" if hint else ""}.')
-    return Scope(frozenset(projects), subprojects, frozenset(known[name] for name in names))
+    return Scope(frozenset(_several(projects)), subprojects, frozenset(known[name] for name in names))
 
 
-async def export(
-    client: Client, settings: Mapping[str, Any], scope: Scope, folder: Folder, *, sanitized: bool = False
-) -> Exported:
-    """Write manifests of what is live. Raises ServerError; ReconcilerError for a folder or a scope that cannot be."""
-    return await write_out(client, await take(client, settings, scope), scope, folder, sanitized=sanitized)
+def _several(names: str | Iterable[str]) -> list[str]:
+    """The names; a text is one."""
+    return [names] if isinstance(names, str) else list(names)
+
+
+def target(
+    path: Path, scope: Scope, config: Config, instance: str | None = None, *, sanitized: bool = False
+) -> Folder:
+    """The folder for an export with a configuration. Raises ReconcilerError for one that cannot be."""
+    folder = Folder(path, Extent.of(scope, sanitized=sanitized))
+    folder.configured = configured.needed(folder, config, instance)
+    return folder
+
+
+async def look(
+    client: Client,
+    config: Config,
+    scope: Scope,
+    folder: Folder,
+    *,
+    sanitized: bool = False,
+    watch: Watch = unwatched,
+) -> Inventory:
+    """Read everything in scope; issues keep the keys that the last export into the folder gave them.
+
+    Raises as `take`.
+    """
+    known = memory.keys(folder.path, client.connection.url)
+    called = known if remembers(scope, config.settings, sanitized=sanitized) else {}
+    return await take(client, config.settings, scope, watch, called)
+
+
+def remembers(scope: Scope, settings: Mapping[str, Any], *, sanitized: bool) -> bool:
+    """Whether an export notes which issue got which key: where nothing in Redmine holds it, and nobody is hidden."""
+    return not sanitized and not settings.get("issue_key_field") and scope.has(declarable()["issues"])
 
 
 async def key_plan(
@@ -103,31 +160,51 @@ async def write_out(
     sanitized: bool = False,
     watch: Watch = unwatched,
 ) -> Exported:
-    """Write what was read into a folder; `watch` is told how far the downloads are. Raises as `export`."""
+    """Write what was read into a folder; `watch` is told how far the downloads are. Raises ServerError; ReconcilerError
+    for what cannot be written."""
     without = sanitize(found) if sanitized else None
-    shown = without.inventory if without else found
-    lost: set[int] = {-1}
-    while lost:
-        counts = Counter[str]()
-        described = without.items(items(shown, scope)) if without else items(shown, scope)
-        made = tree(_counted(described, counts), found.names.settings)
-        lost = set() if without else await _download(client, made.downloads, folder, watch)
-        for number in lost:
-            shown.names.files[number] = {**shown.names.files.get(number, {}), "lost": True}
+    counts, made = await _files(client, without or found, scope, folder, watch)
     for name in made.downloads if without else ():
         folder.write(name, WITHHELD)
+    if remembers(scope, found.names.settings, sanitized=sanitized):
+        made.texts[memory.KEYS] = memory.keys_file(found.names, found.projects, client.connection.url)
     for name, text in made.texts.items():
         folder.write(name, text.encode())
-    folder.finish([*made.texts, *made.downloads])
+    removed = folder.finish([*made.texts, *made.downloads])
     return Exported(
         client.connection.url,
         folder.path,
         {kind.name: counts[kind.name] for kind in declarable().values() if counts[kind.name]},
-        len(made.texts) + len(made.downloads),
+        len(made.texts.keys() - {memory.KEYS}) + len(made.downloads),
         tuple(made.remarks),
+        removed,
         client.requests,
         without.disguise.counts if without else None,
     )
+
+
+async def _files(
+    client: Client, found: Inventory | Sanitized, scope: Scope, folder: Folder, watch: Watch
+) -> tuple[Counter[str], Tree]:
+    """The files of an export with how many objects of each kind they have; those that can be downloaded are written.
+
+    Without one that cannot, others may have other names: then these are downloaded again.
+    """
+    without = found if isinstance(found, Sanitized) else None
+    shown = found.inventory if isinstance(found, Sanitized) else found
+    there: dict[str, int] = {}
+    while True:
+        counts = Counter[str]()
+        described = items(shown, scope)
+        made = tree(_counted(without.items(described) if without else described, counts), shown.names.settings)
+        if not folder.configured:
+            made.texts.pop(CONFIG, None)
+        folder.check([*made.texts, *made.downloads])
+        lost = {} if without else await _download(client, made.downloads, there, folder, watch)
+        if not lost:
+            return counts, made
+        for number, why in lost.items():
+            shown.names.files[number] = {**shown.names.files.get(number, {}), "lost": why}
 
 
 def _counted(described: Iterable[Item], counts: Counter[str]) -> Iterator[Item]:
@@ -137,18 +214,51 @@ def _counted(described: Iterable[Item], counts: Counter[str]) -> Iterator[Item]:
         yield item
 
 
-async def _download(client: Client, files: Mapping[str, Stored], folder: Folder, watch: Watch) -> set[int]:
-    """Write live files; the numbers of those that the server has lost (404, although it lists them)."""
-    lost: set[int] = set()
+async def _download(
+    client: Client, files: Mapping[str, Stored], there: dict[str, int], folder: Folder, watch: Watch
+) -> dict[int, str]:
+    """Write live files, but for those that are `there` (path → number); the numbers of those that cannot be had, and
+    why."""
+    lost: dict[int, str] = {}
 
     async def one(name: str) -> None:
         try:
-            content = await client.content(f"/attachments/download/{files[name].number}")
-        except Missing:
-            lost.add(files[name].number)
+            await _fetch(client, name, files[name], folder)
+        except _Lost as error:
+            lost[files[name].number] = str(error)
         else:
-            folder.write(name, content)
+            there[name] = files[name].number
 
-    async for _ in over(files, one, BATCH, "downloads", watch):
+    wanted = [name for name, file in files.items() if there.get(name) != file.number]
+    async for _ in over(wanted, one, AHEAD * client.connection.concurrency, "downloads", watch):
         pass
     return lost
+
+
+class _Lost(Exception):
+    """A live file cannot be had; the text says why."""
+
+
+async def _fetch(client: Client, name: str, file: Stored, folder: Folder) -> None:
+    """Write a live file. Raises _Lost if the server gives something else again, or says that it will not."""
+    for last in (False, True):
+        try:
+            with folder.writing(name) as into:
+                await client.download(f"/attachments/download/{file.number}", into)
+                if file.size not in (None, into.tell()):
+                    raise _Lost(f"the server gave {into.tell():,} bytes, and says that the file has {file.size:,}")
+                return
+        except Missing as error:
+            raise _Lost("the server has lost what is in the file") from error
+        except Denied as error:
+            if error.status != FORBIDDEN:
+                raise
+            raise _Lost("the server does not give out what is in the file (403)") from error
+        except _Lost:
+            if last:
+                raise
+
+
+FORBIDDEN = 403
+AHEAD = 2
+"""Downloads for each that is under way, so that one that is large keeps few waiting: each holds a file open."""

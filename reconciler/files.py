@@ -1,8 +1,10 @@
-"""Files that a manifest names: `{file: PATH}`, relative to the manifest and never outside the manifests' folder."""
+"""Files that a manifest names: `{file: PATH}`, relative to the manifest and never outside the manifests' folder; and
+which names of files are the same."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,11 @@ from reconciler.sources import beside, shown
 def stored_name(name: str) -> str:
     """The name under which Redmine stores a file (`Attachment#sanitize_filename`, 5.0 to 7.0)."""
     return re.sub(r"""[/?%*:|"'<>\n\r]+""", "_", name)
+
+
+def folded(path: str) -> str:
+    """What is equal for paths that some system takes for one: in another case, or of composed letters."""
+    return unicodedata.normalize("NFC", path).casefold()
 
 
 def is_file(value: Any) -> bool:

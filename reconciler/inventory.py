@@ -27,7 +27,7 @@ from reconciler.spool import Spool
 BATCH = 200
 """Objects whose own pages are asked for at the same time, most of which wait for their turn."""
 NOBODY: Mapping[int, str] = {}
-LOST = {"filename": "", "lost": True}
+LOST = {"filename": "", "lost": "the server has lost the file"}
 """What is known of a file that the server lists and does not have."""
 WINDOWS = 4
 """Ranges of numbers that are read at the same time: each is many pages."""

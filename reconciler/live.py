@@ -17,10 +17,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from hashlib import file_digest
+from tempfile import SpooledTemporaryFile
 from typing import Any
 
 from reconciler.client import Client
-from reconciler.codecs import Candidate, digest
+from reconciler.codecs import Candidate
 from reconciler.desired import Desired
 from reconciler.errors import Denied, ManifestError, NotRedmine, Problem
 from reconciler.kind import Kind, Listing, Need, Object
@@ -213,8 +215,19 @@ async def _file(client: Client, found: Candidate) -> Row:
     """What is known of a live file; its digest is "" if it cannot be the one."""
     shown = found.shown or (await client.get(f"/attachments/{found.number}"))["attachment"]
     same = shown["filename"] == found.filename and shown["filesize"] == found.size
-    path = f"/attachments/download/{found.number}"
-    return {**shown, "sha256": digest(await client.content(path)) if same else ""}
+    return {**shown, "sha256": await _digest(client, found.number) if same else ""}
+
+
+async def _digest(client: Client, number: int) -> str:
+    """The SHA-256 of what is in a live file, however large it is."""
+    with SpooledTemporaryFile(IN_MEMORY) as file:
+        await client.download(f"/attachments/download/{number}", file)
+        file.seek(0)
+        return file_digest(file, "sha256").hexdigest()
+
+
+IN_MEMORY = 1 << 20
+"""Bytes of a live file that are compared without a file on the disk."""
 
 
 def denied(kind: Kind, error: Denied) -> str:

@@ -43,6 +43,8 @@ def reopened(folder: Path) -> frozenset[str]:
 def remember_reopened(folder: Path, projects: Iterable[str]) -> None:
     """Note projects before they are opened; none: all are closed again. Raises ReconcilerError."""
     path, listed = folder / REOPENED, sorted(projects)
+    if path.is_symlink():
+        raise ReconcilerError(f"{path} is a link, and would be followed: remove it.")
     try:
         if listed:
             folder.mkdir(parents=True, exist_ok=True)

@@ -203,11 +203,13 @@ def export_schema() -> Schema:
     counts = {"description": "How many objects of each kind.", "type": "object", "additionalProperties": COUNT}
     said = {"description": "What no manifest can say.", **_array(_open({"kind": TEXT, "key": TEXT, "message": TEXT}))}
     replaced = {"description": "With --sanitize: what was replaced.", **_open({"users": COUNT, "mails": COUNT})}
-    made = {"format_version": _version(), "url": TEXT, "folder": TEXT, "objects": counts, "files": COUNT}
+    removed = {"description": "How many files of an earlier export were removed.", **COUNT}
+    first = {"format_version": _version(), "url": TEXT, "folder": TEXT, "objects": counts, "files": COUNT}
+    made = {**first, "removed": removed, "left_out": said, "sanitized": replaced, "requests": COUNT}
     return {
         "$schema": DRAFT,
         "description": "What `export` wrote.",
-        **_open({**made, "left_out": said, "sanitized": replaced, "requests": COUNT}, optional=("sanitized",)),
+        **_open(made, optional=("sanitized",)),
     }
 
 

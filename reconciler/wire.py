@@ -1,7 +1,7 @@
 """Below `client`: how a request gets to Redmine, what is tried again, what is kept of the answer.
 
-An attempt reads its answer whole, within a bound, below the retries, so that one that breaks off is retried
-as well. Each attempt also settles what is known of a write: nothing was sent, it was refused, or it may have
+An attempt reads its answer whole, within a bound or into a file, below the retries, so that one that breaks off is
+retried as well. Each attempt also settles what is known of a write: nothing was sent, it was refused, or it may have
 happened.
 """
 
@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import httpx
 from httpx_retries import Retry
@@ -143,12 +144,12 @@ class Wire(httpx.AsyncBaseTransport):
 
     async def _answer(self, request: httpx.Request) -> httpx.Response:
         response = await self._transport.handle_async_request(request)
-        body = bytearray()
+        into: IO[bytes] | None = request.extensions.get("into")
         try:
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > MAX_BODY:
-                    raise httpx.DecodingError(f"the answer is larger than {MAX_BODY // 2**20} MiB")
+            if into is not None and response.is_success:
+                body = await _stream(response, into)
+            else:
+                body = await _whole(response)
         finally:
             await response.aclose()
         # No cookie survives this: 5.0.4 keeps the list's filter in its session cookie, which overflows (500).
@@ -156,13 +157,32 @@ class Wire(httpx.AsyncBaseTransport):
         headers = {name: response.headers[name] for name in kept if name in response.headers}
         # Not as a header: httpx would build the redirected request, and fail on a malformed one.
         target = {"location": response.headers.get("location", "")}
-        return httpx.Response(response.status_code, headers=headers, content=bytes(body), extensions=target)
+        return httpx.Response(response.status_code, headers=headers, content=body, extensions=target)
 
     def _note(self, request: httpx.Request, outcome: str, started: float, *, sent: bool) -> None:
         self.requests += sent
         if self._log:
             path, spent = request.url.raw_path.decode("ascii"), (time.monotonic() - started) * 1000
             self._log(f"{request.method} {path} {outcome} {spent:.0f} ms")
+
+
+async def _whole(response: httpx.Response) -> bytes:
+    """The body of an answer, within the bound."""
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise httpx.DecodingError(f"the answer is larger than {MAX_BODY // 2**20} MiB")
+    return bytes(body)
+
+
+async def _stream(response: httpx.Response, file: IO[bytes]) -> bytes:
+    """Put the body of an answer into a file, in the place of what an earlier attempt left there; nothing is kept."""
+    file.seek(0)
+    file.truncate()
+    async for chunk in response.aiter_bytes():
+        file.write(chunk)
+    return b""
 
 
 class Policy(Retry):

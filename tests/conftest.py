@@ -67,6 +67,17 @@ def world(redmine: Sandbox) -> Running:
     return running
 
 
+@pytest.fixture
+def there(world: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with the environment that leads to the server."""
+    monkeypatch.chdir(tmp_path)
+    for name in [n for n in os.environ if n.startswith(("REDMINE_", "RECONCILER_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("REDMINE_URL", world.url)
+    monkeypatch.setenv("REDMINE_API_KEY", world.api_key)
+    return tmp_path
+
+
 @contextmanager
 def claim(name: str) -> Iterator[str]:
     """`name`, or `name-2`, `name-3` … while other workers or runs on this machine use it."""

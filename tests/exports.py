@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,12 +10,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from click.testing import CliRunner, Result
 from promises import Api, state
 
 import reconciler
 from reconciler.apply import Report
 from reconciler.change import Plan
+from reconciler.cli import main
 from reconciler.exporting import Exported
+from reconciler.memory import KEYS
 from reconciler.sandbox import Running
 from reconciler.session import Manifests
 
@@ -45,9 +49,22 @@ class Exports:
         return self.read(folder).apply()
 
 
+def run(*args: str, code: int = 0) -> Result:
+    """One command, and the exit code that it has."""
+    result = CliRunner().invoke(main, args)
+    assert result.exit_code == code, result.output
+    return result
+
+
+def left(folder: str) -> list[dict[str, Any]]:
+    """The changes of a plan of a folder."""
+    return list(json.loads(run("plan", "--format", "json", folder).stdout)["changes"])
+
+
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder, by its path."""
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+    """Every file below a folder, by its path; not the one with the numbers of issues, which are a server's own."""
+    found = (p for p in sorted(folder.rglob("*")) if p.is_file() and p.name != KEYS)
+    return {str(p.relative_to(folder)): p.read_bytes() for p in found}
 
 
 def touched(folder: Path) -> dict[str, int]:

@@ -12,10 +12,14 @@ import pytest
 from exports import Exports, comments, contents, seen, touched
 from promises import KEY, Api, fields, raw_issue, raw_shop, setting, troubles
 
-from reconciler.errors import ReconcilerError
-from reconciler.export import Tree, safe
+from reconciler import sources
+from reconciler.describe import Item
+from reconciler.errors import Problem, ReconcilerError
+from reconciler.export import Tree, safe, tree
 from reconciler.exporting import Exported
 from reconciler.folder import Folder
+from reconciler.kinds import declarable
+from reconciler.names import Address
 from reconciler.sandbox import Running, Sandbox, database
 
 UGLY = Path(__file__).with_name("ugly.rb")
@@ -271,16 +275,6 @@ def test_a_server_that_is_gone_leaves_the_folder(world: Running, shop: Api, tmp_
     assert b"half" not in (folder / "projects/shop.yaml").read_bytes()
 
 
-def test_a_configuration_is_completed_by_people(tmp_path: Path) -> None:
-    """The configuration that an export begins is never written again nor removed."""
-    Folder(tmp_path / "out").write("reconciler.yaml", b"issue_key_field: Key\n")
-    (tmp_path / "out/reconciler.yaml").write_text("url: https://redmine.example.net\n")
-    file = Folder(tmp_path / "out")
-    file.write("reconciler.yaml", b"issue_key_field: Key\n")
-    file.finish([])
-    assert (tmp_path / "out/reconciler.yaml").read_text() == "url: https://redmine.example.net\n"
-
-
 def test_a_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
     """A folder with other files in it is not taken; hidden ones, such as .git, are in nobody's way."""
     (tmp_path / ".git").mkdir()
@@ -327,3 +321,26 @@ def test_no_two_files_have_names_that_some_system_takes_for_one() -> None:
         "a/\u00e9-2.txt",
         "a/E\u0301-3.txt",
     ]
+
+
+ODD = ("con", "aux", "nul", "com1", "reconciler")
+"""Identifiers of projects that name a device on Windows, or the configuration."""
+
+
+def test_every_manifest_is_read_back(tmp_path: Path) -> None:
+    """Whatever a project is called, commands find all its manifests, and none has a name that Windows cannot have."""
+    items = []
+    for kind in declarable().values():
+        for project in ("shop", *ODD):
+            key = project if kind.name == "project" else f"{project}/a" if kind.inside else "a"
+            items.append(Item(Address(kind.name, key), {"x": "y"}, ()))
+    texts = tree(items, {}).texts
+    for name, text in texts.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    problems: list[Problem] = []
+    found = {Path(file.path).relative_to(tmp_path).as_posix() for file in sources.find([tmp_path], problems)}
+    assert (found, problems) == (set(texts), [])
+    parts = {part.partition(".")[0] for name in texts for part in name.split("/")}
+    assert parts.isdisjoint(ODD[:-1])
+    assert "projects/project.con/issues.yaml" in texts

@@ -71,7 +71,6 @@ def export(
 ) -> int:
     """Write manifests of what is live, of which a plan is empty. Writes nothing to the server without --write-keys."""
     from reconciler import exporting
-    from reconciler.folder import Folder
 
     if with_subprojects and not projects:
         raise click.UsageError("--with-subprojects goes with --project; without it, all projects are exported.")
@@ -80,25 +79,26 @@ def export(
     scope = exporting.scope(projects, with_subprojects, chosen)
     if write_keys and scope.chosen and "issue" not in scope.chosen:
         raise click.UsageError("--write-keys goes with issues: add --kind issue.")
+    config = state.configuration()
+    if write_keys and not config.settings.get("issue_key_field"):
+        raise click.UsageError("--write-keys needs issue_key_field in reconciler.yaml: it names where keys are stored.")
+    target = exporting.target(folder, scope, config, state.instance, sanitized=sanitize)
     with progress(state) as shown:
-        return asyncio.run(_export(state, Wanted(scope, Folder(folder), write_keys, yes, sanitize), shown))
+        return asyncio.run(_export(state, config, Wanted(scope, target, write_keys, yes, sanitize), shown))
 
 
-async def _export(state: State, wanted: Wanted, shown: Progress) -> int:
-    from reconciler import exporting, inventory
+async def _export(state: State, config: Config, wanted: Wanted, shown: Progress) -> int:
+    from reconciler import exporting
     from reconciler.cli import steps
 
-    config = state.configuration()
-    if wanted.write_keys and not config.settings.get("issue_key_field"):
-        raise click.UsageError("--write-keys needs issue_key_field in reconciler.yaml: it names where keys are stored.")
     code: Exit = Exit.DONE
     async with steps.client(state, config, shown) as client:
-        found = await inventory.take(client, config.settings, wanted.scope, shown.counted)
+        sanitized, watch = wanted.sanitize, shown.counted
+        found = await exporting.look(client, config, wanted.scope, wanted.folder, sanitized=sanitized, watch=watch)
         if wanted.write_keys:
             code, found = await _write_keys(state, client, config, found, wanted, shown)
         if code not in (Exit.DONE, Exit.INCOMPLETE):
             return code
-        sanitized, watch = wanted.sanitize, shown.counted
         done = await exporting.write_out(client, found, wanted.scope, wanted.folder, sanitized=sanitized, watch=watch)
     output.result(_summary(done, state), state)
     return code
@@ -176,7 +176,9 @@ def _text(done: Exported) -> str:
     from reconciler.render.words import count
 
     objects = ", ".join(count(number, kind) for kind, number in done.counts.items()) or "nothing"
-    lines = [f"Exported to {done.folder}: {objects} ({output.plural(done.files, 'file')})."]
+    lines = [f"Exported to {output.safe(str(done.folder))}: {objects} ({output.plural(done.files, 'file')})."]
+    if done.removed:
+        lines.append(f"Removed: {output.plural(done.removed, 'file')} of the earlier export.")
     if done.sanitized is not None:
         users, mails = done.sanitized
         others = f"{mails} other mail address{'' if mails == 1 else 'es'}"

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, StringConstraints, ValidationInfo, WithJsonSchema, model_validator
 
 from reconciler.attachments import sha256
-from reconciler.codecs import Candidate, Codec, Ref, Stored, Upload, digest
+from reconciler.codecs import Candidate, Codec, Ref, Upload, digest, stored
 from reconciler.files import fault, path_of, stored_name
 from reconciler.kind import Kind, Listing, Matches, Need, Object, Request
 from reconciler.manifest import Map
@@ -62,9 +62,8 @@ class Content(Codec):
         return {"file": str(path), "sha256": digest(path.read_bytes())}
 
     def written(self, value: Any, context: Context) -> Any:
-        if context.names.files.get(value["id"], {}).get("lost"):
-            raise Unresolved("the server has lost what is in the file")
-        return {"file": Stored(value["id"], value["file"])}
+        row = context.names.row(context.own) if context.own else None
+        return stored(value["id"], value["file"], row or {}, context)
 
     def equal(self, desired: Any, live: Any) -> bool:
         return bool(live and desired["sha256"] == live["sha256"] and "copies" not in live)

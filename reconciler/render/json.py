@@ -67,6 +67,7 @@ def export_json(done: Exported) -> dict[str, Any]:
         "folder": str(done.folder),
         "objects": dict(done.counts),
         "files": done.files,
+        "removed": done.removed,
         "left_out": [{"kind": a.kind, "key": a.key, "message": said} for a, said in done.left_out],
         **({"sanitized": replaced} if replaced else {}),
         "requests": done.requests,
