@@ -60,7 +60,7 @@ def items(found: Inventory, scope: Scope) -> Iterator[Item]:
     chosen, named = [kind for kind in kinds().values() if scope.has(kind)], set[Address]()
     for kind in chosen:
         kind.call(found.names)
-    left_out = {address for kind in kinds().values() for address in _alike(kind, found.names)}
+    left_out = {a for kind in kinds().values() for a in _called_alike(kind, found.names)}
     left_out |= {address for kind in kinds().values() for address in _not_along(kind, found, scope)}
     people = [i for k in chosen if not (k.inside or k.name == "project") for i in _of(k, found, left_out)]
     for kind in chosen:
@@ -108,6 +108,14 @@ def _alike(kind: Kind, names: Names) -> dict[Address, list[Id]]:
     for number, key in names.keys.get(kind.name, {}).items():
         found[_name(key, number)].append(number)
     return {Address(kind.name, key): sorted(same, key=str) for key, same in found.items() if len(same) > 1}
+
+
+def _called_alike(kind: Kind, names: Names) -> Iterator[Address]:
+    """The addresses of objects that manifests would call the same, with their numbers where these tell them apart."""
+    keys: Mapping[Any, str] = names.keys.get(kind.name, {})
+    for address, numbers in _alike(kind, names).items():
+        yield address
+        yield from (Address(kind.name, keys[number]) for number in numbers)
 
 
 def _name(key: str, number: Id) -> str:

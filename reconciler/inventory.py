@@ -6,8 +6,8 @@ Requests: those of a plan for the same kinds and projects, and one for each obje
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -31,6 +31,8 @@ LOST = {"filename": "", "lost": "the server has lost the file"}
 """What is known of a file that the server lists and does not have."""
 WINDOWS = 4
 """Ranges of numbers that are read at the same time: each is many pages."""
+LENGTH = 255
+"""Characters of a key at most."""
 SLUG = 48
 """Characters of a subject that its issue's key is made of."""
 
@@ -149,9 +151,9 @@ def slug(text: str) -> str:
     return words[:SLUG].rstrip("-_") or "issue"
 
 
-def name_issues(names: Names, called: Mapping[int, str] = NOBODY) -> None:
-    """Give issues without a key the one that they were `called` by, or one that is made of the subject: the first of
-    several, by what they are, gets the plain one."""
+def name_issues(names: Names, called: Mapping[int, str] = NOBODY, length: int = LENGTH) -> None:
+    """Give issues without a key the one that they were `called` by, or one that is made of the subject, of so many
+    characters at most: the first of several, by what they are, gets the plain one."""
     taken: defaultdict[str, set[str]] = defaultdict(set)
     for key in names.ids.get("issue", {}):
         taken[key.partition("/")[0]].add(key.partition("/")[2])
@@ -160,9 +162,21 @@ def name_issues(names: Names, called: Mapping[int, str] = NOBODY) -> None:
     known = [n for n in nameless if _may_have(called.get(n, ""), keys[n], taken)]
     for number in known:
         _name(number, called[number].partition("/")[2], names, taken)
+    tried = Counter[str]()
     for number in sorted({*nameless} - {*known}, key=lambda n: _looks(rows[n])):
         project = keys[number].partition("/")[0]
-        _name(number, _free(slug(rows[number]["subject"]), taken[project]), names, taken)
+        plain = slug(rows[number]["subject"])
+        name = next(name for name in _numbered(plain, length, tried, project) if name not in taken[project])
+        _name(number, name, names, taken)
+
+
+def _numbered(name: str, length: int, tried: Counter[str], project: str) -> Iterator[str]:
+    """A name and its numbered forms, from the first that was not tried yet."""
+    while True:
+        tried[f"{project}/{name}"] += 1
+        count = tried[f"{project}/{name}"]
+        ending = f"-{count}" if count > 1 else ""
+        yield f"{name[: length - len(ending)]}{ending}"
 
 
 def _may_have(wanted: str, key: str, taken: Mapping[str, Collection[str]]) -> bool:
@@ -190,14 +204,6 @@ def _looks(row: Row) -> tuple[str, ...]:
 
 NAMED = ("tracker", "status", "priority", "category", "fixed_version", "assigned_to", "author")
 PLAIN = ("description", "start_date", "due_date", "done_ratio", "estimated_hours", "is_private")
-
-
-def _free(name: str, taken: Collection[str]) -> str:
-    count, found = 1, name
-    while found in taken:
-        count += 1
-        found = f"{name}-{count}"
-    return found
 
 
 async def _complete(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.desired import Desired
-from reconciler.inventory import Inventory, name_issues
+from reconciler.inventory import LENGTH, Inventory, name_issues
 from reconciler.kind import Object, undeclared
 from reconciler.kinds import kinds
 from reconciler.manifest import Map
@@ -25,7 +25,8 @@ def named(found: Inventory) -> Inventory:
             keys[number] = f"{key.partition('/')[0]}/#{number}"
     ids = {key: number for number, key in keys.items()}
     new = replace(names, ids={**names.ids, ISSUE: ids}, keys={**names.keys, ISSUE: keys})
-    name_issues(new)
+    rules = names.rows.get("custom_field", {}).get(field.id, {})
+    name_issues(new, length=rules.get("max_length") or LENGTH)
     return replace(found, names=new)
 
 

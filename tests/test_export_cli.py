@@ -260,6 +260,17 @@ def test_issues_that_cannot_have_a_key(there: Path, api: Api) -> None:
     assert left("out") == []
 
 
+def test_keys_are_no_longer_than_the_field_allows(there: Path, world: Running, api: Api) -> None:
+    """They fit a field with a greatest length, with their numbers."""
+    with_key_field(there)
+    raw_shop(api)
+    numbers = [raw_issue(api, "A rather long subject") for _ in range(3)]
+    sql(world, "UPDATE custom_fields SET max_length = 10 WHERE name = 'Config key'")
+    run("export", "-o", "out", "--write-keys", "--yes")
+    assert {values(api.get(f"/issues/{n}"))[KEY] for n in numbers} == {"a-rather-l", "a-rather-2", "a-rather-3"}
+    assert left("out") == []
+
+
 def test_keys_behind_closed_doors(there: Path, world: Running, api: Api) -> None:
     """An issue of a closed project gets its key too: the project is opened for that, and closed again."""
     with_key_field(there)
@@ -313,9 +324,9 @@ def test_keys_that_redmine_refuses(there: Path, world: Running, api: Api) -> Non
     raw_shop(api)
     raw_issue(api, "Log in")
     raw_issue(api, "Something much longer")
-    sql(world, f"UPDATE custom_fields SET max_length = 10 WHERE name = '{KEY}'")
+    sql(world, f"UPDATE custom_fields SET regexp = '^.{{1,8}}$' WHERE name = '{KEY}'")
     result = run("export", "-o", "out", "--write-keys", "--yes", code=4)
-    assert "is too long" in result.stderr
+    assert "is invalid" in result.stderr
     found = yaml.safe_load((there / "out" / "projects" / "shop" / "issues.yaml").read_text())["issues"]
     assert {i["subject"]: i.get("key") for i in found} == {"Log in": "log-in", "Something much longer": None}
 
