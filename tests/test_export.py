@@ -38,7 +38,7 @@ class World:
         return self.folder / (key_field or "plain") / "out"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def exported(redmine: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The server is made ugly once; a copy of its database brings that back, see `ugly`."""
     redmine.reset()
