@@ -101,6 +101,7 @@ issue shut/older: author: no manifest of this export can name #4 (Anonymous)
 issue ugly/assigned-to-the-left: assigned_to: is no member of the project any more, so nothing new can be assigned there
 issue ugly/backwards: due_date: due_date 2026-01-01 is before start_date 2026-02-02
 issue ugly/by-nobody: author: no manifest of this export can name #4 (Anonymous)
+issue ugly/closed-parent: status: it is closed although subtasks are open: ugly/open-child
 issue ugly/files: attachments.lost.txt: the server has lost what is in the file
 issue ugly/files: attachments.same.txt: there are 2 files of this name, of which a manifest can have one
 issue ugly/files: attachments.twice.txt: there are 2 files of this name, of which a manifest can have one
@@ -232,6 +233,26 @@ def shop(world: Running) -> Iterator[Api]:
         raw_issue(api, "one", description="text\n" * 40)
         raw_issue(api, "two")
         yield api
+
+
+FIELDS = """
+named = { is_for_all: true, trackers: Tracker.all.to_a, field_format: 'string' }
+IssueCustomField.create!(name: 'Preset', default_value: 'preset', **named)
+IssueCustomField.create!(name: 'Shrunk', **named)
+IssueCustomField.create!(name: 'By role / "x"', visible: false, roles: [Role.givable.first], **named)
+"""
+
+
+def test_another_server_gets_an_ugly_world_without_personal_data(ugly: World, redmine: Sandbox, tmp_path: Path) -> None:
+    """Whatever cannot be on another server is left out: all the rest is there after one apply, under other names."""
+    exports, folder = Exports(ugly.server), tmp_path / "sanitized"
+    exports.write(folder, sanitize=True)
+    redmine.reset()
+    redmine.run(FIELDS)
+    for name, value in SETTINGS.items():
+        setting(ugly.server, name, value)
+    assert troubles(exports.apply(folder)) == {}
+    assert fields(exports.plan(folder)) == {}
 
 
 def test_files_of_what_is_gone_are_removed(world: Running, shop: Api, tmp_path: Path) -> None:

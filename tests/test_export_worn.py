@@ -24,6 +24,7 @@ issue shop/assignee gone: assigned_to: is no member of the project any more, so 
 issue shop/blocked but closed: status: it is closed although what blocks it is open: shop/open blocker
 issue shop/by a silent one: author: silent may add no issues to the project any more
 issue shop/by a silent one: notes: 1 of them are without their author, who has no account, or may add none there
+issue shop/closed over an open one: status: it is closed although subtasks are open: shop/still open
 issue shop/risky: description: tracker "Risk" has this field disabled
 issue shop/risky: fixed_version: tracker "Risk" has this field disabled
 issue shop/second: due_date: the issue begins before what it follows ends: shop/first

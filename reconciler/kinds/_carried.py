@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -68,13 +69,20 @@ class Carried(Lists):
         yield from self._disabled(values, row, context)
         if not blank(values.get("assigned_to")) and not _assignable(values["assigned_to"], row, context):
             yield "assigned_to", "is no member of the project any more, so nothing new can be assigned there"
-        open_ones = [n for n in _relations.blockers(row) if _is_open(n, context)]
-        if open_ones and closes(values.get("status"), context):
-            yield "status", f"it is closed although what blocks it is open: {_called(open_ones, context)}"
+        if closes(values.get("status"), context):
+            yield from self._wrongly_closed(row, context)
         early = [n for n, day in _relations.bounds(row, context) if _earliest(values, day) < day]
         for field in ("start_date", "due_date") if early else ():
             if not blank(values.get(field)):
                 yield field, f"the issue begins before what it follows ends: {_called(early, context)}"
+
+    def _wrongly_closed(self, row: Row, context: Context) -> Iterator[tuple[str, str]]:
+        blockers = [n for n in _relations.blockers(row) if _is_open(n, context)]
+        below = _open_below(context).get(row["id"], [])
+        if blockers:
+            yield "status", f"it is closed although what blocks it is open: {_called(blockers, context)}"
+        elif below:
+            yield "status", f"it is closed although subtasks are open: {_called(below, context)}"
 
     def _disabled(self, values: Mapping[str, Any], row: Row, context: Context) -> Iterator[tuple[str, str]]:
         tracker = context.names.rows.get("tracker", {}).get(row["tracker"]["id"], {})
@@ -121,6 +129,18 @@ def _earliest(values: Mapping[str, Any], default: str) -> str:
 def _is_open(number: int, context: Context) -> bool:
     row = context.names.rows.get("issue", {}).get(number)
     return row is not None and not closes(row["status"]["name"], context)
+
+
+def _open_below(context: Context) -> dict[int, list[int]]:
+    """The numbers of the open subtasks of each issue; of many rows, which are on disk, the numbers alone are kept."""
+    if "open_below" not in context.names.memo:
+        found: defaultdict[int, list[int]] = defaultdict(list)
+        for row in context.names.rows.get("issue", {}).values():
+            if row.get("parent") and not closes(row["status"]["name"], context):
+                found[row["parent"]["id"]].append(row["id"])
+        context.names.memo["open_below"] = found
+    below: dict[int, list[int]] = context.names.memo["open_below"]
+    return below
 
 
 def _called(numbers: Iterable[int], context: Context) -> str:
