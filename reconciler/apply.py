@@ -250,12 +250,12 @@ class Applier:
     async def _create(self, kind: Kind, state: Progress, values: Mapping[str, Any]) -> None:
         address = state.change.address
         context = self.context(kind, address)
-        later = kind.later(values, context)
-        first = {n: v for n, v in values.items() if n not in later}
+        first = {n: v for n, v in values.items() if not kind.fields[n].update_only}
         row, adopted = await self._post(kind, state, first, kind.create(address, first, context))
         self.names.add(kind.name, address.key, row)
         state.id = row["id"]
-        left = {n: v for n, v in values.items() if n not in first}
+        later = kind.later(values, context)
+        left = {n: v for n, v in values.items() if n in later}
         for name, value in first.items():
             if adopted and not kind.fields[name].create_only:
                 left[name] = value

@@ -28,14 +28,37 @@ class Graph:
     hard: Mapping[Node, set[Node]]
 
     def sorter(self) -> graphlib.TopologicalSorter[Node]:
-        """A sorter that is ready to be asked."""
-        sorter = graphlib.TopologicalSorter(self.soft)
-        try:
-            sorter.prepare()
-        except graphlib.CycleError as error:
-            ring = " → ".join(dict.fromkeys(str(address) for address, _ in error.args[1]))
-            raise RefusedError(f"These changes wait for each other and cannot be made together: {ring}.") from error
-        return sorter
+        """A sorter that is ready to be asked. Raises RefusedError for changes that wait for each other."""
+        for soft in (self.soft, _relaxed(self.soft)):
+            sorter = graphlib.TopologicalSorter(soft)
+            try:
+                sorter.prepare()
+            except graphlib.CycleError as error:
+                ring = " → ".join(dict.fromkeys(str(address) for address, _ in error.args[1]))
+            else:
+                return sorter
+        raise RefusedError(f"These changes wait for each other and cannot be made together: {ring}.")
+
+
+def _relaxed(soft: Mapping[Node, set[Node]]) -> dict[Node, set[Node]]:
+    """The order without the edges to barriers that are part of a circle: what is behind one needs not all before it."""
+    after: defaultdict[Node, set[Node]] = defaultdict(set)
+    for node, before in soft.items():
+        for other in before:
+            after[other].add(node)
+    return {n: before - _reached(n, after) if n[0].kind[0] in BARRIERS else before for n, before in soft.items()}
+
+
+def _reached(node: Node, after: Mapping[Node, set[Node]]) -> set[Node]:
+    found, fresh = set[Node](), {node}
+    while fresh:
+        fresh = {other for one in fresh for other in after.get(one, ())} - found
+        found |= fresh
+    return found
+
+
+BARRIERS = "*+"
+"""What the kinds of barriers begin with."""
 
 
 def graph_of(changes: Iterable[Change]) -> Graph:

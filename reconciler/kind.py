@@ -321,7 +321,7 @@ class Kind(Portable):
         return found
 
     def later(self, values: Mapping[str, Any], context: Context) -> frozenset[str]:
-        """The fields that are not sent with the POST but right after it."""
+        """The fields that are sent right after the POST; but for `update_only` ones, with it as well."""
         return frozenset(name for name, api in self.fields.items() if api.update_only)
 
     def collection(self, address: Address) -> str:

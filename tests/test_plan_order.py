@@ -6,7 +6,7 @@ import pytest
 from engine import offline
 from plans import PERSON, SHOP, after, comes_before, inside, issue, live_of, plan, project, steps, the, user, version
 
-from reconciler.graph import graph_of
+from reconciler.graph import graph_of, in_order
 from reconciler.names import Address, CustomField
 from reconciler.plan import make
 
@@ -115,6 +115,38 @@ def test_members_come_before_what_may_name_them() -> None:
     member = Address("membership", "shop/user:amy")
     for address in (Address("version", "shop/v"), Address("issue", "shop/s"), Address("issue_category", "shop/c")):
         assert comes_before(made, (member, 0), (address, 0))
+
+
+def test_members_of_a_parent_come_before_what_is_in_its_children() -> None:
+    """A child may inherit its members."""
+    text = inside("members: [{user: amy, roles: [Manager]}]")
+    text += "\n  - {identifier: web, name: Web, parent: shop, inherit_members: true, issues: [{subject: s}]}"
+    made = plan(text, SHOP, project(2, "web", parent={"id": 1}), user(5, "amy"))
+    assert comes_before(made, (Address("membership", "shop/user:amy"), 0), (Address("issue", "web/s"), 0))
+
+
+@pytest.mark.parametrize("home", ["web", "shop"])
+def test_work_waits_for_no_members_that_wait_for_it(home: str) -> None:
+    """Where a member's roles wait for a group to go, and the group for an issue that it is assigned to, the issue comes
+    first, whichever project it is in."""
+    text = f"""
+      groups: [{{name: G, state: absent}}]
+      users: [{{login: bob, firstname: b, lastname: b, mail: b@example.net}}]
+      projects:
+        - {{identifier: shop, name: Shop, members: [{{user: bob, roles: [Developer]}}]}}
+        - {{identifier: web, name: Web}}
+      issues: [{{project: {home}, subject: X, assigned_to: bob}}]
+    """
+    group = ("group", "G", {"id": 7, "name": "G", "users": [{"id": 5}]})
+    person = user(5, "bob", firstname="b", lastname="b", mail="b@example.net")
+    assigned = issue(9, home, "X", assigned_to={"id": 7, "name": "G"})
+    wanted = offline(text)
+    live = live_of(wanted, [SHOP, project(2, "web", name="Web"), person, group, assigned])
+    inherited = {"id": 11, "project": {"id": 1}, "user": {"id": 5, "name": "b"}, "roles": [], "goes": True}
+    live.names.add("membership", "shop/user:bob", {**inherited, "awaits": (Address("group", "G"),)})
+    made = make(wanted, live, "http://redmine.test")
+    order = [str(change.address) for change in in_order(made.changes)]
+    assert order.index(f"issue {home}/X") < order.index("group G") < order.index("membership shop/user:bob")
 
 
 # -- doors -----------------------------------------------------------------------------------------------------

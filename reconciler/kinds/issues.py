@@ -221,7 +221,8 @@ class Issues(Carried):
     # -- write -------------------------------------------------------------------------------------------------
 
     def later(self, values: Mapping[str, Any], context: Context) -> frozenset[str]:
-        # Redmine drops the watchers of an author who may not add any (5.0 to 6.1).
+        # Redmine drops the watchers of an author who may not add any (5.0 to 6.1); later it takes none who may not see
+        # the issue (5.1 to 6.1).
         author = context.names.row(Address("user", str(values.get("author")))) or {}
         alone = {"watchers"} if values.get("author") and not author.get("admin") else set()
         return super().later(values, context) | alone
