@@ -86,6 +86,29 @@ def test_trap_35_who_writes_becomes_a_watcher(world: Running) -> None:
             assert apply_to(via(world, proxy), text).plan.changes == ()
 
 
+@pytest.mark.parametrize("role", ["Manager", "Reporter"])
+def test_watchers_of_somebody_elses_issue(world: Running, role: str) -> None:
+    """Redmine drops the watchers of an author who may not add any, and takes none afterwards who cannot see the issue: they
+    are sent with the issue and after it."""
+    watcher = "amy" if role == "Reporter" else "zoe"
+    text = f"""
+      users:
+        - {{login: amy, firstname: Amy, lastname: Able, mail: amy@example.net}}
+        - {{login: zoe, firstname: Zoe, lastname: Zed, mail: zoe@example.net}}
+        - {{login: bob, firstname: Bob, lastname: Bold, mail: bob@example.net, status: locked}}
+      projects:
+        - identifier: shop
+          name: Shop
+          is_public: false
+          members: [{{user: bob, roles: [{role}]}}, {{user: amy, roles: [Developer]}}]
+          issues: [{{subject: a, author: bob, watchers: [{watcher}]}}]
+    """
+    assert failures(apply_to(world, text)) == {}
+    assert plan_of(world, text).changes == ()
+    names = {"amy": "Amy Able", "zoe": "Zoe Zed"}
+    assert [w["name"] for w in shown(world, "a")["watchers"]] == [names[watcher]]
+
+
 def test_what_a_write_disturbs_is_put_right(world: Running) -> None:
     """A tracker without a field takes its value away; when the field is declared and the tracker has it again, it stays."""
     api = Api(world)
