@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from reconciler.client import Client
+from reconciler.codecs import digest
 from reconciler.desired import Desired
 from reconciler.errors import Denied, ReconcilerError
 from reconciler.kind import Kind, Need
@@ -158,16 +159,26 @@ def name_issues(names: Names, called: Mapping[int, str] = NOBODY, length: int = 
     for key in names.ids.get("issue", {}):
         taken[key.partition("/")[0]].add(key.partition("/")[2])
     rows, keys = names.rows.get("issue", {}), names.keys.get("issue", {})
-    nameless = [n for n in rows if keys[n].endswith(f"/#{n}")]
-    known = [n for n in nameless if _may_have(called.get(n, ""), keys[n], taken)]
-    for number in known:
-        _name(number, called[number].partition("/")[2], names, taken)
+    looks = {n: (keys[n].partition("/")[0], _looks(rows[n], rows)) for n in rows if keys[n].endswith(f"/#{n}")}
+    known = {n: called[n].partition("/")[2] for n in looks if _may_have(called.get(n, ""), keys[n], taken)}
+    for project, name in ((looks[n][0], name) for n, name in known.items()):
+        taken[project].add(name)
     tried = Counter[str]()
-    for number in sorted({*nameless} - {*known}, key=lambda n: _looks(rows[n])):
-        project = keys[number].partition("/")[0]
-        plain = slug(rows[number]["subject"])
-        name = next(name for name in _numbered(plain, length, tried, project) if name not in taken[project])
-        _name(number, name, names, taken)
+    for number in sorted(looks.keys() - known.keys(), key=lambda n: (looks[n], n)):
+        project, plain = looks[number][0], slug(rows[number]["subject"])
+        known[number] = next(n for n in _numbered(plain, length, tried, project) if n not in taken[project])
+        taken[project].add(known[number])
+    for number, name in _in_order(known, looks):
+        _name(number, name, names)
+
+
+def _in_order(named: Mapping[int, str], looks: Mapping[int, Hashable]) -> Iterator[tuple[int, str]]:
+    """The names, of issues that look the same in the order of their numbers: that is how a plan pairs them."""
+    alike: defaultdict[Hashable, list[int]] = defaultdict(list)
+    for number in sorted(named):
+        alike[looks[number]].append(number)
+    for numbers in alike.values():
+        yield from zip(numbers, sorted((named[n] for n in numbers), key=lambda n: (len(n), n)), strict=True)
 
 
 def _numbered(name: str, length: int, tried: Counter[str], project: str) -> Iterator[str]:
@@ -185,21 +196,26 @@ def _may_have(wanted: str, key: str, taken: Mapping[str, Collection[str]]) -> bo
     return bool(name) and project == key.partition("/")[0] and name not in taken.get(project, ())
 
 
-def _name(number: int, name: str, names: Names, taken: Mapping[str, set[str]]) -> None:
-    project, _, before = names.keys["issue"][number].partition("/")
-    taken[project].add(name)
-    del names.ids["issue"][f"{project}/{before}"]
+def _name(number: int, name: str, names: Names) -> None:
+    project = names.keys["issue"][number].partition("/")[0]
+    names.ids["issue"].pop(f"{project}/#{number}", None)
     names.ids["issue"][f"{project}/{name}"] = number
     names.keys["issue"][number] = f"{project}/{name}"
 
 
-def _looks(row: Row) -> tuple[str, ...]:
-    """What tells issues of one subject apart without their numbers, which are others on another server."""
+def _looks(row: Row, rows: Mapping[Any, Row]) -> tuple[str, ...]:
+    """What tells issues of one subject apart in a plan, without their numbers, which are others on another server."""
     named = (str((row.get(n) or {}).get("name", "")) for n in NAMED)
     plain = (str(row.get(n) or "") for n in PLAIN)
     values = sorted((f["name"], str(f.get("value") or "")) for f in row.get("custom_fields", ()))
     files = sorted(f["filename"] for f in row.get("attachments", ()))
-    return (row["subject"], *named, *plain, str(values), str(files), str(row.get("created_on")))
+    above = rows.get((row.get("parent") or {}).get("id", 0), {}).get("subject", "")
+    return tuple(map(_brief, (row["subject"], *named, *plain, str(values), str(files), above)))
+
+
+def _brief(text: str) -> str:
+    """Something short that orders and tells texts apart as they do: of very many issues, it is kept in memory."""
+    return text if len(text) <= SLUG else f"{text[:SLUG]} {digest(text.encode(errors='surrogatepass'))}"
 
 
 NAMED = ("tracker", "status", "priority", "category", "fixed_version", "assigned_to", "author")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from exports import Exports
-from promises import KEY, Api, fields, raw_issue, raw_shop
+from promises import KEY, Api, fields, raw_issue, raw_shop, raw_user
 
 from reconciler.memory import KEYS
 from reconciler.sandbox import Running
@@ -76,3 +76,32 @@ def test_stored_and_sanitized_keys_are_not_remembered(world: Running, api: Api, 
     Exports(world).write(tmp_path / "sanitized", sanitize=True)
     assert not (tmp_path / "stored" / KEYS).exists()
     assert not (tmp_path / "sanitized" / KEYS).exists()
+
+
+def test_twins_that_only_their_pages_tell_apart(world: Running, api: Api, tmp_path: Path) -> None:
+    """Keys of issues that lists show alike follow their numbers, remembered ones too: a plan pairs them in this order."""
+    folder, exports, zoe = tmp_path / "export", Exports(world), raw_user(api, "zoe")
+    first = raw_issue(api, "Test", description="b", watcher_user_ids=[zoe])
+    raw_issue(api, "Test", description="a")
+    exports.write(folder)
+    assert fields(exports.plan(folder)) == {}
+    api.change(f"/issues/{first}", description="a")
+    exports.write(folder)
+    assert fields(exports.plan(folder)) == {}
+
+
+def test_twins_below_different_issues(world: Running, api: Api, tmp_path: Path) -> None:
+    """Subtasks are often called the same: they are told apart by what they are below, by who wrote them and by files."""
+    folder, exports = tmp_path / "export", Exports(world)
+    api.make("/projects/shop/memberships", user_id=raw_user(api, "amy"), role_ids=[3])
+    for subject in ("Zebra", "Ape"):
+        above = raw_issue(api, subject)
+        raw_issue(api, "Review", parent_issue_id=above)
+    headers = {"X-Redmine-Switch-User": "amy"}
+    for more in ({}, {"headers": headers}):
+        api.send("POST", "/projects/shop/issues", {"issue": {"subject": "Same"}}, **more)
+    exports.write(folder)
+    issues = yaml.safe_load((folder / "projects" / "shop" / "issues.yaml").read_text())["issues"]
+    assert {i["key"]: i.get("parent") for i in issues if "parent" in i} == {"review": "ape", "review-2": "zebra"}
+    assert {i["key"]: i["author"] for i in issues if i["subject"] == "Same"} == {"same": "admin", "same-2": "amy"}
+    assert fields(exports.plan(folder)) == {}

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
+from reconciler.attachments import name_of
 from reconciler.codecs import blank, unix_lines
 from reconciler.customfields import CustomFields
 from reconciler.kind import Object
@@ -15,14 +16,36 @@ NAMED = ("tracker", "status", "priority", "category", "fixed_version")
 PLAIN = ("subject", "description", "start_date", "due_date", "done_ratio", "estimated_hours", "is_private")
 
 
-def differences(wanted: Object, row: Row, context: Context) -> int:
-    """In how many of the declared fields that lists show plainly an issue differs from a declared one."""
+def differences(wanted: Object, row: Row, rows: Mapping[int, Row], context: Context) -> int:
+    """In how many of the declared fields that lists show plainly an issue, one of these rows, differs from a declared
+    one."""
     fields = wanted.fields
     named = sum(fields[n] != (row.get(n) or {}).get("name") for n in NAMED if isinstance(fields.get(n), str))
     plain = sum(not _same(fields[n], row.get(n)) for n in PLAIN if n in fields)
     assignee = (row.get("assigned_to") or {}).get("id", 0)
     person = fields.get("assigned_to") not in (None, context.key("user", assignee), context.key("group", assignee))
-    return int(named + plain + person + _other_values(wanted, row, context))
+    author = fields.get("author") not in (None, context.key("user", (row.get("author") or {}).get("id", 0)))
+    apart = _other_parent(wanted, row, rows, context) + _other_files(fields, row)
+    return int(named + plain + person + author + apart + _other_values(wanted, row, context))
+
+
+def _other_parent(wanted: Object, row: Row, rows: Mapping[int, Row], context: Context) -> int:
+    """Whether the declared parent has another subject than the live one, as far as both are known."""
+    parent = wanted.fields.get("parent")
+    if not parent:
+        return 0
+    near = parent if isinstance(parent, Mapping) else {"project": wanted.address.project, "key": parent}
+    spec = context.names.planned.get("issue", {}).get(f"{near.get('project')}/{near.get('key')}")
+    subject = getattr(spec, "subject", None)
+    live = rows.get((row.get("parent") or {}).get("id", 0))
+    return int(bool(subject) and ("parent" not in row or (live is not None and live["subject"] != subject)))
+
+
+def _other_files(fields: Mapping[str, Any], row: Row) -> int:
+    """Whether a declared attachment is of a name that the issue has not."""
+    there = {item["filename"] for item in row.get("attachments", ())}
+    wanted = {name_of(item) for item in fields.get("attachments") or () if item.get("state") != "absent"}
+    return int("attachments" in row and not wanted <= there)
 
 
 def _other_values(wanted: Object, row: Row, context: Context) -> int:
@@ -48,8 +71,8 @@ def _same(declared: Any, live: Any) -> bool:
 class Alike:
     """Live issues, of which those that do not differ from a declared one are found without looking at each."""
 
-    def __init__(self, rows: Sequence[Row], context: Context) -> None:
-        self.context = context
+    def __init__(self, rows: Sequence[Row], every: Mapping[int, Row], context: Context) -> None:
+        self.context, self.every = context, every
         self.rows = {row["id"]: row for row in rows}
         self.by_value: defaultdict[tuple[str, Hashable], set[int]] = defaultdict(set)
         for row in rows:
@@ -63,8 +86,11 @@ class Alike:
         if said not in self.known:
             sets = sorted((self.by_value.get(pair, set()) for pair in _declared(wanted.fields)), key=len)
             found = set.intersection(*sets) if sets else set(self.rows)
-            self.known[said] = [n for n in sorted(found) if not differences(wanted, self.rows[n], self.context)]
+            self.known[said] = [n for n in sorted(found) if not self._differs(wanted, n)]
         return self.known[said]
+
+    def _differs(self, wanted: Object, number: int) -> int:
+        return differences(wanted, self.rows[number], self.every, self.context)
 
 
 def _live(row: Row) -> Iterator[tuple[str, Hashable]]:

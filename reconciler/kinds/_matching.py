@@ -108,7 +108,7 @@ class Matching:
         rated: list[tuple[int, int, int, int]] = []
         free = [n for n in numbers if n not in self.taken]
         for place, wanted in left.items():
-            found = [(differences(wanted, self.by_id[n], self.context), n) for n in free]
+            found = [(differences(wanted, self.by_id[n], self.by_id, self.context), n) for n in free]
             alike = Counter(differs for differs, _ in found)
             # Of equally good pairs, those first that have no equally good other one.
             rated += ((differs, alike[differs], place, n) for differs, n in found)
@@ -121,7 +121,7 @@ class Matching:
 
     def _pair_equals(self, numbers: Sequence[int], ordered: Sequence[Object]) -> dict[int, Object]:
         """Take the pairs without any difference, first those with the fewest to choose from; the others, by place."""
-        alike = Alike([self.by_id[n] for n in numbers], self.context)
+        alike = Alike([self.by_id[n] for n in numbers], self.by_id, self.context)
         left = dict(enumerate(ordered))
         equal = {place: alike.equals(wanted) for place, wanted in left.items()}
         for place in sorted(left, key=lambda place: (len(equal[place]), place)):
