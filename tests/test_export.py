@@ -98,7 +98,7 @@ file ugly/same.txt: there are 2 files of this name, of which a manifest can have
 issue 1-private/by-an-outsider: author: amy may add no issues to the project any more
 issue 1-private/by-an-outsider: notes: 1 of them are without their author, who has no account, or may add none there
 issue shut/older: author: no manifest of this export can name #4 (Anonymous)
-issue ugly/assigned-to-the-left: assigned_to: is no member of the project any more, so nothing new can be assigned there
+issue ugly/assigned-to-the-left: assigned_to: no new issue of the project can be assigned there any more
 issue ugly/backwards: due_date: due_date 2026-01-01 is before start_date 2026-02-02
 issue ugly/by-nobody: author: no manifest of this export can name #4 (Anonymous)
 issue ugly/closed-parent: status: it is closed although subtasks are open: ugly/open-child

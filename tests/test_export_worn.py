@@ -12,7 +12,7 @@ from reconciler.sandbox import Running, Sandbox
 
 WORN = Path(__file__).with_name("worn.rb")
 RISK = """
-Role.create!(name: 'Mute', permissions: %i[view_issues])
+Role.create!(name: 'Mute', permissions: %i[view_issues], assignable: false)
 tracker = Tracker.create!(name: 'Risk', default_status: IssueStatus.first)
 tracker.core_fields = Tracker::CORE_FIELDS - %w[fixed_version_id description]
 tracker.custom_fields = IssueCustomField.where(name: 'Config key')
@@ -20,7 +20,8 @@ tracker.save!
 """
 LEFT_OUT = """\
 issue shop/Twin: several issues are called so, and only their numbers tell them apart
-issue shop/assignee gone: assigned_to: is no member of the project any more, so nothing new can be assigned there
+issue shop/assigned to a silent one: assigned_to: no new issue of the project can be assigned there any more
+issue shop/assignee gone: assigned_to: no new issue of the project can be assigned there any more
 issue shop/blocked but closed: status: it is closed although what blocks it is open: shop/open blocker
 issue shop/by a silent one: author: silent may add no issues to the project any more
 issue shop/by a silent one: notes: 1 of them are without their author, who has no account, or may add none there

@@ -39,6 +39,8 @@ by_locked.watchers.delete_all
 # A member whose role may not add issues any more.
 silent = User.create!(firstname: 'silent', lastname: 'X', mail: 'silent@example.net') { |user| user.login = 'silent' }
 Member.create!(project: shop, principal: silent, roles: [Role.find_by!(name: 'Mute')])
+quiet = worn_issue(shop, 'assigned to a silent one')
+Issue.where(id: quiet.id).update_all(assigned_to_id: silent.id)
 worn_issue(shop, 'by a silent one', author: silent).init_journal(silent, 'said once').save!
 
 worn_issue(shop, 'tracker gone', tracker: Tracker.find_by!(name: 'Support'))

@@ -68,7 +68,7 @@ class Carried(Lists):
             yield "category", f'it is one of project "{values["category"]["project"]}"'
         yield from self._disabled(values, row, context)
         if not blank(values.get("assigned_to")) and not _assignable(values["assigned_to"], row, context):
-            yield "assigned_to", "is no member of the project any more, so nothing new can be assigned there"
+            yield "assigned_to", "no new issue of the project can be assigned there any more"
         if closes(values.get("status"), context):
             yield from self._wrongly_closed(row, context)
         early = [n for n, day in _relations.bounds(row, context) if _earliest(values, day) < day]
@@ -105,11 +105,14 @@ def disabled(kind: Kind, tracker: Row) -> list[str]:
 
 
 def _assignable(value: Any, row: Row, context: Context) -> bool:
-    """Whether a new issue could be assigned to a user or group: a member, or who creates it."""
-    members = context.names.ids.get("membership", {})
+    """Whether a new issue could be assigned to a user or group: who creates it, or a member with a role for that."""
+    rows, members = context.names.rows, context.names.ids.get("membership", {})
+    if (row.get("author") or {}).get("id") == row["assigned_to"]["id"] or not members:
+        return True
     kind, name = next(iter(value.items())) if isinstance(value, Mapping) else ("user", value)
-    own = (row.get("author") or {}).get("id") == row["assigned_to"]["id"]
-    return own or not members or f"{context.project}/{kind}:{name}" in members
+    number = context.names.id(Address("membership", f"{context.project}/{kind}:{name}"))
+    roles = rows["membership"][number]["roles"] if number is not None else ()
+    return any(rows.get("role", {}).get(role["id"], {}).get("assignable", True) for role in roles)
 
 
 def _default(name: str, values: Mapping[str, Any], context: Context) -> Any:
