@@ -287,9 +287,9 @@ def test_6_a_run_that_is_killed_at_any_write_is_completed_by_the_next(
     database.copy(live, before)
     tool(world, key_field=KEY).settle(wanted)
     undisturbed = state(api)
-    for write in range(1 + 4 * VERSIONS.index(redmine.version) % 23, 100, 23):
+    for write in range(1 + 4 * VERSIONS.index(redmine.version) % 31, 100, 31):
         database.restore(before, live)
-        if not killed(proxy, world, wanted, write, forwarded=write // 23 % 2 == 0):
+        if not killed(proxy, world, wanted, write, forwarded=write // 31 % 2 == 0):
             break
         report = tool(world, key_field=KEY).apply(wanted)
         assert troubles(report) == {}, f"killed at write {write}"

@@ -223,7 +223,7 @@ def proxy(world: Running) -> Iterator[Proxy]:
 
 
 @settings(
-    max_examples=4,
+    max_examples=3,
     derandomize=True,
     deadline=None,
     database=None,
