@@ -242,10 +242,12 @@ async def _pages(client: Client, kind: Kind, names: Names, projects: Collection[
     """Complete the objects of a kind, after what lists of other things tell of all."""
     keys, rows, fields = names.keys.get(kind.name, {}), names.rows.get(kind.name, {}), frozenset(kind.fields)
     numbers = [n for n, key in keys.items() if not kind.inside or key.partition("/")[0] in projects]
-    polled = await told(client, kind, rows, [fields] * len(numbers), _need(names, projects), names)
-
+    polled = await told(client, kind, rows, [fields] * len(numbers), _need(names, projects), names, watch)
+    paged = []
     for number in numbers:
-        rows[number], _ = polled.of(rows[number], fields)
+        rows[number], left = polled.of(rows[number], fields)
+        if kind.details(rows[number], left):
+            paged.append(number)
 
     async def one(number: Any) -> None:
         row = await polled.complete(client, rows[number], fields)
@@ -254,7 +256,6 @@ async def _pages(client: Client, kind: Kind, names: Names, projects: Collection[
         else:
             rows[number] = row
 
-    paged = [n for n in numbers if kind.details(*polled.of(rows[n], fields))]
     async for _ in over(paged, one, BATCH, kind.plural.replace("_", " "), watch):
         pass
 

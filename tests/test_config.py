@@ -124,7 +124,7 @@ def test_every_setting_has_its_variable(tmp_path: Path) -> None:
         "url": URL, "username": "bot", "password": KEY, "switch_user": "jane", "ca_file": "/a", "client_cert": "/b",
         "client_key": "/c", "proxy": "http://proxy:1", "timeout": "1", "deadline": "2", "concurrency": "3",
         "retries": "4",
-    }  # fmt: skip
+    }
     made = load(tmp_path, {config.VARIABLES[name]: value for name, value in values.items()}).connection()
     assert {name: str(getattr(made, name)) for name in values} == values | {
         "password": "**********",

@@ -55,7 +55,7 @@ VALUES = {
     '"null"': "null", "''": "", '"5"': "5", "|\n  one\n  two\n": "one\ntwo\n", ">-\n  one\n  two\n": "one two",
     "! x": "x", "!!str null": "null", "!!str": "", "!!int 5": "5", "!!bool no": "no", "!!null x": None,
     "!!map {b: 1}": {"b": "1"}, "!!seq [1]": ["1"], "[a, ~]": ["a", None], "{b: [c]}": {"b": ["c"]},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("written", "value"), VALUES.items())
@@ -267,7 +267,7 @@ ENV = {"A": "1", "EMPTY": "", "HOSTNAME": "h", "NESTED": "${A}: [x"}
 EXPANDED = {
     "${A}": "1", "x ${A}${A} y": "x 11 y", "${EMPTY}": "", "${EMPTY:-d}": "d", "${NO:-d e}": "d e", "${NO:-}": "",
     "$${A}": "${A}", "$${A} ${A}": "${A} 1", "$A $ 5$": "$A $ 5$", "${NESTED}": "${A}: [x",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("text", "value"), EXPANDED.items())
@@ -319,7 +319,7 @@ REFUSED = {
     "link": "the path leads out of", "gone": "there is no such file", "sub": "it is not a regular file",
     '""': "no file is named", '"a\\0b"': "no file is named", "bad": "the text is not UTF-8: byte 0xff",
     "big": "the file has 200 bytes; the limit is 100",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("path", "message"), REFUSED.items())
@@ -438,7 +438,7 @@ def test_fields_of_redmine_are_not_secret() -> None:
 SUGGESTIONS = {
     "tarcker": "tracker", "Fixed version": "fixed_version", "TRACKER": "tracker", "zzz": "", "": "",
     "isue-01234": "issue-01234", "issue-0x1234": "issue-01234", "issue01234": "issue-01234",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("word", "known"), SUGGESTIONS.items())

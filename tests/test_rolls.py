@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from promises import KEY, Api, Tool, fields, raw_group, raw_user, sql, tool
 from proxy import Proxy
 
 from reconciler import desired, reading
+from reconciler.client import Client
+from reconciler.inventory import Scope, take
 from reconciler.kinds._queries import CHUNK
 from reconciler.sandbox import Running
 
@@ -123,6 +126,21 @@ def test_an_export_reads_the_pages_of_issues_with_notes_alone(
     by_pages(monkeypatch)
     Exports(world).write(tmp_path / "paged")
     assert contents(tmp_path / "told") == contents(tmp_path / "paged")
+
+
+def test_an_export_tells_how_far_it_is_with_these_lists(world: Running) -> None:
+    """One list for each user and group can be much: they are counted like everything else that takes time."""
+    tool(world).settle(many())
+    told = list[tuple[str, int, int]]()
+
+    async def read() -> None:
+        async with Client(tool(world).connection) as client:
+            await take(client, {}, Scope(), lambda *said: told.append(said))
+
+    asyncio.run(read())
+    counts = [(done, total) for what, done, total in told if what == "lists of watchers of issues"]
+    assert len(counts) > 3
+    assert counts == [(n, len(counts)) for n in range(1, len(counts) + 1)]
 
 
 def test_an_export_of_many_projects_asks_for_some_at_a_time(world: Running, tmp_path: Path) -> None:
