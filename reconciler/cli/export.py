@@ -115,7 +115,8 @@ async def _write_keys(
     from reconciler.cli.apply import carry_out, exit_code
 
     folder = wanted.folder.path
-    planned, lacking = await exporting.key_plan(client, config, keys.named(found), memory.reopened(folder))
+    before = memory.reopened(folder)
+    planned, lacking = await exporting.key_plan(client, config, keys.named(found), before)
     shown.stop()
     if lacking:
         field, said = config.settings["issue_key_field"], ", ".join(map(str, lacking))
@@ -123,7 +124,6 @@ async def _write_keys(
     _show_to_nobody(planned, wanted, state)
     done: list[Report] = []
     hint = "it is shown above; add --yes"
-    before = memory.reopened(folder)
     # A run that is killed half-way leaves projects open: the next one has to know of them.
     memory.remember_reopened(folder, before | {c.address.key for c in planned.plan.changes if c.opens})
     try:

@@ -24,10 +24,7 @@ class Lists(Attaching):
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
         include = self.includes(need.fields.get(self.name, ()))
-        known = names.ids.get("project", {})
-        # An archived project has no number that could be learnt, and shows nothing.
-        projects = sorted(n for p in need.projects(self.name) if isinstance(n := known.get(p), int))
-        field = key_field(names)
+        projects, field = self._projects(need, names), key_field(names)
         by_id = list(self._by_id(need.ids.get(self.name, frozenset()), include))
         if len(by_id) > 0 and len(need.ids[self.name]) >= len(need.keys[self.name]):
             yield by_id
@@ -46,6 +43,11 @@ class Lists(Attaching):
         missing = sorted(k.partition("/")[2] for k in need.keys[self.name] - names.ids.get(self.name, {}).keys())
         some = (criterion(f"cf_{field.id}", "=", *portion) for portion in portions(missing))
         yield [Listing("/issues", "issues", (*keys, *EVERY, *include)) for keys in some]
+
+    def _projects(self, need: Need, names: Names) -> list[int]:
+        """The numbers of the needed projects; an archived one has none that could be learnt, and shows nothing."""
+        known = names.ids.get("project", {})
+        return sorted(n for p in need.projects(self.name) if isinstance(n := known.get(p), int))
 
     def last(self, projects: Sequence[int]) -> Iterable[Listing]:
         for chunk in chunks(projects):
@@ -94,10 +96,8 @@ class Lists(Attaching):
 
     def _about(self, rows: Mapping[Id, Row], need: Need, names: Names) -> list[Params]:
         """The filters, one for each list, that leave just these issues, or few others."""
-        known = names.ids.get("project", {})
         if need.everything:
-            numbers = sorted(n for p in need.projects(self.name) if isinstance(n := known.get(p), int))
-            return [criterion("project_id", "=", *chunk) for chunk in chunks(numbers)]
+            return [criterion("project_id", "=", *chunk) for chunk in chunks(self._projects(need, names))]
         field = key_field(names)
         if 2 * len(rows) < len(names.rows.get(self.name, ())) or not _keyed(rows.values(), field):
             return [_numbered(chunk) for chunk in chunks(sorted(map(int, rows)))]
