@@ -20,32 +20,32 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from reconciler.apply import Report as Report
-    from reconciler.change import Plan as Plan
+    from reconciler.apply.report import Report as Report
     from reconciler.errors import ManifestError as ManifestError
     from reconciler.errors import Problem as Problem
     from reconciler.errors import ReconcilerError as ReconcilerError
-    from reconciler.exporting import Exported as Exported
-    from reconciler.exporting import export_to as export_to
-    from reconciler.exporting import export_to_async as export_to_async
-    from reconciler.session import Manifests as Manifests
-    from reconciler.session import load as load
-    from reconciler.session import validate as validate
+    from reconciler.export.run import Exported as Exported
+    from reconciler.export.run import export_to as export_to
+    from reconciler.export.run import export_to_async as export_to_async
+    from reconciler.pipeline import Manifests as Manifests
+    from reconciler.pipeline import load as load
+    from reconciler.pipeline import validate as validate
+    from reconciler.plan.operations import Plan as Plan
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Exported": "exporting",
-    "Manifests": "session",
+    "Exported": "export.run",
+    "Manifests": "pipeline",
     "ManifestError": "errors",
-    "Plan": "change",
+    "Plan": "plan.operations",
     "Problem": "errors",
     "ReconcilerError": "errors",
-    "Report": "apply",
-    "export_to": "exporting",
-    "export_to_async": "exporting",
-    "load": "session",
-    "validate": "session",
+    "Report": "apply.report",
+    "export_to": "export.run",
+    "export_to_async": "export.run",
+    "load": "pipeline",
+    "validate": "pipeline",
 }
 __all__ = [
     *("Exported", "ManifestError", "Manifests", "Plan", "Problem", "ReconcilerError", "Report"),

@@ -16,11 +16,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from reconciler.errors import ConfigError, Location, Problem
-from reconciler.limits import Limits
-from reconciler.manifest import Map, Templated, expand, locate, suggest
-from reconciler.manifest import load as load_yaml
-from reconciler.sources import CONFIG, shown
-from reconciler.wire import Connection
+from reconciler.manifest.loader import Map, Templated, expand, locate, suggest
+from reconciler.manifest.loader import load as load_yaml
+from reconciler.manifest.sources import CONFIG, find_config, says_something, shown
+from reconciler.redmine.transport import Connection
 
 VARIABLES = {
     "url": "REDMINE_URL",
@@ -48,6 +47,17 @@ FIRST_OF_FILE = 2
 """Layers before it are the command line and the environment."""
 HIDDEN = frozenset({*CREDENTIALS, "proxy"})
 """Settings whose values are never repeated in a sentence."""
+
+
+class Limits(BaseModel):
+    """The limits of one run. A deletion that takes subtasks or a project's contents along counts as one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    deletes: Annotated[int, Field(ge=0, description="Objects that one apply may delete. Default: 10.")] = 10
+    delete_ratio: Annotated[
+        float | None, Field(ge=0, le=1, description="Share of the declared objects that one apply may delete.")
+    ] = None
 
 
 class Settings(BaseModel):
@@ -204,7 +214,7 @@ def load(
     `concurrency`) before anything else. Raises ConfigError with all that is wrong in the file or the environment.
     """
     environ = os.environ if environ is None else environ
-    path = Path(file) if file is not None else find(paths)
+    path = Path(file) if file is not None else find_config(paths)
     reader = _Reader(environ, path)
     layers = [Layer("the command line", Settings(**(flags or {}))), reader.environment()]
     chosen = instance or environ.get(INSTANCE) or None
@@ -223,28 +233,6 @@ def _refuse_contradiction(chosen: str, environment: Layer, instance: Layer) -> N
         if said is not None and instance.has(name) and said != own:
             where = f'the {name} of instance "{chosen}"'
             raise ConfigError(f"{VARIABLES[name]} contradicts {where}: unset it, or leave --instance out.")
-
-
-def find(paths: Sequence[str | Path]) -> Path | None:
-    """The `reconciler.yaml` for manifests: in their folder or above, up to the repository's root (with `.git`).
-
-    Raises ConfigError when there are several.
-    """
-    starts = [Path.cwd() if str(p) == "-" else Path(os.path.abspath(p)) for p in paths or (".",)]  # noqa: PTH100
-    found = {_above(p if p.is_dir() else p.parent) for p in starts} - {None}
-    if len(found) > 1:
-        several = ", ".join(sorted(shown(str(p)) for p in found))
-        raise ConfigError(f"The manifests belong to several configurations ({several}): say which one with --config.")
-    return next(iter(found), None)
-
-
-def _above(folder: Path) -> Path | None:
-    for candidate in (folder, *folder.parents):
-        if (candidate / CONFIG).is_file():
-            return candidate / CONFIG
-        if (candidate / ".git").exists():
-            break
-    return None
 
 
 class _Every(dict[str, str]):
@@ -299,7 +287,7 @@ class _Reader:
             return Map(CONFIG)
         if self.path.is_dir():
             raise ConfigError(f"{self.place} is a folder: --config takes a file.")
-        if self.path.is_file() and not _says_something(self.path):
+        if self.path.is_file() and not says_something(self.path):
             return Map(self.place.file)
         loaded = load_yaml([self.path], _Every())
         self.problems += loaded.problems
@@ -340,15 +328,6 @@ class _Reader:
             for item in error.errors(include_url=False):
                 self.problems.append(Problem(where(item["loc"]), *_said(item)))
         return Settings()
-
-
-def _says_something(path: Path) -> bool:
-    """Whether a file has more in it than comments; one that cannot be read might."""
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError:
-        return True
-    return any(line.strip() not in (b"", b"---") and not line.lstrip().startswith(b"#") for line in lines)
 
 
 def _evaluated(node: Map, environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Problem]]:

@@ -11,7 +11,7 @@ from unittest.mock import patch
 import httpx
 from pydantic import SecretStr
 
-from reconciler.client import Client, Connection
+from reconciler.redmine.client import Client, Connection
 
 KEY = "canary-7d1f0c"
 URL = "http://redmine.test/sub"

@@ -21,15 +21,16 @@ import httpx
 from proxy import Proxy
 from pydantic import SecretStr
 
-from reconciler.apply import Applier, Report
-from reconciler.client import Client, Connection
-from reconciler.desired import Desired, build
+from reconciler.apply.executor import Applier
+from reconciler.apply.report import Report
+from reconciler.apply.verify import carry_out
 from reconciler.errors import Location, ManifestError, Problem
-from reconciler.live import read
-from reconciler.manifest import Map, load
-from reconciler.plan import Plan, make
+from reconciler.manifest.loader import Map, load
+from reconciler.plan.planner import Plan, make
+from reconciler.redmine.client import Client, Connection
 from reconciler.sandbox import Running
-from reconciler.verify import carry_out
+from reconciler.state.desired import Desired, build
+from reconciler.state.live import read
 
 T = TypeVar("T")
 Manifests = str | Sequence[str | Path]

@@ -14,13 +14,13 @@ from click.testing import CliRunner, Result
 from promises import Api, state
 
 import reconciler
-from reconciler.apply import Report
-from reconciler.change import Plan
+from reconciler.apply.report import Report
 from reconciler.cli import main
-from reconciler.exporting import Exported
-from reconciler.memory import KEYS
+from reconciler.export.run import Exported
+from reconciler.export.state_files import KEYS
+from reconciler.pipeline import Manifests
+from reconciler.plan.operations import Plan
 from reconciler.sandbox import Running
-from reconciler.session import Manifests
 
 
 class Exports:

@@ -11,12 +11,12 @@ from typing import Any
 
 from engine import offline
 
-from reconciler.change import Change
-from reconciler.desired import Desired
-from reconciler.graph import graph_of
-from reconciler.live import Live, fresh_names, settle_renames
-from reconciler.names import Address
-from reconciler.plan import Plan, make
+from reconciler.model.address import Address
+from reconciler.plan.dependencies import graph_of
+from reconciler.plan.operations import Change
+from reconciler.plan.planner import Plan, make
+from reconciler.state.desired import Desired
+from reconciler.state.live import Live, fresh_names, settle_renames
 
 LOOKUPS: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "tracker": [{"id": 1, "name": "Bug"}, {"id": 2, "name": "Feature"}, {"id": 3, "name": "Support"}],

@@ -22,15 +22,18 @@ from typing import Any, Self
 import httpx
 from pydantic import SecretStr
 
-from reconciler import desired, live, manifest, session
-from reconciler.apply import Applier, Report
-from reconciler.change import Plan
-from reconciler.client import Client, Connection
-from reconciler.desired import Desired
+from reconciler import pipeline
+from reconciler.apply.executor import Applier
+from reconciler.apply.report import Report
 from reconciler.errors import Location, ManifestError
-from reconciler.names import Address
-from reconciler.plan import make
+from reconciler.manifest import loader as manifest
+from reconciler.model.address import Address
+from reconciler.plan.operations import Plan
+from reconciler.plan.planner import make
+from reconciler.redmine.client import Client, Connection
 from reconciler.sandbox import Running
+from reconciler.state import desired, live
+from reconciler.state.desired import Desired
 
 KEY = "Config key"
 """The custom field that `setup.rb` makes for the keys of issues."""
@@ -91,7 +94,7 @@ class Tool:
             found = await live.read(client, wanted)
             applier = Applier(client, found.names, make(wanted, found, self.connection.url))
             watch(applier)
-            return await session.carry_out(applier)
+            return await pipeline.carry_out(applier)
 
     def settle(self, data: Manifest) -> Report:
         """Applies, and expects that everything is done and nothing is left to do."""

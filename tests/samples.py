@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from reconciler.apply import Report, Result
-from reconciler.change import Change, Plan, Step
-from reconciler.diff import FieldChange
+from reconciler.apply.report import Report, Result
 from reconciler.errors import Location, Problem
-from reconciler.names import Address
+from reconciler.model.address import Address
+from reconciler.model.spec import Secret
+from reconciler.plan.diff import FieldChange
+from reconciler.plan.operations import Change, Plan, Step
 from reconciler.render import github, graph, html, markdown, text
 from reconciler.render.json import dumps, plan_json, problems_json, results_json
-from reconciler.spec import Secret
 
 GOLDEN = Path(__file__).with_name("golden")
 CANARY = "canary-7f3a"

@@ -11,11 +11,11 @@ from plans import live_of
 from promises import setting as set_value
 from proxy import Proxy
 
-from reconciler.apply import Report
+from reconciler.apply.report import Report
 from reconciler.errors import RefusedError
-from reconciler.plan import make
+from reconciler.plan.plan_file import check
+from reconciler.plan.planner import make
 from reconciler.sandbox import Running, Sandbox
-from reconciler.saved import check
 
 MANIFEST = "projects: [{identifier: shop, name: Shop}]\nissues: [{project: shop, subject: a, attachments: [%s]}]"
 

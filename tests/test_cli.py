@@ -24,8 +24,8 @@ from stub import Stub
 
 from reconciler import __version__
 from reconciler.cli import COMMANDS, main
+from reconciler.reference.json_schema import SCHEMAS
 from reconciler.sandbox import Running
-from reconciler.schema import SCHEMAS
 
 KEY, PASSWORD = "canary-key-5d1", "canary-password-5d2"
 SHOP = "projects: [{identifier: shop, name: Shop}]\n"
@@ -205,7 +205,7 @@ def test_an_internal_error_is_one_line_and_the_report_is_kept(
     async def broken(*args: object) -> None:
         raise ZeroDivisionError(PASSWORD)
 
-    monkeypatch.setattr("reconciler.verify.verify", broken)
+    monkeypatch.setattr("reconciler.apply.verify.verify", broken)
     result = run("apply", "--yes", "--format", "json", manifest=SHOP)
     assert result.exit_code == 1
     assert json.loads(result.stdout)["summary"]["done"] == 1
@@ -222,7 +222,7 @@ def test_a_server_that_goes_away_before_it_is_read_back(
     async def gone(*args: object) -> None:
         raise Unreachable("the server is gone")
 
-    monkeypatch.setattr("reconciler.verify.verify", gone)
+    monkeypatch.setattr("reconciler.apply.verify.verify", gone)
     result = run("apply", "--yes", "--format", "json", manifest=SHOP)
     assert result.exit_code == 4
     (found,) = json.loads(result.stdout)["results"]
@@ -361,7 +361,7 @@ def test_a_plan_is_not_saved_where_it_would_be_read_as_a_manifest(server: Stub) 
 def test_the_names_of_manifests_are_those_that_are_looked_for() -> None:
     """The command line knows them without importing the loader."""
     from reconciler.cli.plan import MANIFESTS
-    from reconciler.sources import SUFFIXES
+    from reconciler.manifest.sources import SUFFIXES
 
     assert MANIFESTS == SUFFIXES
 

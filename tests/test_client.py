@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from stub import Stub
 
 from reconciler import errors
-from reconciler.client import Client, Connection, quote
+from reconciler.redmine.client import Client, Connection, quote
 
 # What is sent
 

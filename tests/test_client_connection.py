@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from stub import CERTIFICATE, Stub
 
 from reconciler import errors
-from reconciler.client import Client, Connection
+from reconciler.redmine.client import Client, Connection
 
 # Why a server cannot be reached
 

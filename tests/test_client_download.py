@@ -14,8 +14,9 @@ from calls import Server, call, over, says
 from proxy import TRUNCATED, Fault, Proxy
 from stub import Stub
 
-from reconciler import errors, wire
-from reconciler.client import Client
+from reconciler import errors
+from reconciler.redmine import transport
+from reconciler.redmine.client import Client
 
 PATH = "/attachments/download/7"
 PIECE = b"x" * 65536
@@ -42,7 +43,7 @@ def downloaded(server: object, **settings: float) -> bytes:
 
 def test_a_download_may_be_larger_than_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """There is no bound on a file, as there is on what is kept in memory."""
-    monkeypatch.setattr(wire, "MAX_BODY", 1000)
+    monkeypatch.setattr(transport, "MAX_BODY", 1000)
     assert downloaded(Server(says(200, content=PIECE))) == PIECE
 
 

@@ -16,8 +16,9 @@ from calls import URL, Action, Server, call, delete, get, over, post, put, says
 from proxy import DROPPED, LOST_BEHIND_502, REFUSED, TOO_MANY, TRUNCATED, Fault, Proxy
 from stub import Stub
 
-from reconciler import errors, wire
-from reconciler.client import Client, Connection
+from reconciler import errors
+from reconciler.redmine import transport
+from reconciler.redmine.client import Client, Connection
 
 # What is sent again
 
@@ -46,7 +47,7 @@ def test_waits_grow_and_have_jitter() -> None:
     ("header", "least", "most"),
     [
         ("7", 7, 7),
-        ("100000", wire.MAX_WAIT, wire.MAX_WAIT),
+        ("100000", transport.MAX_WAIT, transport.MAX_WAIT),
         ("nonsense", 0.25, 0.5),
     ],
 )
@@ -310,7 +311,7 @@ def test_concurrency_is_bounded() -> None:
 def test_a_giant_answer_is_refused(monkeypatch: pytest.MonkeyPatch, packed: bool) -> None:
     """An answer of more than the bound is not read on, also when compression makes it small; once is
     enough."""
-    monkeypatch.setattr(wire, "MAX_BODY", 2**20)
+    monkeypatch.setattr(transport, "MAX_BODY", 2**20)
     data = b" " * (3 * 2**20) + b"{}"
     server = Server(says(200, content=gzip.compress(data), headers={"Content-Encoding": "gzip"}) if packed
                     else says(200, content=data))

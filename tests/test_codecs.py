@@ -9,9 +9,10 @@ import pytest
 from engine import offline
 from plans import live_of
 
-from reconciler.codecs import Codec, Names, Number, Ref, RefSet, Text, blank, ordered
 from reconciler.kinds import kinds
-from reconciler.names import Address, Context, Reference, Unresolved
+from reconciler.model.address import Address, Reference, Unresolved
+from reconciler.model.codecs import Codec, Names, Number, Ref, RefSet, Text, blank, ordered
+from reconciler.model.name_index import Context
 
 WORLD = """
 projects: [{identifier: shop, parent: hq}, {identifier: new, parent: shop}]

@@ -9,6 +9,7 @@ import pytest
 
 from reconciler import config
 from reconciler.errors import ConfigError, Location
+from reconciler.manifest.sources import find_config
 
 URL, OTHER = "https://redmine.example.net", "https://other.example.net"
 KEY = "canary-of-the-key"
@@ -42,18 +43,18 @@ def test_found_above_the_manifests_up_to_the_root_of_the_repository(tmp_path: Pa
     inner = tmp_path / "repository" / "redmine" / "team"
     inner.mkdir(parents=True)
     outside = write(tmp_path, "")
-    assert config.find([inner]) == outside
+    assert find_config([inner]) == outside
     (tmp_path / "repository" / ".git").mkdir()
-    assert config.find([inner]) is None
+    assert find_config([inner]) is None
     inside = write(tmp_path / "repository", "")
-    assert config.find([inner / "a.yaml"]) == inside
+    assert find_config([inner / "a.yaml"]) == inside
 
 
 def test_standard_input_belongs_to_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For manifests from the standard input, the search begins where the command runs."""
     monkeypatch.chdir(tmp_path)
     path = write(tmp_path, "")
-    assert config.find(["-"]) == path
+    assert find_config(["-"]) == path
 
 
 def test_manifests_of_two_configurations_are_refused(tmp_path: Path) -> None:
@@ -62,7 +63,7 @@ def test_manifests_of_two_configurations_are_refused(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         write(tmp_path / name, "")
     with pytest.raises(ConfigError, match="say which one with --config"):
-        config.find([tmp_path / "one", tmp_path / "two"])
+        find_config([tmp_path / "one", tmp_path / "two"])
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# url: x\n", "---\n"])

@@ -8,8 +8,9 @@ import pytest
 from engine import offline
 from plans import live_of
 
-from reconciler.customfields import CustomFields, canonical, decode, encode, same
-from reconciler.names import Context, CustomField, Unresolved
+from reconciler.model.address import Unresolved
+from reconciler.model.custom_fields import CustomFields, canonical, decode, encode, same
+from reconciler.model.name_index import Context, CustomField
 
 SIZES = {"11": "small", "12": "large"}
 COLOURS = {"red": "red", "green": "green"}

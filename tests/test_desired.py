@@ -7,9 +7,9 @@ from typing import NamedTuple
 import pytest
 from engine import offline, settings
 
-from reconciler.desired import build
 from reconciler.errors import Problem
-from reconciler.names import Address
+from reconciler.model.address import Address
+from reconciler.state.desired import build
 
 
 class Found(NamedTuple):

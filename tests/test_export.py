@@ -12,14 +12,14 @@ import pytest
 from exports import Exports, comments, contents, seen, touched
 from promises import KEY, Api, fields, raw_issue, raw_shop, setting, troubles
 
-from reconciler import sources
-from reconciler.describe import Item
 from reconciler.errors import Problem, ReconcilerError
-from reconciler.export import Tree, safe, tree
-from reconciler.exporting import Exported
-from reconciler.folder import Folder
+from reconciler.export.describe import Item
+from reconciler.export.file_tree import Tree, safe, tree
+from reconciler.export.output_folder import Folder
+from reconciler.export.run import Exported
 from reconciler.kinds import declarable
-from reconciler.names import Address
+from reconciler.manifest import sources
+from reconciler.model.address import Address
 from reconciler.sandbox import Running, Sandbox, database
 
 UGLY = Path(__file__).with_name("ugly.rb")

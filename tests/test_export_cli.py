@@ -22,9 +22,9 @@ from promises import KEY, Api, person, project, raw_issue, raw_shop, raw_user, s
 from proxy import Proxy
 
 import reconciler
-from reconciler.disguise import Disguise
+from reconciler.export.pseudonyms import Disguise
+from reconciler.reference.json_schema import SCHEMAS
 from reconciler.sandbox import Running, Sandbox
-from reconciler.schema import SCHEMAS
 
 
 @pytest.fixture

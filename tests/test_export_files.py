@@ -19,9 +19,9 @@ from promises import KEY, Api, project, raw_issue, raw_shop, shop, tool
 from proxy import TRUNCATED, Exchange, Fault, Proxy
 
 import reconciler
-from reconciler import wire
-from reconciler.emit import dump
 from reconciler.errors import Answered, Denied, Unreachable
+from reconciler.export.yaml_writer import dump
+from reconciler.redmine import transport
 from reconciler.sandbox import Running
 
 LARGE = b"0123456789abcdef" * 20_000
@@ -67,7 +67,7 @@ def exported(world: Running, folder: Path, fault: Callable[[Exchange], Fault | N
 
 def test_files_of_any_size(there: Path, world: Running, numbers: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """What is larger than an answer may be is exported as well, and each file is downloaded once."""
-    monkeypatch.setattr(wire, "MAX_BODY", len(LARGE) - 1)
+    monkeypatch.setattr(transport, "MAX_BODY", len(LARGE) - 1)
     _, asked = exported(world, there / "out", lambda e: None)
     found = contents(there / "out")
     assert {name: found[place] for name, place in PLACES.items()} == {n: (there / n).read_bytes() for n in PLACES}

@@ -11,7 +11,7 @@ import yaml
 from exports import Exports
 from promises import KEY, Api, fields, raw_issue, raw_shop, raw_user
 
-from reconciler.memory import KEYS
+from reconciler.export.state_files import KEYS
 from reconciler.sandbox import Running
 
 

@@ -9,9 +9,9 @@ import pytest
 from proxy import Fault, Proxy
 
 import reconciler
-from reconciler import session
-from reconciler.apply import Applier
-from reconciler.client import Client
+from reconciler import pipeline
+from reconciler.apply.executor import Applier
+from reconciler.redmine.client import Client
 from reconciler.sandbox import Running
 
 MANIFEST = """\
@@ -73,9 +73,9 @@ def test_a_file_that_changes_after_the_plan_is_not_sent(folder: Path) -> None:
 
     async def changed() -> list[str]:
         async with Client(manifests.config.connection()) as client:
-            planned = await session.plan(client, manifests)
+            planned = await pipeline.plan(client, manifests)
             contract.write_text("other")
-            report = await session.carry_out(Applier(client, planned.names, planned.plan))
+            report = await pipeline.carry_out(Applier(client, planned.names, planned.plan))
             return [e for r in report.results for e in r.errors]
 
     assert asyncio.run(changed()) == ["contract.txt has changed since the plan was made"]

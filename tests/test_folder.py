@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 from exports import contents
 
-from reconciler import sources
 from reconciler.errors import ReconcilerError
-from reconciler.folder import EVERYTHING, Extent, Folder
-from reconciler.inventory import Scope
+from reconciler.export.inventory import Scope
+from reconciler.export.output_folder import EVERYTHING, Extent, Folder
+from reconciler.manifest import sources
 
 SCRATCH = ".reconciler-export.tmp"
 
@@ -84,7 +84,7 @@ def test_somebody_elses_file_of_another_case(tmp_path: Path) -> None:
 def test_names_that_the_system_cannot_have(tmp_path: Path) -> None:
     """In a locale without letters beyond ASCII a sentence says how to go on, before anything is written."""
     code = (
-        "import sys; from pathlib import Path; from reconciler.folder import Folder\n"
+        "import sys; from pathlib import Path; from reconciler.export.output_folder import Folder\n"
         "try: Folder(Path(sys.argv[1])).check(['a.txt', '\\xfcber.txt'])\n"
         "except Exception as error: print(type(error).__name__, ascii(str(error)))\n"
     )
@@ -246,7 +246,7 @@ def test_what_a_killed_export_left_is_swept(tmp_path: Path) -> None:
     """The next export removes files that were not complete, and finds no manifests in them meanwhile."""
     folder = Folder(tmp_path / "out")
     code = (
-        "import os, sys; from pathlib import Path; from reconciler.folder import Folder\n"
+        "import os, sys; from pathlib import Path; from reconciler.export.output_folder import Folder\n"
         "with Folder(Path(sys.argv[1])).writing('projects/a.yaml') as file:\n"
         "    file.write(b'half'); file.flush(); os.kill(os.getpid(), 9)\n"
     )

@@ -13,14 +13,14 @@ from promises import Api, raw_issue, raw_shop
 from proxy import Proxy
 
 from reconciler.errors import RefusedError
-from reconciler.inventory import SLUG, slug
+from reconciler.export.disk_dict import Spool
+from reconciler.export.issue_keys import SLUG, slug
 from reconciler.kinds import kinds
 from reconciler.kinds._queries import LENGTH, portions
-from reconciler.names import Address
-from reconciler.plan import make
-from reconciler.reading import over
+from reconciler.model.address import Address
+from reconciler.plan.planner import make
 from reconciler.sandbox import Running
-from reconciler.spool import Spool
+from reconciler.state.fetch import over
 
 
 @given(st.dictionaries(st.integers(), st.dictionaries(st.text(), st.text() | st.integers() | st.none()), max_size=20))

@@ -10,7 +10,7 @@ from engine import apply_to, offline, plan_of, problems_of, rows, via
 from promises import Api, permit, raw_shop, raw_user, setting
 from proxy import DROPPED, REFUSED, Exchange, Fault, Proxy
 
-from reconciler.apply import Report
+from reconciler.apply.report import Report
 from reconciler.errors import Denied
 from reconciler.sandbox import Running
 

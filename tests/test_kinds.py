@@ -32,7 +32,7 @@ import yaml
 from engine import PLACE, apply_to, problems_of, rows, via
 from proxy import Exchange, Proxy
 
-from reconciler.apply import Report
+from reconciler.apply.report import Report
 from reconciler.kinds import kinds
 from reconciler.sandbox import Running, Sandbox
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from reconciler.config import Limits
 from reconciler.errors import RefusedError
-from reconciler.limits import Limits, check
+from reconciler.plan.limits import check
 
 
 @pytest.mark.parametrize(

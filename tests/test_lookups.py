@@ -11,8 +11,8 @@ from promises import Api, sql
 
 from reconciler.errors import ManifestError, Problem
 from reconciler.kinds import kinds
-from reconciler.names import CustomField
-from reconciler.plan import make
+from reconciler.model.name_index import CustomField
+from reconciler.plan.planner import make
 from reconciler.sandbox import Running
 
 

@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.errors import Location, Problem
-from reconciler.excerpt import MASK, Source, looks_secret
-from reconciler.manifest import Loaded, Map, Reported, Seq, Templated, excerpt, expand, load, locate, suggest
+from reconciler.manifest.excerpt import MASK, Source, looks_secret
+from reconciler.manifest.loader import Loaded, Map, Reported, Seq, Templated, excerpt, expand, load, locate, suggest
 
 
 def read(text: str | bytes, env: dict[str, str] | None = None, **bounds: int) -> Loaded:

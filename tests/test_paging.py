@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler import paging
 from reconciler.errors import NotRedmine, Unreachable
-from reconciler.paging import Page, complete
+from reconciler.redmine import pagination
+from reconciler.redmine.pagination import Page, complete
 
 Move = Callable[[list[int]], None]
 
@@ -173,7 +173,7 @@ def test_the_servers_smaller_limit_sets_the_step() -> None:
 
 def test_a_list_that_always_grows_ends_with_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that always says there is more is not followed for ever."""
-    monkeypatch.setattr(paging, "MAX_PAGES", 20)
+    monkeypatch.setattr(pagination, "MAX_PAGES", 20)
 
     async def fetch(offset: int) -> Page:
         return Page([{"id": offset + place} for place in range(4)], offset, 4, offset + 5)

@@ -10,9 +10,9 @@ from engine import offline
 from plans import PERSON, SHOP, Present, inside, live_of, plan, planned, project, steps, the, user, version
 
 from reconciler.errors import ManifestError, Problem, RefusedError
-from reconciler.names import Address
-from reconciler.plan import make
-from reconciler.spec import Secret
+from reconciler.model.address import Address
+from reconciler.model.spec import Secret
+from reconciler.plan.planner import make
 
 
 def problems(text: str, *present: Present) -> tuple[Problem, ...]:

@@ -6,9 +6,10 @@ import pytest
 from engine import offline
 from plans import PERSON, SHOP, after, comes_before, inside, issue, live_of, plan, project, steps, the, user, version
 
-from reconciler.graph import graph_of, in_order
-from reconciler.names import Address, CustomField
-from reconciler.plan import make
+from reconciler.model.address import Address
+from reconciler.model.name_index import CustomField
+from reconciler.plan.dependencies import graph_of, in_order
+from reconciler.plan.planner import make
 
 # -- what waits ------------------------------------------------------------------------------------------------
 

@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from plans import Present, issue, planned, project, user, version
 
-from reconciler.change import Change
-from reconciler.graph import Node, graph_of, in_order, shuts
-from reconciler.plan import Plan
+from reconciler.plan.dependencies import Node, graph_of, in_order, shuts
+from reconciler.plan.operations import Change
+from reconciler.plan.planner import Plan
 
 PROJECTS = {"p0": None, "p1": "p0", "p2": "p1"}
 """Project → its parent."""

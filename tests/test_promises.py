@@ -22,7 +22,7 @@ from proxy import (
     Proxy,
 )
 
-from reconciler import apply
+from reconciler.apply import executor
 from reconciler.sandbox import Running
 
 
@@ -215,7 +215,7 @@ def numbers(api: Api) -> dict[str, int]:
 @pytest.fixture
 def faulty(world: Running, api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., dict[str, str]]]:
     """A function that applies EACH_KIND through a proxy with a fault in what makes something, and gives the outcomes."""
-    monkeypatch.setattr(apply, "PAUSES", (0, 0.1, 0.2))
+    monkeypatch.setattr(executor, "PAUSES", (0, 0.1, 0.2))
     Path("old.txt").write_text("old")
     tool(world).settle(BEFORE)
     Path("old.txt").write_text("changed")

@@ -16,8 +16,8 @@ from conftest import VERSIONS
 from promises import KEY, Api, Tool, child, outcomes, state, tool, troubles
 from proxy import Exchange, Fault, FaultFunction, Proxy
 
-from reconciler.apply import Applier
-from reconciler.names import Address
+from reconciler.apply.executor import Applier
+from reconciler.model.address import Address
 from reconciler.sandbox import Running, Sandbox, database
 
 MODULES = ["issue_tracking", "wiki", "time_tracking", "news", "files"]

@@ -10,13 +10,14 @@ import pytest
 from promises import Api, Tool, troubles
 from proxy import DROPPED, Exchange, Fault, Proxy
 
-from reconciler import apply, saved
-from reconciler.apply import Applier
-from reconciler.change import Plan
-from reconciler.client import Client
+from reconciler.apply import executor
+from reconciler.apply.executor import Applier
 from reconciler.errors import ManifestError, ReconcilerError, RefusedError
-from reconciler.kind import Kind
-from reconciler.names import Names
+from reconciler.model.kind import Kind
+from reconciler.model.name_index import Names
+from reconciler.plan import plan_file
+from reconciler.plan.operations import Plan
+from reconciler.redmine.client import Client
 from reconciler.render import github, html, json, markdown, text
 from reconciler.sandbox import Running
 
@@ -75,10 +76,10 @@ def test_10_passwords_arrive_and_are_not_seen(world: Running) -> None:
 def test_10_a_saved_plan_has_no_secret(world: Running) -> None:
     """A saved plan has the `${NAME}` of a secret in its place, and one that the manifest holds itself is not saved."""
     tool = Tool(world.url, world.api_key, env=ENV)
-    kept = saved.save(tool.plan({"users": [user("bob", "${PASSWORD}")]}), Names())
+    kept = plan_file.save(tool.plan({"users": [user("bob", "${PASSWORD}")]}), Names())
     assert "${PASSWORD}" in kept
     with pytest.raises(RefusedError) as caught:
-        saved.save(tool.plan(USERS), Names())
+        plan_file.save(tool.plan(USERS), Names())
     assert not leaks(world, kept, str(caught.value))
 
 
@@ -105,7 +106,7 @@ def test_10_objects_in_memory_show_no_secret(world: Running) -> None:
 
 def test_10_a_refusal_shows_no_secret(world: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     """Users whom Redmine refuses, and one whose creation ends as unknown: no secret in the report."""
-    monkeypatch.setattr(apply, "PAUSES", (0,))
+    monkeypatch.setattr(executor, "PAUSES", (0,))
 
     def fault(exchange: Exchange) -> Fault | None:
         return Fault(forward=False, status=500) if b'"bob"' in exchange.body else None

@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from samples import CANARY, CHANGES, EMPTY, GOLDEN, LOGIN, PLAN, PROBLEMS, RENDERED, REPORT, at, changed, new, plan_of
 
-from reconciler.apply import Report, Result
-from reconciler.change import Change, Step
-from reconciler.diff import detail
+from reconciler.apply.report import Report, Result
 from reconciler.errors import Location, Problem
-from reconciler.names import Address
+from reconciler.model.address import Address
+from reconciler.model.spec import Secret
+from reconciler.plan.diff import detail
+from reconciler.plan.operations import Change, Step
 from reconciler.render import github, graph, html, markdown, safe, text, words
 from reconciler.render.json import dumps, plan_json, problems_json, results_json
-from reconciler.spec import Secret
 
 SGR = re.compile(r"\x1b\[\d*m")
 NASTIES = (

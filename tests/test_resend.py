@@ -7,11 +7,11 @@ from engine import offline
 from plans import PERSON, live_of, user
 
 from reconciler.errors import ReconcilerError
-from reconciler.names import Address
-from reconciler.plan import Plan, make
+from reconciler.model.address import Address
+from reconciler.model.spec import Secret
+from reconciler.plan.planner import Plan, make
+from reconciler.plan.targets import resent
 from reconciler.render import text
-from reconciler.selection import resent
-from reconciler.spec import Secret
 
 AMY = f"users: [{{login: amy, password: canary, language: fr, must_change_passwd: true, {PERSON}}}]"
 

@@ -12,11 +12,11 @@ from exports import Exports, contents
 from promises import KEY, Api, Tool, fields, raw_group, raw_user, sql, tool
 from proxy import Proxy
 
-from reconciler import desired, reading
-from reconciler.client import Client
-from reconciler.inventory import Scope, take
+from reconciler.export.inventory import Scope, take
 from reconciler.kinds._queries import CHUNK
+from reconciler.redmine.client import Client
 from reconciler.sandbox import Running
+from reconciler.state import desired, fetch
 
 PROJECT = {"identifier": "shop", "name": "Shop", "enabled_modules": ["issue_tracking"]}
 PEOPLE = [
@@ -34,7 +34,7 @@ def many(number: int = NUMBER, **more: Any) -> dict[str, Any]:
 
 def by_pages(patch: pytest.MonkeyPatch) -> None:
     """From now on, no rolls are used."""
-    for module in (desired, reading):
+    for module in (desired, fetch):
         patch.setattr(module, "FEW", 10**9)
 
 

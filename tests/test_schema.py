@@ -13,20 +13,22 @@ import yaml
 from jsonschema import Draft202012Validator
 from samples import EMPTY, PLAN, PROBLEMS, REPORT
 
-from reconciler import desired, manifest, schema
-from reconciler.apply import Report
+from reconciler.apply.report import Report
 from reconciler.errors import ConfigError
-from reconciler.explain import explain, reference, type_of
-from reconciler.kind import Kind
 from reconciler.kinds import declarable
+from reconciler.manifest import loader as manifest
+from reconciler.model.kind import Kind
+from reconciler.model.spec import COMMON, REFUSE
+from reconciler.reference import json_schema as schema
+from reconciler.reference.explain import explain, reference, type_of
 from reconciler.render.json import dumps, plan_json, problems_json, results_json
-from reconciler.spec import COMMON, REFUSE
+from reconciler.state import desired
 
 ROOT = Path(__file__).parents[1]
 KINDS = list(declarable().values())
 MANIFEST = Draft202012Validator(schema.manifest_schema())
 AGAIN = (
-    "from pathlib import Path; from reconciler import explain, schema; schema.write(Path('schemas')); "
+    "from pathlib import Path; from reconciler.reference import explain, json_schema as schema; schema.write(Path('schemas')); "
     "Path('docs/reference.md').write_text(explain.reference())"
 )
 """What `python -c` is to be given when a kind has changed."""

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from reconciler.change import Change, Plan, Step
-from reconciler.diff import FieldChange
 from reconciler.errors import Exit, Location, ReconcilerError
-from reconciler.names import Address
-from reconciler.selection import Selection, label, select
+from reconciler.model.address import Address
+from reconciler.plan.diff import FieldChange
+from reconciler.plan.operations import Change, Plan, Step
+from reconciler.plan.targets import Selection, label, select
 
 PLACE = Location("a.yaml", 1, 1)
 AMY, BOB = Address("user", "amy"), Address("user", "bob")

@@ -11,9 +11,9 @@ from engine import offline
 from promises import Api, Tool, project, raw_issue, raw_shop, raw_user, sql, tool, troubles
 from proxy import DROPPED, REFUSED, Fault, Proxy
 
-from reconciler.codecs import Codec
 from reconciler.errors import RefusedError
 from reconciler.kinds.time_entries import Hours
+from reconciler.model.codecs import Codec
 from reconciler.sandbox import Running
 
 MODULES = ["issue_tracking", "time_tracking"]

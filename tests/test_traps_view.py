@@ -30,11 +30,12 @@ from promises import (
 )
 from proxy import DROPPED, Proxy
 
-from reconciler import live, saved
-from reconciler.client import Client
 from reconciler.errors import AuthenticationFailed, Denied, Location, RefusedError, RestApiDisabled
-from reconciler.names import Names
+from reconciler.model.name_index import Names
+from reconciler.plan import plan_file
+from reconciler.redmine.client import Client
 from reconciler.sandbox import Running
+from reconciler.state import live
 
 
 @pytest.fixture
@@ -217,16 +218,16 @@ def test_trap_28_an_id_that_is_used_again(world: Running, api: Api) -> None:
     refused when its issue was replaced, whatever the id."""
     raw_shop(api)
     issue = raw_issue(api, "it")
-    text = saved.save(tool(world).plan(shop(issues=[{"id": issue, "subject": "it", "done_ratio": 50}])), Names())
+    text = plan_file.save(tool(world).plan(shop(issues=[{"id": issue, "subject": "it", "done_ratio": 50}])), Names())
     api.delete(f"/issues/{issue}")
     assert (raw_issue(api, "another", done_ratio=10) == issue) == (world.version == "5.0")
 
     here = tool(world)
-    kept = saved.load(text, "plan.json", {}, Location("reconciler.yaml", 1, 1))
+    kept = plan_file.load(text, "plan.json", {}, Location("reconciler.yaml", 1, 1))
 
     async def recheck() -> None:
         async with Client(here.connection) as client:
-            saved.check(kept.plan, await live.read(client, kept.desired))
+            plan_file.check(kept.plan, await live.read(client, kept.desired))
 
     with pytest.raises(RefusedError, match="issue shop/it"):
         asyncio.run(recheck())

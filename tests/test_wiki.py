@@ -15,7 +15,7 @@ from engine import apply_to, offline, plan_of
 from promises import Api, Tool, as_user, raw_shop, raw_user, tool, troubles
 from proxy import DROPPED, REFUSED, Exchange, Fault, Proxy
 
-from reconciler.apply import Applier
+from reconciler.apply.executor import Applier
 from reconciler.errors import RefusedError
 from reconciler.kinds.wiki_pages import titleize
 from reconciler.sandbox import Running

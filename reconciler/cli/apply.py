@@ -18,12 +18,13 @@ from reconciler.cli.progress import Progress, progress
 from reconciler.errors import Exit, Location, ManifestError, ReconcilerError, ServerError
 
 if TYPE_CHECKING:
-    from reconciler.apply import Applier, Report
-    from reconciler.change import Plan
-    from reconciler.client import Client
-    from reconciler.saved import Saved
-    from reconciler.selection import Choice
-    from reconciler.session import Manifests, Planned
+    from reconciler.apply.executor import Applier
+    from reconciler.apply.report import Report
+    from reconciler.pipeline import Manifests, Planned
+    from reconciler.plan.operations import Plan
+    from reconciler.plan.plan_file import Saved
+    from reconciler.plan.targets import Choice
+    from reconciler.redmine.client import Client
 
 
 @click.command()
@@ -72,13 +73,13 @@ async def _manifests(
     max_deletes: int | None,
     shown: Progress,
 ) -> int:
-    from reconciler import session
+    from reconciler import pipeline
     from reconciler.cli import steps
-    from reconciler.selection import Choice
+    from reconciler.plan.targets import Choice
 
     manifests, choice = steps.valid(state, paths), Choice(*options)
     async with steps.client(state, manifests.config, shown) as client:
-        planned = await session.plan(client, manifests, choice)
+        planned = await pipeline.plan(client, manifests, choice)
         shown.stop()
         steps.selected(planned)
         steps.within_limits(planned.plan, manifests.config, max_deletes)
@@ -90,22 +91,24 @@ async def _manifests(
                 code = await _again(state, second, yes, shown, done)
                 if code is not None:
                     return code
-        return exit_code(session.joined(done))
+        return exit_code(pipeline.joined(done))
 
 
 async def _saved(state: State, file: Path, yes: bool, max_deletes: int | None, shown: Progress) -> int:
-    from reconciler import live, saved, session
+    from reconciler import pipeline
     from reconciler.cli import steps
+    from reconciler.plan import plan_file
+    from reconciler.state import live
 
     config = state.configuration()
     found = _load(file, config.variables, config.settings["place"])
     async with steps.client(state, config, shown) as client:
-        saved.check_url(found.plan, client.connection.url)
+        plan_file.check_url(found.plan, client.connection.url)
         now = await live.read(client, found.desired)
         shown.stop()
-        saved.check(found.plan, now)
+        plan_file.check(found.plan, now)
         steps.within_limits(found.plan, config, max_deletes)
-        planned = session.Planned(found.plan, now.names, now.me)
+        planned = pipeline.Planned(found.plan, now.names, now.me)
         with _reported(state) as done:
             if not await carry_out(state, client, planned, yes, shown, done):
                 return Exit.CANNOT_RUN
@@ -119,13 +122,13 @@ async def _saved(state: State, file: Path, yes: bool, max_deletes: int | None, s
 
 
 def _load(file: Path, variables: dict[str, str], place: Location) -> Saved:
-    from reconciler import saved
+    from reconciler.plan import plan_file
 
     try:
         text = file.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise ReconcilerError(f"The plan {file} cannot be read: {error.strerror}.") from error
-    return saved.load(text, str(file), variables, place)
+    return plan_file.load(text, str(file), variables, place)
 
 
 # -- the change itself -----------------------------------------------------------------------------------------
@@ -134,14 +137,14 @@ def _load(file: Path, variables: dict[str, str], place: Location) -> Saved:
 @contextmanager
 def _reported(state: State) -> Iterator[list[Report]]:
     """Print the reports that are put into the list as one. Whatever happened: what is known by now is not lost."""
-    from reconciler import session
+    from reconciler import pipeline
 
     done: list[Report] = []
     try:
         yield done
     finally:
         if done:
-            output.result(output.report(session.joined(done), state), state)
+            output.result(output.report(pipeline.joined(done), state), state)
 
 
 async def carry_out(
@@ -155,8 +158,8 @@ async def carry_out(
     hint: str = "look at `reconciler plan`, then add --yes",
 ) -> bool:
     """Ask, do it, and add a report to `done`; whether it was agreed to. `hint` is for who cannot be asked."""
-    from reconciler import session
-    from reconciler.apply import Applier
+    from reconciler import pipeline
+    from reconciler.apply.executor import Applier
     from reconciler.render import words
 
     plan = planned.plan
@@ -170,7 +173,7 @@ async def carry_out(
         shown.applying(len(plan.changes))
     try:
         with _interruptible(applier):
-            await session.carry_out(applier)
+            await pipeline.carry_out(applier)
     finally:
         shown.stop()
         done.append(applier.report())
@@ -189,27 +192,27 @@ class _Second(NamedTuple):
 
 async def _again(state: State, second: _Second, yes: bool, shown: Progress, done: list[Report]) -> int | None:
     """Plan again and do it. If that cannot be, what was unarchived is archived again; then, the exit code."""
-    from reconciler import session
+    from reconciler import pipeline
     from reconciler.cli import steps
 
     client, manifests, first = second.client, second.manifests, second.first
     try:
         shown.reading(client.connection.url)
-        planned = await session.again(client, manifests, first, second.choice)
+        planned = await pipeline.again(client, manifests, first, second.choice)
         shown.stop()
         steps.within_limits(planned.plan, manifests.config, second.max_deletes)
         agreed = await carry_out(state, client, planned, yes, shown, done)
     except ReconcilerError as error:
         shown.stop()
         with suppress(ServerError):
-            done.append(await session.put_back(client, manifests, first))
+            done.append(await pipeline.put_back(client, manifests, first))
         if not isinstance(error, ManifestError):
             raise
         # The one document on stdout is the report.
         output.say(output.safe(str(error)))
         return error.exit_code
     if not agreed:
-        done.append(await session.put_back(client, manifests, first))
+        done.append(await pipeline.put_back(client, manifests, first))
         return Exit.CANNOT_RUN
     return None
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from reconciler.client import Client
-    from reconciler.session import Manifests, Planned
+    from reconciler.pipeline import Manifests, Planned
+    from reconciler.redmine.client import Client
 
 
 @click.command()
@@ -60,10 +60,10 @@ def _account(client: Client, me: Mapping[str, Any]) -> str:
 
 async def _manifests(state: State, client: Client, manifests: Manifests, me: Mapping[str, Any]) -> None:
     """Raises ManifestError for the names that stand for nothing, Denied for what may not be read."""
-    from reconciler import session
+    from reconciler import pipeline
     from reconciler.render.words import summary
 
-    planned = await session.plan(client, manifests)
+    planned = await pipeline.plan(client, manifests)
     output.result(f"Every name in the manifests stands for something.\n{summary(planned.plan)}", state)
     missing = [] if me.get("admin") else await _not_a_member(client, planned)
     if missing:

@@ -15,7 +15,7 @@ from reconciler.errors import Exit
 @click.pass_obj
 def explain(state: State, name: str) -> int:
     """Describe a kind of object, or one of its fields: what it takes, refers to, and when it is sent."""
-    from reconciler import explain as words
+    from reconciler.reference import explain as words
 
     kind, _, field = name.partition(".")
     output.result(words.explain(kind, field or None), state)

@@ -17,13 +17,13 @@ from reconciler.cli.progress import Progress, progress
 from reconciler.errors import Exit
 
 if TYPE_CHECKING:
-    from reconciler.apply import Report
-    from reconciler.client import Client
+    from reconciler.apply.report import Report
     from reconciler.config import Config
-    from reconciler.exporting import Exported
-    from reconciler.folder import Folder
-    from reconciler.inventory import Inventory, Scope
-    from reconciler.session import Planned
+    from reconciler.export.inventory import Inventory, Scope
+    from reconciler.export.output_folder import Folder
+    from reconciler.export.run import Exported
+    from reconciler.pipeline import Planned
+    from reconciler.redmine.client import Client
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,36 +70,36 @@ def export(
     form: str,
 ) -> int:
     """Write manifests of what is live, of which a plan is empty. Writes nothing to the server without --write-keys."""
-    from reconciler import exporting
+    from reconciler.export import run
 
     if with_subprojects and not projects:
         raise click.UsageError("--with-subprojects goes with --project; without it, all projects are exported.")
     if yes and not write_keys:
         raise click.UsageError("--yes goes with --write-keys; without it, nothing is written to the server.")
-    scope = exporting.scope(projects, with_subprojects, chosen)
+    scope = run.scope(projects, with_subprojects, chosen)
     if write_keys and scope.chosen and "issue" not in scope.chosen:
         raise click.UsageError("--write-keys goes with issues: add --kind issue.")
     config = state.configuration()
     if write_keys and not config.settings.get("issue_key_field"):
         raise click.UsageError("--write-keys needs issue_key_field in reconciler.yaml: it names where keys are stored.")
-    target = exporting.target(folder, scope, config, state.instance, sanitized=sanitize)
+    target = run.target(folder, scope, config, state.instance, sanitized=sanitize)
     with progress(state) as shown:
         return asyncio.run(_export(state, config, Wanted(scope, target, write_keys, yes, sanitize), shown))
 
 
 async def _export(state: State, config: Config, wanted: Wanted, shown: Progress) -> int:
-    from reconciler import exporting
     from reconciler.cli import steps
+    from reconciler.export import run
 
     code: Exit = Exit.DONE
     async with steps.client(state, config, shown) as client:
         sanitized, watch = wanted.sanitize, shown.counted
-        found = await exporting.look(client, config, wanted.scope, wanted.folder, sanitized=sanitized, watch=watch)
+        found = await run.look(client, config, wanted.scope, wanted.folder, sanitized=sanitized, watch=watch)
         if wanted.write_keys:
             code, found = await _write_keys(state, client, config, found, wanted, shown)
         if code not in (Exit.DONE, Exit.INCOMPLETE):
             return code
-        done = await exporting.write_out(client, found, wanted.scope, wanted.folder, sanitized=sanitized, watch=watch)
+        done = await run.write_out(client, found, wanted.scope, wanted.folder, sanitized=sanitized, watch=watch)
     output.result(_summary(done, state), state)
     return code
 
@@ -111,12 +111,12 @@ async def _write_keys(
     state: State, client: Client, config: Config, found: Inventory, wanted: Wanted, shown: Progress
 ) -> tuple[Exit, Inventory]:
     """Store the keys that are missing, if that is agreed to; the exit code, and the inventory with them."""
-    from reconciler import exporting, inventory, keys, memory
     from reconciler.cli.apply import carry_out, exit_code
+    from reconciler.export import inventory, run, state_files, write_keys
 
     folder = wanted.folder.path
-    before = memory.reopened(folder)
-    planned, lacking = await exporting.key_plan(client, config, keys.named(found), before)
+    before = state_files.reopened(folder)
+    planned, lacking = await run.key_plan(client, config, write_keys.named(found), before)
     shown.stop()
     if lacking:
         field, said = config.settings["issue_key_field"], ", ".join(map(str, lacking))
@@ -125,11 +125,11 @@ async def _write_keys(
     done: list[Report] = []
     hint = "it is shown above; add --yes"
     # A run that is killed half-way leaves projects open: the next one has to know of them.
-    memory.remember_reopened(folder, before | {c.address.key for c in planned.plan.changes if c.opens})
+    state_files.remember_reopened(folder, before | {c.address.key for c in planned.plan.changes if c.opens})
     try:
         agreed = await carry_out(state, client, planned, wanted.yes, shown, done, hint=hint)
     finally:
-        memory.remember_reopened(folder, _left_open(done[-1]) if done else before)
+        state_files.remember_reopened(folder, _left_open(done[-1]) if done else before)
     if not agreed:
         return Exit.CANNOT_RUN, found
     _report(done, state)

@@ -12,8 +12,8 @@ from reconciler.cli.options import State, common, formats, paths
 from reconciler.errors import Exit
 
 if TYPE_CHECKING:
-    from reconciler.desired import Desired
-    from reconciler.names import Address
+    from reconciler.model.address import Address
+    from reconciler.state.desired import Desired
 
 
 @click.command()
@@ -34,9 +34,10 @@ def graph(state: State, paths: tuple[str, ...], form: str) -> int:
 
 def edges(desired: Desired) -> Iterator[tuple[Address, Address]]:
     """(what is needed, what needs it), for every name that stands for another declared object."""
-    from reconciler.desired import references
-    from reconciler.live import fresh_names
-    from reconciler.names import Context, Unresolved
+    from reconciler.model.address import Unresolved
+    from reconciler.model.name_index import Context
+    from reconciler.state.desired import references
+    from reconciler.state.live import fresh_names
 
     names = fresh_names(desired)
     for address, found in desired.objects.items():

@@ -10,7 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from reconciler.config import Config
-    from reconciler.excerpt import Source
+    from reconciler.manifest.excerpt import Source
 
 F = TypeVar("F", bound=Callable[..., Any])
 

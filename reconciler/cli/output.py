@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from reconciler.apply import Report
-    from reconciler.change import Plan
+    from reconciler.apply.report import Report
     from reconciler.cli.options import State
+    from reconciler.plan.operations import Plan
 
 
 def prepare() -> None:
@@ -92,7 +92,7 @@ def report(done: Report, state: State) -> str:
 
 def problems(found: Sequence[Problem], state: State, stream: TextIO) -> str:
     """Problems in the chosen format."""
-    from reconciler.excerpt import excerpt
+    from reconciler.manifest.excerpt import excerpt
     from reconciler.render import github, html, markdown, text
     from reconciler.render import json as data
 

@@ -15,7 +15,7 @@ from reconciler.cli.progress import Progress, progress
 from reconciler.errors import Exit
 
 if TYPE_CHECKING:
-    from reconciler.session import Planned
+    from reconciler.pipeline import Planned
 
 MANIFESTS = (".yaml", ".yml", ".json")
 """What manifests' names end with, as in `excerpt.SUFFIXES`, which is not imported before it is needed."""
@@ -66,24 +66,25 @@ def _check_out(out: Path | None, paths: tuple[str, ...]) -> None:
 
 
 async def _plan(state: State, paths: tuple[str, ...], options: tuple[Any, ...], shown: Progress) -> Planned:
-    from reconciler import session
+    from reconciler import pipeline
     from reconciler.cli import steps
-    from reconciler.selection import Choice
+    from reconciler.plan.targets import Choice
 
     manifests = steps.valid(state, paths)
     async with steps.client(state, manifests.config, shown) as client:
-        planned = await session.plan(client, manifests, Choice(*options))
+        planned = await pipeline.plan(client, manifests, Choice(*options))
     shown.stop()
     steps.selected(planned)
     return planned
 
 
 def _save(planned: Planned, out: Path, state: State) -> None:
-    from reconciler import config, saved
+    from reconciler.manifest.sources import find_config
+    from reconciler.plan import plan_file
 
-    saved.write(out, saved.save(planned.plan, planned.names))
+    plan_file.write(out, plan_file.save(planned.plan, planned.names))
     used = planned.names.settings["place"].file
-    elsewhere = state.config or (used if Path(used).exists() and config.find(()) != Path(used).absolute() else None)
+    elsewhere = state.config or (used if Path(used).exists() and find_config(()) != Path(used).absolute() else None)
     said = {"--plan": out, "--config": elsewhere, "--instance": state.instance, "--url": state.url}
     words = [word for option, value in said.items() if value is not None for word in (option, str(value))]
     output.say(f"Saved. This applies it: {shlex.join(['reconciler', 'apply', *words])}")

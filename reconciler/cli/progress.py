@@ -14,8 +14,8 @@ from reconciler.cli.options import State
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-    from reconciler.apply import Outcome
-    from reconciler.names import Address
+    from reconciler.apply.report import Outcome
+    from reconciler.model.address import Address
 
 REQUESTS = 50
 """Requests between two lines while the server is read."""

@@ -20,7 +20,7 @@ NAMES = ("manifest", "plan", "results", "problems", "export")
 @click.pass_obj
 def schema(state: State, out: Path | None, name: str) -> int:
     """Print the JSON Schema of manifests (for editors), or of what `--format json` gives."""
-    from reconciler import schema as schemas
+    from reconciler.reference import json_schema as schemas
 
     if out is None:
         output.result(schemas.dumps(schemas.SCHEMAS[name]()).rstrip(), state)

@@ -6,20 +6,21 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from reconciler import limits, session
-from reconciler.change import Plan
+from reconciler import pipeline
 from reconciler.cli import output
 from reconciler.cli.options import State
 from reconciler.cli.progress import Progress
-from reconciler.client import Client
 from reconciler.config import Config
-from reconciler.names import Address
-from reconciler.session import Manifests, Planned
+from reconciler.model.address import Address
+from reconciler.pipeline import Manifests, Planned
+from reconciler.plan import limits
+from reconciler.plan.operations import Plan
+from reconciler.redmine.client import Client
 
 
 def manifests(state: State, paths: tuple[str, ...]) -> Manifests:
     """The manifests at `paths` with their configuration. Raises ConfigError."""
-    found = session.read(state.configuration(paths), paths, sys.stdin)
+    found = pipeline.read(state.configuration(paths), paths, sys.stdin)
     state.sources = found.loaded.sources
     return found
 

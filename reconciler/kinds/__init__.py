@@ -10,7 +10,7 @@ from functools import cache
 from importlib import import_module
 from types import MappingProxyType
 
-from reconciler.kind import Kind
+from reconciler.model.kind import Kind
 
 
 @cache

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from reconciler.names import Address, Context
+from reconciler.model.address import Address
+from reconciler.model.name_index import Context
 
 
 def lacks(login: str, permission: str, context: Context) -> bool:

@@ -14,13 +14,14 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, StringConstraints, ValidationInfo, WithJsonSchema, model_validator
 
-from reconciler.attachments import sha256
-from reconciler.codecs import Candidate, Codec, Ref, Upload, digest, stored
-from reconciler.files import fault, path_of, stored_name
-from reconciler.kind import Kind, Listing, Matches, Need, Object, Request
-from reconciler.manifest import Map
-from reconciler.names import Address, Context, Names, Row, Unresolved
-from reconciler.spec import REFUSE, Api, Id, Name, ProjectItem, Spec
+from reconciler.manifest.loader import Map
+from reconciler.model.address import Address, Row, Unresolved
+from reconciler.model.attachments import sha256
+from reconciler.model.codecs import Candidate, Codec, Ref, Upload, digest, stored
+from reconciler.model.kind import Kind, Listing, Matches, Need, Object, Request
+from reconciler.model.local_files import fault, path_of, stored_name
+from reconciler.model.name_index import Context, Names
+from reconciler.model.spec import REFUSE, Api, Id, Name, ProjectItem, Spec
 
 VERSION = Ref(("version",))
 SHA256 = 64

@@ -10,11 +10,12 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from reconciler.codecs import Ref, RefSet
-from reconciler.customfields import CustomFields
-from reconciler.kind import Kind, Listing, Matches, Need, Object, Request
-from reconciler.names import Address, Context, Names, Row
-from reconciler.spec import REFUSE, Api, Id, Name, Spec, Strings
+from reconciler.model.address import Address, Row
+from reconciler.model.codecs import Ref, RefSet
+from reconciler.model.custom_fields import CustomFields
+from reconciler.model.kind import Kind, Listing, Matches, Need, Object, Request
+from reconciler.model.name_index import Context, Names
+from reconciler.model.spec import REFUSE, Api, Id, Name, Spec, Strings
 
 
 class Members(RefSet):

@@ -7,10 +7,11 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from reconciler.codecs import Ref
-from reconciler.kind import Kind, Listing
-from reconciler.names import Context, Row
-from reconciler.spec import PARTIAL, REFUSE, Api, Id, Name, Principal, ProjectItem
+from reconciler.model.address import Row
+from reconciler.model.codecs import Ref
+from reconciler.model.kind import Kind, Listing
+from reconciler.model.name_index import Context
+from reconciler.model.spec import PARTIAL, REFUSE, Api, Id, Name, Principal, ProjectItem
 
 
 class IssueCategorySpec(ProjectItem):

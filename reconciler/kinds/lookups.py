@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from reconciler.kind import Kind, Listing, Need
-from reconciler.names import Context, CustomField, Names, Row
-from reconciler.spec import Spec
+from reconciler.model.address import Row
+from reconciler.model.kind import Kind, Listing, Need
+from reconciler.model.name_index import Context, CustomField, Names
+from reconciler.model.spec import Spec
 
 
 class Lookup(Kind):

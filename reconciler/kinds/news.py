@@ -10,12 +10,13 @@ from typing import Annotated, Any
 
 from pydantic import Field, PositiveInt, StringConstraints
 
-from reconciler.attachments import Attached, Attaching, Attachments
-from reconciler.codecs import Text
-from reconciler.kind import Listing, Need
-from reconciler.kinds._alike import Alike
-from reconciler.names import Address, Context, Names, Row
-from reconciler.spec import REFUSE, Api, Name, ProjectItem, Spec
+from reconciler.kinds._keyless import Alike
+from reconciler.model.address import Address, Row
+from reconciler.model.attachments import Attached, Attaching, Attachments
+from reconciler.model.codecs import Text
+from reconciler.model.kind import Listing, Need
+from reconciler.model.name_index import Context, Names
+from reconciler.model.spec import REFUSE, Api, Name, ProjectItem, Spec
 
 
 class NewsSpec(ProjectItem):

@@ -11,13 +11,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from reconciler.codecs import Codec, Ref, RefSet, Text, ordered
-from reconciler.codecs import Names as NameSet
-from reconciler.customfields import CustomFields
-from reconciler.kind import Kind, Listing, Need, Object, Request
-from reconciler.manifest import suggest
-from reconciler.names import Address, Context, Names, Row
-from reconciler.spec import PARTIAL, REFUSE, Api, Deferred, Gate, Id, Name, Principal, Spec, Strings, VersionName
+from reconciler.manifest.loader import suggest
+from reconciler.model.address import Address, Row
+from reconciler.model.codecs import Codec, Ref, RefSet, Text, ordered
+from reconciler.model.codecs import Names as NameSet
+from reconciler.model.custom_fields import CustomFields
+from reconciler.model.kind import Kind, Listing, Need, Object, Request
+from reconciler.model.name_index import Context, Names
+from reconciler.model.spec import PARTIAL, REFUSE, Api, Deferred, Gate, Id, Name, Principal, Spec, Strings, VersionName
 
 STATUS = {1: "active", 5: "closed", 9: "archived", 10: "scheduled for deletion"}
 

@@ -12,14 +12,15 @@ from typing import Annotated, Any
 
 from pydantic import Field, PositiveInt, StringConstraints
 
-from reconciler.codecs import Codec, Ref, digest
-from reconciler.customfields import CustomFields
-from reconciler.kind import Listing, Need, Object
-from reconciler.kinds._alike import Alike
+from reconciler.kinds._keyless import Alike
 from reconciler.kinds._permissions import lacks_as_member
 from reconciler.kinds._queries import chunks, criterion
-from reconciler.names import Address, Context, Names, Row, Unresolved
-from reconciler.spec import REFUSE, Api, Date, Id, IssueName, Name, ProjectItem, Spec
+from reconciler.model.address import Address, Row, Unresolved
+from reconciler.model.codecs import Codec, Ref, digest
+from reconciler.model.custom_fields import CustomFields
+from reconciler.model.kind import Listing, Need, Object
+from reconciler.model.name_index import Context, Names
+from reconciler.model.spec import REFUSE, Api, Date, Id, IssueName, Name, ProjectItem, Spec
 
 ISSUE = Ref(("issue",), word="key")
 USER = Ref(("user",))

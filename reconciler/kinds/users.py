@@ -9,12 +9,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, StringConstraints
 
-from reconciler.codecs import Codec, unknown
-from reconciler.customfields import FALSE, TRUE, CustomFields
-from reconciler.kind import Kind, Listing, Need, Object, Request
-from reconciler.manifest import suggest
-from reconciler.names import Address, Context, Names, Row, Unresolved, near_miss
-from reconciler.spec import REFUSE, Api, Deferred, Id, Name, Spec
+from reconciler.manifest.loader import suggest
+from reconciler.model.address import Address, Row, Unresolved
+from reconciler.model.codecs import Codec, unknown
+from reconciler.model.custom_fields import FALSE, TRUE, CustomFields
+from reconciler.model.kind import Kind, Listing, Need, Object, Request
+from reconciler.model.name_index import Context, Names, near_miss
+from reconciler.model.spec import REFUSE, Api, Deferred, Id, Name, Spec
 
 STATUS = {"active": 1, "registered": 2, "locked": 3}
 LANGUAGES = (

@@ -7,11 +7,12 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, StringConstraints
 
-from reconciler.codecs import Text
-from reconciler.customfields import CustomFields
-from reconciler.kind import Kind
-from reconciler.names import Address, Context, Names, Reference, Row
-from reconciler.spec import REFUSE, Api, Date, Deferred, Gate, Name, ProjectItem
+from reconciler.model.address import Address, Reference, Row
+from reconciler.model.codecs import Text
+from reconciler.model.custom_fields import CustomFields
+from reconciler.model.kind import Kind
+from reconciler.model.name_index import Context, Names
+from reconciler.model.spec import REFUSE, Api, Date, Deferred, Gate, Name, ProjectItem
 
 SHARING = Literal["none", "descendants", "hierarchy", "tree", "system"]
 WIDTH = get_args(SHARING)

@@ -16,12 +16,13 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from reconciler.attachments import Attached, Attaching, Attachments
-from reconciler.client import quote
-from reconciler.codecs import Codec, Ref, Text, require_id
-from reconciler.kind import Kind, Listing, Need, Object, Request
-from reconciler.names import Address, Context, Names, Row
-from reconciler.spec import REFUSE, Api, Id, Name, ProjectItem, Spec
+from reconciler.model.address import Address, Row
+from reconciler.model.attachments import Attached, Attaching, Attachments
+from reconciler.model.codecs import Codec, Ref, Text, require_id
+from reconciler.model.kind import Kind, Listing, Need, Object, Request
+from reconciler.model.name_index import Context, Names
+from reconciler.model.spec import REFUSE, Api, Id, Name, ProjectItem, Spec
+from reconciler.redmine.client import quote
 
 PAGE = "wiki_page"
 LONGEST = 255

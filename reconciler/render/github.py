@@ -12,7 +12,7 @@ from reconciler.errors import Location, Problem
 from reconciler.render.safe import workflow
 
 if TYPE_CHECKING:
-    from reconciler.apply import Report
+    from reconciler.apply.report import Report
 
 
 def problems(problems: Sequence[Problem]) -> str:

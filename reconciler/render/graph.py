@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reconciler.names import Address
+from reconciler.model.address import Address
 from reconciler.render.safe import terminal
 
 Edge = tuple[Address, Address]

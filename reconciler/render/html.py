@@ -11,8 +11,8 @@ from reconciler.render.safe import html
 from reconciler.render.words import Field
 
 if TYPE_CHECKING:
-    from reconciler.apply import Outcome, Report, Result
-    from reconciler.change import Change, Plan
+    from reconciler.apply.report import Outcome, Report, Result
+    from reconciler.plan.operations import Change, Plan
 
 ORDER: tuple[Outcome, ...] = ("failed", "unknown", "skipped", "done")
 """What needs attention comes first, next to the heading."""

@@ -10,15 +10,15 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from reconciler.model.spec import Secret
 from reconciler.render.safe import INVISIBLE
-from reconciler.spec import Secret
 
 if TYPE_CHECKING:
-    from reconciler.apply import Report, Result
-    from reconciler.change import Change, Plan, Warned
-    from reconciler.diff import FieldChange
+    from reconciler.apply.report import Report, Result
     from reconciler.errors import Location, Problem
-    from reconciler.exporting import Exported
+    from reconciler.export.run import Exported
+    from reconciler.plan.diff import FieldChange
+    from reconciler.plan.operations import Change, Plan, Warned
 
 FORMAT_VERSION = "1.0"
 """The second number counts what is added, the first what is changed or taken away."""

@@ -11,8 +11,8 @@ from reconciler.render.safe import code, fenced, html, markdown
 from reconciler.render.words import Field
 
 if TYPE_CHECKING:
-    from reconciler.apply import Outcome, Report, Result
-    from reconciler.change import Change, Plan
+    from reconciler.apply.report import Outcome, Report, Result
+    from reconciler.plan.operations import Change, Plan
 
 LIMIT = 60_000
 """Characters; GitHub takes comments of up to 65,536, GitLab of up to 1,000,000."""

@@ -12,8 +12,8 @@ from reconciler.render.safe import terminal
 from reconciler.render.words import Field
 
 if TYPE_CHECKING:
-    from reconciler.apply import Outcome, Report, Result
-    from reconciler.change import Change, Plan
+    from reconciler.apply.report import Outcome, Report, Result
+    from reconciler.plan.operations import Change, Plan
 
 STYLES = {"+": "32", "~": "33", "-": "31", "!": "31", "?": "35", "@": "36", "bold": "1", "dim": "2"}
 """SGR parameters by symbol or purpose."""

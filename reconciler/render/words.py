@@ -9,16 +9,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reconciler.archived import opened
-from reconciler.codecs import blank
-from reconciler.diff import FieldChange, detail
 from reconciler.kinds import kinds
-from reconciler.names import Address
+from reconciler.model.address import Address
+from reconciler.model.codecs import blank
+from reconciler.plan.archived_projects import opened
+from reconciler.plan.diff import FieldChange, detail
 from reconciler.render.safe import terminal
 
 if TYPE_CHECKING:
-    from reconciler.apply import Report, Result
-    from reconciler.change import Action, Change, Plan, Step
+    from reconciler.apply.report import Report, Result
+    from reconciler.plan.operations import Action, Change, Plan, Step
 
 SYMBOLS: Mapping[Action, str] = {"create": "+", "update": "~", "delete": "-"}
 VERBS: Mapping[Action, str] = {"create": "create", "update": "change", "delete": "delete"}

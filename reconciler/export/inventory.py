@@ -1,0 +1,186 @@
+"""Everything live, for an export: all objects of the chosen kinds and projects, with what lists leave out.
+
+Requests: those of a plan for the same kinds and projects, and one for each object whose own page shows more than lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from reconciler.errors import Denied, ReconcilerError
+from reconciler.export.disk_dict import Spool
+from reconciler.export.issue_keys import NOBODY, name_issues
+from reconciler.kinds import kinds
+from reconciler.manifest.loader import suggest
+from reconciler.model.address import Address, Row
+from reconciler.model.kind import Kind, Need
+from reconciler.model.name_index import Context, Names
+from reconciler.model.requests import Listing
+from reconciler.redmine.client import Client
+from reconciler.state.desired import Desired
+from reconciler.state.fetch import Watch, fetch, over, together, told, unwatched
+from reconciler.state.live import Reader, check_age, check_settings, fresh_names
+
+BATCH = 200
+"""Objects whose own pages are asked for at the same time, most of which wait for their turn."""
+LOST = {"filename": "", "lost": "the server has lost the file"}
+"""What is known of a file that the server lists and does not have."""
+WINDOWS = 4
+"""Ranges of numbers that are read at the same time: each is many pages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is exported. `projects` are identifiers (none: all), with those below them if `subprojects`; `chosen` are
+    kinds (none: all)."""
+
+    projects: frozenset[str] = frozenset()
+    subprojects: bool = False
+    chosen: frozenset[str] = frozenset()
+
+    def has(self, kind: Kind) -> bool:
+        """Whether objects of a kind are exported."""
+        return not kind.readonly and (not self.chosen or kind.name in self.chosen)
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What is live. `projects` are those in scope."""
+
+    names: Names
+    projects: frozenset[str]
+
+
+async def take(
+    client: Client,
+    settings: Mapping[str, Any],
+    scope: Scope,
+    watch: Watch = unwatched,
+    called: Mapping[int, str] = NOBODY,
+) -> Inventory:
+    """Read everything in scope; `watch` is told how far it is. `called` has the keys to give to issues, by number.
+
+    Raises ServerError; Denied without an administrator's key; ReconcilerError for a project or kind that there is not.
+    """
+    me = await client.whoami()
+    if not me.get("admin"):
+        raise Denied("An export needs an administrator's key: others are not shown everything.", status=403)
+    nothing = Desired({}, (), settings)
+    names = fresh_names(nothing)
+    names.account = str(me["login"])
+    reader = Reader(client, names, nothing)
+    await reader.wave(_need(names, ()), [k for k in kinds().values() if k.readonly])
+    check_age(names)
+    check_settings(names, _need(names, ()))
+    await reader.wave(_need(names, ()), [k for k in kinds().values() if not k.readonly and not k.inside])
+    await _check_projects(client, names, scope)
+    projects = _projects(names, scope)
+    need = _need(names, projects)
+    inside = [k for k in kinds().values() if k.inside and (scope.has(k) or k.name in _named_by(scope))]
+    await reader.wave(need, [k for k in inside if not k.reads_after and not k.many])
+    for kind in (k for k in inside if k.many):
+        await _stream(client, kind, names, projects, watch)
+    name_issues(names, called)
+    await reader.wave(need, [k for k in inside if k.reads_after])
+    await _complete(client, names, [k for k in kinds().values() if k.readonly or scope.has(k)], projects, watch)
+    return Inventory(names, projects)
+
+
+async def _stream(client: Client, kind: Kind, names: Names, projects: Collection[str], watch: Watch) -> None:
+    """Read a kind of which there can be very many: by ranges of numbers, the rows on disk."""
+    names.rows[kind.name] = Spool[Any, Row]()
+    numbers = sorted(n for p in projects if isinstance(n := names.ids["project"][p], int))
+    context, fields = Context(names), frozenset(kind.fields)
+    ends = await together(fetch(client, listing) for listing in kind.last(numbers))
+    last = max((rows[0]["id"] for rows in ends if rows), default=0)
+    windows = list(kind.windows(numbers, fields, last))
+    what = f"lists of {kind.plural}"
+    async for rows in over(windows, partial(fetch, client), WINDOWS, what, watch):
+        for row in rows:
+            names.add(kind.name, kind.key_of(row, context) or "", row)
+
+
+def _need(names: Names, projects: Collection[str]) -> Need:
+    keys = frozenset(f"{p}/" for p in projects)
+    fields = {k.name: frozenset(k.fields) for k in kinds().values() if not k.readonly}
+    return Need({k.name: keys if k.inside else frozenset() for k in kinds().values()}, fields, everything=True)
+
+
+def _named_by(scope: Scope) -> frozenset[str]:
+    """The kinds inside projects that names in what is exported are of."""
+    found: set[str] = set()
+    for kind in kinds().values():
+        if scope.has(kind):
+            codecs = (api.codec for api in kind.fields.values())
+            of = (getattr(codec, "of", codec) for codec in codecs)
+            found |= {name for codec in of for name in getattr(codec, "kinds", ())} | {*kind.reads_after, *kind.follows}
+    return frozenset(found)
+
+
+def _projects(names: Names, scope: Scope) -> frozenset[str]:
+    known = names.ids.get("project", {})
+    if not scope.projects:
+        return frozenset(known)
+    below = {p for p in known if scope.subprojects and scope.projects & set(names.ancestors(p))}
+    return frozenset(scope.projects | below)
+
+
+async def _check_projects(client: Client, names: Names, scope: Scope) -> None:
+    """Raise ReconcilerError for a project that cannot be read."""
+    kind, known = kinds()["project"], names.ids.get("project", {})
+    for wanted in sorted(scope.projects - known.keys()):
+        pages = kind.lookup(Address(kind.name, wanted), names, {})
+        rows = [row for page in pages for row in await fetch(client, page)]
+        why = kind.unreadable(rows[0]) if rows else ""
+        hint = suggest(wanted, known)
+        missing = f'There is no project "{wanted}"{f" ({hint})" if hint else ""}.'
+        raise ReconcilerError(f'Project "{wanted}" cannot be exported: {why}.' if why else missing)
+
+
+async def _complete(
+    client: Client, names: Names, chosen: Collection[Kind], projects: Collection[str], watch: Watch
+) -> None:
+    """Add what only the objects' own pages show."""
+    for kind in chosen:
+        await _pages(client, kind, names, projects, watch)
+
+    async def file(number: int) -> None:
+        page = Listing(f"/attachments/{number}", "attachment", single=True, none={403: LOST, 404: LOST})
+        (shown,) = await fetch(client, page)
+        names.files[number] = {**shown, "sha256": ""}
+
+    async for _ in over(_attached(names, chosen), file, BATCH, "files in custom fields", watch):
+        pass
+
+
+async def _pages(client: Client, kind: Kind, names: Names, projects: Collection[str], watch: Watch) -> None:
+    """Complete the objects of a kind, after what lists of other things tell of all."""
+    keys, rows, fields = names.keys.get(kind.name, {}), names.rows.get(kind.name, {}), frozenset(kind.fields)
+    numbers = [n for n, key in keys.items() if not kind.inside or key.partition("/")[0] in projects]
+    polled = await told(client, kind, rows, [fields] * len(numbers), _need(names, projects), names, watch)
+    paged = []
+    for number in numbers:
+        rows[number], left = polled.of(rows[number], fields)
+        if kind.details(rows[number], left):
+            paged.append(number)
+
+    async def one(number: Any) -> None:
+        row = await polled.complete(client, rows[number], fields)
+        if row is None:
+            names.remove(Address(kind.name, keys[number]))
+        else:
+            rows[number] = row
+
+    async for _ in over(paged, one, BATCH, kind.plural.replace("_", " "), watch):
+        pass
+
+
+def _attached(names: Names, chosen: Iterable[Kind]) -> list[int]:
+    """The ids of the files in custom fields."""
+    files = {f.id for fields in names.custom_fields.values() for f in fields.values() if f.format == "attachment"}
+    rows = (row for kind in chosen for row in names.rows.get(kind.name, {}).values())
+    held = (str(f.get("value") or "") for row in rows for f in row.get("custom_fields", ()) if f["id"] in files)
+    return sorted({int(value) for value in held if value.isdigit()})

@@ -1,0 +1,105 @@
+"""Kinds whose objects have no key that Redmine guards: told apart by what they are, or by `id` where several are alike.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import defaultdict
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+from reconciler.model.address import Address, Row
+from reconciler.model.kind import Kind, Matches, Object
+from reconciler.model.name_index import Context
+from reconciler.model.spec import Id
+
+
+class Alike(Kind):
+    """A kind inside projects whose spec has `id`, and whose objects a second POST would double."""
+
+    inside = True
+    steering = frozenset({"id"})
+    unique = False
+
+    @abstractmethod
+    def nature(self, row: Row, context: Context) -> Hashable:
+        """What tells a live object from others."""
+
+    @abstractmethod
+    def wanted(self, address: Address, values: Mapping[str, Any], context: Context) -> Hashable:
+        """The `nature` of an object with these manifest's or canonical values; None if none can have it yet."""
+
+    def home(self, row: Row, context: Context) -> str | None:
+        """The identifier of a live object's project, or None for one that was not read."""
+        return context.key("project", row["project"]["id"])
+
+    def match(self, rows: Sequence[Row], context: Context, objects: Sequence[Object]) -> Matches:
+        found = _Matching(self, rows, context)
+        for wanted in sorted(objects, key=lambda o: getattr(o.spec, "id", None) is None):
+            found.settle(wanted)
+        return found.result()
+
+    def identifies(self, row: Row, address: Address, values: Mapping[str, Any], context: Context) -> bool:
+        return self.nature(row, context) == self.wanted(address, values, context)
+
+
+class _Matching:
+    """Which of the live objects is which of the declared ones."""
+
+    def __init__(self, kind: Alike, rows: Sequence[Row], context: Context) -> None:
+        self.kind = kind
+        self.context = context
+        self.rows: dict[Id, Row] = {row["id"]: row for row in rows}
+        self.alike: defaultdict[Hashable, list[Id]] = defaultdict(list)
+        for number, row in sorted(self.rows.items()):
+            self.alike[kind.nature(row, context)].append(number)
+        self.taken: dict[Id, Object] = {}
+        self.problems: list[tuple[Object, str, str]] = []
+
+    def settle(self, wanted: Object) -> None:
+        """Find the live object of a declared one, if there is one. Those with an `id` come first."""
+        number = getattr(wanted.spec, "id", None)
+        if number is not None:
+            self._by_number(wanted, number)
+            return
+        found = self._live(wanted, wanted.fields)
+        earlier = {} if found or not wanted.spec.renamed_from else {self.kind.identity[0]: wanted.spec.renamed_from}
+        numbers = self._live(wanted, wanted.fields | earlier) if earlier else found
+        if len(numbers) > 1:
+            said = ", ".join(f"#{n}" for n in numbers)
+            what = self.kind.plural.replace("_", " ")
+            self.problems.append((wanted, f"several {what} match: {said}", f"say which: id: {numbers[0]}"))
+        if found or len(numbers) > 1:
+            self.taken[numbers[0]] = wanted
+
+    def _live(self, wanted: Object, values: Mapping[str, Any]) -> list[Id]:
+        """The live objects that are as `values` say, and nobody else's."""
+        nature = self.kind.wanted(wanted.address, values, self.context)
+        return [number for number in self.alike.get(nature, ()) if number not in self.taken]
+
+    def _by_number(self, wanted: Object, number: int) -> None:
+        row, what = self.rows.get(number), self.kind.name.replace("_", " ")
+        home = None if row is None else self.kind.home(row, self.context)
+        if row is None:
+            # What shall not be there, and is not, is as it should be.
+            if wanted.spec.state == "present":
+                self.problems.append((wanted, f"there is no {what} #{number}", "leave id out to create one"))
+        elif home != wanted.address.project:
+            where = f'project "{home}"' if home else "another project"
+            self.problems.append((wanted, f"{what} #{number} is in {where}", "declare it there"))
+        elif number in self.taken:
+            said = f"{self.taken[number].address} has the id {number} too"
+            self.problems.append((wanted, said, "keep one"))
+        else:
+            self.taken[number] = wanted
+
+    def result(self) -> Matches:
+        """What was found; of others that are alike, each is named with its number."""
+        owned = {wanted.address.key: self.rows[number] for number, wanted in self.taken.items()}
+        others: dict[str, Row] = {}
+        for numbers in self.alike.values():
+            for number in (n for n in numbers if n not in self.taken):
+                key = self.kind.key_of(self.rows[number], self.context)
+                if key is not None:
+                    others[f"{key} #{number}" if len(numbers) > 1 or key in owned else key] = self.rows[number]
+        return Matches({**others, **owned}, tuple(self.problems))

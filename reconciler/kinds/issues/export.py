@@ -1,0 +1,152 @@
+"""How issues are exported: what a manifest says of one, and what another server would refuse."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from reconciler.kinds.issues import notes, relations
+from reconciler.kinds.issues.identity import key_field, value_of
+from reconciler.kinds.issues.read import Lists
+from reconciler.kinds.issues.spec import closes, trackers_of
+from reconciler.model.address import Address, Row
+from reconciler.model.codecs import blank
+from reconciler.model.kind import Kind
+from reconciler.model.name_index import Context, Names
+
+
+class Carried(Lists):
+    """The part of `Issues` that exports."""
+
+    def call(self, names: Names) -> None:
+        # With a key field, a declared key would be stored there: an issue that has none is known by its subject.
+        field, rows, keys = key_field(names), names.rows.get(self.name, {}), names.keys.get(self.name, {})
+        for number, key in sorted(keys.items()) if field else ():
+            if field and not value_of(rows[number], field):
+                keys[number] = f"{key.partition('/')[0]}/{rows[number]['subject']}"
+                names.ids[self.name].pop(key, None)
+                names.ids[self.name].setdefault(keys[number], number)
+
+    def introduce(self, address: Address, row: Row, names: Names) -> dict[str, Any]:
+        field = key_field(names)
+        named = field is None or bool(value_of(row, field))
+        key = {"key": address.key.partition("/")[2]} if named else {}
+        return {**super().introduce(address, row, names), **key}
+
+    def sparse(self, values: Mapping[str, Any], row: Row, context: Context) -> dict[str, Any]:
+        # What Redmine would put in where a manifest is silent is said to be nothing.
+        project = context.names.row(Address("project", context.project)) or {}
+        category = context.names.rows.get("issue_category", {}).get((row.get("category") or {}).get("id", 0), {})
+        filled = {"start_date": True, "fixed_version": "default_version" in project}
+        filled["assigned_to"] = "default_assignee" in project or "assigned_to" in category
+        nothing = {n: None for n, by_itself in filled.items() if by_itself and n in values and blank(values[n])}
+        # Whoever writes to an issue may become its watcher (5.0 to 6.1).
+        alone: dict[str, Any] = {"watchers": []} if values.get("watchers") == [] else {}
+        found = {**super().sparse(values, row, context), **nothing, **alone}
+        for name in ("status", "priority"):
+            if found.get(name) is not None and found[name] == _default(name, values, context):
+                del found[name]
+        field = key_field(context.names)
+        if field and "custom_fields" in found:
+            found["custom_fields"] = {n: v for n, v in found["custom_fields"].items() if n != field.name}
+        if not found.get("custom_fields", True):
+            del found["custom_fields"]
+        return {name: found[name] for name in self.fields if name in found}
+
+    def doubts(self, values: Mapping[str, Any], row: Row, context: Context) -> Iterable[tuple[str, str]]:
+        for said in notes.doubts(row.get("journals"), context):
+            yield "notes", said
+
+    def refused(self, values: Mapping[str, Any], row: Row, context: Context) -> Iterator[tuple[str, str]]:
+        trackers, name = trackers_of(context), values.get("tracker")
+        if trackers is not None and name is not None and name not in trackers:
+            yield "tracker", f'the project no longer has "{name}"; another server would take its first one'
+        priority = context.names.row(Address("issue_priority", str(values.get("priority")))) or {}
+        if not priority.get("active", True):
+            yield "priority", f'"{values["priority"]}" is not active any more'
+        if isinstance(values.get("category"), Mapping):
+            yield "category", f'it is one of project "{values["category"]["project"]}"'
+        yield from self._disabled(values, row, context)
+        if not blank(values.get("assigned_to")) and not _assignable(values["assigned_to"], row, context):
+            yield "assigned_to", "no new issue of the project can be assigned there any more"
+        if closes(values.get("status"), context):
+            yield from self._wrongly_closed(row, context)
+        early = [n for n, day in relations.bounds(row, context) if _earliest(values, day) < day]
+        for field in ("start_date", "due_date") if early else ():
+            if not blank(values.get(field)):
+                yield field, f"the issue begins before what it follows ends: {_called(early, context)}"
+
+    def _wrongly_closed(self, row: Row, context: Context) -> Iterator[tuple[str, str]]:
+        blockers = [n for n in relations.blockers(row) if _is_open(n, context)]
+        below = _open_below(context).get(row["id"], [])
+        if blockers:
+            yield "status", f"it is closed although what blocks it is open: {_called(blockers, context)}"
+        elif below:
+            yield "status", f"it is closed although subtasks are open: {_called(below, context)}"
+
+    def _disabled(self, values: Mapping[str, Any], row: Row, context: Context) -> Iterator[tuple[str, str]]:
+        tracker = context.names.rows.get("tracker", {}).get(row["tracker"]["id"], {})
+        for name in disabled(self, tracker):
+            if not blank(values.get(name)) and (name, values[name]) not in self.defaults:
+                yield name, f'tracker "{row["tracker"]["name"]}" has this field disabled'
+
+
+CORE = frozenset(
+    {"assigned_to", "category", "fixed_version", "parent", "start_date", "due_date"}
+    | {"estimated_hours", "done_ratio", "description"}
+)
+"""What a tracker can have disabled (5.0 to 6.1)."""
+
+
+def disabled(kind: Kind, tracker: Row) -> list[str]:
+    """The fields that a tracker has disabled."""
+    enabled = tracker.get("enabled_standard_fields", [kind.fields[name].write for name in CORE])
+    return [name for name in kind.fields if name in CORE and kind.fields[name].write not in enabled]
+
+
+def _assignable(value: Any, row: Row, context: Context) -> bool:
+    """Whether a new issue could be assigned to a user or group: who creates it, or a member with a role for that."""
+    rows, members = context.names.rows, context.names.ids.get("membership", {})
+    if (row.get("author") or {}).get("id") == row["assigned_to"]["id"] or not members:
+        return True
+    kind, name = next(iter(value.items())) if isinstance(value, Mapping) else ("user", value)
+    number = context.names.id(Address("membership", f"{context.project}/{kind}:{name}"))
+    roles = rows["membership"][number]["roles"] if number is not None else ()
+    return any(rows.get("role", {}).get(role["id"], {}).get("assignable", True) for role in roles)
+
+
+def _default(name: str, values: Mapping[str, Any], context: Context) -> Any:
+    """The status or priority that a new issue gets where none is given."""
+    rows = context.names.rows
+    if name == "priority":
+        return next((r["name"] for r in rows.get("issue_priority", {}).values() if r.get("is_default")), None)
+    tracker = context.names.row(Address("tracker", str(values.get("tracker")))) or {}
+    return (tracker.get("default_status") or {}).get("name")
+
+
+def _earliest(values: Mapping[str, Any], default: str) -> str:
+    """The first day of an issue."""
+    return min(str(values.get(field) or default) for field in ("start_date", "due_date"))
+
+
+def _is_open(number: int, context: Context) -> bool:
+    row = context.names.rows.get("issue", {}).get(number)
+    return row is not None and not closes(row["status"]["name"], context)
+
+
+def _open_below(context: Context) -> dict[int, list[int]]:
+    """The numbers of the open subtasks of each issue; of many rows, which are on disk, the numbers alone are kept."""
+    if "open_below" not in context.names.memo:
+        found: defaultdict[int, list[int]] = defaultdict(list)
+        for row in context.names.rows.get("issue", {}).values():
+            if row.get("parent") and not closes(row["status"]["name"], context):
+                found[row["parent"]["id"]].append(row["id"])
+        context.names.memo["open_below"] = found
+    below: dict[int, list[int]] = context.names.memo["open_below"]
+    return below
+
+
+def _called(numbers: Iterable[int], context: Context) -> str:
+    """Issues by their keys, as numbers are others on another server."""
+    return ", ".join(sorted(context.key("issue", number) or f"#{number}" for number in numbers))

@@ -1,0 +1,166 @@
+"""Which live issue is which declared one: Redmine gives issues no natural key."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from reconciler.kinds.issues.similarity import Alike, differences
+from reconciler.model.address import Row
+from reconciler.model.custom_fields import CustomFields
+from reconciler.model.kind import Matches, Object
+from reconciler.model.name_index import Context, CustomField, Names
+
+
+def key_field(names: Names) -> CustomField | None:
+    """The custom field that holds the keys; raises Unresolved when the configured one does not exist."""
+    name = names.settings.get("issue_key_field")
+    return CustomFields("issue").find(name, Context(names)) if name else None
+
+
+def value_of(row: Row, field: CustomField) -> str:
+    """A custom field's value in a row, or ""."""
+    return next((str(f.get("value") or "") for f in row.get("custom_fields", ()) if f["id"] == field.id), "")
+
+
+def stored_key(values: Mapping[str, Any], names: Names) -> str:
+    """The key that an issue with these canonical values has on the server, or ""."""
+    field = key_field(names)
+    return str((values.get("custom_fields") or {}).get(field.name) or "") if field else ""
+
+
+class Matching:
+    """Which of the live issues is which of the declared ones."""
+
+    def __init__(self, keys: Mapping[int, str], rows: Sequence[Row], context: Context) -> None:
+        self.keys = keys
+        self.context = context
+        self.field = key_field(context.names)
+        self.by_id = {row["id"]: row for row in rows}
+        self.named: dict[str, list[Row]] = defaultdict(list)
+        """With a key field: the issues of each name, whichever project they are in."""
+        if self.field:
+            for row in rows:
+                self.named[value_of(row, self.field)].append(row)
+        self.candidates: dict[str, list[Row]] = defaultdict(list)
+        self.subjects: dict[str, list[Row]] = defaultdict(list)
+        for row in rows:
+            self.candidates[self.keys.get(row["id"], "")].append(row)
+            self.subjects[self._subject(row)].append(row)
+        self.taken: dict[int, Object] = {}
+        self.problems: list[tuple[Object, str, str]] = []
+
+    def _subject(self, row: Row) -> str:
+        return f"{self.context.key('project', row['project']['id'])}/{row['subject']}"
+
+    def settle(self, objects: Sequence[Object]) -> None:
+        """Find the live issue of each declared one, if there is one: by `id`, by key, by what they are."""
+        unsettled: list[tuple[Object, list[Row]]] = []
+        for wanted in sorted(objects, key=lambda o: (o.spec.id is None, o.spec.key is None)):  # type: ignore[attr-defined]
+            spec: Any = wanted.spec
+            if spec.id:
+                self._by_number(wanted, spec.id)
+            else:
+                unsettled.append((wanted, self._rows(wanted, spec)))
+        self._share(unsettled)
+
+    def _rows(self, wanted: Object, spec: Any) -> list[Row]:
+        """The live issues that can be a declared one."""
+        keyed = self.field and spec.key
+        rows = self.candidates.get(wanted.address.key, []) if keyed else []
+        rows = rows or self._by_subject(wanted, spec.subject, keyed=keyed)
+        # As for other kinds: where the new name exists, it is renamed already.
+        rows = rows or ([] if keyed else self._by_subject(wanted, spec.renamed_from, keyed=False))
+        if self.field and not spec.key:
+            # Those with a key are known by that.
+            rows = [r for r in rows if not value_of(r, self.field)] or rows
+        if len(rows) > 1:
+            rows = [r for r in rows if spec.tracker in (None, r["tracker"]["name"])] or rows
+        return rows or (self._elsewhere(wanted) if keyed else [])
+
+    def _share(self, unsettled: Sequence[tuple[Object, list[Row]]]) -> None:
+        """Give each declared issue a live one. Of several that are alike each takes the one most like it, unless there
+        are more live ones than declared."""
+        alike: defaultdict[tuple[int, ...], list[Object]] = defaultdict(list)
+        # Thousands can have one subject: they share one list.
+        known: dict[tuple[int, ...], tuple[int, ...]] = {}
+        for wanted, rows in unsettled:
+            every = tuple(r["id"] for r in rows)
+            if every not in known:
+                known[every] = tuple(sorted(n for n in every if n not in self.taken)) or every
+            if every:
+                alike[known[every]].append(wanted)
+        for numbers, rivals in alike.items():
+            if len(numbers) > len(rivals):
+                self._too_many(numbers, rivals)
+            else:
+                self._pair(numbers, rivals)
+
+    def _too_many(self, numbers: Sequence[int], rivals: Sequence[Object]) -> None:
+        said = f"several issues match: {', '.join(f'#{n}' for n in numbers)}"
+        self.problems += [(wanted, said, f"say which: id: {numbers[0]}") for wanted in rivals]
+
+    def _pair(self, numbers: Sequence[int], rivals: Sequence[Object]) -> None:
+        """The pairs with the fewest differences first; who is left over is new, unless it says what it was."""
+        # In the order of their numbers, `twin-2` before `twin-10`, as an export gives them.
+        ordered = sorted(rivals, key=lambda o: (len(o.address.key), o.address))
+        left = self._pair_equals(numbers, ordered)
+        rated: list[tuple[int, int, int, int]] = []
+        free = [n for n in numbers if n not in self.taken]
+        for place, wanted in left.items():
+            found = [(differences(wanted, self.by_id[n], self.by_id, self.context), n) for n in free]
+            alike = Counter(differs for differs, _ in found)
+            # Of equally good pairs, those first that have no equally good other one.
+            rated += ((differs, alike[differs], place, n) for differs, n in found)
+        for _, _, place, number in sorted(rated):
+            if place in left and number not in self.taken:
+                self._take(left.pop(place), self.by_id[number])
+        for wanted in left.values():
+            if wanted.spec.renamed_from:
+                self._take(wanted, self.by_id[numbers[0]])
+
+    def _pair_equals(self, numbers: Sequence[int], ordered: Sequence[Object]) -> dict[int, Object]:
+        """Take the pairs without any difference, first those with the fewest to choose from; the others, by place."""
+        alike = Alike([self.by_id[n] for n in numbers], self.by_id, self.context)
+        left = dict(enumerate(ordered))
+        equal = {place: alike.equals(wanted) for place, wanted in left.items()}
+        for place in sorted(left, key=lambda place: (len(equal[place]), place)):
+            number = next((n for n in equal[place] if n not in self.taken), None)
+            if number is not None:
+                self._take(left.pop(place), self.by_id[number])
+        return left
+
+    def _by_number(self, wanted: Object, number: int) -> None:
+        row = self.by_id.get(number)
+        if row is None:
+            self.problems.append((wanted, f"there is no issue #{number}", "leave id out to create one"))
+        else:
+            self._take(wanted, row)
+
+    def _elsewhere(self, wanted: Object) -> list[Row]:
+        """With a key field: the issue of that key in another project, unless it is declared there: it is moved."""
+        planned = self.context.names.planned.get("issue", {})
+        spec: Any = wanted.spec
+        for name in filter(None, (spec.key, spec.renamed_from)):
+            found = [row for row in self.named.get(name, ()) if self.keys.get(row["id"], "") not in planned]
+            if found:
+                return found
+        return []
+
+    def _by_subject(self, wanted: Object, subject: str | None, *, keyed: Any) -> list[Row]:
+        """Issues of a subject, if there is one; for a declared key, those that have none yet."""
+        found = self.subjects.get(f"{wanted.address.project}/{subject}", []) if subject else []
+        return [row for row in found if not (self.field and keyed) or not value_of(row, self.field)]
+
+    def _take(self, wanted: Object, row: Row) -> None:
+        other = self.taken.setdefault(row["id"], wanted)
+        if other is not wanted:
+            message = f"{other.address} and this one both match issue #{row['id']}"
+            self.problems.append((wanted, message, "set issue_key_field in reconciler.yaml, or give each its id"))
+
+    def result(self) -> Matches:
+        """What was found."""
+        owned = {wanted.address.key: self.by_id[number] for number, wanted in self.taken.items()}
+        others = {key: self.by_id[i] for i, key in self.keys.items() if i not in self.taken and key not in owned}
+        return Matches({**others, **owned}, tuple(self.problems))

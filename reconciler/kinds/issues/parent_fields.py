@@ -1,0 +1,113 @@
+"""What Redmine computes for an issue with subtasks (`Issue#recalculate_attributes_for`, the same in 5.0 to 6.1).
+
+Three settings, which the API does not show, can switch that off. So a value counts as derived if it is just what
+Redmine would compute, for this issue and for every other one with subtasks that was read.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from math import floor
+from typing import Any
+
+from reconciler.model.address import Address, Row
+from reconciler.model.name_index import Context, Names
+
+GROUPS = {"priority": ("priority",), "start_date": ("start_date", "due_date"), "due_date": ("start_date", "due_date")}
+GROUPS["done_ratio"] = ("done_ratio",)
+DERIVED = frozenset(GROUPS)
+SETTINGS = "Administration → Settings → Issue tracking → Parent tasks attributes"
+
+
+def decided(row: Row, field: str, context: Context) -> str:
+    """Why Redmine decides about a field of an issue, or ""."""
+    if field not in DERIVED or not staying(row, context.names):
+        return ""
+    group = GROUPS[field]
+    if any(not _as_computed(number, group, context.names) for number in _children(context.names)):
+        return ""
+    return f"Redmine derives it from the subtasks ({SETTINGS})"
+
+
+def _children(names: Names) -> Mapping[int, list[Row]]:
+    """The subtasks that were read, by the number of their parent."""
+    if "children" not in names.memo:
+        found: defaultdict[int, list[Row]] = defaultdict(list)
+        for row in names.rows.get("issue", {}).values():
+            found[(row.get("parent") or {}).get("id", 0)].append(row)
+        names.memo["children"] = {number: rows for number, rows in found.items() if number}
+    known: Mapping[int, list[Row]] = names.memo["children"]
+    return known
+
+
+def children(row: Row, names: Names) -> Sequence[Row]:
+    """The subtasks of an issue that were read."""
+    return _children(names).get(row["id"], ())
+
+
+def staying(row: Row, names: Names) -> list[Row]:
+    """The subtasks of an issue that the manifests do not take away from it."""
+    planned, keys = names.planned.get("issue", {}), names.keys.get("issue", {})
+    specs = ((child, planned.get(keys.get(child["id"], ""))) for child in children(row, names))
+    own = keys.get(row["id"], "").partition("/")[2]
+    return [c for c, spec in specs if spec is None or "parent" not in spec.model_fields_set or _same(spec.parent, own)]
+
+
+def _same(parent: Any, own: str) -> bool:
+    return (parent.get("key") if isinstance(parent, Mapping) else parent) == own
+
+
+def _as_computed(number: int, fields: Sequence[str], names: Names) -> bool:
+    """Whether an issue has just the values that Redmine would compute; one that was not read says nothing."""
+    row = names.rows.get("issue", {}).get(number)
+    return row is None or all(_equal(row, field, _computed(row, field, names)) for field in fields)
+
+
+def _equal(row: Row, field: str, computed: Any) -> bool:
+    live = (row.get("priority") or {}).get("name") if field == "priority" else row.get(field)
+    return bool(live == computed) or computed is UNKNOWN
+
+
+UNKNOWN: Any = object()
+
+
+def _computed(row: Row, field: str, names: Names) -> Any:
+    subtasks = children(row, names)
+    if field == "priority":
+        return _priority(subtasks, names)
+    if field == "done_ratio":
+        return _done(subtasks, names)
+    edges = [min(_dates(subtasks, "start_date"), default=None), max(_dates(subtasks, "due_date"), default=None)]
+    if None not in edges:
+        edges.sort()
+    return edges[0 if field == "start_date" else 1]
+
+
+def _dates(rows: Sequence[Row], field: str) -> list[str]:
+    return [row[field] for row in rows if row.get(field)]
+
+
+def is_closed(row: Row, names: Names) -> bool:
+    """Whether an issue is closed."""
+    status = names.row(Address("issue_status", row["status"]["name"])) or row["status"]
+    return bool(status.get("is_closed"))
+
+
+def _priority(subtasks: Sequence[Row], names: Names) -> Any:
+    order = list(names.ids.get("issue_priority", {}))
+    open_ones = [row["priority"]["name"] for row in subtasks if not is_closed(row, names)]
+    if open_ones:
+        return max(open_ones, key=lambda name: order.index(name) if name in order else -1)
+    default = (row["name"] for row in names.rows.get("issue_priority", {}).values() if row.get("is_default"))
+    return next(default, UNKNOWN)
+
+
+def _done(subtasks: Sequence[Row], names: Names) -> int:
+    hours = [Fraction(str(row.get("total_estimated_hours") or row.get("estimated_hours") or 0)) for row in subtasks]
+    known = [h for h in hours if h > 0]
+    average = sum(known, Fraction(0)) / len(known) if known else Fraction(1)
+    ratios = [100 if is_closed(row, names) else row.get("done_ratio") or 0 for row in subtasks]
+    done = sum((h or average) * ratio for h, ratio in zip(hours, ratios, strict=True))
+    return floor(done / (average * len(subtasks)))

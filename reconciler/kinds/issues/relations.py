@@ -1,0 +1,283 @@
+"""Relations between issues: each is one thing on the server, seen from two sides.
+
+In canonical form the relations of an issue are a mapping: `blocks shop/login` → its delay, or true; None is one that
+shall go. Redmine stores four of the nine types reversed, `relates` with the lower id first, and one relation for each
+ordered pair of issues (5.0 to 6.1), so they are always read from the issue's own side.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, timedelta
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+from reconciler.model.address import Address, Reference, Row, Unresolved
+from reconciler.model.codecs import Codec, Difference, Ref, blank, require_id
+from reconciler.model.kind import Request
+from reconciler.model.name_index import Context, Names
+from reconciler.model.spec import Id
+
+ISSUE = Ref(("issue",), word="key")
+REVERSE = {
+    "relates": "relates",
+    "blocks": "blocked",
+    "precedes": "follows",
+    "duplicates": "duplicated",
+    "copied_to": "copied_from",
+}
+REVERSE |= {other: name for name, other in REVERSE.items()}
+TYPES = tuple(REVERSE)
+DELAYED = frozenset({"precedes", "follows"})
+
+
+def _relation(value: Any) -> Any:
+    said = f"{{TYPE: KEY}} is expected, with one of {', '.join(TYPES)} (and delay: DAYS for precedes and follows)"
+    if not isinstance(value, Mapping):
+        raise ValueError(said)
+    types = [name for name in value if name in REVERSE]
+    if len(types) != 1 or set(value) - {types[0], *(("delay",) if types[0] in DELAYED else ())}:
+        raise ValueError(said)
+    if blank(value[types[0]]) or isinstance(value[types[0]], list):
+        raise ValueError(f"{types[0]}: the key of an issue is expected")
+    if not str(value.get("delay", 0)).lstrip("-").isdigit():
+        raise ValueError("delay: a whole number of days is expected")
+    return value
+
+
+_PROPERTIES = {
+    **{name: {"description": "Key of an issue, or {project:, key:}."} for name in TYPES},
+    "delay": {"description": "Days between the two, for precedes and follows. Default: 0."},
+}
+_SCHEMA: dict[str, Any] = {"type": "object", "properties": _PROPERTIES, "additionalProperties": False}
+Relation = Annotated[Any, BeforeValidator(_relation), WithJsonSchema(_SCHEMA)]
+"""One relation in a manifest: `{blocks: KEY}`."""
+
+
+class Relations(Codec):
+    """All relations of an issue; those that another issue declares with it are that issue's."""
+
+    def references(self, value: Any, context: Context) -> Iterable[Reference]:
+        if isinstance(value, Mapping):
+            return [Reference((a.kind,), a.project, a.key.partition("/")[2], True) for a in _named(value)]
+        return [ISSUE.reference(item[_type(item)], context.project) for item in value or ()]
+
+    def faults(self, value: Any) -> Iterable[tuple[str, Unresolved]]:
+        seen: set[str] = set()
+        for item in value or ():
+            other = str(item[_type(item)])
+            if other in seen:
+                yield "", Unresolved(f"two relations with {other}", "keep one")
+            seen.add(other)
+
+    def canonical(self, value: Any, context: Context) -> Any:
+        found: dict[str, Any] = {}
+        for item in value or ():
+            self._take(found, item, context)
+        live = self.decode((context.names.row(_own(context)) or {}).get("relations"), context)
+        gone = {p: None for p in live if p not in found and not _others(p, context) and _ends(p, context)}
+        return {**dict(sorted(found.items())), **gone}
+
+    def _take(self, found: dict[str, Any], item: Mapping[str, Any], context: Context) -> None:
+        kind, own = _type(item), _own(context)
+        other = context.resolve(ISSUE.reference(item[kind], context.project))
+        if other == own:
+            raise Unresolved("an issue has no relation with itself")
+        if own in _above(other, context.names) or other in _above(own, context.names):
+            raise Unresolved(f"{other} and this one are an issue and its subtask, which cannot be related")
+        theirs = _declared(context.names).get((other, own), {})
+        if theirs and REVERSE[kind] not in theirs:
+            raise Unresolved(f"{other} declares another relation with it: {', '.join(theirs)}", "keep one")
+        if theirs and kind in DELAYED and theirs[REVERSE[kind]] != int(item.get("delay", 0)):
+            said = f"{other} declares the same relation with a delay of {theirs[REVERSE[kind]]} days"
+            raise Unresolved(said, "give both the same delay, or declare it once")
+        twin = next((p for p in found if p.partition(" ")[2] == other.key), None)
+        if twin is not None:
+            raise Unresolved(f"two relations with {other}: {twin.partition(' ')[0]} and {kind}", "keep one")
+        if not theirs or own < other:
+            found[f"{kind} {other.key}"] = {"delay": int(item.get("delay", 0))} if kind in DELAYED else True
+
+    def decode(self, wire: Any, context: Context) -> Any:
+        own = context.names.id(_own(context))
+        return {part: _value(row) for row in wire or () if (part := seen(row, own, context))}
+
+    def written(self, value: Any, context: Context) -> Any:
+        """Each relation is said once, by the issue whose address comes first."""
+        own, found = _own(context), []
+        for part, wanted in (value or {}).items():
+            kind, _, key = part.partition(" ")
+            if "/" not in key:
+                raise Unresolved(f"{kind} {key}: that issue is not among what was read")
+            if own < Address("issue", key):
+                name = ISSUE.term(Address("issue", key), context)
+                delay = {"delay": wanted["delay"]} if isinstance(wanted, Mapping) and wanted["delay"] else {}
+                found.append({kind: name, **delay})
+        return found
+
+    def parts(self, value: Any) -> Iterable[tuple[str, Any]]:
+        return ((part, wanted) for part, wanted in (value or {}).items() if wanted is not None)
+
+    def differences(self, desired: Any, live: Any) -> list[Difference]:
+        held = live or {}
+        return [(part, held.get(part), wanted) for part, wanted in desired.items() if wanted != held.get(part)]
+
+    def equal(self, desired: Any, live: Any) -> bool:
+        return not self.differences(desired, live)
+
+
+def _own(context: Context) -> Address:
+    assert context.own is not None, "relations are seen from an issue"
+    return context.own
+
+
+def _type(item: Mapping[str, Any]) -> str:
+    return next(name for name in item if name in REVERSE)
+
+
+def _above(address: Address, names: Names) -> list[Address]:
+    """The issues above one, when everything is as declared."""
+    found: list[Address] = []
+    while (parent := _parent(found[-1] if found else address, names)) and parent not in found:
+        found.append(parent)
+    return found
+
+
+def _parent(address: Address, names: Names) -> Address | None:
+    spec = names.planned.get("issue", {}).get(address.key)
+    if spec is not None and "parent" in spec.model_fields_set:
+        if not spec.parent:
+            return None
+        return ISSUE.reference(spec.parent, address.project).addresses(names.scoped.__contains__)[0]
+    number = ((names.row(address) or {}).get("parent") or {}).get("id")
+    key = names.keys.get("issue", {}).get(number or 0)
+    return Address("issue", key) if key else None
+
+
+def _value(row: Row) -> Any:
+    return {"delay": int(row.get("delay") or 0)} if row["relation_type"] in DELAYED else True
+
+
+def _named(value: Mapping[str, Any]) -> Iterator[Address]:
+    """The issues that canonical relations name, where they have a key and are not left."""
+    keys = (part.partition(" ")[2] for part, wanted in value.items() if wanted is not None)
+    return (Address("issue", key) for key in keys if "/" in key)
+
+
+def seen(row: Row, own: Id | None, context: Context) -> str:
+    """A live relation from the side of the issue `own`: `blocks shop/login`."""
+    here = row["issue_id"] == own
+    other = row["issue_to_id" if here else "issue_id"]
+    kind = row["relation_type"] if here else REVERSE[row["relation_type"]]
+    return f"{kind} {context.key('issue', other) or f'#{other}'}"
+
+
+def _others(part: str, context: Context) -> bool:
+    """Whether the issue on the other side declares the relation."""
+    kind, _, key = part.partition(" ")
+    return REVERSE[kind] in _declared(context.names).get((Address("issue", key), _own(context)), ())
+
+
+def _ends(part: str, context: Context) -> bool:
+    """Whether it is for this issue to delete a relation: SQLite would give its id to the next one, so only one does."""
+    other = Address("issue", part.partition(" ")[2])
+    spec = context.names.planned.get("issue", {}).get(other.key)
+    return spec is None or "relations" not in spec.model_fields_set or _own(context) < other
+
+
+Pairs = Mapping[tuple[Address, Address], Mapping[str, int]]
+
+
+def _declared(names: Names) -> Pairs:
+    """(issue, other issue) → the types of relations that the first one declares with the other, and their delays."""
+    if "relations" not in names.memo:
+        found: defaultdict[tuple[Address, Address], dict[str, int]] = defaultdict(dict)
+        for key, spec in names.planned.get("issue", {}).items():
+            for kind, other, delay in _of(spec.relations, key.partition("/")[0], names):
+                found[(Address("issue", key), other)][kind] = delay
+        names.memo["relations"] = found
+    known: Pairs = names.memo["relations"]
+    return known
+
+
+def _of(relations: Any, project: str, names: Names) -> Iterator[tuple[str, Address, int]]:
+    """(type, other issue, delay) of declared relations, as a manifest or a saved plan has them."""
+    if isinstance(relations, Mapping):
+        for part, wanted in relations.items():
+            kind, _, key = part.partition(" ")
+            yield kind, Address("issue", key), int(wanted.get("delay", 0)) if isinstance(wanted, Mapping) else 0
+        return
+    for item in relations or ():
+        kind = _type(item)
+        other = ISSUE.reference(item[kind], project).addresses(names.scoped.__contains__)[0]
+        yield kind, other, int(item.get("delay", 0))
+
+
+def deletions(values: Mapping[str, Any], row: Row, number: Id, context: Context) -> Iterator[Request]:
+    """The requests for the relations that go, or are made anew: there is no update."""
+    held = {part: live for live in row.get("relations") or () if (part := seen(live, number, context))}
+    for part in values:
+        if part in held:
+            yield Request("DELETE", f"/relations/{held[part]['id']}")
+
+
+def creations(values: Mapping[str, Any], number: Id, context: Context) -> Iterator[Request]:
+    """The requests for new relations. Raises Unresolved for an issue without an id."""
+    for part, wanted in values.items():
+        if wanted is not None:
+            kind, _, key = part.partition(" ")
+            body = {"issue_to_id": require_id(Address("issue", key), context), "relation_type": kind}
+            more = wanted if isinstance(wanted, Mapping) else {}
+            yield Request("POST", f"/issues/{number}/relations", {"relation": {**body, **more}}, once=True)
+
+
+def blockers(row: Row) -> list[int]:
+    """The numbers of the issues that block a live one."""
+    found = (r for r in row.get("relations") or () if r["relation_type"] == "blocks")
+    return [r["issue_id"] for r in found if r["issue_to_id"] == row["id"]]
+
+
+def bounds(row: Row, context: Context) -> Iterator[tuple[int, str]]:
+    """(number, day) for each issue that precedes a live one, and the day before which it cannot start because of that.
+
+    The server counts working days, as its settings say; the first day is never earlier than this one (5.0 to 6.1).
+    """
+    for found in row.get("relations") or ():
+        if found["relation_type"] == "precedes" and found["issue_to_id"] == row["id"]:
+            before = context.names.rows.get("issue", {}).get(found["issue_id"], {})
+            end = before.get("due_date") or before.get("start_date")
+            if end:
+                day = date.fromisoformat(end) + timedelta(days=1 + (found.get("delay") or 0))
+                yield found["issue_id"], day.isoformat()
+
+
+def others(values: Mapping[str, Any], row: Row | None, context: Context) -> Iterator[Address]:
+    """The issues that an issue has relations with, as declared or live."""
+    live = Relations().decode((row or {}).get("relations"), context)
+    keys = (part.partition(" ")[2] for part in {**live, **(values.get("relations") or {})})
+    yield from (Address("issue", key) for key in keys if "/" in key)
+
+
+def predecessors(values: Mapping[str, Any], row: Row | None, context: Context) -> Iterator[Address]:
+    """The issues whose dates an issue's dates depend on: they precede it, as declared or live, on either side."""
+    live = Relations().decode((row or {}).get("relations"), context)
+    for part in {**live, **(values.get("relations") or {})}:
+        kind, _, key = part.partition(" ")
+        if kind == "follows" and "/" in key:
+            yield Address("issue", key)
+    own = _own(context)
+    yield from (one for (one, other), kinds in _declared(context.names).items() if other == own and "precedes" in kinds)
+
+
+def blocked(values: Mapping[str, Any], row: Row | None, context: Context) -> Iterator[Address]:
+    """The issues that an issue blocks, as declared or live: Redmine does not close them before it."""
+    live = Relations().decode((row or {}).get("relations"), context)
+    for part in {**live, **(values.get("relations") or {})}:
+        kind, _, key = part.partition(" ")
+        if kind == "blocks" and "/" in key:
+            yield Address("issue", key)
+    own = _own(context)
+    for (one, other), kinds in _declared(context.names).items():
+        if other == own and "blocked" in kinds:
+            yield one

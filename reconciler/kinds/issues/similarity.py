@@ -1,0 +1,111 @@
+"""How much a live issue is like a declared one, by the fields that lists show plainly."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Any
+
+from reconciler.model.address import Row, Unresolved
+from reconciler.model.attachments import name_of
+from reconciler.model.codecs import blank, unix_lines
+from reconciler.model.custom_fields import CustomFields
+from reconciler.model.kind import Object
+from reconciler.model.name_index import Context
+
+NAMED = ("tracker", "status", "priority", "category", "fixed_version")
+PLAIN = ("subject", "description", "start_date", "due_date", "done_ratio", "estimated_hours", "is_private")
+
+
+def differences(wanted: Object, row: Row, rows: Mapping[int, Row], context: Context) -> int:
+    """In how many of the declared fields that lists show plainly an issue, one of these rows, differs from a declared
+    one."""
+    fields = wanted.fields
+    named = sum(fields[n] != (row.get(n) or {}).get("name") for n in NAMED if isinstance(fields.get(n), str))
+    plain = sum(not _same(fields[n], row.get(n)) for n in PLAIN if n in fields)
+    assignee = (row.get("assigned_to") or {}).get("id", 0)
+    person = fields.get("assigned_to") not in (None, context.key("user", assignee), context.key("group", assignee))
+    author = fields.get("author") not in (None, context.key("user", (row.get("author") or {}).get("id", 0)))
+    apart = _other_parent(wanted, row, rows, context) + _other_files(fields, row)
+    return int(named + plain + person + author + apart + _other_values(wanted, row, context))
+
+
+def _other_parent(wanted: Object, row: Row, rows: Mapping[int, Row], context: Context) -> int:
+    """Whether the declared parent has another subject than the live one, as far as both are known."""
+    parent = wanted.fields.get("parent")
+    if not parent:
+        return 0
+    near = parent if isinstance(parent, Mapping) else {"project": wanted.address.project, "key": parent}
+    spec = context.names.planned.get("issue", {}).get(f"{near.get('project')}/{near.get('key')}")
+    subject = getattr(spec, "subject", None)
+    live = rows.get((row.get("parent") or {}).get("id", 0))
+    return int(bool(subject) and ("parent" not in row or (live is not None and live["subject"] != subject)))
+
+
+def _other_files(fields: Mapping[str, Any], row: Row) -> int:
+    """Whether a declared attachment is of a name that the issue has not."""
+    there = {item["filename"] for item in row.get("attachments", ())}
+    wanted = {name_of(item) for item in fields.get("attachments") or () if item.get("state") != "absent"}
+    return int("attachments" in row and not wanted <= there)
+
+
+def _other_values(wanted: Object, row: Row, context: Context) -> int:
+    """In how many of the declared custom fields an issue has another value."""
+    if not wanted.fields.get("custom_fields"):
+        return 0
+    codec = CustomFields("issue")
+    live, found = codec.decode(row.get("custom_fields"), context), 0
+    for _, piece in codec.pieces(wanted.fields["custom_fields"]):
+        try:
+            found += len(codec.differences(codec.canonical(piece, context), live))
+        except Unresolved:
+            found += 1
+    return found
+
+
+def _same(declared: Any, live: Any) -> bool:
+    if isinstance(declared, str) and isinstance(live, str):
+        return unix_lines(declared) == unix_lines(live)
+    return bool(declared == live) or (blank(declared) and blank(live))
+
+
+class Alike:
+    """Live issues, of which those that do not differ from a declared one are found without looking at each."""
+
+    def __init__(self, rows: Sequence[Row], every: Mapping[int, Row], context: Context) -> None:
+        self.context, self.every = context, every
+        self.rows = {row["id"]: row for row in rows}
+        self.by_value: defaultdict[tuple[str, Hashable], set[int]] = defaultdict(set)
+        for row in rows:
+            for field, value in _live(row):
+                self.by_value[field, value].add(row["id"])
+        self.known: dict[str, list[int]] = {}
+
+    def equals(self, wanted: Object) -> list[int]:
+        """The numbers of the issues without a difference."""
+        said = repr(sorted((name, repr(value)) for name, value in wanted.fields.items()))
+        if said not in self.known:
+            sets = sorted((self.by_value.get(pair, set()) for pair in _declared(wanted.fields)), key=len)
+            found = set.intersection(*sets) if sets else set(self.rows)
+            self.known[said] = [n for n in sorted(found) if not self._differs(wanted, n)]
+        return self.known[said]
+
+    def _differs(self, wanted: Object, number: int) -> int:
+        return differences(wanted, self.rows[number], self.every, self.context)
+
+
+def _live(row: Row) -> Iterator[tuple[str, Hashable]]:
+    yield from ((name, (row.get(name) or {}).get("name")) for name in NAMED)
+    yield from ((name, _plain(row.get(name))) for name in PLAIN)
+
+
+def _declared(fields: Mapping[str, Any]) -> Iterator[tuple[str, Hashable]]:
+    yield from ((name, fields[name]) for name in NAMED if isinstance(fields.get(name), str))
+    yield from ((name, _plain(fields[name])) for name in PLAIN if name in fields)
+
+
+def _plain(value: Any) -> Hashable:
+    """A value as `_same` compares it."""
+    if isinstance(value, str):
+        return unix_lines(value) or None
+    return None if blank(value) else value

@@ -1,0 +1,156 @@
+"""Memberships: `GET/POST /projects/:p/memberships`, `PUT/DELETE /memberships/:id`. Only direct roles are managed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from reconciler.kinds.memberships.inherited_roles import foresee, own_roles, principal
+from reconciler.model.address import Address, Row
+from reconciler.model.codecs import Ref, RefSet
+from reconciler.model.kind import Kind, Matches, Object, Request
+from reconciler.model.name_index import Context
+from reconciler.model.spec import REFUSE, Api, Id, Name, ProjectItem, Spec
+
+ROLE = Ref(("role",))
+
+
+class Roles(RefSet):
+    """Direct roles. One that the member inherits as well counts as there: from 5.1.6 and 6.0.3 on Redmine never stores
+    it as direct, before that it stores it once more with every PUT."""
+
+    def equal(self, desired: Any, live: Any) -> bool:
+        return bool(set(desired) - set(live["inherited"]) == set(live["direct"]) - set(live["inherited"]))
+
+    def decode(self, wire: Any, context: Context) -> Any:
+        rows = wire or ()
+        direct = super().decode([r for r in rows if not r.get("inherited")], context)
+        return {"direct": direct, "inherited": super().decode([r for r in rows if r.get("inherited")], context)}
+
+    def written(self, value: Any, context: Context) -> Any:
+        return super().written(value["direct"], context)
+
+    def differences(self, desired: Any, live: Any) -> list[tuple[str, Any, Any]]:
+        return [] if self.equal(desired, live) else [("", live["direct"], desired)]
+
+
+class MembershipSpec(ProjectItem):
+    """The direct roles of a user or a group in a project. `state: absent` takes them away; inherited ones stay."""
+
+    user: Annotated[
+        Name | None,
+        Field(description="Login of the user (or give `group`)."),
+        Api(codec=Ref(("user",)), write="user_id"),
+    ] = None
+    group: Annotated[
+        Name | None,
+        Field(description="Name of the group (or give `user`)."),
+        Api(codec=Ref(("group",)), write="user_id"),
+    ] = None
+    roles: Annotated[
+        list[Name] | None,
+        Field(description="Names of all direct roles; inherited ones are left alone.", min_length=1),
+        Api(codec=Roles(ROLE), write="role_ids", clear=REFUSE),
+    ] = None
+
+
+class Memberships(Kind):
+    """The list has users and groups, locked users, and rows that exist through inheritance only."""
+
+    name = "membership"
+    plural = "memberships"
+    nested = "members"
+    paged = True
+    adopted = ""  # a group's membership, or the parent project's, makes it in the same apply
+    spec = MembershipSpec
+    inside = True
+    identity = ("user", "group")
+    fold = True
+    loss = "categories and the project no longer assign new issues to the member; assigned ones stay so"
+    undeletable = "it has come to inherit roles, which go with the group's or the parent project's membership"
+    rank = 40
+
+    def key(self, spec: Spec, project: str) -> str:
+        assert isinstance(spec, MembershipSpec)
+        return f"{project}/user:{spec.user}" if spec.user else f"{project}/group:{spec.group or ''}"
+
+    def key_of(self, row: Row, context: Context) -> str | None:
+        project = context.key("project", row["project"]["id"])
+        kind, member = principal(row)
+        name = context.key(kind, member["id"]) or f"#{member['id']}"
+        return None if project is None else f"{project}/{kind}:{name}"
+
+    def match(self, rows: Sequence[Row], context: Context, objects: Sequence[Object]) -> Matches:
+        found = super().match(rows, context, objects)
+        gone = {o.address.key.lower() for o in objects if o.spec.state == "absent"}
+        # What is only inherited cannot be taken away from the member itself.
+        seen = foresee(found.rows.items(), context)
+        return Matches({k: r for k, r in seen if k.lower() not in gone or self._has_own(r)}, found.problems)
+
+    def _has_own(self, row: Row) -> bool:
+        """Whether there is something to delete: roles of its own, or (Redmine 5.0) a member without any."""
+        return bool(own_roles(row)) or not (row["roles"] or "awaits" in row)
+
+    def portable(self, row: Row) -> bool:
+        return bool(own_roles(row))
+
+    def live(self, row: Row, name: str, context: Context) -> Any:
+        return super().live({**row, **dict([principal(row)])}, name, context)
+
+    def check(self, found: Object, settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        spec = found.spec
+        assert isinstance(spec, MembershipSpec)
+        if bool(spec.user) == bool(spec.group):
+            yield "", "give either user or group"
+        if spec.renamed_from:
+            yield "renamed_from", "a member is not renamed: declare the one absent and the other present"
+        if spec.state == "present" and not spec.roles:
+            yield "", "roles is missing: a member has at least one role"
+
+    def update(self, address: Address, number: Id, values: Mapping[str, Any], context: Context) -> list[Request]:
+        row = context.names.row(address) or {}
+        if row.get("goes"):
+            # Redmine has deleted the member with the roles that it inherited.
+            return [self._member(address, row, self.payload({"roles": values["roles"]}, context)["role_ids"])]
+        # A PUT without roles is refused, and deletes those that there are.
+        roles = {name: value for name, value in values.items() if name == "roles"}
+        return [replace(r, undo=self._undo(address, r, row)) for r in super().update(address, number, roles, context)]
+
+    def _undo(self, address: Address, request: Request, row: Row) -> tuple[Request, ...]:
+        # A PUT of roles that do not exist is refused, and deletes those that there are (5.0) or the member (6.0, 6.1).
+        own = own_roles(row) if row else []
+        body = {self.name: {"role_ids": own}}
+        return (replace(request, body=body), self._member(address, row, own)) if own else ()
+
+    def _member(self, address: Address, row: Row, roles: Sequence[int]) -> Request:
+        """The POST that makes somebody a member again."""
+        body = {"user_id": principal(row)[1]["id"], "role_ids": [*roles]}
+        return Request("POST", self.collection(address), {self.name: body}, once=True)
+
+    def delete(self, address: Address, number: Id, context: Context) -> Request:
+        inherits = any(role.get("inherited") for role in (context.names.row(address) or {"roles": ()})["roles"])
+        # The member itself cannot be deleted then (422), but its own roles can.
+        own = Request("PUT", f"/{self.plural}/{number}", {self.name: {"role_ids": []}})
+        # It may have come to inherit roles by then.
+        return own if inherits else replace(super().delete(address, number, context), instead=own)
+
+    def awaits(self, address: Address, row: Row | None, context: Context) -> Iterable[Address]:
+        return tuple((row or {}).get("awaits", ()))
+
+    def destroys(
+        self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context
+    ) -> Iterable[str]:
+        if not values:
+            kept = sorted({role["name"] for role in row["roles"] if role.get("inherited")})
+            yield f"the inherited roles stay: {', '.join(kept)}" if kept else self.loss
+
+    def leans_on(
+        self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Iterable[str], context: Context
+    ) -> Iterable[tuple[str, Address]]:
+        # A project that inherits its members gets them with the parent's: what is inherited is changed, not created.
+        project, _, member = address.key.partition("/")
+        parents = (Address(self.name, f"{above}/{member}") for above in context.names.ancestors(project))
+        return [("project", parent) for parent in parents if parent not in self.awaits(address, row, context)]

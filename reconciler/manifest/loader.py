@@ -1,0 +1,391 @@
+"""Manifest files become documents: plain mappings and lists of text that know the place of every key and item.
+
+Built from the events of libyaml's C loader, not through `yaml.load`: plain scalars stay the text that was
+written (`1.10`, `no`, `2026-12-01`), since only the models know the type of a field. All problems are collected.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from sys import intern
+from typing import Any, BinaryIO, NoReturn, TextIO
+
+from yaml import CSafeLoader, YAMLError
+from yaml.events import AliasEvent, CollectionEndEvent, DocumentStartEvent, MappingStartEvent, ScalarEvent
+
+from reconciler.errors import Location, ManifestError, Problem
+from reconciler.manifest.excerpt import MAX_BYTES, Source, excerpt, mark_of, plain_words, suggest
+from reconciler.manifest.sources import File, beside, find, read_text
+
+__all__ = ["Loaded", "Map", "Reported", "Seq", "Templated", "excerpt", "expand", "load", "locate", "suggest"]
+
+MAX_NODES = 2_000_000
+MAX_DEPTH = 60
+
+_SHIFT = 32  # a packed place is line << 32 | column, both from 1
+_FIRST = (1 << _SHIFT) + 1
+_NULLS = frozenset(("", "~", "null", "Null", "NULL"))
+_CORE = "tag:yaml.org,2002:"
+_TEXT_TAGS = frozenset(("!", *(_CORE + name for name in ("str", "int", "float", "bool", "timestamp"))))
+_TAGS_HINT = "supported are !file PATH and YAML's own !!str, !!int, !!float, !!bool, !!timestamp, !!null, !!map, !!seq"
+_MERGE = "<<"
+_OPEN = object()
+_EXPRESSION = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_]\w*)(?::-((?:(?!\$\{)[^}])*))?\})?", re.ASCII)
+_EXPRESSION_HINT = "write ${NAME} or ${NAME:-default}, without another ${ in it; $${ stands for a plain ${"
+
+
+def _unpack(file: str, at: int) -> Location:
+    return Location(file, at >> _SHIFT, at & ((1 << _SHIFT) - 1))
+
+
+class Map(dict[str, Any]):
+    """A YAML mapping; `at` is its packed place, `marks` has those of its keys, `root` is the manifests' real folder.
+
+    Aliases share it: do not change it.
+    """
+
+    __slots__ = ("at", "file", "marks", "root")
+
+    def __init__(self, file: str = "", at: int = 0, root: str = "") -> None:
+        self.file = file
+        self.at = at
+        self.root = root
+        self.marks: dict[str, int] = {}
+
+    def where(self, key: str | None = None) -> Location:
+        """The place of a key, or of the mapping itself (also when there is no such key)."""
+        return _unpack(self.file, self.at if key is None else self.marks.get(key, self.at))
+
+
+class Seq(list[Any]):
+    """A YAML list; `at` is its packed place, `marks` has those of its items. Aliases share it: do not change it."""
+
+    __slots__ = ("at", "file", "marks")
+
+    def __init__(self, file: str = "", at: int = 0) -> None:
+        self.file = file
+        self.at = at
+        self.marks: list[int] = []
+
+    def where(self, index: int | None = None) -> Location:
+        """The place of an item, or of the list itself (also when there is no such item)."""
+        known = index is not None and 0 <= index < len(self.marks)
+        return _unpack(self.file, self.marks[index] if known and index is not None else self.at)
+
+
+class Templated(str):
+    """A text made from `${NAME}`: `expression` is what the manifest says, to be kept in the place of a secret."""
+
+    __slots__ = ("expression",)
+    expression: str
+
+    def __new__(cls, value: str, expression: str) -> Templated:
+        self = super().__new__(cls, value)
+        self.expression = expression
+        return self
+
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]  # copies keep the expression
+        return str(self), self.expression
+
+    def __repr__(self) -> str:
+        return f"Templated({self.expression!r})"
+
+
+class Reported(str):
+    """Stands for a value that is already reported as a problem: what a model says about it is noise."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The top-level mappings of all files, all problems sorted by place, and the names of the files.
+
+    `sources` is a cache for `excerpt`; it begins with the text of the standard input.
+    """
+
+    documents: tuple[Map, ...]
+    problems: tuple[Problem, ...]
+    files: tuple[str, ...]
+    sources: dict[str, Source] = field(default_factory=dict, compare=False, repr=False)
+
+
+def locate(node: Map, path: Sequence[str | int]) -> Location:
+    """The deepest place along the `loc` of a pydantic error; parts that are not in the manifest are passed over."""
+    place, here = node.where(), node
+    for part in path:
+        known = part in here.marks if isinstance(here, Map) else isinstance(part, int) and part < len(here)
+        if known:
+            place, here = here.where(part), here[part]  # type: ignore[arg-type,index]
+        if not isinstance(here, Map | Seq):
+            break
+    return place
+
+
+def expand(text: str, env: Mapping[str, str]) -> tuple[str, dict[str, tuple[str, str]]]:
+    """Replaces `${NAME}` and `${NAME:-default}` (as in a shell: unset or empty) once; `$${` stands for `${`.
+
+    The first result is a `Templated` if there was an expression; what was put in is not looked at again. The second
+    is what is wrong: the beginning of a faulty expression, and its message and hint.
+    """
+    faults: dict[str, tuple[str, str]] = {}
+
+    def value(match: re.Match[str]) -> str:
+        name, default = match.groups()
+        if match[0] == "$${":
+            return "${"
+        if name is None:
+            faults["${"] = ("this ${ does not begin a valid expression", _EXPRESSION_HINT)
+        elif default is None and name not in env:
+            hint = suggest(name, env) or f"set it, or write ${{{name}:-default}}"
+            faults["${" + name] = (f"the environment variable {name} is not set", hint)
+        return env.get(name) or default or ""
+
+    result = _EXPRESSION.sub(value, text)
+    plain = all(match[0] == "$${" for match in _EXPRESSION.finditer(text))
+    return result if plain else Templated(result, text), faults
+
+
+def load(
+    paths: Sequence[str | Path],
+    env: Mapping[str, str],
+    *,
+    stdin: TextIO | BinaryIO | None = None,
+    max_bytes: int = MAX_BYTES,
+    max_nodes: int = MAX_NODES,
+) -> Loaded:
+    """Reads manifests: files, folders (recursively) and `-`, the standard input. Never raises for what is in them.
+
+    `env` has the variables for `${NAME}`. `max_bytes` bounds one file, `max_nodes` the values of one file after
+    its aliases are expanded.
+    """
+    problems: list[Problem] = []
+    documents: list[Map] = []
+    sources: dict[str, Source] = {}
+    files = find(paths, problems)
+    for file in files:
+        try:
+            text = file.text(max_bytes, stdin)
+        except ManifestError as error:
+            problems += error.problems
+            continue
+        if not file.path:
+            sources[file.name] = Source(text, json=file.is_json(text))
+        builder = _Builder(file, text, env, (max_bytes, max_nodes))
+        documents += builder.documents()
+        problems += builder.problems
+    problems.sort(key=lambda problem: (problem.location, problem.message))
+    return Loaded(tuple(documents), tuple(problems), tuple(file.name for file in files), sources)
+
+
+class _Builder:
+    """Builds the documents of one file from libyaml's events, each value as soon as its events have come."""
+
+    def __init__(self, file: File, text: str, env: Mapping[str, str], bounds: tuple[int, int]) -> None:
+        self.file, self.env, self.text = file, env, file.yaml(text)
+        self.max_bytes, self.max_nodes = bounds
+        self.next: Callable[[], Any] = CSafeLoader(self.text).get_event
+        self.problems: list[Problem] = []
+        self.anchors: dict[str, Any] = {}  # name: (value, its size in values, its height in levels), or _OPEN
+        self.nodes = self.depth = self.deepest = 0
+
+    def documents(self) -> list[Map]:
+        """All top-level mappings that are complete before the first syntax error."""
+        found: list[Map] = []
+        try:
+            self._documents(found)
+        except YAMLError as error:
+            mark, message, hint, context = plain_words(error, self.text)
+            self._report(mark, message, hint, *([self._place(context)] if context else []))
+        except ManifestError as error:
+            self.problems += error.problems
+        return found
+
+    def _documents(self, found: list[Map]) -> None:
+        self.next()
+        count, bare, empty = 0, False, []
+        while (start := self.next()).__class__ is DocumentStartEvent:
+            count += 1
+            self.anchors = {}
+            root = self.next()
+            value = self._value(root)
+            self.next()
+            bare = value is None and root.value == ""
+            if isinstance(value, Map):
+                found.append(value)
+            elif value is None:
+                empty.append(start.start_mark)
+            elif not isinstance(value, Reported):
+                self._report(root.start_mark, "the top level is not a mapping", 'begin with a key, such as "projects:"')
+        if count == len(empty) < 2:
+            self.problems.append(Problem(Location(self.file.name), "the manifest is empty"))
+        elif bare:  # a last `---` with nothing after it is usual
+            empty.pop()
+        for mark in empty if count > 1 else ():
+            self._report(mark, "the document is empty", "remove its ---")
+
+    def _value(self, event: Any) -> Any:
+        self.nodes += 1
+        if self.nodes > self.max_nodes:
+            self._stop(event, f"there are more than {self.max_nodes:,} values", "split the file")
+        kind = event.__class__
+        if kind is not ScalarEvent:
+            return self._alias(event) if kind is AliasEvent else self._collection(event)
+        value = event.value
+        if event.tag is not None:
+            value = self._tagged(event)
+        elif not event.style and value in _NULLS:
+            value = None
+        elif "$" in value:
+            value = self._expanded(event)
+        if event.anchor:
+            self.anchors[event.anchor] = (value, 1, 0)
+        return value
+
+    def _collection(self, event: Any) -> Any:
+        anchor, size, deepest = event.anchor, self.nodes, self.deepest
+        self.depth = self.deepest = self.depth + 1
+        self._check_depth(event, self.depth)
+        if anchor:
+            self.anchors[anchor] = _OPEN
+        mapping = event.__class__ is MappingStartEvent
+        value: Any = self._mapping(event) if mapping else self._sequence(event)
+        if event.tag not in (None, "!", _CORE + ("map" if mapping else "seq")):
+            value = self._unknown_tag(event)
+        if anchor:
+            self.anchors[anchor] = (value, self.nodes - size + 1, self.deepest - self.depth + 1)
+        self.depth, self.deepest = self.depth - 1, max(self.deepest, deepest)
+        return value
+
+    def _mapping(self, start: Any) -> Map:
+        mark = start.start_mark
+        node = Map(self.file.name, (mark.line << _SHIFT | mark.column) + _FIRST, self.file.root)
+        marks, merge = node.marks, None
+        while not isinstance(event := self.next(), CollectionEndEvent):
+            mark = event.start_mark
+            key = self._key(event)
+            value = self._value(self.next())
+            if key is None:
+                continue
+            if key in marks:
+                self._report(mark, f'the key "{_brief(key)}" is given twice', "keep one", node.where(key))
+                continue
+            marks[key] = (mark.line << _SHIFT | mark.column) + _FIRST
+            node[key] = value
+            if key == "<<" and not event.style:
+                merge = mark
+        if merge:
+            self._merge(node, merge)
+        return node
+
+    def _sequence(self, start: Any) -> Seq:
+        mark = start.start_mark
+        node = Seq(self.file.name, (mark.line << _SHIFT | mark.column) + _FIRST)
+        while not isinstance(event := self.next(), CollectionEndEvent):
+            mark = event.start_mark
+            node.marks.append((mark.line << _SHIFT | mark.column) + _FIRST)
+            node.append(self._value(event))
+        return node
+
+    def _key(self, event: Any) -> str | None:
+        """The key that an event gives, or None if it cannot be one (which is reported)."""
+        if event.__class__ is ScalarEvent and event.tag is None and event.anchor is None:
+            if event.value or event.style:
+                return intern(event.value)
+        elif event.__class__ is ScalarEvent and event.tag in (None, *_TEXT_TAGS):
+            self.anchors[event.anchor or ""] = (event.value, 1, 0)
+            return intern(event.value)
+        value = self._value(event)
+        if type(value) is str and event.__class__ is AliasEvent:
+            return intern(value)
+        if not isinstance(value, Reported):
+            self._report(event.start_mark, "a key must be a text", "quote it; {{ x }} as a text needs quotes as well")
+        return None
+
+    def _merge(self, node: Map, mark: Any) -> None:
+        """Put in what `<<` brings: keys of the mapping itself win, then those of earlier mappings."""
+        merged = node.pop("<<")
+        del node.marks["<<"]
+        for other in merged if isinstance(merged, Seq) else [merged]:
+            if isinstance(other, Map):
+                fresh = [key for key in other if key not in node]
+                node.update((key, other[key]) for key in fresh)
+                node.marks.update((key, other.marks[key]) for key in fresh)
+            elif not isinstance(other, Reported):
+                self._report(mark, "<< takes an alias of a mapping, or a list of them", "write <<: *name")
+
+    def _alias(self, event: Any) -> Any:
+        known = self.anchors.get(event.anchor)
+        if known is None:
+            hint = suggest(event.anchor, self.anchors) or "an anchor (&name) comes before its aliases"
+            self._report(event.start_mark, f"there is no anchor for the alias *{event.anchor}", hint)
+            return Reported(event.anchor)
+        if known is _OPEN:
+            self._report(event.start_mark, f"the alias *{event.anchor} is inside of what it stands for")
+            return Reported(event.anchor)
+        value, size, height = known
+        self.nodes += size - 1
+        if self.nodes > self.max_nodes:
+            message = f"with its aliases expanded the file has more than {self.max_nodes:,} values"
+            self._stop(event, message, "an alias repeats everything that its anchor holds")
+        self._check_depth(event, self.depth + height)
+        self.deepest = max(self.deepest, self.depth + height)
+        return value
+
+    def _tagged(self, event: Any) -> Any:
+        if event.tag == "!file":
+            return self._included(event)
+        if event.tag == _CORE + "null":
+            return None
+        if event.tag not in _TEXT_TAGS:
+            return self._unknown_tag(event)
+        return self._expanded(event) if "$" in event.value else event.value
+
+    def _unknown_tag(self, event: Any) -> Reported:
+        tag = event.tag.replace(_CORE, "!!")
+        self._report(event.start_mark, f"the tag {_brief(tag)} is not supported here", _TAGS_HINT)
+        return Reported(tag)
+
+    def _expanded(self, event: Any) -> str:
+        value, faults = expand(event.value, self.env)
+        for start, (message, hint) in faults.items():
+            index = self.text.find(start, event.start_mark.index, event.end_mark.index)
+            mark = event.start_mark  # an escape such as "\x24{" is not found in the text
+            self._report(mark_of(self.text, index, mark) if index >= 0 else mark, message, hint)
+        return Reported(event.value) if faults else value
+
+    def _included(self, event: Any) -> str:
+        """The text that `!file` names, with line breaks as YAML has them."""
+        name = self._expanded(event)
+        if isinstance(name, Reported):
+            return name
+        try:
+            return self._include(name).replace("\r\n", "\n")
+        except ManifestError as error:
+            for problem in error.problems:
+                message = f"!file {_brief(name)}: {problem.message}"
+                self._report(event.start_mark, message, problem.hint, problem.location)
+            return Reported(name)
+
+    def _include(self, name: str) -> str:
+        return read_text(beside(self.file.path, self.file.root, name), self.max_bytes)
+
+    def _check_depth(self, event: Any, depth: int) -> None:
+        if depth > MAX_DEPTH:
+            self._stop(event, f"there are more than {MAX_DEPTH} levels of nesting", "a manifest needs about ten")
+
+    def _stop(self, event: Any, message: str, hint: str) -> NoReturn:
+        raise ManifestError([Problem(self._place(event.start_mark), message, hint=hint)])
+
+    def _report(self, mark: Any, message: str, hint: str = "", *also: Location) -> None:
+        self.problems.append(Problem(self._place(mark), message, hint=hint, also=also))
+
+    def _place(self, mark: Any) -> Location:
+        return Location(self.file.name, mark.line + 1, mark.column + 1)
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:59]}…"

@@ -1,0 +1,45 @@
+"""How objects are addressed: by kind and key, and by the names that manifests give them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+Row = Mapping[str, Any]
+"""One object as the API shows it."""
+
+
+class Address(NamedTuple):
+    """Names one object: the kind and its key; the key of what is inside a project is `project/name`."""
+
+    kind: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}"
+
+    @property
+    def project(self) -> str:
+        """The project's identifier, for an object inside a project (identifiers contain no slash)."""
+        return self.key.partition("/")[0]
+
+
+class Unresolved(Exception):
+    """A name in a manifest stands for nothing, or for several things. `hint` says how to go on."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class Reference(NamedTuple):
+    """A name as a manifest gives it: the kinds that it may mean, the project to look in, the name."""
+
+    kinds: tuple[str, ...]
+    project: str
+    name: str
+    exact: bool = False
+
+    def addresses(self, scoped: Callable[[str], bool]) -> list[Address]:
+        """The addresses that the name can stand for, most likely first."""
+        return [Address(k, f"{self.project}/{self.name}" if scoped(k) else self.name) for k in self.kinds]

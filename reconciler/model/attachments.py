@@ -1,0 +1,203 @@
+"""Files: as a manifest names them, and as Redmine keeps them with an object.
+
+Redmine stores a file under its name, several of one name side by side, and never changes its content: a changed file is
+uploaded again and the old one is deleted after that. Lists tell size and name; the content has to be downloaded to be
+compared, which is done for files of equal name and size only (5.0 to 6.1).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+from reconciler.model.address import Address, Row, Unresolved
+from reconciler.model.codecs import Candidate, Codec, Difference, Stored, Upload, blank, digest, stored
+from reconciler.model.kind import Kind, Request
+from reconciler.model.local_files import fault, is_file, path_of, stored_name
+from reconciler.model.name_index import Context
+from reconciler.model.spec import Id
+
+PRESENT = frozenset({"file", "filename", "description", "state"})
+LONGEST = 255
+"""Characters in a file's name and description (5.0 to 7.0)."""
+
+
+def _attached(value: Any) -> Any:
+    absent = isinstance(value, Mapping) and value.get("state") == "absent"
+    needed = "filename" if absent else "file"
+    valid = isinstance(value, Mapping) and needed in value and set(value) <= PRESENT - ({"file"} if absent else set())
+    if not valid or not all(isinstance(v, str) and len(v) <= LONGEST for v in value.values()):
+        raise ValueError("{file: PATH, filename: …, description: …} or {filename: …, state: absent} is expected")
+    name = stored_name(str(value.get("filename") or Path(str(value.get("file", "x"))).name))
+    if name in ("", ".", ".."):
+        raise ValueError(f'"{name}" cannot be the name of a file')
+    if value.get("state", "present") not in ("present", "absent"):
+        raise ValueError("state is present or absent")
+    return value
+
+
+_SCHEMA = {
+    "type": "object",
+    "properties": {name: {"type": "string"} for name in sorted(PRESENT)},
+    "additionalProperties": False,
+}
+Attached = Annotated[Any, BeforeValidator(_attached), WithJsonSchema(_SCHEMA)]
+"""One attachment in a manifest: `{file: PATH}` with `filename:`, `description:`; or `{filename:, state: absent}`."""
+
+
+class Attachments(Codec):
+    """The files of an object, by name. Files that are not mentioned are left alone; None is a file that shall go."""
+
+    def pieces(self, value: Any) -> Iterable[tuple[str, Any]]:
+        return [(name_of(item), [item]) for item in sorted(value or (), key=name_of)] or (("", []),)
+
+    def faults(self, value: Any) -> Iterable[tuple[str, Unresolved]]:
+        seen: set[str] = set()
+        for item in value or ():
+            name = name_of(item)
+            if name in seen:
+                yield name, Unresolved(f"{name}: given twice", "give one of them another filename")
+            seen.add(name)
+            if is_file(item) and (error := fault(item)):
+                yield name, error
+
+    def canonical(self, value: Any, context: Context) -> Any:
+        found: dict[str, Any] = {}
+        for item in value or ():
+            found[name_of(item)] = _canonical(item)
+        return found
+
+    def decode(self, wire: Any, context: Context) -> Any:
+        return {name: _live(rows, context) for name, rows in by_name(wire).items()}
+
+    def encode(self, value: Any, context: Context) -> Any:
+        return [upload(name, wanted) for name, wanted in sorted(value.items()) if wanted]
+
+    def parts(self, value: Any) -> Iterable[tuple[str, Any]]:
+        return (value or {}).items()
+
+    def differences(self, desired: Any, live: Any) -> list[Difference]:
+        held = live or {}
+        return [(name, held.get(name), new) for name, new in desired.items() if not same(new, held.get(name))]
+
+    def equal(self, desired: Any, live: Any) -> bool:
+        return not self.differences(desired, live)
+
+    def written(self, value: Any, context: Context) -> Any:
+        return [_written(name, item, context) for name, item in sorted((value or {}).items())]
+
+    def files(self, value: Any, wire: Any, context: Context) -> Iterable[Candidate]:
+        wanted = value if isinstance(value, Mapping) else self.canonical(value, context)
+        held = by_name(wire)
+        for name, item in wanted.items():
+            size = path_of(item).stat().st_size if item else -1
+            yield from (Candidate(row["id"], name, size, row) for row in held.get(name, ()) if item)
+
+
+def name_of(item: Mapping[str, Any]) -> str:
+    """The name that a file in a manifest has on the server."""
+    file = item.get("file")
+    own = file.filename if isinstance(file, Stored) else Path(str(file)).name
+    return stored_name(str(item.get("filename") or own))
+
+
+def _canonical(item: Mapping[str, Any]) -> dict[str, Any] | None:
+    if item.get("state") == "absent":
+        return None
+    path = path_of(item)
+    more = {"description": str(item["description"])} if "description" in item else {}
+    return {"file": str(path), "sha256": digest(path.read_bytes()), **more}
+
+
+def by_name(wire: Iterable[Row] | None) -> dict[str, list[Row]]:
+    """An object's files by name, the oldest first."""
+    found: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in sorted(wire or (), key=lambda r: r["id"]):
+        found[row["filename"]].append(row)
+    return found
+
+
+def _live(rows: list[Row], context: Context) -> dict[str, Any]:
+    first = rows[0]
+    seen = {"file": first["filename"], "sha256": sha256(first, context), "description": first.get("description") or ""}
+    # Several files of one name: the upload of a replacement was the last thing that happened.
+    return {**seen, "id": rows[-1]["id"], **({} if len(rows) == 1 else {"copies": len(rows)})}
+
+
+def _written(name: str, item: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    if "copies" in item:
+        raise Unresolved(f"there are {item['copies']} files of this name, of which a manifest can have one")
+    described = {"description": item["description"]} if item["description"] else {}
+    return {**stored(item["id"], name, _row(item["id"], context), context), **described}
+
+
+def _row(number: Id, context: Context) -> Row:
+    """What the server says of a file of the object that `context` is of."""
+    own = context.names.row(context.own) if context.own else None
+    return next((row for row in (own or {}).get("attachments", ()) if row["id"] == number), {})
+
+
+def sha256(row: Row, context: Context) -> str:
+    """The digest of a live file, or "" if its content was not compared."""
+    return str(context.names.files.get(row["id"], {}).get("sha256", ""))
+
+
+def same(desired: Mapping[str, Any] | None, live: Mapping[str, Any] | None) -> bool:
+    """Whether a file is on the server as it shall be."""
+    if desired is None or live is None:
+        return blank(desired) and blank(live)
+    described = desired.get("description", live["description"]) == live["description"]
+    return described and desired["sha256"] == live["sha256"] and "copies" not in live
+
+
+def upload(name: str, wanted: Mapping[str, Any]) -> Upload:
+    """What stands for a file in a payload."""
+    more = {k: v for k, v in wanted.items() if k == "description"}
+    return Upload(Path(wanted["file"]), wanted["sha256"], name, more)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What has to be done to an object's files: to upload (canonical), to delete and to describe (ids)."""
+
+    new: Mapping[str, Any]
+    gone: tuple[Id, ...]
+    described: tuple[tuple[Id, str], ...]
+
+    def after(self) -> list[Request]:
+        """The requests that follow the one with the uploads."""
+        deletions = [Request("DELETE", f"/attachments/{number}") for number in self.gone]
+        texts = [({"attachment": {"description": text}}, number) for number, text in self.described]
+        return deletions + [Request("PUT", f"/attachments/{number}", body) for body, number in texts]
+
+
+def work(wanted: Mapping[str, Any], wire: Iterable[Row] | None, context: Context) -> Work:
+    """How to get from an object's live files to the wanted ones; `wanted` are those that differ."""
+    held, new, gone, described = by_name(wire), {}, list[Id](), list[tuple[Id, str]]()
+    for name, item in wanted.items():
+        equal = next((r for r in held.get(name, ()) if item and sha256(r, context) == item["sha256"]), None)
+        gone += [row["id"] for row in held.get(name, ()) if row is not equal]
+        if item and equal is None:
+            new[name] = item
+        elif item and equal and item.get("description", "") != (equal.get("description") or ""):
+            described.append((equal["id"], item.get("description", "")))
+    return Work(new, tuple(gone), tuple(described))
+
+
+class Attaching(Kind):
+    """A kind whose objects have `attachments`."""
+
+    def update(self, address: Address, number: Id, values: Mapping[str, Any], context: Context) -> list[Request]:
+        if "attachments" not in values:
+            return super().update(address, number, values, context)
+        row = context.names.row(address) or {}
+        todo = work(values["attachments"], row.get("attachments"), context)
+        rest = {name: value for name, value in values.items() if name != "attachments"}
+        sent = {**rest, "attachments": todo.new} if todo.new else rest
+        requests = super().update(address, number, sent, context) if sent else []
+        return [*requests, *todo.after()]

@@ -1,0 +1,289 @@
+"""How the value of a manifest field travels: what a manifest may say → its one canonical form ↔ what the API says.
+
+Canonical values are plain data in manifest terms (names, not ids), so that plans can be shown, saved and read again.
+An id that no name is known for is shown as `#12 (what Redmine calls it)`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from reconciler.model.address import Address, Reference, Unresolved
+from reconciler.model.name_index import Context
+
+Difference = tuple[str, Any, Any]
+"""Sub-path (empty for the field itself), before, after; canonical values."""
+
+UNKNOWN = re.compile(r"#\d+( \(.*\))?", re.DOTALL)
+"""How a live object is shown for which no name was read."""
+
+
+def blank(value: object) -> bool:
+    """Redmine makes no difference between absent, null, "" and an empty list (seen on 5.0 to 6.1)."""
+    return value is None or value == "" or value == [] or value == {}
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Stands in a payload for a file that is uploaded just before the payload is sent."""
+
+    path: Path
+    sha256: str
+    name: str = ""
+    """The name that it gets; "" is the file's own."""
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """What else is said of it where its token stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Stands in a manifest in the making for the path of a live file that is downloaded beside it."""
+
+    number: int
+    filename: str
+    size: int | None = None
+    """In bytes, as the server says; None if it does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A live file that may be the one of a manifest, if it has that name and so many bytes.
+
+    `shown` is what is known of it: `filename` and `filesize`, or nothing yet.
+    """
+
+    number: int
+    filename: str
+    size: int
+    shown: Mapping[str, Any] | None = None
+
+
+def stored(number: int, filename: str, shown: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """What a manifest in the making says for a live file, of which `shown` is what the server says.
+
+    Raises Unresolved with the reason if it was found that it cannot be downloaded.
+    """
+    lost = context.names.files.get(number, {}).get("lost")
+    if lost:
+        raise Unresolved(lost)
+    return {"file": Stored(number, filename, shown.get("filesize"))}
+
+
+def digest(content: bytes) -> str:
+    """The SHA-256 of a file's content, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+class Codec:
+    """The translation of one field's values; this one changes nothing."""
+
+    lookups: tuple[str, ...] = ()
+    """Kinds whose definitions are needed to understand the values."""
+
+    def references(self, value: Any, context: Context) -> Iterable[Reference]:
+        """The names of other objects in a manifest's or a canonical value (`context.project` is all that is used)."""
+        return ()
+
+    def faults(self, value: Any) -> Iterable[tuple[str, Unresolved]]:
+        """(sub-path, what is wrong) for parts of a manifest's value that are wrong on every server."""
+        return ()
+
+    def canonical(self, value: Any, context: Context) -> Any:
+        """A manifest's value in the form that is compared; raises Unresolved for a name without an object."""
+        return value
+
+    def decode(self, wire: Any, context: Context) -> Any:
+        """The API's value in canonical form."""
+        return wire
+
+    def encode(self, value: Any, context: Context) -> Any:
+        """A canonical value as the API takes it; raises Unresolved when an object has no id (yet)."""
+        return value
+
+    def written(self, value: Any, context: Context) -> Any:
+        """A canonical value as a manifest says it; raises Unresolved for what no manifest can say."""
+        return value
+
+    def files(self, value: Any, wire: Any, context: Context) -> Iterable[Candidate]:
+        """The live files that have to be compared with those of `value`."""
+        return ()
+
+    def pieces(self, value: Any) -> Iterable[tuple[str, Any]]:
+        """(sub-path, value) for each part of a manifest's value that can be wrong by itself."""
+        return (("", value),)
+
+    def parts(self, value: Any) -> Iterable[tuple[str, Any]]:
+        """(sub-path, value) for each part of a canonical value that is shown and sent by itself."""
+        return (("", value),)
+
+    def equal(self, desired: Any, live: Any) -> bool:
+        """Whether two canonical values are the same to Redmine."""
+        return bool(desired == live) or (blank(desired) and blank(live))
+
+    def differences(self, desired: Any, live: Any) -> list[Difference]:
+        """What must change to get from `live` to `desired`."""
+        return [] if self.equal(desired, live) else [("", live, desired)]
+
+
+class Text(Codec):
+    """A text whose line ends Redmine rewrites to CRLF (the description of an issue, 5.0 to 7.0)."""
+
+    def canonical(self, value: Any, context: Context) -> Any:
+        return value if value is None else unix_lines(value)
+
+    def decode(self, wire: Any, context: Context) -> Any:
+        return self.canonical(wire, context)
+
+
+class Number(Codec):
+    """A number; `empty` is what Redmine makes of null."""
+
+    def __init__(self, empty: float | None = None) -> None:
+        self.empty = empty
+
+    def equal(self, desired: Any, live: Any) -> bool:
+        left = self.empty if desired is None else desired
+        right = self.empty if live is None else live
+        if left is None or right is None:
+            return left is right
+        return bool(abs(left - right) < 1e-6)
+
+
+def unix_lines(text: str) -> str:
+    """The text with every line end as `\\n`."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+@dataclass(frozen=True)
+class Ref(Codec):
+    """One other object, by name. `{kind: name}` tells kinds apart, `{project:, name:}` names one elsewhere.
+
+    `word` is what stands beside `project:` there.
+    """
+
+    kinds: tuple[str, ...]
+    word: str = "name"
+
+    def reference(self, value: Any, project: str) -> Reference:
+        """What a manifest's or canonical value refers to (no look-up)."""
+        if not isinstance(value, Mapping):
+            return Reference(self.kinds, project, str(value))
+        if "project" in value:
+            return Reference(self.kinds, str(value["project"]), str(value.get(self.word, "")), exact=True)
+        kind, name = next(iter(value.items()))
+        return Reference((kind,), project, str(name))
+
+    def references(self, value: Any, context: Context) -> Iterable[Reference]:
+        return () if blank(value) else (self.reference(value, context.project),)
+
+    def canonical(self, value: Any, context: Context) -> Any:
+        if blank(value):
+            return None
+        return self.term(context.resolve(self.reference(value, context.project)), context)
+
+    def term(self, address: Address, context: Context) -> Any:
+        """How a manifest in `context` names an object: as short as it can be without doubt."""
+        if address.kind in context.names.scoped:
+            project, _, name = address.key.partition("/")
+            return name if project == context.project else {"project": project, self.word: name}
+        return address.key if address.kind == self.kinds[0] else {address.kind: address.key}
+
+    def address(self, value: Any, context: Context) -> Address:
+        """The object that a canonical value names."""
+        reference = self.reference(value, context.project)
+        return reference.addresses(context.names.scoped.__contains__)[0]
+
+    def decode(self, wire: Any, context: Context) -> Any:
+        if not wire:
+            return None
+        for kind in self.kinds:
+            key = context.key(kind, wire["id"])
+            if key is not None:
+                return self.term(Address(kind, key), context)
+        return unknown(wire)
+
+    def encode(self, value: Any, context: Context) -> Any:
+        return None if value is None else require_id(self.address(value, context), context)
+
+    def written(self, value: Any, context: Context) -> Any:
+        unread = isinstance(value, str) and UNKNOWN.fullmatch(value)
+        if unread and not context.names.known(self.address(value, context)):
+            raise Unresolved(f"no manifest of this export can name {value}")
+        # One name of several things, such as a user and a group.
+        others = (Address(k, value) for k in self.kinds[1:]) if isinstance(value, str) else ()
+        return {self.kinds[0]: value} if any(context.names.known(context.names.canonical(a)) for a in others) else value
+
+
+@dataclass(frozen=True)
+class RefSet(Codec):
+    """A set of other objects."""
+
+    of: Ref
+
+    def references(self, value: Any, context: Context) -> Iterable[Reference]:
+        return [self.of.reference(v, context.project) for v in value or ()]
+
+    def canonical(self, value: Any, context: Context) -> Any:
+        return ordered(self.of.canonical(v, context) for v in value or ())
+
+    def decode(self, wire: Any, context: Context) -> Any:
+        return ordered(self.of.decode(w, context) for w in wire or ())
+
+    def encode(self, value: Any, context: Context) -> Any:
+        return [self.of.encode(v, context) for v in value]
+
+    def written(self, value: Any, context: Context) -> Any:
+        return [self.of.written(v, context) for v in value]
+
+
+class Names(Codec):
+    """A set of plain names (modules); the API shows `{"id", "name"}`, and takes the names."""
+
+    def canonical(self, value: Any, context: Context) -> Any:
+        return ordered(value or ())
+
+    def decode(self, wire: Any, context: Context) -> Any:
+        return ordered(w["name"] for w in wire or ())
+
+
+def ordered(values: Iterable[Any]) -> list[Any]:
+    """A set in its one order: sorted, each value once."""
+    unique = {sort_key(v): v for v in values}
+    return [unique[k] for k in sorted(unique)]
+
+
+def sort_key(value: Any) -> str:
+    """Something that orders canonical values of any shape."""
+    if isinstance(value, Mapping):
+        return "\x7f" + "\x1f".join(f"{k}={v}" for k, v in sorted(value.items()))
+    return str(value)
+
+
+def shown(value: Any) -> str:
+    """A canonical value in a sentence."""
+    if blank(value):
+        return "nothing"
+    if isinstance(value, list):
+        return ", ".join(map(shown, value))
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {shown(part)}" for name, part in value.items() if name not in ("id", "sha256"))
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def unknown(wire: Mapping[str, Any]) -> str:
+    """How a live object is shown for which no name was read."""
+    name = wire.get("name")
+    return f"#{wire['id']} ({name})" if name else f"#{wire['id']}"
+
+
+def require_id(address: Address, context: Context) -> int:
+    """The id of an object that must exist by now; raises Unresolved."""
+    found = context.names.id(address)
+    if found is None:
+        raise Unresolved(f"{address} does not exist on the server")
+    return found

@@ -1,0 +1,297 @@
+"""Custom fields: by name and with typed values in manifests, by id and as strings in the API.
+
+Sources: Redmine's `lib/redmine/field_format.rb`; behaviour seen on 5.0.4 and 6.1.5. The traps: a bool is "1" or "0"
+(JSON true is stored as "true", which Redmine reads as *no*); an enumeration, a user and a version are ids; floats and
+integers come back as they were typed; an attachment field that is sent a plain string loses its file.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from reconciler.model.address import Reference, Unresolved
+from reconciler.model.codecs import (
+    Candidate,
+    Codec,
+    Difference,
+    Ref,
+    Upload,
+    blank,
+    digest,
+    ordered,
+    stored,
+    unix_lines,
+)
+from reconciler.model.local_files import fault, is_file, path_of, stored_name
+from reconciler.model.name_index import Context, CustomField, near_miss
+
+USER = Ref(("user",))
+VERSION = Ref(("version",))
+INTEGER = r"[+-]?\d+"
+FLOAT = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
+TRUE = frozenset({"1", "true", "yes", "on", "y", "t"})
+FALSE = frozenset({"0", "false", "no", "off", "n", "f"})
+WORDS = frozenset({"true", "false", "yes", "no", "on", "off"})
+
+
+class CustomFields(Codec):
+    """The `custom_fields` of an object: `{name: value}`. Fields that are not mentioned are left alone."""
+
+    lookups = ("custom_field",)
+
+    def __init__(self, customized: str) -> None:
+        self.customized = customized
+
+    def fields(self, context: Context) -> Mapping[str, CustomField]:
+        """The definitions that the account may see, by name."""
+        return context.names.custom_fields.get(self.customized, {})
+
+    def find(self, name: str, context: Context) -> CustomField:
+        """The definition of a field by name, or by id for `#12`; raises Unresolved."""
+        fields = self.fields(context)
+        if name in fields:
+            return fields[name]
+        if name.startswith("#") and name[1:].isdigit():
+            found = next((f for f in fields.values() if f.id == int(name[1:])), None)
+            if found or not context.names.ids.get("custom_field"):
+                return found or CustomField(int(name[1:]), name)
+        kind = self.customized.replace("_", " ")
+        hint = context.names.advice(name, fields, "custom_field")
+        raise Unresolved(f'there is no custom field "{name}" for {kind}s', hint)
+
+    def references(self, value: Any, context: Context) -> Iterable[Reference]:
+        for name, item in (value or {}).items():
+            ref = REFERENCES.get(self.fields(context).get(name, CustomField(0, name)).format)
+            if ref is not None:
+                values = item if isinstance(item, list) else [item]
+                yield from (ref.reference(v, context.project) for v in values if not blank(v))
+
+    def faults(self, value: Any) -> Iterable[tuple[str, Unresolved]]:
+        for name, item in (value or {}).items():
+            if is_file(item) and (error := fault(item)):
+                yield name, error
+
+    def canonical(self, value: Any, context: Context) -> Any:
+        found = {}
+        for name, item in sorted((value or {}).items()):
+            field = self.find(name, context)
+            try:
+                found[field.name] = canonical(field, item, context)
+            except Unresolved as error:
+                raise Unresolved(f"{name}: {error}", error.hint) from error
+        return found
+
+    def pieces(self, value: Any) -> Iterable[tuple[str, Any]]:
+        return [(name, {name: item}) for name, item in sorted((value or {}).items())] or (("", {}),)
+
+    def decode(self, wire: Any, context: Context) -> Any:
+        by_id = {f.id: f for f in self.fields(context).values()}
+        found = {}
+        for item in wire or ():
+            unseen = CustomField(item["id"], f"#{item['id']}", multiple=bool(item.get("multiple")))
+            field = by_id.get(item["id"], unseen)
+            found[field.name] = decode(field, item.get("value"), context)
+        return found
+
+    def encode(self, value: Any, context: Context) -> Any:
+        fields = [(self.find(name, context), item) for name, item in value.items()]
+        return [{"id": field.id, "value": encode(field, item, context)} for field, item in fields]
+
+    def written(self, value: Any, context: Context) -> Any:
+        found = {name: _written(self.find(name, context), item, context) for name, item in (value or {}).items()}
+        # A new object gets the default of a field that is left out.
+        return {n: v for n, v in found.items() if not blank(v) or self.fields(context)[n].default}
+
+    def parts(self, value: Any) -> Iterable[tuple[str, Any]]:
+        return (value or {}).items()
+
+    def differences(self, desired: Any, live: Any) -> list[Difference]:
+        return [
+            (name, (live or {}).get(name), value)
+            for name, value in desired.items()
+            if not same(value, (live or {}).get(name))
+        ]
+
+    def equal(self, desired: Any, live: Any) -> bool:
+        return not self.differences(desired, live)
+
+    def files(self, value: Any, wire: Any, context: Context) -> Iterable[Candidate]:
+        held = {item["id"]: str(item.get("value") or "") for item in wire or ()}
+        for name, wanted in (value or {}).items():
+            field = self.fields(context).get(name)
+            if field and field.format == "attachment" and held.get(field.id, "").isdigit() and is_file(wanted):
+                yield Candidate(int(held[field.id]), _stored_as(wanted), path_of(wanted).stat().st_size)
+
+
+def same(desired: Any, live: Any) -> bool:
+    """Whether two canonical values of one custom field are the same to Redmine."""
+    if isinstance(desired, Mapping) and isinstance(live, Mapping) and "sha256" in desired:
+        return _stored_as(desired) == live.get("file") and desired["sha256"] == live.get("sha256")
+    if isinstance(desired, bool) or isinstance(live, bool):
+        return desired is live
+    if isinstance(desired, int | float) and isinstance(live, int | float):
+        return math.isclose(desired, live, rel_tol=1e-9)
+    return bool(desired == live) or (blank(desired) and blank(live))
+
+
+def canonical(field: CustomField, value: Any, context: Context) -> Any:
+    """A manifest's value of `field` in its canonical form; raises Unresolved when it cannot be one."""
+    if blank(value):
+        return [] if field.multiple else None
+    if isinstance(value, list):
+        if not field.multiple and field.format:
+            raise Unresolved("it takes one value, not a list")
+        return ordered(READ.get(field.format, plain)(field, v, context) for v in value if not blank(v))
+    item = READ.get(field.format, plain)(field, value, context)
+    return [item] if field.multiple else item
+
+
+def decode(field: CustomField, wire: Any, context: Context) -> Any:
+    """The API's value of `field` in canonical form; what does not fit the format stays as it is."""
+    if isinstance(wire, list):
+        return ordered(_decode_one(field, w, context) for w in wire if not blank(w))
+    if blank(wire):
+        return [] if field.multiple else None
+    item = _decode_one(field, wire, context)
+    return [item] if field.multiple else item
+
+
+def _decode_one(field: CustomField, wire: Any, context: Context) -> Any:
+    ref = REFERENCES.get(field.format)
+    if ref is not None:
+        return ref.decode({"id": int(wire)}, context) if str(wire).isdigit() else wire
+    if field.format == "enumeration":
+        return field.options.get(str(wire), f"#{wire}")
+    if field.format == "attachment" and str(wire).isdigit():
+        found = context.names.files.get(int(wire), {})
+        shown = {k: found[k] for k in ("filename", "sha256", "id") if k in found}
+        return {"file": shown.pop("filename"), **shown} if found else f"#{wire}"
+    if field.format == "bool":
+        return {"1": True, "0": False}.get(wire, wire)
+    if field.format == "text":
+        return unix_lines(wire)
+    try:
+        return READ[field.format](field, wire, context) if field.format in ("int", "float", "progressbar") else wire
+    except Unresolved:
+        return wire
+
+
+def _written(field: CustomField, value: Any, context: Context) -> Any:
+    """A canonical value of `field` as a manifest says it; what a manifest may not say any more is left out."""
+    if isinstance(value, list):
+        return [_written(field, v, context) for v in value]
+    if field.format == "attachment":
+        return _stored(value, context)
+    ref = REFERENCES.get(field.format)
+    return ref.written(value, context) if ref is not None else value
+
+
+def _stored(value: Any, context: Context) -> Any:
+    """What a manifest says for the file in a custom field."""
+    if blank(value):
+        return None
+    if not isinstance(value, Mapping):
+        raise Unresolved("the server has lost the file")
+    return stored(value["id"], value["file"], context.names.files.get(value["id"], {}), context)
+
+
+def encode(field: CustomField, value: Any, context: Context) -> Any:
+    """A canonical value of `field` as the API takes it: strings, and "" or [] to clear."""
+    if isinstance(value, list):
+        return [encode(field, v, context) for v in value]
+    if value is None:
+        return [] if field.multiple else ""
+    ref = REFERENCES.get(field.format)
+    if ref is not None:
+        return str(ref.encode(value, context))
+    if field.format == "enumeration":
+        return next((number for number, label in field.options.items() if label == value), value.removeprefix("#"))
+    if isinstance(value, Mapping):
+        return Upload(Path(value["file"]), value["sha256"], _stored_as(value))
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    return str(value)
+
+
+def plain(field: CustomField, value: Any, context: Context) -> Any:
+    """A value of a format that is kept as text."""
+    if isinstance(value, Mapping):
+        raise Unresolved("it takes a text, not a mapping")
+    if not field.format and str(value).casefold() in WORDS:
+        # As text, Redmine takes "true" for no.
+        hint = "write 1 or 0, or use an administrator's key: it may list the formats"
+        raise Unresolved(f'whether "{value}" is a text or a yes or no is not known', hint)
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    return unix_lines(str(value)) if field.format == "text" else str(value)
+
+
+def _choice(field: CustomField, value: Any, context: Context) -> Any:
+    known = field.options.values()
+    if known and str(value) not in known:
+        raise Unresolved(f'"{value}" is not one of its values', near_miss(str(value), known))
+    return str(value)
+
+
+def _bool(field: CustomField, value: Any, context: Context) -> Any:
+    text = str(value).casefold()
+    if text not in TRUE | FALSE:
+        raise Unresolved(f'"{value}" is not true or false')
+    return text in TRUE
+
+
+def _number(kind: Callable[[str], float], form: str, said: str) -> Callable[[CustomField, Any, Context], Any]:
+    def read(field: CustomField, value: Any, context: Context) -> Any:
+        if not re.fullmatch(form, str(value).strip()):
+            raise Unresolved(f'"{value}" is not {said}')
+        return kind(str(value))
+
+    return read
+
+
+def _date(field: CustomField, value: Any, context: Context) -> Any:
+    try:
+        return dt.date.fromisoformat(str(value)).isoformat()
+    except ValueError as error:
+        raise Unresolved(f'"{value}" is not a date', "write YYYY-MM-DD") from error
+
+
+def _attachment(field: CustomField, value: Any, context: Context) -> Any:
+    # Any plain string sent to such a field empties it and destroys the file (seen on 5.0.4).
+    if not is_file(value):
+        raise Unresolved("it holds a file", "write {file: PATH}, relative to the manifest")
+    path = path_of(value)
+    named = {"filename": str(value["filename"])} if "filename" in value else {}
+    return {"file": str(path), "sha256": digest(path.read_bytes()), **named}
+
+
+def _stored_as(value: Mapping[str, Any]) -> str:
+    """The name that a file in a manifest has on the server."""
+    return stored_name(str(value.get("filename") or Path(str(value["file"])).name))
+
+
+def _reference(ref: Ref) -> Callable[[CustomField, Any, Context], Any]:
+    return lambda field, value, context: ref.canonical(value, context)
+
+
+REFERENCES = {"user": USER, "version": VERSION}
+"""The formats whose values are other objects."""
+
+READ: Mapping[str, Callable[[CustomField, Any, Context], Any]] = {
+    "list": _choice,
+    "enumeration": _choice,
+    "bool": _bool,
+    "int": _number(int, INTEGER, "a whole number"),
+    "progressbar": _number(int, INTEGER, "a whole number"),
+    "float": _number(float, FLOAT, "a number"),
+    "date": _date,
+    "attachment": _attachment,
+    "user": _reference(USER),
+    "version": _reference(VERSION),
+}
+"""Format → how a manifest's value is read; the others are texts."""

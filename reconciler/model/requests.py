@@ -1,0 +1,86 @@
+"""What a kind asks the client for, as data: lists to read, what is needed of them, and writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from reconciler.model.spec import Id
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One write: what the client sends.
+
+    `login` is the account that it is made for (an administrator can act for others). With `once` it adds something
+    each time (an issue's note), so it is not repeated: when its answer is lost, reading back tells what is missing.
+    `instead` is sent if it is refused, and does what can be done then. `undo` are ways to put back what Redmine
+    destroys although it refuses the request; the first that works is taken.
+    """
+
+    method: Literal["POST", "PUT", "DELETE"]
+    path: str
+    body: Mapping[str, Any] | None = None
+    login: str = ""
+    once: bool = False
+    undo: tuple[Request, ...] = ()
+    instead: Request | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One GET (or its pages) that gives rows under `root`.
+
+    `mark` is added to every row (what the request itself says about them). `single` is an object's own page: `root`
+    holds one row, or the rows under its `inner`. A status in `none` means no rows, or that row, or that other listing.
+    `seen_from` is the project whose list it is. `number` makes the id of a row that has none (`{title}`).
+    `brief` asks for the ids alone: a page's rows can take a hundred times the memory.
+    """
+
+    path: str
+    root: str
+    params: tuple[tuple[str, str | int], ...] = ()
+    paged: bool = True
+    single: bool = False
+    mark: Mapping[str, Any] = field(default_factory=dict)
+    inner: str = ""
+    none: Mapping[int, Mapping[str, Any] | Listing | None] = field(default_factory=dict)
+    seen_from: str = ""
+    number: str = ""
+    brief: bool = False
+
+
+FEW = 20
+"""Objects whose own pages are read without further thought."""
+
+
+@dataclass(frozen=True, slots=True)
+class Roll:
+    """What a field holds that only an object's own page shows, told by lists for all objects at once.
+
+    Each list has the objects with one `item` in the field. An item of None means: there is something, see the page.
+    Objects in none of the lists hold nothing.
+    """
+
+    field: str
+    lists: tuple[tuple[Listing, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What must be read: per kind the keys that are declared or referred to, the declared fields, and known ids.
+
+    `everything` asks for all objects, whatever the keys; those of kinds inside projects name the projects. Of the
+    kinds in `whole` all objects are needed.
+    """
+
+    keys: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    fields: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    ids: Mapping[str, frozenset[Id]] = field(default_factory=dict)
+    everything: bool = False
+    whole: frozenset[str] = frozenset()
+
+    def projects(self, kind: str) -> list[str]:
+        """The projects whose objects of `kind` are needed."""
+        return sorted({key.partition("/")[0] for key in self.keys.get(kind, ())})

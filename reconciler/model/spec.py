@@ -1,0 +1,167 @@
+"""What a kind's spec is made of: the common fields, the types of values, and `Api`, which says how a field travels."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from reconciler.model.codecs import Codec, blank
+from reconciler.model.name_index import Context
+
+
+class Spec(BaseModel):
+    """What every declared object has in common. Names of fields are Redmine's, without `_id`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True, allow_inf_nan=False)
+
+    state: Annotated[
+        Literal["present", "absent"], Field(description="`absent` deletes the object. Default: present.")
+    ] = "present"
+    renamed_from: Annotated[
+        str | None, Field(description="The earlier key: the object is renamed, not deleted and created again.")
+    ] = None
+    create_only: Annotated[
+        tuple[str, ...], Field(description="Fields that are set when the object is created, then left alone.")
+    ] = ()
+    protect: Annotated[bool, Field(description="Refuse to delete the object. Default: false.")] = False
+
+
+Id = int | str
+"""What the API calls an object; a project that cannot be read has only its identifier."""
+
+PARTIAL = "partial"
+"""Marks a row that shows only part of an object (an archived project): what it lacks is not compared."""
+
+COMMON = frozenset(Spec.model_fields)
+"""Fields that steer the reconciler and never travel."""
+
+Name = Annotated[str, StringConstraints(min_length=1)]
+
+
+def _date(value: Any) -> Any:
+    try:
+        return value if value is None else dt.datetime.strptime(str(value), "%Y-%m-%d").date().isoformat()
+    except ValueError as error:
+        raise ValueError("a date (YYYY-MM-DD) is expected") from error
+
+
+Date = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$"), BeforeValidator(_date)]
+Strings = list[Name]
+
+
+def _reference(*forms: tuple[str, ...]) -> BeforeValidator:
+    """A name, or a mapping with exactly the words of one of `forms`."""
+    said = " or ".join("{" + ", ".join(f"{word}: …" for word in form) + "}" for form in forms)
+
+    def check(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            valid = set(value) in map(set, forms) and all(isinstance(v, str) and v for v in value.values())
+        else:
+            valid = value is None or not isinstance(value, list)
+        if not valid:
+            raise ValueError(f"a name or {said} is expected")
+        return value
+
+    return BeforeValidator(check)
+
+
+Principal = Annotated[str | dict[str, str], _reference(("user",), ("group",))]
+VersionName = Annotated[str | dict[str, str], _reference(("project", "name"))]
+IssueName = Annotated[str | dict[str, str], _reference(("project", "key"))]
+
+
+class ProjectItem(Spec):
+    """What is inside a project: nested in it, or at top level with `project:`."""
+
+    project: Annotated[Name, Field(description="Identifier of the project (given by nesting, or here).")]
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """A field that is written in a later step of the same `apply`, when other planned work concerns it.
+
+    `when(value, context)` says for which canonical values. With `wait="itself"` it only waits for the object's other
+    fields; with `"referrers"` it waits for all work on the objects
+    that refer to this one (through the fields `via`, or any); with `"references"` for the objects that the value names.
+    """
+
+    wait: Literal["itself", "referrers", "references"]
+    when: Callable[[Any, Context], bool] = lambda value, context: not blank(value)
+    via: frozenset[str] = frozenset()
+    inside: tuple[str, ...] = ()
+    behind: tuple[str, ...] = ()
+    """Kinds whose objects in the same project are made and changed before, whatever becomes of that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A field whose live value can forbid work on other objects (a locked version takes no issue).
+
+    When such work is planned, the field is first set to `open`, and to what it was, or shall be, afterwards.
+    `via` are the referrers' fields whose change needs the gate open (empty: any work inside a project).
+    """
+
+    open: str
+    shut: frozenset[str]
+    via: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """How a spec's field travels.
+
+    codec       translates between manifest, canonical form and the API
+    write, read the field's names in payloads and in answers; "" is the field's own name, None is "not at all"
+    clear       what is sent for an explicit null; REFUSE: Redmine cannot clear it (a Problem)
+    include     the `include=` that makes lists show it; such fields are not in the answer to a POST
+    detail      it is shown by the object's own page only
+    create_only it is sent on create and never compared (write-only, or fixed by Redmine)
+    update_only Redmine takes it only on an object that exists
+    along       it is no value of the object but goes with the change of these fields (the comment on an edit)
+    secret      its value must never be shown
+    """
+
+    codec: Codec = field(default_factory=Codec)
+    write: str | None = ""
+    read: str | None = ""
+    clear: Any = None
+    include: str = ""
+    detail: bool = False
+    create_only: bool = False
+    update_only: bool = False
+    along: frozenset[str] = frozenset()
+    secret: bool = False
+    deferred: Deferred | None = None
+    gate: Gate | None = None
+
+
+REFUSE: Any = object()
+DEFAULT = Api()
+
+
+class Secret:
+    """A value that is never shown: not in a plan, a log or a traceback. `expression` is what the manifest says for it
+    (`${NAME}`), or "" if the manifest holds the secret itself."""
+
+    __slots__ = ("_value", "expression")
+
+    def __init__(self, value: str, expression: str = "") -> None:
+        self._value = value
+        self.expression = expression
+
+    def reveal(self) -> str:
+        """The secret itself, for the request that needs it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "(secret)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)

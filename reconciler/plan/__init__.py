@@ -1,0 +1,1 @@
+"""Desired and live state to a plan: what to do, in which order, as data."""

@@ -1,0 +1,1 @@
+"""HTTP to a Redmine: the only package that sends requests."""

@@ -1,0 +1,1 @@
+"""The two states that a plan compares: what manifests declare, and what is live."""

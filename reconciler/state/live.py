@@ -1,0 +1,247 @@
+"""Client + kinds → the live state: only the kinds and projects that are needed, by bulk lists, in four waves.
+
+Requests for a plan: 2 (the account; the trackers, which tell a Redmine that is too old) + 1 for each other kind of
+name that is used + for users one list a status until all are found + 1 for groups + for projects one list and 1 for
+each that it does not show + 1 for each other kind and project + the issues, and the time entries, of all needed
+projects together. Lists do not show everything: 1 more for each declared group with `users`, issue with `watchers` or
+`notes`, wiki page, and piece of news with `attachments`; for each project with a `default_version`,
+`default_assigned_to` or (before 5.1) `homepage`; for each wiki page that is not there yet, and for each wiki with a
+declared start page. Watchers of more than 20 issues are told by one list for each user and group, if that is less (see
+`Kind.rolls`). Attachments are downloaded, 1 each, if a live one has the name and size of the declared one; the
+files of a project are not. A list of N rows takes 1 request up to 100, then 1 + ceil((N - 100) / 99), as pages
+overlap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from hashlib import file_digest
+from tempfile import SpooledTemporaryFile
+from typing import Any
+
+from reconciler.errors import Denied, ManifestError, NotRedmine, Problem
+from reconciler.kinds import declarable, kinds
+from reconciler.model.address import Address, Row, Unresolved
+from reconciler.model.codecs import Candidate
+from reconciler.model.kind import Kind, Listing, Need, Object
+from reconciler.model.name_index import Context, CustomField, Names
+from reconciler.redmine.client import Client
+from reconciler.state.desired import Desired
+from reconciler.state.fetch import fetch, together, told
+
+OLDEST = "Redmine 5.0 or later is needed; this server is older."
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What the server has of what was needed. `me` is the account, as `GET /users/current` shows it."""
+
+    names: Names
+    me: Mapping[str, Any]
+    problems: tuple[Problem, ...] = ()
+
+
+async def read(client: Client, desired: Desired) -> Live:
+    """Read everything that planning `desired` needs. Writes nothing.
+
+    Raises a ServerError when the server cannot be used, ManifestError if it lacks what the configuration names.
+    """
+    me = await client.whoami()
+    names = fresh_names(desired)
+    reader = Reader(client, names, desired)
+    first = desired.need()
+    # The trackers are always read: they are what tells a Redmine that is too old.
+    await reader.wave(Need({"tracker": frozenset(), **first.keys}), [k for k in kinds().values() if k.readonly])
+    check_age(names)
+    check_settings(names, first)
+    need = desired.need(names)
+    if not me.get("admin"):
+        # Others are not shown all users, nor who watches what.
+        need = replace(need, whole=frozenset())
+    await reader.wave(need, [k for k in kinds().values() if not k.readonly and not k.inside])
+    await reader.wave(need, [k for k in kinds().values() if k.inside and not k.reads_after])
+    await reader.wave(need, [k for k in kinds().values() if k.reads_after])
+    return Live(names, me, tuple(reader.problems))
+
+
+def fresh_names(desired: Desired) -> Names:
+    """Names that know what is declared, and nothing live yet."""
+    names = Names(
+        settings=desired.settings,
+        scoped=frozenset(k.name for k in kinds().values() if k.inside),
+        declarable=frozenset(k.name for k in declarable().values()),
+    )
+    for address, found in desired.objects.items():
+        if found.spec.state == "present":
+            names.planned.setdefault(address.kind, {})[address.key] = found.spec
+        else:
+            names.absent.setdefault(address.kind, set()).add(address.key)
+    names.wideners.update({k.name: k.widen for k in kinds().values()})
+    names.bars.update({k.name: k.bar for k in kinds().values()})
+    names.menus.update({k.name: k.menu for k in kinds().values() if k.readonly})
+    names.folds.update({k.name: {} for k in kinds().values() if k.fold})
+    return names
+
+
+def check_age(names: Names) -> None:
+    """Raise NotRedmine for a server before 5.0, where trackers do not tell their fields (the API tells no version)."""
+    trackers = names.rows.get("tracker", {})
+    if any("enabled_standard_fields" not in row for row in trackers.values()):
+        raise NotRedmine(OLDEST)
+
+
+def check_settings(names: Names, need: Need) -> None:
+    """Raise ManifestError if the configured key field is needed and does not exist."""
+    field = names.settings.get("issue_key_field")
+    known = names.custom_fields.get("issue", {})
+    if not field or "issue" not in need.keys:
+        return
+    if field in known:
+        if known[field].format not in ("", "string", "text"):
+            message = f'issue_key_field: the custom field "{field}" has the format {known[field].format}'
+            raise ManifestError([Problem(names.settings["place"], message, "", "it must be a text")])
+        return
+    hint = names.advice(field, known, "custom_field")
+    message = f'issue_key_field: there is no issue custom field "{field}"'
+    raise ManifestError([Problem(names.settings["place"], message, "", hint)])
+
+
+def settle_renames(objects: Iterable[Object], names: Names) -> None:
+    """Take what is live under its earlier key for the declared object: others name it by the new one."""
+    for found in objects:
+        if found.spec.renamed_from:
+            old = Address(found.kind.name, found.kind.renamed_key(found.spec, found.address))
+            row = names.row(old)
+            if row is not None and names.id(found.address) in (None, row["id"]):
+                names.rename(old, found.address.key, row)
+
+
+class Reader:
+    """Reads kinds into `names`."""
+
+    def __init__(self, client: Client, names: Names, desired: Desired) -> None:
+        self.client = client
+        self.names = names
+        self.unclear: dict[str, list[Problem]] = {}
+        self.declared: dict[str, list[Object]] = {}
+        for found in desired.objects.values():
+            self.declared.setdefault(found.kind.name, []).append(found)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Declared objects that cannot be told apart among the live ones."""
+        return [problem for found in self.unclear.values() for problem in found]
+
+    async def wave(self, need: Need, chosen: Iterable[Kind]) -> None:
+        """Read several kinds at once."""
+        await together(self.kind(kind, need) for kind in chosen if kind.name in {*need.keys, *need.whole})
+
+    async def kind(self, kind: Kind, need: Need) -> None:
+        """Read one kind: its tiers until every needed key is found, then what lists leave out."""
+        rows: dict[int, Row] = {}
+        try:
+            for tier in kind.tiers(need, self.names):
+                await self._tier(kind, tier, rows)
+                self._match(kind, list(rows.values()))
+                if not (need.everything or kind.name in need.whole or self._missing(kind, need)):
+                    break
+            else:
+                self.names.whole.add(kind.name)
+            await self._details(kind, need)
+            await self._files(kind)
+        except Denied as error:
+            # An assignee is mostly a user: that groups may not be listed only matters for a name that is a group's.
+            keys, others = (need.keys.get(name, frozenset()) for name in (kind.name, kind.alternative))
+            if not kind.alternative or keys - others:
+                raise Denied(denied(kind, error), status=error.status) from error
+
+    def _missing(self, kind: Kind, need: Need) -> bool:
+        known = self.names.ids.get(kind.name, {})
+        folds = self.names.folds.get(kind.name, {})
+        return any(k not in known and k.lower() not in folds for k in need.keys.get(kind.name, ()))
+
+    async def _tier(self, kind: Kind, tier: Sequence[Listing], rows: dict[int, Row]) -> None:
+        lists = await together(fetch(self.client, listing) for listing in tier)
+        for listing, found in zip(tier, lists, strict=True):
+            for row in found:
+                rows[row["id"]] = row
+                if listing.seen_from:
+                    seen = self.names.seen_from.setdefault(kind.name, {})
+                    seen.setdefault(row["id"], set()).add(listing.seen_from)
+
+    def _match(self, kind: Kind, rows: Sequence[Row]) -> None:
+        learn(rows, kind, self.names)
+        context = Context(self.names)
+        matches = kind.match(rows, context, self.declared.get(kind.name, ()))
+        for key, row in matches.rows.items():
+            self.names.add(kind.name, key, row)
+        settle_renames(self.declared.get(kind.name, ()), self.names)
+        # A further tier matches all rows again.
+        self.unclear[kind.name] = [Problem(o.source, said, str(o.address), hint) for o, said, hint in matches.problems]
+
+    async def _details(self, kind: Kind, need: Need) -> None:
+        live = ((o, self.names.row(o.address)) for o in self.declared.get(kind.name, ()))
+        found = [(o, row, f) for o, row in live if row and kind.details(row, f := frozenset(o.fields))]
+        rows, fields = {row["id"]: row for _, row, _ in found}, [f for _, _, f in found]
+        polled = await told(self.client, kind, rows, fields, need, self.names)
+        full = await together(polled.complete(self.client, row, f) for _, row, f in found)
+        for (wanted, _, _), row in zip(found, full, strict=True):
+            if row is None:
+                self.names.remove(wanted.address)
+            else:
+                self.names.add(kind.name, wanted.address.key, row)
+
+    async def _files(self, kind: Kind) -> None:
+        """Learn what is in the live files that declared ones have to be compared with."""
+        work = []
+        for found in self.declared.get(kind.name, ()):
+            row = self.names.row(found.address)
+            if row is not None:
+                work.append(read_files(self.client, kind, found.fields, row, Context(self.names, found.project)))
+        await together(work)
+
+
+async def read_files(client: Client, kind: Kind, values: Mapping[str, Any], row: Row, context: Context) -> None:
+    """Put into `names.files` what is known of an object's live files; read are only those of equal name and size."""
+    for name, value in values.items():
+        api = kind.fields[name]
+        with suppress(Unresolved):
+            for found in api.codec.files(value, row.get(api.read or name), context):
+                context.names.files[found.number] = await _file(client, found)
+
+
+async def _file(client: Client, found: Candidate) -> Row:
+    """What is known of a live file; its digest is "" if it cannot be the one."""
+    shown = found.shown or (await client.get(f"/attachments/{found.number}"))["attachment"]
+    same = shown["filename"] == found.filename and shown["filesize"] == found.size
+    return {**shown, "sha256": await _digest(client, found.number) if same else ""}
+
+
+async def _digest(client: Client, number: int) -> str:
+    """The SHA-256 of what is in a live file, however large it is."""
+    with SpooledTemporaryFile(IN_MEMORY) as file:
+        await client.download(f"/attachments/download/{number}", file)
+        file.seek(0)
+        return file_digest(file, "sha256").hexdigest()
+
+
+IN_MEMORY = 1 << 20
+"""Bytes of a live file that are compared without a file on the disk."""
+
+
+def denied(kind: Kind, error: Denied) -> str:
+    """A sentence for a list that the account may not read."""
+    what = kind.plural.replace("_", " ")
+    return f"This account may not read {what} ({error.status}): an administrator's key is needed."
+
+
+def learn(rows: Iterable[Row], kind: Kind, names: Names) -> None:
+    """Without the right to list custom fields, learn their names and ids from the objects (format unknown)."""
+    if names.ids.get("custom_field"):
+        return
+    known = names.custom_fields.setdefault(kind.name, {})
+    for row in rows:
+        for field in row.get("custom_fields", ()):
+            known.setdefault(field["name"], CustomField(field["id"], field["name"]))

@@ -1,0 +1,89 @@
+"""Pydantic's errors in the words of a manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from reconciler.errors import Location, Problem
+from reconciler.manifest.loader import Map, locate, suggest
+from reconciler.model.kind import Kind
+
+
+def named(value: Any) -> str:
+    """What a value is, for a sentence (never the value itself)."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, Mapping):
+        return "a mapping"
+    return "a list" if isinstance(value, list) else "a text"
+
+
+def explain(kind: Kind, body: Map, error: ValidationError, nested: Iterable[str]) -> Iterator[Problem]:
+    """One Problem for each thing that pydantic found wrong with `body`."""
+    known = [*kind.spec.model_fields, *nested]
+    subject = " ".join([kind.name, *label_of(kind, body)])
+    for item in error.errors(include_url=False, include_context=True):
+        path = [p for p in item["loc"] if not str(p).startswith(("function-", "constrained-"))]
+        message, hint = _say(kind, path, item, known)
+        yield Problem(_place(body, path, item["type"]), message, subject, hint)
+
+
+def label_of(kind: Kind, body: Map) -> Iterator[str]:
+    """What names an object that is not valid, if anything does."""
+    for name in (*kind.identity, "subject", "user", "group"):
+        if isinstance(body.get(name), str):
+            yield body[name]
+            return
+
+
+def _place(body: Map, path: Sequence[str | int], error: str) -> Location:
+    return body.where() if error == "missing" else locate(body, path)
+
+
+def _say(kind: Kind, path: Sequence[str | int], item: Mapping[str, Any], known: Sequence[str]) -> tuple[str, str]:
+    field = str(path[0]) if path else ""
+    error, context = item["type"], item.get("ctx", {})
+    if error == "extra_forbidden":
+        return f'unknown field "{field}"', suggest(field, known)
+    if error == "missing":
+        return f"{field} is missing", ""
+    secret = field in kind.fields and kind.fields[field].secret
+    plain = isinstance(item["input"], str) and not secret
+    shown = f', found "{item["input"]}"' if plain else f", found {named(item['input'])}"
+    if error == "literal_error":
+        choices = str(context["expected"]).replace("'", "").replace(" or ", ", ")
+        return f"{field}: one of {choices} is expected{shown}", suggest(str(item["input"]), choices.split(", "))
+    if error == "string_pattern_mismatch":
+        form = str(kind.spec.model_fields[field].description).partition(". ")[0].rstrip(".")
+        return f"{field}: {form[0].lower()}{form[1:]}{shown}", ""
+    if error == "value_error":
+        return f"{field}: {context['error']}{shown}", ""
+    expected = EXPECTED.get(error)
+    if expected:
+        return f"{field}: {expected.format(**context)} is expected{shown}", ""
+    return f"{field}: {item['msg'][0].lower()}{item['msg'][1:]}{shown}", ""
+
+
+EXPECTED = {
+    "string_type": "a text",
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "string_too_short": "a text that is not empty",
+    "string_too_long": "a text of at most {max_length} characters",
+    "too_short": "a list of at least {min_length}",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than_equal": "at most {le}",
+    "finite_number": "a number",
+}
