@@ -28,9 +28,9 @@ def name_issues(names: Names, called: Mapping[int, str] = NOBODY, length: int = 
     """Give issues without a key the one that they were `called` by, or one that is made of the subject, of so many
     characters at most: the first of several, by what they are, gets the plain one."""
     taken: defaultdict[str, set[str]] = defaultdict(set)
-    for key in names.ids.get("issue", {}):
+    for key in names.live("issue").ids:
         taken[key.partition("/")[0]].add(key.partition("/")[2])
-    rows, keys = names.rows.get("issue", {}), names.keys.get("issue", {})
+    rows, keys = names.live("issue").rows, names.live("issue").keys
     looks = {n: (keys[n].partition("/")[0], _looks(rows[n], rows)) for n in rows if keys[n].endswith(f"/#{n}")}
     known = {n: called[n].partition("/")[2] for n in looks if _may_have(called.get(n, ""), keys[n], taken)}
     for project, name in ((looks[n][0], name) for n, name in known.items()):
@@ -69,10 +69,8 @@ def _may_have(wanted: str, key: str, taken: Mapping[str, Collection[str]]) -> bo
 
 
 def _name(number: int, name: str, names: Names) -> None:
-    project = names.keys["issue"][number].partition("/")[0]
-    names.ids["issue"].pop(f"{project}/#{number}", None)
-    names.ids["issue"][f"{project}/{name}"] = number
-    names.keys["issue"][number] = f"{project}/{name}"
+    project = names.live("issue").keys[number].partition("/")[0]
+    names.live("issue").rekey(number, f"{project}/{name}")
 
 
 def _looks(row: Row, rows: Mapping[Any, Row]) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ def keys(folder: Path, url: str) -> dict[int, str]:
 
 def keys_file(names: Names, projects: Collection[str], url: str) -> str:
     """The file of keys: a line for each issue, in the order of the keys."""
-    found = {key: number for number, key in names.keys.get(ISSUE, {}).items() if key.partition("/")[0] in projects}
+    found = {key: number for number, key in names.live(ISSUE).keys.items() if key.partition("/")[0] in projects}
     return json.dumps({"url": url, "keys": dict(sorted(found.items()))}, indent=1, ensure_ascii=False) + "\n"
 
 

@@ -21,13 +21,12 @@ ISSUE = "issue"
 def named(found: Inventory) -> Inventory:
     """The inventory with issues called by the keys that they have or could get."""
     names, field = found.names, _field(found.names)
-    rows, keys = names.rows.get(ISSUE, {}), dict(names.keys.get(ISSUE, {}))
+    rows, keys = names.live(ISSUE).rows, dict(names.live(ISSUE).keys)
     for number, key in keys.items():
         if not _key(rows[number], field):
             keys[number] = f"{key.partition('/')[0]}/#{number}"
-    ids = {key: number for number, key in keys.items()}
-    new = replace(names, ids={**names.ids, ISSUE: ids}, keys={**names.keys, ISSUE: keys})
-    rules = names.rows.get("custom_field", {}).get(field.id, {})
+    new = names.with_keys(ISSUE, keys)
+    rules = names.live("custom_field").rows.get(field.id, {})
     name_issues(new, length=rules.get("max_length") or LENGTH)
     return replace(found, names=new)
 
@@ -38,8 +37,8 @@ def wanted(found: Inventory, reopened: Collection[str] = ()) -> tuple[Desired, t
     that a run before has `reopened`."""
     names, field = found.names, _field(found.names)
     objects, lacking = dict[Address, Object](), []
-    for number, key in sorted(names.keys.get(ISSUE, {}).items(), key=lambda pair: pair[1]):
-        address, row = Address(ISSUE, key), names.rows[ISSUE][number]
+    for number, key in sorted(names.live(ISSUE).keys.items(), key=lambda pair: pair[1]):
+        address, row = Address(ISSUE, key), names.live(ISSUE).rows[number]
         if address.project not in found.projects or _key(row, field):
             continue
         if any(item["id"] == field.id for item in row.get("custom_fields", ())):
@@ -52,8 +51,8 @@ def wanted(found: Inventory, reopened: Collection[str] = ()) -> tuple[Desired, t
 
 
 def _homes(objects: Iterable[Address], reopened: Collection[str], names: Names) -> set[Address]:
-    known = {Address("project", key) for key in reopened if key in names.ids.get("project", {})}
-    return known | {Address("project", address.project) for address in objects}
+    known = {Address("project", key) for key in reopened if key in names.live("project").ids}
+    return known | {address.container for address in objects}
 
 
 def _closed(project: Address, names: Names, reopened: Collection[str]) -> Object | None:

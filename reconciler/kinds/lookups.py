@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from reconciler.model.address import Row
+from reconciler.model.capabilities import ReadOnly
 from reconciler.model.kind import Kind, Listing, Need
 from reconciler.model.name_index import Context, CustomField, Names
 from reconciler.model.spec import Spec
 
 
-class Lookup(Kind):
+class Lookup(Kind[Spec], abstract=True):
     """A list of names that manifests refer to."""
 
-    readonly = True
     spec = Spec
 
     def __init__(self, name: str, path: str, root: str, menu: str) -> None:
         self.name = name
         self.plural = root
         self.path = path
-        self.menu = f"Administration → {menu}"
+        self.capabilities = (self._read_only(f"Administration → {menu}"),)
+
+    def _read_only(self, menu: str) -> ReadOnly:
+        return ReadOnly(menu)
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
         return ([Listing(self.path, self.plural, paged=False)],)
@@ -30,26 +34,36 @@ class Lookup(Kind):
         return str(row["name"])
 
 
-class Enumeration(Lookup):
+class Enumeration(Lookup, abstract=True):
     """Values of a list; what has one that is no longer active keeps it (`active`, 5.0 to 7.0)."""
 
-    def retired(self, row: Row) -> str:
-        return "" if row.get("active", True) else f'the {self.name.replace("_", " ")} "{row["name"]}" is not active'
+    def _read_only(self, menu: str) -> ReadOnly:
+        return _ActiveOnly(menu, self.name.replace("_", " "))
 
 
-class Roles(Lookup):
+@dataclass(frozen=True)
+class _ActiveOnly(ReadOnly):
+    """Only active values can be given to an object."""
+
+    _what: str = ""
+
+    def why_unusable(self, row: Row) -> str:
+        return "" if row.get("active", True) else f'the {self._what} "{row["name"]}" is not active'
+
+
+class Roles(Lookup, abstract=True):
     """Roles that members can have; what they permit is on their own pages."""
 
     def details(self, row: Row, fields: frozenset[str]) -> Listing | None:
         return Listing(f"{self.path}/{row['id']}", "role", single=True)
 
 
-class Queries(Lookup):
+class Queries(Lookup, abstract=True):
     """Queries of issues that everybody may use in all projects (those of one project cannot be there before it)."""
 
     def __init__(self) -> None:
         super().__init__("query", "/queries", "queries", "")
-        self.menu = "Issues → Save, visible to any users, for all projects"
+        self.capabilities = (ReadOnly("Issues → Save, visible to any users, for all projects"),)
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
         return ([Listing(self.path, self.plural)],)
@@ -58,7 +72,7 @@ class Queries(Lookup):
         return str(row["name"]) if row["is_public"] and not row.get("project_id") else None
 
 
-class CustomFieldLookup(Lookup):
+class CustomFieldLookup(Lookup, abstract=True):
     """Custom fields' definitions: for administrators only (403 for others, on every version)."""
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.kinds import declarable
-from reconciler.model.kind import Kind
+from reconciler.model.kind import Kind, nested_name
 from reconciler.model.spec import REFUSE
 
 Schema = dict[str, Any]
@@ -35,7 +35,7 @@ def manifest_schema() -> Schema:
     nested = {kind: f"{kind.name}_in_project" for kind in kinds if kind.inside}
     for kind, name in nested.items():
         definitions[name] = _without_project(definitions[kind.name])
-    lists = {kind.nested or kind.plural: _list(kind, name) for kind, name in nested.items()}
+    lists = {nested_name(kind): _list(kind, name) for kind, name in nested.items()}
     definitions["project"]["properties"] |= lists
     return {
         "$schema": DRAFT,

@@ -14,8 +14,9 @@ from reconciler.errors import Location, Problem
 from reconciler.kinds import declarable, kinds
 from reconciler.manifest.loader import Map, Seq, suggest
 from reconciler.model.address import Address, Reference
+from reconciler.model.capabilities import BulkDetails, ManifestKey
 from reconciler.model.codecs import blank
-from reconciler.model.kind import Kind, Need, Object
+from reconciler.model.kind import Kind, Need, Object, earlier_key, nested_name
 from reconciler.model.name_index import Context, Names
 from reconciler.model.requests import FEW
 from reconciler.model.spec import REFUSE, Id
@@ -64,7 +65,7 @@ class _Builder:
         self.invalid: set[Address] = set()
         self.problems: list[Problem] = []
         self.lists = declarable()
-        self.nested = {k.nested or k.plural: k for k in self.lists.values() if k.inside}
+        self.nested = {nested_name(k): k for k in self.lists.values() if k.inside}
 
     def problem(self, location: Location, message: str, hint: str = "", subject: str = "", *also: Location) -> None:
         self.problems.append(Problem(location, message, subject, hint, also))
@@ -121,10 +122,10 @@ class _Builder:
         address = Address(kind.name, kind.key(spec, str(values.get("project", ""))))
         found = Object(kind, address, spec, body)
         # Redmine tells some names apart without case: `amy` and `AMY` are one login.
-        same = Address(kind.name, address.key.lower() if kind.fold else address.key)
+        same = Address(kind.name, address.key.lower() if kind.ignores_case else address.key)
         twin = self.twins.setdefault(same, found)
         if twin is not found:
-            hint = "give each a key of its own" if kind.only_declared({}) else "keep one"
+            hint = "give each a key of its own" if kind.capability(ManifestKey).only_declared({}) else "keep one"
             self.problem(found.source, "declared twice", hint, str(address), twin.source)
             return
         self.objects[address] = found
@@ -159,7 +160,7 @@ class _Builder:
 
     def exists(self, found: Object, field: str, reference: Reference) -> None:
         known = kinds()
-        if not all(known[k].only_declared(self.settings) for k in reference.kinds):
+        if not all(known[k].capability(ManifestKey).only_declared(self.settings) for k in reference.kinds):
             return
         named = reference.addresses(scoped)
         if reference.name.startswith("#") or any(a in self.objects or a in self.invalid for a in named):
@@ -196,7 +197,7 @@ class _Builder:
 
 def scoped(kind: str) -> bool:
     """Whether objects of a kind are inside a project."""
-    return kinds()[kind].inside
+    return kinds()[kind].inside is not None
 
 
 def waits(found: Object, field: str) -> bool:
@@ -231,24 +232,24 @@ class _Wanted:
         kind, address = found.kind, found.address
         self.keys[kind.name].add(address.key)
         self.fields[kind.name].update(found.fields)
-        self.polled.update((kind.name, field) for field in found.fields if field in kind.polls)
+        self.polled.update((kind.name, field) for field in found.fields if field in kind.capability(BulkDetails).needs)
         if found.spec.renamed_from:
-            self.keys[kind.name].add(kind.renamed_key(found.spec, address))
+            self.keys[kind.name].add(earlier_key(kind, found.spec, address.project))
         if number := getattr(found.spec, "id", None):
             self.ids[kind.name].add(number)
         lookups = [k for f in found.fields for k in kind.fields[f].codec.lookups]
-        for name in (*lookups, *kind.lookups(settings, found.fields)):
+        for name in (*lookups, *kind.capability(ManifestKey).definitions(settings, found.fields)):
             self.keys[name] |= set()
         for _, reference in references(found, self.names):
             for target in reference.addresses(scoped):
                 self.keys[target.kind].add(target.key)
-                for name in kinds()[target.kind].lookups(settings, ()):
+                for name in kinds()[target.kind].capability(ManifestKey).definitions(settings, ()):
                     self.keys[name] |= set()
 
     def need(self) -> Need:
         """The result."""
         many = (pair for pair, number in self.polled.items() if number > FEW)
-        whole = frozenset(name for kind, field in many for name in kinds()[kind].polls[field])
+        whole = frozenset(name for kind, field in many for name in kinds()[kind].capability(BulkDetails).needs[field])
         return Need(_frozen(self.keys), _frozen(self.fields), _frozen(self.ids), whole=whole)
 
 

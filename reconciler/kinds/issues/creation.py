@@ -1,0 +1,44 @@
+"""How issues are created, and how their keys are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from reconciler.kinds.issues.identity import key_field, value_of
+from reconciler.model.address import Address, Row
+from reconciler.model.capabilities import Creation, ManifestKey
+from reconciler.model.kind import Kind
+from reconciler.model.name_index import Context
+
+
+class IssueCreation(Creation):
+    """Redmine keeps no two issues apart: a POST that is sent twice makes two."""
+
+    def sent_after(self, kind: Kind, values: Mapping[str, Any], context: Context) -> frozenset[str]:
+        # Redmine drops the watchers of an author who may not add any (5.0 to 6.1); later it takes none who may not see
+        # the issue (5.1 to 6.1).
+        author = context.names.row(Address("user", str(values.get("author")))) or {}
+        alone = {"watchers"} if values.get("author") and not author.get("admin") else set()
+        return super().sent_after(kind, values, context) | alone
+
+
+class StoredKey(ManifestKey):
+    """The key is the value of the custom field `issue_key_field`; without one, it is only in the manifests."""
+
+    def only_declared(self, settings: Mapping[str, Any]) -> bool:
+        return not settings.get("issue_key_field")
+
+    def definitions(self, settings: Mapping[str, Any], fields: Collection[str]) -> tuple[str, ...]:
+        # Custom fields tell their trackers: what another tracker would destroy.
+        return ("custom_field",) if settings.get("issue_key_field") or "tracker" in fields else ()
+
+    def to_store(self, address: Address, row: Row | None, context: Context) -> Mapping[str, tuple[Any, Any]]:
+        # Where no key is declared, the subject only names the issue in the manifests.
+        spec = context.names.spec(address)
+        field = key_field(context.names) if spec is None or spec.key else None
+        key = address.key.partition("/")[2]
+        before = value_of(row, field) if row and field else ""
+        marks = {} if field is None or before == key else {f"custom_fields.{field.name}": (before or None, key)}
+        home = row and context.key("project", row["project"]["id"])
+        return {**({"project": (home, address.project)} if home not in (None, address.project) else {}), **marks}
