@@ -168,7 +168,9 @@ def test_shared_versions(said: str, meant: Any) -> None:
     """A version is looked for in the issue's own project, then among those shared with it, or where `project:` says."""
     wanted = offline(inside(f"issues: [{{subject: s, fixed_version: {said}}}]"))
     live = live_of(wanted, VERSIONS)
-    live.names.seen_from["version"] = {5: {"shop"}, 6: {"hq", "shop"}, 7: {"hq", "shop"}}
+    for number, projects in {5: {"shop"}, 6: {"hq", "shop"}, 7: {"hq", "shop"}}.items():
+        for shop in sorted(projects):
+            live.names.live("version").note_seen(number, shop)
     assert steps(the(make(wanted, live, "u"), "issue", "shop/s"))[0]["fixed_version"] == meant
 
 
