@@ -46,6 +46,10 @@ def redmine(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     """A sandbox that runs for the whole session, with what `setup.rb` creates."""
     with claim(f"test-{request.param}") as name:
         sandbox = Sandbox(request.param, name=name)
+        # A killed run can leave its server, and a world in which no start succeeds. The name is claimed: it is ours.
+        sandbox.stop()
+        if sandbox.exists():
+            sandbox.reset()
         sandbox.start([SETUP])
         yield sandbox
         sandbox.stop()
