@@ -15,6 +15,7 @@ from reconciler.cli import output
 from reconciler.cli.options import State, common, formats
 from reconciler.cli.progress import Progress, progress
 from reconciler.errors import Exit
+from reconciler.model.address import CONTAINER
 
 if TYPE_CHECKING:
     from reconciler.apply.report import Report
@@ -141,7 +142,7 @@ async def _write_keys(
 
 def _left_open(report: Report) -> set[str]:
     """The projects that were to be closed again and are not."""
-    return {r.change.address.key for r in report.results if r.change.address.kind == "project" and r.outcome != "done"}
+    return {r.change.address.key for r in report.results if r.change.address.kind == CONTAINER and r.outcome != "done"}
 
 
 def _show_to_nobody(planned: Planned, wanted: Wanted, state: State) -> None:

@@ -21,14 +21,14 @@ from reconciler.export.inventory import Inventory, Scope
 from reconciler.export.yaml_writer import Day, Included, Noted, Written, dump, manifest, written
 from reconciler.kinds import kinds
 from reconciler.manifest.sources import CONFIG, SUFFIXES
-from reconciler.model.address import Address
+from reconciler.model.address import CONTAINER, Address
 from reconciler.model.capabilities import ManifestKey
 from reconciler.model.codecs import Stored
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.kind import Kind, nested_name
 from reconciler.model.local_files import folded
 from reconciler.model.name_index import Names
-from reconciler.model.spec import Id
+from reconciler.model.spec import DEFAULT, Id
 
 LONG = 25
 """Lines of a text that stay in the manifest; longer ones get a file."""
@@ -65,9 +65,9 @@ def items(found: Inventory, scope: Scope) -> Iterator[Item]:
         kind.capability(Exporting).rename_for_export(kind, found.names)
     left_out = {a for kind in kinds().values() for a in _called_alike(kind, found.names)}
     left_out |= {address for kind in kinds().values() for address in _not_along(kind, found, scope)}
-    people = [i for k in chosen if not (k.inside or k.name == "project") for i in _of(k, found, left_out)]
+    people = [i for k in chosen if not (k.inside or k.name == CONTAINER) for i in _of(k, found, left_out)]
     for kind in chosen:
-        if kind.inside or kind.name == "project":
+        if kind.inside or kind.name == CONTAINER:
             for item in _of(kind, found, left_out):
                 named |= item.named
                 yield item
@@ -88,7 +88,7 @@ def _of(kind: Kind, found: Inventory, left_out: set[Address]) -> Iterator[Item]:
     alike = _alike(kind, found.names)
     for number in sorted(rows, key=keys.__getitem__):
         address, name = Address(kind.name, keys[number]), Address(kind.name, _name(keys[number], number))
-        inside = kind.inside or kind.name == "project"
+        inside = kind.inside or kind.name == CONTAINER
         if (inside and address.project not in found.projects) or not kind.capability(Exporting).exportable(
             rows[number]
         ):
@@ -186,7 +186,7 @@ def _listed(path: str, items: Iterable[Item], found: Tree) -> None:
 def _file(address: Address) -> str:
     """The manifest that an object is in."""
     kind = kinds()[address.kind]
-    if kind.name == "project":
+    if kind.name == CONTAINER:
         return f"projects/{_stem(address.key)}.yaml"
     if not kind.inside:
         return f"{kind.plural}.yaml"
@@ -240,12 +240,13 @@ def _own(address: Address) -> str:
 
 
 def _text(name: str, value: str, path: str, folder: str, item: Item, found: Tree) -> Any:
-    if name in DAYS and DAY.fullmatch(value):
+    kind = kinds()[item.address.kind]
+    api = kind.fields.get(name, DEFAULT) if (item.body or {}).get(name) is value else DEFAULT
+    if api.date and DAY.fullmatch(value):
         return Day(value)
-    own = name in MAIN and (item.body or {}).get(name) is value
-    if not _apart(item, value, page=own and name == "text"):
+    if not _apart(value, always=api.main_text and kind.capability(Exporting).text_files):
         return value
-    target = found.free(f"{folder}.txt" if own else f"{folder}/{safe(name)}.txt")
+    target = found.free(f"{folder}.txt" if api.main_text else f"{folder}/{safe(name)}.txt")
     found.texts[target] = value
     return Included(relative(target, path))
 
@@ -268,17 +269,14 @@ def _placed(name: str, value: Any, path: str, folder: str, item: Item, found: Tr
     return _text(name, value, path, folder, item, found) if isinstance(value, str) else value
 
 
-DAYS = frozenset({"start_date", "due_date", "spent_on"})
 DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-MAIN = ("text", "description")
-"""The fields whose text is what an object is about."""
 
 
-def _apart(item: Item, value: str, *, page: bool) -> bool:
-    """Whether a text gets a file of its own, which gives it back as it is; the text of a wiki page always does."""
+def _apart(value: str, *, always: bool) -> bool:
+    """Whether a text gets a file of its own, which gives it back as it is."""
     if ODD.search(value) or value.startswith("\ufeff"):
         return False
-    return value.count("\n") >= LONG or (page and kinds()[item.address.kind].capability(Exporting).own_files)
+    return always or value.count("\n") >= LONG
 
 
 ODD = re.compile(r"[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]")

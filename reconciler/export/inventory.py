@@ -15,7 +15,7 @@ from reconciler.export.disk_dict import Spool
 from reconciler.export.issue_keys import NOBODY, name_issues
 from reconciler.kinds import kinds
 from reconciler.manifest.loader import suggest
-from reconciler.model.address import Address, Row
+from reconciler.model.address import CONTAINER, Address, Row
 from reconciler.model.capabilities import ReadOnly, Streamed
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.kind import Kind, Need
@@ -24,7 +24,7 @@ from reconciler.model.requests import Listing
 from reconciler.redmine.client import Client
 from reconciler.state.desired import Desired
 from reconciler.state.fetch import Watch, fetch, over, together, told, unwatched
-from reconciler.state.live import Reader, check_age, check_settings, fresh_names
+from reconciler.state.live import Reader, check_settings, check_version, fresh_names
 
 BATCH = 200
 """Objects whose own pages are asked for at the same time, most of which wait for their turn."""
@@ -75,7 +75,7 @@ async def take(
     names.account = str(me["login"])
     reader = Reader(client, names, nothing)
     await reader.wave(_need(names, ()), [k for k in kinds().values() if k.has(ReadOnly)])
-    check_age(names)
+    check_version(names)
     check_settings(names, _need(names, ()))
     await reader.wave(_need(names, ()), [k for k in kinds().values() if not k.has(ReadOnly) and not k.inside])
     await _check_projects(client, names, scope)
@@ -94,7 +94,7 @@ async def take(
 async def _stream(client: Client, kind: Kind, names: Names, projects: Collection[str], watch: Watch) -> None:
     """Read a kind of which there can be very many: by ranges of numbers, the rows on disk."""
     names.live(kind.name).store_rows_in(Spool[Any, Row]())
-    numbers = sorted(n for p in projects if isinstance(n := names.live("project").ids[p], int))
+    numbers = sorted(n for p in projects if isinstance(n := names.live(CONTAINER).ids[p], int))
     context, fields = Context(names), frozenset(kind.fields)
     ends = await together(fetch(client, listing) for listing in kind.capability(Streamed).last(numbers))
     last = max((rows[0]["id"] for rows in ends if rows), default=0)
@@ -128,7 +128,7 @@ def _near(kind: Kind) -> tuple[str, ...]:
 
 
 def _projects(names: Names, scope: Scope) -> frozenset[str]:
-    known = names.live("project").ids
+    known = names.live(CONTAINER).ids
     if not scope.projects:
         return frozenset(known)
     below = {p for p in known if scope.subprojects and scope.projects & set(names.ancestors(p))}
@@ -137,7 +137,7 @@ def _projects(names: Names, scope: Scope) -> frozenset[str]:
 
 async def _check_projects(client: Client, names: Names, scope: Scope) -> None:
     """Raise ReconcilerError for a project that cannot be read."""
-    kind, known = kinds()["project"], names.live("project").ids
+    kind, known = kinds()[CONTAINER], names.live(CONTAINER).ids
     for wanted in sorted(scope.projects - known.keys()):
         pages = kind.lookup(Address(kind.name, wanted), names, {})
         rows = [row for page in pages for row in await fetch(client, page)]

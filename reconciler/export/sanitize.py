@@ -19,7 +19,7 @@ from reconciler.export.inventory import Inventory
 from reconciler.export.issue_keys import name_issues
 from reconciler.export.pseudonyms import Disguise
 from reconciler.kinds import kinds
-from reconciler.model.address import Address, Row
+from reconciler.model.address import CONTAINER, Address, Row
 from reconciler.model.capabilities import ReadOnly, Streamed
 from reconciler.model.codecs import blank
 from reconciler.model.export_hooks import Exporting
@@ -70,7 +70,7 @@ class _Work:
     def __init__(self, found: Inventory) -> None:
         self.found, self.old = found, found.names
         self.disguise = Disguise(self.old.live("user").rows.values(), self._texts())
-        self.identifiers = _distinct(self.old.live("project").ids, self.disguise)
+        self.identifiers = _distinct(self.old.live(CONTAINER).ids, self.disguise)
         self.new = fresh_names(Desired({}, (), self.old.settings))
         self.new.custom_fields = self.old.custom_fields
         named = (

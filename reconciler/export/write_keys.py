@@ -10,7 +10,7 @@ from reconciler.export.inventory import Inventory
 from reconciler.export.issue_keys import LENGTH, name_issues
 from reconciler.kinds import kinds
 from reconciler.manifest.loader import Map
-from reconciler.model.address import Address, Row, Unresolved
+from reconciler.model.address import CONTAINER, Address, Row, Unresolved
 from reconciler.model.kind import Object, undeclared
 from reconciler.model.name_index import Context, CustomField, Names
 from reconciler.state.desired import Desired
@@ -51,7 +51,7 @@ def wanted(found: Inventory, reopened: Collection[str] = ()) -> tuple[Desired, t
 
 
 def _homes(objects: Iterable[Address], reopened: Collection[str], names: Names) -> set[Address]:
-    known = {Address("project", key) for key in reopened if key in names.live("project").ids}
+    known = {Address(CONTAINER, key) for key in reopened if key in names.live(CONTAINER).ids}
     return known | {address.container for address in objects}
 
 

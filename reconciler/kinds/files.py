@@ -98,7 +98,10 @@ class FileSpec(ProjectItem):
         Api(codec=Content(), read="copies", clear=REFUSE),
     ] = None
     description: Annotated[
-        str | None, StringConstraints(max_length=255), Field(description="At most 255 characters."), Api(clear="")
+        str | None,
+        StringConstraints(max_length=255),
+        Field(description="At most 255 characters."),
+        Api(clear="", main_text=True),
     ] = None
 
     @model_validator(mode="before")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.model.address import Row
-from reconciler.model.capabilities import ReadOnly
+from reconciler.model.capabilities import ReadOnly, VersionProbe
 from reconciler.model.kind import Kind, Listing, Need
 from reconciler.model.name_index import Context, CustomField, Names
 from reconciler.model.spec import Spec
@@ -51,6 +51,21 @@ class _ActiveOnly(ReadOnly):
         return "" if row.get("active", True) else f'the {self._what} "{row["name"]}" is not active'
 
 
+class _Supported(VersionProbe):
+    """From 5.0 on, trackers tell which core fields they have enabled."""
+
+    def is_supported(self, rows: Iterable[Row]) -> bool:
+        return all("enabled_standard_fields" in row for row in rows)
+
+
+class Trackers(Lookup, abstract=True):
+    """Trackers."""
+
+    def __init__(self, name: str, path: str, root: str, menu: str) -> None:
+        super().__init__(name, path, root, menu)
+        self.capabilities = (*self.capabilities, _Supported())
+
+
 class Roles(Lookup, abstract=True):
     """Roles that members can have; what they permit is on their own pages."""
 
@@ -86,6 +101,7 @@ class CustomFieldLookup(Lookup, abstract=True):
 def define(row: Mapping[str, Any], names: Names) -> None:
     """Take a custom field's definition into `names`."""
     options = {str(o["value"]): str(o.get("label", o["value"])) for o in row.get("possible_values") or ()}
+    names.sees_definitions = True
     names.custom_fields.setdefault(row["customized_type"], {})[row["name"]] = CustomField(
         id=row["id"],
         name=row["name"],
@@ -103,7 +119,7 @@ KINDS = (
     CustomFieldLookup(
         "custom_field", "/custom_fields", "custom_fields", "Custom fields, which only an administrator's key can read"
     ),
-    Lookup("tracker", "/trackers", "trackers", "Trackers"),
+    Trackers("tracker", "/trackers", "trackers", "Trackers"),
     Lookup("issue_status", "/issue_statuses", "issue_statuses", "Issue statuses"),
     Enumeration(
         "issue_priority", "/enumerations/issue_priorities", "issue_priorities", "Enumerations → Issue priorities"

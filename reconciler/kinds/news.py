@@ -32,7 +32,9 @@ class NewsSpec(ProjectItem):
         str | None, StringConstraints(max_length=255), Field(description="At most 255 characters."), Api(clear="")
     ] = None
     description: Annotated[
-        Name | None, Field(description="The text; line ends are not compared."), Api(codec=Text(), clear=REFUSE)
+        Name | None,
+        Field(description="The text; line ends are not compared."),
+        Api(codec=Text(), clear=REFUSE, main_text=True),
     ] = None
     attachments: Annotated[
         list[Attached] | None,

@@ -72,7 +72,7 @@ class ProjectSpec(Spec):
     name: Annotated[
         Name | None, StringConstraints(max_length=255), Field(description="At most 255 characters."), Api(clear=REFUSE)
     ] = None
-    description: Annotated[str | None, Field(description="Text."), Api(codec=Text())] = None
+    description: Annotated[str | None, Field(description="Text."), Api(codec=Text(), main_text=True)] = None
     homepage: Annotated[
         str | None,
         StringConstraints(max_length=255),

@@ -100,7 +100,7 @@ class TimeEntrySpec(ProjectItem):
         Field(description="Login of who spent the time: a member of the project, or the tool's own account."),
         Api(codec=USER, write="user_id", clear=REFUSE),
     ]
-    spent_on: Annotated[Date, Field(description="The day, YYYY-MM-DD."), Api(clear=REFUSE)]
+    spent_on: Annotated[Date, Field(description="The day, YYYY-MM-DD."), Api(clear=REFUSE, date=True)]
     activity: Annotated[
         Name,
         Field(description="Name of an activity that the project has."),

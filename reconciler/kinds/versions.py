@@ -42,9 +42,12 @@ class VersionSpec(ProjectItem):
     sharing: Annotated[
         SHARING | None, Field(description="Which other projects may use it. Default: none."), Api(clear=REFUSE)
     ] = None
-    due_date: Annotated[Date | None, Field(description="YYYY-MM-DD."), Api(clear="")] = None
+    due_date: Annotated[Date | None, Field(description="YYYY-MM-DD."), Api(clear="", date=True)] = None
     description: Annotated[
-        str | None, StringConstraints(max_length=255), Field(description="At most 255 characters."), Api(codec=Text())
+        str | None,
+        StringConstraints(max_length=255),
+        Field(description="At most 255 characters."),
+        Api(codec=Text(), main_text=True),
     ] = None
     wiki_page_title: Annotated[
         str | None,

@@ -100,7 +100,7 @@ class WikiPageSpec(ProjectItem):
     text: Annotated[
         str | None,
         Field(description="The page itself, never empty; line ends are not compared. Needed to create the page."),
-        Api(codec=Text(), clear=REFUSE, detail=True),
+        Api(codec=Text(), clear=REFUSE, detail=True, main_text=True),
     ] = None
     parent: Annotated[
         Name | None,
@@ -243,7 +243,7 @@ class WikiPages(_Pages):
         Deletion("its history and its attachments are deleted"),
         _Dependencies(),
         _KeptValues(),
-        Exporting(own_files=True, defaults=(("start_page", False),)),
+        Exporting(own_files=True, text_files=True, defaults=(("start_page", False),)),
     )
 
     # -- identity ----------------------------------------------------------------------------------------------

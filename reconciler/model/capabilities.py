@@ -18,6 +18,7 @@ neutral object of its class, whose answers are those of all other kinds: no work
     Sharing         objects that other projects may use, or may not
     Nesting         another name for the list inside a project
     ReadOnly        a kind that only Redmine's administration can make
+    VersionProbe    rows that show whether the server is supported
     Tree            objects that Redmine writes as one tree
     ProjectIncludes what a project's page must show so that names in the kind can be told
     Alternative     a kind that most names of this one are of
@@ -215,6 +216,10 @@ class PartialRows(Capability):
 class ManifestKey(Capability):
     """A key that is the manifests' own: Redmine gives the objects none."""
 
+    def setting_problem(self, names: Names) -> tuple[str, str] | None:
+        """(sentence, hint) for a setting of the configuration that the server cannot satisfy; None if all is well."""
+        return None
+
     def only_declared(self, settings: Mapping[str, Any]) -> bool:
         """Whether a name of this kind means nothing outside the manifests."""
         return False
@@ -259,6 +264,14 @@ class ReadOnly(Capability):
         return ""
 
 
+class VersionProbe(Capability):
+    """Rows that show whether the server is supported: the API tells no version. They are always read."""
+
+    def is_supported(self, rows: Iterable[Row]) -> bool:
+        """Whether a server with these rows is supported."""
+        return True
+
+
 @dataclass(frozen=True)
 class Tree(Capability):
     """Objects that Redmine keeps as one tree."""
@@ -294,5 +307,5 @@ class OwnAccount(Capability):
 __all__ = [
     *("Alternative", "BulkDetails", "Capability", "Creation", "Deletion", "Dependencies", "DerivedFields"),
     *("KeptValues", "ManifestKey", "Nesting", "OwnAccount", "PartialRows", "ProjectIncludes", "ReadBack", "ReadOnly"),
-    *("SideEffects", "Sharing", "Streamed", "Tree", "Workflow"),
+    *("SideEffects", "Sharing", "Streamed", "Tree", "VersionProbe", "Workflow"),
 ]

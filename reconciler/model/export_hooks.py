@@ -21,6 +21,8 @@ class Exporting(Capability):
 
     own_files: bool = False
     """Whether an export gives the objects a file of their own, beside their project's."""
+    text_files: bool = False
+    """Whether the main text of each object is always a file of its own."""
     defaults: tuple[tuple[str, Any], ...] = ()
     """What a new object gets where a manifest says nothing, on every server."""
     unshown: frozenset[str] = frozenset()

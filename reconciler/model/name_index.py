@@ -62,6 +62,8 @@ class Names:
     """The login of the account that everything is read with, for an export."""
     custom_fields: dict[str, dict[str, CustomField]] = field(default_factory=dict)
     """type of the customized object → name → definition."""
+    sees_definitions: bool = False
+    """Whether the account may list the definitions of custom fields: they are administrators' alone."""
     files: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     """id of an attachment → `filename` and `sha256` of what the server has ("" where it was not read)."""
     renamed: dict[Address, str] = field(default_factory=dict)

@@ -124,6 +124,8 @@ class Api:
     along       it is no value of the object but goes with the change of these fields (the comment on an edit)
     secret      its value must never be shown
     local       it tells which object is meant, and never travels
+    date        it is a day, YYYY-MM-DD
+    main_text   it is the text that the object is about
     """
 
     codec: Codec = field(default_factory=Codec)
@@ -137,6 +139,8 @@ class Api:
     along: frozenset[str] = frozenset()
     secret: bool = False
     local: bool = False
+    date: bool = False
+    main_text: bool = False
     deferred: Deferred | None = None
     gate: Gate | None = None
 

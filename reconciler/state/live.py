@@ -24,7 +24,7 @@ from typing import Any
 from reconciler.errors import Denied, ManifestError, NotRedmine, Problem
 from reconciler.kinds import kinds
 from reconciler.model.address import Address, Row, Unresolved
-from reconciler.model.capabilities import Alternative, ReadOnly, Sharing
+from reconciler.model.capabilities import Alternative, ManifestKey, ReadOnly, Sharing, VersionProbe
 from reconciler.model.codecs import Candidate
 from reconciler.model.kind import Kind, Listing, Need, Object, earlier_key
 from reconciler.model.name_index import Context, CustomField, Names, Traits
@@ -53,9 +53,9 @@ async def read(client: Client, desired: Desired) -> Live:
     names = fresh_names(desired)
     reader = Reader(client, names, desired)
     first = desired.need()
-    # The trackers are always read: they are what tells a Redmine that is too old.
-    await reader.wave(Need({"tracker": frozenset(), **first.keys}), [k for k in kinds().values() if k.has(ReadOnly)])
-    check_age(names)
+    probes = {kind.name: frozenset[str]() for kind in kinds().values() if kind.has(VersionProbe)}
+    await reader.wave(Need({**probes, **first.keys}), [k for k in kinds().values() if k.has(ReadOnly)])
+    check_version(names)
     check_settings(names, first)
     need = desired.need(names)
     if not me.get("admin"):
@@ -90,27 +90,20 @@ def _traits(kind: Kind) -> Traits:
     )
 
 
-def check_age(names: Names) -> None:
-    """Raise NotRedmine for a server before 5.0, where trackers do not tell their fields (the API tells no version)."""
-    trackers = names.live("tracker").rows
-    if any("enabled_standard_fields" not in row for row in trackers.values()):
-        raise NotRedmine(OLDEST)
+def check_version(names: Names) -> None:
+    """Raise NotRedmine for a server that is not supported."""
+    for kind in kinds().values():
+        if not kind.capability(VersionProbe).is_supported(names.live(kind.name).rows.values()):
+            raise NotRedmine(OLDEST)
 
 
 def check_settings(names: Names, need: Need) -> None:
-    """Raise ManifestError if the configured key field is needed and does not exist."""
-    field = names.settings.get("issue_key_field")
-    known = names.custom_fields.get("issue", {})
-    if not field or "issue" not in need.keys:
-        return
-    if field in known:
-        if known[field].format not in ("", "string", "text"):
-            message = f'issue_key_field: the custom field "{field}" has the format {known[field].format}'
-            raise ManifestError([Problem(names.settings["place"], message, "", "it must be a text")])
-        return
-    hint = names.advice(field, known, "custom_field")
-    message = f'issue_key_field: there is no issue custom field "{field}"'
-    raise ManifestError([Problem(names.settings["place"], message, "", hint)])
+    """Raise ManifestError if the configuration names what does not exist and is needed."""
+    for kind in kinds().values():
+        problem = kind.capability(ManifestKey).setting_problem(names) if kind.name in need.keys else None
+        if problem:
+            message, hint = problem
+            raise ManifestError([Problem(names.settings["place"], message, "", hint)])
 
 
 def settle_renames(objects: Iterable[Object], names: Names) -> None:
@@ -242,7 +235,7 @@ def denied(kind: Kind, error: Denied) -> str:
 
 def learn(rows: Iterable[Row], kind: Kind, names: Names) -> None:
     """Without the right to list custom fields, learn their names and ids from the objects (format unknown)."""
-    if names.live("custom_field").ids:
+    if names.sees_definitions:
         return
     known = names.custom_fields.setdefault(kind.name, {})
     for row in rows:

@@ -9,7 +9,7 @@ from reconciler.kinds.issues.identity import key_field, value_of
 from reconciler.model.address import Address, Row
 from reconciler.model.capabilities import Creation, ManifestKey
 from reconciler.model.kind import Kind
-from reconciler.model.name_index import Context
+from reconciler.model.name_index import Context, Names
 
 
 class IssueCreation(Creation):
@@ -25,6 +25,18 @@ class IssueCreation(Creation):
 
 class StoredKey(ManifestKey):
     """The key is the value of the custom field `issue_key_field`; without one, it is only in the manifests."""
+
+    def setting_problem(self, names: Names) -> tuple[str, str] | None:
+        name, fields = names.settings.get("issue_key_field"), names.custom_fields.get("issue", {})
+        if not name:
+            return None
+        if name not in fields:
+            said = f'issue_key_field: there is no issue custom field "{name}"'
+            return said, names.advice(name, fields, "custom_field")
+        if fields[name].format not in ("", "string", "text"):
+            said = f'issue_key_field: the custom field "{name}" has the format {fields[name].format}'
+            return said, "it must be a text"
+        return None
 
     def only_declared(self, settings: Mapping[str, Any]) -> bool:
         return not settings.get("issue_key_field")

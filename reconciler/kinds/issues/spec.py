@@ -96,7 +96,9 @@ class IssueSpec(ProjectItem):
     subject: Annotated[
         Name | None, StringConstraints(max_length=255), Field(description="At most 255 characters."), Api(clear=REFUSE)
     ] = None
-    description: Annotated[str | None, Field(description="Text; line ends are not compared."), Api(codec=Text())] = None
+    description: Annotated[
+        str | None, Field(description="Text; line ends are not compared."), Api(codec=Text(), main_text=True)
+    ] = None
     status: Annotated[
         Name | None,
         Field(description="Name of the status; a closed one comes after the subtasks. Default: the tracker's."),
@@ -134,10 +136,12 @@ class IssueSpec(ProjectItem):
         Api(codec=PARENT, write="parent_issue_id", clear="", deferred=Deferred("itself", when=closed_parent)),
     ] = None
     start_date: Annotated[
-        Date | None, Field(description="YYYY-MM-DD. Default: today. Derived for issues with subtasks."), Api(clear="")
+        Date | None,
+        Field(description="YYYY-MM-DD. Default: today. Derived for issues with subtasks."),
+        Api(clear="", date=True),
     ] = None
     due_date: Annotated[
-        Date | None, Field(description="YYYY-MM-DD. Derived for issues with subtasks."), Api(clear="")
+        Date | None, Field(description="YYYY-MM-DD. Derived for issues with subtasks."), Api(clear="", date=True)
     ] = None
     estimated_hours: Annotated[float | None, Field(description="Hours.", ge=0), Api(codec=Number(), clear="")] = None
     done_ratio: Annotated[
