@@ -70,7 +70,7 @@ class Names:
     """Names that stand for nothing: the sentence and the hint."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     memo: dict[str, Any] = field(default_factory=dict)
-    """What was worked out from all rows; forgotten when one is added."""
+    """What was worked out from all rows; forgotten when one is added or removed."""
 
     def add(self, kind: str, key: str, row: Row) -> None:
         """Remember that `row` is what is called `key`."""
@@ -90,6 +90,7 @@ class Names:
 
     def remove(self, address: Address) -> None:
         """Forget an object that was deleted: SQLite gives its id to the next one that is created."""
+        self.memo.clear()
         key = self.folds.get(address.kind, {}).pop(address.key.lower(), address.key)
         number = self.ids.get(address.kind, {}).pop(key, None)
         if number is not None:

@@ -87,7 +87,7 @@ class Relations(Codec):
             raise Unresolved("an issue has no relation with itself")
         if own in _above(other, context.names) or other in _above(own, context.names):
             raise Unresolved(f"{other} and this one are an issue and its subtask, which cannot be related")
-        theirs = _declared(context.names).get((other, own), {})
+        theirs = _declared_with(own, context.names).get(other, {})
         if theirs and REVERSE[kind] not in theirs:
             raise Unresolved(f"{other} declares another relation with it: {', '.join(theirs)}", "keep one")
         if theirs and kind in DELAYED and theirs[REVERSE[kind]] != int(item.get("delay", 0)):
@@ -176,7 +176,7 @@ def seen(row: Row, own: Id | None, context: Context) -> str:
 def _others(part: str, context: Context) -> bool:
     """Whether the issue on the other side declares the relation."""
     kind, _, key = part.partition(" ")
-    return REVERSE[kind] in _declared(context.names).get((Address("issue", key), _own(context)), ())
+    return REVERSE[kind] in _declared_with(_own(context), context.names).get(Address("issue", key), ())
 
 
 def _ends(part: str, context: Context) -> bool:
@@ -186,19 +186,19 @@ def _ends(part: str, context: Context) -> bool:
     return spec is None or "relations" not in spec.model_fields_set or _own(context) < other
 
 
-Pairs = Mapping[tuple[Address, Address], Mapping[str, int]]
+Declared = Mapping[Address, Mapping[str, int]]
 
 
-def _declared(names: Names) -> Pairs:
-    """(issue, other issue) → the types of relations that the first one declares with the other, and their delays."""
+def _declared_with(address: Address, names: Names) -> Declared:
+    """The issues that declare relations with this one → the types, as they declare them, and the delays."""
     if "relations" not in names.memo:
-        found: defaultdict[tuple[Address, Address], dict[str, int]] = defaultdict(dict)
+        found: defaultdict[Address, defaultdict[Address, dict[str, int]]] = defaultdict(lambda: defaultdict(dict))
         for key, spec in names.planned.get("issue", {}).items():
             for kind, other, delay in _of(spec.relations, key.partition("/")[0], names):
-                found[(Address("issue", key), other)][kind] = delay
+                found[other][Address("issue", key)][kind] = delay
         names.memo["relations"] = found
-    known: Pairs = names.memo["relations"]
-    return known
+    known: Mapping[Address, Declared] = names.memo["relations"]
+    return known.get(address, {})
 
 
 def _of(relations: Any, project: str, names: Names) -> Iterator[tuple[str, Address, int]]:
@@ -266,8 +266,8 @@ def predecessors(values: Mapping[str, Any], row: Row | None, context: Context) -
         kind, _, key = part.partition(" ")
         if kind == "follows" and "/" in key:
             yield Address("issue", key)
-    own = _own(context)
-    yield from (one for (one, other), kinds in _declared(context.names).items() if other == own and "precedes" in kinds)
+    declared = _declared_with(_own(context), context.names)
+    yield from (one for one, kinds in declared.items() if "precedes" in kinds)
 
 
 def blocked(values: Mapping[str, Any], row: Row | None, context: Context) -> Iterator[Address]:
@@ -277,7 +277,5 @@ def blocked(values: Mapping[str, Any], row: Row | None, context: Context) -> Ite
         kind, _, key = part.partition(" ")
         if kind == "blocks" and "/" in key:
             yield Address("issue", key)
-    own = _own(context)
-    for (one, other), kinds in _declared(context.names).items():
-        if other == own and "blocked" in kinds:
-            yield one
+    declared = _declared_with(_own(context), context.names)
+    yield from (one for one, kinds in declared.items() if "blocked" in kinds)
