@@ -14,13 +14,13 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
+from reconciler.kinds.issues.ancestry import ISSUE, related
 from reconciler.model.address import Address, Reference, Row, Unresolved
-from reconciler.model.codecs import Codec, Difference, Ref, blank, require_id
+from reconciler.model.codecs import Codec, Difference, blank, require_id
 from reconciler.model.kind import Request
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import Id
 
-ISSUE = Ref(("issue",), word="key")
 REVERSE = {
     "relates": "relates",
     "blocks": "blocked",
@@ -85,7 +85,7 @@ class Relations(Codec):
         other = context.resolve(ISSUE.reference(item[kind], context.project))
         if other == own:
             raise Unresolved("an issue has no relation with itself")
-        if own in _above(other, context.names) or other in _above(own, context.names):
+        if related(own, other, context.names):
             raise Unresolved(f"{other} and this one are an issue and its subtask, which cannot be related")
         theirs = _declared_with(own, context.names).get(other, {})
         if theirs and REVERSE[kind] not in theirs:
@@ -134,25 +134,6 @@ def _own(context: Context) -> Address:
 
 def _type(item: Mapping[str, Any]) -> str:
     return next(name for name in item if name in REVERSE)
-
-
-def _above(address: Address, names: Names) -> list[Address]:
-    """The issues above one, when everything is as declared."""
-    found: list[Address] = []
-    while (parent := _parent(found[-1] if found else address, names)) and parent not in found:
-        found.append(parent)
-    return found
-
-
-def _parent(address: Address, names: Names) -> Address | None:
-    spec = names.planned.get("issue", {}).get(address.key)
-    if spec is not None and "parent" in spec.model_fields_set:
-        if not spec.parent:
-            return None
-        return ISSUE.reference(spec.parent, address.project).addresses(names.scoped.__contains__)[0]
-    number = ((names.row(address) or {}).get("parent") or {}).get("id")
-    key = names.keys.get("issue", {}).get(number or 0)
-    return Address("issue", key) if key else None
 
 
 def _value(row: Row) -> Any:
