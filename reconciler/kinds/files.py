@@ -127,7 +127,7 @@ class Files(Kind):
 
     def key(self, spec: Spec, project: str) -> str:
         assert isinstance(spec, FileSpec)
-        return _key(project, spec.version, stored_name(spec.filename or ""))
+        return _key(project, spec.version, stored_name(_file_name(spec)))
 
     def renamed_key(self, spec: Spec, address: Address) -> str:
         assert isinstance(spec, FileSpec)
@@ -155,7 +155,9 @@ class Files(Kind):
         return same and self.key_of(row, context) == address.key
 
     def check(self, found: Object, settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-        if not getattr(found.spec, "filename", None):
+        spec = found.spec
+        assert isinstance(spec, FileSpec)
+        if not _file_name(spec):
             yield "", "filename or path is missing"
 
     def misfits(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
@@ -221,6 +223,11 @@ class Files(Kind):
         old = row.get("copies", ())[:-1]
         if "path" in changed and old:
             yield f"deletes {_numbers(old)}, earlier files of the same name"
+
+
+def _file_name(spec: FileSpec) -> str:
+    """What a file is called, else what its path ends with, or ""."""
+    return spec.filename or (Path(spec.path["file"]).name if spec.path else "")
 
 
 def _key(project: str, version: str | None, filename: str) -> str:
