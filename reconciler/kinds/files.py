@@ -144,7 +144,7 @@ class Files(Kind[FileSpec]):
     # -- identity ----------------------------------------------------------------------------------------------
 
     def key(self, spec: FileSpec, project: str) -> str:
-        return _key(project, spec.version, stored_name(spec.filename or ""))
+        return _key(project, spec.version, stored_name(_file_name(spec)))
 
     def key_of(self, row: Row, context: Context) -> str | None:
         shown = row.get("version")
@@ -164,7 +164,7 @@ class Files(Kind[FileSpec]):
         return Matches({key: {**same[-1], "copies": same} for key, same in copies.items()}, tuple(problems))
 
     def check(self, declared: Object[FileSpec], settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-        if not declared.spec.filename:
+        if not _file_name(declared.spec):
             yield "", "filename or path is missing"
 
     def conflicts(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
@@ -224,6 +224,11 @@ class Files(Kind[FileSpec]):
         old = row.get("copies", ())[:-1]
         if "path" in changed and old:
             yield f"deletes {_numbers(old)}, earlier files of the same name"
+
+
+def _file_name(spec: FileSpec) -> str:
+    """What a file is called, else what its path ends with, or ""."""
+    return spec.filename or (Path(spec.path["file"]).name if spec.path else "")
 
 
 def _key(project: str, version: str | None, filename: str) -> str:

@@ -69,7 +69,7 @@ class Names:
     renamed: dict[Address, str] = field(default_factory=dict)
     """What is declared with another name than it has → the key of that name."""
     memo: dict[str, Any] = field(default_factory=dict)
-    """What was worked out from all rows; forgotten when one is added."""
+    """What was worked out from all rows; forgotten when one is added or removed."""
     _live: dict[str, LiveIndex] = field(default_factory=dict)
     _declared: dict[str, dict[str, Any]] = field(default_factory=dict)
     _spellings: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -130,6 +130,7 @@ class Names:
 
     def remove(self, address: Address) -> None:
         """Forget an object that was deleted."""
+        self.memo.clear()
         self.live(address.kind).remove(address.key)
 
     def id(self, address: Address) -> int | None:

@@ -82,6 +82,10 @@ class _Planner:
         self.protected: list[str] = []
         self.hidden: list[Address] = []
         self.warnings: list[Warned] = []
+        self.inside: defaultdict[Address, list[Address]] = defaultdict(list)
+        for address, found in desired.objects.items():
+            if found.kind.inside:
+                self.inside[container(address)].append(address)
 
     def drafts(self) -> dict[Address, Draft]:
         """A draft for every object that is there, or shall be."""
@@ -178,16 +182,21 @@ class _Planner:
         """The deletion of an object, with what Redmine deletes along with it; Problems for what the manifests want."""
         if found.spec.protect:
             self.protected.append(f"{found.address} ({found.source})")
-        along = [Address(found.kind.name, key) for key in found.kind.capability(Deletion).takes_along(found.address, row, self.names)]
-        gone = {found.address.key, *(a.key for a in along)} if not found.kind.inside else set()
-        for address, other in self.desired.objects.items():
-            goes = address in along or (other.kind.inside and address.project in gone)
-            if goes and other.spec.state == "present":
+        taken_along = found.kind.capability(Deletion).takes_along(found.address, row, self.names)
+        along = [Address(found.kind.name, key) for key in taken_along]
+        for other in self.declared_among([found.address, *along]):
+            if other.spec.state == "present":
                 said = f"Redmine deletes it with {found.address}, which is declared absent"
-                self.problems.append(Problem(other.source, said, str(address), also=(found.source,)))
+                self.problems.append(Problem(other.source, said, str(other.address), also=(found.source,)))
         taken = [f"deletes {', '.join(a.key for a in along)} as well"] if along else []
         lost = found.kind.losses(row, {}, frozenset(), Context(self.names, found.project))
         return Draft(found, row, {}, [], "; ".join(filter(None, (reason, *taken, *lost))) or None)
+
+    def declared_among(self, gone: Iterable[Address]) -> list[Object]:
+        """The declared objects that are among those which go, or inside one of them."""
+        objects = self.desired.objects
+        found = {a for one in gone for a in (one, *self.inside.get(one, ())) if a in objects}
+        return [objects[address] for address in sorted(found)]
 
     def out_of_reach(self, found: Object) -> bool:
         """Whether an object is inside an archived project, which the API does not show: nothing can be compared.

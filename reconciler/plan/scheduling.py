@@ -191,12 +191,14 @@ def _reopen(door: Draft, name: str, shut: Any, opened: str, reason: str) -> None
 
 
 class _Referrers:
-    """Which changed objects name which others, and by which field."""
+    """Which changed objects name which others, and by which field; and which are inside which project."""
 
     def __init__(self, changed: Iterable[Draft], names: Names) -> None:
         self.by_target: defaultdict[Address, set[tuple[str, Address]]] = defaultdict(set)
+        self.by_project: defaultdict[tuple[str, str], set[Address]] = defaultdict(set)
         self.names = names
         for draft in changed:
+            self.by_project[draft.address.kind, draft.address.project].add(draft.address)
             if draft.found.kind.inside:
                 for key in (draft.address.project, *names.ancestors(draft.address.project)):
                     self.by_target[Address("project", key)].add(("", draft.address))
@@ -218,6 +220,10 @@ class _Referrers:
         """The changed objects that name `address` (through `via`, or at all), or are inside it."""
         found = {a for name, a in self.by_target.get(address, ()) if not via or name in via}
         return tuple(sorted(found - {address}))
+
+    def inside(self, project: str, kinds: Iterable[str]) -> set[Address]:
+        """The changed objects of these kinds inside a project."""
+        return {address for kind in kinds for address in self.by_project.get((kind, project), ())}
 
 
 def _finish(draft: Draft, changed: Mapping[Address, Draft], index: _Referrers, names: Names) -> Change:
@@ -243,7 +249,7 @@ def _finish(draft: Draft, changed: Mapping[Address, Draft], index: _Referrers, n
         uses=tuple(sorted((uses | draft.behind) - {draft.address})),
         opens=draft.reopened is not None,
         keeps=tuple(_keeps(draft, touched, names)),
-        awaits=tuple(sorted(set(_awaited(draft, names)) & changed.keys() - {draft.address})),
+        awaits=tuple(sorted((set(_awaited(draft, names)) & changed.keys()) - {draft.address})),
         fingerprint=fingerprint(draft.row, [*now, *(f for s in then for f in s.fields)]),
     )
 
@@ -323,7 +329,7 @@ def _when(
         after = index.of(draft.address, deferred.via)
         return When("last", after) if after or shuts else NOW
     named = set(targets(draft.found, change.path, change.after, names))
-    members = {a for a in changed if a.kind in deferred.inside and a.project == draft.address.key} if named else set()
+    members = index.inside(draft.address.key, deferred.inside) if named else set()
     after = tuple(sorted((named | members) & changed.keys()))
     return When("named", after) if after else NOW
 

@@ -25,10 +25,19 @@ def decided(row: Row, field: str, context: Context) -> str:
     """Why Redmine decides about a field of an issue, or ""."""
     if field not in DERIVED or not staying(row, context.names):
         return ""
-    group = GROUPS[field]
-    if any(not _as_computed(number, group, context.names) for number in _children(context.names)):
-        return ""
-    return f"Redmine derives it from the subtasks ({SETTINGS})"
+    derives = _derives(GROUPS[field], context.names)
+    return f"Redmine derives it from the subtasks ({SETTINGS})" if derives else ""
+
+
+def _derives(group: Sequence[str], names: Names) -> bool:
+    """Whether every issue with subtasks has the values that Redmine would compute for these fields.
+
+    That is one answer for all issues, and it takes a look at each of them: it is remembered.
+    """
+    remembered = f"derives {' '.join(group)}"
+    if remembered not in names.memo:
+        names.memo[remembered] = all(_as_computed(number, group, names) for number in _children(names))
+    return bool(names.memo[remembered])
 
 
 def _children(names: Names) -> Mapping[int, list[Row]]:
