@@ -72,14 +72,16 @@ def export(
 ) -> int:
     """Write manifests of what is live, of which a plan is empty. Writes nothing to the server without --write-keys."""
     from reconciler.export import run
+    from reconciler.kinds import keyed
 
     if with_subprojects and not projects:
         raise click.UsageError("--with-subprojects goes with --project; without it, all projects are exported.")
     if yes and not write_keys:
         raise click.UsageError("--yes goes with --write-keys; without it, nothing is written to the server.")
     scope = run.scope(projects, with_subprojects, chosen)
-    if write_keys and scope.chosen and "issue" not in scope.chosen:
-        raise click.UsageError("--write-keys goes with issues: add --kind issue.")
+    if write_keys and not any(map(scope.has, keyed())):
+        named = ", ".join(kind.name for kind in keyed())
+        raise click.UsageError(f"--write-keys goes with issues: add --kind {named}.")
     config = state.configuration()
     if write_keys and not config.settings.get("issue_key_field"):
         raise click.UsageError("--write-keys needs issue_key_field in reconciler.yaml: it names where keys are stored.")

@@ -12,11 +12,10 @@ from typing import Any
 
 from reconciler.errors import Denied, ReconcilerError
 from reconciler.export.disk_dict import Spool
-from reconciler.export.issue_keys import NOBODY, name_issues
-from reconciler.kinds import kinds
+from reconciler.kinds import keyed, kinds
 from reconciler.manifest.loader import suggest
 from reconciler.model.address import CONTAINER, Address, Row
-from reconciler.model.capabilities import ReadOnly, Streamed
+from reconciler.model.capabilities import ManifestKey, ReadOnly, Streamed
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.kind import Kind, Need
 from reconciler.model.name_index import Context, Names
@@ -26,6 +25,7 @@ from reconciler.state.desired import Desired
 from reconciler.state.fetch import Watch, fetch, over, together, told, unwatched
 from reconciler.state.live import Reader, check_settings, check_version, fresh_names
 
+NO_KEYS: Mapping[int, str] = {}
 BATCH = 200
 """Objects whose own pages are asked for at the same time, most of which wait for their turn."""
 LOST = {"filename": "", "lost": "the server has lost the file"}
@@ -61,9 +61,10 @@ async def take(
     settings: Mapping[str, Any],
     scope: Scope,
     watch: Watch = unwatched,
-    called: Mapping[int, str] = NOBODY,
+    called: Mapping[int, str] = NO_KEYS,
 ) -> Inventory:
-    """Read everything in scope; `watch` is told how far it is. `called` has the keys to give to issues, by number.
+    """Read everything in scope; `watch` is told how far it is. `called` has the keys to give to objects that have
+    none, by id.
 
     Raises ServerError; Denied without an administrator's key; ReconcilerError for a project or kind that there is not.
     """
@@ -85,7 +86,8 @@ async def take(
     await reader.wave(need, [k for k in inside if not (k.inside and k.inside.reads_after) and not k.has(Streamed)])
     for kind in (k for k in inside if k.has(Streamed)):
         await _stream(client, kind, names, projects, watch)
-    name_issues(names, called)
+    for kind in keyed():
+        kind.capability(ManifestKey).make_keys(names, called)
     await reader.wave(need, [k for k in inside if k.inside and k.inside.reads_after])
     await _complete(client, names, [k for k in kinds().values() if k.has(ReadOnly) or scope.has(k)], projects, watch)
     return Inventory(names, projects)

@@ -16,11 +16,10 @@ from pydantic import StringConstraints
 from reconciler.export.describe import Item
 from reconciler.export.disk_dict import Spool
 from reconciler.export.inventory import Inventory
-from reconciler.export.issue_keys import name_issues
 from reconciler.export.pseudonyms import Disguise
-from reconciler.kinds import kinds
+from reconciler.kinds import keyed, kinds
 from reconciler.model.address import CONTAINER, Address, Row
-from reconciler.model.capabilities import ReadOnly, Streamed
+from reconciler.model.capabilities import ManifestKey, ReadOnly, Streamed
 from reconciler.model.codecs import blank
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.kind import Kind
@@ -97,7 +96,8 @@ class _Work:
         self.new.files = {n: {**file, "filename": self.disguise.text(file["filename"])} for n, file in files}
         self._kinds(k for k in _declared() if not k.inside)
         self._kinds(k for k in _declared() if k.inside and not k.inside.reads_after)
-        name_issues(self.new)
+        for kind in keyed():
+            kind.capability(ManifestKey).make_keys(self.new, {})
         for kind in _declared():
             kind.capability(Exporting).rename_for_export(kind, self.new)
         self._kinds(k for k in _declared() if k.inside and k.inside.reads_after)

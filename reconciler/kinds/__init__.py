@@ -10,7 +10,7 @@ from functools import cache
 from importlib import import_module
 from types import MappingProxyType
 
-from reconciler.model.capabilities import ReadOnly
+from reconciler.model.capabilities import ManifestKey, ReadOnly
 from reconciler.model.contract import check_references
 from reconciler.model.kind import Kind
 
@@ -24,6 +24,11 @@ def kinds() -> Mapping[str, Kind]:
     every = {kind.name: kind for kind in ordered}
     check_references(every)
     return MappingProxyType(every)
+
+
+def keyed() -> list[Kind]:
+    """The kinds whose keys are the manifests' own."""
+    return [kind for kind in kinds().values() if kind.has(ManifestKey)]
 
 
 def declarable() -> dict[str, Kind]:

@@ -112,6 +112,7 @@ def define(row: Mapping[str, Any], names: Names) -> None:
         trackers=frozenset(t["id"] for t in row.get("trackers") or ()),
         filterable=bool(row.get("is_filter")),
         default=str(row.get("default_value") or ""),
+        max_length=row.get("max_length"),
     )
 
 

@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.model.address import Address, Reference, Row
 from reconciler.model.contract import check_capability
-from reconciler.model.name_index import Context, Names
+from reconciler.model.name_index import Context, CustomField, Names
 from reconciler.model.requests import Listing, Need, Roll
 from reconciler.model.spec import PARTIAL, Id
 
@@ -226,6 +226,21 @@ class ManifestKey(Capability):
 
     def to_store(self, address: Address, row: Row | None, context: Context) -> Mapping[str, tuple[Any, Any]]:
         """path → (before, after) of what has to be written so that the object is found again; {} if it is there."""
+        return {}
+
+    def field(self, names: Names) -> CustomField | None:
+        """The custom field that holds the keys, as the configuration says."""
+        return None
+
+    def stored(self, row: Row, names: Names) -> str:
+        """The key that a live object has on the server, or ""."""
+        return ""
+
+    def make_keys(self, names: Names, known: Mapping[int, str], longest: int | None = None) -> None:
+        """Give the live objects without a stored key the `known` one, or a new one of `longest` characters at most."""
+
+    def to_declare(self, address: Address, row: Row, names: Names) -> Mapping[str, Any]:
+        """What a manifest says of a live object so that nothing is written but its key."""
         return {}
 
     def definitions(self, settings: Mapping[str, Any], fields: Collection[str]) -> tuple[str, ...]:

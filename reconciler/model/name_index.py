@@ -27,6 +27,8 @@ class CustomField:
     trackers: frozenset[int] = frozenset()
     filterable: bool = False
     default: str = ""
+    max_length: int | None = None
+    """Characters of a value at most, if there is a limit."""
 
 
 @dataclass(frozen=True, slots=True)

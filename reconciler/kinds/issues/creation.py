@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from typing import Any
 
+from reconciler.kinds.issues import made_keys
 from reconciler.kinds.issues.identity import key_field, value_of
-from reconciler.model.address import Address, Row
+from reconciler.kinds.issues.spec import WATCHERS
+from reconciler.model.address import Address, Row, Unresolved
 from reconciler.model.capabilities import Creation, ManifestKey
 from reconciler.model.kind import Kind
-from reconciler.model.name_index import Context, Names
+from reconciler.model.name_index import Context, CustomField, Names
 
 
 class IssueCreation(Creation):
@@ -40,6 +43,24 @@ class StoredKey(ManifestKey):
 
     def only_declared(self, settings: Mapping[str, Any]) -> bool:
         return not settings.get("issue_key_field")
+
+    def field(self, names: Names) -> CustomField | None:
+        return key_field(names)
+
+    def stored(self, row: Row, names: Names) -> str:
+        field = key_field(names)
+        return value_of(row, field) if field else ""
+
+    def make_keys(self, names: Names, known: Mapping[int, str], longest: int | None = None) -> None:
+        made_keys.make_keys(names, known, longest or made_keys.LENGTH)
+
+    def to_declare(self, address: Address, row: Row, names: Names) -> Mapping[str, Any]:
+        # Whoever writes to an issue becomes its watcher, unless it is said who they are (5.0 to 6.1).
+        said: dict[str, Any] = {"project": address.project, "key": address.own_name, "id": row["id"]}
+        context = Context(names, address.project, address)
+        with suppress(Unresolved, KeyError):
+            said["watchers"] = WATCHERS.written(WATCHERS.decode(row["watchers"], context), context)
+        return said
 
     def definitions(self, settings: Mapping[str, Any], fields: Collection[str]) -> tuple[str, ...]:
         # Custom fields tell their trackers: what another tracker would destroy.

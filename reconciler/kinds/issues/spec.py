@@ -29,6 +29,7 @@ from reconciler.model.spec import (
 
 PARENT = Ref(("issue",), word="key")
 VERSION = Ref(("version",))
+WATCHERS = RefSet(Ref(("user", "group")))
 
 
 def closed_parent(value: Any, context: Context) -> bool:
@@ -158,7 +159,7 @@ class IssueSpec(ProjectItem):
     watchers: Annotated[
         list[Principal] | None,
         Field(description="All watchers: logins, names of groups, or {user:} / {group:}."),
-        Api(codec=RefSet(Ref(("user", "group"))), write="watcher_user_ids", include="watchers", detail=True, clear=[]),
+        Api(codec=WATCHERS, write="watcher_user_ids", include="watchers", detail=True, clear=[]),
     ] = None
     relations: Annotated[
         list[Relation] | None,
