@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from reconciler.manifest.loader import Map
-from reconciler.model.address import Address, Row, Unresolved
+from reconciler.model.address import CONTAINER, Address, Row, Unresolved
 from reconciler.model.capabilities import PartialRows
 from reconciler.model.codecs import Codec, Stored
 from reconciler.model.export_hooks import Exporting
@@ -75,7 +75,7 @@ class _Work:
     def values(self) -> Iterator[tuple[str, Any]]:
         """The fields that a manifest can say, as it says them."""
         for name, api in self.kind.fields.items():
-            if api.read is None or (name == "project" and self.kind.inside):
+            if api.read is None or (name == CONTAINER and self.kind.inside):
                 continue
             if not self.kind.capability(PartialRows).shows(self.kind, self.row, name, {}):
                 if name not in self.kind.capability(Exporting).unshown:
@@ -139,7 +139,7 @@ class _Work:
     def _faults(self, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """(field, sentence) for what is wrong with an object as a manifest would say it."""
         kind, written = self.kind, plain(body)
-        project = {"project": self.address.project} if kind.inside else {}
+        project = {CONTAINER: self.address.project} if kind.inside else {}
         try:
             spec = kind.spec.model_validate({**project, **written})
         except ValidationError as error:

@@ -202,16 +202,16 @@ def _stem(identifier: str) -> str:
 def _lists(path: str, by_kind: Mapping[str, list[Item]], found: Tree) -> Iterator[tuple[str, list[Any]]]:
     """The lists of one manifest; what is inside a project that it declares stands in the project."""
     order = [name for name in kinds() if name in by_kind]
-    whole = "project" in by_kind
-    inside = [name for name in order if whole and name != "project"]
+    whole = CONTAINER in by_kind
+    inside = [name for name in order if whole and name != CONTAINER]
     inner = {nested_name(kinds()[n]): _items(path, by_kind[n], found, nested=True) for n in inside}
     for name in order:
-        if name == "project":
+        if name == CONTAINER:
             (project,) = _items(path, by_kind[name], found)
             if project.value:
-                yield "projects", [Noted({**project.value, **inner}, project.lines)]
+                yield kinds()[name].plural, [Noted({**project.value, **inner}, project.lines)]
             else:
-                yield "projects", [project, *(noted for items in inner.values() for noted in items)]
+                yield kinds()[name].plural, [project, *(noted for items in inner.values() for noted in items)]
         elif not whole:
             yield kinds()[name].plural, _items(path, by_kind[name], found)
 
@@ -231,7 +231,7 @@ def _body(path: str, item: Item, found: Tree, *, nested: bool) -> dict[str, Any]
         return None
     folder = f"{path.removesuffix('.yaml')}/{_no_file(safe(_own(item.address)))}"
     placed = {name: _placed(name, value, path, folder, item, found) for name, value in item.body.items()}
-    return {name: value for name, value in placed.items() if not (nested and name == "project")}
+    return {name: value for name, value in placed.items() if not (nested and name == CONTAINER)}
 
 
 def _own(address: Address) -> str:

@@ -19,11 +19,11 @@ from reconciler.export.inventory import Inventory
 from reconciler.export.pseudonyms import Disguise
 from reconciler.kinds import keyed, kinds
 from reconciler.model.address import CONTAINER, Address, Row
-from reconciler.model.capabilities import ManifestKey, ReadOnly, Streamed
+from reconciler.model.capabilities import ManifestKey, People, ReadOnly, Streamed
 from reconciler.model.codecs import blank
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.kind import Kind
-from reconciler.model.name_index import Context, CustomField
+from reconciler.model.name_index import Context, CustomField, Names
 from reconciler.state.desired import Desired
 from reconciler.state.live import fresh_names
 
@@ -68,7 +68,7 @@ class _Work:
 
     def __init__(self, found: Inventory) -> None:
         self.found, self.old = found, found.names
-        self.disguise = Disguise(self.old.live("user").rows.values(), self._texts())
+        self.disguise = Disguise(people(self.old), self._texts())
         self.identifiers = _distinct(self.old.live(CONTAINER).ids, self.disguise)
         self.new = fresh_names(Desired({}, (), self.old.settings))
         self.new.custom_fields = self.old.custom_fields
@@ -203,9 +203,15 @@ class _Work:
 
     def _fits(self, field: CustomField, value: str) -> bool:
         """Whether a custom field's rules allow a value."""
-        rules = self.old.live("custom_field").rows.get(field.id, {})
-        most = rules.get("max_length") or len(value)
-        return not rules.get("regexp") and (rules.get("min_length") or 0) <= len(value) <= most
+        most = field.max_length or len(value)
+        return not field.pattern and (field.min_length or 0) <= len(value) <= most
+
+
+def people(names: Names) -> Iterator[Row]:
+    """The rows of everybody who has an account."""
+    for kind in kinds().values():
+        if kind.has(People):
+            yield from names.live(kind.name).rows.values()
 
 
 def _distinct(identifiers: Iterable[str], disguise: Disguise) -> dict[str, str]:

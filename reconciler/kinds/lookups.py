@@ -112,7 +112,9 @@ def define(row: Mapping[str, Any], names: Names) -> None:
         trackers=frozenset(t["id"] for t in row.get("trackers") or ()),
         filterable=bool(row.get("is_filter")),
         default=str(row.get("default_value") or ""),
+        min_length=row.get("min_length"),
         max_length=row.get("max_length"),
+        pattern=str(row.get("regexp") or ""),
     )
 
 

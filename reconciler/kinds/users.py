@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, SecretStr, StringConstraints
 
 from reconciler.manifest.loader import suggest
 from reconciler.model.address import Address, Row, Unresolved
-from reconciler.model.capabilities import Deletion, OwnAccount, PartialRows
+from reconciler.model.capabilities import Deletion, OwnAccount, PartialRows, People
 from reconciler.model.codecs import Codec, unknown
 from reconciler.model.custom_fields import FALSE, TRUE, CustomFields
 from reconciler.model.export_hooks import Exporting
@@ -244,6 +244,7 @@ class Users(Kind[UserSpec]):
         ),
         _Rows(),
         _OwnAccount(),
+        People(),
         Exporting(defaults=(("status", "active"), ("admin", False)), unshown=frozenset({"auth_source"})),
     )
 

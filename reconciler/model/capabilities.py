@@ -22,6 +22,7 @@ neutral object of its class, whose answers are those of all other kinds: no work
     Tree            objects that Redmine writes as one tree
     ProjectIncludes what a project's page must show so that names in the kind can be told
     Alternative     a kind that most names of this one are of
+    People          rows of persons
     OwnAccount      what the account must not do to itself
     Exporting       how a live object reads as a manifest (`model/export_hooks.py`)
 """
@@ -311,16 +312,13 @@ class Alternative(Capability):
     kind: str = ""
 
 
+class People(Capability):
+    """Rows of persons: an export without personal data has stand-ins for their `login`, names and `mail`."""
+
+
 class OwnAccount(Capability):
     """What the account that the reconciler works with must not do to itself."""
 
     def forbids(self, declared: Object[Any], me: Row) -> Iterable[tuple[str, str]]:
         """(field, sentence) for what the account `me` must not do to a declared object."""
         return ()
-
-
-__all__ = [
-    *("Alternative", "BulkDetails", "Capability", "Creation", "Deletion", "Dependencies", "DerivedFields"),
-    *("KeptValues", "ManifestKey", "Nesting", "OwnAccount", "PartialRows", "ProjectIncludes", "ReadBack", "ReadOnly"),
-    *("SideEffects", "Sharing", "Streamed", "Tree", "VersionProbe", "Workflow"),
-]

@@ -27,8 +27,11 @@ class CustomField:
     trackers: frozenset[int] = frozenset()
     filterable: bool = False
     default: str = ""
+    min_length: int | None = None
     max_length: int | None = None
-    """Characters of a value at most, if there is a limit."""
+    """Characters of a value, if there are limits."""
+    pattern: str = ""
+    """A regular expression that values must match (Ruby's syntax)."""
 
 
 @dataclass(frozen=True, slots=True)

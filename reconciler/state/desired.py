@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from reconciler.errors import Location, Problem
 from reconciler.kinds import declarable, kinds
 from reconciler.manifest.loader import Map, Seq, suggest
-from reconciler.model.address import Address, Reference
+from reconciler.model.address import CONTAINER, Address, Reference
 from reconciler.model.capabilities import BulkDetails, ManifestKey
 from reconciler.model.codecs import blank
 from reconciler.model.kind import Kind, Need, Object, earlier_key, nested_name
@@ -104,12 +104,12 @@ class _Builder:
 
     def item(self, kind: Kind, body: Map, project: str | None) -> None:
         """Take one object, and what is nested in it."""
-        inner = self.nested if kind.name == "project" else {}
+        inner = self.nested if kind.name == CONTAINER else {}
         values = {k: v for k, v in body.items() if k not in inner}
-        if project is not None and values.setdefault("project", project) != project:
-            self.problem(body.where("project"), f'it is nested in project "{project}"', "leave project out")
-            values["project"] = project
-        identifier = body.get("identifier")
+        if project is not None and values.setdefault(CONTAINER, project) != project:
+            self.problem(body.where(CONTAINER), f'it is nested in project "{project}"', "leave project out")
+            values[CONTAINER] = project
+        identifier = body.get(kind.identity[0])
         for name, child in inner.items() if identifier else ():
             if name in body:
                 self.items(child, body[name], body.where(name), str(identifier))
@@ -120,15 +120,15 @@ class _Builder:
         try:
             spec = kind.spec.model_validate(values, context={"body": body})
         except ValidationError as error:
-            self.problems.extend(explain(kind, body, error, self.nested if kind.name == "project" else ()))
+            self.problems.extend(explain(kind, body, error, self.nested if kind.name == CONTAINER else ()))
             found = partial(kind, body, values, error)
             if found is not None:
                 self.take(found, self.partial)
             else:
                 label = next(label_of(kind, body), "")
-                self.invalid.add(Address(kind.name, f"{values.get('project')}/{label}" if kind.inside else label))
+                self.invalid.add(Address(kind.name, f"{values.get(CONTAINER)}/{label}" if kind.inside else label))
             return
-        address = Address(kind.name, kind.key(spec, str(values.get("project", ""))))
+        address = Address(kind.name, kind.key(spec, str(values.get(CONTAINER, ""))))
         self.take(Object(kind, address, spec, body), self.objects)
 
     def take(self, found: Object, objects: dict[Address, Object]) -> None:
@@ -235,7 +235,7 @@ def waits(found: Object, field: str) -> bool:
 def references(found: Object, names: Names) -> Iterator[tuple[str, Reference]]:
     """(field, reference) for every name in an object that stands for another; also its project."""
     if found.kind.inside:
-        yield "project", Reference(("project",), "", found.address.project)
+        yield CONTAINER, Reference((CONTAINER,), "", found.address.project)
     context = Context(names, found.project)
     for field, value in found.fields.items():
         if not blank(value):
