@@ -22,6 +22,8 @@ def company(redmine_version: str) -> Iterator[Running]:
     """A server with the custom fields that the larger example needs."""
     with claim(f"test-company-{redmine_version}") as name:
         sandbox = Sandbox(redmine_version, name=name)
+        if sandbox.exists():
+            sandbox.reset()
         running = sandbox.start([EXAMPLES / "company" / "setup.rb"])
         sandbox.reset()
         yield running
