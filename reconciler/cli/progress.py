@@ -1,4 +1,4 @@
-"""What happens meanwhile, on stderr: a bar on a terminal, else a line now and then."""
+"""Progress on stderr: a bar on a terminal, otherwise an occasional line."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from reconciler.model.address import Address
 
 REQUESTS = 50
-"""Requests between two lines while the server is read."""
+"""Requests between two lines while reading the server."""
 LINES = 20
-"""Lines at most while a plan is carried out, without a terminal."""
+"""Maximum number of lines while applying, without a terminal."""
 PAUSE = 5.0
-"""Seconds between two lines while many things are read."""
+"""Seconds between two lines while reading many objects."""
 
 
 class Progress(AbstractContextManager["Progress"]):
@@ -37,11 +37,11 @@ class Progress(AbstractContextManager["Progress"]):
         self.stop()
 
     def reading(self, what: str) -> None:
-        """Say what is read now."""
+        """Announce what is read next."""
         output.say(f"Reading {what} …")
 
     def request(self, line: str) -> None:
-        """Take the client's line about a request."""
+        """Record one request; `line` is the client's log line."""
         self.requests += 1
         if self.verbose:
             output.say(line)
@@ -49,7 +49,7 @@ class Progress(AbstractContextManager["Progress"]):
             output.say(f"{self.requests} requests …")
 
     def counted(self, what: str, done: int, total: int) -> None:
-        """Take how many of how many things are read."""
+        """Record that `done` of `total` objects are read."""
         self.total = total if done < total else 0
         if (what, total) != self.counting:
             self.counting, self.since = (what, total), monotonic()
@@ -57,29 +57,29 @@ class Progress(AbstractContextManager["Progress"]):
         self.step(what, done, total)
 
     def step(self, what: str, done: int, total: int) -> None:
-        """Say now and then how far it is, and how long it will take."""
+        """Show progress and the estimated time left, at most every `PAUSE` seconds."""
         now = monotonic()
         if self.total and not self.verbose and now - self.said >= PAUSE:
             self.said, left = now, (now - self.since) / done * (total - done)
-            output.say(f"{what}: {done:,} of {total:,}, about {timedelta(seconds=round(left))} left …")
+            output.say(f"{what}: {done:,} of {total:,}, about {timedelta(seconds=round(left))} remaining …")
 
     def applying(self, total: int) -> None:
-        """Begin to count changes."""
+        """Start counting changes."""
         self.total = total
         output.say(f"Applying {output.plural(total, 'change')} …")
 
     def ended(self, address: Address, outcome: Outcome) -> None:
-        """Take a change that has ended."""
+        """Record a change whose outcome is known."""
         self.done += 1
         if self.done % max(10, self.total // LINES) == 0:
             output.say(f"{self.done} of {self.total} …")
 
     def stop(self) -> None:
-        """Leave the terminal to others."""
+        """Free the terminal for other output."""
 
 
 class Live(Progress):
-    """The same as a bar, with rate and time left."""
+    """A progress bar with the time remaining."""
 
     def __init__(self, state: State) -> None:
         super().__init__(state)
@@ -132,5 +132,5 @@ class Live(Progress):
 
 
 def progress(state: State) -> Progress:
-    """What suits stderr."""
+    """A bar on a terminal; lines otherwise, and with --verbose."""
     return Live(state) if sys.stderr.isatty() and not state.verbose else Progress(state)
