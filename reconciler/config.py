@@ -372,10 +372,10 @@ def _describe_error(item: Any) -> tuple[str, str, str]:
         return f'unknown setting "{name}"', "", suggest(name, known)
     given = item["input"]
     quotable = isinstance(given, str) and str(item["loc"][0]) not in HIDDEN
-    got = f', got "{given}"' if quotable else ""
+    found = f', found "{given}"' if quotable else ""
     expected = EXPECTED.get(item["type"])
     message = f"expected {expected}" if expected else item["msg"][0].lower() + item["msg"][1:]
-    return f"{name}: {message}{got}", "", ""
+    return f"{name}: {message}{found}", "", ""
 
 
 def _error_text(problems: Iterable[Problem]) -> str:
