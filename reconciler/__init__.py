@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from reconciler.pipeline import validate as validate
     from reconciler.plan.operations import Plan as Plan
 
+# A literal: setuptools reads it without importing the package, and `--version` needs no package metadata.
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -66,3 +67,8 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """The public names only."""
+    return [*__all__, "__version__"]

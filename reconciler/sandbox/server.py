@@ -72,7 +72,7 @@ def wait_ready(folder: Path, port: int, api_key: str) -> None:
 
 def _why_failed(folder: Path, port: int, status: int, deadline: float) -> str:
     if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return f"rejects the administrator's key with {status}: did the setup change the key or disable the REST API?"
+        return f"rejects the administrator's key with {status}: the setup may have changed the key or disabled REST"
     if (folder / PID_FILE).exists() and pid(folder, port) is None:
         return "exited while starting; start it again"
     if time.monotonic() > deadline:

@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import time
-import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -20,10 +19,8 @@ import jsonschema
 import pytest
 from click.testing import CliRunner, Result
 from fake import Fake
-from paths import ROOT
 from stub import Stub
 
-from reconciler import __version__
 from reconciler.cli import COMMANDS, main
 from reconciler.reference.json_schema import SCHEMAS
 
@@ -437,13 +434,6 @@ def test_help_imports_nothing_heavy() -> None:
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown.splitlines()[-1] == "[]"
     assert all(command in shown for command in COMMANDS)
-
-
-def test_the_version_is_that_of_the_package() -> None:
-    """`--version`, the package and pyproject.toml agree."""
-    project = tomllib.loads(ROOT.joinpath("pyproject.toml").read_text())["project"]
-    assert project["version"] == __version__
-    assert CliRunner().invoke(main, ["--version"]).stdout.split()[-1] == __version__
 
 
 # -- the small commands -----------------------------------------------------------------------------------------
