@@ -1,4 +1,4 @@
-"""The README's transcript and the commands of the docs are run, and print what they say."""
+"""Links of the docs lead somewhere, and the commands and options in them exist."""
 
 from __future__ import annotations
 

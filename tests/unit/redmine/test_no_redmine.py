@@ -1,4 +1,4 @@
-"""What the tool says of servers and accounts that it cannot work with: a sentence, before anything is written."""
+"""What is not a Redmine that can be worked with: a sentence, before anything is written."""
 
 from __future__ import annotations
 

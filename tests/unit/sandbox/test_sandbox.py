@@ -1,4 +1,4 @@
-"""The sandbox: its parts, and real Redmines from the first start to the last trace."""
+"""The sandbox's parts: what it reads, runs, locks and refuses, without a Redmine."""
 
 from __future__ import annotations
 
