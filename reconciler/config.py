@@ -125,7 +125,7 @@ class Config:
         variables: dict[str, str] = {}
         for layer in reversed(self.layers):
             variables |= layer.settings.vars
-        return variables | dict(self.environ)
+        return variables | dict(self.environ)  # last, so that the environment wins
 
     def connection(self) -> Connection:
         """How to reach the server. Raises ConfigError if that is missing, invalid or unsafe."""
@@ -195,6 +195,8 @@ class Config:
     def _intended_servers(self, layer: Layer) -> set[str]:
         """The URLs that the credentials of a layer are configured for; empty if they are for any server."""
         index = self.layers.index(layer)
+        # A key in the environment without REDMINE_URL is for any server. A key in the file is for the server in the
+        # file, or for those of its instances if it has none of its own.
         in_file = index >= FIRST_OF_FILE
         own = next((x.settings.url for x in self.layers[index:] if x.settings.url and (in_file or x is layer)), None)
         shared = [i.url for i in self.instances.values()] if in_file else []
@@ -232,6 +234,7 @@ def load(
 
 def _refuse_contradiction(chosen: str, environment: Layer, instance: Layer) -> None:
     """Raise ConfigError if the environment and the chosen instance set different servers or credentials."""
+    # A REDMINE_URL left over in a shell must not redirect `--instance production` to another server.
     for name in ("url", *CREDENTIALS):
         given, own = getattr(environment.settings, name), getattr(instance.settings, name)
         if given is not None and instance.has(name) and given != own:
@@ -292,6 +295,7 @@ class _Reader:
             return Map(CONFIG)
         if self.path.is_dir():
             raise ConfigError(f"{self.place} is a folder; --config needs a file.")
+        # Only comments: fine for a configuration, while an empty manifest is an error.
         if self.path.is_file() and not has_content(self.path):
             return Map(self.place.file)
         loaded = load_yaml([self.path], _AnyName())
@@ -321,7 +325,7 @@ class _Reader:
     def _layer(self, origin: str, node: Map) -> Layer:
         values, unresolved = _evaluated(node, self.environ)
         settings = self._checked(values, lambda path: locate(node, path))
-        folder = self.path.parent if self.path else Path()
+        folder = self.path.parent if self.path else Path()  # paths in the file are relative to it
         placed = {n: folder / Path(p).expanduser() for n in PATHS if (p := getattr(settings, n)) is not None}
         return Layer(origin, settings.model_copy(update=placed), unresolved)
 
@@ -371,6 +375,7 @@ def _describe_error(item: Any) -> tuple[str, str, str]:
         known = [*Settings.model_fields, "instances"]
         return f'unknown setting "{name}"', "", suggest(name, known)
     given = item["input"]
+    # Never quote a value that may be a secret: messages end up in logs.
     quotable = isinstance(given, str) and str(item["loc"][0]) not in HIDDEN
     found = f', found "{given}"' if quotable else ""
     expected = EXPECTED.get(item["type"])

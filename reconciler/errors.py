@@ -32,11 +32,11 @@ class Exit(IntEnum):
 
     DONE = 0
     CANNOT_RUN = 1
-    CHANGES = 2
+    CHANGES = 2  # only with --detailed-exitcode, as Terraform does
     INVALID = 3
-    INCOMPLETE = 4
+    INCOMPLETE = 4  # applied, but some changes failed, were skipped or have an unknown outcome
     REFUSED = 5
-    INTERRUPTED = 130
+    INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -61,6 +61,7 @@ class Program(click.Group):
         """Run a command and exit the process with its exit code."""
         output.prepare()
         state = State()
+        # In standalone mode click would exit by itself, with 2 for usage errors, which means "the plan has changes".
         extra |= {"standalone_mode": False, "obj": state}
         sys.exit(int(_guarded(state, lambda: super(Program, self).main(args, prog_name or "reconciler", **extra))))
 
@@ -73,12 +74,12 @@ def _guarded(state: State, run: Callable[[], Any]) -> int:
         _debug(state)
         output.failure(error, state)
         return error.exit_code
-    except click.Abort:
+    except click.Abort:  # click raises this for KeyboardInterrupt and for the end of input at a prompt
         output.say("Interrupted.")
         return Exit.INTERRUPTED
     except click.ClickException as error:
         error.show()
-        return Exit.CANNOT_RUN
+        return Exit.CANNOT_RUN  # not error.exit_code, which is 2 for usage errors
     except Exception as error:
         _debug(state)
         hint = "" if state.debug else "; rerun with --debug for the traceback"

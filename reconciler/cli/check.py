@@ -43,6 +43,7 @@ async def _check(state: State, paths: tuple[str, ...], shown: Progress) -> int:
     manifests = steps.manifests(state, paths)
     has_manifests = bool(paths or manifests.loaded.files)
     async with steps.client(state, manifests.config, shown) as client:
+        # Report the server and the account first, even if the manifests are invalid.
         me = await client.whoami()
         shown.stop()
         output.result(_account(client, me), state)

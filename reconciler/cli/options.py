@@ -42,6 +42,7 @@ class State:
 
 def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
     """Store an option, whether given before or after the command name."""
+    # Only given values: the option exists twice, and the default of one must not override the other.
     if value not in (None, False):
         setattr(context.find_object(State), parameter.name or "", value)
 
@@ -121,6 +122,6 @@ resend = click.option(
 unarchive = click.option(
     "--unarchive",
     is_flag=True,
-    help="Unarchive declared projects to compare their contents, then archive them again.",
+    help="Unarchive projects with declared contents to compare them, then archive them again.",
 )
 paths = click.argument("paths", nargs=-1, metavar="[PATH]...")

@@ -31,7 +31,7 @@ class Progress(AbstractContextManager["Progress"]):
     def __init__(self, state: State) -> None:
         self.verbose = state.verbose
         self.requests = self.done = self.total = 0
-        self.counting, self.since, self.said = ("", 0), 0.0, 0.0
+        self.counting, self.started, self.last_line = ("", 0), 0.0, 0.0
 
     def __exit__(self, *error: object) -> None:
         self.stop()
@@ -50,17 +50,17 @@ class Progress(AbstractContextManager["Progress"]):
 
     def counted(self, what: str, done: int, total: int) -> None:
         """Record that `done` of `total` objects are read."""
-        self.total = total if done < total else 0
+        self.total = total if done < total else 0  # 0 ends the count, so that requests are reported again
         if (what, total) != self.counting:
-            self.counting, self.since = (what, total), monotonic()
-            self.said = self.since
+            self.counting, self.started = (what, total), monotonic()
+            self.last_line = self.started
         self.step(what, done, total)
 
     def step(self, what: str, done: int, total: int) -> None:
         """Show progress and the estimated time left, at most every `PAUSE` seconds."""
         now = monotonic()
-        if self.total and not self.verbose and now - self.said >= PAUSE:
-            self.said, left = now, (now - self.since) / done * (total - done)
+        if self.total and not self.verbose and now - self.last_line >= PAUSE:
+            self.last_line, left = now, (now - self.started) / done * (total - done)
             output.say(f"{what}: {done:,} of {total:,}, about {timedelta(seconds=round(left))} remaining …")
 
     def applying(self, total: int) -> None:
@@ -120,7 +120,8 @@ class Live(Progress):
 
         self.stop()
         counted = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) if self.total else ()
-        text = TextColumn("{task.description}", markup=False)
+        text = TextColumn("{task.description}", markup=False)  # names of objects may contain [brackets]
+        # Transient: the bar disappears, so that the output that follows starts on a clean line.
         self.bar = Bar(SpinnerColumn(), text, *counted, console=Console(stderr=True), transient=True)
         self.bar.add_task(output.plural(self.requests, "request") if self.requests else "", total=self.total or None)
         self.bar.start()

@@ -96,7 +96,10 @@ def status(context: click.Context, version: str | None, name: str | None) -> Non
 @_version
 @_name
 def reset(version: str | None, name: str | None) -> None:
-    """Restore the state right after `start` and its --setup, without a restart."""
+    """Restore the state right after `start`.
+
+    That includes the results of --setup. The server keeps running.
+    """
     named = version is not None or name is not None
     sandboxes = _choose(version, name, lambda s: named or s.status() is not None)
     if not sandboxes:

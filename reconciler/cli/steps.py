@@ -40,7 +40,7 @@ async def client(state: State, config: Config, shown: Progress) -> AsyncIterator
     async with Client(connection, log=shown.request) as opened:
         try:
             yield opened
-        finally:
+        finally:  # also if the command fails: the number of requests helps to see how far it got
             shown.stop()
             if state.verbose:
                 output.say(f"{output.plural(opened.requests, 'request')}.")

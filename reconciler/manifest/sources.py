@@ -30,7 +30,7 @@ class File:
         if self.path:
             return read_text(Path(self.path), max_bytes)
         stream = stdin or sys.stdin
-        data = getattr(stream, "buffer", stream).read(max_bytes + 1)
+        data = getattr(stream, "buffer", stream).read(max_bytes + 1)  # one more shows that the limit is exceeded
         return _decode(data.encode() if isinstance(data, str) else data, self.name, max_bytes)
 
     def is_json(self, text: str) -> bool:
@@ -82,7 +82,7 @@ def _manifests(top: str, problems: list[Problem]) -> Iterator[Path]:
     seen: set[str] = set()
     for folder, folders, names in os.walk(top, followlinks=True, onerror=unreadable):
         real = os.path.realpath(folder)
-        if real in seen:
+        if real in seen:  # a link back up would never end
             folders.clear()
             continue
         seen.add(real)
@@ -113,6 +113,7 @@ def _decode(data: bytes, name: str, max_bytes: int, size: int = 0) -> str:
     if max(size, len(data)) > max_bytes:
         actual = f"the file has {size:,} bytes" if size else "the input is too large"
         _fail(Location(name), f"{actual}; the limit is {max_bytes:,} bytes", "split it into several files")
+    # A byte order mark, or the zero byte that an ASCII character has in UTF-16 and UTF-32.
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data[:2]:
         _fail(Location(name), "the file is UTF-16 or UTF-32, not UTF-8", "save it as UTF-8")
     try:
@@ -131,7 +132,7 @@ def beside(file: str, root: str, name: str) -> Path:
     """
     if not name or "\0" in name:
         _fail(Location(file), "the file name is missing", "write a path relative to this manifest")
-    real = Path(os.path.realpath(Path(file).parent / name))
+    real = Path(os.path.realpath(Path(file).parent / name))  # links count: where they lead must be below `root` too
     if Path(name).is_absolute() or not real.is_relative_to(root):
         above = not Path(name).is_absolute()
         hint = f"move the file below {shown(root)}" if above else "write a path relative to this manifest"
@@ -150,6 +151,7 @@ def find_config(paths: Sequence[str | Path]) -> Path | None:
 
     Raises ConfigError if the paths belong to different ones.
     """
+    # abspath, not resolve: a linked folder belongs to the place that the user named.
     starts = [Path.cwd() if str(p) == "-" else Path(os.path.abspath(p)) for p in paths or (".",)]  # noqa: PTH100
     configs = {_search_upward(p if p.is_dir() else p.parent) for p in starts} - {None}
     if len(configs) > 1:
@@ -163,7 +165,7 @@ def _search_upward(folder: Path) -> Path | None:
         if (candidate / CONFIG).is_file():
             return candidate / CONFIG
         if (candidate / ".git").exists():
-            break
+            break  # what is above the repository belongs to something else
     return None
 
 

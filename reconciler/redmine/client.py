@@ -205,6 +205,7 @@ class Client:
         request = self._http.build_request(
             method, f"{self.connection.url}{path}{suffix}", extensions=extensions, **content
         )
+        # Waiting for a slot does not count toward the deadline. A download has none, as its size is unknown.
         async with self._slots:
             try:
                 async with asyncio.timeout(self.connection.deadline if into is None else None):

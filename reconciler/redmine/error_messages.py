@@ -45,7 +45,7 @@ def json_object(content: bytes) -> dict[str, Any] | None:
     """The JSON object in a body, or None."""
     try:
         body = json.loads(content)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError):  # the latter for deeply nested JSON
         return None
     return body if isinstance(body, dict) else None
 
@@ -122,6 +122,7 @@ def network_failure(connection: Connection, what: str, error: Exception, *, lost
 
 def _why(connection: Connection, error: Exception) -> str:
     """What went wrong, as a clause. Texts of other exceptions are not used: they might repeat what was sent."""
+    # httpx wraps TLS and DNS errors in ConnectError, so the causes come first: they say more.
     for cause in causes(error):
         match cause:
             case ssl.SSLCertVerificationError():

@@ -69,6 +69,7 @@ async def complete(fetch: Fetch, what: str) -> list[dict[str, Any]]:
 
 async def _scan(fetch: Fetch, first: Page, what: str) -> list[Page] | None:
     """The pages up to the end of a list that may grow meanwhile; None if it shrank or a page is short."""
+    # The limit that the server applied, which may be lower than requested, less the row that pages overlap by.
     pages, fetched, total, step = [first], [first], first.total, first.limit - 1
     while all(page.consistent(first.limit) and page.total >= total for page in fetched):
         total = max(page.total for page in fetched)
@@ -76,6 +77,7 @@ async def _scan(fetch: Fetch, first: Page, what: str) -> list[Page] | None:
             return pages
         if step < 1 or total > step * MAX_PAGES:
             raise NotRedmine(f"{what} does not end: the server reports {total} rows, {first.limit} per page.")
+        # The last page is not full if the list has grown since: read it again from its own offset.
         full = len(pages[-1].rows) == first.limit
         start = pages[-1].offset + step if full else pages.pop().offset
         fetched = await _fetch_concurrently(fetch, range(start, total - 1, step))
@@ -88,7 +90,7 @@ async def _fetch_concurrently(fetch: Fetch, offsets: Iterable[int]) -> list[Page
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(fetch(offset)) for offset in offsets]
     except ExceptionGroup as failed:
-        raise failed.exceptions[0] from None
+        raise failed.exceptions[0] from None  # callers expect the client's errors, not a group
     return [task.result() for task in tasks]
 
 
@@ -96,5 +98,6 @@ def _merge(pages: Sequence[Page]) -> list[dict[str, Any]] | None:
     """The rows of overlapping pages, each once; None if two do not overlap, or an unstable order repeats a row."""
     if any(one.rows[-1]["id"] != two.rows[0]["id"] for one, two in pairwise(pages)):
         return None
+    # Fewer unique rows than positions: the order of the list is not stable (news of the same second).
     unique = {row["id"]: row for page in pages for row in page.rows}
     return list(unique.values()) if len(unique) == pages[-1].end else None

@@ -35,7 +35,7 @@ RETRY_STATUSES = (429, 500, 502, 503, 504)
 """500 too: Redmine on SQLite answers concurrent writes with 500 (SQLite3::BusyException, 5.0)."""
 
 NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-NOT_SENT = (*NOT_CONNECTED, httpx.ProxyError)
+NOT_SENT = (*NOT_CONNECTED, httpx.ProxyError)  # a proxy that refuses to connect has forwarded nothing
 BROKEN = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError)
 
 
@@ -92,13 +92,14 @@ class Connection:
         """The headers of each request, except for Basic authentication."""
         headers = {
             "Accept": "application/json",
-            "Accept-Encoding": "gzip, deflate",
+            "Accept-Encoding": "gzip, deflate",  # httpx would add br and zstd where these are installed
             "User-Agent": "redmine-reconciler",
         }
         if self.api_key is not None:
             headers["X-Redmine-API-Key"] = checked_header("api_key", self.api_key.get_secret_value())
         if self.bearer is not None:
             headers["Authorization"] = "Bearer " + checked_header("bearer", self.bearer.get_secret_value())
+        # Redmine ignores this header, without an error, unless the account is an administrator.
         if self.switch_user is not None:
             headers["X-Redmine-Switch-User"] = checked_header("switch_user", self.switch_user)
         return headers
@@ -136,6 +137,7 @@ class Attempt(httpx.AsyncBaseTransport):
                 history.may_be_executed = before
             self._note(request, type(error).__name__, started, sent=not isinstance(error, NOT_SENT))
             raise
+        # A status below 500 settles this attempt. A 502 or 504 comes from a proxy: Redmine may have executed it.
         if response.status_code < 500:
             history.may_be_executed = before
         self._note(request, str(response.status_code), started, sent=True)
@@ -215,7 +217,7 @@ def network(connection: Connection) -> httpx.AsyncHTTPTransport:
     limit = connection.concurrency
     return httpx.AsyncHTTPTransport(
         verify=tls or False,
-        trust_env=False,
+        trust_env=False,  # HTTP_PROXY and the like in the environment must not redirect the credentials
         limits=httpx.Limits(max_connections=limit, max_keepalive_connections=limit, keepalive_expiry=KEEP_ALIVE),
         proxy=_proxy(connection.proxy, tls),
     )
@@ -250,6 +252,7 @@ def _checked_url(name: str, text: str) -> str:
 
 
 def _is_permanent(cause: BaseException) -> bool:
+    # EAI_AGAIN, a failing name server, is temporary; EAI_NONAME is not.
     unknown_name = isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME
     return unknown_name or isinstance(cause, ssl.SSLCertVerificationError)
 

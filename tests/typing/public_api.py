@@ -40,7 +40,9 @@ async def applying_in_an_event_loop(manifests: reconciler.Manifests) -> None:
 async def exporting(folder: Path) -> None:
     """An export returns what it wrote and what it left out."""
     assert_type(reconciler.export_to(folder, sanitize=True), reconciler.Exported)
-    assert_type(await reconciler.export_to_async("redmine/", projects=["web-shop"], kinds=["issue"]), reconciler.Exported)
+    assert_type(
+        await reconciler.export_to_async("redmine/", projects=["web-shop"], kinds=["issue"]), reconciler.Exported
+    )
 
 
 def failing(error: reconciler.ManifestError, problem: reconciler.Problem) -> None:
