@@ -60,7 +60,7 @@ def test_a_server_that_does_not_answer(world: Running) -> None:
 def test_a_path_without_a_redmine(world: Running) -> None:
     """A Redmine that is not at this path is said to be missing there."""
     url = f"{world.url}/redmine"
-    assert said(Tool(url, world.api_key), NotRedmine).startswith(f"There is no Redmine at {url}")
+    assert said(Tool(url, world.api_key), NotRedmine).startswith(f"No Redmine at {url}")
 
 
 # -- accounts --------------------------------------------------------------------------------------------------
