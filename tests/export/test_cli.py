@@ -141,7 +141,7 @@ def test_an_export_as_json(there: Path, world: Running) -> None:
         ((), "Missing option '-o'"),
         (("-o", "out", "--with-subprojects"), "--with-subprojects needs --project"),
         (("-o", "out", "--yes"), "--yes needs --write-keys"),
-        (("-o", "out", "--write-keys"), "--write-keys needs issue_key_field in reconciler.yaml"),
+        (("-o", "out", "--write-keys"), "--write-keys needs `issue_key_field` in reconciler.yaml"),
         (("-o", "out", "--write-keys", "--kind", "user"), "--write-keys needs issues"),
         (("-o", "mine"), "mine is not empty and holds no earlier export"),
         (("-o", "mine/notes.txt"), "notes.txt is not a folder: give another one."),

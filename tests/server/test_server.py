@@ -71,7 +71,7 @@ def test_a_wrong_key(world: Running) -> None:
     text = said(Tool(world.url, "0" * 40), AuthenticationFailed)
     assert text == (
         f"The Redmine at {world.url} does not accept the API key. "
-        f"Redmine shows a user's API key at {world.url}/my/account."
+        f"A user's API key is shown at {world.url}/my/account."
     )
 
 

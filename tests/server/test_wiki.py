@@ -107,7 +107,7 @@ def test_a_page_that_is_edited_under_way_is_left_as_it_is(world: Running, api: A
     found = troubles(tool(world).apply(wanted, meanwhile(lambda: put(api, "A", "theirs"))))
     ((outcome, why),) = found.values()
     assert outcome == "failed"
-    assert "changed meanwhile" in why
+    assert "changed by someone else meanwhile" in why
     assert "plan" in why
     row = page(api, "A")
     assert (row["text"], row["version"], row.get("parent")) == ("theirs", 2, None)
