@@ -11,6 +11,8 @@ from reconciler.cli import output
 from reconciler.cli.options import State, common, paths
 from reconciler.cli.progress import Progress, progress
 from reconciler.errors import Exit
+from reconciler.model.address import CONTAINER
+from reconciler.model.kind import scope_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,6 +82,6 @@ async def _not_a_member(client: Client, planned: Planned) -> list[str]:
 
     answer = await client.get("/users/current", {"include": "memberships"})
     mine = {row["project"]["id"] for row in answer["user"].get("memberships", ())}
-    touched = {kinds()[c.address.kind].scope(c.address) for c in planned.plan.changes}
-    known = planned.names.ids.get("project", {})
+    touched = {scope_of(kinds()[c.address.kind], c.address) for c in planned.plan.changes}
+    known = planned.names.live(CONTAINER).ids
     return sorted(project for project in touched if project in known and known[project] not in mine)

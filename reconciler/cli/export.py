@@ -15,6 +15,7 @@ from reconciler.cli import output
 from reconciler.cli.options import State, common, formats
 from reconciler.cli.progress import Progress, progress
 from reconciler.errors import Exit
+from reconciler.model.address import CONTAINER
 
 if TYPE_CHECKING:
     from reconciler.apply.report import Report
@@ -80,14 +81,16 @@ def export(
     Never writes to the server, except with --write-keys, which asks first. Needs an administrator's credentials.
     """
     from reconciler.export import run
+    from reconciler.kinds import keyed
 
     if with_subprojects and not projects:
         raise click.UsageError("--with-subprojects needs --project; without it, all projects are exported.")
     if yes and not write_keys:
         raise click.UsageError("--yes needs --write-keys; without it, nothing is written to the server.")
     scope = run.scope(projects, with_subprojects, chosen)
-    if write_keys and scope.chosen and "issue" not in scope.chosen:
-        raise click.UsageError("--write-keys needs issues: add --kind issue.")
+    if write_keys and not any(map(scope.has, keyed())):
+        named = ", ".join(kind.name for kind in keyed())
+        raise click.UsageError(f"--write-keys needs issues: add --kind {named}.")
     config = state.configuration()
     if write_keys and not config.settings.get("issue_key_field"):
         raise click.UsageError(
@@ -153,7 +156,7 @@ async def _write_keys(
 
 def _left_open(report: Report) -> set[str]:
     """The projects that should have been closed again and were not."""
-    return {r.change.address.key for r in report.results if r.change.address.kind == "project" and r.outcome != "done"}
+    return {r.change.address.key for r in report.results if r.change.address.kind == CONTAINER and r.outcome != "done"}
 
 
 def _show_if_not_interactive(planned: Planned, request: Request, state: State) -> None:
