@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from reconciler.apply.report import Report, Result
     from reconciler.errors import Location, Problem
     from reconciler.export.run import Exported
-    from reconciler.plan.diff import FieldChange
-    from reconciler.plan.operations import Change, Plan, Warned
+    from reconciler.plan.operations import Change, FieldChange, Plan, Warned
 
 FORMAT_VERSION = "1.0"
 """The second number counts what is added, the first what is changed or taken away."""
@@ -85,7 +84,7 @@ def _envelope(plan: Plan) -> dict[str, Any]:
 
 
 def _change(change: Change) -> dict[str, Any]:
-    steps = [{"fields": _fields(step.fields), "after": list(map(str, step.after))} for step in change.then]
+    later = [{"fields": _fields(o.fields), "after": list(map(str, o.waits_for))} for o in change.later]
     return {
         "action": change.action,
         "kind": change.address.kind,
@@ -93,7 +92,7 @@ def _change(change: Change) -> dict[str, Any]:
         "id": change.id,
         "source": _place(change.source) if change.source.file else None,
         "fields": _fields(change.fields),
-        **({"then": steps} if steps else {}),
+        **({"then": later} if later else {}),
         "reason": change.reason,
     }
 
