@@ -392,4 +392,7 @@ class Matches:
 
 def _api(name: str, info: FieldInfo) -> Api:
     api = next((m for m in info.metadata if isinstance(m, Api)), DEFAULT)
-    return replace(api, write=name if api.write == "" else api.write, read=name if api.read == "" else api.read)
+    label = api.label or name.replace("_", " ").capitalize()
+    return replace(
+        api, write=name if api.write == "" else api.write, read=name if api.read == "" else api.read, label=label
+    )

@@ -123,6 +123,8 @@ class Api:
     update_only Redmine takes it only on an object that exists
     along       it is no value of the object but goes with the change of these fields (the comment on an edit)
     secret      its value must never be shown
+    label       what Redmine's English sentences call it ("Email is invalid"; `field_*` in its config/locales/en.yml);
+                "" is the field's own name: "Due date"
     """
 
     codec: Codec = field(default_factory=Codec)
@@ -137,6 +139,7 @@ class Api:
     secret: bool = False
     deferred: Deferred | None = None
     gate: Gate | None = None
+    label: str = ""
 
 
 REFUSE: Any = object()

@@ -177,8 +177,8 @@ def _milestones_behind(work: Work) -> Iterator[MilestoneId]:
 
 def _predecessors(changes: Iterable[Change], milestones: Iterable[Milestone]) -> Predecessors:
     operations = (operation for change in changes for operation in change.operations)
-    found: dict[Id, Sequence[Id]] = {operation.id: operation.predecessors for operation in operations}
-    return found | {milestone.id: milestone.after for milestone in milestones}
+    predecessors: dict[Id, Sequence[Id]] = {operation.id: operation.predecessors for operation in operations}
+    return predecessors | {milestone.id: milestone.after for milestone in milestones}
 
 
 def _relaxed(changes: Sequence[Change], milestones: list[Milestone]) -> list[Milestone]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
@@ -27,6 +27,11 @@ ACTIONS: tuple[Action, ...] = ("create", "update", "delete")
 def _storable(value: Any) -> Any:
     """A value as a saved plan has it; no other value is a mapping with just this key."""
     return {"secret": value.expression} if isinstance(value, Secret) else value
+
+
+def is_stored_secret(value: Any) -> bool:
+    """Whether a value of a saved plan stands for a secret."""
+    return isinstance(value, Mapping) and value.keys() == {"secret"}
 
 
 Value = Annotated[Any, PlainSerializer(_storable)]
@@ -232,11 +237,11 @@ class Change:
         return tuple(field for operation in self.operations for field in operation.fields)
 
     def place(self, path: str) -> Location:
-        """Where the manifest declares a field, or the part of it that is declared; else the object's place."""
-        for known in (*self.all_fields, *self.unchanged):
-            if known.location and (known.path == path or known.path.partition(".")[0] == path):
-                return known.location
-        return self.source
+        """Where the manifest declares a field, what it is a part of, or a part of it; else the object's place."""
+        name = path.partition(".")[0]
+        known = {f.path: f.location for f in (*self.unchanged, *self.all_fields) if f.location}
+        parts = (place for other, place in known.items() if other.startswith(f"{path}."))
+        return known.get(path) or known.get(name) or next(parts, self.source)
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,15 +189,16 @@ class _Planner:
         """The deletion of an object, with what Redmine deletes along with it; Problems for what the manifests want."""
         if declared.spec.protect:
             self.protected.append(f"{declared.address} ({declared.source})")
-        along = [Address(declared.kind.name, key) for key in declared.kind.takes_along(declared.address, row, self.names)]
-        gone = {declared.address.key, *(a.key for a in along)} if not declared.kind.inside else set()
+        kind = declared.kind
+        along = [Address(kind.name, key) for key in kind.takes_along(declared.address, row, self.names)]
+        gone = {declared.address.key, *(a.key for a in along)} if not kind.inside else set()
         for address, other in self.desired.objects.items():
             goes = address in along or (other.kind.inside and address.project in gone)
             if goes and other.spec.state == "present":
                 said = f"Redmine deletes it with {declared.address}, which is declared absent"
                 self.problems.append(Problem(other.source, said, str(address), also=(declared.source,)))
         taken = [f"deletes {', '.join(a.key for a in along)} as well"] if along else []
-        lost = declared.kind.destroys(row, {}, frozenset(), Context(self.names, declared.project))
+        lost = kind.destroys(row, {}, frozenset(), Context(self.names, declared.project))
         return Draft(declared, row, {}, [], "; ".join(filter(None, (reason, *taken, *lost))) or None)
 
     def out_of_reach(self, declared: Object) -> bool:

@@ -14,7 +14,7 @@ from reconciler.model.spec import Secret
 from reconciler.render.safe import INVISIBLE
 
 if TYPE_CHECKING:
-    from reconciler.apply.report import Report, Result
+    from reconciler.apply.report import ItemError, Report, Result
     from reconciler.errors import Location, Problem
     from reconciler.export.run import Exported
     from reconciler.plan.operations import Change, FieldChange, Plan, Warned
@@ -102,10 +102,15 @@ def _result(result: Result) -> dict[str, Any]:
         **_change(result.change),
         "id": result.change.id if result.id is None else result.id,
         "outcome": result.outcome,
-        "errors": list(result.errors),
+        "errors": [error.message for error in result.errors],
+        "problems": [_item_error(error) for error in result.errors],
         "because": result.because,
         "notes": list(result.notes),
     }
+
+
+def _item_error(error: ItemError) -> dict[str, Any]:
+    return {"message": error.message, "path": error.path, **_place(error.location)}
 
 
 def _fields(fields: Iterable[FieldChange]) -> list[dict[str, Any]]:
