@@ -9,26 +9,19 @@ takes twice as long. With RECONCILER_TEST_VERSIONS (`make test-all`: `5.0,6.0,6.
 
 from __future__ import annotations
 
-import fcntl
 import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 from zlib import crc32
 
 import pytest
+from paths import SETUP
+from servers import PER_VERSION, VERSIONS, claim
 
 from reconciler.sandbox import Running, Sandbox
 
-SETUP = Path(__file__).with_name("setup.rb")
-VERSIONS = [v.strip() for v in os.environ.get("RECONCILER_TEST_VERSIONS", "5.0,6.1").split(",")]
-PER_VERSION = [pytest.param(v, id=v, marks=pytest.mark.xdist_group(f"redmine-{v}")) for v in VERSIONS]
-
-
-BOTH = ("test_promises", "test_traps")
-"""Modules whose tests run on every version in any case."""
+BOTH = ("promises", "traps")
+"""Folders whose tests run on every version in any case."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -42,7 +35,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _chosen(item: pytest.Item) -> bool:
     version = getattr(item, "callspec", None) and item.callspec.params.get("redmine")  # type: ignore[attr-defined]
-    if version is None or item.path.name.startswith(BOTH):
+    if version is None or item.path.parent.name in BOTH:
         return True
     name = item.nodeid.replace(str(version), "", 1)
     return bool(VERSIONS[crc32(name.encode()) % len(VERSIONS)] == version)
@@ -76,17 +69,3 @@ def there(world: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     monkeypatch.setenv("REDMINE_URL", world.url)
     monkeypatch.setenv("REDMINE_API_KEY", world.api_key)
     return tmp_path
-
-
-@contextmanager
-def claim(name: str) -> Iterator[str]:
-    """`name`, or `name-2`, `name-3` … while other workers or runs on this machine use it."""
-    for number in count(1):
-        candidate = name if number == 1 else f"{name}-{number}"
-        with Path(tempfile.gettempdir(), f"reconciler-{os.getuid()}-{candidate}.claim").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            yield candidate
-            return

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import PER_VERSION, claim
+from paths import ROOT
+from servers import PER_VERSION, claim
 
 import reconciler
 from reconciler.kinds import declarable
 from reconciler.sandbox import Running, Sandbox
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = ROOT / "examples"
 
 
 @pytest.fixture(scope="module", params=PER_VERSION)

@@ -20,12 +20,12 @@ import jsonschema
 import pytest
 from click.testing import CliRunner, Result
 from fake import Fake
+from paths import ROOT
 from stub import Stub
 
 from reconciler import __version__
 from reconciler.cli import COMMANDS, main
 from reconciler.reference.json_schema import SCHEMAS
-from reconciler.sandbox import Running
 
 KEY, PASSWORD = "canary-key-5d1", "canary-password-5d2"
 SHOP = "projects: [{identifier: shop, name: Shop}]\n"
@@ -441,7 +441,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 def test_the_version_is_that_of_the_package() -> None:
     """`--version`, the package and pyproject.toml agree."""
-    project = tomllib.loads(Path(__file__).parents[1].joinpath("pyproject.toml").read_text())["project"]
+    project = tomllib.loads(ROOT.joinpath("pyproject.toml").read_text())["project"]
     assert project["version"] == __version__
     assert CliRunner().invoke(main, ["--version"]).stdout.split()[-1] == __version__
 
@@ -631,52 +631,3 @@ def test_a_reader_that_goes_away_is_no_error(server: Stub, fake: Fake) -> None:
     _, stderr = process.communicate(timeout=20)
     assert (process.returncode, "roken" in stderr, "Traceback" in stderr) == (4, False, False)
 
-
-# -- a real server ----------------------------------------------------------------------------------------------
-
-WORLD = """
-users:
-  - {login: amy, firstname: Amy, lastname: Pond, mail: amy@example.net, password: "${AMY_PASSWORD}"}
-projects:
-  - identifier: shop
-    name: Shop
-    trackers: [Bug]
-    enabled_modules: [issue_tracking]
-    members: [{user: amy, roles: [Manager]}]
-    versions: [{name: "1.0", status: locked}]
-    issues:
-      - {key: a, subject: First, tracker: Bug, fixed_version: "1.0", assigned_to: amy}
-      - {key: b, subject: Second, tracker: Bug, parent: a}
-"""
-
-
-def test_a_plan_saved_and_applied_on_a_real_server(
-    world: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Create, then change with references to unchanged objects: each saved plan does all that it says."""
-    monkeypatch.chdir(tmp_path)
-    for name, value in {"REDMINE_URL": world.url, "REDMINE_API_KEY": world.api_key, "AMY_PASSWORD": PASSWORD}.items():
-        monkeypatch.setenv(name, value)
-    moved = WORLD.replace("parent: a", 'parent: null, fixed_version: "1.0", assigned_to: amy')
-    for text in (WORLD, moved, WORLD):
-        assert run("plan", "--out", "saved.plan", "--detailed-exitcode", manifest=text).exit_code == 2
-        assert PASSWORD not in Path("saved.plan").read_text()
-        result = run("apply", "--plan", "saved.plan", "--yes")
-        assert result.exit_code == 0, result.output
-        assert run("plan", "--detailed-exitcode").exit_code == 0
-
-
-def test_a_saved_plan_needs_the_variables_of_its_secrets(
-    world: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A secret is evaluated again when the plan is applied; one that is in the manifest itself is not saved."""
-    monkeypatch.chdir(tmp_path)
-    for name, value in {"REDMINE_URL": world.url, "REDMINE_API_KEY": world.api_key, "AMY_PASSWORD": PASSWORD}.items():
-        monkeypatch.setenv(name, value)
-    assert run("plan", "--out", "saved.plan", manifest=WORLD).exit_code == 0
-    monkeypatch.delenv("AMY_PASSWORD")
-    result = run("apply", "--plan", "saved.plan", "--yes")
-    assert (result.exit_code, "needs ${AMY_PASSWORD} for password of user amy" in result.stderr) == (1, True)
-    literal = run("plan", "--out", "other.plan", manifest=WORLD.replace("${AMY_PASSWORD}", PASSWORD))
-    assert (literal.exit_code, Path("other.plan").exists()) == (5, False)
-    assert "write it as ${NAME}" in literal.stderr

@@ -12,7 +12,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from engine import apply_to, offline
+from engine import apply_to
 from promises import Api, Tool, fields, person, raw_group, raw_shop, raw_user, shop, sql, tool, troubles
 from proxy import DROPPED, Exchange, Fault, Proxy
 
@@ -33,29 +33,7 @@ def reasons(world: Running, data: dict[str, Any]) -> dict[str, str]:
     return {str(change.address): change.reason or "" for change in tool(world).plan(data).changes}
 
 
-def wrong(manifest: str) -> list[str]:
-    """What can be told to be wrong without a server."""
-    return [problem.message for problem in offline(manifest).problems]
-
-
 # -- users -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("field", "said"),
-    [
-        ("language: eng", '"eng" is no language of Redmine: did you mean "en"?'),
-        ("language: xx-XX", '"xx-XX" is no language of Redmine'),
-        ("mail_notification: some", "mail_notification: one of all, selected"),
-        ("password: correct horse, auth_source: Directory", "leave it out"),
-        ("generate_password: true, auth_source: Directory", "leave it out"),
-        ("mail_notification: null", "mail_notification cannot be cleared"),
-    ],
-)
-def test_values_of_users_that_redmine_would_take_or_drop_in_silence(field: str, said: str) -> None:
-    """A language or a mail option that there is not, and a password that is not kept, are problems without a server."""
-    (message,) = wrong(f"users: [{{login: amy, firstname: A, lastname: A, mail: a@example.net, {field}}}]")
-    assert said in message
 
 
 def test_a_language_and_a_mail_option_arrive(world: Running) -> None:
@@ -325,10 +303,3 @@ def test_preferences_reach_the_user(world: Running, redmine: Sandbox) -> None:
     shown = "p = User.find_by!(login: 'pia').pref; raise p.inspect if [p.time_zone, p.hide_mail] != ['Berlin', true]"
     redmine.run(shown)
 
-
-def test_an_unknown_preference_is_a_problem() -> None:
-    """Redmine drops it without a word: the manifest is refused, with a near miss."""
-    text = "users: [{login: pia, pref: {timezone: Berlin}}, {login: pim, pref: {hide_mail: perhaps}}]"
-    found = [p.message for p in offline(text).problems]
-    assert any('unknown preference "timezone": did you mean "time_zone"?' in message for message in found)
-    assert any("hide_mail: true or false is expected" in message for message in found)

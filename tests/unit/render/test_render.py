@@ -8,13 +8,13 @@ import subprocess
 import sys
 import time
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from paths import ROOT
 from samples import CANARY, CHANGES, EMPTY, GOLDEN, LOGIN, PLAN, PROBLEMS, RENDERED, REPORT, at, changed, new, plan_of
 
 from reconciler.apply.report import Report, Result
@@ -116,7 +116,7 @@ def hostile(nasty: str) -> tuple[Change, Report, list[Problem]]:
 
 @pytest.mark.parametrize("name", RENDERED)
 def test_every_format_is_as_its_golden_file(name: str) -> None:
-    """What is rendered is, byte for byte, what the golden file has (`python tests/samples.py` writes them anew)."""
+    """What is rendered is, byte for byte, what the golden file has (`python tests/helpers/samples.py` writes them anew)."""
     assert RENDERED[name]() + "\n" == (GOLDEN / name).read_text(encoding="utf-8")
 
 
@@ -230,7 +230,7 @@ def test_a_large_plan_is_rendered_in_linear_time() -> None:
 def test_rendering_text_imports_no_heavy_library() -> None:
     """Importing the text renderer imports neither rich nor deepdiff nor httpx."""
     code = "import sys, reconciler.render.text; print([m for m in ('rich', 'deepdiff', 'httpx') if m in sys.modules])"
-    root = Path(__file__).parents[1]
+    root = ROOT
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
     assert done.stdout == "[]\n"
 

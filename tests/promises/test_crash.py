@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import VERSIONS
 from promises import KEY, Api, Tool, child, outcomes, state, tool, troubles
 from proxy import Exchange, Fault, FaultFunction, Proxy
+from servers import VERSIONS
 
 from reconciler.apply.executor import Applier
 from reconciler.model.address import Address

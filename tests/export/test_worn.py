@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from exports import Exports
+from paths import WORN
 from promises import KEY, Api, fields, troubles
 
 from reconciler.sandbox import Running, Sandbox
 
-WORN = Path(__file__).with_name("worn.rb")
 RISK = """
 Role.create!(name: 'Mute', permissions: %i[view_issues], assignable: false)
 tracker = Tracker.create!(name: 'Risk', default_status: IssueStatus.first)

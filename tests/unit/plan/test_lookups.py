@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from engine import offline, problems_of, rows
+from engine import offline
 from plans import SHOP, Present, inside, issue, live_of
-from promises import Api, sql
 
 from reconciler.errors import ManifestError, Problem
 from reconciler.kinds import kinds
 from reconciler.model.name_index import CustomField
 from reconciler.plan.planner import make
-from reconciler.sandbox import Running
 
 
 def problem(text: str, *present: Present) -> Problem:
@@ -75,29 +73,3 @@ def test_an_old_value_may_stay() -> None:
     (field,) = changes("Low")[0].fields
     assert (field.before, field.after) == ("Old", "Low")
 
-
-def test_a_priority_that_redmine_has_and_does_not_offer(world: Running) -> None:
-    """Redmine lists a priority that is not active like the others; the tool reads it and refuses it as a new value."""
-    sql(world, "UPDATE enumerations SET active = 0 WHERE name = 'Urgent' AND type = 'IssuePriority'")
-    listed = {row["name"]: row["active"] for row in rows(world, "/enumerations/issue_priorities.json", "issue_priorities")}
-    assert listed["Urgent"] is False
-    (found,) = problems_of(world, inside("issues: [{subject: s, priority: Urgent}]"))
-    assert found.message == 'priority: the issue priority "Urgent" is not active'
-
-
-def test_which_queries_a_project_can_have(world: Running) -> None:
-    """A default query is one that any users see in all projects, on whatever page of the list it is."""
-    with Api(world) as api:
-        other = api.make("/projects", identifier="other", name="Other")["id"]
-    columns = "name, visibility, project_id, user_id, type, filters"
-    queries = [("Private", 0, "NULL"), ("Foreign", 2, other), ("Zebra", 2, "NULL")]
-    queries += [(f"More {number}", 2, "NULL") for number in range(100)]
-    values = ", ".join(f"('{name}', {seen}, {project}, 1, 'IssueQuery', '--- {{}}')" for name, seen, project in queries)
-    sql(world, f"INSERT INTO queries ({columns}) VALUES {values}")
-
-    def said(name: str) -> list[str]:
-        return [p.message for p in problems_of(world, inside(f"default_issue_query: {name}"))]
-
-    assert said("Zebra") == said("Reported issues") == []
-    for name in ("Private", "Foreign"):
-        assert said(name) == [f'default_issue_query: there is no query "{name}" on the server']

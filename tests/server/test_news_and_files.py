@@ -9,7 +9,6 @@ from typing import Any
 
 import httpx
 import pytest
-from engine import offline
 from promises import Api, raw_shop, sql
 from proxy import DROPPED, REFUSED, Exchange, Fault, Proxy
 
@@ -293,18 +292,3 @@ def test_a_version_of_another_project(world: Running, api: Api) -> None:
     write("more.yaml", "projects: [{identifier: hq, name: HQ, versions: [{name: '1.0', sharing: system}]}]")
     assert "a version of its own project" in problem(world, "files: [{path: a.txt, version: '1.0'}]")
 
-
-@pytest.mark.parametrize(
-    ("fields", "said"),
-    [
-        ("description: text", "filename or path is missing"),
-        ("path: [a.txt]", "path: a path, or {file: PATH}, is expected"),
-        ("path: {url: a.txt}", "path: a path, or {file: PATH}, is expected"),
-        ("path: a.txt, filename: b/a.txt", "filename: a name without slashes"),
-        (f"path: a.txt, description: {'x' * 256}", "a text of at most 255 characters"),
-    ],
-)
-def test_what_can_be_said_without_a_server(fields: str, said: str) -> None:
-    """Values that no Redmine takes are problems of `validate`."""
-    problems = offline(f"files: [{{project: shop, {fields}}}]").problems
-    assert said in " ".join(map(str, problems))

@@ -1,13 +1,14 @@
 """A plan, a report and problems that show every shape once, and the golden files made of them.
 
-`python tests/samples.py` writes the golden files anew; read the difference before you commit it.
+`python tests/helpers/samples.py` writes the golden files anew; read the difference before you commit it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
+
+from paths import GOLDEN
 
 from reconciler.apply.report import Report, Result
 from reconciler.errors import Location, Problem
@@ -18,7 +19,6 @@ from reconciler.plan.operations import Change, Plan, Step
 from reconciler.render import github, graph, html, markdown, text
 from reconciler.render.json import dumps, plan_json, problems_json, results_json
 
-GOLDEN = Path(__file__).with_name("golden")
 CANARY = "canary-7f3a"
 URL = "https://redmine.example.net"
 

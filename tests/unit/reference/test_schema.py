@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
+from paths import ROOT
 from samples import EMPTY, PLAN, PROBLEMS, REPORT
 
 from reconciler.apply.report import Report
@@ -24,7 +25,6 @@ from reconciler.reference.explain import explain, reference, type_of
 from reconciler.render.json import dumps, plan_json, problems_json, results_json
 from reconciler.state import desired
 
-ROOT = Path(__file__).parents[1]
 KINDS = list(declarable().values())
 MANIFEST = Draft202012Validator(schema.manifest_schema())
 AGAIN = (

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine import apply_to, offline, plan_of
+from engine import apply_to, plan_of
 from promises import Api, Tool, as_user, raw_shop, raw_user, tool, troubles
 from proxy import DROPPED, REFUSED, Exchange, Fault, Proxy
 
@@ -209,36 +209,6 @@ def test_without_the_module_it_is_a_problem(world: Running, api: Api) -> None:
 # -- before anything is written ------------------------------------------------------------------------------------
 
 
-def test_titles_that_cannot_be() -> None:
-    """What no server would take is found without one, each at its place."""
-    text = """
-    wiki_pages:
-      - {project: shop, title: "./:", text: a}
-      - {project: shop, title: "a\\u0001b", text: a}
-      - {project: shop, title: "%s", text: a}
-      - {project: shop, title: No text, text: " \\n"}
-      - {project: shop, title: No, text: null}
-      - {project: shop, title: Start, text: a, start_page: false}
-      - {project: shop, title: same title, text: a}
-      - {project: shop, title: SAME_title?, text: a}
-      - {project: shop, title: Self, text: a, parent: self}
-    """
-    found = {p.location.line: p.message for p in offline(text % ("x" * 256)).problems}
-    expected = {
-        3: "nothing is left of the title",
-        4: "control characters",
-        5: "at most 255 characters is expected, found 256",
-        6: "no page without a text",
-        7: "text cannot be cleared",
-        8: "a wiki always has a start page",
-        10: "declared twice",
-        11: "a circle",
-    }
-    assert found.keys() == expected.keys(), found
-    for line, part in expected.items():
-        assert part in found[line]
-
-
 def test_parents_that_cannot_be(world: Running, api: Api) -> None:
     """A parent that is nowhere, or below the page itself, is found before Redmine refuses it without a reason."""
     for title, parent in (("A", ""), ("B", "A"), ("C", "B")):
@@ -354,3 +324,4 @@ def test_a_file_that_is_refused(world: Running, api: Api, tmp_path: Path) -> Non
     assert found.keys() == {"wiki_page shop/A"}
     assert "exceeds the maximum allowed file size" in found["wiki_page shop/A"][1]
     assert page(api, "B")["text"] == "b"
+
