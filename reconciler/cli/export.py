@@ -116,6 +116,7 @@ async def _write_keys(
     """Store the keys that are missing, if that is agreed to; the exit code, and the inventory with them."""
     from reconciler.cli.apply import carry_out, exit_code
     from reconciler.export import inventory, run, state_files, write_keys
+    from reconciler.plan.operations import Reopen
 
     folder = wanted.folder.path
     before = state_files.reopened(folder)
@@ -128,7 +129,8 @@ async def _write_keys(
     done: list[Report] = []
     hint = "it is shown above; add --yes"
     # A run that is killed half-way leaves projects open: the next one has to know of them.
-    state_files.remember_reopened(folder, before | {c.address.key for c in planned.plan.changes if c.opens})
+    reopening = {o.id.address.key for o in planned.plan.operations if isinstance(o, Reopen)}
+    state_files.remember_reopened(folder, before | reopening)
     try:
         agreed = await carry_out(state, client, planned, wanted.yes, shown, done, hint=hint)
     finally:
