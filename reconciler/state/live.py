@@ -32,7 +32,7 @@ from reconciler.redmine.client import Client
 from reconciler.state.desired import Desired
 from reconciler.state.fetch import fetch, together, told
 
-OLDEST = "Redmine 5.0 or later is needed; this server is older."
+OLDEST = "Redmine 5.0 or later is required; this server is older."
 
 
 @dataclass(frozen=True, slots=True)

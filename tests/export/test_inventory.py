@@ -1,4 +1,4 @@
-"""What an export reads: rows on disk, ranges of numbers, names for issues that have none."""
+"""What an export reads on a real Redmine: what a change disturbs elsewhere, ranges of numbers."""
 
 from __future__ import annotations
 

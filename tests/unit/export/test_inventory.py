@@ -1,4 +1,4 @@
-"""What an export reads: rows on disk, ranges of numbers, names for issues that have none."""
+"""What an export reads, without a server: rows on disk, keys from subjects, portions of work."""
 
 from __future__ import annotations
 
