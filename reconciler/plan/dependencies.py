@@ -36,7 +36,7 @@ def build(work: Iterable[Work]) -> Graph:
     builder = _Builder({item.address: item for item in work})
     changes = [builder.change(item) for item in builder.work.values()]
     milestones = _relaxed(changes, builder.milestones(changes))
-    return Graph(tuple(_in_order(changes, milestones)), tuple(milestones))
+    return Graph(tuple(in_order(changes, milestones)), tuple(milestones))
 
 
 def sorter(plan: Plan) -> graphlib.TopologicalSorter[Id]:
@@ -226,7 +226,7 @@ def _reached(start: Id, successors: Mapping[Id, set[Id]]) -> set[Id]:
     return reached
 
 
-def _in_order(changes: Sequence[Change], milestones: Sequence[Milestone]) -> Iterator[Change]:
+def in_order(changes: Sequence[Change], milestones: Sequence[Milestone]) -> Iterator[Change]:
     """The changes as they will be made; kinds by rank and keys by name where the graph leaves it open."""
     by_address = {change.address: change for change in changes}
     ranks = {name: rank for rank, name in enumerate(kinds())}

@@ -93,6 +93,10 @@ class _Planner:
         self.protected: list[str] = []
         self.hidden: list[Address] = []
         self.warnings: list[Warned] = []
+        self.inside: defaultdict[Address, list[Address]] = defaultdict(list)
+        for address, declared in desired.objects.items():
+            if declared.kind.inside:
+                self.inside[container(address)].append(address)
 
     def drafts(self) -> dict[Address, Draft]:
         """A draft for every object that is there, or shall be."""
@@ -192,15 +196,19 @@ class _Planner:
         along = [
             Address(kind.name, key) for key in kind.capability(Deletion).takes_along(declared.address, row, self.names)
         ]
-        gone = {declared.address.key, *(a.key for a in along)} if not kind.inside else set()
-        for address, other in self.desired.objects.items():
-            goes = address in along or (other.kind.inside and address.project in gone)
-            if goes and other.spec.state == "present":
+        for other in self.declared_among([declared.address, *along]):
+            if other.spec.state == "present":
                 said = f"Redmine deletes it with {declared.address}, which is declared absent"
-                self.problems.append(Problem(other.source, said, str(address), also=(declared.source,)))
+                self.problems.append(Problem(other.source, said, str(other.address), also=(declared.source,)))
         taken = [f"deletes {', '.join(a.key for a in along)} as well"] if along else []
         lost = kind.losses(row, {}, frozenset(), Context(self.names, declared.project))
         return Draft(declared, row, {}, [], "; ".join(filter(None, (reason, *taken, *lost))) or None)
+
+    def declared_among(self, gone: Iterable[Address]) -> list[Object]:
+        """The declared objects that are among those that are deleted, or inside one of them."""
+        objects = self.desired.objects
+        among = {a for one in gone for a in (one, *self.inside.get(one, ())) if a in objects}
+        return [objects[address] for address in sorted(among)]
 
     def out_of_reach(self, declared: Object) -> bool:
         """Whether an object is inside an archived project, which the API does not show: nothing can be compared.

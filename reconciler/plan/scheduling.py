@@ -114,12 +114,14 @@ def _unchanged(draft: Draft, changed: Iterable[FieldChange], names: Names) -> It
 
 
 class _Referrers:
-    """Which changed objects refer to which others, and by which field."""
+    """Which changed objects refer to which others, and by which field; and which are inside which project."""
 
     def __init__(self, changed: Iterable[Draft], names: Names) -> None:
         self.by_target: defaultdict[Address, set[tuple[str, Address]]] = defaultdict(set)
+        self.by_project: defaultdict[tuple[str, str], set[Address]] = defaultdict(set)
         self.names = names
         for draft in changed:
+            self.by_project[draft.address.kind, draft.address.project].add(draft.address)
             if draft.kind.inside:
                 for key in (draft.address.project, *names.ancestors(draft.address.project)):
                     self.by_target[Address("project", key)].add(("", draft.address))
@@ -142,6 +144,10 @@ class _Referrers:
         referrers = {a for name, a in self.by_target.get(address, ()) if not via or name in via}
         return tuple(sorted(referrers - {address}))
 
+    def inside(self, project: str, kinds: Iterable[str]) -> set[Address]:
+        """The changed objects of these kinds inside a project."""
+        return {address for kind in kinds for address in self.by_project.get((kind, project), ())}
+
 
 def _work(draft: Draft, changed: Mapping[Address, Draft], referrers: _Referrers, names: Names) -> Work:
     """What is written at once, and what later."""
@@ -162,7 +168,7 @@ def _work(draft: Draft, changed: Mapping[Address, Draft], referrers: _Referrers,
         draft,
         steps,
         depends_on=tuple(sorted((depends_on | draft.reopened_with) - {draft.address})),
-        runs_after=tuple(sorted(set(draft.runs_after(names)) & changed.keys() - {draft.address})),
+        runs_after=tuple(sorted((set(draft.runs_after(names)) & changed.keys()) - {draft.address})),
         unchanged=tuple(_unchanged(draft, [f for step in steps for f in step.fields], names)),
     )
 
@@ -239,7 +245,7 @@ def _when(
         waits_for = referrers.of(draft.address, deferred.via)
         return When("last", waits_for) if waits_for or closing else NOW
     named = set(targets(draft.declared, change.path, change.after, names))
-    members = {a for a in changed if a.kind in deferred.inside and a.project == draft.address.key} if named else set()
+    members = referrers.inside(draft.address.key, deferred.inside) if named else set()
     waits_for = tuple(sorted((named | members) & changed.keys()))
     return When("link", waits_for) if waits_for else NOW
 
