@@ -20,6 +20,8 @@ neutral object of its class, whose answers are those of all other kinds: no work
     ReadOnly        a kind that only Redmine's administration can make
     VersionProbe    rows that show whether the server is supported
     Tree            objects that Redmine writes as one tree
+    Archive         containers that can be archived
+    Modules         containers whose modules decide what can be inside them
     ProjectIncludes what a project's page must show so that names in the kind can be told
     Alternative     a kind that most names of this one are of
     People          rows of persons
@@ -37,7 +39,7 @@ from reconciler.model.address import Address, Reference, Row
 from reconciler.model.contract import check_capability
 from reconciler.model.name_index import Context, CustomField, Names
 from reconciler.model.requests import Listing, Need, Roll
-from reconciler.model.spec import PARTIAL, Id
+from reconciler.model.spec import PARTIAL, Id, Spec
 
 if TYPE_CHECKING:
     from reconciler.model.kind import Kind, Object
@@ -296,6 +298,32 @@ class Tree(Capability):
     """Whether two writes must not overlap: every one of them locks the whole tree."""
     cascades: frozenset[str] = frozenset()
     """Values of a gate that, when it is opened, Redmine changes for all objects below as well."""
+
+
+@dataclass(frozen=True)
+class Archive(Capability):
+    """Containers that can be archived: the API shows nothing of them then, and they are unarchived to be compared."""
+
+    field: str = ""
+    """The field that tells, and its values for what is archived and for what is not."""
+    archived: str = ""
+    active: str = ""
+
+    def is_archived(self, row: Row) -> bool:
+        """Whether a live container is archived."""
+        return False
+
+
+class Modules(Capability):
+    """Containers whose modules decide what can be inside them (`Inside.module`)."""
+
+    def enabled(self, row: Row | None, spec: Spec | None) -> Collection[str] | None:
+        """The modules that a container will have: as declared, else as live; None if that is not known."""
+        return None
+
+    def hint(self, module: str) -> str:
+        """How to enable a module."""
+        return ""
 
 
 @dataclass(frozen=True)
