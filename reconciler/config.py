@@ -188,7 +188,7 @@ class Config:
         own = self._intended_servers(layer)
         if own and url.rstrip("/") not in own:
             raise ConfigError(
-                f"`{name}` of {layer.origin} is for {' or '.join(sorted(own))} and is not sent to {url}, which is set "
+                f"`{name}` from {layer.origin} is for {' or '.join(sorted(own))} and is not sent to {url}, which is set "
                 f"by {above.origin}: set the credentials for {url} in the same place, or remove one of the two."
             )
 
