@@ -163,12 +163,12 @@ def _work(draft: Draft, changed: Mapping[Address, Draft], referrers: _Referrers,
     else:
         at_once = (c for c in draft.fields if c not in stages.linked)
         named = {a for c in at_once for a in targets(draft.declared, c.path, c.after, names)}
-        depends_on = (named | {a for _, a in draft.depends_on(names)}) & changed.keys()
+        depends_on = {a for a in named.union(a for _, a in draft.depends_on(names)) if a in changed}
     return Work(
         draft,
         steps,
         depends_on=tuple(sorted((depends_on | draft.reopened_with) - {draft.address})),
-        runs_after=tuple(sorted((set(draft.runs_after(names)) & changed.keys()) - {draft.address})),
+        runs_after=tuple(sorted({a for a in draft.runs_after(names) if a in changed} - {draft.address})),
         unchanged=tuple(_unchanged(draft, [f for step in steps for f in step.fields], names)),
     )
 
@@ -246,7 +246,7 @@ def _when(
         return When("last", waits_for) if waits_for or closing else NOW
     named = set(targets(draft.declared, change.path, change.after, names))
     members = referrers.inside(draft.address.key, deferred.inside) if named else set()
-    waits_for = tuple(sorted((named | members) & changed.keys()))
+    waits_for = tuple(sorted(a for a in named | members if a in changed))
     return When("link", waits_for) if waits_for else NOW
 
 
