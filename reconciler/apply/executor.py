@@ -18,6 +18,7 @@ from reconciler.apply.sender import Sender
 from reconciler.errors import AnswerLost, Missing, Rejected, ServerError, Stale
 from reconciler.kinds import kinds
 from reconciler.model.address import Address, Row, Unresolved
+from reconciler.model.codecs import join
 from reconciler.model.kind import Kind, Listing, Request
 from reconciler.model.name_index import Context, Names
 from reconciler.plan.dependencies import Graph, Node, graph_of, shuts
@@ -349,7 +350,7 @@ class _Open:
 def remaining(kind: Kind, name: str, value: Any, row: Row, context: Context) -> dict[str, Any]:
     """The part of a field that an answer shows not to be as it was sent, as values to send again."""
     differences = kind.fields[name].codec.differences(value, kind.live(row, name, context))
-    return gather(tuple(FieldChange(f"{name}.{part}" if part else name, None, after) for part, _, after in differences))
+    return gather(tuple(FieldChange(join(name, part), None, after) for part, _, after in differences))
 
 
 def _fields(fields: Iterable[FieldChange]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from reconciler.export.inventory import Inventory
 from reconciler.export.issue_keys import LENGTH, name_issues
 from reconciler.kinds import kinds
+from reconciler.kinds.issues.identity import key_field, value_of
 from reconciler.manifest.loader import Map
 from reconciler.model.address import Address, Row, Unresolved
 from reconciler.model.kind import Object, undeclared
@@ -23,7 +24,7 @@ def named(found: Inventory) -> Inventory:
     names, field = found.names, _field(found.names)
     rows, keys = names.rows.get(ISSUE, {}), dict(names.keys.get(ISSUE, {}))
     for number, key in keys.items():
-        if not _key(rows[number], field):
+        if not value_of(rows[number], field):
             keys[number] = f"{key.partition('/')[0]}/#{number}"
     ids = {key: number for number, key in keys.items()}
     new = replace(names, ids={**names.ids, ISSUE: ids}, keys={**names.keys, ISSUE: keys})
@@ -40,7 +41,7 @@ def wanted(found: Inventory, reopened: Collection[str] = ()) -> tuple[Desired, t
     objects, lacking = dict[Address, Object](), []
     for number, key in sorted(names.keys.get(ISSUE, {}).items(), key=lambda pair: pair[1]):
         address, row = Address(ISSUE, key), names.rows[ISSUE][number]
-        if address.project not in found.projects or _key(row, field):
+        if address.project not in found.projects or value_of(row, field):
             continue
         if any(item["id"] == field.id for item in row.get("custom_fields", ())):
             objects[address] = _declared(address, row, names)
@@ -63,11 +64,9 @@ def _closed(project: Address, names: Names, reopened: Collection[str]) -> Object
 
 
 def _field(names: Names) -> CustomField:
-    return names.custom_fields[ISSUE][names.settings["issue_key_field"]]
-
-
-def _key(row: Row, field: CustomField) -> str:
-    return next((str(f.get("value") or "") for f in row.get("custom_fields", ()) if f["id"] == field.id), "")
+    field = key_field(names)
+    assert field is not None, "keys are only written where issue_key_field is set"
+    return field
 
 
 def _declared(address: Address, row: Row, names: Names) -> Object:

@@ -11,7 +11,7 @@ from typing import Any
 from reconciler.errors import Problem
 from reconciler.manifest.loader import Templated
 from reconciler.model.address import Row, Unresolved
-from reconciler.model.codecs import blank
+from reconciler.model.codecs import blank, join
 from reconciler.model.kind import Object
 from reconciler.model.name_index import Context
 from reconciler.model.spec import Secret
@@ -96,11 +96,6 @@ def creation(found: Object, values: Mapping[str, Any]) -> Iterator[FieldChange]:
     for name, wanted in values.items():
         for part, value in found.kind.fields[name].codec.parts(wanted):
             yield FieldChange(join(name, part), None, value)
-
-
-def join(name: str, part: str) -> str:
-    """The path of a part of a field."""
-    return f"{name}.{part}" if part else name
 
 
 def split(path: str, value: Any) -> tuple[str, Any]:

@@ -22,11 +22,11 @@ from reconciler.errors import ConfigError, Location, ReconcilerError, RefusedErr
 from reconciler.kinds import kinds
 from reconciler.manifest.loader import Map, expand
 from reconciler.model.address import Address, Row
-from reconciler.model.codecs import digest
+from reconciler.model.codecs import digest, join
 from reconciler.model.kind import Kind, Object
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import Secret
-from reconciler.plan.diff import FieldChange, gather, join, split
+from reconciler.plan.diff import FieldChange, gather, split
 from reconciler.plan.operations import Change, Plan, Step
 from reconciler.plan.scheduling import fingerprint
 from reconciler.render.json import dumps, plan_json

@@ -15,7 +15,7 @@ from reconciler.errors import Location, Problem
 from reconciler.kinds import declarable, kinds
 from reconciler.manifest.loader import Map, Seq, suggest
 from reconciler.model.address import Address, Reference
-from reconciler.model.codecs import blank
+from reconciler.model.codecs import blank, join
 from reconciler.model.kind import Kind, Need, Object
 from reconciler.model.name_index import Context, Names
 from reconciler.model.requests import FEW
@@ -158,7 +158,7 @@ class _Builder:
             if value is None and found.kind.fields[name].clear is REFUSE:
                 self.problem(found.where(name), f"{name} cannot be cleared", "leave it out", str(found.address))
             for part, error in found.kind.fields[name].codec.faults(value):
-                place = found.where(f"{name}.{part}" if part else name)
+                place = found.where(join(name, part))
                 self.problem(place, f"{name}: {error}", error.hint, str(found.address))
 
     def relate(self) -> None:
