@@ -14,9 +14,10 @@ from pydantic import ValidationError
 from reconciler.errors import Location, Problem
 from reconciler.kinds import declarable, kinds
 from reconciler.manifest.loader import Map, Seq, suggest
-from reconciler.model.address import Address, Reference
+from reconciler.model.address import CONTAINER, Address, Reference
+from reconciler.model.capabilities import BulkDetails, ManifestKey
 from reconciler.model.codecs import blank, join
-from reconciler.model.kind import Kind, Need, Object
+from reconciler.model.kind import Kind, Need, Object, earlier_key, nested_name
 from reconciler.model.name_index import Context, Names
 from reconciler.model.requests import FEW
 from reconciler.model.spec import REFUSE, Id
@@ -69,7 +70,7 @@ class _Builder:
         self.invalid: set[Address] = set()
         self.problems: list[Problem] = []
         self.lists = declarable()
-        self.nested = {k.nested or k.plural: k for k in self.lists.values() if k.inside}
+        self.nested = {nested_name(k): k for k in self.lists.values() if k.inside}
 
     def problem(self, location: Location, message: str, hint: str = "", subject: str = "", *also: Location) -> None:
         self.problems.append(Problem(location, message, subject, hint, also))
@@ -103,12 +104,12 @@ class _Builder:
 
     def item(self, kind: Kind, body: Map, project: str | None) -> None:
         """Take one object, and what is nested in it."""
-        inner = self.nested if kind.name == "project" else {}
+        inner = self.nested if kind.name == CONTAINER else {}
         values = {k: v for k, v in body.items() if k not in inner}
-        if project is not None and values.setdefault("project", project) != project:
-            self.problem(body.where("project"), f'it is nested in project "{project}"', "leave project out")
-            values["project"] = project
-        identifier = body.get("identifier")
+        if project is not None and values.setdefault(CONTAINER, project) != project:
+            self.problem(body.where(CONTAINER), f'it is nested in project "{project}"', "leave project out")
+            values[CONTAINER] = project
+        identifier = body.get(kind.identity[0])
         for name, child in inner.items() if identifier else ():
             if name in body:
                 self.items(child, body[name], body.where(name), str(identifier))
@@ -119,25 +120,25 @@ class _Builder:
         try:
             spec = kind.spec.model_validate(values, context={"body": body})
         except ValidationError as error:
-            self.problems.extend(explain(kind, body, error, self.nested if kind.name == "project" else ()))
+            self.problems.extend(explain(kind, body, error, self.nested if kind.name == CONTAINER else ()))
             found = partial(kind, body, values, error)
             if found is not None:
                 self.take(found, self.partial)
             else:
                 label = next(label_of(kind, body), "")
-                self.invalid.add(Address(kind.name, f"{values.get('project')}/{label}" if kind.inside else label))
+                self.invalid.add(Address(kind.name, f"{values.get(CONTAINER)}/{label}" if kind.inside else label))
             return
-        address = Address(kind.name, kind.key(spec, str(values.get("project", ""))))
+        address = Address(kind.name, kind.key(spec, str(values.get(CONTAINER, ""))))
         self.take(Object(kind, address, spec, body), self.objects)
 
     def take(self, found: Object, objects: dict[Address, Object]) -> None:
         """Put an object among others of its sort, unless it is declared twice."""
         kind, address = found.kind, found.address
         # Redmine tells some names apart without case: `amy` and `AMY` are one login.
-        same = Address(kind.name, address.key.lower() if kind.fold else address.key)
+        same = Address(kind.name, address.key.lower() if kind.ignores_case else address.key)
         twin = self.twins.setdefault(same, found)
         if twin is not found:
-            hint = "give each a key of its own" if kind.only_declared({}) else "keep one"
+            hint = "give each a key of its own" if kind.capability(ManifestKey).only_declared({}) else "keep one"
             self.problem(found.source, "declared twice", hint, str(address), twin.source)
             self.doubles.append(found)
         else:
@@ -183,7 +184,8 @@ class _Builder:
     def exists(self, found: Object, field: str, reference: Reference, named: Sequence[Object]) -> None:
         """A Problem if a name that means nothing outside the manifests has no object there."""
         known = kinds()
-        if named or not all(known[k].only_declared(self.settings) for k in reference.kinds):
+        only_declared = all(known[k].capability(ManifestKey).only_declared(self.settings) for k in reference.kinds)
+        if named or not only_declared:
             return
         if reference.name.startswith("#") or not self.invalid.isdisjoint(reference.addresses(scoped)):
             return
@@ -221,7 +223,7 @@ class _Builder:
 
 def scoped(kind: str) -> bool:
     """Whether objects of a kind are inside a project."""
-    return kinds()[kind].inside
+    return kinds()[kind].inside is not None
 
 
 def waits(found: Object, field: str) -> bool:
@@ -233,7 +235,7 @@ def waits(found: Object, field: str) -> bool:
 def references(found: Object, names: Names) -> Iterator[tuple[str, Reference]]:
     """(field, reference) for every name in an object that stands for another; also its project."""
     if found.kind.inside:
-        yield "project", Reference(("project",), "", found.address.project)
+        yield CONTAINER, Reference((CONTAINER,), "", found.address.project)
     context = Context(names, found.project)
     for field, value in found.fields.items():
         if not blank(value):
@@ -256,24 +258,24 @@ class _Wanted:
         kind, address = found.kind, found.address
         self.keys[kind.name].add(address.key)
         self.fields[kind.name].update(found.fields)
-        self.polled.update((kind.name, field) for field in found.fields if field in kind.polls)
+        self.polled.update((kind.name, field) for field in found.fields if field in kind.capability(BulkDetails).needs)
         if found.spec.renamed_from:
-            self.keys[kind.name].add(kind.renamed_key(found.spec, address))
+            self.keys[kind.name].add(earlier_key(kind, found.spec, address.project))
         if number := getattr(found.spec, "id", None):
             self.ids[kind.name].add(number)
         lookups = [k for f in found.fields for k in kind.fields[f].codec.lookups]
-        for name in (*lookups, *kind.lookups(settings, found.fields)):
+        for name in (*lookups, *kind.capability(ManifestKey).definitions(settings, found.fields)):
             self.keys[name] |= set()
         for _, reference in references(found, self.names):
             for target in reference.addresses(scoped):
                 self.keys[target.kind].add(target.key)
-                for name in kinds()[target.kind].lookups(settings, ()):
+                for name in kinds()[target.kind].capability(ManifestKey).definitions(settings, ()):
                     self.keys[name] |= set()
 
     def need(self) -> Need:
         """The result."""
         many = (pair for pair, number in self.polled.items() if number > FEW)
-        whole = frozenset(name for kind, field in many for name in kinds()[kind].polls[field])
+        whole = frozenset(name for kind, field in many for name in kinds()[kind].capability(BulkDetails).needs[field])
         return Need(_frozen(self.keys), _frozen(self.fields), _frozen(self.ids), whole=whole)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError, create_model
 
 from reconciler.manifest.loader import Map
-from reconciler.model.address import Address
+from reconciler.model.address import CONTAINER, Address
 from reconciler.model.kind import Kind, Object
 from reconciler.model.spec import Spec
 
@@ -28,14 +28,15 @@ class _Partial(Spec):
 def partial(kind: Kind, body: Map, values: Mapping[str, Any], error: ValidationError) -> Object | None:
     """The object without the fields that `error` is about; None if its key cannot be told without them."""
     wrong = frozenset(str(item["loc"][0]) for item in error.errors() if item["loc"])
-    if kind.inside and "project" in wrong:
+    if kind.inside and CONTAINER in wrong:
         return None
     known = {name: value for name, value in values.items() if name in kind.spec.model_fields}
     try:
-        lenient = _lenient(kind.spec, wrong.intersection(kind.spec.model_fields))
+        base: type[Spec] = kind.spec
+        lenient = _lenient(base, wrong.intersection(base.model_fields))
         spec = lenient.model_validate(known, context={"body": body})
         _drop(spec, wrong)
-        key = kind.key(spec, str(values.get("project", "")))
+        key = kind.key(spec, str(values.get(CONTAINER, "")))
     except (ValidationError, NotValid):
         return None
     return Object(kind, Address(kind.name, key), spec, body)

@@ -46,7 +46,7 @@ def _spans(names: Names) -> Mapping[Address, Span]:
 def _below(names: Names) -> dict[Address, list[Address]]:
     """Every issue, declared or live → those right below it."""
     found: defaultdict[Address, list[Address]] = defaultdict(list)
-    for key in {**names.planned.get("issue", {}), **names.ids.get("issue", {})}:
+    for key in {**names.declared("issue"), **names.live("issue").ids}:
         address = Address("issue", key)
         found[address] = found[address]
         if parent := _parent(address, names):
@@ -62,11 +62,11 @@ def _above(address: Address, names: Names) -> list[Address]:
 
 
 def _parent(address: Address, names: Names) -> Address | None:
-    spec = names.planned.get("issue", {}).get(address.key)
+    spec = names.declared("issue").get(address.key)
     if spec is not None and "parent" in spec.model_fields_set:
         if not spec.parent:
             return None
-        return ISSUE.reference(spec.parent, address.project).addresses(names.scoped.__contains__)[0]
+        return ISSUE.reference(spec.parent, address.project).addresses(names.is_inside)[0]
     number = ((names.row(address) or {}).get("parent") or {}).get("id")
-    key = names.keys.get("issue", {}).get(number or 0)
+    key = names.live("issue").keys.get(number or 0)
     return Address("issue", key) if key else None

@@ -163,7 +163,7 @@ def _others(part: str, context: Context) -> bool:
 def _ends(part: str, context: Context) -> bool:
     """Whether it is for this issue to delete a relation: SQLite would give its id to the next one, so only one does."""
     other = Address("issue", part.partition(" ")[2])
-    spec = context.names.planned.get("issue", {}).get(other.key)
+    spec = context.names.declared("issue").get(other.key)
     return spec is None or "relations" not in spec.model_fields_set or _own(context) < other
 
 
@@ -174,7 +174,7 @@ def _declared_with(address: Address, names: Names) -> Declared:
     """The issues that declare relations with this one → the types, as they declare them, and the delays."""
     if "relations" not in names.memo:
         found: defaultdict[Address, defaultdict[Address, dict[str, int]]] = defaultdict(lambda: defaultdict(dict))
-        for key, spec in names.planned.get("issue", {}).items():
+        for key, spec in names.declared("issue").items():
             for kind, other, delay in _of(spec.relations, key.partition("/")[0], names):
                 found[other][Address("issue", key)][kind] = delay
         names.memo["relations"] = found
@@ -191,7 +191,7 @@ def _of(relations: Any, project: str, names: Names) -> Iterator[tuple[str, Addre
         return
     for item in relations or ():
         kind = _type(item)
-        other = ISSUE.reference(item[kind], project).addresses(names.scoped.__contains__)[0]
+        other = ISSUE.reference(item[kind], project).addresses(names.is_inside)[0]
         yield kind, other, int(item.get("delay", 0))
 
 
@@ -226,7 +226,7 @@ def bounds(row: Row, context: Context) -> Iterator[tuple[int, str]]:
     """
     for found in row.get("relations") or ():
         if found["relation_type"] == "precedes" and found["issue_to_id"] == row["id"]:
-            before = context.names.rows.get("issue", {}).get(found["issue_id"], {})
+            before = context.names.live("issue").rows.get(found["issue_id"], {})
             end = before.get("due_date") or before.get("start_date")
             if end:
                 day = date.fromisoformat(end) + timedelta(days=1 + (found.get("delay") or 0))

@@ -1,0 +1,152 @@
+"""A plan, a report and problems that show every shape once, and the golden files made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from reconciler.apply.report import Report, Result
+from reconciler.errors import Location, Problem
+from reconciler.model.address import Address
+from reconciler.model.spec import Secret
+from reconciler.plan.diff import FieldChange
+from reconciler.plan.operations import Change, Plan, Step
+from reconciler.render import github, graph, html, markdown, text
+from reconciler.render.json import dumps, plan_json, problems_json, results_json
+
+CANARY = "canary-7f3a"
+URL = "https://redmine.example.net"
+
+
+def at(line: int, column: int = 5) -> Location:
+    """A place in the sample manifest."""
+    return Location("examples/shop.yaml", line, column)
+
+
+def new(**fields: Any) -> tuple[FieldChange, ...]:
+    """The fields of a new object; `__` in a name stands for the point before a custom field."""
+    return tuple(FieldChange(name.replace("__", "."), None, value) for name, value in fields.items())
+
+
+def changed(path: str, before: Any, after: Any) -> FieldChange:
+    """One changed field."""
+    return FieldChange(path, before, after)
+
+
+def plan_of(*changes: Change, unchanged: int = 0) -> Plan:
+    """A plan with a digest that stays the same whatever the engine puts into it."""
+    plan = Plan(URL, changes, unchanged, requests=17)
+    vars(plan)["digest"] = "sha256:" + "0" * 64
+    return plan
+
+
+WIKI = "Start\n\n* one\n* two  \n\nEnd\n"
+ISSUES = tuple(Address("issue", f"web-shop/step {number}") for number in range(12))
+LOGIN = Address("issue", "web-shop/login")
+VERSION = Address("version", "web-shop/1.0")
+LONG = "https://example.net/" + "a/long/path/" * 6
+
+CHANGES = (
+    Change(
+        "create", Address("user", "jsmith"), None, at(3), new(firstname="John", admin=False, password=Secret(CANARY))
+    ),
+    Change(
+        "update",
+        Address("project", "web-shop"),
+        4,
+        at(9),
+        (
+            changed("description", WIKI, WIKI.replace("one", "1").replace("two  ", "two")),
+            changed("enabled_modules", ["news", "wiki"], ["issue_tracking", "wiki"]),
+            changed("homepage", LONG, LONG + "shop"),
+            changed("trackers", [f"Tracker {n}" for n in range(12)], [f"Tracker {n}" for n in range(1, 13)]),
+            changed("custom_fields.Customer", "ACME", None),
+        ),
+        (Step((changed("default_version", None, "1.0"),), (VERSION,)),),
+    ),
+    Change(
+        "create",
+        VERSION,
+        None,
+        at(24),
+        new(name="1.0", due_date="2026-12-01", description="Two\nlines\n", custom_fields__Affected=["0.8", "0.9"]),
+        (Step(new(status="locked"), (*ISSUES, Address("project", "other"))),),
+    ),
+    Change(
+        "update",
+        Address("version", "web-shop/0.9"),
+        7,
+        at(31),
+        (changed("status", "locked", "open"),),
+        (Step((changed("status", "open", "locked"),), (LOGIN,)),),
+        "status locked forbids the planned work: it is opened for it",
+        opens=True,
+    ),
+    Change(
+        "update",
+        LOGIN,
+        123,
+        at(40),
+        (
+            changed("subject", "Login fails", "Login fails "),
+            changed("assigned_to", "jsmith", {"group": "Support"}),
+            changed("fixed_version", "0.9", {"project": "hq", "name": "1.0"}),
+            changed("estimated_hours", None, 2.5),
+            changed("custom_fields.Count", "1", 1),
+        ),
+        reason="renamed from web-shop/sign in",
+    ),
+    Change("delete", Address("issue_category", "web-shop/Old"), 8, at(52)),
+    Change("delete", Address("issue_category", "web-shop/Older"), 9, Location("")),
+)
+PLAN = plan_of(*CHANGES, unchanged=42)
+EMPTY = plan_of(unchanged=42)
+REPORT = Report(
+    PLAN,
+    (
+        Result(CHANGES[0], "done", 11),
+        Result(CHANGES[1], "done", 4, notes=("it had come to exist meanwhile and was adopted",)),
+        Result(CHANGES[2], "failed", errors=("Due date is invalid", "Name is too long (maximum is 60 characters)")),
+        Result(CHANGES[3], "done", 7),
+        Result(CHANGES[4], "skipped", 123, because="version web-shop/1.0 failed"),
+        Result(CHANGES[5], "unknown", 8, errors=("The answer did not arrive.",)),
+        Result(CHANGES[6], "done", 9),
+    ),
+    requests=40,
+)
+PROBLEMS = (
+    Problem(at(3, 7), 'unknown field "nme"', "user jsmith", 'did you mean "name"?'),
+    Problem(at(24), "declared twice", "version web-shop/1.0", "keep one", (Location("more.yaml", 2, 5),)),
+    Problem(Location("empty.yaml"), "the manifest is empty"),
+)
+
+
+def excerpt(place: Location) -> str:
+    """A line with a caret, for the places that have a line."""
+    return f"{place.line:>4} | {' ' * (place.column - 1)}text\n     | {' ' * (place.column - 1)}^" if place.line else ""
+
+
+EDGES = [(Address("project", "web-shop"), VERSION), (VERSION, LOGIN)]
+
+RENDERED: Mapping[str, Callable[[], str]] = {
+    "plan.txt": lambda: text.plan(PLAN, color=False),
+    "plan-color.txt": lambda: text.plan(PLAN, color=True),
+    "plan-empty.txt": lambda: text.plan(EMPTY, color=False),
+    "results.txt": lambda: text.results(REPORT, color=False),
+    "results-verbose.txt": lambda: text.results(REPORT, color=False, verbose=True),
+    "problems.txt": lambda: text.problems(PROBLEMS, excerpt, color=False),
+    "plan.json": lambda: dumps(plan_json(PLAN)),
+    "results.json": lambda: dumps(results_json(REPORT)),
+    "problems.json": lambda: dumps(problems_json(PROBLEMS)),
+    "plan.md": lambda: markdown.plan(PLAN),
+    "results.md": lambda: markdown.results(REPORT),
+    "problems.md": lambda: markdown.problems(PROBLEMS, excerpt),
+    "plan.html": lambda: html.plan(PLAN),
+    "results.html": lambda: html.results(REPORT),
+    "problems.html": lambda: html.problems(PROBLEMS, excerpt),
+    "problems.github": lambda: github.problems(PROBLEMS),
+    "results.github": lambda: github.results(REPORT),
+    "graph.dot": lambda: graph.dot(EDGES, [Address("user", "jsmith")]),
+    "graph.mmd": lambda: graph.mermaid(EDGES, [Address("user", "jsmith")]),
+}
+"""The name of a golden file → what it has."""

@@ -1,0 +1,208 @@
+"""Complete lists while they move: what was there all the time is found once, or nothing is claimed."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.errors import NotRedmine, Unreachable
+from reconciler.redmine import pagination
+from reconciler.redmine.pagination import Page, complete
+
+Move = Callable[[list[int]], None]
+
+
+class Table:
+    """A list on a server. `moves[n]` changes it just before the n-th page is read; reads may overtake each
+    other."""
+
+    def __init__(
+        self, size: int, limit: int, moves: dict[int, Move] | None = None, delays: tuple[int, ...] = (0,)
+    ) -> None:
+        self.ids = list(range(0, -1000 * size, -1000))
+        self.limit, self.moves, self.delays = limit, moves or {}, delays
+        self.calls, self.offsets = 0, list[int]()
+        self.always = set(self.ids)
+
+    async def fetch(self, offset: int) -> Page:
+        self.calls += 1
+        for _ in range(self.delays[self.calls % len(self.delays)]):
+            await asyncio.sleep(0)
+        if move := self.moves.get(len(self.offsets)):
+            move(self.ids)
+        self.offsets.append(offset)
+        self.always &= set(self.ids)
+        rows = [{"id": number} for number in self.ids[offset : offset + self.limit]]
+        return Page(rows, offset, self.limit, len(self.ids))
+
+    def read(self) -> list[int]:
+        rows: list[dict[str, Any]] = asyncio.run(complete(self.fetch, "The list"))
+        return [row["id"] for row in rows]
+
+
+new_ids = itertools.count(1)
+
+
+def insert(place: int) -> Move:
+    """A row comes in before the one at `place` (or at the end)."""
+
+    def move(ids: list[int]) -> None:
+        ids.insert(place, next(new_ids))
+
+    return move
+
+
+def delete(place: int) -> Move:
+    """The row at `place` goes."""
+
+    def move(ids: list[int]) -> None:
+        del ids[place : place + 1]
+
+    return move
+
+
+def append(ids: list[int]) -> None:
+    """A row comes in at the end, as with sort=id."""
+    ids.append(next(new_ids))
+
+
+@given(size=st.integers(0, 60), limit=st.integers(2, 12))
+def test_a_quiet_list_is_read_with_the_fewest_pages(size: int, limit: int) -> None:
+    """Without moves every row comes once, in order, in 1 + ceil((total - limit) / (limit - 1)) requests."""
+    table = Table(size, limit)
+    assert table.read() == table.ids
+    assert len(table.offsets) == 1 + max(0, math.ceil((size - limit) / (limit - 1)))
+
+
+moves = st.dictionaries(
+    st.integers(0, 40), st.builds(lambda how, place: how(place), st.sampled_from([insert, delete]), st.integers(0, 30))
+)
+
+
+@given(st.integers(0, 30), st.integers(2, 6), moves, st.lists(st.integers(0, 5), min_size=1).map(tuple))
+def test_what_stays_in_a_moving_list_is_never_lost_nor_doubled(
+    size: int, limit: int, moves: dict[int, Move], delays: tuple[int, ...]
+) -> None:
+    """Under any inserts and deletes between pages, all rows that stayed come exactly once, or the list is
+    given up."""
+    table = Table(size, limit, moves, delays)
+    try:
+        found = table.read()
+    except Unreachable:
+        assert moves
+        return
+    assert len(found) == len(set(found))
+    assert table.always <= set(found)
+
+
+@given(st.integers(3, 40), st.integers(2, 6), st.sets(st.integers(0, 12)), st.lists(st.integers(0, 5), min_size=1))
+def test_appended_rows_are_read_without_starting_again(
+    size: int, limit: int, when: set[int], delays: list[int]
+) -> None:
+    """Rows that are appended while the list is read are in the result, and the first page is read once
+    only."""
+    table = Table(size, limit, dict.fromkeys(when, append), tuple(delays))
+    found = table.read()
+    assert found == table.ids
+    assert table.offsets.count(0) == 1
+
+
+def test_a_row_that_comes_after_the_last_page_was_read_is_fetched() -> None:
+    """When a page that is answered late counts more rows than the last one, the last one is read again."""
+    table = Table(9, 4, {2: append}, delays=(0, 0, 3, 0))
+    assert table.read() == table.ids
+    assert table.offsets == [0, 6, 3, 6]
+
+
+@pytest.mark.parametrize("move", [delete(0), insert(0), delete(5)])
+def test_a_list_that_moves_once_is_read_again(move: Move) -> None:
+    """A row that goes or comes before a page boundary makes the pages miss each other: the scan starts
+    again."""
+    table = Table(12, 4, {2: move})
+    assert table.read() == table.ids
+    assert table.offsets.count(0) == 2
+
+
+def test_a_list_that_always_moves_is_given_up() -> None:
+    """After five scans that did not fit together the error says what to do."""
+    table = Table(40, 4, {number: delete(0) for number in range(1, 100)})
+    with pytest.raises(Unreachable, match="The list changed during each of 5 attempts to read it"):
+        table.read()
+    assert table.offsets.count(0) == 5
+
+
+def test_an_unstable_order_is_noticed() -> None:
+    """If equal sort keys change places between pages, a row comes twice and another not at all: read
+    again."""
+
+    def swap(ids: list[int]) -> None:
+        ids[2], ids[4] = ids[4], ids[2]
+
+    table = Table(7, 4, {1: swap})
+    assert set(table.read()) == set(table.ids)
+    assert table.offsets.count(0) == 2
+
+
+@pytest.mark.parametrize("torn", [[], [3, 4], [2, 4, 5, 6], [3, 4, 5, 6, 7]])
+def test_pages_that_do_not_fit_are_read_again(torn: list[int]) -> None:
+    """A page that is short or long by its own numbers, or does not meet its neighbour, spoils that scan only."""
+    second = [torn, [3, 4, 5, 6]]
+
+    async def fetch(offset: int) -> Page:
+        numbers = second.pop(0) if offset else [0, 1, 2, 3]
+        return Page([{"id": number} for number in numbers], offset, 4, 7)
+
+    rows = asyncio.run(complete(fetch, "The list"))
+    assert [row["id"] for row in rows] == [0, 1, 2, 3, 4, 5, 6]
+    assert second == []
+
+
+def test_the_servers_smaller_limit_sets_the_step() -> None:
+    """Pages follow the limit that the server applied, not the one that was asked for."""
+    table = Table(10, 4)
+    table.read()
+    assert table.offsets == [0, 3, 6]
+
+
+def test_a_list_that_always_grows_ends_with_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that always says there is more is not followed for ever."""
+    monkeypatch.setattr(pagination, "MAX_PAGES", 20)
+
+    async def fetch(offset: int) -> Page:
+        return Page([{"id": offset + place} for place in range(4)], offset, 4, offset + 5)
+
+    with pytest.raises(NotRedmine, match="does not end: the server reports 62 rows, 4 per page"):
+        asyncio.run(complete(fetch, "The list"))
+
+
+@pytest.mark.parametrize(("limit", "total"), [(100, 10**9), (1, 5), (0, 5), (-3, 5)])
+def test_absurd_numbers_end_with_an_error(limit: int, total: int) -> None:
+    """A total beyond reason, or a limit that leaves no step, is refused after the first page."""
+    offsets: list[int] = []
+
+    async def fetch(offset: int) -> Page:
+        offsets.append(offset)
+        return Page([{"id": place} for place in range(max(limit, 0))], offset, limit, total)
+
+    with pytest.raises(NotRedmine, match="does not end"):
+        asyncio.run(complete(fetch, "The list"))
+    assert offsets == [0]
+
+
+def test_the_error_of_one_page_is_the_error_of_the_list() -> None:
+    """When a page fails, its own error comes out, not a group."""
+
+    async def fetch(offset: int) -> Page:
+        if offset:
+            raise Unreachable("page failed")
+        return Page([{"id": place} for place in range(4)], 0, 4, 40)
+
+    with pytest.raises(Unreachable, match="page failed"):
+        asyncio.run(complete(fetch, "The list"))
