@@ -16,7 +16,10 @@ from reconciler.model.name_index import Context
 class Spec(BaseModel):
     """What every declared object has in common. Names of fields are Redmine's, without `_id`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True, allow_inf_nan=False)
+    # `defer_build`: a kind that no manifest declares costs nothing.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, coerce_numbers_to_str=True, allow_inf_nan=False, defer_build=True
+    )
 
     state: Annotated[
         Literal["present", "absent"], Field(description="`absent` deletes the object. Default: present.")

@@ -26,11 +26,11 @@ from reconciler.errors import ConfigError, Location, ReconcilerError, RefusedErr
 from reconciler.kinds import kinds
 from reconciler.manifest.loader import Map, expand
 from reconciler.model.address import CONTAINER, Address, Row
-from reconciler.model.codecs import digest
+from reconciler.model.codecs import digest, join
 from reconciler.model.kind import Kind, Object, scope_of
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import Secret
-from reconciler.plan.diff import gather, join, split
+from reconciler.plan.diff import gather, split
 from reconciler.plan.operations import Change, FieldChange, Operation, Plan, is_stored_secret
 from reconciler.plan.scheduling import fingerprint
 from reconciler.state.desired import Desired

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Hashable, Iterator, Mapping
 from typing import Any
 
+from reconciler.kinds.issues.similarity import NAMED, PEOPLE, PLAIN
 from reconciler.model.address import Row
 from reconciler.model.codecs import digest
 from reconciler.model.name_index import Names
@@ -70,7 +71,7 @@ def _may_have(wanted: str, key: str, taken: Mapping[str, Collection[str]]) -> bo
 
 def _looks(row: Row, rows: Mapping[Any, Row]) -> tuple[str, ...]:
     """What tells issues of one subject apart in a plan, without their numbers, which are others on another server."""
-    named = (str((row.get(n) or {}).get("name", "")) for n in NAMED)
+    named = (str((row.get(n) or {}).get("name", "")) for n in (*NAMED, *PEOPLE))
     plain = (str(row.get(n) or "") for n in PLAIN)
     values = sorted((f["name"], str(f.get("value") or "")) for f in row.get("custom_fields", ()))
     files = sorted(f["filename"] for f in row.get("attachments", ()))
@@ -81,7 +82,3 @@ def _looks(row: Row, rows: Mapping[Any, Row]) -> tuple[str, ...]:
 def _brief(text: str) -> str:
     """Something short that orders and tells texts apart as they do: of very many issues, it is kept in memory."""
     return text if len(text) <= SLUG else f"{text[:SLUG]} {digest(text.encode(errors='surrogatepass'))}"
-
-
-NAMED = ("tracker", "status", "priority", "category", "fixed_version", "assigned_to", "author")
-PLAIN = ("description", "start_date", "due_date", "done_ratio", "estimated_hours", "is_private")
