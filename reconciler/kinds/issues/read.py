@@ -37,13 +37,24 @@ class Lists(Attaching):
         if len(field.trackers) < len(names.ids.get("tracker", ())):
             # Redmine shows no issue of a tracker without the field to a filter on it, `!*` neither (5.0 to 6.1).
             others = ()
-        yield [self._all(chunk, keyed, include) for chunk in chunks(projects)] + by_id
+        with_key = [self._all(chunk, keyed, include) for chunk in chunks(projects)] + by_id
         # Keys that no issue has: it may be there without one, and is then known by its subject.
-        yield [self._all(chunk, others, include) for chunk in chunks(projects)]
+        without = [self._all(chunk, others, include) for chunk in chunks(projects)]
+        if self._some_without_key(need, names):
+            # An issue with a key can have the same subject: which one is declared cannot be told from half of them.
+            yield with_key + without
+        else:
+            yield with_key
+            yield without
         # Or it was moved to another project.
         missing = sorted(k.partition("/")[2] for k in need.keys[self.name] - names.ids.get(self.name, {}).keys())
         some = (criterion(f"cf_{field.id}", "=", *portion) for portion in portions(missing))
         yield [Listing("/issues", "issues", (*keys, *EVERY, *include)) for keys in some]
+
+    def _some_without_key(self, need: Need, names: Names) -> bool:
+        """Whether a needed issue is declared without a key."""
+        planned = names.planned.get(self.name, {})
+        return any(key in planned and not planned[key].key for key in need.keys.get(self.name, ()))
 
     def _projects(self, need: Need, names: Names) -> list[int]:
         """The numbers of the needed projects; an archived one has none that could be learnt, and shows nothing."""
