@@ -165,7 +165,8 @@ async def again(client: Client, manifests: Manifests, first: Planned, choice: Ch
     state = await live.read(client, desired)
     back = archived_projects.shut_again(first.plan, first.visible, desired, state.names)
     warnings = tuple(archived_projects.stay_open(first.plan, first.visible, state.names))
-    state.names.planned.setdefault("project", {}).update({a.key: found.spec for a, found in back.items()})
+    for address, declared_again in back.items():
+        state.names.declare(address, declared_again.spec)
     desired = replace(desired, objects=dict(sorted({**desired.objects, **back}.items())))
     planned = _compare(client, desired, state, replace(choice, unarchive=False), first=first.plan, always=back)
     # What was opened is shut again, whatever becomes of the work behind it.

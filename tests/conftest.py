@@ -55,8 +55,9 @@ def redmine(redmine_version: str) -> Iterator[Sandbox]:
     """A sandbox that runs for the whole session, with what `setup.rb` creates."""
     with claim(f"test-{redmine_version}") as name:
         sandbox = Sandbox(redmine_version, name=name)
+        # A killed run can leave its server, and a world in which no start succeeds. The name is claimed: it is ours.
+        sandbox.stop()
         if sandbox.exists():
-            # The last test of an earlier run may have left a server that refuses its administrator.
             sandbox.reset()
         sandbox.start([SETUP])
         yield sandbox

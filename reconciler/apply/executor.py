@@ -18,7 +18,8 @@ from reconciler.apply.sender import Sender
 from reconciler.errors import AnswerLost, Missing, Rejected, ServerError, Stale
 from reconciler.kinds import kinds
 from reconciler.model.address import Address, Row, Unresolved
-from reconciler.model.kind import Kind, Listing, Request
+from reconciler.model.capabilities import Creation, Deletion, ReadBack, Tree
+from reconciler.model.kind import Kind, Listing, Request, scope_of
 from reconciler.model.name_index import Context, Names
 from reconciler.plan.dependencies import Graph, Node, graph_of, shuts
 from reconciler.plan.diff import FieldChange, gather
@@ -160,11 +161,11 @@ class Applier:
 
     def _guess(self, address: Address) -> str:
         """A sentence for a refusal without one."""
-        why = kinds()[address.kind].undeletable if self.progress[address].change.action == "delete" else ""
+        why = kinds()[address.kind].capability(Deletion).why_refused if self.progress[address].change.action == "delete" else ""
         return f"{NO_REASON} ({why})" if why else NO_REASON
 
     def _lock(self, kind: str) -> Any:
-        return self.locks[kind] if kinds()[kind].serial else _Open()
+        return self.locks[kind] if kinds()[kind].capability(Tree).one_write_at_a_time else _Open()
 
     # -- bookkeeping -------------------------------------------------------------------------------------------
 
@@ -218,7 +219,7 @@ class Applier:
 
     def context(self, kind: Kind, address: Address) -> Context:
         """Where names in the fields of `address` are looked up."""
-        return Context(self.names, kind.scope(address), address)
+        return Context(self.names, scope_of(kind, address), address)
 
     async def _create(self, kind: Kind, state: Progress, values: Mapping[str, Any]) -> None:
         address = state.change.address
@@ -227,12 +228,12 @@ class Applier:
         row, adopted = await self._post(kind, state, first, kind.create(address, first, context))
         self.names.add(kind.name, address.key, row)
         state.id = row["id"]
-        later = kind.later(values, context)
+        later = kind.capability(Creation).sent_after(kind, values, context)
         left = {n: v for n, v in values.items() if n in later}
         for name, value in first.items():
             if adopted and not kind.fields[name].create_only:
                 left[name] = value
-            elif kind.answered(row, name):
+            elif kind.fields[name].in_answer:
                 left |= remaining(kind, name, value, row, context)
         await self.update(kind, state, left)
 
@@ -266,7 +267,7 @@ class Applier:
         with suppress(Missing):
             await self.sender.send(kind.delete(change.address, change.id, self.context(kind, change.address)))
         self.names.remove(change.address)
-        if not await self._gone(kind.lingering(change.address)):
+        if not await self._gone(kind.capability(Deletion).until_gone(change.address)):
             state.notes.append("the server has accepted its deletion and is still at it")
 
     async def _gone(self, page: Listing | None) -> bool:
@@ -288,26 +289,26 @@ class Applier:
             return await self._made(kind, state.change.address, values, await self.sender.send(request)), False
         except Rejected as error:
             # Made meanwhile, by somebody else or through inheritance (a group's membership makes its users').
-            found = await self.look(kind, state.change.address, values) if kind.unique else None
+            found = await self.look(kind, state.change.address, values) if kind.capability(Creation).unique else None
             if found is None:
                 raise
-            if not kind.adopts:
+            if not kind.capability(Creation).adopts:
                 raise Stale(MEANWHILE, status=error.status) from error
-            state.notes += [kind.adopted] if kind.adopted else []
+            state.notes += [kind.capability(Creation).adoption_note] if kind.capability(Creation).adoption_note else []
             return found, True
         except AnswerLost as lost:
             found = await self._settle(kind, state.change.address, values)
             if found is not None:
                 state.notes.append("the answer to its creation was lost; it was found and not created twice")
                 return found, False
-            if state.sent_again or (lost.timed_out and not kind.unique):
+            if state.sent_again or (lost.timed_out and not kind.capability(Creation).unique):
                 raise
             state.sent_again = True
             return await self._post(kind, state, values, request)
 
     async def _made(self, kind: Kind, address: Address, values: Mapping[str, Any], answer: Row) -> Row:
         """The row of an object that was created, from the answer or looked up where the answer has none."""
-        found = await self.look(kind, address, values) if kind.silent else answer.get(kind.wrapper or kind.name)
+        found = await self.look(kind, address, values) if not kind.capability(Creation).answers else answer.get(kind.name)
         row = found if isinstance(found, dict) else {}
         if "id" not in row:
             raise AnswerLost(f"the answer to the creation of a {kind.name} shows no {kind.name}", timed_out=False)
@@ -326,10 +327,10 @@ class Applier:
         listings = kind.lookup(address, self.names, values)
         rows = [row for listing in listings for row in await fetch(self.client, listing)]
         # Where Redmine guards the key, it says who it is: SQLite gives the ids of what went with others to new objects.
-        keys = {} if kind.unique else self.names.keys.get(kind.name, {})
+        keys = {} if kind.capability(Creation).unique else self.names.live(kind.name).keys
         owned = {i for i, key in keys.items() if key != address.key}
         context = self.context(kind, address)
-        found = {r["id"]: r for r in rows if r["id"] not in owned and kind.identifies(r, address, values, context)}
+        found = {r["id"]: r for r in rows if r["id"] not in owned and kind.capability(ReadBack).identifies(kind, r, address, values, context)}
         if len(found) > 1:
             ids = ", ".join(f"#{i}" for i in sorted(found))
             raise AnswerLost(f"several objects could be it: {ids}", timed_out=False)

@@ -15,6 +15,7 @@ from reconciler.apply.report import Report
 from reconciler.errors import ServerError
 from reconciler.kinds import kinds
 from reconciler.model.address import Address, Row, Unresolved
+from reconciler.model.capabilities import DerivedFields, KeptValues, PartialRows, ReadBack, Workflow
 from reconciler.model.codecs import shown
 from reconciler.model.kind import Kind, Need
 from reconciler.plan.dependencies import in_order
@@ -117,7 +118,7 @@ async def _read_back(applier: Applier, kind: Kind, states: list[Progress]) -> di
         {kind.name: ids},
     )
     rows: dict[Any, Row] = {}
-    for tier in kind.again(ids, need, applier.names):
+    for tier in kind.capability(ReadBack).again(kind, ids, need, applier.names):
         lists = await together(fetch(applier.client, listing) for listing in tier)
         rows |= {row["id"]: row for found in lists for row in found if row["id"] in ids}
         if len(rows) == len(ids):
@@ -146,7 +147,7 @@ def _compare(applier: Applier, state: Progress, row: Row | None) -> Iterable[Str
     for name, wanted in gather(state.written).items():
         api = kind.fields[name]
         fixed = api.create_only and state.change.action != "create"
-        if not fixed and api.read is not None and kind.shows(row, name, {}):
+        if not fixed and api.read is not None and kind.capability(PartialRows).shows(kind, row, name, {}):
             for part, got, after in api.codec.differences(wanted, kind.live(row, name, context)):
                 yield Stray(address, join(name, part), after, got)
 
@@ -172,7 +173,7 @@ async def _cross(applier: Applier, stray: Stray) -> Reason:
     """Take a field to its value, step by step if there is such a way; why it ended before."""
     kind, state = kinds()[stray.address.kind], applier.progress[stray.address]
     assert state.id is not None
-    context, page = applier.context(kind, stray.address), kind.crossing(state.id, stray.path)
+    context, page = applier.context(kind, stray.address), kind.capability(Workflow).workflow_page(state.id, stray.path)
     try:
         if page is None:
             await applier.update(kind, state, dict([split(stray.path, stray.wanted)]))
@@ -180,10 +181,10 @@ async def _cross(applier: Applier, stray: Stray) -> Reason:
         visited, move = frozenset({stray.got}), None
         while move != stray.wanted:
             (row,) = await fetch(applier.client, page)
-            move = kind.next_move(stray.wanted, row, visited, context)
+            move = kind.capability(Workflow).next_transition(stray.wanted, row, visited, context)
             if move is None:
                 await applier.update(kind, state, dict([split(stray.path, stray.got)]))
-                return Reason(kind.dead_end(row))
+                return Reason(kind.capability(Workflow).why_stuck(row))
             visited |= {move}
             await applier.update(kind, state, dict([split(stray.path, move)]))
     except (ServerError, Unresolved) as error:
@@ -197,7 +198,7 @@ def _why(applier: Applier, stray: Stray) -> str:
     if row is None:
         return ""
     context = applier.context(kind, stray.address)
-    return kind.decided(row, stray.path, context) or kind.explain(stray.path, stray.wanted, row, context)
+    return kind.capability(DerivedFields).why_derived(row, stray.path, context) or kind.capability(KeptValues).why_kept(kind, stray.path, stray.wanted, row, context)
 
 
 def _sentence(applier: Applier, stray: Stray, reason: Reason) -> str:

@@ -1,4 +1,4 @@
-"""`reconciler graph`: which objects of the manifests need which."""
+"""`reconciler graph`: the dependencies between declared objects."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 @paths
 @click.pass_obj
 def graph(state: State, paths: tuple[str, ...], form: str) -> int:
-    """Show which objects of the manifests need which, for Graphviz or Mermaid. Needs no server."""
+    """Print the dependencies between declared objects, for Graphviz or Mermaid.
+
+    Does not contact the server.
+    """
     from reconciler.cli import steps
     from reconciler.render import graph as render
 
@@ -33,7 +36,7 @@ def graph(state: State, paths: tuple[str, ...], form: str) -> int:
 
 
 def edges(desired: Desired) -> Iterator[tuple[Address, Address]]:
-    """(what is needed, what needs it), for every name that stands for another declared object."""
+    """(dependency, dependent) for every reference to another declared object."""
     from reconciler.model.address import Unresolved
     from reconciler.model.name_index import Context
     from reconciler.state.desired import references

@@ -101,7 +101,7 @@ def _names(change: Change) -> Iterator[Address]:
 
 def _container(change: Change) -> Iterator[Address]:
     if kinds()[change.address.kind].inside:
-        yield Address("project", change.address.project)
+        yield change.address.container
 
 
 def _needs(change: Change, by_address: Mapping[Address, Change]) -> Iterator[Address]:
@@ -120,7 +120,8 @@ def _before(change: Change, by_address: Mapping[Address, Change]) -> Iterator[No
         named = change.action == "delete" and address in change.uses
         if other is not None and (named or other.action != "delete"):
             yield (address, len(other.then) if named else 0)
-    for kind in kinds()[change.address.kind].follows:
+    inside = kinds()[change.address.kind].inside
+    for kind in inside.follows if inside else ():
         yield (Address(f"*{kind}", change.address.project), 0)
         # What is made in one project can be inherited by others.
         yield (Address(f"+{kind}", ""), 0)
@@ -146,7 +147,7 @@ def _end(change: Change, step: Step, other: Change) -> Node:
     """
     if waits_for_named(change, step):
         return (other.address, 0)
-    if kinds()[other.address.kind].inside and change.address == Address("project", other.address.project):
+    if kinds()[other.address.kind].inside and change.address == other.address.container:
         return (other.address, len(other.then))
     waiting = (i for i, s in enumerate(other.then, 1) if change.address in s.after and not waits_for_named(other, s))
     return (other.address, next(waiting, len(other.then) + 1) - 1)

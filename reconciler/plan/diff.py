@@ -11,6 +11,7 @@ from typing import Any
 from reconciler.errors import Problem
 from reconciler.manifest.loader import Templated
 from reconciler.model.address import Row, Unresolved
+from reconciler.model.capabilities import PartialRows
 from reconciler.model.codecs import blank
 from reconciler.model.kind import Object
 from reconciler.model.name_index import Context
@@ -64,11 +65,11 @@ def changes(found: Object, values: Mapping[str, Any], row: Row, context: Context
         api = kind.fields[name]
         if api.create_only or api.along or name in left_alone:
             continue
-        if kind.shows(row, name, values):
+        if kind.capability(PartialRows).shows(kind, row, name, values):
             live = kind.live(row, name, context)
             differences = api.codec.differences(wanted, live) if wanted != live else []
         else:
-            parts = api.codec.parts(wanted) if kind.blind(row, context) else ()
+            parts = api.codec.parts(wanted) if kind.capability(PartialRows).writes_unseen(row, context) else ()
             differences = [(part, None, value) for part, value in parts]
         yield from (FieldChange(join(name, part), before, after) for part, before, after in differences)
 
@@ -79,7 +80,7 @@ def kept(found: Object, values: Mapping[str, Any], row: Row, changed: Iterable[F
     for name, wanted in values.items():
         api = kind.fields[name]
         if api.read is not None and not api.create_only and name not in found.spec.create_only:
-            parts = api.codec.parts(wanted) if kind.shows(row, name, values) else ()
+            parts = api.codec.parts(wanted) if kind.capability(PartialRows).shows(kind, row, name, values) else ()
             same = ((join(name, part), value) for part, value in parts)
             yield from (FieldChange(path, value, value) for path, value in same if path not in paths)
 

@@ -14,6 +14,7 @@ from typing import Any
 from reconciler.errors import ManifestError, Problem, RefusedError
 from reconciler.kinds import kinds
 from reconciler.model.address import Address, Reference, Row, Unresolved
+from reconciler.model.capabilities import Deletion, DerivedFields, ManifestKey, OwnAccount, PartialRows, ReadOnly
 from reconciler.model.codecs import shown
 from reconciler.model.kind import Object, undeclared
 from reconciler.model.name_index import Context, Names
@@ -81,6 +82,10 @@ class _Planner:
         self.protected: list[str] = []
         self.hidden: list[Address] = []
         self.warnings: list[Warned] = []
+        self.inside: defaultdict[Address, list[Address]] = defaultdict(list)
+        for address, found in desired.objects.items():
+            if found.kind.inside:
+                self.inside[container(address)].append(address)
 
     def drafts(self) -> dict[Address, Draft]:
         """A draft for every object that is there, or shall be."""
@@ -101,9 +106,9 @@ class _Planner:
 
     def draft(self, found: Object, row: Row | None, reason: str | None) -> Draft | None:
         """What must happen to one object; None if it is gone, as it should be."""
-        for field, said in found.kind.forbids(found, self.me):
+        for field, said in found.kind.capability(OwnAccount).forbids(found, self.me):
             self.problems.append(Problem(found.where(field), said, str(found.address)))
-        if row is not None and (why := found.kind.leaving(row)):
+        if row is not None and (why := found.kind.capability(Deletion).being_deleted(row)):
             self.leaving(found, why)
             return None
         if self.out_of_reach(found):
@@ -116,10 +121,10 @@ class _Planner:
         self.problems += [*problems, *self.container(found)]
         if row is None:
             self.problems += self.lacking(found)
-        for path, said, hint in found.kind.misfits(row, values, context):
+        for path, said, hint in found.kind.conflicts(row, values, context):
             self.problems.append(Problem(found.where(path), said, str(found.address), hint))
         made = list(creation(found, values)) if row is None else self.differences(found, values, row, context)
-        marks = found.kind.marks(found.address, row, context)
+        marks = found.kind.capability(ManifestKey).to_store(found.address, row, context)
         made += [FieldChange(path, before, after) for path, (before, after) in marks.items()]
         if row is not None and any(before is None for before, _ in marks.values()):
             reason = reason or "found without its key"
@@ -129,7 +134,7 @@ class _Planner:
         if row is None:
             return Draft(found, row, values, made, reason)
         changed = {f.path.partition(".")[0] for f in made}
-        lost = found.kind.destroys(row, values, changed, context) if made else ()
+        lost = found.kind.losses(row, values, changed, context) if made else ()
         made += companions(found, values, changed)
         return Draft(found, row, values, made, "; ".join(filter(None, (reason, *lost))) or None)
 
@@ -139,7 +144,7 @@ class _Planner:
         """What must change, but for what Redmine itself decides: that is only told."""
         made = []
         for change in changes(found, values, row, context):
-            why = found.kind.decided(row, change.path, context)
+            why = found.kind.capability(DerivedFields).why_derived(row, change.path, context)
             if why and (found.address, change.path) not in self.resent:
                 said = f"{change.path}: {why}; it has {shown(change.before)}, not {shown(change.after)}"
                 self.warnings.append(Warned(found.address, found.where(change.path), said))
@@ -153,9 +158,9 @@ class _Planner:
         for change in made:
             for address in targets(found, change.path, change.after, self.names):
                 named = self.names.row(address)
-                why = "" if named is None else kinds()[address.kind].retired(named)
+                why = "" if named is None else kinds()[address.kind].capability(ReadOnly).why_unusable(named)
                 if why:
-                    hint = f"an administrator has to activate it: {kinds()[address.kind].menu}"
+                    hint = f"an administrator has to activate it: {kinds()[address.kind].capability(ReadOnly).menu}"
                     yield Problem(found.where(change.path), f"{change.path}: {why}", str(found.address), hint)
 
     def leaving(self, found: Object, why: str) -> None:
@@ -177,16 +182,21 @@ class _Planner:
         """The deletion of an object, with what Redmine deletes along with it; Problems for what the manifests want."""
         if found.spec.protect:
             self.protected.append(f"{found.address} ({found.source})")
-        along = [Address(found.kind.name, key) for key in found.kind.takes_along(found.address, row, self.names)]
-        gone = {found.address.key, *(a.key for a in along)} if not found.kind.inside else set()
-        for address, other in self.desired.objects.items():
-            goes = address in along or (other.kind.inside and address.project in gone)
-            if goes and other.spec.state == "present":
+        taken_along = found.kind.capability(Deletion).takes_along(found.address, row, self.names)
+        along = [Address(found.kind.name, key) for key in taken_along]
+        for other in self.declared_among([found.address, *along]):
+            if other.spec.state == "present":
                 said = f"Redmine deletes it with {found.address}, which is declared absent"
-                self.problems.append(Problem(other.source, said, str(address), also=(found.source,)))
+                self.problems.append(Problem(other.source, said, str(other.address), also=(found.source,)))
         taken = [f"deletes {', '.join(a.key for a in along)} as well"] if along else []
-        lost = found.kind.destroys(row, {}, frozenset(), Context(self.names, found.project))
+        lost = found.kind.losses(row, {}, frozenset(), Context(self.names, found.project))
         return Draft(found, row, {}, [], "; ".join(filter(None, (reason, *taken, *lost))) or None)
+
+    def declared_among(self, gone: Iterable[Address]) -> list[Object]:
+        """The declared objects that are among those which go, or inside one of them."""
+        objects = self.desired.objects
+        found = {a for one in gone for a in (one, *self.inside.get(one, ())) if a in objects}
+        return [objects[address] for address in sorted(found)]
 
     def out_of_reach(self, found: Object) -> bool:
         """Whether an object is inside an archived project, which the API does not show: nothing can be compared.
@@ -207,7 +217,7 @@ class _Planner:
 
     def unseen(self, found: Object, row: Row, values: Mapping[str, Any]) -> bool:
         """Whether a row does not tell declared fields that are to be compared."""
-        told = (found.kind.shows(row, name, values) for name in values if name not in found.spec.create_only)
+        told = (found.kind.capability(PartialRows).shows(found.kind, row, name, values) for name in values if name not in found.spec.create_only)
         return PARTIAL in row and not all(told)
 
     def unshown(self, found: Object) -> None:
@@ -234,7 +244,7 @@ class _Planner:
                 shown[container(address)].append(address)
         drafts |= {project: self.opening(project, inside) for project, inside in shown.items()}
         later = {a for inside in shown.values() for a in inside}
-        shut = {Address("project", key) for key in self.names.ids.get("project", {})} - shown.keys()
+        shut = {Address("project", key) for key in self.names.live("project").ids} - shown.keys()
         left = {a for a in set(hidden) - later if archived(container(a), self.names)}
         lost = left.union(a for a in shut if archived(a, self.names))
         names = {a: self.named(d) for a, d in drafts.items() if a not in shown} if later or lost else {}
@@ -280,8 +290,8 @@ class _Planner:
 
     def module(self, found: Object) -> Iterator[Problem]:
         """A Problem if Redmine hides objects of this kind, because the project's module is or will be off."""
-        project, module = Address("project", found.address.project), found.kind.module
-        row, spec = self.names.row(project), self.names.planned.get("project", {}).get(found.address.project)
+        project, module = found.address.container, found.kind.inside.module if found.kind.inside else ""
+        row, spec = self.names.row(project), self.names.declared("project").get(found.address.project)
         modules = getattr(spec, "enabled_modules", None)
         if modules is None and row is not None and "enabled_modules" in row:
             modules = [m["name"] for m in row["enabled_modules"]]

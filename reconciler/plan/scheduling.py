@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from reconciler.kinds import kinds
 from reconciler.model.address import Address, Row
+from reconciler.model.capabilities import Dependencies, DerivedFields, SideEffects, Tree
 from reconciler.model.codecs import Ref, RefSet
 from reconciler.model.kind import Object, undeclared
 from reconciler.model.name_index import Context, Names
@@ -64,13 +65,13 @@ def disturbed(drafts: Mapping[Address, Draft], names: Names) -> list[Change]:
     for draft in (d for d in drafts.values() if d.changed):
         changed = {f.path.partition(".")[0] for f in draft.fields}
         context = Context(names, draft.found.project, draft.address)
-        touched |= set(draft.found.kind.disturbs(draft.address, draft.row, draft.values, changed, context))
+        touched |= set(draft.found.kind.capability(SideEffects).side_effects_on(draft.address, draft.row, draft.values, changed, context))
     quiet = [drafts[a] for a in sorted(touched & drafts.keys()) if not drafts[a].changed]
     return [change for draft in quiet if (change := _looked_at(draft, names)).keeps]
 
 
 def _looked_at(draft: Draft, names: Names) -> Change:
-    keeps = (f for f in _keeps(draft, draft.fields, names) if f.path.partition(".")[0] in draft.found.kind.fragile)
+    keeps = (f for f in _keeps(draft, draft.fields, names) if f.path.partition(".")[0] in draft.found.kind.capability(SideEffects).fields)
     number = draft.row["id"] if draft.row else None
     return Change("update", draft.address, number, draft.found.source, keeps=tuple(keeps))
 
@@ -79,7 +80,7 @@ def _keeps(draft: Draft, changed: Iterable[FieldChange], names: Names) -> Iterat
     """The declared fields that are as they shall be and that Redmine does not decide about."""
     kind, context = draft.found.kind, Context(names, draft.found.project, draft.address)
     for same in kept(draft.found, draft.values, draft.row, changed) if draft.row else ():
-        if draft.row and not kind.decided(draft.row, same.path, context):
+        if draft.row and not kind.capability(DerivedFields).why_derived(draft.row, same.path, context):
             yield same
 
 
@@ -104,7 +105,7 @@ def _open_gates(changed: dict[Address, Draft], drafts: Mapping[Address, Draft], 
 def _open_below(draft: Draft, changed: dict[Address, Draft], drafts: Mapping[Address, Draft], names: Names) -> None:
     """Whoever reopens a project reopens all closed projects below it: they are shut again."""
     change = draft.reopened or next((f for f in draft.fields if _opens(draft, f)), None)
-    if change is None or change.before not in draft.found.kind.below:
+    if change is None or change.before not in draft.found.kind.capability(Tree).cascades:
         return
     for other in drafts.values():
         if other.found.kind is draft.found.kind and draft.address.key in names.ancestors(other.address.key):
@@ -126,7 +127,7 @@ def _unasked(
 ) -> Iterator[Draft]:
     """Whatever is below a door that stays open, was shut, and is not declared."""
     kind = draft.found.kind
-    for key in sorted(names.ids.get(kind.name, {})):
+    for key in sorted(names.live(kind.name).ids):
         row = names.row(Address(kind.name, key)) or {}
         below = Address(kind.name, key) not in drafts and draft.address.key in names.ancestors(key)
         if below and kind.live(row, change.path, Context(names)) == change.before:
@@ -149,7 +150,7 @@ def _gates(draft: Draft, names: Names) -> Iterator[tuple[Address, str]]:
     for name, address in _leans_on(draft, names):
         through[address].add(name)
     if draft.found.kind.inside:
-        through[Address("project", draft.address.project)].add("")
+        through[draft.address.container].add("")
     doors = {name for name, api in draft.found.kind.fields.items() if api.gate}
     if any(f.path not in doors for f in draft.fields):
         through[draft.address].add("")
@@ -162,18 +163,18 @@ def _gates(draft: Draft, names: Names) -> Iterator[tuple[Address, str]]:
 def _leans_on(draft: Draft, names: Names) -> list[tuple[str, Address]]:
     changed = {f.path.partition(".")[0] for f in draft.fields}
     context = Context(names, draft.found.project, draft.address)
-    return list(draft.found.kind.leans_on(draft.address, draft.row, draft.values, changed, context))
+    return list(draft.found.kind.capability(Dependencies).depends_on(draft.address, draft.row, draft.values, changed, context))
 
 
 def _awaited(draft: Draft, names: Names) -> Iterable[Address]:
     context = Context(names, draft.found.project, draft.address)
-    return draft.found.kind.awaits(draft.address, draft.row, context)
+    return draft.found.kind.capability(Dependencies).runs_after(draft.address, draft.row, context)
 
 
 def _holds_up(draft: Draft, names: Names) -> list[tuple[str, Address]]:
     changed = {f.path.partition(".")[0] for f in draft.fields}
     context = Context(names, draft.found.project, draft.address)
-    return list(draft.found.kind.holds_up(draft.address, draft.row, draft.values, changed, context))
+    return list(draft.found.kind.capability(Dependencies).blocks(draft.address, draft.row, draft.values, changed, context))
 
 
 def _reopen(door: Draft, name: str, shut: Any, opened: str, reason: str) -> None:
@@ -190,12 +191,14 @@ def _reopen(door: Draft, name: str, shut: Any, opened: str, reason: str) -> None
 
 
 class _Referrers:
-    """Which changed objects name which others, and by which field."""
+    """Which changed objects name which others, and by which field; and which are inside which project."""
 
     def __init__(self, changed: Iterable[Draft], names: Names) -> None:
         self.by_target: defaultdict[Address, set[tuple[str, Address]]] = defaultdict(set)
+        self.by_project: defaultdict[tuple[str, str], set[Address]] = defaultdict(set)
         self.names = names
         for draft in changed:
+            self.by_project[draft.address.kind, draft.address.project].add(draft.address)
             if draft.found.kind.inside:
                 for key in (draft.address.project, *names.ancestors(draft.address.project)):
                     self.by_target[Address("project", key)].add(("", draft.address))
@@ -217,6 +220,10 @@ class _Referrers:
         """The changed objects that name `address` (through `via`, or at all), or are inside it."""
         found = {a for name, a in self.by_target.get(address, ()) if not via or name in via}
         return tuple(sorted(found - {address}))
+
+    def inside(self, project: str, kinds: Iterable[str]) -> set[Address]:
+        """The changed objects of these kinds inside a project."""
+        return {address for kind in kinds for address in self.by_project.get((kind, project), ())}
 
 
 def _finish(draft: Draft, changed: Mapping[Address, Draft], index: _Referrers, names: Names) -> Change:
@@ -242,7 +249,7 @@ def _finish(draft: Draft, changed: Mapping[Address, Draft], index: _Referrers, n
         uses=tuple(sorted((uses | draft.behind) - {draft.address})),
         opens=draft.reopened is not None,
         keeps=tuple(_keeps(draft, touched, names)),
-        awaits=tuple(sorted(set(_awaited(draft, names)) & changed.keys() - {draft.address})),
+        awaits=tuple(sorted((set(_awaited(draft, names)) & changed.keys()) - {draft.address})),
         fingerprint=fingerprint(draft.row, [*now, *(f for s in then for f in s.fields)]),
     )
 
@@ -322,7 +329,7 @@ def _when(
         after = index.of(draft.address, deferred.via)
         return When("last", after) if after or shuts else NOW
     named = set(targets(draft.found, change.path, change.after, names))
-    members = {a for a in changed if a.kind in deferred.inside and a.project == draft.address.key} if named else set()
+    members = index.inside(draft.address.key, deferred.inside) if named else set()
     after = tuple(sorted((named | members) & changed.keys()))
     return When("named", after) if after else NOW
 
@@ -331,7 +338,7 @@ def targets(found: Object, path: str, value: Any, names: Names) -> list[Address]
     """The objects that a canonical value of a field names."""
     name, whole = split(path, value)
     named = found.kind.fields[name].codec.references(whole, Context(names, found.project))
-    return [names.canonical(reference.addresses(names.scoped.__contains__)[0]) for reference in named]
+    return [names.canonical(reference.addresses(names.is_inside)[0]) for reference in named]
 
 
 def fingerprint(row: Row | None, fields: Iterable[FieldChange]) -> str:

@@ -15,6 +15,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.kinds import kinds
 from reconciler.manifest.loader import suggest
 from reconciler.model.address import Address
+from reconciler.model.capabilities import DerivedFields
 from reconciler.model.kind import Kind, Object
 from reconciler.plan.dependencies import graph_of, waits_for_named
 from reconciler.plan.operations import Change, Plan
@@ -61,7 +62,7 @@ def resent(patterns: Sequence[str], objects: Mapping[Address, Object]) -> frozen
 def _unseen(kind: Kind, name: str) -> bool:
     """Whether a field is one that is not compared, or not always."""
     api = kind.fields[name]
-    return (api.read is None and not api.along) or name in kind.computed
+    return (api.read is None and not api.along) or name in kind.capability(DerivedFields).fields
 
 
 def select(
@@ -121,7 +122,8 @@ def _needs(plan: Plan) -> dict[Address, set[Address]]:
 
 def _followed(change: Change, plan: Plan) -> set[Address]:
     """What a change follows and shares a named object with: the membership of a user that it names."""
-    kinds_before, named = kinds()[change.address.kind].follows, set(change.uses)
+    inside, named = kinds()[change.address.kind].inside, set(change.uses)
+    kinds_before = inside.follows if inside else ()
     return {
         other.address
         for other in plan.changes

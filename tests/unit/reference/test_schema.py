@@ -17,7 +17,7 @@ from reconciler.apply.report import Report
 from reconciler.errors import ConfigError
 from reconciler.kinds import declarable
 from reconciler.manifest import loader as manifest
-from reconciler.model.kind import Kind
+from reconciler.model.kind import Kind, nested_name
 from reconciler.model.spec import COMMON, REFUSE
 from reconciler.reference import json_schema as schema
 from reconciler.reference.explain import explain, type_of
@@ -242,7 +242,7 @@ def test_inside_a_project_nothing_names_the_project() -> None:
 def test_a_kind_is_explained_by_any_of_its_names(kind: Kind) -> None:
     """The kind's name, its list and its list inside a project give the same text, which names every field."""
     said = explain(kind.name)
-    assert said == explain(kind.plural) == explain(kind.nested or kind.plural)
+    assert said == explain(kind.plural) == explain(nested_name(kind))
     assert all(f"  {name} " in said for name in kind.fields)
     assert max(map(len, said.split("\n")[4:])) <= 120
 
