@@ -54,6 +54,14 @@ class Capability:
         if Capability not in cls.__bases__:
             check_capability(cls, Capability)
 
+    def named_fields(self) -> Iterable[tuple[str, str]]:
+        """(attribute, name) for the fields of the spec that it names. Each must exist."""
+        return ()
+
+    def named_kinds(self) -> Iterable[tuple[str, str]]:
+        """(attribute, name) for the kinds that it names. Each must exist."""
+        return ()
+
 
 @dataclass(frozen=True)
 class Creation(Capability):
@@ -92,6 +100,12 @@ class BulkDetails(Capability):
 
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The fields that `lists` can tell, and the kinds of which all objects must be known for that."""
+
+    def named_fields(self) -> Iterable[tuple[str, str]]:
+        return (("needs", name) for name in self.needs)
+
+    def named_kinds(self) -> Iterable[tuple[str, str]]:
+        return (("needs", kind) for kinds in self.needs.values() for kind in kinds)
 
     def lists(self, kind: Kind, rows: Mapping[Id, Row], need: Need, names: Names) -> Iterable[Roll]:
         """The lists for these objects."""
@@ -162,6 +176,9 @@ class SideEffects(Capability):
     fields: frozenset[str] = frozenset()
     """The fields that can be changed so."""
 
+    def named_fields(self) -> Iterable[tuple[str, str]]:
+        return (("fields", name) for name in self.fields)
+
     def side_effects_on(
         self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Collection[str], context: Context
     ) -> Iterable[Address]:
@@ -190,6 +207,9 @@ class DerivedFields(Capability):
     """Fields that Redmine may compute itself."""
 
     fields: frozenset[str] = frozenset()
+
+    def named_fields(self) -> Iterable[tuple[str, str]]:
+        return (("fields", name) for name in self.fields)
 
     def why_derived(self, row: Row, name: str, context: Context) -> str:
         """Why Redmine computes a field of a live object, so that no write can change it, or ""."""
@@ -338,6 +358,9 @@ class Alternative(Capability):
     """The kind that names of this one are mostly of, where a manifest may mean either."""
 
     kind: str = ""
+
+    def named_kinds(self) -> Iterable[tuple[str, str]]:
+        return (("kind", self.kind),)
 
 
 class People(Capability):
