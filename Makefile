@@ -1,6 +1,9 @@
+# make help    this list
 # make demo    plan and apply examples/quickstart on a throw-away Redmine (REDMINE_VERSION=6.0 or 5.0 for another)
+# make fast    all tests that need no Redmine, in less than a minute
 # make test    style, types, layers and all tests, against real Redmines (ARGS='-k sandbox' for some of them)
 # make test-all  the same, every test on Redmine 5.0, 6.0 and 6.1: before a release
+# make regen   write the generated files: schemas, reference, golden files
 # make bench   the benchmarks
 # make lint    style, types and layers only
 # make clean   remove what make made here; sandboxes go by `reconciler sandbox stop --all --destroy`
@@ -13,17 +16,26 @@ INSTALLED := .venv/.installed
 # The environment is the project's own, whatever virtual environment the caller is in.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
-.PHONY: demo test test-all bench lint clean
+.PHONY: help demo fast test test-all regen bench lint clean
 .DELETE_ON_ERROR:
+
+help:
+	@sed -n 's/^# make /make /p' $(lastword $(MAKEFILE_LIST))
 
 demo: $(INSTALLED)
 	@PATH="$(BIN):$$PATH" sh examples/demo.sh
 
+fast: $(INSTALLED)
+	$(BIN)/pytest -n 2 -m "not server" $(ARGS)
+
 test: lint
-	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/pytest -n 2 $(ARGS)
 
 test-all: lint
-	RECONCILER_TEST_VERSIONS=5.0,6.0,6.1 $(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+	RECONCILER_TEST_VERSIONS=5.0,6.0,6.1 $(BIN)/pytest -n 2 $(ARGS)
+
+regen: $(INSTALLED)
+	$(BIN)/python tests/helpers/generated.py
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/bench.py $(ARGS)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Plans and applies examples/quickstart: against a throw-away Redmine, which it starts, or against the server that
-# REDMINE_URL and REDMINE_API_KEY name. Running it twice does the same twice. REDMINE_VERSION: 6.1, 6.0 or 5.0.
+# Plans and applies examples/quickstart on a disposable Redmine, which it starts, or on the server that REDMINE_URL and
+# REDMINE_API_KEY name. It can run repeatedly: the disposable one is reset first. REDMINE_VERSION: 6.1, 6.0 or 5.0.
 set -eu
 cd "$(dirname "$0")/.."
 manifests=examples/quickstart
@@ -31,16 +31,16 @@ run reconciler validate "$manifests"
 run reconciler plan "$manifests"
 run reconciler apply --yes "$manifests"
 
-printf '\n# Applied: nothing is left to do.\n'
+printf '\n# Applied: no changes remain.\n'
 run reconciler plan --detailed-exitcode "$manifests"
 
-printf '\n# The release moves by two weeks: the plan shows just that.\n'
+printf '\n# The release moves by two weeks: the plan shows only that.\n'
 cp -R "$manifests" "$work/quickstart"
 run sed -i s/2026-12-01/2026-12-15/ "$work/quickstart/redmine.yaml"
 run reconciler plan "$work/quickstart"
 run reconciler apply --yes "$work/quickstart"
 
-printf '\nLook at it: %s/projects/web-shop\n' "$REDMINE_URL"
+printf '\nOpen:       %s/projects/web-shop\n' "$REDMINE_URL"
 if [ -n "$sandbox" ]; then
   stop="$(command -v reconciler) sandbox stop $sandbox"
   printf 'Log in as:  admin / admin\nStop it:    %s\nRemove it:  %s --destroy\n' "$stop" "$stop"

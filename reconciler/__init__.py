@@ -1,17 +1,25 @@
-"""Redmine as code: what YAML manifests declare, compared with a Redmine and brought about.
+"""Redmine as code: compare YAML manifests with a live Redmine, and apply the difference.
 
-`load` reads the configuration and the manifests and makes the desired state of them, with every problem that can be
-found without a server (`validate` returns just these). `Manifests.plan` reads what that needs of the live state, by
-bulk lists, and compares the declared fields: a `Plan` is pure data. `Manifests.apply` carries it out over the graph of
-what needs what, reads back what it wrote, and returns a `Report` with the outcome of every change.
+    import reconciler
 
     manifests = reconciler.load("redmine/")
     plan = manifests.plan()
     report = manifests.apply(plan)
 
-`export_to` writes manifests of what is live into a folder, of which a plan is empty.
-`plan_async`, `apply_async` and `export_to_async` are the same inside a running event loop. What fails on purpose is a
-`ReconcilerError`.
+    load             read the configuration and the manifests; returns `Manifests`
+    validate         the same, but return only the problems that can be found without a server
+    export_to        export live state as manifests into a folder; returns `Exported`
+    export_to_async  the same, inside a running event loop
+
+    Manifests        the desired state; `plan`, `apply`, and `plan_async`, `apply_async` inside an event loop
+    Plan             what an apply would change: pure data, with a digest
+    Report           the outcome of every change of an apply
+    Exported         what an export wrote, and what it left out
+    Problem          one thing that is wrong with the manifests, with its place and a hint
+    ReconcilerError  the base of every error that is raised deliberately; see `reconciler.errors`
+    ManifestError    the manifests are invalid; `problems` has all problems
+
+These names are the public API, together with `reconciler.errors`. Everything else may change without notice.
 """
 
 from __future__ import annotations
@@ -32,6 +40,7 @@ if TYPE_CHECKING:
     from reconciler.pipeline import validate as validate
     from reconciler.plan.operations import Plan as Plan
 
+# A literal: setuptools reads it without importing the package, and `--version` needs no package metadata.
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -54,7 +63,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used: `reconciler --help` needs none of them."""
+    """Import a public name on first use, so that `reconciler --help` does not pay for httpx and pydantic."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """The public names only."""
+    return [*__all__, "__version__"]

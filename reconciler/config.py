@@ -1,8 +1,8 @@
-"""Which Redmine, as whom, and how: flags > environment > the chosen instance > the rest of `reconciler.yaml`.
+"""Configuration: flags > environment > the chosen instance > the rest of `reconciler.yaml`.
 
-The file is read like a manifest, so every problem has a place, and `${NAME}` works. An expression is evaluated only if
-its setting is used: what one instance needs does not have to be set for another, nor for work without a server.
-Credentials go only to the server that they are given for.
+The file is parsed like a manifest, so every problem has a place and `${NAME}` works. An expression is evaluated only
+when its setting is used: a variable that one instance needs does not have to be set for another instance, nor for
+commands that need no server. Credentials are sent only to the server that they are configured for.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from reconciler.errors import ConfigError, Location, Problem
 from reconciler.manifest.loader import Map, Templated, expand, locate, suggest
 from reconciler.manifest.loader import load as load_yaml
-from reconciler.manifest.sources import CONFIG, find_config, says_something, shown
+from reconciler.manifest.sources import CONFIG, find_config, has_content, shown
 from reconciler.redmine.transport import Connection
 
 VARIABLES = {
@@ -37,20 +37,20 @@ VARIABLES = {
     "concurrency": "REDMINE_CONCURRENCY",
     "retries": "REDMINE_RETRIES",
 }
-"""Setting → environment variable; one that is empty counts as not set."""
+"""Setting → environment variable; an empty variable counts as unset."""
 
 INSTANCE = "RECONCILER_INSTANCE"
 CREDENTIALS = ("api_key", "username", "password", "bearer")
-PAIR = ("username", "password")
+BASIC_AUTH = ("username", "password")
 PATHS = ("ca_file", "client_cert", "client_key")
 FIRST_OF_FILE = 2
-"""Layers before it are the command line and the environment."""
+"""Index of the first layer from the file; the layers before it are the command line and the environment."""
 HIDDEN = frozenset({*CREDENTIALS, "proxy"})
-"""Settings whose values are never repeated in a sentence."""
+"""Settings whose values are never shown in a message: a proxy URL may contain a password."""
 
 
 class Limits(BaseModel):
-    """The limits of one run. A deletion that takes subtasks or a project's contents along counts as one."""
+    """Limits for one apply. Deleting an issue with its subtasks, or a project with its contents, counts as one."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -61,47 +61,47 @@ class Limits(BaseModel):
 
 
 class Settings(BaseModel):
-    """What can be set, at the top of `reconciler.yaml` and for each instance."""
+    """The settings at the top level of `reconciler.yaml`, and of each instance."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    url: Annotated[str | None, Field(description="Address of the Redmine, with its path if it has one.")] = None
-    api_key: Annotated[SecretStr | None, Field(description="API key of an account. Write it as ${NAME}.")] = None
-    username: Annotated[str | None, Field(description="Login, if there is no API key; with `password`.")] = None
+    url: Annotated[str | None, Field(description="URL of the Redmine, including its path, if any.")] = None
+    api_key: Annotated[SecretStr | None, Field(description="API key of the account. Write it as ${NAME}.")] = None
+    username: Annotated[str | None, Field(description="Login for Basic authentication, with `password`.")] = None
     password: Annotated[SecretStr | None, Field(description="Password of `username`. Write it as ${NAME}.")] = None
     bearer: Annotated[SecretStr | None, Field(description="OAuth 2 token (Redmine 6.1). Write it as ${NAME}.")] = None
-    switch_user: Annotated[str | None, Field(description="Login to act as; for administrators only.")] = None
-    ca_file: Annotated[Path | None, Field(description="Certificates to trust besides the system's (PEM).")] = None
+    switch_user: Annotated[str | None, Field(description="Login to act as. Administrators only.")] = None
+    ca_file: Annotated[Path | None, Field(description="CA certificates to trust besides the system's (PEM).")] = None
     client_cert: Annotated[Path | None, Field(description="Client certificate (PEM).")] = None
-    client_key: Annotated[Path | None, Field(description="Key of the client certificate, if in another file.")] = None
-    proxy: Annotated[str | None, Field(repr=False, description="http or https URL of a proxy.")] = None
-    timeout: Annotated[float | None, Field(gt=0, description="Seconds for each network operation. Default: 30.")] = None
-    deadline: Annotated[float | None, Field(gt=0, description="Seconds for one request in all. Default: 120.")] = None
-    concurrency: Annotated[int | None, Field(gt=0, description="Requests at the same time. Default: 8.")] = None
-    retries: Annotated[int | None, Field(ge=0, description="Further attempts of a request. Default: 5.")] = None
+    client_key: Annotated[Path | None, Field(description="Private key of `client_cert`, if not in it.")] = None
+    proxy: Annotated[str | None, Field(repr=False, description="URL of an http or https proxy.")] = None
+    timeout: Annotated[float | None, Field(gt=0, description="Seconds per network operation. Default: 30.")] = None
+    deadline: Annotated[float | None, Field(gt=0, description="Seconds per request with retries. Default: 120.")] = None
+    concurrency: Annotated[int | None, Field(gt=0, description="Maximum concurrent requests. Default: 8.")] = None
+    retries: Annotated[int | None, Field(ge=0, description="Maximum number of retries per request. Default: 5.")] = None
     issue_key_field: Annotated[
-        str | None, Field(min_length=1, description="Name of the custom field that holds the keys of issues.")
+        str | None, Field(min_length=1, description="Name of the issue custom field that stores each issue's key.")
     ] = None
-    limits: Annotated[Limits | None, Field(description="How much one apply may delete.")] = None
-    vars: Annotated[dict[str, str], Field(description="Values for ${NAME}, where the environment has none.")] = {}
+    limits: Annotated[Limits | None, Field(description="Deletion limits for one apply.")] = None
+    vars: Annotated[dict[str, str], Field(description="Values for ${NAME} that the environment does not set.")] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """The settings of one origin. `faults` are those that have no value because a variable is not set."""
+    """The settings of one origin. `unresolved` are those with a `${NAME}` that is not set."""
 
     origin: str
     settings: Settings
-    faults: Mapping[str, Problem] = field(default_factory=dict)
+    unresolved: Mapping[str, Problem] = field(default_factory=dict)
 
     def has(self, name: str) -> bool:
-        """Whether this origin says something about a setting."""
-        return name in self.faults or getattr(self.settings, name) is not None
+        """Whether this origin sets a setting."""
+        return name in self.unresolved or getattr(self.settings, name) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """All settings. `layers` come in order of precedence; `place` is the file, or the place of `issue_key_field`."""
+    """All settings. `layers` are in order of precedence; `place` is the file, or the place of `issue_key_field`."""
 
     layers: tuple[Layer, ...]
     place: Location
@@ -110,25 +110,25 @@ class Config:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What the engine has to know: `place`, and `issue_key_field` if there is one."""
+        """The settings that the engine uses: `place`, and `issue_key_field` if set."""
         name = self._value("issue_key_field")
         return {"place": self.place, **({"issue_key_field": name} if name else {})}
 
     @property
     def limits(self) -> Limits:
-        """How much one apply may delete."""
+        """The deletion limits for one apply."""
         return self._value("limits") or Limits()
 
     @property
     def variables(self) -> dict[str, str]:
-        """Values for `${NAME}` in manifests: the environment, then `vars` of the instance, then `vars`."""
-        found: dict[str, str] = {}
+        """Values for `${NAME}` in manifests: the environment, then the instance's `vars`, then the top-level `vars`."""
+        variables: dict[str, str] = {}
         for layer in reversed(self.layers):
-            found |= layer.settings.vars
-        return found | dict(self.environ)
+            variables |= layer.settings.vars
+        return variables | dict(self.environ)  # last, so that the environment wins
 
     def connection(self) -> Connection:
-        """How to reach the server. Raises ConfigError if that is not said, not valid, or not safe."""
+        """How to reach the server. Raises ConfigError if that is missing, invalid or unsafe."""
         names = [n for n in VARIABLES if n not in CREDENTIALS]
         values = {n: value for n in names if (value := self._value(n)) is not None}
         if "url" not in values:
@@ -136,23 +136,21 @@ class Config:
         return Connection(**values, **self._credentials(values["url"]))
 
     def _layer(self, *names: str) -> Layer | None:
-        """The layer that decides about a setting, or about the first of several."""
+        """The first layer that sets one of these settings."""
         return next((layer for layer in self.layers if any(map(layer.has, names))), None)
 
     def _value(self, name: str) -> Any:
         layer = self._layer(name)
         if layer is None:
             return None
-        if name in layer.faults:
-            raise ConfigError(_sentence([layer.faults[name]]))
+        if name in layer.unresolved:
+            raise ConfigError(_error_text([layer.unresolved[name]]))
         return getattr(layer.settings, name)
 
     def _no_url(self) -> str:
         if self.instances and self._instance is None:
-            return f"Several servers are configured: say which one with --instance ({', '.join(self.instances)})."
-        return (
-            f"No Redmine is named: give its address as --url, in {VARIABLES['url']}, or as `url` in {self.place.file}."
-        )
+            return f"Several instances are configured: choose one with --instance ({', '.join(self.instances)})."
+        return f"No Redmine is configured: set --url, {VARIABLES['url']}, or `url` in {self.place.file}."
 
     @property
     def _instance(self) -> Layer | None:
@@ -161,36 +159,44 @@ class Config:
     # -- credentials -------------------------------------------------------------------------------------------
 
     def _credentials(self, url: str) -> dict[str, Any]:
-        """The credentials of the first layer that has any; only a login may stand apart from its password."""
+        """The credentials of the first layer that has any.
+
+        Credentials of different layers are never mixed, except for a login and its password.
+        """
         layer = self._layer(*CREDENTIALS)
         if layer is None:
             raise ConfigError(
-                f"There are no credentials for {url}: give an API key in {VARIABLES['api_key']}, or as `api_key` in "
-                f"{self.place.file} (Redmine shows a user's key at {url.rstrip('/')}/my/account), or "
-                f"{VARIABLES['username']} with {VARIABLES['password']}."
+                f"No credentials for {url}: set {VARIABLES['api_key']}, or `api_key` in {self.place.file} "
+                f"(a user's key is shown at {url.rstrip('/')}/my/account), or {VARIABLES['username']} and "
+                f"{VARIABLES['password']}."
             )
         given = [n for n in CREDENTIALS if layer.has(n)]
-        names = PAIR if set(given) <= set(PAIR) else given
+        names = BASIC_AUTH if set(given) <= set(BASIC_AUTH) else given
         for name in names:
-            self._guard(name, url)
+            self._refuse_foreign(name, url)
         return {n: self._value(n) for n in names}
 
-    def _guard(self, name: str, url: str) -> None:
-        """Raise ConfigError rather than send a credential to another server than the one it is given for."""
+    def _refuse_foreign(self, name: str, url: str) -> None:
+        """Raise ConfigError rather than send a credential to a server that it is not configured for.
+
+        A `--url` or REDMINE_URL on its own must not carry the key in `reconciler.yaml` to another host.
+        """
         layer = self._layer(name)
         above = self._layer("url")
         if layer is None or above is None or self.layers.index(layer) <= self.layers.index(above):
             return
-        own = self._servers(layer)
+        own = self._intended_servers(layer)
         if own and url.rstrip("/") not in own:
             raise ConfigError(
-                f"`{name}` of {layer.origin} belongs to {' or '.join(sorted(own))} and is not sent to {url}, which "
-                f"{above.origin} names: give the credentials for {url} in the same place, or leave one of the two out."
+                f"`{name}` of {layer.origin} is for {' or '.join(sorted(own))} and is not sent to {url}, which is set "
+                f"by {above.origin}: set the credentials for {url} in the same place, or remove one of the two."
             )
 
-    def _servers(self, layer: Layer) -> set[str]:
-        """The addresses that the credentials of a layer are meant for; none if they are for any."""
+    def _intended_servers(self, layer: Layer) -> set[str]:
+        """The URLs that the credentials of a layer are configured for; empty if they are for any server."""
         index = self.layers.index(layer)
+        # A key in the environment without REDMINE_URL is for any server. A key in the file is for the server in the
+        # file, or for those of its instances if it has none of its own.
         in_file = index >= FIRST_OF_FILE
         own = next((x.settings.url for x in self.layers[index:] if x.settings.url and (in_file or x is layer)), None)
         shared = [i.url for i in self.instances.values()] if in_file else []
@@ -210,8 +216,8 @@ def load(
 ) -> Config:
     """The configuration for manifests at `paths` (default: the current folder).
 
-    `file` is used instead of looking for one, `instance` instead of RECONCILER_INSTANCE, `flags` (`url`,
-    `concurrency`) before anything else. Raises ConfigError with all that is wrong in the file or the environment.
+    `file` replaces the search for `reconciler.yaml`, `instance` overrides RECONCILER_INSTANCE, and `flags` (`url`,
+    `concurrency`) override everything. Raises ConfigError with all problems of the file and the environment.
     """
     environ = os.environ if environ is None else environ
     path = Path(file) if file is not None else find_config(paths)
@@ -220,30 +226,31 @@ def load(
     chosen = instance or environ.get(INSTANCE) or None
     layers += reader.file(chosen)
     if reader.problems:
-        raise ConfigError(_sentence(reader.problems))
+        raise ConfigError(_error_text(reader.problems))
     if chosen:
         _refuse_contradiction(chosen, *layers[1:3])
     return Config(tuple(layers), reader.place, reader.instances, environ)
 
 
 def _refuse_contradiction(chosen: str, environment: Layer, instance: Layer) -> None:
-    """Raise ConfigError if the environment means another server, or account, than the instance that was chosen."""
+    """Raise ConfigError if the environment and the chosen instance set different servers or credentials."""
+    # A REDMINE_URL left over in a shell must not redirect `--instance production` to another server.
     for name in ("url", *CREDENTIALS):
-        said, own = getattr(environment.settings, name), getattr(instance.settings, name)
-        if said is not None and instance.has(name) and said != own:
+        given, own = getattr(environment.settings, name), getattr(instance.settings, name)
+        if given is not None and instance.has(name) and given != own:
             where = f'the {name} of instance "{chosen}"'
-            raise ConfigError(f"{VARIABLES[name]} contradicts {where}: unset it, or leave --instance out.")
+            raise ConfigError(f"{VARIABLES[name]} contradicts {where}: unset it, or omit --instance.")
 
 
-class _Every(dict[str, str]):
-    """Has every name, as "": expressions are kept as they are, to be evaluated when they are used."""
+class _AnyName(dict[str, str]):
+    """Contains every name, so that the parser reports no unset variable: expressions are evaluated on use."""
 
     def __contains__(self, name: object) -> bool:
         return True
 
 
 class _Reader:
-    """Reads the layers and collects what is wrong with them."""
+    """Reads the layers and collects their problems."""
 
     def __init__(self, environ: Mapping[str, str], path: Path | None) -> None:
         self.environ = environ
@@ -259,7 +266,7 @@ class _Reader:
         return Layer("the environment", settings)
 
     def file(self, chosen: str | None) -> list[Layer]:
-        """The layers of the file: the chosen instance and the rest."""
+        """The layers of the file: the chosen instance, then the rest."""
         root = self._root()
         nodes = self._instances(root, root.get("instances"))
         rest = Map(root.file, root.at)
@@ -272,13 +279,14 @@ class _Reader:
         if chosen and not used and not self.problems:
             self._unknown(chosen, root)
         layers = [*used, (rest, top)]
-        self._settle(layers)
+        self._evaluate_now(layers)
         return [layer for _, layer in layers]
 
-    def _settle(self, layers: Sequence[tuple[Map, Layer]]) -> None:
-        """What is needed without a server too must have its values now; and where the key field is named."""
+    def _evaluate_now(self, layers: Sequence[tuple[Map, Layer]]) -> None:
+        """Report unset variables in settings that are used without a server too, and note where the key field is."""
         for _, layer in layers:
-            self.problems += [p for name, p in layer.faults.items() if name.startswith(("vars.", "issue_key_field"))]
+            unset = layer.unresolved.items()
+            self.problems += [problem for name, problem in unset if name.startswith(("vars.", "issue_key_field"))]
         key = next((node for node, layer in layers if layer.settings.issue_key_field), None)
         self.place = key.where("issue_key_field") if key is not None else self.place
 
@@ -286,13 +294,14 @@ class _Reader:
         if self.path is None:
             return Map(CONFIG)
         if self.path.is_dir():
-            raise ConfigError(f"{self.place} is a folder: --config takes a file.")
-        if self.path.is_file() and not says_something(self.path):
+            raise ConfigError(f"{self.place} is a folder; --config needs a file.")
+        # Only comments: fine for a configuration, while an empty manifest is an error.
+        if self.path.is_file() and not has_content(self.path):
             return Map(self.place.file)
-        loaded = load_yaml([self.path], _Every())
+        loaded = load_yaml([self.path], _AnyName())
         self.problems += loaded.problems
         for document in loaded.documents[1:]:
-            self.problems.append(Problem(document.where(), "there is more than one document", hint="keep one"))
+            self.problems.append(Problem(document.where(), "more than one YAML document", hint="keep one"))
         return loaded.documents[0] if loaded.documents else Map(self.place.file)
 
     def _instances(self, root: Map, node: Any) -> dict[str, Map]:
@@ -300,58 +309,58 @@ class _Reader:
         if node is None:
             return {}
         if not isinstance(node, Map):
-            said = "instances: a mapping of names to settings is expected"
-            self.problems.append(Problem(root.where("instances"), said))
+            message = "instances: expected a mapping of names to settings"
+            self.problems.append(Problem(root.where("instances"), message))
             return {}
         for name, value in node.items():
             if not isinstance(value, Map):
-                self.problems.append(Problem(node.where(name), f'instance "{name}": a mapping of settings is expected'))
+                self.problems.append(Problem(node.where(name), f'instance "{name}": expected a mapping of settings'))
         return {name: value for name, value in node.items() if isinstance(value, Map)}
 
     def _unknown(self, chosen: str, root: Map) -> None:
         known = ", ".join(self.instances)
-        hint = suggest(chosen, self.instances) or (f"there is: {known}" if known else "it has no `instances`")
-        self.problems.append(Problem(self.place, f'there is no instance "{chosen}"', hint=hint))
+        hint = suggest(chosen, self.instances) or (f"known instances: {known}" if known else "it has no `instances`")
+        self.problems.append(Problem(self.place, f'unknown instance "{chosen}"', hint=hint))
 
     def _layer(self, origin: str, node: Map) -> Layer:
-        values, faults = _evaluated(node, self.environ)
+        values, unresolved = _evaluated(node, self.environ)
         settings = self._checked(values, lambda path: locate(node, path))
-        folder = self.path.parent if self.path else Path()
+        folder = self.path.parent if self.path else Path()  # paths in the file are relative to it
         placed = {n: folder / Path(p).expanduser() for n in PATHS if (p := getattr(settings, n)) is not None}
-        return Layer(origin, settings.model_copy(update=placed), faults)
+        return Layer(origin, settings.model_copy(update=placed), unresolved)
 
     def _checked(self, values: Mapping[str, Any], where: Any) -> Settings:
-        """The settings that `values` make; without those that are not valid, which are reported."""
+        """The settings in `values`, or the defaults if any is invalid, which is reported."""
         try:
             return Settings.model_validate(values)
         except ValidationError as error:
             for item in error.errors(include_url=False):
-                self.problems.append(Problem(where(item["loc"]), *_said(item)))
+                self.problems.append(Problem(where(item["loc"]), *_describe_error(item)))
         return Settings()
 
 
 def _evaluated(node: Map, environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Problem]]:
-    """The values of a mapping with their expressions evaluated; by setting, a Problem where that cannot be done."""
+    """The values of a mapping with expressions evaluated, and setting → Problem for those with an unset variable."""
     values: dict[str, Any] = {}
-    faults: dict[str, Problem] = {}
+    unresolved: dict[str, Problem] = {}
     for name, value in node.items():
         if isinstance(value, Map):
             values[name], inner = _evaluated(value, environ)
-            faults |= {f"{name}.{part}": problem for part, problem in inner.items()}
+            unresolved |= {f"{name}.{part}": problem for part, problem in inner.items()}
         elif isinstance(value, Templated):
             text, wrong = expand(value.expression, environ)
             for message, hint in wrong.values():
-                faults[name] = Problem(node.where(name), message, hint=hint)
+                unresolved[name] = Problem(node.where(name), message, hint=hint)
             values |= {} if wrong else {name: str(text)}
         elif value is not None:
             values[name] = value
-    return values, faults
+    return values, unresolved
 
 
 EXPECTED = {
-    "string_type": "a text",
+    "string_type": "a string",
     "path_type": "a path",
-    "dict_type": "a mapping of names to texts",
+    "dict_type": "a mapping of names to strings",
     "int_parsing": "a whole number",
     "int_type": "a whole number",
     "float_parsing": "a number",
@@ -359,21 +368,22 @@ EXPECTED = {
 }
 
 
-def _said(item: Any) -> tuple[str, str, str]:
+def _describe_error(item: Any) -> tuple[str, str, str]:
     """(message, subject, hint) for one of pydantic's errors."""
     name = ".".join(map(str, item["loc"]))
     if item["type"] == "extra_forbidden":
         known = [*Settings.model_fields, "instances"]
         return f'unknown setting "{name}"', "", suggest(name, known)
-    found = item["input"]
-    plain = isinstance(found, str) and str(item["loc"][0]) not in HIDDEN
-    shown_value = f', found "{found}"' if plain else ""
+    given = item["input"]
+    # Never quote a value that may be a secret: messages end up in logs.
+    quotable = isinstance(given, str) and str(item["loc"][0]) not in HIDDEN
+    found = f', found "{given}"' if quotable else ""
     expected = EXPECTED.get(item["type"])
-    said = f"{expected} is expected" if expected else item["msg"][0].lower() + item["msg"][1:]
-    return f"{name}: {said}{shown_value}", "", ""
+    message = f"expected {expected}" if expected else item["msg"][0].lower() + item["msg"][1:]
+    return f"{name}: {message}{found}", "", ""
 
 
-def _sentence(problems: Iterable[Problem]) -> str:
-    """All problems as one text."""
+def _error_text(problems: Iterable[Problem]) -> str:
+    """All problems as the message of one error."""
     ordered = sorted(problems, key=lambda p: (p.location, p.message))
-    return "\n".join(["The configuration is not valid:", *(f"  {problem}" for problem in ordered)])
+    return "\n".join(["The configuration is invalid:", *(f"  {problem}" for problem in ordered)])

@@ -1,23 +1,23 @@
-"""Every error that `reconciler` raises on purpose, and the exit code each one ends a command with.
+"""Every error that `reconciler` raises deliberately, with its exit code.
 
     ReconcilerError                 1   the command could not run
     ├── ConfigError                 1   reconciler.yaml, a flag or an environment variable is wrong
-    ├── ManifestError               3   the manifests are invalid; carries every Problem found
+    ├── ManifestError               3   the manifests are invalid; `problems` has all of them
     ├── RefusedError                5   refused for safety: limits, a stale plan, a protected object
-    ├── SandboxError                1   a throw-away Redmine could not be made, started or reset
-    └── ServerError                 1   the server, or the way to it
-        ├── Unreachable                 no usable answer: name, connection, TLS, time-out
-        │   └── AnswerLost              a write was sent and its answer did not arrive: it may have happened
-        ├── NotRedmine                  something answered that is not a Redmine 5.0 or later
-        ├── AuthenticationFailed        the key (or user and password) is not accepted
-        ├── RestApiDisabled             the administration setting is off
-        └── Answered                    the server answered a request with an error status
+    ├── SandboxError                1   a sandbox could not be created, started, reset or stopped
+    └── ServerError                 1   the server, or the connection to it
+        ├── Unreachable                 no usable response: DNS, connection, TLS, timeout
+        │   └── AnswerLost              a write was sent, but its response was lost: the outcome is unknown
+        ├── NotRedmine                  the server is not a Redmine, or is older than 5.0
+        ├── AuthenticationFailed        the credentials are not accepted
+        ├── RestApiDisabled             the REST API is disabled in the administration settings
+        └── Answered                    the server responded with an error status
             ├── Denied                  401, 403
             ├── Missing                 404
             ├── Stale                   409
-            └── Rejected                422, with the server's own sentences
+            └── Rejected                422, with the server's own messages
 
-Only `reconciler.cli` catches `ReconcilerError`. Texts are complete sentences for a person; none contains a secret.
+Only `reconciler.cli` catches `ReconcilerError`. Messages are complete sentences; none contains a secret.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class Exit(IntEnum):
 
     DONE = 0
     CANNOT_RUN = 1
-    CHANGES = 2
+    CHANGES = 2  # only with --detailed-exitcode, as Terraform does
     INVALID = 3
-    INCOMPLETE = 4
+    INCOMPLETE = 4  # applied, but some changes failed, were skipped or have an unknown outcome
     REFUSED = 5
-    INTERRUPTED = 130
+    INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -53,10 +53,10 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with the manifests, the configuration or what they ask of the server.
+    """One thing that is wrong with the manifests or the configuration.
 
-    `subject` names the object (`issue web-shop/login`) or is empty; `hint` says how to go on, or is empty;
-    `also` holds further places that belong to the problem (the other definition of a duplicate).
+    `subject` is the object (`issue web-shop/login`), or empty; `hint` says how to fix it, or is empty; `also` has
+    related places, such as the other definition of a duplicate.
     """
 
     location: Location
@@ -72,7 +72,7 @@ class Problem:
 
 
 class ReconcilerError(Exception):
-    """The root: a command could not do what it was asked to."""
+    """The base class: a command could not do what it was asked to do."""
 
     exit_code = Exit.CANNOT_RUN
 
@@ -82,7 +82,7 @@ class ConfigError(ReconcilerError):
 
 
 class ManifestError(ReconcilerError):
-    """The manifests are invalid; `problems` has all that was found, sorted by place."""
+    """The manifests are invalid; `problems` has all problems, sorted by place."""
 
     exit_code = Exit.INVALID
 
@@ -92,27 +92,27 @@ class ManifestError(ReconcilerError):
 
 
 class RefusedError(ReconcilerError):
-    """Doing it would not be safe, and nothing was done."""
+    """Refused for safety: limits, a stale plan, a protected object. Nothing was changed."""
 
     exit_code = Exit.REFUSED
 
 
 class SandboxError(ReconcilerError):
-    """A throw-away Redmine could not be made, started, reset or stopped."""
+    """A sandbox could not be created, started, reset or stopped."""
 
 
 class ServerError(ReconcilerError):
-    """Something went wrong between here and the Redmine."""
+    """The server, or the connection to it, failed."""
 
 
 class Unreachable(ServerError):
-    """No usable answer came back."""
+    """The server sent no usable response."""
 
 
 class AnswerLost(Unreachable):
-    """A write was sent, its answer never came: whether it happened is not known.
+    """A write was sent, but its response was lost: the outcome is unknown.
 
-    `timed_out` tells a server that may still be working on it from a connection that broke.
+    `timed_out` is true if the server may still be processing it, false if the connection broke.
     """
 
     def __init__(self, message: str, *, timed_out: bool) -> None:
@@ -121,19 +121,19 @@ class AnswerLost(Unreachable):
 
 
 class NotRedmine(ServerError):
-    """What answers at the URL is not a Redmine that this tool can work with."""
+    """The server at the URL is not a supported Redmine."""
 
 
 class AuthenticationFailed(ServerError):
-    """The server treats the credentials as nobody's."""
+    """The server does not accept the credentials."""
 
 
 class RestApiDisabled(ServerError):
-    """The REST web service is switched off in Redmine's administration."""
+    """The REST API is disabled in Redmine's administration settings."""
 
 
 class Answered(ServerError):
-    """The server answered with an error `status` (an HTTP status code); `errors` are its own sentences, if any."""
+    """The server responded with an error status: `status` is the HTTP code, `errors` the server's own messages."""
 
     def __init__(self, message: str, *, status: int, errors: tuple[str, ...] = ()) -> None:
         super().__init__(message)
@@ -142,16 +142,16 @@ class Answered(ServerError):
 
 
 class Denied(Answered):
-    """401 or 403: the account may not do this."""
+    """401 or 403: the account lacks the permission."""
 
 
 class Missing(Answered):
-    """404: there is no such object."""
+    """404: the object does not exist."""
 
 
 class Stale(Answered):
-    """409: the object was changed meanwhile."""
+    """409: the object was changed by someone else meanwhile."""
 
 
 class Rejected(Answered):
-    """422: the object is not valid. `errors` may be empty: Redmine gives no reason for some refusals."""
+    """422: the object is invalid. `errors` may be empty: Redmine 5.0 to 6.1 gives no reason for some deletions."""

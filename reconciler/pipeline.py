@@ -166,7 +166,8 @@ async def again(client: Client, manifests: Manifests, first: Planned, options: P
     state = await live.read(client, desired)
     back = archived_projects.shut_again(first.plan, first.visible, desired, state.names)
     warnings = tuple(archived_projects.stay_open(first.plan, first.visible, state.names))
-    state.names.planned.setdefault("project", {}).update({a.key: project.spec for a, project in back.items()})
+    for address, declared_again in back.items():
+        state.names.declare(address, declared_again.spec)
     desired = replace(desired, objects=dict(sorted({**desired.objects, **back}.items())))
     planned = _compare(client, desired, state, replace(options, unarchive=False), first=first.plan, unarchived=back)
     return replace(planned, plan=replace(planned.plan, warnings=(*planned.plan.warnings, *warnings)))

@@ -1,10 +1,7 @@
 """The real Redmines that tests run against.
 
 `redmine` is a started `Sandbox` of each version under test, for the whole run; `world` is that server, back
-in the state of `setup.rb`. All tests of a version run on one worker (`--dist loadgroup`).
-
-The tests of promises and traps run on 5.0 and on 6.1, every other one on one of the two, by its name: the whole matrix
-takes twice as long. With RECONCILER_TEST_VERSIONS (`make test-all`: `5.0,6.0,6.1`) each test runs on each of these.
+in the state of `setup.rb`. Which test runs on which version and worker is told in `helpers/servers.py`.
 """
 
 from __future__ import annotations
@@ -12,40 +9,56 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from zlib import crc32
+from typing import Any
 
+import hypothesis
 import pytest
 from paths import SETUP
-from servers import PER_VERSION, VERSIONS, claim
+from servers import PER_VERSION, ByVersion, claim, is_chosen, needs_server
 
 from reconciler.sandbox import Running, Sandbox
 
-BOTH = ("promises", "traps")
-"""Folders whose tests run on every version in any case."""
+# How long an example takes is the machine's affair: other work on it must not fail a test.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the mark of tests that need a server."""
+    config.addinivalue_line("markers", "server: starts a real Redmine (derived from the fixtures; never written by hand)")
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave each test one version, unless versions are asked for."""
-    if "RECONCILER_TEST_VERSIONS" in os.environ:
-        return
-    left_out = [item for item in items if not _chosen(item)]
+    """Mark what needs a server, and leave each test one version unless versions are asked for."""
+    for item in filter(needs_server, items):
+        item.add_marker("server")
+    left_out = [item for item in items if not is_chosen(item)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in set(left_out)]
 
 
-def _chosen(item: pytest.Item) -> bool:
-    version = getattr(item, "callspec", None) and item.callspec.params.get("redmine")  # type: ignore[attr-defined]
-    if version is None or item.path.parent.name in BOTH:
-        return True
-    name = item.nodeid.replace(str(version), "", 1)
-    return bool(VERSIONS[crc32(name.encode()) % len(VERSIONS)] == version)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByVersion:
+    """With `-n`, all tests of a version run on one worker."""
+    return ByVersion(config, log)
 
 
 @pytest.fixture(scope="session", params=PER_VERSION)
-def redmine(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+def redmine_version(request: pytest.FixtureRequest) -> str:
+    """The version of Redmine that a test runs on; whatever starts a server asks for it."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def redmine(redmine_version: str) -> Iterator[Sandbox]:
     """A sandbox that runs for the whole session, with what `setup.rb` creates."""
-    with claim(f"test-{request.param}") as name:
-        sandbox = Sandbox(request.param, name=name)
+    with claim(f"test-{redmine_version}") as name:
+        sandbox = Sandbox(redmine_version, name=name)
+        # A killed run can leave its server, and a world in which no start succeeds. The name is claimed: it is ours.
+        sandbox.stop()
+        if sandbox.exists():
+            sandbox.reset()
         sandbox.start([SETUP])
         yield sandbox
         sandbox.stop()

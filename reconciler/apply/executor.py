@@ -17,6 +17,7 @@ from reconciler.apply.writer import Writer
 from reconciler.errors import AnswerLost, Rejected, ServerError
 from reconciler.kinds import kinds
 from reconciler.model.address import Address, Unresolved
+from reconciler.model.capabilities import Deletion, Tree
 from reconciler.model.name_index import Names
 from reconciler.plan.dependencies import sorter
 from reconciler.plan.diff import gather
@@ -147,12 +148,12 @@ class Applier:
         """The server's sentences about a write, each at the field that it is about."""
         change, address = state.change, operation.id.address
         kind, sent, context = kinds()[address.kind], state.sent(operation), self.writer.context(address)
-        why = kind.undeletable if isinstance(operation, Delete) else ""
+        why = kind.capability(Deletion).why_refused if isinstance(operation, Delete) else ""
         unsaid = f"{NO_REASON} ({why})" if why else NO_REASON
         return [refused(change, kind, sentence, sent, context) for sentence in error.errors or (unsaid,)]
 
     def _lock(self, kind: str) -> AbstractAsyncContextManager[None]:
-        return self.locks[kind] if kinds()[kind].serial else nullcontext()
+        return self.locks[kind] if kinds()[kind].capability(Tree).one_write_at_a_time else nullcontext()
 
     # -- bookkeeping -------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from reconciler.apply.progress import Progress
 from reconciler.errors import ServerError
 from reconciler.kinds import kinds
 from reconciler.model.address import Address, Row, Unresolved
+from reconciler.model.capabilities import DerivedFields, KeptValues, PartialRows, ReadBack, Workflow
 from reconciler.model.codecs import shown
 from reconciler.model.kind import Kind, Need
 from reconciler.model.requests import Listing
@@ -115,7 +116,7 @@ async def _read_back(applier: Applier, kind: Kind, states: list[Progress]) -> di
         {kind.name: ids},
     )
     rows: dict[Any, Row] = {}
-    for tier in kind.again(ids, need, applier.names):
+    for tier in kind.capability(ReadBack).again(kind, ids, need, applier.names):
         lists = await together(fetch(applier.client, listing) for listing in tier)
         rows |= {row["id"]: row for listed in lists for row in listed if row["id"] in ids}
         if len(rows) == len(ids):
@@ -144,7 +145,7 @@ def _compare(applier: Applier, state: Progress, row: Row | None) -> Iterator[Mis
     for name, wanted in gather(state.written).items():
         api = kind.fields[name]
         fixed = api.create_only and state.change.action != "create"
-        if not fixed and api.read is not None and kind.shows(row, name, {}):
+        if not fixed and api.read is not None and kind.capability(PartialRows).shows(kind, row, name, {}):
             for part, live, after in api.codec.differences(wanted, kind.live(row, name, context)):
                 yield Mismatch(address, join(name, part), after, live)
 
@@ -173,7 +174,7 @@ async def _write_again(applier: Applier, mismatches: Iterable[Mismatch]) -> Reas
 async def _reach(applier: Applier, mismatch: Mismatch) -> Reason:
     """Take a field to its value, through the workflow if it has one; why it ended before."""
     kind, state = kinds()[mismatch.address.kind], applier.progress[mismatch.address]
-    page = kind.crossing(state.number, mismatch.path)
+    page = kind.capability(Workflow).workflow_page(state.number, mismatch.path)
     try:
         if page is not None:
             return await _walk(applier, mismatch, page)
@@ -190,10 +191,10 @@ async def _walk(applier: Applier, mismatch: Mismatch, workflow_page: Listing) ->
     visited, transition = frozenset({mismatch.live}), None
     while transition != mismatch.wanted:
         (row,) = await fetch(applier.client, workflow_page)
-        transition = kind.next_move(mismatch.wanted, row, visited, context)
+        transition = kind.capability(Workflow).next_transition(mismatch.wanted, row, visited, context)
         if transition is None:
             await applier.writer.update(state, dict([split(mismatch.path, mismatch.live)]))
-            return Reason(kind.dead_end(row))
+            return Reason(kind.capability(Workflow).why_stuck(row))
         visited |= {transition}
         await applier.writer.update(state, dict([split(mismatch.path, transition)]))
     return Reason()
@@ -208,8 +209,8 @@ def _known_reason(applier: Applier, mismatch: Mismatch) -> str:
     if row is None:
         return ""
     context = applier.writer.context(mismatch.address)
-    decided = kind.decided(row, mismatch.path, context)
-    return decided or kind.explain(mismatch.path, mismatch.wanted, row, context)
+    decided = kind.capability(DerivedFields).why_derived(row, mismatch.path, context)
+    return decided or kind.capability(KeptValues).why_kept(kind, mismatch.path, mismatch.wanted, row, context)
 
 
 def _sentence(applier: Applier, mismatch: Mismatch, reason: Reason) -> str:

@@ -16,7 +16,8 @@ from reconciler.apply.sender import Sender
 from reconciler.errors import AnswerLost, Missing, Rejected, ServerError, Stale
 from reconciler.kinds import kinds
 from reconciler.model.address import Address, Row
-from reconciler.model.kind import Kind, Listing, Request
+from reconciler.model.capabilities import Creation, Deletion, ReadBack
+from reconciler.model.kind import Kind, Listing, Request, scope_of
 from reconciler.model.name_index import Context, Names
 from reconciler.plan.diff import gather, join
 from reconciler.plan.operations import FieldChange
@@ -40,7 +41,7 @@ class Writer:
 
     def context(self, address: Address) -> Context:
         """Where names in the fields of an object are looked up."""
-        return Context(self.names, kinds()[address.kind].scope(address), address)
+        return Context(self.names, scope_of(kinds()[address.kind], address), address)
 
     async def create(self, state: Progress, values: Mapping[str, Any]) -> None:
         """Make an object, then write what a POST does not take or did not keep."""
@@ -51,12 +52,12 @@ class Writer:
         row, adopted = await self._post(kind, state, first, kind.create(address, first, context))
         self.names.add(kind.name, address.key, row)
         state.id = row["id"]
-        later = kind.later(values, context)
+        later = kind.capability(Creation).sent_after(kind, values, context)
         left = {n: v for n, v in values.items() if n in later}
         for name, value in first.items():
             if adopted and not kind.fields[name].create_only:
                 left[name] = value
-            elif kind.answered(row, name):
+            elif kind.fields[name].in_answer:
                 left |= remaining(kind, name, value, row, context)
         await self.update(state, left)
 
@@ -92,7 +93,7 @@ class Writer:
         with suppress(Missing):
             await self.sender.send(kind.delete(address, state.number, self.context(address)))
         self.names.remove(address)
-        if not await self._gone(kind.lingering(address)):
+        if not await self._gone(kind.capability(Deletion).until_gone(address)):
             state.notes.append("the server has accepted its deletion and is still at it")
 
     async def _gone(self, page: Listing | None) -> bool:
@@ -106,35 +107,33 @@ class Writer:
 
     # -- exactly one create ------------------------------------------------------------------------------------
 
-    async def _post(
-        self, kind: Kind, state: Progress, values: Mapping[str, Any], request: Request
-    ) -> tuple[Row, bool]:
+    async def _post(self, kind: Kind, state: Progress, values: Mapping[str, Any], request: Request) -> tuple[Row, bool]:
         """The new object's row, and whether it was there already. Raises AnswerLost when that cannot be told."""
         address = state.change.address
         try:
             return await self._made(kind, address, values, await self.sender.send(request)), False
         except Rejected as error:
             # Made meanwhile, by somebody else or through inheritance (a group's membership makes its users').
-            row = await self.look_up(address, values) if kind.unique else None
+            row = await self.look_up(address, values) if kind.capability(Creation).unique else None
             if row is None:
                 raise
-            if not kind.adopts:
+            if not kind.capability(Creation).adopts:
                 raise Stale(MEANWHILE, status=error.status) from error
-            state.notes += [kind.adopted] if kind.adopted else []
+            state.notes += [kind.capability(Creation).adoption_note] if kind.capability(Creation).adoption_note else []
             return row, True
         except AnswerLost as lost:
             row = await self._settle(address, values)
             if row is not None:
                 state.notes.append("the answer to its creation was lost; it was found and not created twice")
                 return row, False
-            if state.sent_again or (lost.timed_out and not kind.unique):
+            if state.sent_again or (lost.timed_out and not kind.capability(Creation).unique):
                 raise
             state.sent_again = True
             return await self._post(kind, state, values, request)
 
     async def _made(self, kind: Kind, address: Address, values: Mapping[str, Any], answer: Row) -> Row:
         """The row of an object that was created, from the answer or looked up where the answer has none."""
-        made = await self.look_up(address, values) if kind.silent else answer.get(kind.wrapper or kind.name)
+        made = await self.look_up(address, values) if not kind.capability(Creation).answers else answer.get(kind.name)
         row = made if isinstance(made, dict) else {}
         if "id" not in row:
             raise AnswerLost(f"the answer to the creation of a {kind.name} shows no {kind.name}", timed_out=False)
@@ -155,9 +154,13 @@ class Writer:
         listings = kind.lookup(address, self.names, values)
         rows = [row for listing in listings for row in await fetch(self.client, listing)]
         # Where Redmine guards the key, it says who it is: SQLite gives the ids of what went with others to new objects.
-        keys = {} if kind.unique else self.names.keys.get(kind.name, {})
+        keys = {} if kind.capability(Creation).unique else self.names.live(kind.name).keys
         owned = {i for i, key in keys.items() if key != address.key}
-        candidates = (r for r in rows if r["id"] not in owned and kind.identifies(r, address, values, context))
+        candidates = (
+            r
+            for r in rows
+            if r["id"] not in owned and kind.capability(ReadBack).identifies(kind, r, address, values, context)
+        )
         matches = {row["id"]: row for row in candidates}
         if len(matches) > 1:
             ids = ", ".join(f"#{i}" for i in sorted(matches))

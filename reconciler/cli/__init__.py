@@ -1,6 +1,6 @@
-"""The command line: options → steps → render → exit code. The only place that prints, one module per command.
+"""The command line: options → steps → render → exit code. The only package that prints; one module per command.
 
-Commands are imported when they are called; `reconciler --help` costs little more than Python itself.
+Command modules are imported on use, so `reconciler --help` costs little more than starting Python.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from reconciler.cli.options import State, common
 from reconciler.errors import Exit, ReconcilerError
 
 COMMANDS = {
-    "validate": "Check the manifests without a server.",
-    "plan": "Show what apply would do.",
-    "apply": "Do what the manifests say, or a saved plan.",
-    "export": "Write manifests of what is live.",
-    "check": "See whether the server, the account and the names are as the manifests need them.",
-    "graph": "Show which objects of the manifests need which.",
-    "explain": "Describe a kind of object, or one of its fields.",
+    "validate": "Check manifests without contacting a server.",
+    "plan": "Show what apply would change.",
+    "apply": "Apply the manifests, or a saved plan.",
+    "export": "Export live state as manifests.",
+    "check": "Check the server, the account and every reference in the manifests.",
+    "graph": "Show the dependencies between declared objects.",
+    "explain": "Describe a kind, or one of its fields.",
     "schema": "Print or write the JSON Schemas.",
-    "sandbox": "Run a throw-away real Redmine on this machine.",
+    "sandbox": "Run a disposable Redmine on this machine.",
 }
-"""Each is a module of this package with a click command of the same name; the text is for `--help`."""
+"""Command name → its line in `--help`. Each name is a module of this package with a click command of that name."""
 
 
 class Program(click.Group):
-    """A group that imports its commands when they are called, and turns what they raise into exit codes."""
+    """A group that imports its commands on use and turns their exceptions into exit codes."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -54,35 +54,36 @@ class Program(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         near = get_close_matches(args[0], COMMANDS, n=1)
         if near and args[0] not in COMMANDS:
-            ctx.fail(f'There is no command "{args[0]}": did you mean "{near[0]}"?')
+            ctx.fail(f'No such command "{args[0]}": did you mean "{near[0]}"?')
         return super().resolve_command(ctx, args)
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:  # type: ignore[override]
-        """Run, and end the process with the exit code."""
+        """Run a command and exit the process with its exit code."""
         output.prepare()
         state = State()
+        # In standalone mode click would exit by itself, with 2 for usage errors, which means "the plan has changes".
         extra |= {"standalone_mode": False, "obj": state}
         sys.exit(int(_guarded(state, lambda: super(Program, self).main(args, prog_name or "reconciler", **extra))))
 
 
 def _guarded(state: State, run: Callable[[], Any]) -> int:
-    """The exit code of a run; this is the one place that catches errors."""
+    """The exit code of a run. This is the only place that catches `ReconcilerError`."""
     try:
         return run() or Exit.DONE
     except ReconcilerError as error:
         _debug(state)
         output.failure(error, state)
         return error.exit_code
-    except click.Abort:
+    except click.Abort:  # click raises this for KeyboardInterrupt and for the end of input at a prompt
         output.say("Interrupted.")
         return Exit.INTERRUPTED
     except click.ClickException as error:
         error.show()
-        return Exit.CANNOT_RUN
+        return Exit.CANNOT_RUN  # not error.exit_code, which is 2 for usage errors
     except Exception as error:
         _debug(state)
-        hint = "" if state.debug else "; run it again with --debug to see where"
-        output.failure(ReconcilerError(f"Internal error, {type(error).__name__}{hint}."), state)
+        hint = "" if state.debug else "; rerun with --debug for the traceback"
+        output.failure(ReconcilerError(f"Internal error: {type(error).__name__}{hint}."), state)
         return Exit.CANNOT_RUN
 
 
@@ -100,7 +101,12 @@ def main() -> None:
     """Redmine as code: validate, plan and apply YAML manifests of a Redmine.
 
     \b
-    Exit codes: 0 done, or nothing to do · 1 it could not run · 2 the plan has changes
-    (--detailed-exitcode) · 3 the manifests are invalid · 4 applied, but not all of it
-    · 5 refused for safety · 130 interrupted
+    Exit codes:
+      0    success, or nothing to do
+      1    the command could not run: usage, network, authentication
+      2    the plan has changes (only with --detailed-exitcode)
+      3    the manifests are invalid
+      4    some changes failed, were skipped or have an unknown outcome
+      5    refused for safety: deletion limits, a stale plan
+      130  interrupted
     """

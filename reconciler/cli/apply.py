@@ -1,4 +1,4 @@
-"""`reconciler apply`: do what the manifests, or a saved plan, say."""
+"""`reconciler apply`: carry out the plan for the manifests, or a saved plan."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 @formats("text", "json", "markdown", "html", "github")
 @selection
 @click.option("--plan", "file", type=click.Path(path_type=Path), metavar="FILE", help="Apply the plan saved in FILE.")
-@click.option("--max-deletes", type=click.IntRange(min=0), metavar="N", help="Allow N deletions, whatever the limits.")
+@click.option(
+    "--max-deletes", type=click.IntRange(min=0), metavar="N", help="Allow up to N deletions, overriding `limits`."
+)
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @unarchive
 @resend
@@ -50,14 +52,15 @@ def apply(
     unarchive: bool,
     resend: tuple[str, ...],
 ) -> int:
-    """Do what the manifests say, or what a saved plan says, and report what became of each change.
+    """Apply the manifests, or a saved plan, and report the outcome of each change.
 
-    PATHs are files, folders, or - for standard input (default: the current folder).
+    Shows the plan and asks for confirmation first, unless --yes is given. Everything written is read back and
+    compared.
+
+    PATH is a file, a folder, or - for standard input (default: the current folder).
     """
     if file is not None and (paths or targets or excludes or unarchive or resend):
-        raise click.UsageError(
-            "--plan goes without PATH, --target, --exclude, --unarchive and --resend: what is applied is in the file."
-        )
+        raise click.UsageError("--plan cannot be combined with PATH, --target, --exclude, --unarchive or --resend.")
     with progress(state) as shown:
         if file is not None:
             return asyncio.run(_saved(state, file, yes, max_deletes, shown))
@@ -115,8 +118,8 @@ async def _saved(state: State, file: Path, yes: bool, max_deletes: int | None, s
         if saved.plan.revealed:
             left = output.plural(len(saved.plan.revealed), "object")
             output.say(
-                f"Left: {left} that could not be compared before. Plan and apply again: that also archives what is "
-                "declared so; what is not stays active."
+                f"Remaining: {left} in unarchived projects, not compared yet. Plan and apply again to compare them; "
+                "projects declared as archived are archived then, others stay active."
             )
         return exit_code(done[-1])
 
@@ -127,16 +130,16 @@ def _load(file: Path, variables: dict[str, str], place: Location) -> Saved:
     try:
         text = file.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
-        raise ReconcilerError(f"The plan {file} cannot be read: {error.strerror}.") from error
+        raise ReconcilerError(f"Cannot read the plan {file}: {error.strerror}.") from error
     return plan_file.load(text, str(file), variables, place)
 
 
-# -- the change itself -----------------------------------------------------------------------------------------
+# -- carrying out a plan -----------------------------------------------------------------------------------------
 
 
 @contextmanager
 def _reported(state: State) -> Iterator[list[Report]]:
-    """Print the reports that are put into the list as one. Whatever happened: what is known by now is not lost."""
+    """Print the reports in the list as one, whatever happens: the known outcomes are never lost."""
     from reconciler import pipeline
 
     done: list[Report] = []
@@ -155,16 +158,16 @@ async def carry_out(
     shown: Progress,
     done: list[Report],
     *,
-    hint: str = "look at `reconciler plan`, then add --yes",
+    hint: str = "review `reconciler plan`, then add --yes",
 ) -> bool:
-    """Ask, do it, and add a report to `done`; whether it was agreed to. `hint` is for who cannot be asked."""
+    """Confirm, apply, and add the report to `done`; False if declined. `hint` says what to do when not interactive."""
     from reconciler.apply import run
     from reconciler.apply.executor import Applier
     from reconciler.render import words
 
     plan = planned.plan
     if plan.changes and not yes and not _confirmed(plan, state, hint):
-        output.say("Nothing more was changed." if done else "Nothing was changed.")
+        output.say("No further changes were made." if done else "No changes were made.")
         return False
     for warning in words.warnings(plan) if yes else ():
         output.say(output.safe(warning))
@@ -181,7 +184,7 @@ async def carry_out(
 
 
 class _Second(NamedTuple):
-    """What the second plan is made of, after the first one has unarchived projects."""
+    """What the second plan is made from, after the first one has unarchived projects."""
 
     client: Client
     manifests: Manifests
@@ -191,7 +194,7 @@ class _Second(NamedTuple):
 
 
 async def _again(state: State, second: _Second, yes: bool, shown: Progress, done: list[Report]) -> int | None:
-    """Plan again and do it. If that cannot be, what was unarchived is archived again; then, the exit code."""
+    """Plan and apply again. If that fails or is declined, archive the unarchived projects again; the exit code then."""
     from reconciler import pipeline
     from reconciler.cli import steps
 
@@ -208,7 +211,7 @@ async def _again(state: State, second: _Second, yes: bool, shown: Progress, done
             done.append(await pipeline.put_back(client, manifests, first))
         if not isinstance(error, ManifestError):
             raise
-        # The one document on stdout is the report.
+        # stdout has exactly one document, the report, so this goes to stderr.
         output.say(output.safe(str(error)))
         return error.exit_code
     if not agreed:
@@ -224,13 +227,13 @@ def exit_code(report: Report) -> Exit:
 
 
 def _confirmed(plan: Plan, state: State, hint: str) -> bool:
-    """Show the plan and ask. Raises ReconcilerError if there is nobody to ask."""
+    """Show the plan and ask for confirmation. Raises ReconcilerError when not interactive."""
     from reconciler.render import text
 
     changes = output.plural(len(plan.changes), "change")
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise ReconcilerError(
-            f"There is no terminal to confirm {changes} on, and nothing was changed: {hint}."
+            f"Confirmation needed for {changes}, but there is no terminal; no changes were made: {hint}."
         )
     with _ctrl_c_at_once():
         output.say(text.plan(plan, color=output.colored(sys.stderr, state)))
@@ -240,7 +243,7 @@ def _confirmed(plan: Plan, state: State, hint: str) -> bool:
 
 @contextmanager
 def _ctrl_c_at_once() -> Iterator[None]:
-    """Let Ctrl-C end a wait for the terminal; the event loop's handler would only cancel what awaits."""
+    """Let Ctrl-C interrupt a read from the terminal: the event loop's handler cannot, as nothing awaits there."""
     before, task = signal.signal(signal.SIGINT, signal.default_int_handler), asyncio.current_task()
     try:
         if task is not None and task.cancelling():
@@ -252,7 +255,7 @@ def _ctrl_c_at_once() -> Iterator[None]:
 
 @contextmanager
 def _interruptible(applier: Applier) -> Iterator[None]:
-    """Ctrl-C (or a SIGTERM) lets what is under way finish; the second one stops at once."""
+    """The first SIGINT or SIGTERM lets running requests finish; the second one stops at once."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
     def stop() -> None:
@@ -260,7 +263,7 @@ def _interruptible(applier: Applier) -> Iterator[None]:
             task.cancel()
         else:
             applier.stop()
-            output.say("Stopping: what is under way is finished first. Once more stops at once.")
+            output.say("Stopping after the running requests. Interrupt again to stop at once.")
 
     signals = (signal.SIGINT, signal.SIGTERM)
     for number in signals:

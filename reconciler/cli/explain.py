@@ -1,4 +1,4 @@
-"""`reconciler explain`: a kind of object, or one of its fields, in words."""
+"""`reconciler explain`: documentation of a kind or field."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ from reconciler.errors import Exit
 @click.argument("name", metavar="KIND[.FIELD]")
 @click.pass_obj
 def explain(state: State, name: str) -> int:
-    """Describe a kind of object, or one of its fields: what it takes, refers to, and when it is sent."""
+    """Describe a kind, or one of its fields: its values, what it refers to, when it is sent.
+
+    \b
+    Examples:
+      reconciler explain issue
+      reconciler explain issue.status
+    """
     from reconciler.reference import explain as words
 
     kind, _, field = name.partition(".")

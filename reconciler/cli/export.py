@@ -1,4 +1,4 @@
-"""`reconciler export`: live → manifests."""
+"""`reconciler export`: live state → manifests."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from reconciler.cli import output
 from reconciler.cli.options import State, common, formats
 from reconciler.cli.progress import Progress, progress
 from reconciler.errors import Exit
+from reconciler.model.address import CONTAINER
 
 if TYPE_CHECKING:
     from reconciler.apply.report import Report
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What was asked for on the command line."""
+class Request:
+    """The options of one run."""
 
     scope: Scope
     folder: Folder
@@ -45,16 +46,22 @@ class Wanted:
     type=click.Path(path_type=Path),
     required=True,
     metavar="DIR",
-    help="Where to write the manifests: an empty folder, or an earlier export.",
+    help="Folder to write to: empty, or an earlier export with the same options.",
 )
 @click.option(
-    "--project", "projects", multiple=True, metavar="ID", help="Only this project, and whom it names. Repeatable."
+    "--project",
+    "projects",
+    multiple=True,
+    metavar="ID",
+    help="Only this project, and the users and groups it refers to. Repeatable.",
 )
-@click.option("--with-subprojects", is_flag=True, help="The projects below those of --project too.")
+@click.option("--with-subprojects", is_flag=True, help="With --project: its subprojects too.")
 @click.option("--kind", "chosen", multiple=True, metavar="KIND", help="Only objects of this kind. Repeatable.")
-@click.option("--sanitize", is_flag=True, help="Replace logins, names and mail addresses; leave out what is in files.")
-@click.option("--write-keys", is_flag=True, help="First store a key in each issue that has none (issue_key_field).")
-@click.option("--yes", is_flag=True, help="Do not ask before --write-keys writes.")
+@click.option("--sanitize", is_flag=True, help="Replace logins, names and mail addresses; leave out file contents.")
+@click.option(
+    "--write-keys", is_flag=True, help="First store a key in each issue that lacks one (needs `issue_key_field`)."
+)
+@click.option("--yes", is_flag=True, help="With --write-keys: do not ask for confirmation.")
 @formats("text", "json")
 @common
 @click.pass_obj
@@ -69,37 +76,44 @@ def export(
     yes: bool,
     form: str,
 ) -> int:
-    """Write manifests of what is live, of which a plan is empty. Writes nothing to the server without --write-keys."""
+    """Export live state as manifests; planning them shows no changes.
+
+    Never writes to the server, except with --write-keys, which asks first. Needs an administrator's credentials.
+    """
     from reconciler.export import run
+    from reconciler.kinds import keyed
 
     if with_subprojects and not projects:
-        raise click.UsageError("--with-subprojects goes with --project; without it, all projects are exported.")
+        raise click.UsageError("--with-subprojects needs --project; without it, all projects are exported.")
     if yes and not write_keys:
-        raise click.UsageError("--yes goes with --write-keys; without it, nothing is written to the server.")
+        raise click.UsageError("--yes needs --write-keys; without it, nothing is written to the server.")
     scope = run.scope(projects, with_subprojects, chosen)
-    if write_keys and scope.chosen and "issue" not in scope.chosen:
-        raise click.UsageError("--write-keys goes with issues: add --kind issue.")
+    if write_keys and not any(map(scope.has, keyed())):
+        named = ", ".join(kind.name for kind in keyed())
+        raise click.UsageError(f"--write-keys needs issues: add --kind {named}.")
     config = state.configuration()
     if write_keys and not config.settings.get("issue_key_field"):
-        raise click.UsageError("--write-keys needs issue_key_field in reconciler.yaml: it names where keys are stored.")
+        raise click.UsageError(
+            "--write-keys needs `issue_key_field` in reconciler.yaml, the custom field that stores the keys."
+        )
     target = run.target(folder, scope, config, state.instance, sanitized=sanitize)
     with progress(state) as shown:
-        return asyncio.run(_export(state, config, Wanted(scope, target, write_keys, yes, sanitize), shown))
+        return asyncio.run(_export(state, config, Request(scope, target, write_keys, yes, sanitize), shown))
 
 
-async def _export(state: State, config: Config, wanted: Wanted, shown: Progress) -> int:
+async def _export(state: State, config: Config, request: Request, shown: Progress) -> int:
     from reconciler.cli import steps
     from reconciler.export import run
 
     code: Exit = Exit.DONE
     async with steps.client(state, config, shown) as client:
-        sanitized, watch = wanted.sanitize, shown.counted
-        found = await run.look(client, config, wanted.scope, wanted.folder, sanitized=sanitized, watch=watch)
-        if wanted.write_keys:
-            code, found = await _write_keys(state, client, config, found, wanted, shown)
+        sanitized, watch, scope, folder = request.sanitize, shown.counted, request.scope, request.folder
+        inventory = await run.look(client, config, scope, folder, sanitized=sanitized, watch=watch)
+        if request.write_keys:
+            code, inventory = await _write_keys(state, client, config, inventory, request, shown)
         if code not in (Exit.DONE, Exit.INCOMPLETE):
             return code
-        done = await run.write_out(client, found, wanted.scope, wanted.folder, sanitized=sanitized, watch=watch)
+        done = await run.write_out(client, inventory, scope, folder, sanitized=sanitized, watch=watch)
     output.result(_summary(done, state), state)
     return code
 
@@ -108,55 +122,56 @@ async def _export(state: State, config: Config, wanted: Wanted, shown: Progress)
 
 
 async def _write_keys(
-    state: State, client: Client, config: Config, found: Inventory, wanted: Wanted, shown: Progress
+    state: State, client: Client, config: Config, inventory: Inventory, request: Request, shown: Progress
 ) -> tuple[Exit, Inventory]:
-    """Store the keys that are missing, if that is agreed to; the exit code, and the inventory with them."""
+    """Store the missing keys, if confirmed; the exit code, and the inventory with the new keys."""
     from reconciler.cli.apply import carry_out, exit_code
-    from reconciler.export import inventory, run, state_files, write_keys
+    from reconciler.export import inventory as inventories
+    from reconciler.export import run, state_files, write_keys
     from reconciler.plan.operations import Reopen
 
-    folder = wanted.folder.path
+    folder = request.folder.path
     before = state_files.reopened(folder)
-    planned, lacking = await run.key_plan(client, config, write_keys.named(found), before)
+    planned, lacking = await run.key_plan(client, config, write_keys.named(inventory), before)
     shown.stop()
     if lacking:
-        field, said = config.settings["issue_key_field"], ", ".join(map(str, lacking))
-        output.say(output.safe(f'Without a key, as they do not have the custom field "{field}": {said}.'))
-    _show_to_nobody(planned, wanted, state)
+        field, issues = config.settings["issue_key_field"], ", ".join(map(str, lacking))
+        output.say(output.safe(f'Left without a key, because they lack the custom field "{field}": {issues}.'))
+    _show_if_not_interactive(planned, request, state)
     done: list[Report] = []
-    hint = "it is shown above; add --yes"
-    # A run that is killed half-way leaves projects open: the next one has to know of them.
+    hint = "review the plan above, then add --yes"
+    # Closed projects are reopened to write keys. If this run is killed before closing them again, the next run does.
     reopening = {o.id.address.key for o in planned.plan.operations if isinstance(o, Reopen)}
     state_files.remember_reopened(folder, before | reopening)
     try:
-        agreed = await carry_out(state, client, planned, wanted.yes, shown, done, hint=hint)
+        agreed = await carry_out(state, client, planned, request.yes, shown, done, hint=hint)
     finally:
         state_files.remember_reopened(folder, _left_open(done[-1]) if done else before)
     if not agreed:
-        return Exit.CANNOT_RUN, found
+        return Exit.CANNOT_RUN, inventory
     _report(done, state)
     if done[-1].results:
-        # With a key Redmine stores what else follows from saving an issue, so all is read again.
-        found = await inventory.take(client, config.settings, wanted.scope, shown.counted)
-    return exit_code(done[-1]), found
+        # Saving an issue may change more than its key (Redmine recomputes derived fields), so read everything again.
+        inventory = await inventories.take(client, config.settings, request.scope, shown.counted)
+    return exit_code(done[-1]), inventory
 
 
 def _left_open(report: Report) -> set[str]:
-    """The projects that were to be closed again and are not."""
-    return {r.change.address.key for r in report.results if r.change.address.kind == "project" and r.outcome != "done"}
+    """The projects that should have been closed again and were not."""
+    return {r.change.address.key for r in report.results if r.change.address.kind == CONTAINER and r.outcome != "done"}
 
 
-def _show_to_nobody(planned: Planned, wanted: Wanted, state: State) -> None:
-    """Show the plan where there is no terminal to ask on: the sentence that ends the command points to it."""
+def _show_if_not_interactive(planned: Planned, request: Request, state: State) -> None:
+    """Show the plan when there is no terminal: the error that ends the command refers to it."""
     from reconciler.render import text
 
-    asked = sys.stdin.isatty() and sys.stderr.isatty()
-    if planned.plan.changes and not wanted.yes and not asked:
+    interactive = sys.stdin.isatty() and sys.stderr.isatty()
+    if planned.plan.changes and not request.yes and not interactive:
         output.say(text.plan(planned.plan, color=output.colored(sys.stderr, state)))
 
 
 def _report(done: list[Report], state: State) -> None:
-    """What was written, on stderr: the one document on stdout is about the export."""
+    """What was written, on stderr: stdout has exactly one document, the summary of the export."""
     from reconciler.render import text
 
     for report in done:
@@ -168,7 +183,7 @@ def _report(done: list[Report], state: State) -> None:
 
 
 def _summary(done: Exported, state: State) -> str:
-    """How much was written, and what could not be said, in the chosen format."""
+    """What was exported and what was left out, in the chosen format."""
     from reconciler.render.json import export_json
 
     return output.as_json(export_json(done)) if state.format == "json" else _text(done)
@@ -184,10 +199,10 @@ def _text(done: Exported) -> str:
     if done.sanitized is not None:
         users, mails = done.sanitized
         others = f"{mails} other mail address{'' if mails == 1 else 'es'}"
-        lines.append(f"Without personal data: {output.plural(users, 'user')} and {others} have other names.")
+        lines.append(f"Sanitized: {output.plural(users, 'user')} and {others} replaced.")
     if done.left_out:
         counts = Counter(address for address, _ in done.left_out)
-        said = f"{output.plural(len(done.left_out), 'thing')} of {output.plural(len(counts), 'object')}"
-        lines += ["", f"Left out: {said}; each is a comment at its place.", ""]
+        total = f"{output.plural(len(done.left_out), 'value')} of {output.plural(len(counts), 'object')}"
+        lines += ["", f"Left out: {total}; each has a comment in the manifests.", ""]
         lines += [f"  {output.safe(str(address))}: {output.safe(text)}" for address, text in done.left_out]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""`reconciler graph`: which objects of the manifests need which."""
+"""`reconciler graph`: the dependencies between declared objects."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from reconciler.errors import Exit
 @paths
 @click.pass_obj
 def graph(state: State, paths: tuple[str, ...], form: str) -> int:
-    """Show which objects of the manifests need which, for Graphviz or Mermaid. Needs no server."""
+    """Print the dependencies between declared objects, for Graphviz or Mermaid.
+
+    Does not contact the server.
+    """
     from reconciler.cli import steps
     from reconciler.plan.dependencies import declared_dependencies
     from reconciler.render import graph as render

@@ -1,4 +1,4 @@
-"""Options that several commands have, and the state that they leave for the edge of the program."""
+"""Options shared by several commands, and the state they set."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(slots=True)
 class State:
-    """What was said on the command line. `sources` has the texts that problems are shown with."""
+    """The common options of a run. `sources` has the manifest texts that problems quote."""
 
     config: str | None = None
     instance: str | None = None
@@ -41,7 +41,8 @@ class State:
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
-    """Remember an option that was given, before or after the name of the command."""
+    """Store an option, whether given before or after the command name."""
+    # Only given values: the option exists twice, and the default of one must not override the other.
     if value not in (None, False):
         setattr(context.find_object(State), parameter.name or "", value)
 
@@ -51,20 +52,29 @@ def _common(*names: str, **settings: Any) -> Callable[[F], F]:
 
 
 def common(function: F) -> F:
-    """The options of every command; also accepted before its name."""
+    """The options of every command; also accepted before the command name."""
     for option in reversed(COMMON):
         function = option(function)
     return function
 
 
 COMMON = (
-    _common("--config", metavar="FILE", help="Settings (default: reconciler.yaml beside the manifests or above)."),
-    _common("--instance", metavar="NAME", help="Which of the `instances` in the settings."),
-    _common("--url", metavar="URL", help="Address of the Redmine."),
-    _common("--concurrency", type=click.IntRange(min=1), metavar="N", help="Requests at the same time (default: 8)."),
-    _common("-v", "--verbose", is_flag=True, help="Show every request, and how many there were, on stderr."),
-    _common("--debug", is_flag=True, help="Show where in the program an error comes from."),
-    _common("--no-color", is_flag=True, help="No colours (also: NO_COLOR; FORCE_COLOR for the opposite)."),
+    _common(
+        "--config",
+        metavar="FILE",
+        help="Configuration file (default: reconciler.yaml in the manifests' folder or above).",
+    ),
+    _common("--instance", metavar="NAME", help="Use this entry of `instances` in the configuration."),
+    _common("--url", metavar="URL", help="URL of the Redmine server."),
+    _common(
+        "--concurrency",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Maximum number of concurrent requests (default: 8).",
+    ),
+    _common("-v", "--verbose", is_flag=True, help="Log each request and the total on stderr."),
+    _common("--debug", is_flag=True, help="Show a traceback for errors."),
+    _common("--no-color", is_flag=True, help="Disable colors (like NO_COLOR; FORCE_COLOR enables them)."),
 )
 
 
@@ -74,7 +84,10 @@ def _format(context: click.Context, parameter: click.Parameter, value: str) -> s
 
 
 def formats(*names: str) -> Callable[[F], F]:
-    """`--format`; the first name is the default."""
+    """`--format`; the first name is the default.
+
+    Eager, so that errors in other options are already printed in that format.
+    """
     kind = click.Choice(names, case_sensitive=False)
     return click.option(
         "--format", "form", type=kind, default=names[0], show_default=True, is_eager=True, callback=_format
@@ -88,14 +101,14 @@ def selection(function: F) -> F:
         "targets",
         multiple=True,
         metavar="KIND/KEY",
-        help="Only these objects and what they need, such as version/web-shop/*. Repeatable.",
+        help="Only matching objects and their dependencies, e.g. version/web-shop/*. Repeatable.",
     )
     exclude = click.option(
         "--exclude",
         "excludes",
         multiple=True,
         metavar="KIND/KEY",
-        help="Not these objects, nor what needs them. Repeatable.",
+        help="Leave out matching objects and everything that depends on them. Repeatable.",
     )
     return target(exclude(function))
 
@@ -104,11 +117,11 @@ resend = click.option(
     "--resend",
     multiple=True,
     metavar="KIND/KEY.FIELD",
-    help="Send this field though Redmine does not show it, such as user/jsmith.password. Repeatable.",
+    help="Send a write-only field again, e.g. user/jsmith.password. Repeatable.",
 )
 unarchive = click.option(
     "--unarchive",
     is_flag=True,
-    help="Unarchive projects that something is declared of, to compare it; they are archived again.",
+    help="Unarchive projects with declared contents to compare them, then archive them again.",
 )
 paths = click.argument("paths", nargs=-1, metavar="[PATH]...")

@@ -1,4 +1,4 @@
-"""What is printed: results on stdout, everything else on stderr."""
+"""Printing: results go to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 def prepare() -> None:
-    """Print what an encoding lacks as an escape rather than fail."""
+    """Print characters that the encoding lacks as escapes instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 
 
 def result(text: str, state: State) -> None:
-    """Print to stdout. A reader that has gone away is no error."""
+    """Print to stdout. A closed pipe is not an error."""
     state.printed = True
     if text:
         _print(text, sys.stdout)
@@ -44,12 +44,12 @@ def _print(text: str, stream: TextIO) -> None:
     try:
         click.echo(text, stream, color=True)
     except BrokenPipeError:
-        # Python flushes once more at its end: into nothing, then.
+        # Python flushes stdout again when it exits; without this, that flush would fail too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def colored(stream: TextIO, state: State) -> bool:
-    """Whether to use colours: --no-color, NO_COLOR, FORCE_COLOR, else on a terminal."""
+    """Whether to use colors: --no-color, NO_COLOR, FORCE_COLOR, else only on a terminal."""
     if state.no_color or os.environ.get("NO_COLOR"):
         return False
     return bool(os.environ.get("FORCE_COLOR")) or (stream.isatty() and os.environ.get("TERM") != "dumb")
@@ -112,7 +112,7 @@ def problems(items: Sequence[Problem], state: State, stream: TextIO) -> str:
 
 
 def as_json(data: Mapping[str, Any]) -> str:
-    """JSON in characters that stdout can take."""
+    """JSON in characters that the encoding of stdout has."""
     from reconciler.render.json import dumps
 
     text = dumps(data)
@@ -122,12 +122,12 @@ def as_json(data: Mapping[str, Any]) -> str:
 
 
 def failure(error: ReconcilerError, state: State) -> None:
-    """Print why a command could not go on. With --format json, stdout has one document whatever happens."""
+    """Print why a command failed. With --format json, stdout always has exactly one document."""
     if isinstance(error, ManifestError) and state.format == "text" and not state.problems_on_stdout:
         say(problems(error.problems, state, sys.stderr))
     elif isinstance(error, ManifestError):
         result(problems(error.problems, state, sys.stdout), state)
-        say(f"Error: {plural(len(error.problems), 'problem')} with the manifests.")
+        say(f"Error: {plural(len(error.problems), 'problem')} in the manifests.")
     else:
         if state.format == "json" and not state.printed:
             result(problems([Problem(Location(""), str(error))], state, sys.stdout), state)
@@ -135,7 +135,7 @@ def failure(error: ReconcilerError, state: State) -> None:
 
 
 def safe(text: str) -> str:
-    """Lines that a terminal can be given."""
+    """Lines without characters that could control a terminal."""
     from reconciler.render.safe import terminal
 
     return "\n".join(map(terminal, text.split("\n")))

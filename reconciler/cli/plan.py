@@ -1,4 +1,4 @@
-"""`reconciler plan`: what `apply` would do."""
+"""`reconciler plan`: what `apply` would change."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from reconciler.pipeline import Planned
 
 MANIFESTS = (".yaml", ".yml", ".json")
-"""What manifests' names end with, as in `excerpt.SUFFIXES`, which is not imported before it is needed."""
+"""Suffixes of manifest files: those of `manifest.sources`, repeated because importing it here would slow `--help`."""
 
 
 @click.command()
 @formats("text", "json", "markdown", "html")
 @selection
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Save the plan for `apply --plan FILE`.")
-@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 if there is something to do.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 if there are changes.")
 @unarchive
 @resend
 @common
@@ -42,9 +42,11 @@ def plan(
     unarchive: bool,
     resend: tuple[str, ...],
 ) -> int:
-    """Show what apply would do. Writes nothing to the server.
+    """Compare the manifests with the live state and show what apply would change.
 
-    PATHs are files, folders, or - for standard input (default: the current folder).
+    Never writes to the server.
+
+    PATH is a file, a folder, or - for standard input (default: the current folder).
     """
     _check_out(out, paths)
     with progress(state) as shown:
@@ -57,12 +59,14 @@ def plan(
 
 
 def _check_out(out: Path | None, paths: tuple[str, ...]) -> None:
-    """Raise UsageError for a file that the next run would take for a manifest."""
+    """Raise UsageError for a file that the next run would read as a manifest."""
     folders = [folder for folder in map(Path, paths or (".",)) if folder.is_dir()]
     inside = out is not None and any(out.resolve().is_relative_to(folder.resolve()) for folder in folders)
     if out is not None and inside and out.suffix in MANIFESTS:
         name = out.with_suffix(".plan")
-        raise click.UsageError(f"{out} would be read as a manifest next time: save the plan as {name}, or elsewhere.")
+        raise click.UsageError(
+            f"The next run would read {out} as a manifest: save the plan as {name}, or in another folder."
+        )
 
 
 async def _plan(state: State, paths: tuple[str, ...], options: tuple[Any, ...], shown: Progress) -> Planned:
@@ -88,4 +92,4 @@ def _save(planned: Planned, out: Path, state: State) -> None:
     elsewhere = state.config or (used if Path(used).exists() and find_config(()) != Path(used).absolute() else None)
     said = {"--plan": out, "--config": elsewhere, "--instance": state.instance, "--url": state.url}
     words = [word for option, value in said.items() if value is not None for word in (option, str(value))]
-    output.say(f"Saved. This applies it: {shlex.join(['reconciler', 'apply', *words])}")
+    output.say(f"Plan saved. To apply it: {shlex.join(['reconciler', 'apply', *words])}")

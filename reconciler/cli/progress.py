@@ -1,4 +1,4 @@
-"""What happens meanwhile, on stderr: a bar on a terminal, else a line now and then."""
+"""Progress on stderr: a bar on a terminal, otherwise an occasional line."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from reconciler.model.address import Address
 
 REQUESTS = 50
-"""Requests between two lines while the server is read."""
+"""Requests between two lines while reading the server."""
 LINES = 20
-"""Lines at most while a plan is carried out, without a terminal."""
+"""Maximum number of lines while applying, without a terminal."""
 PAUSE = 5.0
-"""Seconds between two lines while many things are read."""
+"""Seconds between two lines while reading many objects."""
 
 
 class Progress(AbstractContextManager["Progress"]):
@@ -31,17 +31,17 @@ class Progress(AbstractContextManager["Progress"]):
     def __init__(self, state: State) -> None:
         self.verbose = state.verbose
         self.requests = self.done = self.total = 0
-        self.counting, self.since, self.said = ("", 0), 0.0, 0.0
+        self.counting, self.started, self.last_line = ("", 0), 0.0, 0.0
 
     def __exit__(self, *error: object) -> None:
         self.stop()
 
     def reading(self, what: str) -> None:
-        """Say what is read now."""
+        """Announce what is read next."""
         output.say(f"Reading {what} …")
 
     def request(self, line: str) -> None:
-        """Take the client's line about a request."""
+        """Record one request; `line` is the client's log line."""
         self.requests += 1
         if self.verbose:
             output.say(line)
@@ -49,37 +49,37 @@ class Progress(AbstractContextManager["Progress"]):
             output.say(f"{self.requests} requests …")
 
     def counted(self, what: str, done: int, total: int) -> None:
-        """Take how many of how many things are read."""
-        self.total = total if done < total else 0
+        """Record that `done` of `total` objects are read."""
+        self.total = total if done < total else 0  # 0 ends the count, so that requests are reported again
         if (what, total) != self.counting:
-            self.counting, self.since = (what, total), monotonic()
-            self.said = self.since
+            self.counting, self.started = (what, total), monotonic()
+            self.last_line = self.started
         self.step(what, done, total)
 
     def step(self, what: str, done: int, total: int) -> None:
-        """Say now and then how far it is, and how long it will take."""
+        """Show progress and the estimated time left, at most every `PAUSE` seconds."""
         now = monotonic()
-        if self.total and not self.verbose and now - self.said >= PAUSE:
-            self.said, left = now, (now - self.since) / done * (total - done)
-            output.say(f"{what}: {done:,} of {total:,}, about {timedelta(seconds=round(left))} left …")
+        if self.total and not self.verbose and now - self.last_line >= PAUSE:
+            self.last_line, left = now, (now - self.started) / done * (total - done)
+            output.say(f"{what}: {done:,} of {total:,}, about {timedelta(seconds=round(left))} remaining …")
 
     def applying(self, total: int) -> None:
-        """Begin to count changes."""
+        """Start counting changes."""
         self.total = total
         output.say(f"Applying {output.plural(total, 'change')} …")
 
     def ended(self, address: Address, outcome: Outcome) -> None:
-        """Take a change that has ended."""
+        """Record a change whose outcome is known."""
         self.done += 1
         if self.done % max(10, self.total // LINES) == 0:
             output.say(f"{self.done} of {self.total} …")
 
     def stop(self) -> None:
-        """Leave the terminal to others."""
+        """Free the terminal for other output."""
 
 
 class Live(Progress):
-    """The same as a bar, with rate and time left."""
+    """A progress bar with the time remaining."""
 
     def __init__(self, state: State) -> None:
         super().__init__(state)
@@ -120,7 +120,8 @@ class Live(Progress):
 
         self.stop()
         counted = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) if self.total else ()
-        text = TextColumn("{task.description}", markup=False)
+        text = TextColumn("{task.description}", markup=False)  # names of objects may contain [brackets]
+        # Transient: the bar disappears, so that the output that follows starts on a clean line.
         self.bar = Bar(SpinnerColumn(), text, *counted, console=Console(stderr=True), transient=True)
         self.bar.add_task(output.plural(self.requests, "request") if self.requests else "", total=self.total or None)
         self.bar.start()
@@ -132,5 +133,5 @@ class Live(Progress):
 
 
 def progress(state: State) -> Progress:
-    """What suits stderr."""
+    """A bar on a terminal; lines otherwise, and with --verbose."""
     return Live(state) if sys.stderr.isatty() and not state.verbose else Progress(state)

@@ -1,4 +1,4 @@
-"""`reconciler sandbox`: a throw-away real Redmine of one's own."""
+"""`reconciler sandbox`: a disposable Redmine."""
 
 from __future__ import annotations
 
@@ -12,37 +12,53 @@ from reconciler.errors import SandboxError
 from reconciler.sandbox import VERSIONS, Running, Sandbox, destroy_all, instances
 
 DEFAULT = "6.1"
-_version = click.option(
-    "--redmine", "version", type=click.Choice(list(VERSIONS)), help="The Redmine version."
-)
-_name = click.option("--name", help="Tells several sandboxes of one version apart (default: the version).")
+_version = click.option("--redmine", "version", type=click.Choice(list(VERSIONS)), help="Redmine version.")
+_name = click.option("--name", metavar="NAME", help="Name of the sandbox (default: its Redmine version).")
 
 
 @click.group()
 def sandbox() -> None:
-    """A throw-away real Redmine on this machine, from Debian's packages, without root."""
+    """Run a disposable Redmine on this machine.
+
+    A real Redmine from Debian's packages, on 127.0.0.1 with SQLite. Needs no root and leaves the system unchanged.
+
+    \b
+    Example:
+      eval "$(reconciler sandbox start)"; export REDMINE_URL REDMINE_API_KEY
+    """
 
 
 @sandbox.command()
-@click.option("--redmine", "version", type=click.Choice(list(VERSIONS)), default=DEFAULT, show_default=True)
+@click.option(
+    "--redmine",
+    "version",
+    type=click.Choice(list(VERSIONS)),
+    default=DEFAULT,
+    show_default=True,
+    help="Redmine version.",
+)
 @_name
 @click.option(
-    "--port", type=click.IntRange(1, 65535), help="The port on 127.0.0.1 (default: the last, or a free one)."
+    "--port",
+    type=click.IntRange(1, 65535),
+    metavar="PORT",
+    help="Port on 127.0.0.1 (default: the previous one, or a free one).",
 )
 @click.option(
     "--setup",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     multiple=True,
     metavar="FILE.rb",
-    help="Ruby to run inside Redmine once, for what only an administrator can create. Repeatable.",
+    help="Ruby script to run once inside Redmine, for what the API cannot create. Repeatable.",
 )
 @click.option(
-    "--archive", metavar="URL", help="A Debian archive (default: the one of this machine's apt sources)."
+    "--archive", metavar="URL", help="Debian archive to download from (default: from this machine's apt sources)."
 )
-def start(
-    version: str, name: str | None, port: int | None, setup: Sequence[Path], archive: str | None
-) -> None:
-    """Start a Redmine; print REDMINE_URL=… and REDMINE_API_KEY=… for `eval`; then export both."""
+def start(version: str, name: str | None, port: int | None, setup: Sequence[Path], archive: str | None) -> None:
+    """Start a sandbox and print its REDMINE_URL and REDMINE_API_KEY.
+
+    The first start of a version downloads about 100 MB. The output is for `eval`; export both variables afterwards.
+    """
     running = Sandbox(version, name=name, archive=archive).start(setup, port, _say)
     click.echo(f"REDMINE_URL={running.url}\nREDMINE_API_KEY={running.api_key}")
 
@@ -51,18 +67,18 @@ def start(
 @_version
 @_name
 @click.option("--all", "everything", is_flag=True, help="All sandboxes.")
-@click.option("--destroy", is_flag=True, help="Remove the data too; with --all, the downloaded packages too.")
+@click.option("--destroy", is_flag=True, help="Remove the data too; with --all, also the downloaded packages.")
 def stop(version: str | None, name: str | None, everything: bool, destroy: bool) -> None:
-    """Stop a Redmine that `start` started."""
+    """Stop a sandbox. Its data is kept, unless --destroy is given."""
     if everything:
         _stop_all(destroy)
         return
-    found = _choose(version, name, lambda s: destroy or s.status() is not None)
-    for chosen in found:
+    sandboxes = _choose(version, name, lambda s: destroy or s.status() is not None)
+    for chosen in sandboxes:
         chosen.destroy() if destroy else chosen.stop()
         _say(f"{'Removed' if destroy else 'Stopped'} Redmine {chosen.version} ({chosen.name}).")
-    if not found:
-        _say("There is nothing to remove." if destroy else "There is nothing to stop.")
+    if not sandboxes:
+        _say("No sandbox to remove." if destroy else "No sandbox to stop.")
 
 
 @sandbox.command()
@@ -70,11 +86,9 @@ def stop(version: str | None, name: str | None, everything: bool, destroy: bool)
 @_name
 @click.pass_context
 def status(context: click.Context, version: str | None, name: str | None) -> None:
-    """Say which sandboxes run, where, and how to log in. Exit code 1 if none does."""
-    running = [r for s in instances() if _is(s, version, name) and (r := s.status())]
-    click.echo(
-        "\n\n".join(map(_describe, running)) or "No sandbox is running. Start one: reconciler sandbox start"
-    )
+    """List the running sandboxes. The exit code is 1 if there are none."""
+    running = [r for s in instances() if _matches(s, version, name) and (r := s.status())]
+    click.echo("\n\n".join(map(_describe, running)) or "No sandbox is running. Start one: reconciler sandbox start")
     context.exit(0 if running else 1)
 
 
@@ -82,12 +96,15 @@ def status(context: click.Context, version: str | None, name: str | None) -> Non
 @_version
 @_name
 def reset(version: str | None, name: str | None) -> None:
-    """Return to the state right after `start` (and its --setup), while the server runs."""
+    """Restore the state right after `start`.
+
+    That includes the results of --setup. The server keeps running.
+    """
     named = version is not None or name is not None
-    found = _choose(version, name, lambda s: named or s.status() is not None)
-    if not found:
-        raise SandboxError("There is no such sandbox to reset. Start one: reconciler sandbox start")
-    for chosen in found:
+    sandboxes = _choose(version, name, lambda s: named or s.status() is not None)
+    if not sandboxes:
+        raise SandboxError("No such sandbox. Start one: reconciler sandbox start")
+    for chosen in sandboxes:
         began = time.monotonic()
         chosen.reset()
         milliseconds = (time.monotonic() - began) * 1000
@@ -98,18 +115,19 @@ def _say(message: str) -> None:
     click.echo(message, err=True)
 
 
-def _is(candidate: Sandbox, version: str | None, name: str | None) -> bool:
+def _matches(candidate: Sandbox, version: str | None, name: str | None) -> bool:
     return version in (None, candidate.version) and name in (None, candidate.name)
 
 
-def _choose(version: str | None, name: str | None, wanted: Callable[[Sandbox], bool]) -> list[Sandbox]:
-    """The sandbox that is meant, or none if there is none. Raises SandboxError when it could be several."""
-    found = [s for s in instances() if _is(s, version, name) and wanted(s)]
-    unnamed = [s for s in found if s.name == s.version]
-    chosen = unnamed if name is None and unnamed else found
+def _choose(version: str | None, name: str | None, eligible: Callable[[Sandbox], bool]) -> list[Sandbox]:
+    """The matching sandbox, or none. Raises SandboxError if several match."""
+    matching = [s for s in instances() if _matches(s, version, name) and eligible(s)]
+    # Without --name, the sandbox with the default name wins over those with names of their own.
+    unnamed = [s for s in matching if s.name == s.version]
+    chosen = unnamed if name is None and unnamed else matching
     if len(chosen) > 1:
         names = ", ".join(f"--redmine {s.version} --name {s.name}" for s in chosen)
-        raise SandboxError(f"There are several sandboxes; say which one: {names}.")
+        raise SandboxError(f"Several sandboxes match; choose one: {names}.")
     return chosen
 
 

@@ -1,4 +1,4 @@
-"""`reconciler schema`: the JSON Schemas of manifests and of what the commands print."""
+"""`reconciler schema`: the JSON Schemas of manifests and of the JSON output."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ NAMES = ("manifest", "plan", "results", "problems", "export")
 
 
 @click.command()
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Write all of them into DIR instead.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Write all schemas to DIR instead.")
 @common
 @click.argument("name", type=click.Choice(NAMES), default=NAMES[0])
 @click.pass_obj
 def schema(state: State, out: Path | None, name: str) -> int:
-    """Print the JSON Schema of manifests (for editors), or of what `--format json` gives."""
+    """Print a JSON Schema: of manifests (for editors), or of the output of --format json."""
     from reconciler.reference import json_schema as schemas
 
     if out is None:
@@ -28,6 +28,6 @@ def schema(state: State, out: Path | None, name: str) -> int:
     try:
         written = schemas.write(out)
     except OSError as error:
-        raise ReconcilerError(f"The schemas cannot be written into {out}: {error.strerror}.") from error
+        raise ReconcilerError(f"Cannot write the schemas to {out}: {error.strerror}.") from error
     output.result("\n".join(map(str, written)), state)
     return Exit.DONE

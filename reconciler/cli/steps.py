@@ -1,4 +1,4 @@
-"""Steps that several commands take."""
+"""Steps shared by several commands."""
 
 from __future__ import annotations
 
@@ -20,42 +20,42 @@ from reconciler.redmine.client import Client
 
 def manifests(state: State, paths: tuple[str, ...]) -> Manifests:
     """The manifests at `paths` with their configuration. Raises ConfigError."""
-    found = pipeline.read(state.configuration(paths), paths, sys.stdin)
-    state.sources = found.loaded.sources
-    return found
+    result = pipeline.read(state.configuration(paths), paths, sys.stdin)
+    state.sources = result.loaded.sources
+    return result
 
 
 def valid(state: State, paths: tuple[str, ...]) -> Manifests:
-    """The same; raises ManifestError if they have problems."""
-    found = manifests(state, paths)
-    found.check()
-    return found
+    """The same; raises ManifestError if there are problems."""
+    result = manifests(state, paths)
+    result.check()
+    return result
 
 
 @asynccontextmanager
 async def client(state: State, config: Config, shown: Progress) -> AsyncIterator[Client]:
-    """A client for the configured server; says what it does meanwhile, and with --verbose how much it was."""
+    """A client for the configured server, with progress; --verbose shows the number of requests at the end."""
     connection = config.connection()
     shown.reading(connection.url)
     async with Client(connection, log=shown.request) as opened:
         try:
             yield opened
-        finally:
+        finally:  # also if the command fails: the number of requests helps to see how far it got
             shown.stop()
             if state.verbose:
                 output.say(f"{output.plural(opened.requests, 'request')}.")
 
 
 def within_limits(plan: Plan, config: Config, allowed: int | None) -> None:
-    """Raise RefusedError if a plan deletes more than it may."""
+    """Raise RefusedError if a plan deletes more than the limits allow."""
     limits.check(plan.summary["delete"], plan.unchanged + len(plan.changes), config.limits, allowed)
 
 
 def selected(planned: Planned) -> None:
-    """Say what --target and --exclude brought along."""
+    """Report what --target and --exclude implied."""
     if planned.selection is not None:
-        _say("Included, because it is needed", planned.selection.added)
-        _say("Left out, because it needs what is excluded", planned.selection.dropped)
+        _say("Included as dependencies", planned.selection.added)
+        _say("Left out, because they depend on excluded objects", planned.selection.dropped)
 
 
 def _say(what: str, addresses: Sequence[Address]) -> None:

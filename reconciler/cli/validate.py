@@ -1,4 +1,4 @@
-"""`reconciler validate`: everything that can be checked without a server."""
+"""`reconciler validate`: all checks that need no server."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from reconciler.errors import Exit
 @paths
 @click.pass_obj
 def validate(state: State, paths: tuple[str, ...], form: str) -> int:
-    """Check the manifests without a server, and show all problems at once.
+    """Check manifests without contacting a server, and report all problems at once.
 
-    PATHs are files, folders, or - for standard input (default: the current folder).
+    PATH is a file, a folder, or - for standard input (default: the current folder).
     """
     from reconciler.cli import steps
 
-    found = steps.manifests(state, paths)
-    if found.problems or form != "text":
-        output.result(output.problems(found.problems, state, sys.stdout), state)
+    manifests = steps.manifests(state, paths)
+    if manifests.problems or form != "text":
+        output.result(output.problems(manifests.problems, state, sys.stdout), state)
     else:
-        objects = output.plural(len(found.desired.objects), "object")
-        output.result(f"Valid: {objects} in {output.plural(len(found.loaded.files), 'file')}.", state)
-    return Exit.INVALID if found.problems else Exit.DONE
+        objects = output.plural(len(manifests.desired.objects), "object")
+        output.result(f"Valid: {objects} in {output.plural(len(manifests.loaded.files), 'file')}.", state)
+    return Exit.INVALID if manifests.problems else Exit.DONE

@@ -14,9 +14,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from reconciler.manifest.loader import Map
-from reconciler.model.address import Address, Row, Unresolved
+from reconciler.model.address import CONTAINER, Address, Row, Unresolved
+from reconciler.model.capabilities import PartialRows
 from reconciler.model.codecs import Codec, Stored
-from reconciler.model.kind import Kind, Object
+from reconciler.model.export_hooks import Exporting
+from reconciler.model.kind import Kind, Object, scope_of
 from reconciler.model.name_index import Context, Names
 from reconciler.state.spec_errors import explain
 
@@ -34,18 +36,20 @@ class Item:
 def describe(kind: Kind, key: str, row: Row, names: Names, left_out: Collection[Address] = ()) -> Item:
     """One live object. `Stored` stands for the path of a file in it; nothing in it names an object in `left_out`."""
     address = Address(kind.name, key)
-    why = kind.mute(address, row)
+    exporting = kind.capability(Exporting)
+    why = exporting.why_not_exportable(address, row)
     if why:
         return Item(address, None, (why,))
-    work = _Work(kind, address, row, Context(names, kind.scope(address), address), left_out)
+    work = _Work(kind, address, row, Context(names, scope_of(kind, address), address), left_out)
     values = work.possible(dict(work.values()))
-    body = work.valid({**kind.introduce(address, row, names), **kind.sparse(values, row, work.context)})
+    declared = exporting.non_defaults(kind, values, row, work.context)
+    body = work.valid({**exporting.identity_fields(kind, address, row, names), **declared})
     lacking = [name for name in kind.required if body is not None and name not in body]
     for name in (name for name in lacking if name not in work.dropped):
         work.leave(name, f"it has none, and Redmine creates no {kind.name.replace('_', ' ')} without")
     if body is None or lacking or work.dropped & {*kind.identity}:
         return Item(address, None, tuple(work.remarks))
-    for path, said in kind.doubts(values, row, work.context):
+    for path, said in exporting.doubts(values, row, work.context):
         work.leave(path, said)
     named = frozenset(_named(kind, {name: body[name] for name in values if name in body}, work.context))
     return Item(address, body, tuple(work.remarks), named)
@@ -71,10 +75,10 @@ class _Work:
     def values(self) -> Iterator[tuple[str, Any]]:
         """The fields that a manifest can say, as it says them."""
         for name, api in self.kind.fields.items():
-            if api.read is None or (name == "project" and self.kind.inside):
+            if api.read is None or (name == CONTAINER and self.kind.inside):
                 continue
-            if not self.kind.shows(self.row, name, {}):
-                if name not in self.kind.untold:
+            if not self.kind.capability(PartialRows).shows(self.kind, self.row, name, {}):
+                if name not in self.kind.capability(Exporting).unshown:
                     self.leave(name, "Redmine does not show it")
                 continue
             live = self.kind.live(self.row, name, self.context)
@@ -114,14 +118,14 @@ class _Work:
 
     def possible(self, values: dict[str, Any]) -> dict[str, Any]:
         """The values without those that no new object can have."""
-        refused = list(self.kind.refused(values, self.row, self.context))
+        refused = list(self.kind.capability(Exporting).refused(self.kind, values, self.row, self.context))
         for name, said in refused:
             self.leave(name, said)
         return {name: value for name, value in values.items() if name not in dict(refused)}
 
     def valid(self, body: dict[str, Any]) -> dict[str, Any] | None:
         """What is left of a mapping without the fields that a manifest must not have; None if nothing can be said."""
-        given = self.kind.introduce(self.address, self.row, self.context.names)
+        given = self.kind.capability(Exporting).identity_fields(self.kind, self.address, self.row, self.context.names)
         while faults := list(self._faults(body)):
             for name, said in faults:
                 # What is missing because it could not be said is explained already.
@@ -135,7 +139,7 @@ class _Work:
     def _faults(self, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """(field, sentence) for what is wrong with an object as a manifest would say it."""
         kind, written = self.kind, plain(body)
-        project = {"project": self.address.project} if kind.inside else {}
+        project = {CONTAINER: self.address.project} if kind.inside else {}
         try:
             spec = kind.spec.model_validate({**project, **written})
         except ValidationError as error:

@@ -1,9 +1,9 @@
 """Described objects → the files of an export, as data: one tidy tree, in an order that changes only with its content.
 
-    users.yaml, groups.yaml           what is in no project
-    projects/shop.yaml                a project with its members, categories and versions
-    projects/shop/issues.yaml         its issues, and likewise wiki pages, time entries, news and files
-    projects/shop/issues/login/…      what belongs to one of them: long texts, attachments
+users.yaml, groups.yaml           what is in no project
+projects/shop.yaml                a project with its members, categories and versions
+projects/shop/issues.yaml         its issues, and likewise wiki pages, time entries, news and files
+projects/shop/issues/login/…      what belongs to one of them: long texts, attachments
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from reconciler.export.inventory import Inventory, Scope
 from reconciler.export.yaml_writer import Day, Included, Noted, Written, dump, manifest, written
 from reconciler.kinds import kinds
 from reconciler.manifest.sources import CONFIG, SUFFIXES
-from reconciler.model.address import Address
+from reconciler.model.address import CONTAINER, Address
+from reconciler.model.capabilities import ManifestKey
 from reconciler.model.codecs import Stored
-from reconciler.model.kind import Kind
+from reconciler.model.export_hooks import Exporting
+from reconciler.model.kind import Kind, nested_name
 from reconciler.model.local_files import folded
 from reconciler.model.name_index import Names
-from reconciler.model.spec import Id
+from reconciler.model.spec import DEFAULT, Id
 
 LONG = 25
 """Lines of a text that stay in the manifest; longer ones get a file."""
@@ -60,12 +62,12 @@ def items(found: Inventory, scope: Scope) -> Iterator[Item]:
     """Everything in scope, described. Of people, a scope of some projects has those whom what is in it names."""
     chosen, named = [kind for kind in kinds().values() if scope.has(kind)], set[Address]()
     for kind in chosen:
-        kind.call(found.names)
+        kind.capability(Exporting).rename_for_export(kind, found.names)
     left_out = {a for kind in kinds().values() for a in _called_alike(kind, found.names)}
     left_out |= {address for kind in kinds().values() for address in _not_along(kind, found, scope)}
-    people = [i for k in chosen if not (k.inside or k.name == "project") for i in _of(k, found, left_out)]
+    people = [i for k in chosen if not (k.inside or k.name == CONTAINER) for i in _of(k, found, left_out)]
     for kind in chosen:
-        if kind.inside or kind.name == "project":
+        if kind.inside or kind.name == CONTAINER:
             for item in _of(kind, found, left_out):
                 named |= item.named
                 yield item
@@ -74,22 +76,24 @@ def items(found: Inventory, scope: Scope) -> Iterator[Item]:
 
 def _not_along(kind: Kind, found: Inventory, scope: Scope) -> Iterator[Address]:
     """Objects that are not exported and that manifests could only name if they were."""
-    if kind.only_declared(found.names.settings):
-        for key in found.names.keys.get(kind.name, {}).values():
+    if kind.capability(ManifestKey).only_declared(found.names.settings):
+        for key in found.names.live(kind.name).keys.values():
             if not scope.has(kind) or key.partition("/")[0] not in found.projects:
                 yield Address(kind.name, key)
 
 
 def _of(kind: Kind, found: Inventory, left_out: set[Address]) -> Iterator[Item]:
     """The objects of a kind, by key: numbers are others on another server. Adds to `left_out`."""
-    rows, keys = found.names.rows.get(kind.name, {}), found.names.keys.get(kind.name, {})
+    rows, keys = found.names.live(kind.name).rows, found.names.live(kind.name).keys
     alike = _alike(kind, found.names)
     for number in sorted(rows, key=keys.__getitem__):
         address, name = Address(kind.name, keys[number]), Address(kind.name, _name(keys[number], number))
-        inside = kind.inside or kind.name == "project"
-        if (inside and address.project not in found.projects) or not kind.portable(rows[number]):
+        inside = kind.inside or kind.name == CONTAINER
+        if (inside and address.project not in found.projects) or not kind.capability(Exporting).exportable(
+            rows[number]
+        ):
             continue
-        home = Address("project", address.project)
+        home = address.container
         if kind.inside and home in left_out:
             item = Item(address, None, (f"{home} is left out",))
         elif name not in alike:
@@ -106,14 +110,14 @@ def _of(kind: Kind, found: Inventory, left_out: set[Address]) -> Iterator[Item]:
 def _alike(kind: Kind, names: Names) -> dict[Address, list[Id]]:
     """The numbers of live objects that manifests would call the same."""
     found: defaultdict[str, list[Id]] = defaultdict(list)
-    for number, key in names.keys.get(kind.name, {}).items():
+    for number, key in names.live(kind.name).keys.items():
         found[_name(key, number)].append(number)
     return {Address(kind.name, key): sorted(same, key=str) for key, same in found.items() if len(same) > 1}
 
 
 def _called_alike(kind: Kind, names: Names) -> Iterator[Address]:
     """The addresses of objects that manifests would call the same, with their numbers where these tell them apart."""
-    keys: Mapping[Any, str] = names.keys.get(kind.name, {})
+    keys: Mapping[Any, str] = names.live(kind.name).keys
     for address, numbers in _alike(kind, names).items():
         yield address
         yield from (Address(kind.name, keys[number]) for number in numbers)
@@ -162,7 +166,7 @@ def _remarked(items: Iterable[Item], found: Tree) -> Iterator[Item]:
 
 def _place(item: Item) -> tuple[str, bool]:
     """The file of an item, and whether it is one of those that can have very many."""
-    return _file(item.address), kinds()[item.address.kind].apart
+    return _file(item.address), kinds()[item.address.kind].capability(Exporting).own_files
 
 
 def _listed(path: str, items: Iterable[Item], found: Tree) -> None:
@@ -182,11 +186,11 @@ def _listed(path: str, items: Iterable[Item], found: Tree) -> None:
 def _file(address: Address) -> str:
     """The manifest that an object is in."""
     kind = kinds()[address.kind]
-    if kind.name == "project":
+    if kind.name == CONTAINER:
         return f"projects/{_stem(address.key)}.yaml"
     if not kind.inside:
         return f"{kind.plural}.yaml"
-    return f"projects/{_stem(address.project)}{f'/{kind.plural}' if kind.apart else ''}.yaml"
+    return f"projects/{_stem(address.project)}{f'/{kind.plural}' if kind.capability(Exporting).own_files else ''}.yaml"
 
 
 def _stem(identifier: str) -> str:
@@ -198,16 +202,16 @@ def _stem(identifier: str) -> str:
 def _lists(path: str, by_kind: Mapping[str, list[Item]], found: Tree) -> Iterator[tuple[str, list[Any]]]:
     """The lists of one manifest; what is inside a project that it declares stands in the project."""
     order = [name for name in kinds() if name in by_kind]
-    whole = "project" in by_kind
-    inside = [name for name in order if whole and name != "project"]
-    inner = {kinds()[n].nested or kinds()[n].plural: _items(path, by_kind[n], found, nested=True) for n in inside}
+    whole = CONTAINER in by_kind
+    inside = [name for name in order if whole and name != CONTAINER]
+    inner = {nested_name(kinds()[n]): _items(path, by_kind[n], found, nested=True) for n in inside}
     for name in order:
-        if name == "project":
+        if name == CONTAINER:
             (project,) = _items(path, by_kind[name], found)
             if project.value:
-                yield "projects", [Noted({**project.value, **inner}, project.lines)]
+                yield kinds()[name].plural, [Noted({**project.value, **inner}, project.lines)]
             else:
-                yield "projects", [project, *(noted for items in inner.values() for noted in items)]
+                yield kinds()[name].plural, [project, *(noted for items in inner.values() for noted in items)]
         elif not whole:
             yield kinds()[name].plural, _items(path, by_kind[name], found)
 
@@ -227,7 +231,7 @@ def _body(path: str, item: Item, found: Tree, *, nested: bool) -> dict[str, Any]
         return None
     folder = f"{path.removesuffix('.yaml')}/{_no_file(safe(_own(item.address)))}"
     placed = {name: _placed(name, value, path, folder, item, found) for name, value in item.body.items()}
-    return {name: value for name, value in placed.items() if not (nested and name == "project")}
+    return {name: value for name, value in placed.items() if not (nested and name == CONTAINER)}
 
 
 def _own(address: Address) -> str:
@@ -236,12 +240,13 @@ def _own(address: Address) -> str:
 
 
 def _text(name: str, value: str, path: str, folder: str, item: Item, found: Tree) -> Any:
-    if name in DAYS and DAY.fullmatch(value):
+    kind = kinds()[item.address.kind]
+    api = kind.fields.get(name, DEFAULT) if (item.body or {}).get(name) is value else DEFAULT
+    if api.date and DAY.fullmatch(value):
         return Day(value)
-    own = name in MAIN and (item.body or {}).get(name) is value
-    if not _apart(item, value, page=own and name == "text"):
+    if not _apart(value, always=api.main_text and kind.capability(Exporting).text_files):
         return value
-    target = found.free(f"{folder}.txt" if own else f"{folder}/{safe(name)}.txt")
+    target = found.free(f"{folder}.txt" if api.main_text else f"{folder}/{safe(name)}.txt")
     found.texts[target] = value
     return Included(relative(target, path))
 
@@ -264,17 +269,14 @@ def _placed(name: str, value: Any, path: str, folder: str, item: Item, found: Tr
     return _text(name, value, path, folder, item, found) if isinstance(value, str) else value
 
 
-DAYS = frozenset({"start_date", "due_date", "spent_on"})
 DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-MAIN = ("text", "description")
-"""The fields whose text is what an object is about."""
 
 
-def _apart(item: Item, value: str, *, page: bool) -> bool:
-    """Whether a text gets a file of its own, which gives it back as it is; the text of a wiki page always does."""
+def _apart(value: str, *, always: bool) -> bool:
+    """Whether a text gets a file of its own, which gives it back as it is."""
     if ODD.search(value) or value.startswith("\ufeff"):
         return False
-    return value.count("\n") >= LONG or (page and kinds()[item.address.kind].apart)
+    return always or value.count("\n") >= LONG
 
 
 ODD = re.compile(r"[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]")

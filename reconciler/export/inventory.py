@@ -12,18 +12,20 @@ from typing import Any
 
 from reconciler.errors import Denied, ReconcilerError
 from reconciler.export.disk_dict import Spool
-from reconciler.export.issue_keys import NOBODY, name_issues
-from reconciler.kinds import kinds
+from reconciler.kinds import keyed, kinds
 from reconciler.manifest.loader import suggest
-from reconciler.model.address import Address, Row
+from reconciler.model.address import CONTAINER, Address, Row
+from reconciler.model.capabilities import ManifestKey, ReadOnly, Streamed
+from reconciler.model.export_hooks import Exporting
 from reconciler.model.kind import Kind, Need
 from reconciler.model.name_index import Context, Names
 from reconciler.model.requests import Listing
 from reconciler.redmine.client import Client
 from reconciler.state.desired import Desired
 from reconciler.state.fetch import Watch, fetch, over, together, told, unwatched
-from reconciler.state.live import Reader, check_age, check_settings, fresh_names
+from reconciler.state.live import Reader, check_settings, check_version, fresh_names
 
+NO_KEYS: Mapping[int, str] = {}
 BATCH = 200
 """Objects whose own pages are asked for at the same time, most of which wait for their turn."""
 LOST = {"filename": "", "lost": "the server has lost the file"}
@@ -43,7 +45,7 @@ class Scope:
 
     def has(self, kind: Kind) -> bool:
         """Whether objects of a kind are exported."""
-        return not kind.readonly and (not self.chosen or kind.name in self.chosen)
+        return not kind.has(ReadOnly) and (not self.chosen or kind.name in self.chosen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,10 @@ async def take(
     settings: Mapping[str, Any],
     scope: Scope,
     watch: Watch = unwatched,
-    called: Mapping[int, str] = NOBODY,
+    called: Mapping[int, str] = NO_KEYS,
 ) -> Inventory:
-    """Read everything in scope; `watch` is told how far it is. `called` has the keys to give to issues, by number.
+    """Read everything in scope; `watch` is told how far it is. `called` has the keys to give to objects that have
+    none, by id.
 
     Raises ServerError; Denied without an administrator's key; ReconcilerError for a project or kind that there is not.
     """
@@ -72,31 +75,32 @@ async def take(
     names = fresh_names(nothing)
     names.account = str(me["login"])
     reader = Reader(client, names, nothing)
-    await reader.wave(_need(names, ()), [k for k in kinds().values() if k.readonly])
-    check_age(names)
+    await reader.wave(_need(names, ()), [k for k in kinds().values() if k.has(ReadOnly)])
+    check_version(names)
     check_settings(names, _need(names, ()))
-    await reader.wave(_need(names, ()), [k for k in kinds().values() if not k.readonly and not k.inside])
+    await reader.wave(_need(names, ()), [k for k in kinds().values() if not k.has(ReadOnly) and not k.inside])
     await _check_projects(client, names, scope)
     projects = _projects(names, scope)
     need = _need(names, projects)
     inside = [k for k in kinds().values() if k.inside and (scope.has(k) or k.name in _named_by(scope))]
-    await reader.wave(need, [k for k in inside if not k.reads_after and not k.many])
-    for kind in (k for k in inside if k.many):
+    await reader.wave(need, [k for k in inside if not (k.inside and k.inside.reads_after) and not k.has(Streamed)])
+    for kind in (k for k in inside if k.has(Streamed)):
         await _stream(client, kind, names, projects, watch)
-    name_issues(names, called)
-    await reader.wave(need, [k for k in inside if k.reads_after])
-    await _complete(client, names, [k for k in kinds().values() if k.readonly or scope.has(k)], projects, watch)
+    for kind in keyed():
+        kind.capability(ManifestKey).make_keys(names, called)
+    await reader.wave(need, [k for k in inside if k.inside and k.inside.reads_after])
+    await _complete(client, names, [k for k in kinds().values() if k.has(ReadOnly) or scope.has(k)], projects, watch)
     return Inventory(names, projects)
 
 
 async def _stream(client: Client, kind: Kind, names: Names, projects: Collection[str], watch: Watch) -> None:
     """Read a kind of which there can be very many: by ranges of numbers, the rows on disk."""
-    names.rows[kind.name] = Spool[Any, Row]()
-    numbers = sorted(n for p in projects if isinstance(n := names.ids["project"][p], int))
+    names.live(kind.name).store_rows_in(Spool[Any, Row]())
+    numbers = sorted(n for p in projects if isinstance(n := names.live(CONTAINER).ids[p], int))
     context, fields = Context(names), frozenset(kind.fields)
-    ends = await together(fetch(client, listing) for listing in kind.last(numbers))
+    ends = await together(fetch(client, listing) for listing in kind.capability(Streamed).last(numbers))
     last = max((rows[0]["id"] for rows in ends if rows), default=0)
-    windows = list(kind.windows(numbers, fields, last))
+    windows = list(kind.capability(Streamed).windows(kind, numbers, fields, last))
     what = f"lists of {kind.plural}"
     async for rows in over(windows, partial(fetch, client), WINDOWS, what, watch):
         for row in rows:
@@ -105,7 +109,7 @@ async def _stream(client: Client, kind: Kind, names: Names, projects: Collection
 
 def _need(names: Names, projects: Collection[str]) -> Need:
     keys = frozenset(f"{p}/" for p in projects)
-    fields = {k.name: frozenset(k.fields) for k in kinds().values() if not k.readonly}
+    fields = {k.name: frozenset(k.fields) for k in kinds().values() if not k.has(ReadOnly)}
     return Need({k.name: keys if k.inside else frozenset() for k in kinds().values()}, fields, everything=True)
 
 
@@ -116,12 +120,17 @@ def _named_by(scope: Scope) -> frozenset[str]:
         if scope.has(kind):
             codecs = (api.codec for api in kind.fields.values())
             of = (getattr(codec, "of", codec) for codec in codecs)
-            found |= {name for codec in of for name in getattr(codec, "kinds", ())} | {*kind.reads_after, *kind.follows}
+            found |= {name for codec in of for name in getattr(codec, "kinds", ())} | {*_near(kind)}
     return frozenset(found)
 
 
+def _near(kind: Kind) -> tuple[str, ...]:
+    """The kinds in the same project that a kind comes after."""
+    return (*kind.inside.reads_after, *kind.inside.follows) if kind.inside else ()
+
+
 def _projects(names: Names, scope: Scope) -> frozenset[str]:
-    known = names.ids.get("project", {})
+    known = names.live(CONTAINER).ids
     if not scope.projects:
         return frozenset(known)
     below = {p for p in known if scope.subprojects and scope.projects & set(names.ancestors(p))}
@@ -130,11 +139,11 @@ def _projects(names: Names, scope: Scope) -> frozenset[str]:
 
 async def _check_projects(client: Client, names: Names, scope: Scope) -> None:
     """Raise ReconcilerError for a project that cannot be read."""
-    kind, known = kinds()["project"], names.ids.get("project", {})
+    kind, known = kinds()[CONTAINER], names.live(CONTAINER).ids
     for wanted in sorted(scope.projects - known.keys()):
         pages = kind.lookup(Address(kind.name, wanted), names, {})
         rows = [row for page in pages for row in await fetch(client, page)]
-        why = kind.unreadable(rows[0]) if rows else ""
+        why = kind.capability(Exporting).why_unreadable(rows[0]) if rows else ""
         hint = suggest(wanted, known)
         missing = f'There is no project "{wanted}"{f" ({hint})" if hint else ""}.'
         raise ReconcilerError(f'Project "{wanted}" cannot be exported: {why}.' if why else missing)
@@ -158,21 +167,22 @@ async def _complete(
 
 async def _pages(client: Client, kind: Kind, names: Names, projects: Collection[str], watch: Watch) -> None:
     """Complete the objects of a kind, after what lists of other things tell of all."""
-    keys, rows, fields = names.keys.get(kind.name, {}), names.rows.get(kind.name, {}), frozenset(kind.fields)
-    numbers = [n for n, key in keys.items() if not kind.inside or key.partition("/")[0] in projects]
-    polled = await told(client, kind, rows, [fields] * len(numbers), _need(names, projects), names, watch)
+    live, fields = names.live(kind.name), frozenset(kind.fields)
+    numbers = [n for n, key in live.keys.items() if not kind.inside or key.partition("/")[0] in projects]
+    polled = await told(client, kind, live.rows, [fields] * len(numbers), _need(names, projects), names, watch)
     paged = []
     for number in numbers:
-        rows[number], left = polled.of(rows[number], fields)
-        if kind.details(rows[number], left):
+        row, left = polled.of(live.rows[number], fields)
+        live.replace_row(number, row)
+        if kind.details(row, left):
             paged.append(number)
 
     async def one(number: Any) -> None:
-        row = await polled.complete(client, rows[number], fields)
+        row = await polled.complete(client, live.rows[number], fields)
         if row is None:
-            names.remove(Address(kind.name, keys[number]))
+            live.remove(live.keys[number])
         else:
-            rows[number] = row
+            live.replace_row(number, row)
 
     async for _ in over(paged, one, BATCH, kind.plural.replace("_", " "), watch):
         pass
@@ -181,6 +191,6 @@ async def _pages(client: Client, kind: Kind, names: Names, projects: Collection[
 def _attached(names: Names, chosen: Iterable[Kind]) -> list[int]:
     """The ids of the files in custom fields."""
     files = {f.id for fields in names.custom_fields.values() for f in fields.values() if f.format == "attachment"}
-    rows = (row for kind in chosen for row in names.rows.get(kind.name, {}).values())
+    rows = (row for kind in chosen for row in names.live(kind.name).rows.values())
     held = (str(f.get("value") or "") for row in rows for f in row.get("custom_fields", ()) if f["id"] in files)
     return sorted({int(value) for value in held if value.isdigit()})

@@ -18,7 +18,7 @@ from reconciler.export.file_tree import Tree, items, tree
 from reconciler.export.inventory import Inventory, Scope, take
 from reconciler.export.output_folder import Extent, Folder
 from reconciler.export.sanitize import WITHHELD, Sanitized, sanitize
-from reconciler.kinds import declarable
+from reconciler.kinds import declarable, keyed
 from reconciler.manifest import loader as manifest
 from reconciler.manifest.loader import Loaded
 from reconciler.manifest.sources import CONFIG
@@ -140,7 +140,7 @@ async def look(
 
 def remembers(scope: Scope, settings: Mapping[str, Any], *, sanitized: bool) -> bool:
     """Whether an export notes which issue got which key: where nothing in Redmine holds it, and nobody is hidden."""
-    return not sanitized and not settings.get("issue_key_field") and scope.has(declarable()["issues"])
+    return not sanitized and not settings.get("issue_key_field") and any(map(scope.has, keyed()))
 
 
 async def key_plan(

@@ -16,13 +16,14 @@ from pydantic import StringConstraints
 from reconciler.export.describe import Item
 from reconciler.export.disk_dict import Spool
 from reconciler.export.inventory import Inventory
-from reconciler.export.issue_keys import name_issues
 from reconciler.export.pseudonyms import Disguise
-from reconciler.kinds import kinds
-from reconciler.model.address import Address, Row
+from reconciler.kinds import keyed, kinds
+from reconciler.model.address import CONTAINER, Address, Row
+from reconciler.model.capabilities import ManifestKey, People, ReadOnly, Streamed
 from reconciler.model.codecs import blank
+from reconciler.model.export_hooks import Exporting
 from reconciler.model.kind import Kind
-from reconciler.model.name_index import Context, CustomField
+from reconciler.model.name_index import Context, CustomField, Names
 from reconciler.state.desired import Desired
 from reconciler.state.live import fresh_names
 
@@ -67,39 +68,42 @@ class _Work:
 
     def __init__(self, found: Inventory) -> None:
         self.found, self.old = found, found.names
-        self.disguise = Disguise(self.old.rows.get("user", {}).values(), self._texts())
-        self.identifiers = _distinct(self.old.ids.get("project", {}), self.disguise)
+        self.disguise = Disguise(people(self.old), self._texts())
+        self.identifiers = _distinct(self.old.live(CONTAINER).ids, self.disguise)
         self.new = fresh_names(Desired({}, (), self.old.settings))
         self.new.custom_fields = self.old.custom_fields
-        named = (row for kind in kinds().values() if kind.readonly for row in self.old.rows.get(kind.name, {}).values())
+        named = (
+            row for kind in kinds().values() if kind.has(ReadOnly) for row in self.old.live(kind.name).rows.values()
+        )
         self.fixed = frozenset(row.get("name") for row in named)
         self.lost: dict[tuple[str, Any], tuple[str, ...]] = {}
         self.merged: list[Item] = []
 
     def _texts(self) -> Iterator[str]:
         """Every text that there is, names of trackers and the like too."""
-        for rows in self.old.rows.values():
-            for row in rows.values():
+        for kind in self.old.live_kinds():
+            for row in self.old.live(kind).rows.values():
                 yield from _texts(row)
         yield from _texts([file["filename"] for file in self.old.files.values()])
 
     def result(self) -> Sanitized:
         """Kind by kind, in the order in which they are read."""
         for kind in kinds().values():
-            if kind.readonly:
-                for number, row in self.old.rows.get(kind.name, {}).items():
-                    self.new.add(kind.name, self.old.keys[kind.name][number], row)
+            if kind.has(ReadOnly):
+                for number, row in self.old.live(kind.name).rows.items():
+                    self.new.add(kind.name, self.old.live(kind.name).keys[number], row)
         files = self.old.files.items()
         self.new.files = {n: {**file, "filename": self.disguise.text(file["filename"])} for n, file in files}
         self._kinds(k for k in _declared() if not k.inside)
-        self._kinds(k for k in _declared() if k.inside and not k.reads_after)
-        name_issues(self.new)
+        self._kinds(k for k in _declared() if k.inside and not k.inside.reads_after)
+        for kind in keyed():
+            kind.capability(ManifestKey).make_keys(self.new, {})
         for kind in _declared():
-            kind.call(self.new)
-        self._kinds(k for k in _declared() if k.reads_after)
+            kind.capability(Exporting).rename_for_export(kind, self.new)
+        self._kinds(k for k in _declared() if k.inside and k.inside.reads_after)
         projects = frozenset(map(self._project, self.found.projects))
-        keys = self.new.keys
-        said = {Address(kind, keys[kind][n]): lost for (kind, n), lost in self.lost.items() if n in keys[kind]}
+        named = ((kind, self.new.live(kind).keys.get(n), lost) for (kind, n), lost in self.lost.items())
+        said = {Address(kind, key): lost for kind, key, lost in named if key is not None}
         return Sanitized(Inventory(self.new, projects), self.disguise, said, tuple(self.merged))
 
     def _project(self, identifier: str) -> str:
@@ -107,26 +111,26 @@ class _Work:
 
     def _kinds(self, chosen: Iterable[Kind]) -> None:
         for kind in chosen:
-            if kind.many:
+            if kind.has(Streamed):
                 self._many(kind)
             else:
                 self._few(kind)
 
     def _many(self, kind: Kind) -> None:
         """As an inventory reads them: one after the other, and onto the disk."""
-        self.new.rows[kind.name] = Spool()
-        for row in self.old.rows.get(kind.name, {}).values():
+        self.new.live(kind.name).store_rows_in(Spool())
+        for row in self.old.live(kind.name).rows.values():
             changed = self._row(kind, row)
             self.new.add(kind.name, kind.key_of(changed, Context(self.new)) or "", changed)
 
     def _few(self, kind: Kind) -> None:
-        rows = self._apart(kind, {n: self._row(kind, row) for n, row in self.old.rows.get(kind.name, {}).items()})
-        seen = self.old.seen_from.get(kind.name, {})
-        shown = {rows[n]["id"]: set(map(self._project, where)) for n, where in seen.items() if n in rows}
-        self.new.seen_from[kind.name] = shown
+        rows = self._apart(kind, {n: self._row(kind, row) for n, row in self.old.live(kind.name).rows.items()})
+        seen = self.old.live(kind.name).seen_from
+        for number, project in ((n, p) for n, where in seen.items() if n in rows for p in where):
+            self.new.live(kind.name).note_seen(rows[number]["id"], self._project(project))
         for key, row in kind.match(list(rows.values()), Context(self.new), ()).rows.items():
             self.new.add(kind.name, key, row)
-        kept = self.new.keys.get(kind.name, {})
+        kept = self.new.live(kind.name).keys
         self.merged += [self._merged(kind, n) for n, row in rows.items() if row["id"] not in kept]
 
     def _apart(self, kind: Kind, rows: dict[Any, Row]) -> dict[Any, Row]:
@@ -140,7 +144,7 @@ class _Work:
 
     def _merged(self, kind: Kind, number: Any) -> Item:
         """What is said of an object that has come to have the name of another one."""
-        key = self._key(self.old.keys[kind.name][number], inside=kind.inside)
+        key = self._key(self.old.live(kind.name).keys[number], inside=kind.inside is not None)
         return Item(Address(kind.name, key), None, ("without personal data its name is that of another one",))
 
     def _key(self, key: str, *, inside: bool) -> str:
@@ -199,9 +203,15 @@ class _Work:
 
     def _fits(self, field: CustomField, value: str) -> bool:
         """Whether a custom field's rules allow a value."""
-        rules = self.old.rows.get("custom_field", {}).get(field.id, {})
-        most = rules.get("max_length") or len(value)
-        return not rules.get("regexp") and (rules.get("min_length") or 0) <= len(value) <= most
+        most = field.max_length or len(value)
+        return not field.pattern and (field.min_length or 0) <= len(value) <= most
+
+
+def people(names: Names) -> Iterator[Row]:
+    """The rows of everybody who has an account."""
+    for kind in kinds().values():
+        if kind.has(People):
+            yield from names.live(kind.name).rows.values()
 
 
 def _distinct(identifiers: Iterable[str], disguise: Disguise) -> dict[str, str]:
@@ -217,7 +227,7 @@ def _distinct(identifiers: Iterable[str], disguise: Disguise) -> dict[str, str]:
 
 
 def _declared() -> list[Kind]:
-    return [kind for kind in kinds().values() if not kind.readonly]
+    return [kind for kind in kinds().values() if not kind.has(ReadOnly)]
 
 
 @cache

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.errors import ReconcilerError
+from reconciler.kinds import keyed
 from reconciler.model.name_index import Names
 
 KEYS = ".reconciler-keys"
 REOPENED = ".reconciler-reopened"
-ISSUE = "issue"
 
 
 def keys(folder: Path, url: str) -> dict[int, str]:
@@ -30,7 +30,8 @@ def keys(folder: Path, url: str) -> dict[int, str]:
 
 def keys_file(names: Names, projects: Collection[str], url: str) -> str:
     """The file of keys: a line for each issue, in the order of the keys."""
-    found = {key: number for number, key in names.keys.get(ISSUE, {}).items() if key.partition("/")[0] in projects}
+    pairs = [pair for kind in keyed() for pair in names.live(kind.name).keys.items()]
+    found = {key: number for number, key in pairs if key.partition("/")[0] in projects}
     return json.dumps({"url": url, "keys": dict(sorted(found.items()))}, indent=1, ensure_ascii=False) + "\n"
 
 

@@ -1,25 +1,38 @@
-"""Kinds whose objects have no key that Redmine guards: told apart by what they are, or by `id` where several are alike.
-"""
+"""Kinds whose objects have no key that Redmine keeps unique: told apart by what they are, or by `id`."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 from reconciler.model.address import Address, Row
+from reconciler.model.capabilities import ReadBack
 from reconciler.model.kind import Kind, Matches, Object
 from reconciler.model.name_index import Context
-from reconciler.model.spec import Id
+from reconciler.model.spec import Id, ProjectItem
+
+S = TypeVar("S", bound=ProjectItem)
 
 
-class Alike(Kind):
-    """A kind inside projects whose spec has `id`, and whose objects a second POST would double."""
+class KeylessReadBack(ReadBack):
+    """A row is the object if nothing tells it from the object."""
 
-    inside = True
-    steering = frozenset({"id"})
-    unique = False
+    def __init__(self, of: Keyless[Any]) -> None:
+        self._of = of
+
+    def identifies(self, kind: Kind, row: Row, address: Address, values: Mapping[str, Any], context: Context) -> bool:
+        return bool(self._of.nature(row, context) == self._of.wanted(address, values, context))
+
+
+class Keyless(Kind[S], abstract=True):
+    """A kind inside projects whose spec has a local `id`, and whose objects a second POST would double."""
+
+    read_back: ClassVar[type[KeylessReadBack]] = KeylessReadBack
+
+    def __init__(self) -> None:
+        self.capabilities = (*self.capabilities, self.read_back(self))
 
     @abstractmethod
     def nature(self, row: Row, context: Context) -> Hashable:
@@ -33,20 +46,17 @@ class Alike(Kind):
         """The identifier of a live object's project, or None for one that was not read."""
         return context.key("project", row["project"]["id"])
 
-    def match(self, rows: Sequence[Row], context: Context, objects: Sequence[Object]) -> Matches:
+    def match(self, rows: Sequence[Row], context: Context, objects: Sequence[Object[S]]) -> Matches:
         found = _Matching(self, rows, context)
         for wanted in sorted(objects, key=lambda o: getattr(o.spec, "id", None) is None):
             found.settle(wanted)
         return found.result()
 
-    def identifies(self, row: Row, address: Address, values: Mapping[str, Any], context: Context) -> bool:
-        return self.nature(row, context) == self.wanted(address, values, context)
-
 
 class _Matching:
     """Which of the live objects is which of the declared ones."""
 
-    def __init__(self, kind: Alike, rows: Sequence[Row], context: Context) -> None:
+    def __init__(self, kind: Keyless[Any], rows: Sequence[Row], context: Context) -> None:
         self.kind = kind
         self.context = context
         self.rows: dict[Id, Row] = {row["id"]: row for row in rows}

@@ -10,7 +10,7 @@ def lacks(login: str, permission: str, context: Context) -> bool:
     """Whether a user surely lacks a permission in the project."""
     user = context.names.row(Address("user", login)) or {}
     project = context.names.row(Address("project", context.project)) or {}
-    if user.get("admin") or not context.names.ids.get("membership"):
+    if user.get("admin") or not context.names.live("membership").ids:
         return False
     if not _is_member(login, context):
         # In a public project there is the role of non members, which no list shows.
@@ -20,7 +20,7 @@ def lacks(login: str, permission: str, context: Context) -> bool:
 
 def lacks_as_member(login: str, permission: str, context: Context) -> bool:
     """Whether no role of a user as a member has a permission; administrators count like others."""
-    known = bool(context.names.ids.get("membership"))
+    known = bool(context.names.live("membership").ids)
     return known and not (_is_member(login, context) and _any_role(login, permission, context))
 
 
@@ -34,5 +34,5 @@ def _is_member(login: str, context: Context) -> bool:
 
 def _any_role(login: str, permission: str, context: Context) -> bool:
     roles = (context.names.row(_membership(login, context)) or {}).get("roles", ())
-    known = (context.names.rows.get("role", {}).get(role["id"], {}).get("permissions") for role in roles)
+    known = (context.names.live("role").rows.get(role["id"], {}).get("permissions") for role in roles)
     return any(found is None or permission in found for found in known)

@@ -17,11 +17,14 @@ from pydantic import BeforeValidator, Field, StringConstraints, ValidationInfo, 
 from reconciler.manifest.loader import Map
 from reconciler.model.address import Address, Row, Unresolved
 from reconciler.model.attachments import sha256
+from reconciler.model.capabilities import Creation, ReadBack
 from reconciler.model.codecs import Candidate, Codec, Ref, Upload, digest, stored
-from reconciler.model.kind import Kind, Listing, Matches, Need, Object, Request
+from reconciler.model.export_hooks import Exporting
+from reconciler.model.kind import Inside, Kind, Listing, Matches, Need, Object, Request
 from reconciler.model.local_files import fault, path_of, stored_name
 from reconciler.model.name_index import Context, Names
-from reconciler.model.spec import REFUSE, Api, Id, Name, ProjectItem, Spec
+from reconciler.model.requests import payload
+from reconciler.model.spec import REFUSE, Api, Id, Name, ProjectItem
 
 VERSION = Ref(("version",))
 SHA256 = 64
@@ -95,7 +98,10 @@ class FileSpec(ProjectItem):
         Api(codec=Content(), read="copies", clear=REFUSE),
     ] = None
     description: Annotated[
-        str | None, StringConstraints(max_length=255), Field(description="At most 255 characters."), Api(clear="")
+        str | None,
+        StringConstraints(max_length=255),
+        Field(description="At most 255 characters."),
+        Api(clear="", main_text=True),
     ] = None
 
     @model_validator(mode="before")
@@ -107,31 +113,38 @@ class FileSpec(ProjectItem):
         return {"filename": Path(path).name, **values} if isinstance(path, str) and Path(path).name else values
 
 
-class Files(Kind):
+class _ReadBack(ReadBack):
+    """The same name, and the same content if that was written."""
+
+    def identifies(self, kind: Kind, row: Row, address: Address, values: Mapping[str, Any], context: Context) -> bool:
+        same = "path" not in values or row["digest"] == values["path"]["sha256"]
+        return same and kind.key_of(row, context) == address.key
+
+
+class _Export(Exporting):
+    """A manifest can have one file of a name."""
+
+    def why_not_exportable(self, address: Address, row: Row) -> str:
+        copies = len(row["copies"])
+        return f"there are {copies} files of this name, of which a manifest can have one" if copies > 1 else ""
+
+
+class Files(Kind[FileSpec]):
     """Rows of the same name, project and version are copies: the upload of a new content was the last that happened."""
 
     name = "file"
     plural = "files"
     spec = FileSpec
-    inside = True
-    module = "files"
-    reads_after = ("version",)
+    inside = Inside(module="files", reads_after=("version",))
     identity = ("filename", "version")
-    unique = False
-    silent = True
     required = ("path",)
-    apart = True
     rank = 84
+    capabilities = (Creation(unique=False, answers=False), _ReadBack(), _Export(own_files=True))
 
     # -- identity ----------------------------------------------------------------------------------------------
 
-    def key(self, spec: Spec, project: str) -> str:
-        assert isinstance(spec, FileSpec)
-        return _key(project, spec.version, stored_name(spec.filename or ""))
-
-    def renamed_key(self, spec: Spec, address: Address) -> str:
-        assert isinstance(spec, FileSpec)
-        return _key(address.project, spec.version, stored_name(str(spec.renamed_from)))
+    def key(self, spec: FileSpec, project: str) -> str:
+        return _key(project, spec.version, stored_name(_file_name(spec)))
 
     def key_of(self, row: Row, context: Context) -> str | None:
         shown = row.get("version")
@@ -139,7 +152,7 @@ class Files(Kind):
         version = (context.key("version", shown["id"]) or f"/{shown['name']}").partition("/")[2] if shown else ""
         return _key(row["inside"], version, row["filename"])
 
-    def match(self, rows: Sequence[Row], context: Context, objects: Sequence[Object]) -> Matches:
+    def match(self, rows: Sequence[Row], context: Context, objects: Sequence[Object[FileSpec]]) -> Matches:
         copies: defaultdict[str, list[Row]] = defaultdict(list)
         for row in sorted(rows, key=lambda r: r["id"]):
             copies[str(self.key_of(row, context))].append(row)
@@ -150,15 +163,11 @@ class Files(Kind):
         )
         return Matches({key: {**same[-1], "copies": same} for key, same in copies.items()}, tuple(problems))
 
-    def identifies(self, row: Row, address: Address, values: Mapping[str, Any], context: Context) -> bool:
-        same = "path" not in values or row["digest"] == values["path"]["sha256"]
-        return same and self.key_of(row, context) == address.key
-
-    def check(self, found: Object, settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-        if not getattr(found.spec, "filename", None):
+    def check(self, declared: Object[FileSpec], settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        if not _file_name(declared.spec):
             yield "", "filename or path is missing"
 
-    def misfits(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
+    def conflicts(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
         version = values.get("version")
         if isinstance(version, Mapping):
             said = f"a file belongs to a version of its own project, not to one of {version['project']}"
@@ -167,17 +176,13 @@ class Files(Kind):
         if len(copies) > 1 and content(copies[-1], context) != values.get("path", {}).get("sha256"):
             yield "", _several(copies), "delete all but one of them in Redmine"
 
-    def mute(self, address: Address, row: Row) -> str:
-        copies = len(row["copies"])
-        return f"there are {copies} files of this name, of which a manifest can have one" if copies > 1 else ""
-
     # -- read --------------------------------------------------------------------------------------------------
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
         yield [
             Listing(f"/projects/{p}/files", "files", paged=False, mark={"inside": p}, none={403: None, 404: None})
             for p in need.projects(self.name)
-            if p in names.ids.get("project", {})
+            if p in names.live("project").ids
         ]
 
     def live(self, row: Row, name: str, context: Context) -> Any:
@@ -190,13 +195,13 @@ class Files(Kind):
     # -- write -------------------------------------------------------------------------------------------------
 
     def create(self, address: Address, values: Mapping[str, Any], context: Context) -> Request:
-        more = self.payload({n: v for n, v in values.items() if n in ("version", "description")}, context)
+        more = payload(self.fields, {n: v for n, v in values.items() if n in ("version", "description")}, context)
         return self._upload(address, values["path"], more)
 
     def update(self, address: Address, number: Id, values: Mapping[str, Any], context: Context) -> list[Request]:
         row = context.names.row(address) or {}
         copies = row.get("copies") or [row]
-        texts = self.payload({n: v for n, v in values.items() if n in ("filename", "description")}, context)
+        texts = payload(self.fields, {n: v for n, v in values.items() if n in ("filename", "description")}, context)
         wanted = values.get("path")
         kept = copies[-1] if wanted is None or content(copies[-1], context) == wanted["sha256"] else None
         if wanted is not None and kept is None:
@@ -210,17 +215,20 @@ class Files(Kind):
         name = address.key.rpartition("/")[2]
         rest = {field: value for field, value in more.items() if field != "filename"}
         file = Upload(Path(wanted["file"]), wanted["sha256"], name, rest)
-        return Request("POST", self.collection(address), {"file": file})
+        return Request("POST", f"/projects/{address.project}/{self.plural}", {"file": file})
 
     def delete(self, address: Address, number: Id, context: Context) -> Request:
         return Request("DELETE", f"/attachments/{number}")
 
-    def destroys(
-        self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context
-    ) -> Iterable[str]:
+    def losses(self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context) -> Iterable[str]:
         old = row.get("copies", ())[:-1]
         if "path" in changed and old:
             yield f"deletes {_numbers(old)}, earlier files of the same name"
+
+
+def _file_name(spec: FileSpec) -> str:
+    """What a file is called, else what its path ends with, or ""."""
+    return spec.filename or (Path(spec.path["file"]).name if spec.path else "")
 
 
 def _key(project: str, version: str | None, filename: str) -> str:

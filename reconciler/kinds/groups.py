@@ -11,10 +11,13 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 
 from reconciler.model.address import Address, Row
+from reconciler.model.capabilities import Alternative, Deletion
 from reconciler.model.codecs import Ref, RefSet
 from reconciler.model.custom_fields import CustomFields
+from reconciler.model.export_hooks import Exporting
 from reconciler.model.kind import Kind, Listing, Matches, Need, Object, Request
 from reconciler.model.name_index import Context, Names
+from reconciler.model.requests import payload
 from reconciler.model.spec import REFUSE, Api, Id, Name, Spec, Strings
 
 
@@ -48,7 +51,14 @@ class GroupSpec(Spec):
     ] = None
 
 
-class Groups(Kind):
+class _Export(Exporting):
+    """The built-in groups are Redmine's own."""
+
+    def exportable(self, row: Row) -> bool:
+        return not row.get("builtin")
+
+
+class Groups(Kind[GroupSpec]):
     """The built-in groups (anonymous users, non members) are listed with `builtin=1`; Redmine answers 204 to writes of
     them and does nothing (5.0 to 6.1)."""
 
@@ -56,15 +66,18 @@ class Groups(Kind):
     plural = "groups"
     spec = GroupSpec
     identity = ("name",)
-    fold = True
-    alternative = "user"
-    loss = (
-        "its memberships and the roles that its users have through it are deleted; "
-        "issues that are assigned to it lose the assignee"
-    )
+    ignores_case = True
     rank = 20
+    capabilities = (
+        Alternative("user"),
+        Deletion(
+            "its memberships and the roles that its users have through it are deleted; "
+            "issues that are assigned to it lose the assignee"
+        ),
+        _Export(),
+    )
 
-    def match(self, rows: Sequence[Row], context: Context, objects: Sequence[Object]) -> Matches:
+    def match(self, rows: Sequence[Row], context: Context, objects: Sequence[Object[GroupSpec]]) -> Matches:
         found = super().match(rows, context, objects)
         builtin = {str(row["name"]).casefold() for row in rows if row.get("builtin")}
         fixed = [o for o in objects if {o.address.key.casefold(), str(o.spec.renamed_from).casefold()} & builtin]
@@ -73,9 +86,6 @@ class Groups(Kind):
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
         yield [Listing("/groups", "groups", (("builtin", 1),), paged=False)]
-
-    def portable(self, row: Row) -> bool:
-        return not row.get("builtin")
 
     def details(self, row: Row, fields: frozenset[str]) -> Listing | None:
         page = Listing(f"/groups/{row['id']}", "group", (("include", "users"),), single=True, none={404: None})
@@ -86,7 +96,7 @@ class Groups(Kind):
         if "users" not in values or "users" not in row:
             return super().update(address, number, values, context)
         own = {name: value for name, value in values.items() if name != "users"}
-        wanted = self.payload({"users": values["users"]}, context)["user_ids"]
+        wanted = payload(self.fields, {"users": values["users"]}, context)["user_ids"]
         changes = members(number, frozenset(user["id"] for user in row["users"]), frozenset(wanted))
         return [*super().update(address, number, own, context), *changes]
 

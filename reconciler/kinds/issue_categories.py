@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from reconciler.model.address import Row
+from reconciler.model.address import Address, Row
+from reconciler.model.capabilities import Deletion, PartialRows
 from reconciler.model.codecs import Ref
-from reconciler.model.kind import Kind, Listing
-from reconciler.model.name_index import Context
-from reconciler.model.spec import PARTIAL, REFUSE, Api, Id, Name, Principal, ProjectItem
+from reconciler.model.export_hooks import Exporting
+from reconciler.model.kind import Inside, Kind, Listing, Need, project_lists
+from reconciler.model.name_index import Context, Names
+from reconciler.model.spec import PARTIAL, REFUSE, Api, Name, Principal, ProjectItem
 
 
 class IssueCategorySpec(ProjectItem):
@@ -27,32 +30,39 @@ class IssueCategorySpec(ProjectItem):
     ] = None
 
 
-class IssueCategories(Kind):
+class _Rows(PartialRows):
+    """Of a closed project, 5.0 shows the names alone."""
+
+    def writes_unseen(self, row: Row, context: Context) -> bool:
+        # The project is reopened, and then its categories show their assignees.
+        spec = context.names.spec(Address("project", context.project))
+        return spec is not None and spec.status == "active"
+
+
+class IssueCategories(Kind[IssueCategorySpec]):
     """Redmine stores an unknown assignee as none and says nothing (5.0 to 6.1); names are checked before."""
 
     name = "issue_category"
     plural = "issue_categories"
     spec = IssueCategorySpec
-    inside = True
-    module = "issue_tracking"
+    inside = Inside(module="issue_tracking", follows=("membership",))
     identity = ("name",)
-    loss = "its issues lose their category"
-    follows = ("membership",)
     rank = 60
+    capabilities = (Deletion("its issues lose their category"), _Rows(), Exporting())
 
-    def blind(self, row: Row, context: Context) -> bool:
-        # The project is reopened, and then its categories show their assignees.
-        spec = context.names.planned.get("project", {}).get(context.project)
-        return spec is not None and spec.status == "active"
+    def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
+        for lists in project_lists(self, need, names):
+            yield [self._or_names(listing, names) for listing in lists]
 
-    def listing(self, project: str, number: Id) -> Listing:
+    def _or_names(self, listing: Listing, names: Names) -> Listing:
         # 5.0 refuses the list of a closed project (403); the project's page shows the names, but no assignee.
-        mark = {"project": {"id": number}, PARTIAL: True}
+        project = listing.seen_from
+        mark = {"project": {"id": names.id(Address("project", project))}, PARTIAL: True}
         include = (("include", self.plural),)
         page = Listing(
             f"/projects/{project}", "project", include, single=True, inner=self.plural, mark=mark, none={403: None}
         )
-        return replace(super().listing(project, number), none={403: page, 404: None})
+        return replace(listing, none={403: page, 404: None})
 
 
 KINDS = (IssueCategories(),)

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from reconciler.model.address import Row
+from reconciler.model.capabilities import ReadOnly, VersionProbe
 from reconciler.model.kind import Kind, Listing, Need
 from reconciler.model.name_index import Context, CustomField, Names
 from reconciler.model.spec import Spec
 
 
-class Lookup(Kind):
+class Lookup(Kind[Spec], abstract=True):
     """A list of names that manifests refer to."""
 
-    readonly = True
     spec = Spec
 
     def __init__(self, name: str, path: str, root: str, menu: str) -> None:
         self.name = name
         self.plural = root
         self.path = path
-        self.menu = f"Administration → {menu}"
+        self.capabilities = (self._read_only(f"Administration → {menu}"),)
+
+    def _read_only(self, menu: str) -> ReadOnly:
+        return ReadOnly(menu)
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
         return ([Listing(self.path, self.plural, paged=False)],)
@@ -30,26 +34,51 @@ class Lookup(Kind):
         return str(row["name"])
 
 
-class Enumeration(Lookup):
+class Enumeration(Lookup, abstract=True):
     """Values of a list; what has one that is no longer active keeps it (`active`, 5.0 to 7.0)."""
 
-    def retired(self, row: Row) -> str:
-        return "" if row.get("active", True) else f'the {self.name.replace("_", " ")} "{row["name"]}" is not active'
+    def _read_only(self, menu: str) -> ReadOnly:
+        return _ActiveOnly(menu, self.name.replace("_", " "))
 
 
-class Roles(Lookup):
+@dataclass(frozen=True)
+class _ActiveOnly(ReadOnly):
+    """Only active values can be given to an object."""
+
+    _what: str = ""
+
+    def why_unusable(self, row: Row) -> str:
+        return "" if row.get("active", True) else f'the {self._what} "{row["name"]}" is not active'
+
+
+class _Supported(VersionProbe):
+    """From 5.0 on, trackers tell which core fields they have enabled."""
+
+    def is_supported(self, rows: Iterable[Row]) -> bool:
+        return all("enabled_standard_fields" in row for row in rows)
+
+
+class Trackers(Lookup, abstract=True):
+    """Trackers."""
+
+    def __init__(self, name: str, path: str, root: str, menu: str) -> None:
+        super().__init__(name, path, root, menu)
+        self.capabilities = (*self.capabilities, _Supported())
+
+
+class Roles(Lookup, abstract=True):
     """Roles that members can have; what they permit is on their own pages."""
 
     def details(self, row: Row, fields: frozenset[str]) -> Listing | None:
         return Listing(f"{self.path}/{row['id']}", "role", single=True)
 
 
-class Queries(Lookup):
+class Queries(Lookup, abstract=True):
     """Queries of issues that everybody may use in all projects (those of one project cannot be there before it)."""
 
     def __init__(self) -> None:
         super().__init__("query", "/queries", "queries", "")
-        self.menu = "Issues → Save, visible to any users, for all projects"
+        self.capabilities = (ReadOnly("Issues → Save, visible to any users, for all projects"),)
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
         return ([Listing(self.path, self.plural)],)
@@ -58,7 +87,7 @@ class Queries(Lookup):
         return str(row["name"]) if row["is_public"] and not row.get("project_id") else None
 
 
-class CustomFieldLookup(Lookup):
+class CustomFieldLookup(Lookup, abstract=True):
     """Custom fields' definitions: for administrators only (403 for others, on every version)."""
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
@@ -72,6 +101,7 @@ class CustomFieldLookup(Lookup):
 def define(row: Mapping[str, Any], names: Names) -> None:
     """Take a custom field's definition into `names`."""
     options = {str(o["value"]): str(o.get("label", o["value"])) for o in row.get("possible_values") or ()}
+    names.sees_definitions = True
     names.custom_fields.setdefault(row["customized_type"], {})[row["name"]] = CustomField(
         id=row["id"],
         name=row["name"],
@@ -82,6 +112,9 @@ def define(row: Mapping[str, Any], names: Names) -> None:
         trackers=frozenset(t["id"] for t in row.get("trackers") or ()),
         filterable=bool(row.get("is_filter")),
         default=str(row.get("default_value") or ""),
+        min_length=row.get("min_length"),
+        max_length=row.get("max_length"),
+        pattern=str(row.get("regexp") or ""),
     )
 
 
@@ -89,7 +122,7 @@ KINDS = (
     CustomFieldLookup(
         "custom_field", "/custom_fields", "custom_fields", "Custom fields, which only an administrator's key can read"
     ),
-    Lookup("tracker", "/trackers", "trackers", "Trackers"),
+    Trackers("tracker", "/trackers", "trackers", "Trackers"),
     Lookup("issue_status", "/issue_statuses", "issue_statuses", "Issue statuses"),
     Enumeration(
         "issue_priority", "/enumerations/issue_priorities", "issue_priorities", "Enumerations → Issue priorities"

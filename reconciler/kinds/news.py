@@ -10,21 +10,21 @@ from typing import Annotated, Any
 
 from pydantic import Field, PositiveInt, StringConstraints
 
-from reconciler.kinds._keyless import Alike
+from reconciler.kinds._keyless import Keyless
 from reconciler.model.address import Address, Row
-from reconciler.model.attachments import Attached, Attaching, Attachments
+from reconciler.model.attachments import Attached, Attachments, attaching
+from reconciler.model.capabilities import Creation, Deletion
 from reconciler.model.codecs import Text
-from reconciler.model.kind import Listing, Need
+from reconciler.model.export_hooks import Exporting
+from reconciler.model.kind import Inside, Listing, Need, Request, project_lists
 from reconciler.model.name_index import Context, Names
-from reconciler.model.spec import REFUSE, Api, Name, ProjectItem, Spec
+from reconciler.model.spec import LOCAL, REFUSE, Api, Id, Name, ProjectItem
 
 
 class NewsSpec(ProjectItem):
     """A piece of news. Its identity is the project and the title."""
 
-    id: Annotated[
-        PositiveInt | None, Field(description="Its number, where several have the same title.")
-    ] = None
+    id: Annotated[PositiveInt | None, Field(description="Its number, where several have the same title."), LOCAL] = None
     title: Annotated[
         Name, StringConstraints(max_length=60), Field(description="At most 60 characters."), Api(clear=REFUSE)
     ]
@@ -32,7 +32,9 @@ class NewsSpec(ProjectItem):
         str | None, StringConstraints(max_length=255), Field(description="At most 255 characters."), Api(clear="")
     ] = None
     description: Annotated[
-        Name | None, Field(description="The text; line ends are not compared."), Api(codec=Text(), clear=REFUSE)
+        Name | None,
+        Field(description="The text; line ends are not compared."),
+        Api(codec=Text(), clear=REFUSE, main_text=True),
     ] = None
     attachments: Annotated[
         list[Attached] | None,
@@ -41,22 +43,23 @@ class NewsSpec(ProjectItem):
     ] = None
 
 
-class News(Alike, Attaching):
+class News(Keyless[NewsSpec]):
     """Lists leave attachments out: they cost one more request for each of the news that declares some."""
 
     name = "news"
     plural = "news"
     spec = NewsSpec
-    module = "news"
+    inside = Inside(module="news")
     identity = ("title",)
-    silent = True
     required = ("description",)
-    loss = "its comments and attachments are deleted"
-    apart = True
     rank = 82
+    capabilities = (
+        Creation(unique=False, answers=False),
+        Deletion("its comments and attachments are deleted"),
+        Exporting(own_files=True),
+    )
 
-    def key(self, spec: Spec, project: str) -> str:
-        assert isinstance(spec, NewsSpec)
+    def key(self, spec: NewsSpec, project: str) -> str:
         return f"{project}/{spec.title} #{spec.id}" if spec.id else f"{project}/{spec.title}"
 
     def nature(self, row: Row, context: Context) -> Hashable:
@@ -66,16 +69,15 @@ class News(Alike, Attaching):
         return address.project, values.get("title", address.key.partition("/")[2])
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
-        yield [
-            Listing(f"/projects/{p}/news", "news", none={403: None, 404: None})
-            for p in need.projects(self.name)
-            if p in names.ids.get("project", {})
-        ]
+        yield from project_lists(self, need, names, paged=True)
 
     def details(self, row: Row, fields: frozenset[str]) -> Listing | None:
         if "attachments" not in fields:
             return None
         return Listing(f"/news/{row['id']}", "news", (("include", "attachments"),), paged=False, single=True)
+
+    def update(self, address: Address, number: Id, values: Mapping[str, Any], context: Context) -> list[Request]:
+        return attaching(super().update, address, number, values, context)
 
 
 KINDS = (News(),)

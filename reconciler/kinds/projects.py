@@ -13,11 +13,14 @@ from pydantic import Field, StringConstraints
 
 from reconciler.manifest.loader import suggest
 from reconciler.model.address import Address, Row
+from reconciler.model.capabilities import Deletion, Dependencies, PartialRows, ProjectIncludes, Sharing, Tree
 from reconciler.model.codecs import Codec, Ref, RefSet, Text, ordered
 from reconciler.model.codecs import Names as NameSet
 from reconciler.model.custom_fields import CustomFields
+from reconciler.model.export_hooks import Exporting
 from reconciler.model.kind import Kind, Listing, Need, Object, Request
 from reconciler.model.name_index import Context, Names
+from reconciler.model.requests import includes
 from reconciler.model.spec import PARTIAL, REFUSE, Api, Deferred, Gate, Id, Name, Principal, Spec, Strings, VersionName
 
 STATUS = {1: "active", 5: "closed", 9: "archived", 10: "scheduled for deletion"}
@@ -69,7 +72,7 @@ class ProjectSpec(Spec):
     name: Annotated[
         Name | None, StringConstraints(max_length=255), Field(description="At most 255 characters."), Api(clear=REFUSE)
     ] = None
-    description: Annotated[str | None, Field(description="Text."), Api(codec=Text())] = None
+    description: Annotated[str | None, Field(description="Text."), Api(codec=Text(), main_text=True)] = None
     homepage: Annotated[
         str | None,
         StringConstraints(max_length=255),
@@ -156,48 +159,90 @@ class ProjectSpec(Spec):
     ] = None
 
 
-class Projects(Kind):
-    """Two projects are never written at once: their tree is one nested set, which every write locks."""
+class _Rows(PartialRows):
+    """Without the module issue_tracking Redmine hides what belongs to it."""
+
+    def shows(self, kind: Kind, row: Row, name: str, values: Mapping[str, Any]) -> bool:
+        if name in HIDDEN and "issue_tracking" not in (values.get("enabled_modules") or ()):
+            return any(m["name"] == "issue_tracking" for m in row.get("enabled_modules", ()))
+        return super().shows(kind, row, name, values)
+
+
+class _Dependencies(Dependencies):
+    """Projects above come first."""
+
+    def depends_on(
+        self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Iterable[str], context: Context
+    ) -> Iterable[tuple[str, Address]]:
+        # Redmine puts no project below a closed one (422).
+        if values.get("parent") and (row is None or "parent" in changed):
+            yield "", Address("project", values["parent"])
+
+
+class _Deletion(Deletion):
+    """Subprojects go along; from 5.1 on a job deletes the project some time after the answer."""
+
+    def takes_along(self, address: Address, row: Row, names: Names) -> list[str]:
+        return [key for key in names.live("project").ids if address.key in names.ancestors(key)]
+
+    def until_gone(self, address: Address) -> Listing | None:
+        # From 5.1 on a job deletes it; its page is there until then, with the status 10.
+        return Listing(f"/projects/{address.key}", "project", single=True, none={404: None, 403: None})
+
+    def being_deleted(self, row: Row) -> str:
+        return _leaving(row)
+
+
+class _Sharing(Sharing):
+    """Nothing new can use a project that is being deleted."""
+
+    def unusable_reason(self, address: Address, project: str, names: Names) -> str:
+        row = names.row(address)
+        why = _leaving(row) if row else ""
+        return f'project "{address.key}": {why}' if why else ""
+
+
+class _Export(Exporting):
+    """What the server's settings would fill in is always said."""
+
+    def why_unreadable(self, row: Row) -> str:
+        archived = STATUS.get(row["status"]) == "archived"
+        return "it is archived, and the API shows nothing of it; unarchive it for the export" if archived else ""
+
+    def non_defaults(self, kind: Kind, values: Mapping[str, Any], row: Row, context: Context) -> dict[str, Any]:
+        # Where a manifest is silent, the server's settings say which modules and trackers a new project gets.
+        full = {name: values[name] for name in ("trackers", "enabled_modules") if name in values}
+        return {**super().non_defaults(kind, values, row, context), **full}
+
+
+class Projects(Kind[ProjectSpec]):
+    """Archived projects show nothing, closed ones take no writes."""
 
     name = "project"
     plural = "projects"
     spec = ProjectSpec
     identity = ("identifier",)
-    defaults = (("status", "active"), ("inherit_members", False))
     required = ("name",)
-    serial = True
-    loss = "everything inside is deleted, and its subprojects, archived ones too"
-    below = frozenset({"closed"})
     rank = 30
-
-    def scope(self, address: Address) -> str:
-        return address.key
-
-    def includes(self, fields: Iterable[str]) -> tuple[tuple[str, str], ...]:
-        # The modules tell what Redmine hides (trackers, versions, categories), the trackers what issues there can be.
-        return super().includes({*fields, "enabled_modules", "trackers"})
-
-    def shows(self, row: Row, name: str, values: Mapping[str, Any]) -> bool:
-        if name in HIDDEN and "issue_tracking" not in (values.get("enabled_modules") or ()):
-            return any(m["name"] == "issue_tracking" for m in row.get("enabled_modules", ()))
-        return super().shows(row, name, values)
+    capabilities = (
+        # Their tree is one nested set, which every write locks.
+        Tree(one_write_at_a_time=True, cascades=frozenset({"closed"})),
+        _Rows(),
+        _Deletion("everything inside is deleted, and its subprojects, archived ones too"),
+        _Sharing(),
+        _Dependencies(),
+        _Export(defaults=(("status", "active"), ("inherit_members", False))),
+    )
 
     def live(self, row: Row, name: str, context: Context) -> Any:
         found = super().live(row, name, context)
         if name != "issue_custom_fields":
             return found
-        wanted = getattr(context.names.planned.get(self.name, {}).get(row["identifier"]), name, None) or ()
+        wanted = getattr(context.names.spec(Address("project", row["identifier"])), name, None) or ()
         known = {DEFINED.find(field, context).name for field in wanted}
         return [field for field in found if field in known or field not in _everywhere(context.names)]
 
-    def leans_on(
-        self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Iterable[str], context: Context
-    ) -> Iterable[tuple[str, Address]]:
-        # Redmine puts no project below a closed one (422).
-        if values.get("parent") and (row is None or "parent" in changed):
-            yield "", Address(self.name, values["parent"])
-
-    def misfits(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
+    def conflicts(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
         names, status = context.names, values.get("status")
         for key in names.ancestors(context.project):
             shut = _declared(key, names)
@@ -209,23 +254,17 @@ class Projects(Kind):
                 yield "status", said, f"declare it {shut} too"
                 return
 
-    def destroys(
-        self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context
-    ) -> Iterable[str]:
-        yield from super().destroys(row, values, changed, context)
+    def losses(self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context) -> Iterable[str]:
+        yield from super().losses(row, values, changed, context)
         names, status = context.names, values.get("status")
         if "status" in changed and status in ("closed", "archived"):
-            below = (k for k in names.ids[self.name] if row["identifier"] in names.ancestors(k))
+            below = (k for k in names.live("project").ids if row["identifier"] in names.ancestors(k))
             along = [k for k in below if not _declared(k, names) and _live(k, names) not in (status, "archived")]
             if along:
                 yield f"{'closes' if status == 'closed' else 'archives'} {', '.join(sorted(along))} below it as well"
 
-    def takes_along(self, address: Address, row: Row, names: Names) -> list[str]:
-        return [key for key in names.ids.get(self.name, {}) if address.key in names.ancestors(key)]
-
-    def check(self, found: Object, settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-        spec = found.spec
-        assert isinstance(spec, ProjectSpec)
+    def check(self, declared: Object[ProjectSpec], settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        spec = declared.spec
         if spec.identifier.isdigit() or spec.identifier == "new":
             yield "identifier", f'"{spec.identifier}" is refused by Redmine: not digits alone, not "new"'
         for module in spec.enabled_modules or ():
@@ -239,21 +278,27 @@ class Projects(Kind):
         yield [Listing("/projects", "projects", (("status", "1|5"), self._shown(need)))]
         if need.everything:
             return
-        known = names.ids.get(self.name, {})
+        known = names.live(self.name).ids
         missing = sorted(need.keys.get(self.name, frozenset()) - known.keys())
         yield [self._page(key, need.fields.get(self.name, frozenset())) for key in missing]
 
+    def _includes(self, fields: Iterable[str]) -> tuple[tuple[str, str], ...]:
+        # The modules tell what Redmine hides (trackers, versions, categories), the trackers what issues there can be.
+        return includes(self.fields, {*fields, "enabled_modules", "trackers"})
+
     def _shown(self, need: Need) -> tuple[str, str]:
-        """The `include=` for the needed fields of projects, and for what tells names inside them (`Kind.reveals`)."""
+        """The `include=` for the needed fields of projects, and what tells names inside them (`ProjectIncludes`)."""
         from reconciler.kinds import kinds  # which finds this module
 
-        ((name, own),) = self.includes(need.fields.get(self.name, ()))
-        return name, ",".join([own, *sorted({kinds()[k].reveals for k in need.keys} - {""})])
+        ((name, own),) = self._includes(need.fields.get(self.name, ()))
+        return name, ",".join(
+            [own, *sorted({kinds()[k].capability(ProjectIncludes).include for k in need.keys} - {""})]
+        )
 
     def _page(self, key: str, fields: frozenset[str], number: Id | None = None) -> Listing:
         # 403: archived, or private and not for this account; an administrator is only refused the former.
         none = {404: None, 403: {"id": number or key, "identifier": key, "status": 9, PARTIAL: True}}
-        return Listing(f"/projects/{key}", "project", self.includes(fields), paged=False, single=True, none=none)
+        return Listing(f"/projects/{key}", "project", self._includes(fields), paged=False, single=True, none=none)
 
     def lookup(self, address: Address, names: Names, values: Mapping[str, Any]) -> list[Listing]:
         return [self._page(address.key, frozenset(), names.id(address))]
@@ -262,15 +307,6 @@ class Projects(Kind):
         # Before 5.1 lists leave `homepage` out.
         wanted = [f for f in fields if self.fields[f].detail or (f == "homepage" and f not in row)]
         return self._page(row["identifier"], fields) if wanted and row["status"] != 9 else None
-
-    def unreadable(self, row: Row) -> str:
-        archived = STATUS.get(row["status"]) == "archived"
-        return "it is archived, and the API shows nothing of it; unarchive it for the export" if archived else ""
-
-    def sparse(self, values: Mapping[str, Any], row: Row, context: Context) -> dict[str, Any]:
-        # Where a manifest is silent, the server's settings say which modules and trackers a new project gets.
-        full = {name: values[name] for name in ("trackers", "enabled_modules") if name in values}
-        return {**super().sparse(values, row, context), **full}
 
     def update(self, address: Address, number: Id, values: Mapping[str, Any], context: Context) -> list[Request]:
         path = f"/projects/{address.key}"
@@ -287,22 +323,15 @@ class Projects(Kind):
     def delete(self, address: Address, number: Id, context: Context) -> Request:
         return Request("DELETE", f"/projects/{address.key}")
 
-    def lingering(self, address: Address) -> Listing | None:
-        # From 5.1 on a job deletes it; its page is there until then, with the status 10.
-        return Listing(f"/projects/{address.key}", "project", single=True, none={404: None, 403: None})
 
-    def leaving(self, row: Row) -> str:
-        return LEAVING if STATUS.get(row["status"]) == "scheduled for deletion" else ""
-
-    def bar(self, address: Address, project: str, names: Names) -> str:
-        row = names.row(address)
-        return f'project "{address.key}": {self.leaving(row)}' if row and self.leaving(row) else ""
+def _leaving(row: Row) -> str:
+    return LEAVING if STATUS.get(row["status"]) == "scheduled for deletion" else ""
 
 
 def _everywhere(names: Names) -> frozenset[str]:
     """The issue custom fields that every project shows, so that they may be those of all projects."""
     if "issue_custom_fields" not in names.memo:
-        rows = names.rows.get("project", {}).values()
+        rows = names.live("project").rows.values()
         shown = [row["issue_custom_fields"] for row in rows if "issue_custom_fields" in row]
         sets = [frozenset(field["name"] for field in fields) for fields in shown]
         names.memo["issue_custom_fields"] = frozenset[str].intersection(*sets) if sets else frozenset()
@@ -311,7 +340,7 @@ def _everywhere(names: Names) -> frozenset[str]:
 
 def _declared(key: str, names: Names) -> str | None:
     """The status that a project is declared to have."""
-    return getattr(names.planned.get("project", {}).get(key), "status", None)
+    return getattr(names.spec(Address("project", key)), "status", None)
 
 
 def _live(key: str, names: Names) -> str:

@@ -12,15 +12,17 @@ from typing import Annotated, Any
 
 from pydantic import Field, PositiveInt, StringConstraints
 
-from reconciler.kinds._keyless import Alike
+from reconciler.kinds._keyless import Keyless, KeylessReadBack
 from reconciler.kinds._permissions import lacks_as_member
 from reconciler.kinds._queries import chunks, criterion
 from reconciler.model.address import Address, Row, Unresolved
+from reconciler.model.capabilities import Creation, ProjectIncludes
 from reconciler.model.codecs import Codec, Ref, digest
 from reconciler.model.custom_fields import CustomFields
-from reconciler.model.kind import Listing, Need, Object
+from reconciler.model.export_hooks import Exporting
+from reconciler.model.kind import Inside, Kind, Listing, Need, Object
 from reconciler.model.name_index import Context, Names
-from reconciler.model.spec import REFUSE, Api, Date, Id, IssueName, Name, ProjectItem, Spec
+from reconciler.model.spec import LOCAL, REFUSE, Api, Date, Id, IssueName, Name, ProjectItem
 
 ISSUE = Ref(("issue",), word="key")
 USER = Ref(("user",))
@@ -75,7 +77,7 @@ def advice(name: str, context: Context) -> str:
 def usable(context: Context) -> Mapping[str, Id]:
     """The activities that new time entries of the project can have, by name: the project's, if they are known."""
     row = context.names.row(Address("project", context.project)) or {}
-    shared = context.names.rows.get("time_entry_activity", {}).values()
+    shared = context.names.live("time_entry_activity").rows.values()
     active = [r for r in shared if r.get("active", True)]
     return {r["name"]: r["id"] for r in row.get("time_entry_activities", active)}
 
@@ -86,6 +88,7 @@ class TimeEntrySpec(ProjectItem):
     id: Annotated[
         PositiveInt | None,
         Field(description="The entry's number, where several are alike, or to change what tells it from others."),
+        LOCAL,
     ] = None
     issue: Annotated[
         IssueName | None,
@@ -97,7 +100,7 @@ class TimeEntrySpec(ProjectItem):
         Field(description="Login of who spent the time: a member of the project, or the tool's own account."),
         Api(codec=USER, write="user_id", clear=REFUSE),
     ]
-    spent_on: Annotated[Date, Field(description="The day, YYYY-MM-DD."), Api(clear=REFUSE, label="Date")]
+    spent_on: Annotated[Date, Field(description="The day, YYYY-MM-DD."), Api(clear=REFUSE, date=True, label="Date")]
     activity: Annotated[
         Name,
         Field(description="Name of an activity that the project has."),
@@ -121,31 +124,47 @@ class TimeEntrySpec(ProjectItem):
     ] = None
 
 
-class TimeEntries(Alike):
+class _ReadBack(KeylessReadBack):
+    """Found again by the lists of the days and users of the keys."""
+
+    def again(self, kind: Kind, ids: frozenset[Id], need: Need, names: Names) -> Iterable[list[Listing]]:
+        yield _lists(need.keys.get(kind.name, frozenset()), names)
+
+
+class _Export(Exporting):
+    """Who may not log time any more, and what nobody may log time on any more, is left out."""
+
+    def refused(self, kind: Kind, values: Mapping[str, Any], row: Row, context: Context) -> Iterable[tuple[str, str]]:
+        if values.get("activity") and values["activity"] not in usable(context):
+            yield "activity", f"{inactive(values['activity'], context)}, so no new entry can have it"
+        user = values.get("user")
+        if user and user != context.names.account and lacks_as_member(user, "log_time", context):
+            yield "user", f"{user} may log no time in the project any more"
+
+
+class TimeEntries(Keyless[TimeEntrySpec]):
     """With an `id`, everything but the project can change; without, another day or user is another entry."""
 
     name = "time_entry"
     plural = "time_entries"
     spec = TimeEntrySpec
-    module = "time_tracking"
-    reveals = "time_entry_activities"
-    reads_after = ("issue",)
+    inside = Inside(module="time_tracking", follows=("membership",), reads_after=("issue",))
     identity = ("spent_on", "user", "activity", "issue", "comments")
     required = ("hours",)
-    follows = ("membership",)
-    apart = True
     rank = 80
+    read_back = _ReadBack
+    capabilities = (
+        Creation(unique=False),
+        ProjectIncludes("time_entry_activities"),
+        _Export(own_files=True),
+    )
 
     # -- identity ----------------------------------------------------------------------------------------------
 
-    def key(self, spec: Spec, project: str) -> str:
-        assert isinstance(spec, TimeEntrySpec)
+    def key(self, spec: TimeEntrySpec, project: str) -> str:
         issue = ISSUE.reference(spec.issue, project).name if spec.issue else ""
         named = _key(project, spec.spent_on, spec.user, spec.activity, issue, spec.comments or "")
         return f"{named} #{spec.id}" if spec.id else named
-
-    def renamed_key(self, spec: Spec, address: Address) -> str:
-        return address.key
 
     def key_of(self, row: Row, context: Context) -> str | None:
         project = self.home(row, context)
@@ -170,67 +189,59 @@ class TimeEntries(Alike):
         named = values["spent_on"], values["activity"], values.get("comments") or ""
         return address.project, user, issue, *named
 
-    def check(self, found: Object, settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-        spec, project = found.spec, found.address.project
-        assert isinstance(spec, TimeEntrySpec)
+    def check(self, declared: Object[TimeEntrySpec], settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        spec, project = declared.spec, declared.address.project
         if spec.renamed_from:
             yield "renamed_from", "a time entry has no name: give its id, and everything else can change"
         if spec.issue and ISSUE.reference(spec.issue, project).project != project:
             yield "issue", "the time spent on an issue belongs to the issue's project: declare the entry there"
 
-    def misfits(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
+    def conflicts(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
         activity = values.get("activity")
         live = None if row is None else self.live(row, "activity", context)
         if activity is not None and activity != live and activity not in usable(context):
             yield "activity", inactive(activity, context), advice(activity, context)
-
-    def refused(self, values: Mapping[str, Any], row: Row, context: Context) -> Iterable[tuple[str, str]]:
-        if values.get("activity") and values["activity"] not in usable(context):
-            yield "activity", f"{inactive(values['activity'], context)}, so no new entry can have it"
-        user = values.get("user")
-        if user and user != context.names.account and lacks_as_member(user, "log_time", context):
-            yield "user", f"{user} may log no time in the project any more"
 
     # -- read --------------------------------------------------------------------------------------------------
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
         ids, keys = need.ids.get(self.name, frozenset()), need.keys.get(self.name, frozenset())
         if need.everything:
-            yield [self._list(chunk, ()) for chunk in self._chunks(keys, names)]
+            yield [_list(chunk, ()) for chunk in _chunks(keys, names)]
             return
         pages = [self._page(number) for number in sorted(ids, key=int)]
-        yield pages if len(ids) >= len(keys) else pages + self._lists(keys, names)
-
-    def again(self, ids: frozenset[Id], need: Need, names: Names) -> Iterable[list[Listing]]:
-        yield self._lists(need.keys.get(self.name, frozenset()), names)
+        yield pages if len(ids) >= len(keys) else pages + _lists(keys, names)
 
     def lookup(self, address: Address, names: Names, values: Mapping[str, Any]) -> list[Listing]:
-        return self._lists(frozenset({address.key}), names)
+        return _lists(frozenset({address.key}), names)
 
     def _page(self, number: Id) -> Listing:
         return Listing(f"/time_entries/{number}", "time_entry", paged=False, single=True, none={404: None})
 
-    def _lists(self, keys: frozenset[str], names: Names) -> list[Listing]:
-        """The entries of the keys' projects and users, from the first to the last of their days."""
-        said = [key.partition("/")[2].split(" ", 2) for key in keys]
-        days = sorted(day for day, *_ in said)
-        users = sorted({n for _, u, *_ in said if (n := names.id(Address("user", u))) is not None})
-        if not users:
-            return []
-        among = criterion("user_id", "=", *users) if len(users) <= CHUNK else ()
-        bounds = (*criterion("spent_on", "><", days[0], days[-1]), *among)
-        return [self._list(chunk, bounds) for chunk in self._chunks(keys, names)]
 
-    def _chunks(self, keys: frozenset[str], names: Names) -> list[list[int]]:
-        known = names.ids.get("project", {})
-        # An archived project has no number that could be learnt, and shows nothing.
-        projects = sorted({n for k in keys if isinstance(n := known.get(k.partition("/")[0]), int)})
-        return list(chunks(projects, CHUNK))
+def _lists(keys: frozenset[str], names: Names) -> list[Listing]:
+    """The entries of the keys' projects and users, from the first to the last of their days."""
+    said = [key.partition("/")[2].split(" ", 2) for key in keys]
+    days = sorted(day for day, *_ in said)
+    users = sorted({n for _, u, *_ in said if (n := names.id(Address("user", u))) is not None})
+    if not users:
+        return []
+    among = criterion("user_id", "=", *users) if len(users) <= CHUNK else ()
+    bounds = (*criterion("spent_on", "><", days[0], days[-1]), *among)
+    return [_list(chunk, bounds) for chunk in _chunks(keys, names)]
 
-    def _list(self, projects: list[int], bounds: tuple[tuple[str, str], ...]) -> Listing:
-        # As a filter (`f[]`), project_id means just these projects; as a parameter it takes in their subprojects.
-        params = (*criterion("project_id", "=", *projects), *bounds, ("sort", "id"))
-        return Listing("/time_entries", "time_entries", params)
+
+def _chunks(keys: frozenset[str], names: Names) -> list[list[int]]:
+    known = names.live("project").ids
+    # An archived project has no number that could be learnt, and shows nothing.
+    projects = sorted({n for k in keys if isinstance(n := known.get(k.partition("/")[0]), int)})
+    return list(chunks(projects, CHUNK))
+
+
+def _list(projects: list[int], bounds: tuple[tuple[str, str], ...]) -> Listing:
+    # As a filter (`f[]`), project_id means just these projects; as a parameter it takes in their subprojects.
+    params = (*criterion("project_id", "=", *projects), *bounds, ("sort", "id"))
+    return Listing("/time_entries", "time_entries", params)
 
 
 def _key(project: str, day: str, user: str, activity: str, issue: str, comments: str) -> str:

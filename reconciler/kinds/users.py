@@ -11,10 +11,13 @@ from pydantic import BeforeValidator, Field, SecretStr, StringConstraints
 
 from reconciler.manifest.loader import suggest
 from reconciler.model.address import Address, Row, Unresolved
+from reconciler.model.capabilities import Deletion, OwnAccount, PartialRows, People
 from reconciler.model.codecs import Codec, unknown
 from reconciler.model.custom_fields import FALSE, TRUE, CustomFields
+from reconciler.model.export_hooks import Exporting
 from reconciler.model.kind import Kind, Listing, Need, Object, Request
 from reconciler.model.name_index import Context, Names, near_miss
+from reconciler.model.requests import includes
 from reconciler.model.spec import REFUSE, Api, Deferred, Id, Name, Spec
 
 STATUS = {"active": 1, "registered": 2, "locked": 3}
@@ -50,7 +53,7 @@ class AuthSource(Codec):
         if value is None:
             return None
         number, name = _parts(value)
-        shown = [r["auth_source"] for r in context.names.rows.get("user", {}).values() if r.get("auth_source")]
+        shown = [r["auth_source"] for r in context.names.live("user").rows.values() if r.get("auth_source")]
         known = {source["name"]: source for source in shown}
         if name in known:
             return unknown(known[name])
@@ -204,55 +207,18 @@ class UserSpec(Spec):
     ] = None
 
 
-class Users(Kind):
-    """Only active users are listed by default; a lock shows by the list that a user is in (5.0 to 7.0)."""
+class _Rows(PartialRows):
+    """Lists show the authentication mode from 6.0 on, as they do the status."""
 
-    name = "user"
-    plural = "users"
-    spec = UserSpec
-    identity = ("login",)
-    untold = frozenset({"auth_source"})
-    defaults = (("status", "active"), ("admin", False))
-    fold = True
-    required = ("firstname", "lastname", "mail")
-    loss = (
-        "what it wrote and its time entries go to Anonymous; its memberships, private queries and assignments are "
-        "deleted (`status: locked` keeps them)"
-    )
-    rank = 10
+    def shows(self, kind: Kind, row: Row, name: str, values: Mapping[str, Any]) -> bool:
+        return super().shows(kind, row, name, values) and (name != "auth_source" or "status" in row)
 
-    def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
-        include = self.includes(need.fields.get(self.name, ()))
-        # One list a status: `status=` means all up to 5.1 but is 422 later, `status=*` is nothing on 5.0.
-        for status in (1, 3, 2):
-            yield [self._list(status, include)]
 
-    def lookup(self, address: Address, names: Names, values: Mapping[str, Any]) -> list[Listing]:
-        # `name` finds parts of logins, names and addresses; `login=` is ignored before 5.1.
-        query = (("name", address.key), *self.includes(self.fields))
-        return [self._list(status, query) for status in (1, 3)]
+class _OwnAccount(OwnAccount):
+    """The account that the reconciler works with stays able to work."""
 
-    def _list(self, status: int, query: tuple[tuple[str, str], ...]) -> Listing:
-        return Listing("/users", "users", (("status", status), *query), mark={"listed": status})
-
-    def live(self, row: Row, name: str, context: Context) -> Any:
-        # Lists show the status from 6.0 on.
-        return super().live({"status": row.get("listed"), **row}, name, context)
-
-    def shows(self, row: Row, name: str, values: Mapping[str, Any]) -> bool:
-        # Lists show the authentication mode from 6.0 on, as they do the status.
-        return super().shows(row, name, values) and (name != "auth_source" or "status" in row)
-
-    def create(self, address: Address, values: Mapping[str, Any], context: Context) -> Request:
-        told = {"send_information": True} if values.get("send_information") else {}
-        return _beside(super().create(address, values, context), told)
-
-    def update(self, address: Address, number: Id, values: Mapping[str, Any], context: Context) -> list[Request]:
-        return [_beside(request, {}) for request in super().update(address, number, values, context)]
-
-    def forbids(self, found: Object, me: Row) -> Iterable[tuple[str, str]]:
-        spec, login = found.spec, str(me.get("login", ""))
-        assert isinstance(spec, UserSpec)
+    def forbids(self, declared: Object[UserSpec], me: Row) -> Iterable[tuple[str, str]]:
+        spec, login = declared.spec, str(me.get("login", ""))
         own = "this is the account that the reconciler works with"
         if spec.login != login and login.casefold() in (spec.login.casefold(), str(spec.renamed_from).casefold()):
             yield "login", f'{own}: it does not rename itself (its login is "{login}")'
@@ -265,9 +231,55 @@ class Users(Kind):
         if spec.status == "locked":
             yield "status", f"{own}: it would lock itself out"
 
-    def check(self, found: Object, settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-        spec = found.spec
-        assert isinstance(spec, UserSpec)
+
+class Users(Kind[UserSpec]):
+    """Only active users are listed by default; a lock shows by the list that a user is in (5.0 to 7.0)."""
+
+    name = "user"
+    plural = "users"
+    spec = UserSpec
+    identity = ("login",)
+    ignores_case = True
+    required = ("firstname", "lastname", "mail")
+    rank = 10
+    capabilities = (
+        Deletion(
+            "what it wrote and its time entries go to Anonymous; its memberships, private queries and assignments are "
+            "deleted (`status: locked` keeps them)"
+        ),
+        _Rows(),
+        _OwnAccount(),
+        People(),
+        Exporting(defaults=(("status", "active"), ("admin", False)), unshown=frozenset({"auth_source"})),
+    )
+
+    def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
+        include = includes(self.fields, need.fields.get(self.name, ()))
+        # One list a status: `status=` means all up to 5.1 but is 422 later, `status=*` is nothing on 5.0.
+        for status in (1, 3, 2):
+            yield [self._list(status, include)]
+
+    def lookup(self, address: Address, names: Names, values: Mapping[str, Any]) -> list[Listing]:
+        # `name` finds parts of logins, names and addresses; `login=` is ignored before 5.1.
+        query = (("name", address.key), *includes(self.fields, self.fields))
+        return [self._list(status, query) for status in (1, 3)]
+
+    def _list(self, status: int, query: tuple[tuple[str, str], ...]) -> Listing:
+        return Listing("/users", "users", (("status", status), *query), mark={"listed": status})
+
+    def live(self, row: Row, name: str, context: Context) -> Any:
+        # Lists show the status from 6.0 on.
+        return super().live({"status": row.get("listed"), **row}, name, context)
+
+    def create(self, address: Address, values: Mapping[str, Any], context: Context) -> Request:
+        told = {"send_information": True} if values.get("send_information") else {}
+        return _beside(super().create(address, values, context), told)
+
+    def update(self, address: Address, number: Id, values: Mapping[str, Any], context: Context) -> list[Request]:
+        return [_beside(request, {}) for request in super().update(address, number, values, context)]
+
+    def check(self, declared: Object[UserSpec], settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        spec = declared.spec
         if spec.state == "present" and spec.password and spec.generate_password:
             yield "generate_password", "give either password or generate_password, not both"
         for name in ("password", "generate_password") if spec.auth_source else ():

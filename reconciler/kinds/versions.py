@@ -8,9 +8,11 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field, StringConstraints
 
 from reconciler.model.address import Address, Reference, Row
+from reconciler.model.capabilities import Deletion, Sharing
 from reconciler.model.codecs import Text
 from reconciler.model.custom_fields import CustomFields
-from reconciler.model.kind import Kind
+from reconciler.model.export_hooks import Exporting
+from reconciler.model.kind import Inside, Kind
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import REFUSE, Api, Date, Deferred, Gate, Name, ProjectItem
 
@@ -40,9 +42,12 @@ class VersionSpec(ProjectItem):
     sharing: Annotated[
         SHARING | None, Field(description="Which other projects may use it. Default: none."), Api(clear=REFUSE)
     ] = None
-    due_date: Annotated[Date | None, Field(description="YYYY-MM-DD."), Api(clear="")] = None
+    due_date: Annotated[Date | None, Field(description="YYYY-MM-DD."), Api(clear="", date=True)] = None
     description: Annotated[
-        str | None, StringConstraints(max_length=255), Field(description="At most 255 characters."), Api(codec=Text())
+        str | None,
+        StringConstraints(max_length=255),
+        Field(description="At most 255 characters."),
+        Api(codec=Text(), main_text=True),
     ] = None
     wiki_page_title: Annotated[
         str | None,
@@ -57,48 +62,51 @@ class VersionSpec(ProjectItem):
     ] = None
 
 
-class Versions(Kind):
-    """A project's list also shows versions shared with it: each row's own project is what counts."""
+class _Sharing(Sharing):
+    """A version can be shared with other projects, as its field `sharing` says."""
 
-    name = "version"
-    plural = "versions"
-    spec = VersionSpec
-    inside = True
-    module = "issue_tracking"
-    undeletable = "issues, custom fields or attachments still refer to it"
-    identity = ("name",)
-    defaults = (("status", "open"), ("sharing", "none"))
-    follows = ("membership",)
-    rank = 50
-
-    def destroys(
-        self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context
-    ) -> Iterable[str]:
-        # Redmine says nothing about it (5.0 to 6.1).
-        if "sharing" in changed and WIDTH.index(values["sharing"]) < WIDTH.index(row["sharing"]):
-            yield "issues of projects that it is no longer shared with lose it"
-
-    def widen(self, reference: Reference, names: Names) -> Iterable[Address]:
+    def visible_elsewhere(self, reference: Reference, names: Names) -> Iterable[Address]:
         """Versions of other projects that are shared with the reference's project: live, then declared."""
-        for number, projects in names.seen_from.get(self.name, {}).items():
-            key = names.keys[self.name].get(number, "")
+        for number, projects in names.live("version").seen_from.items():
+            key = names.live("version").keys.get(number, "")
             if reference.project in projects and key.partition("/")[2] == reference.name:
-                yield Address(self.name, key)
-        for key, spec in names.planned.get(self.name, {}).items():
+                yield Address("version", key)
+        for key, spec in names.declared("version").items():
             project, _, name = key.partition("/")
             if name == reference.name and shared(spec.sharing or "none", project, reference.project, names):
-                yield Address(self.name, key)
+                yield Address("version", key)
 
-    def bar(self, address: Address, project: str, names: Names) -> str:
+    def unusable_reason(self, address: Address, project: str, names: Names) -> str:
         sharing = _sharing(address, names)
         if not project or shared(sharing, address.project, project, names):
             return ""
         return f'{address} is not shared with project "{project}" (sharing: {sharing})'
 
 
+class Versions(Kind[VersionSpec]):
+    """A project's list also shows versions shared with it: each row's own project is what counts."""
+
+    name = "version"
+    plural = "versions"
+    spec = VersionSpec
+    inside = Inside(module="issue_tracking", follows=("membership",))
+    identity = ("name",)
+    rank = 50
+    capabilities = (
+        Deletion(why_refused="issues, custom fields or attachments still refer to it"),
+        _Sharing(),
+        Exporting(defaults=(("status", "open"), ("sharing", "none"))),
+    )
+
+    def losses(self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context) -> Iterable[str]:
+        # Redmine says nothing about it (5.0 to 6.1).
+        if "sharing" in changed and WIDTH.index(values["sharing"]) < WIDTH.index(row["sharing"]):
+            yield "issues of projects that it is no longer shared with lose it"
+
+
 def _sharing(address: Address, names: Names) -> str:
     """A version's sharing as it will be: declared, else live."""
-    spec = names.planned.get("version", {}).get(address.key)
+    spec = names.declared("version").get(address.key)
     declared = spec.sharing if spec is not None else None
     return str(declared or (names.row(address) or {}).get("sharing") or "none")
 

@@ -17,11 +17,14 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, StringConstraints
 
 from reconciler.model.address import Address, Row
-from reconciler.model.attachments import Attached, Attaching, Attachments
+from reconciler.model.attachments import Attached, Attachments, attaching
+from reconciler.model.capabilities import Creation, Deletion, Dependencies, KeptValues, ReadBack
 from reconciler.model.codecs import Codec, Ref, Text, require_id
-from reconciler.model.kind import Kind, Listing, Need, Object, Request
+from reconciler.model.export_hooks import Exporting
+from reconciler.model.kind import Inside, Kind, Listing, Need, Object, Request, earlier_key
 from reconciler.model.name_index import Context, Names
-from reconciler.model.spec import REFUSE, Api, Id, Name, ProjectItem, Spec
+from reconciler.model.requests import payload
+from reconciler.model.spec import REFUSE, Api, Id, Name, ProjectItem
 from reconciler.redmine.client import quote
 
 PAGE = "wiki_page"
@@ -62,7 +65,7 @@ class Parent(Ref):
         if not wire:
             return None
         number = f"{context.project}/{wire['title']}"
-        keys: Mapping[Any, str] = context.names.keys.get(PAGE, {})
+        keys: Mapping[Any, str] = context.names.live(PAGE).keys
         # A page that is declared under a new title still has the old one.
         return (keys.get(number) or context.names.canonical(Address(PAGE, number)).key).partition("/")[2]
 
@@ -97,7 +100,7 @@ class WikiPageSpec(ProjectItem):
     text: Annotated[
         str | None,
         Field(description="The page itself, never empty; line ends are not compared. Needed to create the page."),
-        Api(codec=Text(), clear=REFUSE, detail=True, label="Text field"),
+        Api(codec=Text(), clear=REFUSE, detail=True, main_text=True, label="Text field"),
     ] = None
     parent: Annotated[
         Name | None,
@@ -138,7 +141,7 @@ def above(key: str, names: Names) -> Iterator[str]:
 
 def _above(key: str, names: Names) -> str:
     project = key.partition("/")[0]
-    spec = names.planned.get(PAGE, {}).get(key)
+    spec = names.declared(PAGE).get(key)
     if spec is not None and "parent" in spec.model_fields_set and "parent" not in spec.create_only:
         return names.canonical(Address(PAGE, f"{project}/{titleize(spec.parent)}")).key if spec.parent else ""
     row = names.row(Address(PAGE, key)) or {}
@@ -146,7 +149,25 @@ def _above(key: str, names: Names) -> str:
     return f"{project}/{parent}" if parent else ""
 
 
-class _Pages(Kind):
+def _indexes(need: Need, names: Names) -> list[Listing]:
+    """The index of each needed wiki, and its start page if one is declared."""
+    projects = [p for p in need.projects(PAGE) if names.is_live(Address("project", p))]
+    starts = [_start(p) for p in projects if "start_page" in need.fields.get(PAGE, ())]
+    return [_index(p) for p in projects] + starts
+
+
+def _index(project: str) -> Listing:
+    path = f"/projects/{project}/wiki/index"
+    return Listing(path, "wiki_pages", paged=False, number=f"{project}/{{title}}", none={403: None, 404: None})
+
+
+def _start(project: str) -> Listing:
+    """The start page; it may have been renamed, or never been there."""
+    path, number, mark = f"/projects/{project}/wiki", f"{project}/{{title}}", {"start_page": True}
+    return Listing(path, PAGE, ATTACHMENTS, single=True, number=number, none=GONE, mark=mark)
+
+
+class _Pages(Kind[WikiPageSpec], abstract=True):
     """How pages are written."""
 
     def create(self, address: Address, values: Mapping[str, Any], context: Context) -> Request:
@@ -154,53 +175,88 @@ class _Pages(Kind):
 
         A PUT to the real title would overwrite it. Only there, Redmine protects the page `Sidebar`, however.
         """
-        body = self.payload(values, context)
+        body = payload(self.fields, values, context)
         if str(values["title"]).casefold() == SIDEBAR:
             return Request("PUT", path_of(address.key), {self.name: {**body, "version": 0}}, once=True)
         return Request("PUT", path_of(f"{address.project}/{NO_PAGE}"), {self.name: body}, once=True)
 
     def update(self, address: Address, number: Id, values: Mapping[str, Any], context: Context) -> list[Request]:
+        return attaching(self._update, address, number, values, context)
+
+    def _update(self, address: Address, number: Id, values: Mapping[str, Any], context: Context) -> list[Request]:
         # Redmine drops a comment on a text that stays the same.
         sent = {name: value for name, value in values.items() if name != "comments" or "text" in values}
         if not sent:
             return []
         row = context.names.row(address) or {}
-        body = {"text": row.get("text"), "version": row.get("version"), **self.payload(sent, context)}
+        body = {"text": row.get("text"), "version": row.get("version"), **payload(self.fields, sent, context)}
         return [Request("PUT", path_of(number), {self.name: body})]
 
     def delete(self, address: Address, number: Id, context: Context) -> Request:
         return Request("DELETE", path_of(number))
 
 
-class WikiPages(Attaching, _Pages):
+class _ReadBack(ReadBack):
+    """The index, and the start page, which it does not tell."""
+
+    def again(self, kind: Kind, ids: frozenset[Id], need: Need, names: Names) -> Iterable[list[Listing]]:
+        return [_indexes(need, names)]
+
+
+class _Dependencies(Dependencies):
+    """Pages are moved from above before others are put there."""
+
+    def depends_on(
+        self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Iterable[str], context: Context
+    ) -> Iterable[tuple[str, Address]]:
+        # A page that is above this one must have been moved away before this one is put below it.
+        if row is not None and "parent" in changed and values.get("parent"):
+            for key in above(f"{context.project}/{values['parent']}", context.names):
+                if key in context.names.declared(PAGE):
+                    yield "parent", Address(PAGE, key)
+
+
+class _KeptValues(KeptValues):
+    """A protected wiki, or somebody else's edit."""
+
+    def why_kept(self, kind: Kind, name: str, wanted: Any, row: Row, context: Context) -> str:
+        if name == "text":
+            return MEANWHILE
+        right = {"title": "rename wiki pages", "parent": "rename wiki pages", "start_page": "manage the wiki"}.get(name)
+        return f"the account may lack the right to {right}, or {MEANWHILE}" if right else ""
+
+
+class WikiPages(_Pages):
     """One index for each project, which shows all its pages, and each declared page by itself."""
 
     name = PAGE
     plural = "wiki_pages"
     spec = WikiPageSpec
-    inside = True
-    module = "wiki"
+    inside = Inside(module="wiki")
     identity = ("title",)
-    fold = True
-    silent = True
-    adopts = False
+    ignores_case = True
     required = ("text",)
-    loss = "its history and its attachments are deleted"
-    apart = True
-    defaults = (("start_page", False),)
     rank = 60
+    capabilities = (
+        Creation(answers=False, adopts=False),
+        _ReadBack(),
+        Deletion("its history and its attachments are deleted"),
+        _Dependencies(),
+        _KeptValues(),
+        Exporting(own_files=True, text_files=True, defaults=(("start_page", False),)),
+    )
 
     # -- identity ----------------------------------------------------------------------------------------------
 
-    def renamed_key(self, spec: Spec, address: Address) -> str:
-        return f"{address.project}/{titleize(str(spec.renamed_from))}"
+    def key(self, spec: WikiPageSpec, project: str) -> str:
+        # `renamed_from` is not a title as Redmine makes it yet.
+        return f"{project}/{titleize(spec.title)}"
 
     def key_of(self, row: Row, context: Context) -> str | None:
         return str(row["id"])
 
-    def check(self, found: Object, settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-        spec = found.spec
-        assert isinstance(spec, WikiPageSpec)
+    def check(self, declared: Object[WikiPageSpec], settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        spec = declared.spec
         if not spec.title:
             yield "title", f"nothing is left of the title: Redmine removes {' '.join(REMOVED)}"
         if len(spec.title) > LONGEST:
@@ -212,7 +268,7 @@ class WikiPages(Attaching, _Pages):
         if spec.start_page is False:
             yield "start_page", "a wiki always has a start page: declare another page to be it instead"
 
-    def misfits(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
+    def conflicts(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
         if row is not None and REDIRECT in row:
             said = f'the page that was called "{values["title"]}" has been renamed; the title only leads to it now'
             yield "title", said, "open the title in a browser, and declare the page under the title that it has now"
@@ -226,46 +282,23 @@ class WikiPages(Attaching, _Pages):
             yield "start_page", f"{' and '.join(sorted(others))} shall be the start page as well", "declare one"
 
     def _starts(self, context: Context) -> set[str]:
-        planned = context.names.planned.get(PAGE, {}).items()
+        planned = context.names.declared(PAGE).items()
         return {key for key, spec in planned if spec.start_page and key.startswith(f"{context.project}/")}
-
-    def leans_on(
-        self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Iterable[str], context: Context
-    ) -> Iterable[tuple[str, Address]]:
-        # A page that is above this one must have been moved away before this one is put below it.
-        if row is not None and "parent" in changed and values.get("parent"):
-            for key in above(f"{context.project}/{values['parent']}", context.names):
-                if key in context.names.planned.get(PAGE, {}):
-                    yield "parent", Address(PAGE, key)
 
     # -- read --------------------------------------------------------------------------------------------------
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
-        yield from self.again(frozenset(), need, names)
+        yield _indexes(need, names)
         # A title that is not in the index may lead to a page that was renamed: writing there would change that one.
         yield [self._title(key) for key in sorted(need.keys.get(PAGE, ())) if self._new(key, names)]
 
-    def again(self, ids: frozenset[Id], need: Need, names: Names) -> Iterable[list[Listing]]:
-        projects = [p for p in need.projects(PAGE) if p in names.ids.get("project", {})]
-        starts = [self._start(p) for p in projects if "start_page" in need.fields.get(PAGE, ())]
-        yield [self._index(p) for p in projects] + starts
-
-    def _index(self, project: str) -> Listing:
-        path = f"/projects/{project}/wiki/index"
-        return Listing(path, "wiki_pages", paged=False, number=f"{project}/{{title}}", none={403: None, 404: None})
-
-    def _start(self, project: str) -> Listing:
-        """The start page; it may have been renamed, or never been there."""
-        path, number, mark = f"/projects/{project}/wiki", f"{project}/{{title}}", {"start_page": True}
-        return Listing(path, PAGE, ATTACHMENTS, single=True, number=number, none=GONE, mark=mark)
-
     def _new(self, key: str, names: Names) -> bool:
         """Whether a declared page is to be created, as far as the index tells."""
-        spec, address = names.planned.get(PAGE, {}).get(key), Address(PAGE, key)
+        spec, address = names.declared(PAGE).get(key), Address(PAGE, key)
         if spec is None or names.id(address) is not None:
             return False
-        old = spec.renamed_from and names.id(Address(PAGE, self.renamed_key(spec, address)))
-        return not old and address.project in names.ids.get("project", {})
+        old = spec.renamed_from and names.id(Address(PAGE, earlier_key(self, spec, address.project)))
+        return not old and address.project in names.live("project").ids
 
     def _title(self, key: str) -> Listing:
         row = {"id": key, "title": key.partition("/")[2], REDIRECT: True}
@@ -276,7 +309,7 @@ class WikiPages(Attaching, _Pages):
         return Listing(path_of(number), PAGE, ATTACHMENTS, single=True, number=made, none=none)
 
     def lookup(self, address: Address, names: Names, values: Mapping[str, Any]) -> list[Listing]:
-        starts = [self._start(address.project)] if "start_page" in values else []
+        starts = [_start(address.project)] if "start_page" in values else []
         return [self._page(address.key, GONE), *starts]
 
     def details(self, row: Row, fields: frozenset[str]) -> Listing | None:
@@ -285,23 +318,15 @@ class WikiPages(Attaching, _Pages):
 
     # -- write -------------------------------------------------------------------------------------------------
 
-    def destroys(
-        self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context
-    ) -> Iterable[str]:
+    def losses(self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context) -> Iterable[str]:
         if values:
             return
-        yield self.loss
-        pages, planned = context.names.rows.get(PAGE, {}).values(), context.names.planned.get(PAGE, {})
+        yield from super().losses(row, values, changed, context)
+        pages, planned = context.names.live(PAGE).rows.values(), context.names.declared(PAGE)
         below = [str(page["id"]) for page in pages if _parent_of(page) == row["id"]]
         left = [k for k in sorted(below) if k not in planned or "parent" not in planned[k].model_fields_set]
         if left:
             yield f"{', '.join(left)} will have no parent"
-
-    def explain(self, name: str, wanted: Any, row: Row, context: Context) -> str:
-        if name == "text":
-            return MEANWHILE
-        right = {"title": "rename wiki pages", "parent": "rename wiki pages", "start_page": "manage the wiki"}.get(name)
-        return f"the account may lack the right to {right}, or {MEANWHILE}" if right else ""
 
 
 def _parent_of(row: Row) -> str:

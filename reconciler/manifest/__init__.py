@@ -1,1 +1,1 @@
-"""Files to documents: what a manifest says, with the place of every value."""
+"""Manifest files → documents: mappings and lists that know the place of every value."""

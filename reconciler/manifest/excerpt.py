@@ -1,7 +1,6 @@
-"""What a person is shown of a manifest file.
+"""How problems quote a manifest file: the source line with a caret, suggestions, and readable YAML errors.
 
-The line with a caret, near misses, libyaml's complaints in plain words. A line that may hold a secret is shown with
-`•••` in the place of the value; when in doubt, more is hidden.
+Values that may be secrets are shown as `•••`. Detection errs on the side of masking too much.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ from yaml.events import CollectionEndEvent, CollectionStartEvent, MappingStartEv
 from reconciler.errors import Location
 
 MASK = "•••"
-WIDTH = 100  # characters of a source line that are shown
+WIDTH = 100  # characters of a source line to show
 MAX_BYTES = 64 * 1024 * 1024
 
-BREAKS = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # what libyaml counts as a line break
+BREAKS = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # the line breaks that libyaml counts
 _ILLEGAL = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')
@@ -48,7 +47,7 @@ _FLOW_VALUE = re.compile(
 
 @lru_cache(maxsize=4096)
 def looks_secret(key: str) -> bool:
-    """Whether a key seems to name a password, a token or the like, misspelt ones too (`pasword`)."""
+    """Whether a key appears to name a password, a token or similar, including misspellings (`pasword`)."""
     parts = re.findall(r"[^\W_]+", key.casefold())
     return "pw" in parts or any(map(_secret_word, [*parts, "".join(parts[-3:])]))
 
@@ -60,7 +59,7 @@ def _secret_word(word: str) -> bool:
 
 
 def _secret_spans(line: str) -> list[tuple[int, int]]:
-    """The parts of a line, as (start, end), that are values of keys that look like a secret."""
+    """The (start, end) spans of a line that are values of secret-looking keys."""
     bare = _BARE_WORD.match(line)
     if bare and looks_secret(bare[1]):
         return [(bare.end(), len(line))]
@@ -71,18 +70,18 @@ def _secret_spans(line: str) -> list[tuple[int, int]]:
         key = line[max(done, start - 80) : start - 1].rpartition(",")[2].rpartition("{")[2]
         if start > done and looks_secret(key) and not _REFERENCE.match(line, start):
             value = _FLOW_VALUE.match(line, start) if _FLOW_OPENED.search(line, 0, start) else None
-            spans.append((start, value.end() if value else len(line)))  # in a block, commas belong to the value
+            spans.append((start, value.end() if value else len(line)))  # in block style, commas belong to the value
         done = spans[-1][1] if spans and spans[-1][1] > start else start
     return spans
 
 
 def _secret_lines(text: str) -> Iterator[int]:
-    """The indexes of the lines below a key that looks like a secret on which libyaml finds parts of its value."""
+    """The indexes of the lines below a secret-looking key that continue its value, according to libyaml."""
     get_event = CSafeLoader(text).get_event
     keyed: list[bool | None] = [None]  # per open collection: whether a key comes next; None in a list
-    since: list[int | None] = [None]  # per open collection: the line of the secret key that what comes belongs to
+    since: list[int | None] = [None]  # per open collection: the line of the secret key above
     try:
-        while len(keyed) < 100 and (event := get_event()):  # libyaml is slow in depths where no manifest gets
+        while len(keyed) < 100 and (event := get_event()):  # libyaml is slow at depths that no manifest has
             start, end = event.start_mark, event.end_mark
             if isinstance(event, CollectionEndEvent):
                 del keyed[-1], since[-1]
@@ -103,7 +102,7 @@ def _secret_lines(text: str) -> Iterator[int]:
 
 
 class Source:
-    """The lines of one file, and which of them belong to a secret that began above."""
+    """The lines of one file, and which of them continue a secret value."""
 
     def __init__(self, text: str, *, json: bool = False) -> None:
         self._masked: dict[int, tuple[str, list[tuple[int, int]]]] = {}
@@ -112,16 +111,16 @@ class Source:
 
     @cached_property
     def hidden(self) -> frozenset[int]:
-        """Indexes of the lines that continue the value of a key that looks like a secret."""
-        found = set(_secret_lines(_ILLEGAL.sub("?", self._text)))  # exact, as far as libyaml gets
+        """Indexes of the lines that continue the value of a secret-looking key."""
+        indexes = set(_secret_lines(_ILLEGAL.sub("?", self._text)))  # exact, up to the first syntax error
         for index, line in enumerate(self.lines):
             spans = _secret_spans(line)
             if spans and spans[-1][1] == len(line):
-                found.update(self._owned(index, not line[spans[-1][0] :].strip()))
-        return frozenset(found)
+                indexes.update(self._owned(index, not line[spans[-1][0] :].strip()))
+        return frozenset(indexes)
 
     def _owned(self, index: int, empty: bool) -> Iterator[int]:
-        """The lines below `index` that its last key seems to own, for what libyaml cannot read: by indentation."""
+        """The lines below `index` that belong to its last key by indentation, for text that libyaml cannot parse."""
         line = self.lines[index]
         key_column = len(line) - len(_PREFIX.sub("", line, count=1))
         for below in range(index + 1, len(self.lines)):
@@ -134,7 +133,7 @@ class Source:
             yield below
 
     def shown(self, index: int, column: int) -> tuple[str, int]:
-        """A line without its secrets, and where a column of it stands then (both count from 0)."""
+        """A line with secrets masked, and the new position of a column in it (both count from 0)."""
         if index not in self._masked:
             self._masked[index] = self._mask(index)
         text, spans = self._masked[index]
@@ -156,10 +155,10 @@ class Source:
 
 
 def excerpt(location: Location, cache: MutableMapping[str, Source] | None = None) -> str:
-    """The source line of a place with a caret under its column, as two lines of text without a final break.
+    """The source line of a place with a caret below its column, or "" if there is no such line.
 
-    Secrets are masked, control characters replaced, long lines cut around the caret. `cache` keeps files that were
-    read; `Loaded.sources` is one, and has the text of the standard input. "" when there is no such line to show.
+    Secrets are masked, control characters replaced, long lines cut around the caret. `cache` keeps the files that were
+    read; `Loaded.sources` is such a cache and has the text of standard input.
     """
     cache = {} if cache is None else cache
     if location.file not in cache:
@@ -183,7 +182,7 @@ def _source(file: str) -> Source:
 
 
 def _window(line: str, column: int) -> tuple[str, str]:
-    """The part of a line around a column, printable, as the text before that column and the text from it on."""
+    """The printable part of a line around a column, split at that column."""
     start = max(0, min(column - WIDTH // 2, len(line) - WIDTH))
     before, after = line[start:column], line[column : start + WIDTH]
     left, right = "…" * bool(start), "…" * (start + WIDTH < len(line))
@@ -200,9 +199,10 @@ def _cells(char: str) -> int:
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
-    """`did you mean "x"?` for the known word that is most like this one, whatever its case, or "".
+    """`did you mean "x"?` for the most similar known word, ignoring case, or "".
 
-    difflib sees only the 50 words that begin and end most like it: some milliseconds for 10,000 known words.
+    Only the 50 words with the longest common prefix and suffix go through difflib, which is slow: 10,000 known words
+    take a few milliseconds.
     """
     wanted = word.casefold()
     spelt = {name.casefold(): name for name in sorted(known, reverse=True) if abs(len(name) - len(word)) <= 3}
@@ -216,36 +216,39 @@ def _shared(one: str, other: str) -> int:
     return next(differ, min(len(one), len(other)))
 
 
-_TAB = "a tab is used for indentation; YAML wants spaces"
+_TAB = "tab used for indentation; YAML requires spaces"
 _TAB_SUSPECTS = ("mapping values are not allowed in this context", "could not find expected ':'")
 _UNENDED = ("found unexpected end of stream", "did not find expected ',' or '}'", "did not find expected ',' or ']'")
-_PLAIN_WORDS = {  # libyaml 0.2.5's sentence: what it means for the reader, and how to go on
-    _TAB_SUSPECTS[0]: ('a ":" is not allowed here', 'quote the text if the ":" belongs to it; check the indentation'),
+_EXPLANATIONS = {  # libyaml 0.2.5's message: a readable message, and a hint
+    _TAB_SUSPECTS[0]: ('a ":" is not allowed here', 'quote the value if the ":" belongs to it; check the indentation'),
     _TAB_SUSPECTS[1]: ('a ":" is missing after the key', "write `key: value`"),
-    "did not find expected key": ("a key is expected here", "check the indentation, and the quotes just before"),
-    "did not find expected '-' indicator": ('a list item ("- ") is expected here', "check the indentation"),
-    _UNENDED[1]: ('a "," or the closing "}" is missing', "quote texts that have , or } in them"),
-    _UNENDED[2]: ('a "," or the closing "]" is missing', "quote texts that have , or ] in them"),
-    "did not find expected node content": ("a value is expected here", "quote it if it begins with , ] or }"),
-    "did not find expected <document start>": ("only a new document can follow here", "begin it with a line `---`"),
-    "found character that cannot start any token": ("a value cannot begin with this character", "put it in quotes"),
+    "did not find expected key": ("expected a key", "check the indentation, and the quotes just before"),
+    "did not find expected '-' indicator": ('expected a list item ("- ")', "check the indentation"),
+    _UNENDED[1]: ('a "," or the closing "}" is missing', "quote values that contain , or }"),
+    _UNENDED[2]: ('a "," or the closing "]" is missing', "quote values that contain , or ]"),
+    "did not find expected node content": ("expected a value", "quote it if it starts with , ] or }"),
+    "did not find expected <document start>": ("expected a new document", "start it with a line `---`"),
+    "found character that cannot start any token": ("a value cannot start with this character", "quote it"),
     _UNENDED[0]: ("the closing quote is missing", "add it"),
-    "did not find expected alphabetic or numeric character": ("a name must follow * or &", "or quote the text"),
-    "found invalid Unicode character escape code": ("the escape is not a Unicode character", ""),
-    "found unknown escape character": ("the backslash escape is unknown", "write \\\\, or use single quotes"),
+    "did not find expected alphabetic or numeric character": (
+        "expected a name after * or &",
+        "quote the value if it is not an alias or anchor",
+    ),
+    "found invalid Unicode character escape code": ("this escape is not a Unicode character", ""),
+    "found unknown escape character": ("unknown backslash escape", "write \\\\, or use single quotes"),
 }
 
 
 def mark_of(text: str, index: int, known: Any = None) -> Mark:
-    """The mark of a character of a text, counted on from a known mark before it (lines, columns, index from 0)."""
+    """The mark (line, column and index, from 0) of a character of a text, counted from a known mark before it."""
     line, column, start = (known.line, known.column, known.index) if known else (0, 0, 0)
     lines = BREAKS.split(text[start:index])
     column = len(lines[-1]) + (column if len(lines) == 1 else 0)
     return Mark("", index, line + len(lines) - 1, column, None, 0)
 
 
-def plain_words(error: YAMLError, text: str) -> tuple[Any, str, str, Any]:
-    """What libyaml's error about this text means: its mark, a message, a hint (or ""), where its context began."""
+def explain_yaml_error(error: YAMLError, text: str) -> tuple[Any, str, str, Any]:
+    """A libyaml error as its mark, a readable message, a hint (or ""), and the mark of its context."""
     if not isinstance(error, MarkedYAMLError):
         illegal = _ILLEGAL.search(text)
         character = f"the control character U+{ord(illegal[0]):04X}" if illegal else "this character"
@@ -256,16 +259,16 @@ def plain_words(error: YAMLError, text: str) -> tuple[Any, str, str, Any]:
     tab = re.compile(" *\t").match(text, start)
     if tab and (mark.index < tab.end() or problem in _TAB_SUSPECTS or " tab " in problem):
         return mark_of(text, tab.end() - 1), _TAB, "", None
-    message, hint = _PLAIN_WORDS.get(problem, (f"this is not valid YAML: {problem}", ""))
+    message, hint = _EXPLANATIONS.get(problem, (f"invalid YAML: {problem}", ""))
     if problem in _UNENDED and mark.index >= len(text.rstrip()):
-        return context, f"what begins here never ends: {message}", hint, None
+        return context, f"unterminated: {message}", hint, None
     return mark, message, hint, context if context and context.line != mark.line else None
 
 
 def json_as_yaml(text: str) -> str:
-    """A JSON text as libyaml takes it: without surrogate pairs, tabs around the document, odd raw characters.
+    """JSON as libyaml accepts it: surrogate pairs joined, tabs around the document and raw control characters replaced.
 
-    Blanks after a string that became shorter keep what follows on its line where it was.
+    A string that becomes shorter is padded with spaces, so that columns of what follows on its line stay right.
     """
     blank = len(text) - len(text.lstrip(" \t\r\n"))
     text = text[:blank].replace("\t", " ") + text[blank:].rstrip(" \t\r\n")

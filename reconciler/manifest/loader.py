@@ -1,7 +1,7 @@
-"""Manifest files become documents: plain mappings and lists of text that know the place of every key and item.
+"""Parses manifest files into documents: mappings and lists of strings that know the place of every key and item.
 
-Built from the events of libyaml's C loader, not through `yaml.load`: plain scalars stay the text that was
-written (`1.10`, `no`, `2026-12-01`), since only the models know the type of a field. All problems are collected.
+Built from the events of libyaml's C loader instead of `yaml.load`: plain scalars keep the text as written (`1.10`,
+`no`, `2026-12-01`), since only the models know the type of a field. All problems are collected, none is raised.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from yaml import CSafeLoader, YAMLError
 from yaml.events import AliasEvent, CollectionEndEvent, DocumentStartEvent, MappingStartEvent, ScalarEvent
 
 from reconciler.errors import Location, ManifestError, Problem
-from reconciler.manifest.excerpt import MAX_BYTES, Source, excerpt, mark_of, plain_words, suggest
+from reconciler.manifest.excerpt import MAX_BYTES, Source, excerpt, explain_yaml_error, mark_of, suggest
 from reconciler.manifest.sources import File, beside, find, read_text
 
 __all__ = ["Loaded", "Map", "Reported", "Seq", "Templated", "excerpt", "expand", "load", "locate", "suggest"]
@@ -25,16 +25,18 @@ __all__ = ["Loaded", "Map", "Reported", "Seq", "Templated", "excerpt", "expand",
 MAX_NODES = 2_000_000
 MAX_DEPTH = 60
 
-_SHIFT = 32  # a packed place is line << 32 | column, both from 1
+# A place is packed into one integer, line << 32 | column (both from 1): a file can have millions of them, and a
+# Location object for each would cost memory and loading time.
+_SHIFT = 32
 _FIRST = (1 << _SHIFT) + 1
 _NULLS = frozenset(("", "~", "null", "Null", "NULL"))
 _CORE = "tag:yaml.org,2002:"
 _TEXT_TAGS = frozenset(("!", *(_CORE + name for name in ("str", "int", "float", "bool", "timestamp"))))
-_TAGS_HINT = "supported are !file PATH and YAML's own !!str, !!int, !!float, !!bool, !!timestamp, !!null, !!map, !!seq"
+_TAGS_HINT = "supported: !file PATH and YAML's own !!str, !!int, !!float, !!bool, !!timestamp, !!null, !!map, !!seq"
 _MERGE = "<<"
 _OPEN = object()
 _EXPRESSION = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_]\w*)(?::-((?:(?!\$\{)[^}])*))?\})?", re.ASCII)
-_EXPRESSION_HINT = "write ${NAME} or ${NAME:-default}, without another ${ in it; $${ stands for a plain ${"
+_EXPRESSION_HINT = "write ${NAME} or ${NAME:-default}, not nested; write $${ for a literal ${"
 
 
 def _unpack(file: str, at: int) -> Location:
@@ -42,9 +44,9 @@ def _unpack(file: str, at: int) -> Location:
 
 
 class Map(dict[str, Any]):
-    """A YAML mapping; `at` is its packed place, `marks` has those of its keys, `root` is the manifests' real folder.
+    """A YAML mapping. `at` is its packed place, `marks` has those of its keys, `root` is the manifests' real folder.
 
-    Aliases share it: do not change it.
+    Aliases share the object, so it must not be modified.
     """
 
     __slots__ = ("at", "file", "marks", "root")
@@ -56,12 +58,12 @@ class Map(dict[str, Any]):
         self.marks: dict[str, int] = {}
 
     def where(self, key: str | None = None) -> Location:
-        """The place of a key, or of the mapping itself (also when there is no such key)."""
+        """The place of a key, or of the mapping if there is no such key."""
         return _unpack(self.file, self.at if key is None else self.marks.get(key, self.at))
 
 
 class Seq(list[Any]):
-    """A YAML list; `at` is its packed place, `marks` has those of its items. Aliases share it: do not change it."""
+    """A YAML list. `at` is its packed place, `marks` has those of its items. Aliases share it: do not modify it."""
 
     __slots__ = ("at", "file", "marks")
 
@@ -71,13 +73,13 @@ class Seq(list[Any]):
         self.marks: list[int] = []
 
     def where(self, index: int | None = None) -> Location:
-        """The place of an item, or of the list itself (also when there is no such item)."""
+        """The place of an item, or of the list if there is no such item."""
         known = index is not None and 0 <= index < len(self.marks)
         return _unpack(self.file, self.marks[index] if known and index is not None else self.at)
 
 
 class Templated(str):
-    """A text made from `${NAME}`: `expression` is what the manifest says, to be kept in the place of a secret."""
+    """A string with expanded `${NAME}`. `expression` is the text in the manifest, which replaces secrets in output."""
 
     __slots__ = ("expression",)
     expression: str
@@ -95,7 +97,7 @@ class Templated(str):
 
 
 class Reported(str):
-    """Stands for a value that is already reported as a problem: what a model says about it is noise."""
+    """Placeholder for a value that is already reported as a problem: validation errors about it would be noise."""
 
     __slots__ = ()
 
@@ -104,7 +106,7 @@ class Reported(str):
 class Loaded:
     """The top-level mappings of all files, all problems sorted by place, and the names of the files.
 
-    `sources` is a cache for `excerpt`; it begins with the text of the standard input.
+    `sources` is a cache for `excerpt`; it has the text of standard input, which cannot be read twice.
     """
 
     documents: tuple[Map, ...]
@@ -114,7 +116,7 @@ class Loaded:
 
 
 def locate(node: Map, path: Sequence[str | int]) -> Location:
-    """The deepest place along the `loc` of a pydantic error; parts that are not in the manifest are passed over."""
+    """The deepest place along the `loc` of a pydantic error; parts that are not in the manifest are skipped."""
     place, here = node.where(), node
     for part in path:
         known = part in here.marks if isinstance(here, Map) else isinstance(part, int) and part < len(here)
@@ -126,10 +128,10 @@ def locate(node: Map, path: Sequence[str | int]) -> Location:
 
 
 def expand(text: str, env: Mapping[str, str]) -> tuple[str, dict[str, tuple[str, str]]]:
-    """Replaces `${NAME}` and `${NAME:-default}` (as in a shell: unset or empty) once; `$${` stands for `${`.
+    """Expand `${NAME}` and `${NAME:-default}` (as in a shell: if unset or empty); `$${` is a literal `${`.
 
-    The first result is a `Templated` if there was an expression; what was put in is not looked at again. The second
-    is what is wrong: the beginning of a faulty expression, and its message and hint.
+    Returns the text, a `Templated` if there was an expression, and the errors: the start of a faulty expression → its
+    message and hint. Values are not expanded again, so a variable cannot inject an expression.
     """
     faults: dict[str, tuple[str, str]] = {}
 
@@ -138,7 +140,7 @@ def expand(text: str, env: Mapping[str, str]) -> tuple[str, dict[str, tuple[str,
         if match[0] == "$${":
             return "${"
         if name is None:
-            faults["${"] = ("this ${ does not begin a valid expression", _EXPRESSION_HINT)
+            faults["${"] = ("invalid ${…} expression", _EXPRESSION_HINT)
         elif default is None and name not in env:
             hint = suggest(name, env) or f"set it, or write ${{{name}:-default}}"
             faults["${" + name] = (f"the environment variable {name} is not set", hint)
@@ -157,10 +159,10 @@ def load(
     max_bytes: int = MAX_BYTES,
     max_nodes: int = MAX_NODES,
 ) -> Loaded:
-    """Reads manifests: files, folders (recursively) and `-`, the standard input. Never raises for what is in them.
+    """Read manifests: files, folders (recursively) and `-` for standard input. Never raises for their contents.
 
-    `env` has the variables for `${NAME}`. `max_bytes` bounds one file, `max_nodes` the values of one file after
-    its aliases are expanded.
+    `env` has the variables for `${NAME}`. `max_bytes` limits the size of a file, `max_nodes` its number of values
+    after expanding aliases.
     """
     problems: list[Problem] = []
     documents: list[Map] = []
@@ -182,29 +184,29 @@ def load(
 
 
 class _Builder:
-    """Builds the documents of one file from libyaml's events, each value as soon as its events have come."""
+    """Builds the documents of one file from libyaml's events, in a single pass."""
 
     def __init__(self, file: File, text: str, env: Mapping[str, str], bounds: tuple[int, int]) -> None:
         self.file, self.env, self.text = file, env, file.yaml(text)
         self.max_bytes, self.max_nodes = bounds
         self.next: Callable[[], Any] = CSafeLoader(self.text).get_event
         self.problems: list[Problem] = []
-        self.anchors: dict[str, Any] = {}  # name: (value, its size in values, its height in levels), or _OPEN
+        self.anchors: dict[str, Any] = {}  # name: (value, number of values, levels of nesting), or _OPEN
         self.nodes = self.depth = self.deepest = 0
 
     def documents(self) -> list[Map]:
-        """All top-level mappings that are complete before the first syntax error."""
-        found: list[Map] = []
+        """All top-level mappings before the first syntax error."""
+        documents: list[Map] = []
         try:
-            self._documents(found)
+            self._read_documents(documents)
         except YAMLError as error:
-            mark, message, hint, context = plain_words(error, self.text)
+            mark, message, hint, context = explain_yaml_error(error, self.text)
             self._report(mark, message, hint, *([self._place(context)] if context else []))
         except ManifestError as error:
             self.problems += error.problems
-        return found
+        return documents
 
-    def _documents(self, found: list[Map]) -> None:
+    def _read_documents(self, documents: list[Map]) -> None:
         self.next()
         count, bare, empty = 0, False, []
         while (start := self.next()).__class__ is DocumentStartEvent:
@@ -215,23 +217,23 @@ class _Builder:
             self.next()
             bare = value is None and root.value == ""
             if isinstance(value, Map):
-                found.append(value)
+                documents.append(value)
             elif value is None:
                 empty.append(start.start_mark)
             elif not isinstance(value, Reported):
-                self._report(root.start_mark, "the top level is not a mapping", 'begin with a key, such as "projects:"')
+                self._report(root.start_mark, "the top level is not a mapping", 'start with a key such as "projects:"')
         if count == len(empty) < 2:
             self.problems.append(Problem(Location(self.file.name), "the manifest is empty"))
-        elif bare:  # a last `---` with nothing after it is usual
+        elif bare:  # a trailing `---` with nothing after it is common
             empty.pop()
         for mark in empty if count > 1 else ():
-            self._report(mark, "the document is empty", "remove its ---")
+            self._report(mark, "the document is empty", "remove the ---")
 
     def _value(self, event: Any) -> Any:
         self.nodes += 1
         if self.nodes > self.max_nodes:
-            self._stop(event, f"there are more than {self.max_nodes:,} values", "split the file")
-        kind = event.__class__
+            self._stop(event, f"the file has more than {self.max_nodes:,} values", "split it")
+        kind = event.__class__  # compared by identity: faster than isinstance for millions of events
         if kind is not ScalarEvent:
             return self._alias(event) if kind is AliasEvent else self._collection(event)
         value = event.value
@@ -271,7 +273,7 @@ class _Builder:
             if key is None:
                 continue
             if key in marks:
-                self._report(mark, f'the key "{_brief(key)}" is given twice', "keep one", node.where(key))
+                self._report(mark, f'duplicate key "{_shorten(key)}"', "keep one", node.where(key))
                 continue
             marks[key] = (mark.line << _SHIFT | mark.column) + _FIRST
             node[key] = value
@@ -291,10 +293,10 @@ class _Builder:
         return node
 
     def _key(self, event: Any) -> str | None:
-        """The key that an event gives, or None if it cannot be one (which is reported)."""
+        """The key in an event, or None if it is not a valid key, which is reported."""
         if event.__class__ is ScalarEvent and event.tag is None and event.anchor is None:
             if event.value or event.style:
-                return intern(event.value)
+                return intern(event.value)  # the same few keys repeat in every object
         elif event.__class__ is ScalarEvent and event.tag in (None, *_TEXT_TAGS):
             self.anchors[event.anchor or ""] = (event.value, 1, 0)
             return intern(event.value)
@@ -302,11 +304,13 @@ class _Builder:
         if type(value) is str and event.__class__ is AliasEvent:
             return intern(value)
         if not isinstance(value, Reported):
-            self._report(event.start_mark, "a key must be a text", "quote it; {{ x }} as a text needs quotes as well")
+            self._report(
+                event.start_mark, "a key must be a string", "quote it; a value such as {{ x }} needs quotes as well"
+            )
         return None
 
     def _merge(self, node: Map, mark: Any) -> None:
-        """Put in what `<<` brings: keys of the mapping itself win, then those of earlier mappings."""
+        """Merge the mappings of `<<`: the mapping's own keys win, then those of earlier mappings."""
         merged = node.pop("<<")
         del node.marks["<<"]
         for other in merged if isinstance(merged, Seq) else [merged]:
@@ -315,22 +319,22 @@ class _Builder:
                 node.update((key, other[key]) for key in fresh)
                 node.marks.update((key, other.marks[key]) for key in fresh)
             elif not isinstance(other, Reported):
-                self._report(mark, "<< takes an alias of a mapping, or a list of them", "write <<: *name")
+                self._report(mark, "<< needs an alias of a mapping, or a list of aliases", "write <<: *name")
 
     def _alias(self, event: Any) -> Any:
         known = self.anchors.get(event.anchor)
         if known is None:
-            hint = suggest(event.anchor, self.anchors) or "an anchor (&name) comes before its aliases"
-            self._report(event.start_mark, f"there is no anchor for the alias *{event.anchor}", hint)
+            hint = suggest(event.anchor, self.anchors) or "define an anchor (&name) before its aliases"
+            self._report(event.start_mark, f"undefined alias *{event.anchor}", hint)
             return Reported(event.anchor)
         if known is _OPEN:
-            self._report(event.start_mark, f"the alias *{event.anchor} is inside of what it stands for")
+            self._report(event.start_mark, f"the alias *{event.anchor} is inside its own anchor")
             return Reported(event.anchor)
         value, size, height = known
         self.nodes += size - 1
         if self.nodes > self.max_nodes:
-            message = f"with its aliases expanded the file has more than {self.max_nodes:,} values"
-            self._stop(event, message, "an alias repeats everything that its anchor holds")
+            message = f"the file has more than {self.max_nodes:,} values after expanding its aliases"
+            self._stop(event, message, "each alias repeats everything in its anchor")
         self._check_depth(event, self.depth + height)
         self.deepest = max(self.deepest, self.depth + height)
         return value
@@ -346,19 +350,19 @@ class _Builder:
 
     def _unknown_tag(self, event: Any) -> Reported:
         tag = event.tag.replace(_CORE, "!!")
-        self._report(event.start_mark, f"the tag {_brief(tag)} is not supported here", _TAGS_HINT)
+        self._report(event.start_mark, f"unsupported tag {_shorten(tag)}", _TAGS_HINT)
         return Reported(tag)
 
     def _expanded(self, event: Any) -> str:
         value, faults = expand(event.value, self.env)
         for start, (message, hint) in faults.items():
             index = self.text.find(start, event.start_mark.index, event.end_mark.index)
-            mark = event.start_mark  # an escape such as "\x24{" is not found in the text
+            mark = event.start_mark  # the fallback: an escape such as "\x24{" is not in the text
             self._report(mark_of(self.text, index, mark) if index >= 0 else mark, message, hint)
         return Reported(event.value) if faults else value
 
     def _included(self, event: Any) -> str:
-        """The text that `!file` names, with line breaks as YAML has them."""
+        """The text of the file that `!file` names, with LF line ends, as YAML scalars have."""
         name = self._expanded(event)
         if isinstance(name, Reported):
             return name
@@ -366,7 +370,7 @@ class _Builder:
             return self._include(name).replace("\r\n", "\n")
         except ManifestError as error:
             for problem in error.problems:
-                message = f"!file {_brief(name)}: {problem.message}"
+                message = f"!file {_shorten(name)}: {problem.message}"
                 self._report(event.start_mark, message, problem.hint, problem.location)
             return Reported(name)
 
@@ -375,7 +379,7 @@ class _Builder:
 
     def _check_depth(self, event: Any, depth: int) -> None:
         if depth > MAX_DEPTH:
-            self._stop(event, f"there are more than {MAX_DEPTH} levels of nesting", "a manifest needs about ten")
+            self._stop(event, f"more than {MAX_DEPTH} levels of nesting", "a manifest needs about ten")
 
     def _stop(self, event: Any, message: str, hint: str) -> NoReturn:
         raise ManifestError([Problem(self._place(event.start_mark), message, hint=hint)])
@@ -387,5 +391,5 @@ class _Builder:
         return Location(self.file.name, mark.line + 1, mark.column + 1)
 
 
-def _brief(text: str) -> str:
+def _shorten(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:59]}…"

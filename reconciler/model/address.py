@@ -9,6 +9,10 @@ Row = Mapping[str, Any]
 """One object as the API shows it."""
 
 
+CONTAINER = "project"
+"""The kind whose objects contain others: the one kind that the engine knows by name."""
+
+
 class Address(NamedTuple):
     """Names one object: the kind and its key; the key of what is inside a project is `project/name`."""
 
@@ -22,6 +26,16 @@ class Address(NamedTuple):
     def project(self) -> str:
         """The project's identifier, for an object inside a project (identifiers contain no slash)."""
         return self.key.partition("/")[0]
+
+    @property
+    def container(self) -> Address:
+        """The project that the object is inside of; of a project, itself."""
+        return Address(CONTAINER, self.project)
+
+    @property
+    def own_name(self) -> str:
+        """The key without the project, for an object inside a project."""
+        return self.key.partition("/")[2]
 
 
 class Unresolved(Exception):

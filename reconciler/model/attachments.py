@@ -8,7 +8,7 @@ compared, which is done for files of equal name and size only (5.0 to 6.1).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,9 +17,9 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from reconciler.model.address import Address, Row, Unresolved
 from reconciler.model.codecs import Candidate, Codec, Difference, Stored, Upload, blank, digest, stored
-from reconciler.model.kind import Kind, Request
 from reconciler.model.local_files import fault, is_file, path_of, stored_name
 from reconciler.model.name_index import Context
+from reconciler.model.requests import Request
 from reconciler.model.spec import Id
 
 PRESENT = frozenset({"file", "filename", "description", "state"})
@@ -189,15 +189,18 @@ def work(wanted: Mapping[str, Any], wire: Iterable[Row] | None, context: Context
     return Work(new, tuple(gone), tuple(described))
 
 
-class Attaching(Kind):
-    """A kind whose objects have `attachments`."""
+Update = Callable[[Address, Id, Mapping[str, Any], Context], list[Request]]
 
-    def update(self, address: Address, number: Id, values: Mapping[str, Any], context: Context) -> list[Request]:
-        if "attachments" not in values:
-            return super().update(address, number, values, context)
-        row = context.names.row(address) or {}
-        todo = work(values["attachments"], row.get("attachments"), context)
-        rest = {name: value for name, value in values.items() if name != "attachments"}
-        sent = {**rest, "attachments": todo.new} if todo.new else rest
-        requests = super().update(address, number, sent, context) if sent else []
-        return [*requests, *todo.after()]
+
+def attaching(
+    update: Update, address: Address, number: Id, values: Mapping[str, Any], context: Context
+) -> list[Request]:
+    """The requests of an `update` of a kind whose objects have `attachments`, and those that follow for the files."""
+    if "attachments" not in values:
+        return update(address, number, values, context)
+    row = context.names.row(address) or {}
+    todo = work(values["attachments"], row.get("attachments"), context)
+    rest = {name: value for name, value in values.items() if name != "attachments"}
+    sent = {**rest, "attachments": todo.new} if todo.new else rest
+    requests = update(address, number, sent, context) if sent else []
+    return [*requests, *todo.after()]

@@ -188,7 +188,7 @@ class Ref(Codec):
 
     def term(self, address: Address, context: Context) -> Any:
         """How a manifest in `context` names an object: as short as it can be without doubt."""
-        if address.kind in context.names.scoped:
+        if context.names.is_inside(address.kind):
             project, _, name = address.key.partition("/")
             return name if project == context.project else {"project": project, self.word: name}
         return address.key if address.kind == self.kinds[0] else {address.kind: address.key}
@@ -196,7 +196,7 @@ class Ref(Codec):
     def address(self, value: Any, context: Context) -> Address:
         """The object that a canonical value names."""
         reference = self.reference(value, context.project)
-        return reference.addresses(context.names.scoped.__contains__)[0]
+        return reference.addresses(context.names.is_inside)[0]
 
     def decode(self, wire: Any, context: Context) -> Any:
         if not wire:

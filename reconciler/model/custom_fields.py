@@ -58,7 +58,7 @@ class CustomFields(Codec):
             return fields[name]
         if name.startswith("#") and name[1:].isdigit():
             found = next((f for f in fields.values() if f.id == int(name[1:])), None)
-            if found or not context.names.ids.get("custom_field"):
+            if found or not context.names.sees_definitions:
                 return found or CustomField(int(name[1:]), name)
         kind = self.customized.replace("_", " ")
         hint = context.names.advice(name, fields, "custom_field")

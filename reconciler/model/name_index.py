@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.manifest.loader import suggest
-from reconciler.model.address import Address, Reference, Row, Unresolved
+from reconciler.model.address import CONTAINER, Address, Reference, Row, Unresolved
+from reconciler.model.live_index import LiveIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,104 +27,161 @@ class CustomField:
     trackers: frozenset[int] = frozenset()
     filterable: bool = False
     default: str = ""
+    min_length: int | None = None
+    max_length: int | None = None
+    """Characters of a value, if there are limits."""
+    pattern: str = ""
+    """A regular expression that values must match (Ruby's syntax)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What looking up names takes to know of a kind."""
+
+    inside: bool = False
+    """Whether its objects are inside a project."""
+    declarable: bool = True
+    """Whether manifests can declare it; of other kinds, only an administrator can make more."""
+    ignores_case: bool = False
+    """Whether Redmine compares the names without case."""
+    menu: str = ""
+    """Where an administrator makes objects of a kind that manifests cannot declare."""
+    visible_elsewhere: Callable[[Reference, Names], Iterable[Address]] = lambda reference, names: ()
+    """Further addresses that a name can stand for (a version shared with the project)."""
+    unusable_reason: Callable[[Address, str, Names], str] = lambda address, project, names: ""
+    """Why an object cannot be used in a project that it is not inside of, or ""."""
 
 
 @dataclass(slots=True)
 class Names:
-    """Ids and keys, both ways, with the rows they were read from.
+    """Ids, keys and rows of live objects, and what the manifests declare: all that turns names into ids and back.
 
-    Only the kinds and projects that were needed are here. `planned` holds what the manifests declare.
+    Only the kinds and projects that were needed are here.
     """
 
-    ids: dict[str, dict[str, int]] = field(default_factory=dict)
-    keys: dict[str, dict[int, str]] = field(default_factory=dict)
-    rows: dict[str, MutableMapping[Any, Row]] = field(default_factory=dict)
-    seen_from: dict[str, dict[int, set[str]]] = field(default_factory=dict)
-    """kind → id → the projects whose list showed the object (a shared version shows in several)."""
-    custom_fields: dict[str, dict[str, CustomField]] = field(default_factory=dict)
-    """type of the customized object → name → definition."""
-    planned: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """kind → key → the spec that declares it."""
-    renamed: dict[Address, str] = field(default_factory=dict)
-    """What is declared with another name than it has → the key of that name."""
+    traits: Mapping[str, Traits] = field(default_factory=dict)
+    """By kind."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """The configuration's, such as `issue_key_field`."""
     account: str = ""
     """The login of the account that everything is read with, for an export."""
-    whole: set[str] = field(default_factory=set)
-    """The kinds of which all objects were read."""
-    absent: dict[str, set[str]] = field(default_factory=dict)
-    """kind → keys that are declared absent."""
-    scoped: frozenset[str] = frozenset()
-    """The kinds whose objects are inside a project."""
-    declarable: frozenset[str] = frozenset()
-    """The kinds that manifests can declare; of the others, only an administrator can make more."""
-    folds: dict[str, dict[str, str]] = field(default_factory=dict)
-    """kind → lower-case key → key, for the kinds whose names Redmine compares without case."""
-    wideners: dict[str, Callable[[Reference, Names], Iterable[Address]]] = field(default_factory=dict)
-    """kind → further addresses that a name of that kind can stand for (a version shared with the project)."""
+    custom_fields: dict[str, dict[str, CustomField]] = field(default_factory=dict)
+    """type of the customized object → name → definition."""
+    sees_definitions: bool = False
+    """Whether the account may list the definitions of custom fields: they are administrators' alone."""
     files: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     """id of an attachment → `filename` and `sha256` of what the server has ("" where it was not read)."""
-    menus: dict[str, str] = field(default_factory=dict)
-    """kind → where an administrator makes objects of it, for the kinds that manifests cannot declare."""
-    bars: dict[str, Callable[[Address, str, Names], str]] = field(default_factory=dict)
-    """kind → why an object cannot be used in a project that it is not inside of, or ""."""
-    misses: dict[Reference, tuple[str, str]] = field(default_factory=dict)
-    """Names that stand for nothing: the sentence and the hint."""
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    renamed: dict[Address, str] = field(default_factory=dict)
+    """What is declared with another name than it has → the key of that name."""
     memo: dict[str, Any] = field(default_factory=dict)
-    """What was worked out from all rows; forgotten when one is added."""
+    """What was worked out from all rows; forgotten when one is added or removed."""
+    _live: dict[str, LiveIndex] = field(default_factory=dict)
+    _declared: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _spellings: dict[tuple[str, str], str] = field(default_factory=dict)
+    """(kind, key in lower case) → key, as declared."""
+    _absent: dict[str, set[str]] = field(default_factory=dict)
+    _misses: dict[Reference, tuple[str, str]] = field(default_factory=dict)
+
+    # -- declared ----------------------------------------------------------------------------------------------
+
+    def declare(self, address: Address, spec: Any) -> None:
+        """Remember the spec that declares an object as present."""
+        self._declared.setdefault(address.kind, {})[address.key] = spec
+        self._spellings.setdefault((address.kind, address.key.lower()), address.key)
+
+    def declare_absent(self, address: Address) -> None:
+        """Remember that an object is declared absent."""
+        self._absent.setdefault(address.kind, set()).add(address.key)
+
+    def declared(self, kind: str) -> Mapping[str, Any]:
+        """key → the spec that declares an object of the kind as present."""
+        return self._declared.get(kind, {})
+
+    def spec(self, address: Address) -> Any:
+        """The spec that declares an object as present, else None."""
+        return self.declared(address.kind).get(address.key)
+
+    def absent(self, kind: str) -> Collection[str]:
+        """The keys of the kind that are declared absent."""
+        return self._absent.get(kind, ())
+
+    # -- live --------------------------------------------------------------------------------------------------
+
+    def live(self, kind: str) -> LiveIndex:
+        """The live objects of a kind."""
+        if kind not in self._live:
+            self._live[kind] = LiveIndex(ignores_case=self.trait(kind).ignores_case)
+        return self._live[kind]
+
+    def live_kinds(self) -> Iterable[str]:
+        """The kinds of which something was read."""
+        return tuple(self._live)
+
+    def with_keys(self, kind: str, keys: Mapping[Any, str]) -> Names:
+        """The same names, but for the live objects of one kind, which have other keys (id → key)."""
+        return replace(self, _live={**self._live, kind: self.live(kind).rekeyed(keys)}, memo={})
 
     def add(self, kind: str, key: str, row: Row) -> None:
         """Remember that `row` is what is called `key`."""
         self.memo.clear()
-        self.ids.setdefault(kind, {})[key] = row["id"]
-        self.keys.setdefault(kind, {})[row["id"]] = key
-        self.rows.setdefault(kind, {})[row["id"]] = row
-        if kind in self.folds:
-            self.folds[kind].setdefault(key.lower(), key)
+        self.live(kind).add(key, row)
 
     def rename(self, old: Address, key: str, row: Row) -> None:
         """Remember that what is live as `old` is what the manifests call `key`; the old name means nothing then."""
-        if old.key not in self.planned.get(old.kind, {}):
+        if old.key not in self.declared(old.kind):
             self.remove(old)
         self.add(old.kind, key, row)
         self.renamed[Address(old.kind, key)] = old.key
 
     def remove(self, address: Address) -> None:
-        """Forget an object that was deleted: SQLite gives its id to the next one that is created."""
-        key = self.folds.get(address.kind, {}).pop(address.key.lower(), address.key)
-        number = self.ids.get(address.kind, {}).pop(key, None)
-        if number is not None:
-            del self.keys[address.kind][number], self.rows[address.kind][number]
+        """Forget an object that was deleted."""
+        self.memo.clear()
+        self.live(address.kind).remove(address.key)
 
     def id(self, address: Address) -> int | None:
         """The id of an object that is live, else None."""
-        ids = self.ids.get(address.kind, {})
-        if address.key in ids or address.kind not in self.folds:
-            return ids.get(address.key)
-        return ids.get(self.folds[address.kind].get(address.key.lower(), ""))
+        return self.live(address.kind).id(address.key)
 
     def row(self, address: Address) -> Row | None:
         """What was read of a live object, else None."""
-        found = self.id(address)
-        return None if found is None else self.rows[address.kind][found]
+        number = self.id(address)
+        return None if number is None else self.live(address.kind).rows[number]
+
+    def is_live(self, address: Address) -> bool:
+        """Whether the object is live."""
+        return self.live(address.kind).has(address.key)
+
+    # -- either ------------------------------------------------------------------------------------------------
+
+    def trait(self, kind: str) -> Traits:
+        """What is known of a kind."""
+        return self.traits.get(kind, UNKNOWN_KIND)
+
+    def is_inside(self, kind: str) -> bool:
+        """Whether objects of a kind are inside a project."""
+        return self.trait(kind).inside
 
     def known(self, address: Address) -> bool:
         """Whether the object is live or declared."""
-        return address.key in self.planned.get(address.kind, {}) or self.id(address) is not None
+        return address.key in self.declared(address.kind) or self.is_live(address)
 
     def canonical(self, address: Address) -> Address:
         """The same object's address in the spelling of the manifests, else of the server."""
-        if address.key in self.planned.get(address.kind, {}) or address.kind not in self.folds:
+        if address.key in self.declared(address.kind) or not self.trait(address.kind).ignores_case:
             return address
-        folded = address.key.lower()
-        for key in self.planned.get(address.kind, {}):
-            if key.lower() == folded:
-                return Address(address.kind, key)
-        return Address(address.kind, self.folds[address.kind].get(folded, address.key))
+        declared = self._spellings.get((address.kind, address.key.lower()))
+        return Address(address.kind, declared or self.live(address.kind).spelling(address.key))
+
+    def miss(self, reference: Reference, explain: Callable[[], tuple[str, str]]) -> Unresolved:
+        """The error for a name that stands for nothing: the same one often stands in a thousand issues, and near misses
+        take time."""
+        if reference not in self._misses:
+            self._misses[reference] = explain()
+        return Unresolved(*self._misses[reference])
 
     def all_keys(self, kind: str, project: str = "") -> Iterator[str]:
         """Every name of the kind, live or declared (inside `project`, if given, without its prefix)."""
-        for key in {**self.ids.get(kind, {}), **self.planned.get(kind, {})}:
+        for key in {**self.live(kind).ids, **self.declared(kind)}:
             if not project:
                 yield key
             elif key.startswith(project + "/"):
@@ -131,7 +189,8 @@ class Names:
 
     def advice(self, word: str, known: Iterable[str], *kinds: str) -> str:
         """How to go on with a name that none of `kinds` has: a near miss among `known`, and who can make one."""
-        made = [f"an administrator has to create it: {self.menus[k]}" for k in kinds if self.menus.get(k)]
+        menus = (self.trait(kind).menu for kind in kinds)
+        made = [f"an administrator has to create it: {menu}" for menu in menus if menu]
         return "; ".join(filter(None, [near_miss(word, known), *made]))
 
     def ancestors(self, project: str) -> list[str]:
@@ -142,11 +201,14 @@ class Names:
         return found
 
     def _parent(self, project: str) -> str:
-        spec = self.planned.get("project", {}).get(project)
+        spec = self.spec(Address(CONTAINER, project))
         if spec is not None and "parent" in spec.model_fields_set:
             return str(spec.parent or "")
-        row = self.row(Address("project", project)) or {}
-        return self.keys.get("project", {}).get((row.get("parent") or {}).get("id", 0), "")
+        row = self.row(Address(CONTAINER, project)) or {}
+        return self.live(CONTAINER).keys.get((row.get("parent") or {}).get("id", 0), "")
+
+
+UNKNOWN_KIND = Traits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,24 +225,21 @@ class Context:
         Raises Unresolved when there is none (with a near miss) or more than one.
         """
         names = self.names
-        near = reference.addresses(names.scoped.__contains__)
+        near = reference.addresses(names.is_inside)
         found = [a for a in map(names.canonical, near) if names.known(a)]
         if not found and not reference.exact:
-            wide = (a for k in reference.kinds if k in names.wideners for a in names.wideners[k](reference, names))
+            wide = (a for k in reference.kinds for a in names.trait(k).visible_elsewhere(reference, names))
             found = [a for a in dict.fromkeys(wide) if names.known(a)]
         if len(found) == 1:
             self._check_use(found[0])
             return found[0]
         if found:
             raise Unresolved(*self._ambiguous(reference, found))
-        # The same wrong name often stands in a thousand issues, and near misses take time.
-        if reference not in names.misses:
-            names.misses[reference] = self._unknown(reference)
-        raise Unresolved(*names.misses[reference])
+        raise names.miss(reference, lambda: self._unknown(reference))
 
     def _check_use(self, address: Address) -> None:
-        bar = self.names.bars.get(address.kind)
-        why = bar(address, self.project, self.names) if bar and address.project != self.project else ""
+        unusable_reason = self.names.trait(address.kind).unusable_reason
+        why = unusable_reason(address, self.project, self.names) if address.project != self.project else ""
         if why:
             raise Unresolved(why)
 
@@ -192,22 +251,22 @@ class Context:
 
     def _unknown(self, reference: Reference) -> tuple[str, str]:
         kind = " or ".join(k.replace("_", " ") for k in reference.kinds)
-        scoped = all(k in self.names.scoped for k in reference.kinds)
+        scoped = all(map(self.names.is_inside, reference.kinds))
         where = f' in project "{reference.project}"' if scoped and reference.project else ""
         known = [n for k in reference.kinds for n in self.names.all_keys(k, reference.project if where else "")]
-        project = Address("project", reference.project)
+        project = Address(CONTAINER, reference.project)
         if where and not self.names.known(project):
-            return f'there is no project "{project.key}"', near_miss(project.key, self.names.all_keys("project"))
+            return f'there is no project "{project.key}"', near_miss(project.key, self.names.all_keys(CONTAINER))
         also = ", neither on the server nor in the manifests" if self._declarable(reference) else " on the server"
         hint = self.names.advice(reference.name, known, *reference.kinds)
         return f'there is no {kind} "{reference.name}"{where}{also}', hint
 
     def _declarable(self, reference: Reference) -> bool:
-        return any(kind in self.names.declarable for kind in reference.kinds)
+        return any(self.names.trait(kind).declarable for kind in reference.kinds)
 
     def key(self, kind: str, number: int) -> str | None:
         """The key of a live object, else None."""
-        return self.names.keys.get(kind, {}).get(number)
+        return self.names.live(kind).keys.get(number)
 
 
 def near_miss(word: str, known: Iterable[str]) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from reconciler.model.spec import Id
+from reconciler.model.codecs import blank
+from reconciler.model.name_index import Context
+from reconciler.model.spec import Api, Id, Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,25 @@ class Listing:
     seen_from: str = ""
     number: str = ""
     brief: bool = False
+
+
+def includes(fields: Mapping[str, Api], wanted: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """The `include=` parameter that lists need to show the `wanted` ones of a kind's fields, or nothing."""
+    known = (fields[name] for name in wanted if name in fields)
+    names = sorted({api.include for api in known if not api.detail} - {""})
+    return (("include", ",".join(names)),) if names else ()
+
+
+def payload(fields: Mapping[str, Api], values: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """The inside of a body for canonical values; raises Unresolved for an object without an id."""
+    body = {}
+    for name, value in values.items():
+        api = fields[name]
+        if api.write is not None:
+            empty = blank(value) and not isinstance(value, list | dict)
+            sent = value.reveal() if isinstance(value, Secret) else value
+            body[api.write or name] = api.clear if empty else api.codec.encode(sent, context)
+    return body
 
 
 FEW = 20

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -123,6 +123,9 @@ class Api:
     update_only Redmine takes it only on an object that exists
     along       it is no value of the object but goes with the change of these fields (the comment on an edit)
     secret      its value must never be shown
+    local       it tells which object is meant, and never travels
+    date        it is a day, YYYY-MM-DD
+    main_text   it is the text that the object is about
     label       what Redmine's English sentences call it ("Email is invalid"; `field_*` in its config/locales/en.yml);
                 "" is the field's own name: "Due date"
     """
@@ -137,13 +140,28 @@ class Api:
     update_only: bool = False
     along: frozenset[str] = frozenset()
     secret: bool = False
+    local: bool = False
+    date: bool = False
+    main_text: bool = False
     deferred: Deferred | None = None
     gate: Gate | None = None
     label: str = ""
 
+    @property
+    def in_answer(self) -> bool:
+        """Whether the answer to a POST says what became of the field."""
+        return not (self.include or self.detail or self.create_only or self.read is None)
+
 
 REFUSE: Any = object()
 DEFAULT = Api()
+LOCAL = Api(local=True)
+
+
+def resolved(name: str, api: Api) -> Api:
+    """The same, with the field's own name where none is given for the API."""
+    read, write = (name if given == "" else given for given in (api.read, api.write))
+    return replace(api, write=write, read=read, label=api.label or name.replace("_", " ").capitalize())
 
 
 class Secret:

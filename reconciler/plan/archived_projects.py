@@ -29,12 +29,12 @@ def archived(project: Address, names: Names) -> bool:
 
 def container(address: Address) -> Address:
     """The project that an object is inside of, or the project itself."""
-    return Address("project", address.project)
+    return address.container
 
 
 def wanted(project: Address, names: Names) -> str | None:
     """The status that a project is declared to have."""
-    return getattr(names.planned.get("project", {}).get(project.key), "status", None)
+    return getattr(names.declared("project").get(project.key), "status", None)
 
 
 def opened(plan: Plan) -> list[Change]:
@@ -49,7 +49,7 @@ def unarchiving(project: Object) -> FieldChange:
 
 def visible(names: Names) -> frozenset[str]:
     """The projects of which the server shows something."""
-    return frozenset(key for key in names.ids.get("project", {}) if not archived(Address("project", key), names))
+    return frozenset(key for key in names.live("project").ids if not archived(Address("project", key), names))
 
 
 def purpose(project: Address, shown: Collection[Address], names: Names) -> str:
@@ -87,7 +87,7 @@ def above(project: Address, before: Collection[str], names: Names) -> list[Addre
     """The projects that Redmine unarchived along with one: those above it that could not be seen."""
     ancestors: list[Address] = []
     while (row := names.row(ancestors[-1] if ancestors else project)) and "parent" in row:
-        key = names.keys["project"].get(row["parent"]["id"], "")
+        key = names.live("project").keys.get(row["parent"]["id"], "")
         if not key or key in before:
             break
         ancestors.append(Address("project", key))

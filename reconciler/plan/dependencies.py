@@ -123,7 +123,7 @@ class _Builder:
         """
         if step.type.names_what_it_waits_for:
             return OperationId(other.address)
-        if other.draft.kind.inside and work.address == Address("project", other.address.project):
+        if other.draft.kind.inside and work.address == other.address.container:
             return self._last(other.address)
         return OperationId(other.address, next(_waiting(other, work.address), len(other.steps)) - 1)
 
@@ -145,7 +145,7 @@ class _Builder:
 
 def _container(work: Work) -> Iterator[Address]:
     if work.draft.kind.inside:
-        yield Address("project", work.address.project)
+        yield work.address.container
 
 
 def _waiting(other: Work, address: Address) -> Iterator[int]:
@@ -156,7 +156,8 @@ def _waiting(other: Work, address: Address) -> Iterator[int]:
 
 
 def _milestones_before(work: Work) -> Iterator[MilestoneId]:
-    for kind in work.draft.kind.follows:
+    inside = work.draft.kind.inside
+    for kind in inside.follows if inside else ():
         yield MilestoneId(kind, work.address.project, deletions=True)
         # What is made in one project can be inherited by others.
         yield MilestoneId(kind, "", deletions=False)

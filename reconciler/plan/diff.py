@@ -10,6 +10,7 @@ from typing import Any
 from reconciler.errors import Problem
 from reconciler.manifest.loader import Templated
 from reconciler.model.address import Row, Unresolved
+from reconciler.model.capabilities import PartialRows
 from reconciler.model.codecs import blank
 from reconciler.model.kind import Object
 from reconciler.model.name_index import Context
@@ -55,11 +56,11 @@ def changes(declared: Object, values: Mapping[str, Any], row: Row, context: Cont
         api = kind.fields[name]
         if api.create_only or api.along or name in left_alone:
             continue
-        if kind.shows(row, name, values):
+        if kind.capability(PartialRows).shows(kind, row, name, values):
             live = kind.live(row, name, context)
             differences = api.codec.differences(wanted, live) if wanted != live else []
         else:
-            parts = api.codec.parts(wanted) if kind.blind(row, context) else ()
+            parts = api.codec.parts(wanted) if kind.capability(PartialRows).writes_unseen(row, context) else ()
             differences = [(part, None, value) for part, value in parts]
         for part, before, after in differences:
             yield located(declared, join(name, part), before, after)
@@ -73,7 +74,7 @@ def matching(
     for name, wanted in values.items():
         api = kind.fields[name]
         if api.read is not None and not api.create_only and name not in declared.spec.create_only:
-            parts = api.codec.parts(wanted) if kind.shows(row, name, values) else ()
+            parts = api.codec.parts(wanted) if kind.capability(PartialRows).shows(kind, row, name, values) else ()
             same = ((join(name, part), value) for part, value in parts)
             yield from (located(declared, path, value, value) for path, value in same if path not in paths)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.model.address import Address, Row
+from reconciler.model.capabilities import Dependencies, SideEffects
 from reconciler.model.kind import Kind, Object
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import Api
@@ -70,26 +71,34 @@ class Draft:
     def depends_on(self, names: Names) -> list[tuple[str, Address]]:
         """(field, object) for objects that the work depends on although no changed field names them."""
         return list(
-            self.kind.leans_on(self.address, self.row, self.values, self.changed_fields, self.context(names))
+            self.kind.capability(Dependencies).depends_on(
+                self.address, self.row, self.values, self.changed_fields, self.context(names)
+            )
         )
 
     def blocks(self, names: Names) -> list[tuple[str, Address]]:
         """(label, object) for objects whose deferred fields wait for the work on this one."""
         return list(
-            self.kind.holds_up(self.address, self.row, self.values, self.changed_fields, self.context(names))
+            self.kind.capability(Dependencies).blocks(
+                self.address, self.row, self.values, self.changed_fields, self.context(names)
+            )
         )
 
     def side_effects_on(self, names: Names) -> set[Address]:
         """The objects that Redmine may change along with this one."""
-        return set(self.kind.disturbs(self.address, self.row, self.values, self.changed_fields, self.context(names)))
+        return set(
+            self.kind.capability(SideEffects).side_effects_on(
+                self.address, self.row, self.values, self.changed_fields, self.context(names)
+            )
+        )
 
     def runs_after(self, names: Names) -> Iterable[Address]:
         """The objects whose planned work comes first, whatever becomes of it."""
-        return self.kind.awaits(self.address, self.row, self.context(names))
+        return self.kind.capability(Dependencies).runs_after(self.address, self.row, self.context(names))
 
 
 def targets(declared: Object, path: str, value: Any, names: Names) -> list[Address]:
     """The objects that a canonical value of a field names."""
     name, whole = split(path, value)
     references = declared.kind.fields[name].codec.references(whole, Context(names, declared.project))
-    return [names.canonical(reference.addresses(names.scoped.__contains__)[0]) for reference in references]
+    return [names.canonical(reference.addresses(names.is_inside)[0]) for reference in references]

@@ -11,6 +11,7 @@ from typing import Any
 
 from reconciler.kinds import kinds
 from reconciler.model.address import Address
+from reconciler.model.capabilities import Tree
 from reconciler.model.kind import undeclared
 from reconciler.model.name_index import Context, Names
 from reconciler.plan.draft import Draft, targets
@@ -53,7 +54,7 @@ def locks(draft: Draft, change: FieldChange) -> bool:
 def _open_below(draft: Draft, changed: dict[Address, Draft], drafts: Mapping[Address, Draft], names: Names) -> None:
     """Whoever reopens a project reopens all closed projects below it: they are shut again."""
     change = draft.reopened or next((f for f in draft.fields if opens(draft, f)), None)
-    if change is None or change.before not in draft.kind.below:
+    if change is None or change.before not in draft.kind.capability(Tree).cascades:
         return
     for other in drafts.values():
         if other.kind is draft.kind and draft.address.key in names.ancestors(other.address.key):
@@ -75,7 +76,7 @@ def _undeclared_below(
 ) -> Iterator[Draft]:
     """Whatever is below a gate that stays open, was shut, and is not declared."""
     kind = draft.kind
-    for key in sorted(names.ids.get(kind.name, {})):
+    for key in sorted(names.live(kind.name).ids):
         row = names.row(Address(kind.name, key)) or {}
         below = Address(kind.name, key) not in drafts and draft.address.key in names.ancestors(key)
         if below and kind.live(row, change.path, Context(names)) == change.before:
@@ -93,7 +94,7 @@ def _gates(draft: Draft, names: Names) -> Iterator[tuple[Address, str]]:
     for name, address in draft.depends_on(names):
         through[address].add(name)
     if draft.kind.inside:
-        through[Address("project", draft.address.project)].add("")
+        through[draft.address.container].add("")
     gates = {name for name, api in draft.kind.fields.items() if api.gate}
     if any(change.path not in gates for change in draft.fields):
         through[draft.address].add("")

@@ -27,7 +27,7 @@ from reconciler.kinds import kinds
 from reconciler.manifest.loader import Map, expand
 from reconciler.model.address import Address, Row
 from reconciler.model.codecs import digest
-from reconciler.model.kind import Kind, Object
+from reconciler.model.kind import Kind, Object, scope_of
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import Secret
 from reconciler.plan.diff import gather, join, split
@@ -122,12 +122,12 @@ def _named(plan: Plan, names: Names) -> set[Address]:
     named = set()
     for change in (*plan.changes, *plan.affected):
         kind = kinds()[change.address.kind]
-        context = Context(names, kind.scope(change.address))
+        context = Context(names, scope_of(kind, change.address))
         for field in (*change.all_fields, *change.unchanged):
             for value in (field.before, field.after):
                 name, whole = split(field.path, value)
                 for reference in kind.fields[name].codec.references(whole, context):
-                    named.add(names.canonical(reference.addresses(names.scoped.__contains__)[0]))
+                    named.add(names.canonical(reference.addresses(names.is_inside)[0]))
     own = {c.address for c in (*plan.changes, *plan.affected)}
     return {a for a in named - own if names.id(a) is not None}
 
@@ -278,7 +278,7 @@ def _row(change: Change, names: Names) -> Row | None:
     """The live object; if a change gives it another key, by its id."""
     row = names.row(change.address)
     if row is None and change.id is not None:
-        row = names.rows.get(change.address.kind, {}).get(change.id)
+        row = names.live(change.address.kind).rows.get(change.id)
         if row is not None:
             names.add(change.address.kind, change.address.key, row)
     return row
@@ -287,7 +287,7 @@ def _row(change: Change, names: Names) -> Row | None:
 def _before(change: Change, row: Row, names: Names) -> list[FieldChange]:
     """The same fields with what they are now as `before`: as the plan would show them if it were made now."""
     kind = kinds()[change.address.kind]
-    context = Context(names, kind.scope(change.address), change.address)
+    context = Context(names, scope_of(kind, change.address), change.address)
     first = {f.path: f for f in reversed(change.all_fields)}
     differing: dict[str, Any] = {}
     for name, wanted in gather(tuple(first.values())).items():

@@ -14,6 +14,7 @@ from typing import Any
 from reconciler.errors import ManifestError, Problem, RefusedError
 from reconciler.kinds import kinds
 from reconciler.model.address import Address, Reference, Row, Unresolved
+from reconciler.model.capabilities import Deletion, DerivedFields, ManifestKey, OwnAccount, PartialRows, ReadOnly
 from reconciler.model.codecs import shown
 from reconciler.model.kind import Object, undeclared
 from reconciler.model.name_index import Context, Names
@@ -92,6 +93,10 @@ class _Planner:
         self.protected: list[str] = []
         self.hidden: list[Address] = []
         self.warnings: list[Warned] = []
+        self.inside: defaultdict[Address, list[Address]] = defaultdict(list)
+        for address, declared in desired.objects.items():
+            if declared.kind.inside:
+                self.inside[container(address)].append(address)
 
     def drafts(self) -> dict[Address, Draft]:
         """A draft for every object that is there, or shall be."""
@@ -112,9 +117,9 @@ class _Planner:
 
     def draft(self, declared: Object, row: Row | None, reason: str | None) -> Draft | None:
         """What must happen to one object; None if it is gone, as it should be."""
-        for field, said in declared.kind.forbids(declared, self.me):
+        for field, said in declared.kind.capability(OwnAccount).forbids(declared, self.me):
             self.problems.append(Problem(declared.where(field), said, str(declared.address)))
-        if row is not None and (why := declared.kind.leaving(row)):
+        if row is not None and (why := declared.kind.capability(Deletion).being_deleted(row)):
             self.leaving(declared, why)
             return None
         if self.out_of_reach(declared):
@@ -127,10 +132,10 @@ class _Planner:
         self.problems += [*problems, *self.container(declared)]
         if row is None:
             self.problems += self.lacking(declared)
-        for path, said, hint in declared.kind.misfits(row, values, context):
+        for path, said, hint in declared.kind.conflicts(row, values, context):
             self.problems.append(Problem(declared.where(path), said, str(declared.address), hint))
         made = list(creation(declared, values)) if row is None else self.differences(declared, values, row, context)
-        marks = declared.kind.marks(declared.address, row, context)
+        marks = declared.kind.capability(ManifestKey).to_store(declared.address, row, context)
         made += [located(declared, path, before, after) for path, (before, after) in marks.items()]
         if row is not None and any(before is None for before, _ in marks.values()):
             reason = reason or "found without its key"
@@ -140,17 +145,15 @@ class _Planner:
         if row is None:
             return Draft(declared, row, values, made, reason)
         changed = {f.path.partition(".")[0] for f in made}
-        lost = declared.kind.destroys(row, values, changed, context) if made else ()
+        lost = declared.kind.losses(row, values, changed, context) if made else ()
         made += companions(declared, values, changed)
         return Draft(declared, row, values, made, "; ".join(filter(None, (reason, *lost))) or None)
 
-    def differences(
-        self, declared: Object, values: Mapping[str, Any], row: Row, context: Context
-    ) -> list[FieldChange]:
+    def differences(self, declared: Object, values: Mapping[str, Any], row: Row, context: Context) -> list[FieldChange]:
         """What must change, but for what Redmine itself decides: that is only told."""
         made = []
         for change in changes(declared, values, row, context):
-            why = declared.kind.decided(row, change.path, context)
+            why = declared.kind.capability(DerivedFields).why_derived(row, change.path, context)
             if why and (declared.address, change.path) not in self.resent:
                 said = f"{change.path}: {why}; it has {shown(change.before)}, not {shown(change.after)}"
                 self.warnings.append(Warned(declared.address, declared.where(change.path), said))
@@ -165,9 +168,9 @@ class _Planner:
         for change in made:
             for address in targets(declared, change.path, change.after, self.names):
                 named = self.names.row(address)
-                why = "" if named is None else kinds()[address.kind].retired(named)
+                why = "" if named is None else kinds()[address.kind].capability(ReadOnly).why_unusable(named)
                 if why:
-                    hint = f"an administrator has to activate it: {kinds()[address.kind].menu}"
+                    hint = f"an administrator has to activate it: {kinds()[address.kind].capability(ReadOnly).menu}"
                     yield Problem(declared.where(change.path), f"{change.path}: {why}", str(declared.address), hint)
 
     def leaving(self, declared: Object, why: str) -> None:
@@ -190,16 +193,22 @@ class _Planner:
         if declared.spec.protect:
             self.protected.append(f"{declared.address} ({declared.source})")
         kind = declared.kind
-        along = [Address(kind.name, key) for key in kind.takes_along(declared.address, row, self.names)]
-        gone = {declared.address.key, *(a.key for a in along)} if not kind.inside else set()
-        for address, other in self.desired.objects.items():
-            goes = address in along or (other.kind.inside and address.project in gone)
-            if goes and other.spec.state == "present":
+        along = [
+            Address(kind.name, key) for key in kind.capability(Deletion).takes_along(declared.address, row, self.names)
+        ]
+        for other in self.declared_among([declared.address, *along]):
+            if other.spec.state == "present":
                 said = f"Redmine deletes it with {declared.address}, which is declared absent"
-                self.problems.append(Problem(other.source, said, str(address), also=(declared.source,)))
+                self.problems.append(Problem(other.source, said, str(other.address), also=(declared.source,)))
         taken = [f"deletes {', '.join(a.key for a in along)} as well"] if along else []
-        lost = kind.destroys(row, {}, frozenset(), Context(self.names, declared.project))
+        lost = kind.losses(row, {}, frozenset(), Context(self.names, declared.project))
         return Draft(declared, row, {}, [], "; ".join(filter(None, (reason, *taken, *lost))) or None)
+
+    def declared_among(self, gone: Iterable[Address]) -> list[Object]:
+        """The declared objects that are among those that are deleted, or inside one of them."""
+        objects = self.desired.objects
+        among = {a for one in gone for a in (one, *self.inside.get(one, ())) if a in objects}
+        return [objects[address] for address in sorted(among)]
 
     def out_of_reach(self, declared: Object) -> bool:
         """Whether an object is inside an archived project, which the API does not show: nothing can be compared.
@@ -220,7 +229,11 @@ class _Planner:
 
     def unseen(self, declared: Object, row: Row, values: Mapping[str, Any]) -> bool:
         """Whether a row does not tell declared fields that are to be compared."""
-        told = (declared.kind.shows(row, name, values) for name in values if name not in declared.spec.create_only)
+        told = (
+            declared.kind.capability(PartialRows).shows(declared.kind, row, name, values)
+            for name in values
+            if name not in declared.spec.create_only
+        )
         return PARTIAL in row and not all(told)
 
     def unshown(self, declared: Object) -> None:
@@ -247,7 +260,7 @@ class _Planner:
                 shown[container(address)].append(address)
         drafts |= {project: self.opening(project, inside) for project, inside in shown.items()}
         later = {a for inside in shown.values() for a in inside}
-        shut = {Address("project", key) for key in self.names.ids.get("project", {})} - shown.keys()
+        shut = {Address("project", key) for key in self.names.live("project").ids} - shown.keys()
         left = {a for a in set(hidden) - later if archived(container(a), self.names)}
         lost = left.union(a for a in shut if archived(a, self.names))
         names = {a: self.named(d) for a, d in drafts.items() if a not in shown} if later or lost else {}
@@ -296,8 +309,9 @@ class _Planner:
 
     def module(self, declared: Object) -> Iterator[Problem]:
         """A Problem if Redmine hides objects of this kind, because the project's module is or will be off."""
-        project, module = Address("project", declared.address.project), declared.kind.module
-        row, spec = self.names.row(project), self.names.planned.get("project", {}).get(declared.address.project)
+        inside, project = declared.kind.inside, declared.address.container
+        module = inside.module if inside else ""
+        row, spec = self.names.row(project), self.names.declared("project").get(declared.address.project)
         modules = getattr(spec, "enabled_modules", None)
         if modules is None and row is not None and "enabled_modules" in row:
             modules = [m["name"] for m in row["enabled_modules"]]

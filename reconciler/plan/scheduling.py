@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from reconciler.model.address import Address, Row
+from reconciler.model.capabilities import DerivedFields, SideEffects, Workflow
 from reconciler.model.codecs import Ref, RefSet
 from reconciler.model.name_index import Context, Names
 from reconciler.plan.archived_projects import ARCHIVED, UNARCHIVING
@@ -92,7 +93,11 @@ def affected(drafts: Mapping[Address, Draft], names: Names) -> list[Change]:
 
 
 def _read_back(draft: Draft, names: Names) -> Change:
-    fragile = (f for f in _unchanged(draft, draft.fields, names) if f.path.partition(".")[0] in draft.kind.fragile)
+    fragile = (
+        f
+        for f in _unchanged(draft, draft.fields, names)
+        if f.path.partition(".")[0] in draft.kind.capability(SideEffects).fields
+    )
     number = draft.row["id"] if draft.row else None
     return Change(draft.address, number, draft.declared.source, (), unchanged=tuple(fragile))
 
@@ -101,7 +106,7 @@ def _unchanged(draft: Draft, changed: Iterable[FieldChange], names: Names) -> It
     """The declared fields that match already and that Redmine does not decide about."""
     context = draft.context(names)
     for same in matching(draft.declared, draft.values, draft.row, changed) if draft.row else ():
-        if draft.row and not draft.kind.decided(draft.row, same.path, context):
+        if draft.row and not draft.kind.capability(DerivedFields).why_derived(draft.row, same.path, context):
             yield same
 
 
@@ -109,12 +114,14 @@ def _unchanged(draft: Draft, changed: Iterable[FieldChange], names: Names) -> It
 
 
 class _Referrers:
-    """Which changed objects refer to which others, and by which field."""
+    """Which changed objects refer to which others, and by which field; and which are inside which project."""
 
     def __init__(self, changed: Iterable[Draft], names: Names) -> None:
         self.by_target: defaultdict[Address, set[tuple[str, Address]]] = defaultdict(set)
+        self.by_project: defaultdict[tuple[str, str], set[Address]] = defaultdict(set)
         self.names = names
         for draft in changed:
+            self.by_project[draft.address.kind, draft.address.project].add(draft.address)
             if draft.kind.inside:
                 for key in (draft.address.project, *names.ancestors(draft.address.project)):
                     self.by_target[Address("project", key)].add(("", draft.address))
@@ -137,6 +144,10 @@ class _Referrers:
         referrers = {a for name, a in self.by_target.get(address, ()) if not via or name in via}
         return tuple(sorted(referrers - {address}))
 
+    def inside(self, project: str, kinds: Iterable[str]) -> set[Address]:
+        """The changed objects of these kinds inside a project."""
+        return {address for kind in kinds for address in self.by_project.get((kind, project), ())}
+
 
 def _work(draft: Draft, changed: Mapping[Address, Draft], referrers: _Referrers, names: Names) -> Work:
     """What is written at once, and what later."""
@@ -152,12 +163,12 @@ def _work(draft: Draft, changed: Mapping[Address, Draft], referrers: _Referrers,
     else:
         at_once = (c for c in draft.fields if c not in stages.linked)
         named = {a for c in at_once for a in targets(draft.declared, c.path, c.after, names)}
-        depends_on = {a for a in named.union(a for _, a in draft.depends_on(names)) if a in changed}
+        depends_on = (named | {a for _, a in draft.depends_on(names)}) & changed.keys()
     return Work(
         draft,
         steps,
         depends_on=tuple(sorted((depends_on | draft.reopened_with) - {draft.address})),
-        runs_after=tuple(sorted({a for a in draft.runs_after(names) if a in changed} - {draft.address})),
+        runs_after=tuple(sorted((set(draft.runs_after(names)) & changed.keys()) - {draft.address})),
         unchanged=tuple(_unchanged(draft, [f for step in steps for f in step.fields], names)),
     )
 
@@ -234,8 +245,8 @@ def _when(
         waits_for = referrers.of(draft.address, deferred.via)
         return When("last", waits_for) if waits_for or closing else NOW
     named = set(targets(draft.declared, change.path, change.after, names))
-    members = {a for a in changed if a.kind in deferred.inside and a.project == draft.address.key} if named else set()
-    waits_for = tuple(sorted(a for a in named | members if a in changed))
+    members = referrers.inside(draft.address.key, deferred.inside) if named else set()
+    waits_for = tuple(sorted((named | members) & changed.keys()))
     return When("link", waits_for) if waits_for else NOW
 
 
@@ -268,7 +279,7 @@ def _type(draft: Draft, number: int, stage: Stage) -> type[Operation]:
 def _by_workflow(draft: Draft, fields: Sequence[FieldChange]) -> bool:
     """Whether this is one field that may take several writes to reach its value."""
     number = draft.row["id"] if draft.row else 0
-    return len(fields) == 1 and draft.kind.crossing(number, fields[0].path) is not None
+    return len(fields) == 1 and draft.kind.capability(Workflow).workflow_page(number, fields[0].path) is not None
 
 
 def fingerprint(row: Row | None, fields: Iterable[FieldChange]) -> str:

@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 from reconciler.errors import ReconcilerError
 from reconciler.manifest.loader import suggest
 from reconciler.model.address import Address
+from reconciler.model.capabilities import DerivedFields
 from reconciler.model.kind import Kind, Object
 from reconciler.plan.operations import Change, MilestoneId, Operation, Plan
 
@@ -59,7 +60,7 @@ def resent(patterns: Sequence[str], objects: Mapping[Address, Object]) -> frozen
 def _unseen(kind: Kind, name: str) -> bool:
     """Whether a field is one that is not compared, or not always."""
     api = kind.fields[name]
-    return (api.read is None and not api.along) or name in kind.computed
+    return (api.read is None and not api.along) or name in kind.capability(DerivedFields).fields
 
 
 def select(
@@ -143,7 +144,7 @@ class _Companions:
 def _named(operation: Operation) -> set[Address]:
     """The objects that an operation comes after, but for the project that its own is inside of."""
     address = operation.id.address
-    return {other for other in operation.waits_for if other != Address("project", address.project)}
+    return {other for other in operation.waits_for if other != address.container}
 
 
 def _grouped(pairs: Iterable[tuple[Address, Address]]) -> dict[Address, set[Address]]:

@@ -1,1 +1,1 @@
-"""HTTP to a Redmine: the only package that sends requests."""
+"""The REST client: the only package that sends requests."""

@@ -1,12 +1,12 @@
-"""The only way to Redmine over HTTP: its answers as data, its refusals and failures as typed errors.
+"""The REST client: responses as data, error statuses and network failures as typed errors.
 
-    Client.get / rows / write / upload / whoami …   this module; complete lists are put together in `paging`,
-                                                    what goes wrong is put into words in `failures`
+    Client.get / rows / write / upload / whoami …   this module; `pagination` assembles complete lists,
+                                                    `error_messages` turns failures into messages
       └─ httpx.AsyncClient                          adds the credentials
-          └─ httpx_retries.RetryTransport           tries again what may be tried again
-              └─ wire.Wire                          makes one attempt
+          └─ httpx_retries.RetryTransport           retries what is safe to retry
+              └─ transport.Attempt                  makes one attempt
 
-Facts about Redmine were seen on 5.0.4 and 6.1.5 unless a comment says otherwise.
+Statements about Redmine were verified on 5.0.4 and 6.1.5 unless a comment says otherwise.
 """
 
 from __future__ import annotations
@@ -21,22 +21,17 @@ from urllib.parse import quote as percent_encode
 import httpx
 from httpx_retries import RetryTransport
 
-from reconciler.errors import (
-    Answered,
-    AnswerLost,
-    NotRedmine,
-    ReconcilerError,
-)
-from reconciler.redmine.error_messages import failure, json_object, no_json, preflight, refusal
+from reconciler.errors import Answered, AnswerLost, NotRedmine, ReconcilerError
+from reconciler.redmine.error_messages import error_status, json_object, network_failure, not_json, preflight
 from reconciler.redmine.pagination import LIMIT, Page, complete
 from reconciler.redmine.transport import (
     BROKEN,
     NOT_CONNECTED,
-    TRY_AGAIN,
+    RETRY_STATUSES,
+    Attempt,
     Connection,
+    History,
     Policy,
-    Trail,
-    Wire,
     checked_header,
     network,
     policy,
@@ -49,11 +44,10 @@ Params = Sequence[tuple[str, str | int]] | Mapping[str, str | int]
 
 
 class Client:
-    """A Redmine's REST API, as an async context manager. `log` gets a line for each request sent.
+    """The REST API of one Redmine, as an async context manager. `log` is called with a line for each request.
 
-    Paths are Redmine's without `.json` (`/projects/web-shop`), made of segments that went through `quote`
-    where they are not plain ids. `transport` stands in for the network. Raises ConfigError for certificates
-    that cannot be read.
+    Paths are Redmine's without `.json` (`/projects/web-shop`); segments other than ids must go through `quote`.
+    `transport` replaces the network. Raises ConfigError for certificates that cannot be read.
     """
 
     def __init__(
@@ -65,12 +59,13 @@ class Client:
     ) -> None:
         self.connection = connection
         self._slots = asyncio.Semaphore(connection.concurrency)
-        self._wire = Wire(transport or network(connection), log)
-        self._repeat = policy(connection.retries, TRY_AGAIN, BROKEN)
-        self._once = policy(connection.retries, (429,), NOT_CONNECTED)
-        self._early = policy(min(connection.retries, 1), TRY_AGAIN, BROKEN)
+        self._attempt = Attempt(transport or network(connection), log)
+        # 429 and a connection that was never made are safe to retry even for a POST: nothing was executed.
+        self._retry = policy(connection.retries, RETRY_STATUSES, BROKEN)
+        self._retry_unexecuted = policy(connection.retries, (429,), NOT_CONNECTED)
+        self._fail_fast = policy(min(connection.retries, 1), RETRY_STATUSES, BROKEN)
         self._http = httpx.AsyncClient(
-            transport=RetryTransport(self._wire),
+            transport=RetryTransport(self._attempt),
             headers=connection.headers(),
             auth=connection.basic(),
             timeout=connection.timeout,
@@ -86,24 +81,25 @@ class Client:
 
     @property
     def requests(self) -> int:
-        """The number of HTTP requests that were sent, retries included."""
-        return self._wire.requests
+        """The number of HTTP requests sent, including retries."""
+        return self._attempt.requests
 
     async def get(self, path: str, params: Params = (), *, patient: bool = True) -> Row:
-        """The answer's JSON object. Raises Answered or a subclass, Unreachable, or NotRedmine for other data.
+        """The JSON object of the response. Raises Answered, Unreachable, or NotRedmine for anything but an object.
 
-        Not `patient`, it is tried twice at most, whatever the `retries`.
+        Without `patient`, it is retried at most once, whatever `retries` is set to.
         """
-        response = await self._send("GET", path, retry=self._repeat if patient else self._early, params=_pairs(params))
-        answer = json_object(response.content)
-        if answer is None:
-            raise NotRedmine(no_json(self.connection.url, f"GET {path}", response))
-        return answer
+        retry = self._retry if patient else self._fail_fast
+        response = await self._send("GET", path, retry=retry, params=_pairs(params))
+        body = json_object(response.content)
+        if body is None:
+            raise NotRedmine(not_json(self.connection.url, f"GET {path}", response))
+        return body
 
     async def download(self, path: str, file: IO[bytes]) -> None:
-        """Put what a download path gives into a file, in the place of what is in it.
+        """Download to a file, replacing its contents.
 
-        However large it is, and however long it takes while something comes within each `timeout`. Raises as `get`;
+        There is no limit on size or duration as long as data keeps arriving within `timeout`. Raises as `get`;
         OSError if the file cannot be written.
         """
         await self._send("GET", path, suffix="", into=file)
@@ -111,10 +107,10 @@ class Client:
     async def rows(
         self, path: str, root: str, params: Params = (), *, paged: bool = True, brief: bool = False
     ) -> list[Row]:
-        """The complete list under `root`, each row once, even if it changes while it is read (see `paging`).
+        """The complete list under `root`, each row once, even if it changes while being read (see `pagination`).
 
-        With `paged=False` one GET has it all (groups, trackers, …). Otherwise give a `sort` that does not
-        change (`id`) where the endpoint has one. `brief` keeps of each row the id alone.
+        With `paged=False` a single GET returns everything: Redmine does not paginate groups, trackers, roles, ….
+        Otherwise pass a stable `sort` (`id`) where the endpoint supports one. `brief` keeps only the id of each row.
         """
         if not paged:
             return _list(path, await self.get(path, params), root)
@@ -136,37 +132,39 @@ class Client:
         *,
         once: bool = False,
     ) -> Row:
-        """The answer's JSON object, or {} where it has none, as most. `headers` are for this request alone.
+        """The JSON object of the response, or {} for an empty body (most PUTs and DELETEs).
 
-        A POST is repeated only if it surely did nothing; with `once` so is a PUT, for one that adds something
-        each time (an issue's `notes`). A DELETE that finds nothing succeeds if an earlier attempt's answer was
-        lost. Raises AnswerLost if the write may have happened; else as `get`.
+        A POST is retried only if it was certainly not executed; with `once` the same holds for a PUT that is not
+        idempotent (an issue's `notes`). A DELETE that gets 404 succeeds if the response to an earlier attempt was
+        lost. `headers` are added to this request only. Raises AnswerLost if the write may have been executed;
+        otherwise as `get`.
         """
         checked = {name: checked_header(name, value) for name, value in headers.items()}
         once = once or method == "POST"
         return await self._write(method, path, once=once, json=body, params=_pairs(params), headers=checked)
 
     async def upload(self, filename: str, content: bytes) -> Row:
-        """Uploads a file; the mapping with its `token` and `id`.
+        """Upload a file; returns the mapping with its `token` and `id`.
 
-        Repeated like a PUT: an upload that nothing refers to is not visible. Raises as `write`.
+        Retried like a PUT: an upload that nothing refers to is invisible. Raises as `write`.
         """
-        answer = await self._write(
+        body = await self._write(
             "POST",
             "/uploads",
             once=False,
             content=content,
             params=[("filename", filename)],
-            headers={"Content-Type": "application/octet-stream"},
+            headers={"Content-Type": "application/octet-stream"},  # else 406, or 400 for JSON
         )
-        return _mapping("/uploads", answer, "upload")
+        return _mapping("/uploads", body, "upload")
 
     async def whoami(self) -> Row:
-        """The account that the credentials belong to: the preflight. That no server is there is said at once.
+        """The account that the credentials belong to. Called before everything else; fails fast without a server.
 
-        Without it a wrong key would go unnoticed: Redmine shows it what is public, as if that were all.
-        Raises AuthenticationFailed, RestApiDisabled, ConfigError (for `switch_user`), NotRedmine,
-        Unreachable, Answered.
+        Without this check a wrong key would go unnoticed: with a wrong key, a locked user's key, or the REST API
+        disabled, Redmine answers GET /projects with 200 and the public projects only.
+        Raises AuthenticationFailed, RestApiDisabled, ConfigError (for `switch_user`), NotRedmine, Unreachable,
+        Answered.
         """
         try:
             user = _mapping("/users/current", await self.get("/users/current", patient=False), "user")
@@ -175,18 +173,18 @@ class Client:
             if reason is None:
                 raise
             raise reason from error
-        # By Redmine's source, users have updated_on since 4.2; `live` tells 4.2 from 5.0 by the trackers.
+        # Users have updated_on since 4.2 (from Redmine's source); `state.live` tells 4.2 from 5.0 by the trackers.
         if "updated_on" not in user:
-            raise NotRedmine(f"{self.connection.url} is too old: Redmine 5.0 or later is needed.")
+            raise NotRedmine(f"{self.connection.url} is too old: Redmine 5.0 or later is required.")
         return user
 
     async def _write(self, method: str, path: str, *, once: bool, **content: Any) -> Row:
         response = await self._send(method, path, once=once, **content)
-        answer = json_object(response.content) if response.content.strip() else {}
-        if answer is None:
-            message = no_json(self.connection.url, f"{method} {path}", response)
-            raise AnswerLost(f"{message} Whether it was done is not known.", timed_out=False)
-        return answer
+        body = json_object(response.content) if response.content.strip() else {}
+        if body is None:
+            message = not_json(self.connection.url, f"{method} {path}", response)
+            raise AnswerLost(f"{message} The outcome is unknown.", timed_out=False)
+        return body
 
     async def _send(
         self,
@@ -199,37 +197,39 @@ class Client:
         into: IO[bytes] | None = None,
         **content: Any,
     ) -> httpx.Response:
-        """The successful answer, whole (or what it says, in a file), or an error that tells what is known of the
-        request."""
-        trail, what = Trail(), f"{method} {path}"
-        extensions = {"retry": retry or (self._once if once else self._repeat), "trail": trail, "into": into}
+        """The successful response, fully read (or written to `into`). Raises an error that tells whether the request
+        may have been executed."""
+        history, what = History(), f"{method} {path}"
+        retry = retry or (self._retry_unexecuted if once else self._retry)
+        extensions = {"retry": retry, "history": history, "into": into}
         request = self._http.build_request(
             method, f"{self.connection.url}{path}{suffix}", extensions=extensions, **content
         )
+        # Waiting for a slot does not count toward the deadline. A download has none, as its size is unknown.
         async with self._slots:
             try:
                 async with asyncio.timeout(self.connection.deadline if into is None else None):
                     response = await self._http.send(request)
             except (httpx.HTTPError, TimeoutError) as error:
-                raise failure(self.connection, what, error, doubt=trail.doubt and method != "GET") from error
+                lost = history.may_be_executed and method != "GET"
+                raise network_failure(self.connection, what, error, lost=lost) from error
         status = response.status_code
-        if method == "DELETE" and status == 404 and trail.doubt:
+        # The object is gone: an earlier attempt deleted it, although its response was lost.
+        if method == "DELETE" and status == 404 and history.may_be_executed:
             return httpx.Response(204)
-        if trail.doubt and (once if status >= 500 else status == 409):
-            message = f"{what} was sent and answered with status {status}: whether it was done is not known."
+        # 409 after a lost response: the earlier attempt itself may have raised the version (wiki pages).
+        if history.may_be_executed and (once if status >= 500 else status == 409):
+            message = f"{what} was sent and got status {status}: the outcome is unknown."
             raise AnswerLost(message, timed_out=status == 504)
         if not response.is_success:
-            raise refusal(what, response)
+            raise error_status(what, response)
         return response
 
 
 def quote(segment: str) -> str:
-    """A path segment, percent-encoded. Raises ReconcilerError for one that would lead to another object's
-    path."""
+    """A percent-encoded path segment. Raises ReconcilerError for one that would resolve to another path."""
     if segment in ("", ".", ".."):
-        raise ReconcilerError(
-            f"{segment!r} cannot be part of an address in Redmine: give the object another key."
-        )
+        raise ReconcilerError(f"{segment!r} cannot be part of a URL in Redmine: choose another key for the object.")
     return percent_encode(segment, safe="")
 
 
@@ -237,32 +237,26 @@ def _pairs(params: Params) -> list[tuple[str, str | int]]:
     return list(params.items() if isinstance(params, Mapping) else params)
 
 
-def _mapping(path: str, answer: Row, key: str) -> Row:
-    value = answer.get(key)
+def _mapping(path: str, body: Row, key: str) -> Row:
+    value = body.get(key)
     if not isinstance(value, dict):
-        raise NotRedmine(
-            f"The answer to {path} has no object {key!r} in it, so this is not a Redmine: check `url`."
-        )
+        raise NotRedmine(f"The response to {path} has no object {key!r}, so this is not a Redmine: check `url`.")
     return value
 
 
-def _list(path: str, answer: Row, root: str) -> list[Row]:
-    rows = answer.get(root)
+def _list(path: str, body: Row, root: str) -> list[Row]:
+    rows = body.get(root)
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise NotRedmine(
-            f"The answer to {path} has no list {root!r} of objects, so this is not a Redmine: check `url`."
+            f"The response to {path} has no list {root!r} of objects, so this is not a Redmine: check `url`."
         )
     return rows
 
 
-def _page(path: str, answer: Row, root: str, offset: int) -> Page:
-    rows, total, limit = _list(path, answer, root), answer.get("total_count"), answer.get("limit", LIMIT)
-    if (
-        type(total) is not int
-        or type(limit) is not int
-        or not all(type(row.get("id")) is int for row in rows)
-    ):
+def _page(path: str, body: Row, root: str, offset: int) -> Page:
+    rows, total, limit = _list(path, body, root), body.get("total_count"), body.get("limit", LIMIT)
+    if type(total) is not int or type(limit) is not int or not all(type(row.get("id")) is int for row in rows):
         raise NotRedmine(
-            f"The answer to {path} is no page of a list: its total_count, limit or a row's id is missing."
+            f"The response to {path} is not a page of a list: its total_count, limit or a row's id is missing."
         )
     return Page(rows, offset, min(limit, LIMIT), total)

@@ -1,6 +1,6 @@
-"""What it means when a request goes wrong: errors of the network and refusals → typed errors with a sentence.
+"""Error statuses and network failures → typed errors with a message that says what to do.
 
-Facts about Redmine were seen on 5.0.4 and 6.1.5 unless a comment says otherwise.
+Statements about Redmine were verified on 5.0.4 and 6.1.5 unless a comment says otherwise.
 """
 
 from __future__ import annotations
@@ -32,117 +32,119 @@ from reconciler.redmine.transport import Connection, causes
 _CLASSES: dict[int, type[Answered]] = {401: Denied, 403: Denied, 404: Missing, 409: Stale, 422: Rejected}
 _MEANINGS = {
     401: "the credentials are not accepted",
-    403: "the account may not do this",
-    404: "there is no such object",
-    409: "the object was changed meanwhile, and is left as it is: make a new plan",
+    403: "the account lacks the permission",
+    404: "the object does not exist",
+    409: "changed by someone else meanwhile; left unchanged: plan again",
     412: "the login to act as (X-Redmine-Switch-User) is unknown or locked",
-    422: "it is not valid",
+    422: "invalid",
     429: "too many requests",
 }
 
 
 def json_object(content: bytes) -> dict[str, Any] | None:
-    """The JSON object that an answer is, if it is one."""
+    """The JSON object in a body, or None."""
     try:
-        answer = json.loads(content)
-    except (ValueError, RecursionError):
+        body = json.loads(content)
+    except (ValueError, RecursionError):  # the latter for deeply nested JSON
         return None
-    return answer if isinstance(answer, dict) else None
+    return body if isinstance(body, dict) else None
 
 
-def no_json(url: str, what: str, response: httpx.Response) -> str:
-    """The sentence for an answer that is no JSON object."""
+def not_json(url: str, what: str, response: httpx.Response) -> str:
+    """The message for a response that is not a JSON object."""
     kind = _clean(response.headers.get("content-type", "no content type"))
     return (
-        f"{url} answered {what} with {kind} instead of a JSON object: check `url`, and whether a login page "
-        "or a portal stands in between."
+        f"{url} responded to {what} with {kind} instead of a JSON object: check `url`, and whether a login page "
+        "or a proxy answers in its place."
     )
 
 
 def _clean(text: str, length: int = 500) -> str:
-    """A server's text, safe to show: one line, printable, bounded."""
+    """Text from a server, safe to show: one printable line of limited length."""
     line = " ".join("".join(char if char.isprintable() else " " for char in text[: 4 * length]).split())
     return line if len(line) <= length else f"{line[:length]}…"
 
 
-def _sentences(response: httpx.Response) -> tuple[str, ...]:
-    """The server's own, of {"errors": [...]} or {"error": "..."}; none of an empty body or an HTML page."""
+def _server_errors(response: httpx.Response) -> tuple[str, ...]:
+    """The messages of {"errors": [...]} or {"error": "..."}; empty for an empty body or an HTML page."""
     body = json_object(response.content) or {}
     errors = body.get("errors", body.get("error"))
-    found = errors if isinstance(errors, list) else [errors]
-    return tuple(filter(None, (_clean(text) for text in found[:50] if isinstance(text, str))))
+    messages = errors if isinstance(errors, list) else [errors]
+    return tuple(filter(None, (_clean(text) for text in messages[:50] if isinstance(text, str))))
 
 
-def refusal(what: str, response: httpx.Response) -> Answered:
-    """The error of a request that was answered with another status than success."""
-    status, errors = response.status_code, _sentences(response)
+def error_status(what: str, response: httpx.Response) -> Answered:
+    """The error for a response with a status other than success."""
+    status, errors = response.status_code, _server_errors(response)
     if 300 <= status < 400:
-        # A query is left out like user and password: login pages are given the whole first address in it.
+        # The query is dropped like user and password: login pages get the complete original URL in it.
         target = re.sub(r"//[^/]*@", "//", re.split(r"[?#]", response.extensions["location"])[0])
-        hint = "redirects are not followed; if the Redmine has moved, set `url` to where it is now."
-        return Answered(f"{what} is redirected to {_clean(target) or 'nowhere'}: {hint}", status=status)
-    meaning = _MEANINGS.get(status, "the server failed" if status >= 500 else "it was not accepted")
-    unsaid = ", and Redmine gave no reason" if status == 422 else ""
-    reasons = f": {'; '.join(errors)}" if errors else unsaid
+        hint = "redirects are not followed; if the Redmine has moved, set `url` to its new address."
+        return Answered(f"{what} is redirected to {_clean(target) or 'an empty address'}: {hint}", status=status)
+    meaning = _MEANINGS.get(status, "server error" if status >= 500 else "request not accepted")
+    # Redmine sends an empty body with some 422s: a version or an inherited membership that cannot be deleted.
+    no_reason = "; Redmine gave no reason" if status == 422 else ""
+    reasons = f": {'; '.join(errors)}" if errors else no_reason
     message = f"{what} got status {status}, {meaning}{reasons}."
     return _CLASSES.get(status, Answered)(message, status=status, errors=errors)
 
 
 def preflight(connection: Connection, error: Answered) -> ReconcilerError | None:
-    """What an error status of /users/current means; None for what it means everywhere."""
+    """What an error status means for /users/current; None if nothing more specific than elsewhere."""
     url, kind, basic = connection.url, connection.credentials, connection.username is not None
     if error.status == 401:
-        factor = " A user with two-factor authentication needs the API key instead." if basic else ""
-        hint = f"Redmine shows a user's API key at {url}/my/account.{factor}"
-        given = f"does not accept the {kind}" if kind else "needs credentials, and none were given"
+        # Redmine refuses Basic authentication for users with two-factor authentication, with a plain 401.
+        two_factor = " With two-factor authentication, use the API key instead." if basic else ""
+        hint = f"A user's API key is shown at {url}/my/account.{two_factor}"
+        given = f"does not accept the {kind}" if kind else "requires credentials, but none are configured"
         return AuthenticationFailed(f"The Redmine at {url} {given}. {hint}")
     if error.status == 403:
-        expired = " Or the user's password must be changed first." if basic else ""
-        hint = f"An administrator enables it under Administration, Settings, API.{expired}"
-        return RestApiDisabled(f"The REST web service of the Redmine at {url} is disabled. {hint}")
+        # With Basic authentication, a password that must be changed gives the same 403.
+        expired = " Or the user must change the password first." if basic else ""
+        hint = f"An administrator can enable it under Administration, Settings, API.{expired}"
+        return RestApiDisabled(f"The REST API of the Redmine at {url} is disabled. {hint}")
     if error.status == 412:
-        return ConfigError(f"switch_user: {connection.switch_user!r} is no active user's login in {url}.")
+        return ConfigError(f"switch_user: {connection.switch_user!r} is not the login of an active user of {url}.")
     if error.status == 404:
-        return NotRedmine(
-            f"There is no Redmine at {url}: it has no /users/current.json. Check `url`, also its path."
-        )
+        return NotRedmine(f"No Redmine at {url}: it has no /users/current.json. Check `url`, including its path.")
     return NotRedmine(f"{url}: {error}") if 300 <= error.status < 400 else None
 
 
-def failure(connection: Connection, what: str, error: Exception, *, doubt: bool) -> Unreachable | NotRedmine:
-    """The error of a request that got no usable answer; with `doubt` it is a write that may have happened."""
+def network_failure(connection: Connection, what: str, error: Exception, *, lost: bool) -> Unreachable | NotRedmine:
+    """The error for a request without a usable response; with `lost`, a write that may have been executed."""
     why, timed_out = _why(connection, error), isinstance(error, TimeoutError | httpx.TimeoutException)
-    if doubt:
-        message = f"{what} was sent to {connection.url}, but {why}. Whether it was done is not known."
+    if lost:
+        message = f"{what} was sent to {connection.url}, but {why}. The outcome is unknown."
         return AnswerLost(message, timed_out=timed_out)
     kind = NotRedmine if isinstance(error, httpx.DecodingError) else Unreachable
-    return kind(f"{connection.url} could not be used for {what}: {why}.")
+    return kind(f"{what} failed at {connection.url}: {why}.")
 
 
 def _why(connection: Connection, error: Exception) -> str:
-    """What went wrong, as the end of a sentence; no text of errors that could repeat what was sent."""
+    """What went wrong, as a clause. Texts of other exceptions are not used: they might repeat what was sent."""
+    # httpx wraps TLS and DNS errors in ConnectError, so the causes come first: they say more.
     for cause in causes(error):
         match cause:
             case ssl.SSLCertVerificationError():
-                hint = "if its authority is your own, set `ca_file` to the authority's certificate"
+                hint = "for a private CA, set `ca_file` to its certificate"
                 return f"the TLS certificate is not trusted ({_clean(cause.verify_message)}); {hint}"
             case ssl.SSLError():
-                return f"TLS failed ({cause.reason}); check `client_cert`, and if the port speaks https"
+                return f"TLS failed ({cause.reason}); check `client_cert`, and that the port serves https"
             case socket.gaierror():
-                return "the host's name could not be resolved; check `url` (or `proxy`) and the name service"
+                return "the host name could not be resolved; check `url` (or `proxy`) and DNS"
             case ConnectionRefusedError():
                 return "the connection was refused; check the port in `url` (or `proxy`) and the server"
     match error:
         case TimeoutError():
-            return f"there was no answer in {connection.deadline:g} seconds, retries included (`deadline`)"
+            return f"there was no response within {connection.deadline:g} seconds, including retries (`deadline`)"
         case httpx.ConnectTimeout() | httpx.PoolTimeout():
             return f"no connection was made within {connection.timeout:g} seconds; check `url` and firewalls"
         case httpx.TimeoutException():
-            return f"there was no answer within {connection.timeout:g} seconds (`timeout`)"
+            return f"there was no response within {connection.timeout:g} seconds (`timeout`)"
         case httpx.ProxyError():
-            return "the proxy refused to connect; check `proxy` and its credentials"
+            return "the proxy refused the connection; check `proxy` and its credentials"
         case httpx.ConnectError():
             return "no connection could be made; check `url` and the network"
         case httpx.DecodingError():
-            return f"the answer could not be read ({_clean(str(error))})"
-    return "the connection broke before the answer was complete"
+            return f"the response could not be read ({_clean(str(error))})"
+    return "the connection broke before the response was complete"

@@ -1,8 +1,7 @@
-"""Below `client`: how a request gets to Redmine, what is tried again, what is kept of the answer.
+"""Below `client`: connection settings, single attempts, and the retry policy.
 
-An attempt reads its answer whole, within a bound or into a file, below the retries, so that one that breaks off is
-retried as well. Each attempt also settles what is known of a write: nothing was sent, it was refused, or it may have
-happened.
+An attempt reads the whole response (up to a limit, or into a file) below the retries, so that a response that breaks
+off is retried as well. Each attempt also records whether a write may have been executed.
 """
 
 from __future__ import annotations
@@ -23,29 +22,31 @@ from pydantic import SecretStr
 from reconciler.errors import ConfigError
 
 MAX_BODY = 64 * 1024 * 1024
-"""Bytes of one decoded answer. A page of 100 issues with long texts has about 1 MiB."""
+"""Maximum size of a decoded response. A page of 100 issues with long descriptions has about 1 MiB."""
 
 KEEP_ALIVE = 4.0
-"""Seconds an idle connection is kept. Apache closes them after 5 s, Puma after 20 s by default: below both, a
-POST is hardly ever sent on a connection that the server is just closing."""
+"""Seconds to keep an idle connection. Apache closes it after 5 s, Puma after 20 s by default. Staying below both means
+that a POST is hardly ever sent on a connection that the server is closing."""
 
 MAX_WAIT = 30.0
-"""Seconds between two attempts at most, whatever Retry-After says."""
+"""Maximum number of seconds between two attempts, whatever Retry-After says."""
 
-TRY_AGAIN = (429, 500, 502, 503, 504)
+RETRY_STATUSES = (429, 500, 502, 503, 504)
+"""500 too: Redmine on SQLite answers concurrent writes with 500 (SQLite3::BusyException, 5.0)."""
+
 NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-NOT_SENT = (*NOT_CONNECTED, httpx.ProxyError)
+NOT_SENT = (*NOT_CONNECTED, httpx.ProxyError)  # a proxy that refuses to connect has forwarded nothing
 BROKEN = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError)
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """How to reach a Redmine, and as whom: with an API key, user and password (Basic), or a bearer (6.1+).
+    """How to reach a Redmine, with an API key, user and password (Basic), or a bearer token (6.1 and later).
 
-    `url` may have a path. `switch_user` is a login to act as (Redmine ignores it from others than
-    administrators). `ca_file` is trusted besides the system's authorities; `proxy` is an http or https URL.
-    `timeout` is in seconds for each network operation, `deadline` in seconds for one request with its
-    `retries`. Raises ConfigError, without repeating a value, for one that cannot be used.
+    `url` may have a path. `switch_user` is a login to act as; Redmine ignores it unless the account is an
+    administrator. `ca_file` is trusted in addition to the system's CAs; `proxy` is an http or https URL. `timeout` is
+    in seconds per network operation, `deadline` in seconds per request including its `retries`. Raises ConfigError
+    for an invalid value, without repeating it.
     """
 
     url: str
@@ -67,57 +68,58 @@ class Connection:
         object.__setattr__(self, "url", _checked_url("url", self.url).rstrip("/"))
         if re.search(r"[@?#]", self.url):
             raise ConfigError(
-                "url must have no user, password, query or fragment in it: give credentials by themselves."
+                "url must not contain a user, password, query or fragment: set the credentials separately."
             )
         if self.proxy is not None:
             _checked_url("proxy", self.proxy)
         if (self.username is None) != (self.password is None):
-            raise ConfigError("username and password go together: give both, or an api_key instead.")
+            raise ConfigError("username and password belong together: set both, or api_key instead.")
         if sum(secret is not None for secret in (self.api_key, self.password, self.bearer)) > 1:
-            raise ConfigError("Give one of api_key, username with password, or bearer, not several.")
+            raise ConfigError("Set only one of api_key, username with password, or bearer.")
         if min(self.timeout, self.deadline) <= 0 or self.concurrency < 1 or self.retries < 0:
             raise ConfigError(
-                "timeout, deadline and concurrency must be more than 0, and retries not less than 0."
+                "timeout, deadline and concurrency must be greater than 0, and retries must not be negative."
             )
         self.headers()
 
     @property
     def credentials(self) -> str:
-        """What kind of credentials these are, for a sentence; empty if there are none."""
+        """The type of these credentials, for messages; empty if there are none."""
         given = {"API key": self.api_key, "user and password": self.password, "bearer token": self.bearer}
         return next((kind for kind, secret in given.items() if secret is not None), "")
 
     def headers(self) -> dict[str, str]:
-        """What each request carries, apart from Basic."""
+        """The headers of each request, except for Basic authentication."""
         headers = {
             "Accept": "application/json",
-            "Accept-Encoding": "gzip, deflate",
+            "Accept-Encoding": "gzip, deflate",  # httpx would add br and zstd where these are installed
             "User-Agent": "redmine-reconciler",
         }
         if self.api_key is not None:
             headers["X-Redmine-API-Key"] = checked_header("api_key", self.api_key.get_secret_value())
         if self.bearer is not None:
             headers["Authorization"] = "Bearer " + checked_header("bearer", self.bearer.get_secret_value())
+        # Redmine ignores this header, without an error, unless the account is an administrator.
         if self.switch_user is not None:
             headers["X-Redmine-Switch-User"] = checked_header("switch_user", self.switch_user)
         return headers
 
     def basic(self) -> httpx.BasicAuth | None:
-        """User and password, if these are the credentials."""
+        """Basic authentication, if a user and password are set."""
         if self.username is None or self.password is None:
             return None
         return httpx.BasicAuth(self.username, self.password.get_secret_value())
 
 
 @dataclass(slots=True)
-class Trail:
-    """What is known of one request after some attempts: with `doubt`, the server may have done it."""
+class History:
+    """What the attempts of one request have shown: whether the server may have executed it."""
 
-    doubt: bool = False
+    may_be_executed: bool = False
 
 
-class Wire(httpx.AsyncBaseTransport):
-    """Makes one attempt: counts and logs it, and keeps what the client reads of its answer, and no cookie."""
+class Attempt(httpx.AsyncBaseTransport):
+    """Makes one attempt: counts and logs it, reads the response, and drops its cookies."""
 
     def __init__(self, transport: httpx.AsyncBaseTransport, log: Callable[[str], None] | None) -> None:
         self.requests = 0
@@ -125,37 +127,39 @@ class Wire(httpx.AsyncBaseTransport):
         self._log = log
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        trail: Trail = request.extensions["trail"]
-        started, before, trail.doubt = time.monotonic(), trail.doubt, True
+        history: History = request.extensions["history"]
+        # True from here on, also if this task is canceled: only a response or a failed connection proves otherwise.
+        started, before, history.may_be_executed = time.monotonic(), history.may_be_executed, True
         try:
-            response = await self._answer(request)
+            response = await self._response(request)
         except BaseException as error:
             if isinstance(error, NOT_SENT):
-                trail.doubt = before
+                history.may_be_executed = before
             self._note(request, type(error).__name__, started, sent=not isinstance(error, NOT_SENT))
             raise
+        # A status below 500 settles this attempt. A 502 or 504 comes from a proxy: Redmine may have executed it.
         if response.status_code < 500:
-            trail.doubt = before
+            history.may_be_executed = before
         self._note(request, str(response.status_code), started, sent=True)
         return response
 
     async def aclose(self) -> None:
         await self._transport.aclose()
 
-    async def _answer(self, request: httpx.Request) -> httpx.Response:
+    async def _response(self, request: httpx.Request) -> httpx.Response:
         response = await self._transport.handle_async_request(request)
         into: IO[bytes] | None = request.extensions.get("into")
         try:
             if into is not None and response.is_success:
                 body = await _stream(response, into)
             else:
-                body = await _whole(response)
+                body = await _read(response)
         finally:
             await response.aclose()
-        # No cookie survives this: 5.0.4 keeps the list's filter in its session cookie, which overflows (500).
+        # Dropping cookies matters: 5.0.4 stores a list's filter in the session cookie, which overflows (500).
         kept = ("content-type", "retry-after")
         headers = {name: response.headers[name] for name in kept if name in response.headers}
-        # Not as a header: httpx would build the redirected request, and fail on a malformed one.
+        # Not as a header: httpx would build the redirected request, and fail on a malformed URL.
         target = {"location": response.headers.get("location", "")}
         return httpx.Response(response.status_code, headers=headers, content=body, extensions=target)
 
@@ -166,18 +170,18 @@ class Wire(httpx.AsyncBaseTransport):
             self._log(f"{request.method} {path} {outcome} {spent:.0f} ms")
 
 
-async def _whole(response: httpx.Response) -> bytes:
-    """The body of an answer, within the bound."""
+async def _read(response: httpx.Response) -> bytes:
+    """The body of a response, up to MAX_BODY."""
     body = bytearray()
     async for chunk in response.aiter_bytes():
         body += chunk
         if len(body) > MAX_BODY:
-            raise httpx.DecodingError(f"the answer is larger than {MAX_BODY // 2**20} MiB")
+            raise httpx.DecodingError(f"the response is larger than {MAX_BODY // 2**20} MiB")
     return bytes(body)
 
 
 async def _stream(response: httpx.Response, file: IO[bytes]) -> bytes:
-    """Put the body of an answer into a file, in the place of what an earlier attempt left there; nothing is kept."""
+    """Write the body of a response to a file, overwriting what an earlier attempt wrote; returns an empty body."""
     file.seek(0)
     file.truncate()
     async for chunk in response.aiter_bytes():
@@ -186,15 +190,15 @@ async def _stream(response: httpx.Response, file: IO[bytes]) -> bytes:
 
 
 class Policy(Retry):
-    """What is repeated; after at most 0.5, 1, 2, 4, 8 … seconds with jitter, or what Retry-After says."""
+    """When to retry: after up to 0.5, 1, 2, 4, 8 … seconds with jitter, or as Retry-After says."""
 
     def is_retryable_exception(self, exception: Exception) -> bool:
-        """Not what no repetition mends: a certificate that is not trusted, a name that does not exist."""
-        return super().is_retryable_exception(exception) and not any(map(_hopeless, causes(exception)))
+        """All but permanent errors: an untrusted certificate, a host name that does not exist."""
+        return super().is_retryable_exception(exception) and not any(map(_is_permanent, causes(exception)))
 
 
 def policy(retries: int, statuses: Sequence[int], exceptions: Sequence[type[Exception]]) -> Policy:
-    """A Policy that repeats after these statuses and exceptions."""
+    """A policy that retries after these statuses and exceptions."""
     return Policy(
         total=retries,
         allowed_methods=["GET", "POST", "PUT", "DELETE"],
@@ -213,16 +217,14 @@ def network(connection: Connection) -> httpx.AsyncHTTPTransport:
     limit = connection.concurrency
     return httpx.AsyncHTTPTransport(
         verify=tls or False,
-        trust_env=False,
-        limits=httpx.Limits(
-            max_connections=limit, max_keepalive_connections=limit, keepalive_expiry=KEEP_ALIVE
-        ),
+        trust_env=False,  # HTTP_PROXY and the like in the environment must not redirect the credentials
+        limits=httpx.Limits(max_connections=limit, max_keepalive_connections=limit, keepalive_expiry=KEEP_ALIVE),
         proxy=_proxy(connection.proxy, tls),
     )
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and all it was raised from, members of groups too."""
+    """The error and everything it was raised from, including members of exception groups."""
     yield error
     if isinstance(error, BaseExceptionGroup):
         for member in error.exceptions:
@@ -232,12 +234,9 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def checked_header(name: str, value: str) -> str:
-    """The value, if a header can carry it. Raises ConfigError: the HTTP library's own error would repeat
-    it."""
+    """The value, if it is valid in a header. Raises ConfigError: the HTTP library's own error would show a secret."""
     if not re.fullmatch(r"[!-~]+", value):
-        raise ConfigError(
-            f"{name} is empty, or has a blank, a line break or a character outside ASCII in it."
-        )
+        raise ConfigError(f"{name} is empty, or contains a space, a line break or a non-ASCII character.")
     return value
 
 
@@ -248,13 +247,12 @@ def _checked_url(name: str, text: str) -> str:
         url = httpx.URL()
     plain = re.fullmatch(rb"[A-Za-z0-9._:-]+", url.raw_host) and not re.search(r"\s", text)
     if url.scheme not in ("http", "https") or not plain or not 0 < (url.port or 80) < 65536:
-        raise ConfigError(
-            f"{name} is not an address like https://redmine.example.net or http://127.0.0.1:3000/redmine."
-        )
+        raise ConfigError(f"{name} is not a URL such as https://redmine.example.net or http://127.0.0.1:3000/redmine.")
     return text
 
 
-def _hopeless(cause: BaseException) -> bool:
+def _is_permanent(cause: BaseException) -> bool:
+    # EAI_AGAIN, a failing name server, is temporary; EAI_NONAME is not.
     unknown_name = isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME
     return unknown_name or isinstance(cause, ssl.SSLCertVerificationError)
 
@@ -265,15 +263,11 @@ def _tls(connection: Connection) -> ssl.SSLContext:
         if connection.ca_file:
             context.load_verify_locations(connection.ca_file)
         if connection.client_cert:
-            # Without a password here, OpenSSL would ask for that of an encrypted key on the terminal.
+            # With password=None, OpenSSL would prompt on the terminal for the password of an encrypted key.
             context.load_cert_chain(connection.client_cert, connection.client_key, password="")
     except OSError as error:
-        files = ", ".join(
-            str(f) for f in (connection.ca_file, connection.client_cert, connection.client_key) if f
-        )
-        raise ConfigError(
-            f"The certificates and keys in {files} could not be used: {error.strerror or error}."
-        ) from error
+        files = ", ".join(str(f) for f in (connection.ca_file, connection.client_cert, connection.client_key) if f)
+        raise ConfigError(f"Cannot use the certificates and keys in {files}: {error.strerror or error}.") from error
     return context
 
 

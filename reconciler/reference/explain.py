@@ -12,7 +12,7 @@ from reconciler.errors import ConfigError
 from reconciler.kinds import declarable, kinds
 from reconciler.manifest.loader import suggest
 from reconciler.model.codecs import Codec, Ref, RefSet
-from reconciler.model.kind import Kind
+from reconciler.model.kind import Kind, nested_name
 from reconciler.model.spec import COMMON, REFUSE, Api, Date, Spec
 from reconciler.reference.json_schema import raw_schema
 
@@ -60,7 +60,7 @@ def reference() -> str:
 
 
 def _kind(name: str) -> Kind:
-    known = {alias: kind for kind in declarable().values() for alias in (kind.name, kind.plural, kind.nested) if alias}
+    known = {alias: kind for kind in declarable().values() for alias in (kind.name, kind.plural, nested_name(kind))}
     if name in known:
         return known[name]
     if name in kinds():
@@ -87,7 +87,7 @@ def _about_kind(kind: Kind) -> Iterator[str]:
 def _declared(kind: Kind) -> str:
     if not kind.inside:
         return f"Declared in the list `{kind.plural}`."
-    nested = kind.nested or kind.plural
+    nested = nested_name(kind)
     return f"Declared in the list `{nested}` of a project, or in `{kind.plural}` at top level with `project:`."
 
 

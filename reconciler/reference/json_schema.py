@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.kinds import declarable
-from reconciler.model.kind import Kind
+from reconciler.model.address import CONTAINER
+from reconciler.model.kind import Kind, nested_name
 from reconciler.model.spec import REFUSE
 
 Schema = dict[str, Any]
@@ -35,8 +36,8 @@ def manifest_schema() -> Schema:
     nested = {kind: f"{kind.name}_in_project" for kind in kinds if kind.inside}
     for kind, name in nested.items():
         definitions[name] = _without_project(definitions[kind.name])
-    lists = {kind.nested or kind.plural: _list(kind, name) for kind, name in nested.items()}
-    definitions["project"]["properties"] |= lists
+    lists = {nested_name(kind): _list(kind, name) for kind, name in nested.items()}
+    definitions[CONTAINER]["properties"] |= lists
     return {
         "$schema": DRAFT,
         "description": "What a Redmine should be like. All manifests together make one desired state.",
@@ -104,8 +105,8 @@ def _list(kind: Kind, definition: str) -> Schema:
 
 
 def _without_project(definition: Schema) -> Schema:
-    properties = {name: found for name, found in definition["properties"].items() if name != "project"}
-    required = [name for name in definition.get("required", ()) if name != "project"]
+    properties = {name: found for name, found in definition["properties"].items() if name != CONTAINER}
+    required = [name for name in definition.get("required", ()) if name != CONTAINER]
     return {"description": definition["description"], **_object(properties, required)}
 
 

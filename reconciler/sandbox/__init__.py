@@ -1,17 +1,17 @@
-"""A throw-away real Redmine on loopback: from Debian's packages, without root or changes to the system.
+"""A disposable Redmine on 127.0.0.1, from Debian's packages, without root or changes to the system.
 
-    archive    where the machine's own apt sources say that Debian is; Debian's keyring
-    packages   the packages, downloaded with a private apt state and unpacked into a folder
-    inside     running a program inside that folder: a user namespace, or a plain chroot as root
-    base       one Redmine per version, migrated and configured; made once, atomically
-    database   SQLite copies that are safe while the server runs
+    archive    find the URL of Debian's archive in the machine's apt sources, and Debian's keyring
+    packages   download the packages with a private apt state and unpack them into a folder
+    inside     run a program inside that folder: in a user namespace, or in a chroot as root
+    base       one migrated and configured Redmine per version, built once and atomically
+    database   SQLite copies that are safe while the server is running
     server     puma as a daemon: start, wait, stop
     instance   `Sandbox`: start, status, reset, stop, destroy
 
-One folder holds it all (`RECONCILER_SANDBOX_HOME`, else the user's cache folder):
+Everything is in one folder (`RECONCILER_SANDBOX_HOME`, else in the user's cache folder):
 
-    6.1.lock                            one start at a time
-    6.1/                                a Debian with Redmine 6.1: shared by its instances
+    6.1.lock                            serializes starts and removals
+    6.1/                                a Debian with Redmine 6.1, shared by its instances
     6.1/var/lib/redmine/NAME/           an instance: database, snapshot, files, logs, pid, key
 """
 

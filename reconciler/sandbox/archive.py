@@ -1,4 +1,4 @@
-"""Debian's archive as this machine's own apt sources name it, and Debian's keyring. It only reads files."""
+"""Finds Debian's archive in this machine's apt sources, and Debian's keyring. Only reads files."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ KEYRINGS = (
     Path("/usr/share/keyrings/debian-archive-keyring.gpg"),
     Path("/usr/share/keyrings/debian-archive-keyring.pgp"),
 )
-OWN_SERVER = "or set REDMINE_URL and REDMINE_API_KEY to use a Redmine of your own"
+OWN_SERVER = "or set REDMINE_URL and REDMINE_API_KEY to use an existing Redmine"
 
-# The main suites of Debian: none of them is a name that another distribution uses.
+# Debian's main suites. No other distribution uses these names, so they identify Debian's archive.
 SUITES = frozenset(
     [
         "bullseye",
@@ -32,9 +32,7 @@ SUITES = frozenset(
         "oldoldstable",
     ]
 )
-ONE_LINE = re.compile(
-    r"^deb\s+(?:\[(?P<options>[^\]]*)\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)\s+(?P<components>.+)$"
-)
+ONE_LINE = re.compile(r"^deb\s+(?:\[(?P<options>[^\]]*)\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)\s+(?P<components>.+)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,39 +46,40 @@ class Source:
 
 
 def debian_archive(apt: Path = APT) -> str:
-    """The address of Debian's archive, from the apt sources in `apt`.
+    """The URL of Debian's archive, from the apt sources in `apt`.
 
-    Raises SandboxError when no source is Debian's.
+    Raises SandboxError if there is none.
     """
-    found = sorted(filter(is_debian, sources(apt)), key=lambda s: not s.signed_by)
-    for source in found:
+    # A source that names its keyring is certainly Debian's; one without may be a third party's.
+    candidates = sorted(filter(is_debian, sources(apt)), key=lambda s: not s.signed_by)
+    for source in candidates:
         return next(uri for uri in source.uris if not uri.startswith("cdrom:"))
     raise SandboxError(
-        f"No apt source under {apt} is Debian's, so it is not known where Debian's packages are. "
-        f"Give the address of a Debian archive with --archive URL, {OWN_SERVER}."
+        f"No apt source under {apt} is Debian's, so the URL of Debian's archive is unknown. "
+        f"Set it with --archive URL, {OWN_SERVER}."
     )
 
 
 def keyring() -> Path:
-    """Debian's archive keyring. Raises SandboxError when the machine does not have it."""
+    """Debian's archive keyring. Raises SandboxError if it is not installed."""
     for path in KEYRINGS:
         if path.is_file():
             return path
     raise SandboxError(
-        "Debian's packages cannot be verified: the keyring is missing. "
+        "Cannot verify Debian's packages: the keyring is missing. "
         f"Install the package debian-archive-keyring, {OWN_SERVER}."
     )
 
 
 def is_debian(source: Source) -> bool:
-    """Whether `source` is Debian's main archive, and not a third party's for Debian."""
+    """Whether `source` is Debian's main archive, not a third party's archive for Debian."""
     keyed = not source.signed_by or "debian-archive" in source.signed_by
     usable = any(not uri.startswith("cdrom:") for uri in source.uris)
     return keyed and usable and "main" in source.components and not SUITES.isdisjoint(source.suites)
 
 
 def sources(apt: Path) -> Iterator[Source]:
-    """All enabled binary-package sources under `apt`."""
+    """All enabled sources of binary packages under `apt`."""
     parts = sorted((apt / "sources.list.d").glob("*"))
     for path in [apt / "sources.list", *parts]:
         if path.suffix == ".sources" and path.is_file():
@@ -111,9 +110,7 @@ def deb822(text: str) -> Iterator[Source]:
             "no",
             "false",
         ):
-            uris, suites, components = (
-                tuple(fields.get(k, "").split()) for k in ("uris", "suites", "components")
-            )
+            uris, suites, components = (tuple(fields.get(k, "").split()) for k in ("uris", "suites", "components"))
             yield Source(uris, suites, components, fields.get("signed-by", ""))
 
 

@@ -1,7 +1,7 @@
 """One unpacked, migrated and configured Redmine per version, shared by all instances of that version.
 
-Debian's Redmine is multi-tenant (`REDMINE_INSTANCE`, lib/redmine/multi_tenancy.rb): an instance is one folder
-below /var/lib/redmine, and the code is shared. The base has one such folder, the template of all instances.
+Debian's Redmine is multi-tenant (`REDMINE_INSTANCE`, lib/redmine/multi_tenancy.rb): an instance is one folder below
+/var/lib/redmine, and all share the code. The base has one such folder, which new instances are copied from.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from reconciler.errors import SandboxError
 from reconciler.sandbox import inside, packages, process
 from reconciler.sandbox.archive import OWN_SERVER
 
-VERSIONS = {"5.0": "bookworm", "6.0": "trixie", "6.1": "forky"}  # Redmine: the Debian suite that has it
+VERSIONS = {"5.0": "bookworm", "6.0": "trixie", "6.1": "forky"}  # Redmine version → the Debian suite that has it
 INSTANCES = "var/lib/redmine"
 TEMPLATE = "_template"  # no instance's name starts with an underscore
 DATABASE = "redmine.sqlite3"
@@ -38,17 +38,15 @@ def default_home() -> Path:
 
 
 def make(home: Path, version: str, archive: str | None, say: Callable[[str], None]) -> Path:
-    """The base of `version` below `home`, built if it is not there; call it under `lock`.
+    """The base of `version` below `home`, built if missing. The caller must hold `lock`.
 
-    It appears by one rename: a build that is killed leaves only a folder that the next one removes.
+    It is published by one rename: a build that is killed leaves only a folder that the next build removes.
     """
     base = home / version
     if base.is_dir():
         return base
-    _sweep(home, version)
-    with tempfile.TemporaryDirectory(
-        dir=home, prefix=f"{version}.new-", ignore_cleanup_errors=True
-    ) as folder:
+    _remove_leftovers(home, version)
+    with tempfile.TemporaryDirectory(dir=home, prefix=f"{version}.new-", ignore_cleanup_errors=True) as folder:
         root = Path(folder, "root")
         packages.unpack(VERSIONS[version], root, archive, say)
         _check_version(root, version)
@@ -59,27 +57,27 @@ def make(home: Path, version: str, archive: str | None, say: Callable[[str], Non
 
 
 def remove(home: Path, version: str) -> None:
-    """Removes the base of `version` and its lock, which the caller holds."""
+    """Remove the base of `version` and its lock, which the caller must hold."""
     if (home / version).is_dir():
         (home / version).rename(home / f"{version}.new-gone")
-    _sweep(home, version)
+    _remove_leftovers(home, version)
     (home / f"{version}.lock").unlink(missing_ok=True)
 
 
-def _sweep(home: Path, version: str) -> None:
-    # Errors are ignored: what a killed build started may write there for some seconds more.
-    for left_over in home.glob(f"{version}.new-*"):
-        shutil.rmtree(left_over, ignore_errors=True)
+def _remove_leftovers(home: Path, version: str) -> None:
+    # Ignore errors: processes of a build that was killed may still write there for a few seconds.
+    for leftover in home.glob(f"{version}.new-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 @contextmanager
 def lock(home: Path, version: str, say: Callable[[str], None]) -> Iterator[None]:
-    """Holds the lock of `version`: concurrent starts and removals wait for each other.
+    """Hold the lock of `version`, so that concurrent starts and removals wait for each other.
 
-    The kernel lets go of it when the process ends, whatever ends it. Raises SandboxError after half an hour.
+    The kernel releases it when the process ends, however it ends. Raises SandboxError after half an hour.
     """
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path, deadline, told = home / f"{version}.lock", time.monotonic() + LOCK_TIMEOUT, False
+    path, deadline, waiting = home / f"{version}.lock", time.monotonic() + LOCK_TIMEOUT, False
     while True:
         with path.open("w") as file:
             if _has_lock(file.fileno(), path):
@@ -87,16 +85,16 @@ def lock(home: Path, version: str, say: Callable[[str], None]) -> Iterator[None]
                 return
         if time.monotonic() > deadline:
             raise SandboxError(
-                f"Another `reconciler sandbox` has worked on Redmine {version} for too long; end it."
+                f"Another `reconciler sandbox` has held the lock for Redmine {version} too long; stop that process."
             )
-        if not told:
-            say(f"Waiting for another `reconciler sandbox` that works on Redmine {version} …")
-            told = True
+        if not waiting:
+            say(f"Waiting for another `reconciler sandbox` for Redmine {version} …")
+            waiting = True
         time.sleep(0.1)
 
 
 def _has_lock(descriptor: int, path: Path) -> bool:
-    # A lock on a file that was removed meanwhile (by `destroy_all`) is none.
+    # A lock on a file that `destroy_all` has removed meanwhile does not exclude anybody, so compare inodes.
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return path.stat().st_ino == os.fstat(descriptor).st_ino
@@ -105,7 +103,7 @@ def _has_lock(descriptor: int, path: Path) -> bool:
 
 
 def write_config(folder: Path, name: str) -> None:
-    """Configures the instance `name` in its `folder`: where its database is, and a secret of its own."""
+    """Configure the instance `name` in its `folder`: the path of its database, and its own secret key."""
     (folder / "config/database.yml").write_text(
         f"production:\n  adapter: sqlite3\n  database: /{INSTANCES}/{name}/{DATABASE}\n  timeout: 5000\n"
     )
@@ -114,10 +112,10 @@ def write_config(folder: Path, name: str) -> None:
 
 def _check_version(root: Path, version: str) -> None:
     text = (root / "usr/share/redmine/lib/redmine/version.rb").read_text()
-    found = ".".join(re.findall(r"^\s*(?:MAJOR|MINOR)\s*=\s*(\d+)", text, re.MULTILINE))
-    if found != version:
+    actual = ".".join(re.findall(r"^\s*(?:MAJOR|MINOR)\s*=\s*(\d+)", text, re.MULTILINE))
+    if actual != version:
         raise SandboxError(
-            f"Debian's suite {VERSIONS[version]} has Redmine {found} there, not {version}. "
+            f"Debian {VERSIONS[version]} has Redmine {actual} in this archive, not {version}. "
             f"Choose another version with --redmine, {OWN_SERVER}."
         )
 
@@ -128,14 +126,14 @@ def _migrate(root: Path) -> None:
         (folder / name).mkdir(parents=True)
     write_config(folder, TEMPLATE)
     inside.prepare(root, folder.parent)
-    # Two processes: the first one's Rails does not know the columns that it has just made, and the task that
-    # loads the default data reports its failure only in its output.
+    # Two processes: the Rails that runs the migrations does not know the columns it has just created. The task that
+    # loads the default data exits with 0 even if it fails, so its output is checked.
     rake = ["bundle", "exec", "rake"]
     _inside(root, "Resolving Redmine's gems", ["bundle", "install", "--local", "--quiet"])
     _inside(root, "Creating Redmine's tables", [*rake, "db:migrate"])
-    said = _inside(root, "Loading Redmine's default data", [*rake, "redmine:load_default_data"])
-    if "Default configuration data loaded" not in said:
-        raise SandboxError(f"Redmine's default data could not be loaded:\n{process.tail(said)}")
+    output = _inside(root, "Loading Redmine's default data", [*rake, "redmine:load_default_data"])
+    if "Default configuration data loaded" not in output:
+        raise SandboxError(f"Cannot load Redmine's default data:\n{process.tail(output)}")
 
 
 def _inside(root: Path, what: str, argv: list[str]) -> str:

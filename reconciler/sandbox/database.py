@@ -1,7 +1,7 @@
-"""Copies of a SQLite database that are right while a server has it open.
+"""Consistent copies of a SQLite database that a server has open.
 
-SQLite's backup API writes through the destination's own journal, so a server sees a whole database before and
-after; copying the file does not, least of all in WAL mode (Redmine 6.x).
+SQLite's backup API writes through the destination's journal, so a server always sees a complete database. Copying the
+file would not guarantee that, least of all in WAL mode (Redmine 6.x).
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from pathlib import Path
 
 from reconciler.errors import SandboxError
 
-PATIENCE = 10.0  # seconds to wait for a server that is writing
+PATIENCE = 10.0  # seconds to wait while a server is writing
 
-# Redmine caches its settings until the latest `updated_on` moves (Setting.check_cache); its time here is UTC.
+# Redmine caches its settings until the latest `updated_on` changes (Setting.check_cache); the sandbox runs in UTC.
 TOUCH = "UPDATE settings SET updated_on = strftime('%Y-%m-%d %H:%M:%f', 'now')"
 
-# What an administrator would click together: REST on, no mails (each doubles the time of a write), a key, a
-# password that needs no change first.
+# What an administrator would set in the browser: REST API on, no mail notifications (each doubles the time of a
+# write), an API key, and a password that does not have to be changed first.
 CONFIGURE = """
     DELETE FROM settings WHERE name IN ('rest_api_enabled', 'notified_events');
     INSERT INTO settings (name, value, updated_on) VALUES
@@ -35,13 +35,13 @@ ADD_KEY = """
 
 
 def copy(source: Path, target: Path) -> None:
-    """Makes `target` a copy of `source`; both may be in use. Raises SandboxError when one stays locked."""
+    """Make `target` a copy of `source`; both may be in use. Raises SandboxError if one stays locked."""
     with closing(_open(source)) as old, closing(_open(target)) as new:
         _backup(old, new)
 
 
 def restore(snapshot: Path, live: Path) -> None:
-    """Makes the `live` database of a (running) Redmine equal to `snapshot`, in milliseconds."""
+    """Replace the contents of the `live` database with `snapshot`, in milliseconds, even while Redmine is running."""
     with closing(_open(snapshot)) as old, closing(_open(live)) as new:
         _backup(old, new)
         with new:
@@ -49,7 +49,7 @@ def restore(snapshot: Path, live: Path) -> None:
 
 
 def configure(database: Path, api_key: str) -> None:
-    """Makes a freshly migrated Redmine usable over REST at once by `admin`, with `api_key`."""
+    """Enable the REST API of a freshly migrated Redmine for `admin`, with `api_key`."""
     with closing(_open(database)) as connection:
         connection.executescript(CONFIGURE)
         with connection:
@@ -58,7 +58,7 @@ def configure(database: Path, api_key: str) -> None:
 
 def _open(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=PATIENCE)
-    connection.execute("PRAGMA synchronous = OFF")  # a power cut may lose it: it is thrown away anyway
+    connection.execute("PRAGMA synchronous = OFF")  # faster; a power cut may lose data, which is disposable
     return connection
 
 
@@ -67,6 +67,6 @@ def _backup(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
 
     def check(_status: int, _remaining: int, _total: int) -> None:
         if time.monotonic() > deadline:
-            raise SandboxError(f"The sandbox's database was in use for {PATIENCE:.0f} s; try again.")
+            raise SandboxError(f"The sandbox's database was locked for {PATIENCE:.0f} s; try again.")
 
     old.backup(new, progress=check, sleep=0.005)

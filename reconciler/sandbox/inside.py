@@ -1,4 +1,4 @@
-"""Running a program inside an unpacked Debian: in a user namespace, or as root by a plain chroot."""
+"""Runs a program inside an unpacked Debian: in a user namespace, or in a plain chroot as root."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ APP = "/usr/share/redmine"
 NOBODY = 33  # www-data, in every Debian
 DEVICES = {"null": (1, 3), "zero": (1, 5), "random": (1, 8), "urandom": (1, 9)}
 
-# A leaked GEM_PATH, RUBYLIB or BUNDLE_GEMFILE breaks bundler, so nothing of the caller's environment goes in.
+# A leaked GEM_PATH, RUBYLIB or BUNDLE_GEMFILE breaks bundler, so the caller's environment is not passed on.
 ENVIRONMENT = {
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/tmp",
     "LC_ALL": "C.UTF-8",
     "TZ": "UTC",
     "RAILS_ENV": "production",
-    "SCHEMA": "/dev/null",  # or Rails would dump the schema into the shared tree
+    "SCHEMA": "/dev/null",  # else Rails dumps the schema into the shared tree
     "REDMINE_LANG": "en",
     "BUNDLE_SILENCE_ROOT_WARNING": "1",
 }
@@ -34,7 +34,7 @@ BIND_AND_ENTER = 'mount --rbind /dev "$0/dev" && exec chroot "$0" "$@"'
 
 
 def command(root: Path, argv: Sequence[str], env: Mapping[str, str]) -> list[str]:
-    """The command line that runs `argv` in Redmine's folder inside `root`, with no environment but `env`."""
+    """The command line that runs `argv` in Redmine's folder inside `root`, with only `env` as its environment."""
     pairs = [f"{key}={value}" for key, value in (ENVIRONMENT | dict(env)).items()]
     inner = ["/usr/bin/env", "-i", "-C", APP, *pairs, *argv]
     if namespaces():
@@ -43,7 +43,7 @@ def command(root: Path, argv: Sequence[str], env: Mapping[str, str]) -> list[str
 
 
 def prepare(root: Path, owned: Path) -> None:
-    """Makes `root` enterable and `owned`, a folder in it, writable for the programs inside."""
+    """Prepare `root` for programs inside it, and make `owned`, a folder in it, writable for them."""
     if not namespaces():
         _make_devices(root / "dev")
     uid, gid = (os.geteuid(), os.getegid()) if namespaces() else (NOBODY, NOBODY)
@@ -54,19 +54,19 @@ def prepare(root: Path, owned: Path) -> None:
 
 @cache
 def namespaces() -> bool:
-    """Whether this user may make user namespaces that can mount; some kernels and containers forbid it.
+    """Whether this user may create user namespaces with mounts; some kernels and containers forbid it.
 
-    Raises SandboxError when neither that nor, as root, a chroot is possible.
+    Raises SandboxError if neither that nor a chroot (as root) is possible.
     """
     if _can_unshare():
         return True
     if os.geteuid() == 0:
-        process.need("chroot")
+        process.require("chroot")
         return False
     raise SandboxError(
-        "This machine does not let an ordinary user make user namespaces, which the sandbox needs. Install "
-        "util-linux (unshare); allow them (sysctl kernel.unprivileged_userns_clone=1, or "
-        f"kernel.apparmor_restrict_unprivileged_userns=0); run it as root; {OWN_SERVER}."
+        "The sandbox needs user namespaces, which this machine does not allow for ordinary users. Install "
+        "util-linux (unshare); or allow them (sysctl kernel.unprivileged_userns_clone=1, or "
+        f"kernel.apparmor_restrict_unprivileged_userns=0); or run as root; {OWN_SERVER}."
     )
 
 
@@ -90,7 +90,7 @@ def _make_devices(folder: Path) -> None:
             os.mknod(node, stat.S_IFCHR | 0o666, os.makedev(major, minor))
         except PermissionError:
             raise SandboxError(
-                "This container allows neither user namespaces nor device nodes, so it has no sandbox. "
+                "This container allows neither user namespaces nor device nodes, and the sandbox needs one of them. "
                 f"Run the container with CAP_MKNOD, {OWN_SERVER}."
             ) from None
         node.chmod(0o666)

@@ -1,7 +1,7 @@
-"""Redmine's Debian packages, downloaded with a private apt state and unpacked into a folder.
+"""Downloads Redmine's Debian packages with a private apt state and unpacks them into a folder.
 
-The machine's apt configuration is used for proxies and credentials only; its sources, its preferences and its
-package database are neither read nor changed. No maintainer script runs.
+Of the machine's apt configuration only proxies and credentials are used; its sources, preferences and package database
+are neither read nor changed. No maintainer scripts run.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ PACKAGES = ("?essential", "redmine", "redmine-sqlite", "puma")
 TOOLS = ("apt-get", "dpkg", "dpkg-deb", "tar", "sh")
 ADDRESS = re.compile(r"[a-z][a-z+]*:/\S+")
 MERGED = ("bin", "sbin", "lib", "lib64")
-# Not all of doc/: redmine's configuration reads doc/redmine* to learn the database type.
+# Not all of doc/: Redmine's configuration reads doc/redmine* to determine the database type.
 UNUSED = ("./usr/share/man", "./usr/share/locale", "./usr/share/info", "./usr/share/doc/[!r]*")
-FILES = {  # what maintainer scripts would write
+FILES = {  # what maintainer scripts would create
     "etc/passwd": "root:x:0:0::/root:/bin/sh\nwww-data:x:33:33::/var/www:/usr/sbin/nologin\n",
     "etc/group": "root:x:0:\nwww-data:x:33:\n",
     "etc/hosts": "127.0.0.1 localhost\n",
 }
 LISTS_TIMEOUT, DOWNLOAD_TIMEOUT, UNPACK_TIMEOUT = 180.0, 1200.0, 120.0  # seconds
 
-# `#clear` needs a file: hooks of the machine's own configuration must not run for a private state.
+# Hooks of the machine's own configuration must not run for a private state. `#clear` works only in a file, not with -o.
 CONFIGURATION = """
 #clear APT::Update::Pre-Invoke;
 #clear APT::Update::Post-Invoke;
@@ -58,21 +58,20 @@ Acquire::https::Timeout "30";
 
 
 def unpack(suite: str, root: Path, address: str | None, say: Callable[[str], None]) -> None:
-    """Unpacks Redmine of Debian's `suite` and all it needs into the new folder `root`.
+    """Unpack Redmine from Debian's `suite`, with its dependencies, into the new folder `root`.
 
-    `address` is a Debian archive; None means the one of the machine's own apt sources. Signatures are
-    verified with Debian's keyring. Raises SandboxError when a tool, the keyring, the archive or the suite is
-    missing.
+    `address` is the URL of a Debian archive; None means the one in the machine's apt sources. Signatures are verified
+    with Debian's keyring. Raises SandboxError if a tool, the keyring, the archive or the suite is missing.
     """
-    process.need(*TOOLS)
+    process.require(*TOOLS)
     if address is not None and not ADDRESS.fullmatch(address):
-        raise SandboxError(f"{address!r} is not the address of a Debian archive, such as http://HOST/debian.")
+        raise SandboxError(f"{address!r} is not the URL of a Debian archive, such as http://HOST/debian.")
     address, keyring = address or archive.debian_archive(), archive.keyring()
     with tempfile.TemporaryDirectory(dir=root.parent, prefix=f"{root.name}-apt-") as state:
         settings = _private_state(Path(state), _source(address, keyring, suite))
         say(f"Reading the package lists of Debian {suite} …")
         _apt(settings, suite, LISTS_TIMEOUT, "update")
-        say("Downloading Redmine and what it needs, about 100 MB, once per Redmine version …")
+        say("Downloading Redmine and its dependencies (about 100 MB, once per version) …")
         _apt(settings, suite, DOWNLOAD_TIMEOUT, "install", "--download-only", "--yes", *PACKAGES)
         debs = sorted(Path(state, "cache/archives").glob("*.deb"))
         say(f"Unpacking {len(debs)} packages …")
@@ -80,7 +79,7 @@ def unpack(suite: str, root: Path, address: str | None, say: Callable[[str], Non
 
 
 def _source(address: str, keyring: Path, suite: str) -> str:
-    # A testing suite's Release file expires after a week, a mirror may be older; its signature still counts.
+    # Debian testing's Release file expires after a week, and mirrors may lag; the signature is still verified.
     architecture = process.run(["dpkg", "--print-architecture"], what="dpkg", timeout=10).strip()
     return f"deb [arch={architecture} signed-by={keyring} check-valid-until=no] {address} {suite} main\n"
 
@@ -101,17 +100,15 @@ def _apt(settings: Path, suite: str, timeout: float, *arguments: str) -> None:
         process.run(argv, what=f"apt-get {arguments[0]}", timeout=timeout)
     except SandboxError as error:
         raise SandboxError(
-            f"Redmine's packages of Debian's suite {suite} could not be fetched. Check the network and the "
-            "archive's address, name another archive with --archive URL, choose another version with "
-            f"--redmine (5.0 is in bookworm, 6.0 in trixie, 6.1 in forky), {OWN_SERVER}.\n{error}"
+            f"Cannot download Redmine's packages from Debian {suite}. Check the network and the URL of the archive, "
+            "choose another archive with --archive URL or another version with --redmine (5.0 is in bookworm, 6.0 in "
+            f"trixie, 6.1 in forky), {OWN_SERVER}.\n{error}"
         ) from None
 
 
 def _unpack(debs: list[Path], root: Path) -> None:
-    make_folders(
-        *(root / "usr" / name for name in MERGED), *(root / name for name in ("dev", "etc", "proc", "tmp"))
-    )
-    for name in MERGED:  # what Debian's installer does before the first package
+    make_folders(*(root / "usr" / name for name in MERGED), *(root / name for name in ("dev", "etc", "proc", "tmp")))
+    for name in MERGED:  # merged /usr: the links must exist before the first package
         (root / name).symlink_to(f"usr/{name}")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(lambda deb: _unpack_one(deb, root), debs))
@@ -122,13 +119,13 @@ def _unpack(debs: list[Path], root: Path) -> None:
 
 
 def make_folders(*paths: Path) -> None:
-    """Makes folders that every user may enter, whatever the caller's umask."""
+    """Create folders that every user may enter, whatever the caller's umask."""
     process.run(["mkdir", "-p", *map(str, paths)], what="mkdir", timeout=10)
 
 
 def _unpack_one(deb: Path, root: Path) -> None:
     excludes = [f"--exclude={pattern}" for pattern in UNUSED]
-    # --no-same-permissions: no set-user-id program in a folder of ours. No pipe: sh has no pipefail.
+    # --no-same-permissions: no setuid programs in a user's folder. No pipe, because sh has no pipefail.
     script = 'dpkg-deb --fsys-tarfile "$0" >"$0.tar" && tar -x -f "$0.tar" "$@" && rm "$0" "$0.tar"'
     options = [
         "-C",
@@ -138,6 +135,4 @@ def _unpack_one(deb: Path, root: Path) -> None:
         "--no-same-permissions",
         *excludes,
     ]
-    process.run(
-        ["sh", "-c", script, str(deb), *options], what=f"Unpacking {deb.name}", timeout=UNPACK_TIMEOUT
-    )
+    process.run(["sh", "-c", script, str(deb), *options], what=f"Unpacking {deb.name}", timeout=UNPACK_TIMEOUT)

@@ -1,4 +1,4 @@
-"""Running other programs: with a deadline, and with nothing left over when it passes."""
+"""Runs other programs with a timeout, and leaves no process behind."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from reconciler.sandbox.archive import OWN_SERVER
 # chroot is in /usr/sbin, which an ordinary user's PATH lacks on Debian.
 PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 CREDENTIALS = re.compile(r"://[^/\s@]*@")
-RUBY_FRAME = "\tfrom "  # after the message, and long
-TAIL = 8  # lines of a failed program's output that are shown
+RUBY_FRAME = "\tfrom "  # a line of a Ruby backtrace
+TAIL = 8  # lines of a failed program's output to show
 
 
 def run(argv: Sequence[str], *, what: str, timeout: float, text: str = "") -> str:
-    """Runs `argv` with `text` on its standard input and returns its standard output.
+    """Run `argv` with `text` on standard input and return its standard output.
 
-    `what` names the step in errors; `timeout` is in seconds. Raises SandboxError when the program fails, with
-    the end of what it said, or takes longer. Nothing of it is left running then.
+    `what` names the step in errors; `timeout` is in seconds. Raises SandboxError if the program fails, with the end of
+    its output, or times out; its whole process group is killed then.
     """
     with subprocess.Popen(
         argv,
@@ -42,9 +42,7 @@ def run(argv: Sequence[str], *, what: str, timeout: float, text: str = "") -> st
         except BaseException as error:
             _kill_group(process.pid)
             if isinstance(error, subprocess.TimeoutExpired):
-                raise SandboxError(
-                    f"{what} did not end within {timeout:.0f} s; try again, {OWN_SERVER}."
-                ) from None
+                raise SandboxError(f"{what} did not finish within {timeout:.0f} s; try again, {OWN_SERVER}.") from None
             raise
     if process.returncode != 0:
         raise SandboxError(f"{what} failed (exit code {process.returncode}):\n{tail(err or out)}")
@@ -57,23 +55,21 @@ def _kill_group(leader: int) -> None:
 
 
 def tail(text: str, lines: int = TAIL) -> str:
-    """The last `lines` lines of `text`, indented, without Ruby's stack and the credentials of addresses."""
+    """The last `lines` lines of `text`, indented, without Ruby backtraces and credentials in URLs."""
     kept = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(RUBY_FRAME)]
     return "\n".join(f"  {CREDENTIALS.sub('://', line)}" for line in kept[-lines:])
 
 
-def need(*programs: str) -> None:
-    """Raises SandboxError when one of `programs` is not on this machine."""
+def require(*programs: str) -> None:
+    """Raise SandboxError if one of `programs` is not installed."""
     missing = [p for p in programs if shutil.which(p, path=PATH) is None]
     if missing:
         raise SandboxError(
-            f"The sandbox needs {', '.join(missing)}, which this machine does not have. "
-            f"It works on Debian and its relatives; install what is missing there, {OWN_SERVER}."
+            f"The sandbox needs {', '.join(missing)}, not installed on this machine. "
+            f"It works on Debian and its derivatives: install the missing programs, {OWN_SERVER}."
         )
 
 
 def spawn(argv: Sequence[str]) -> None:
-    """Runs `argv`, a shell that leaves a daemon in the background, in a session of its own."""
-    subprocess.run(
-        argv, env=os.environ | {"PATH": PATH}, umask=0o022, start_new_session=True, check=True, timeout=10
-    )
+    """Run `argv`, a shell that starts a daemon in the background, in its own session."""
+    subprocess.run(argv, env=os.environ | {"PATH": PATH}, umask=0o022, start_new_session=True, check=True, timeout=10)

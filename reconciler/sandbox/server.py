@@ -1,4 +1,4 @@
-"""Redmine's web server (puma) as a daemon that belongs to one instance's folder."""
+"""Redmine's web server (puma) as the daemon of one instance."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from reconciler.errors import SandboxError
 from reconciler.sandbox import inside, process
 
 HOST = "127.0.0.1"
-ANY = 0  # a port number, to bind(2)
+ANY = 0  # for bind(2): any free port
 # With several threads Redmine 5.0 answers concurrent writes with 500 (SQLite3::BusyException); 6.x uses WAL.
 THREADS = {"5.0": "1:1", "6.0": "5:5", "6.1": "5:5"}
 PID_FILE, LOG = "puma.pid", "puma.log"
-# Puma 5.6 waits 0.2 s for a further request on a connection that it has just answered; with one thread, all other
-# connections wait with it (12 requests in turn on 6 connections: 2.3 s, without it 0.25 s).
+# After a response, Puma 5.6 waits 0.2 s for another request on the same connection; with one thread, all other
+# connections wait too (12 requests in turn on 6 connections take 2.3 s, with this setting 0.25 s).
 CONFIG = """\
 if Puma::Const.const_defined?(:FAST_TRACK_KA_TIMEOUT)
   Puma::Const.send(:remove_const, :FAST_TRACK_KA_TIMEOUT)
@@ -31,13 +31,13 @@ end
 PUMA_CONFIG = "puma.rb"
 UP_TIMEOUT, DOWN_TIMEOUT, ANSWER_TIMEOUT = 90.0, 10.0, 30.0  # seconds
 
-# The server writes its own pid before it is one, so that no start that is killed can leave an unknown server.
+# The shell records its pid before it becomes the server, so that a start that is killed never leaves an unknown server.
 RECORD_PID = 'echo $$ >"$0" && exec "$@"'
 DAEMON = '"$@" </dev/null >"$0" 2>&1 &'
 
 
 def spawn(root: Path, folder: Path, version: str, port: int) -> None:
-    """Starts the server of the instance at `folder` (inside `root`) on `port`; it outlives this process."""
+    """Start the server of the instance at `folder` (inside `root`) on `port`; it outlives this process."""
     pid_file = "/" + str((folder / PID_FILE).relative_to(root))
     (folder / PUMA_CONFIG).write_text(CONFIG)
     puma: Sequence[str] = [
@@ -57,32 +57,31 @@ def spawn(root: Path, folder: Path, version: str, port: int) -> None:
     process.spawn(["sh", "-c", DAEMON, str(folder / LOG), *argv])
 
 
-def wait_up(folder: Path, port: int, api_key: str) -> None:
-    """Waits until the server answers its own administrator.
+def wait_ready(folder: Path, port: int, api_key: str) -> None:
+    """Wait until the server accepts the administrator's API key.
 
-    Raises SandboxError, with the end of its log, when it ends, refuses the key or does not answer in time.
+    Raises SandboxError, with the end of its log, if it exits, rejects the key or does not respond in time.
     """
     deadline = time.monotonic() + UP_TIMEOUT
-    while (status := _answer(port, api_key)) != HTTPStatus.OK:
-        if reason := _hopeless(folder, port, status, deadline):
+    while (status := _probe(port, api_key)) != HTTPStatus.OK:
+        if reason := _why_failed(folder, port, status, deadline):
             log = process.tail((folder / LOG).read_text(errors="replace"))
-            raise SandboxError(f"The sandbox's server on port {port} {reason}. Its log says:\n{log}")
+            raise SandboxError(f"The sandbox's server on port {port} {reason}. From its log:\n{log}")
         time.sleep(0.05)
 
 
-def _hopeless(folder: Path, port: int, status: int, deadline: float) -> str:
+def _why_failed(folder: Path, port: int, status: int, deadline: float) -> str:
     if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return (
-            f"answers its administrator with {status}: did the setup change the API key or switch REST off?"
-        )
+        return f"rejects the administrator's key with {status}: the setup may have changed the key or disabled REST"
     if (folder / PID_FILE).exists() and pid(folder, port) is None:
-        return "ended while it started; start it again"
+        return "exited while starting; start it again"
     if time.monotonic() > deadline:
-        return f"did not come up within {UP_TIMEOUT:.0f} s (last status {status or 'none'}); start it again"
+        return f"was not ready within {UP_TIMEOUT:.0f} s (last status {status or 'none'}); start it again"
     return ""
 
 
-def _answer(port: int, api_key: str) -> int:
+def _probe(port: int, api_key: str) -> int:
+    """The status of a request as the administrator, or 0 without a response."""
     connection = http.client.HTTPConnection(HOST, port, timeout=ANSWER_TIMEOUT)
     with closing(connection), suppress(OSError, http.client.HTTPException):
         connection.request("GET", "/users/current.json", headers={"X-Redmine-API-Key": api_key})
@@ -91,9 +90,9 @@ def _answer(port: int, api_key: str) -> int:
 
 
 def pid(folder: Path, port: int) -> int | None:
-    """The process id of the instance's running server; None when there is none.
+    """The process id of the instance's running server, or None.
 
-    A recorded pid alone is no proof, since the kernel reuses them: its command line must be puma on `port`.
+    The kernel reuses pids, so the recorded pid is not enough: its command line must be puma on `port`.
     """
     with suppress(OSError, ValueError):
         number = int((folder / PID_FILE).read_text())
@@ -104,7 +103,7 @@ def pid(folder: Path, port: int) -> int | None:
 
 
 def stop(folder: Path, port: int) -> None:
-    """Ends the instance's server, if it runs. Raises SandboxError when it belongs to another user."""
+    """Stop the instance's server, if it is running. Raises SandboxError if it belongs to another user."""
     number = pid(folder, port)
     for sign in (signal.SIGTERM, signal.SIGKILL):
         deadline = time.monotonic() + DOWN_TIMEOUT
@@ -124,12 +123,12 @@ def _send(number: int, sign: signal.Signals) -> None:
         return
     except PermissionError:
         raise SandboxError(
-            f"The sandbox's server (process {number}) belongs to another user, who can stop it."
+            f"The sandbox's server (process {number}) belongs to another user; only that user can stop it."
         ) from None
 
 
 def free_port(preferred: int) -> int:
-    """`preferred` if it is a port and nothing listens there, else any free port."""
+    """`preferred` if it is a port that nothing listens on, else any free port."""
     if preferred != ANY and is_free(preferred):
         return preferred
     with socket.socket() as probe:
@@ -139,7 +138,7 @@ def free_port(preferred: int) -> int:
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on `port` now."""
+    """Whether `port` is free now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

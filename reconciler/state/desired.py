@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import graphlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -13,12 +14,14 @@ from pydantic import ValidationError
 from reconciler.errors import Location, Problem
 from reconciler.kinds import declarable, kinds
 from reconciler.manifest.loader import Map, Seq, suggest
-from reconciler.model.address import Address, Reference
+from reconciler.model.address import CONTAINER, Address, Reference
+from reconciler.model.capabilities import BulkDetails, ManifestKey
 from reconciler.model.codecs import blank
-from reconciler.model.kind import Kind, Need, Object
+from reconciler.model.kind import Kind, Need, Object, earlier_key, nested_name
 from reconciler.model.name_index import Context, Names
 from reconciler.model.requests import FEW
 from reconciler.model.spec import REFUSE, Id
+from reconciler.state.partial import NotValid, partial
 from reconciler.state.spec_errors import explain, label_of, named
 
 HINTED = 100
@@ -60,11 +63,14 @@ class _Builder:
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.settings = settings
         self.objects: dict[Address, Object] = {}
+        self.partial: dict[Address, Object] = {}
+        """Objects that are not valid as a whole; what can be told of them is checked with the others."""
+        self.doubles: list[Object] = []
         self.twins: dict[Address, Object] = {}
         self.invalid: set[Address] = set()
         self.problems: list[Problem] = []
         self.lists = declarable()
-        self.nested = {k.nested or k.plural: k for k in self.lists.values() if k.inside}
+        self.nested = {nested_name(k): k for k in self.lists.values() if k.inside}
 
     def problem(self, location: Location, message: str, hint: str = "", subject: str = "", *also: Location) -> None:
         self.problems.append(Problem(location, message, subject, hint, also))
@@ -98,44 +104,55 @@ class _Builder:
 
     def item(self, kind: Kind, body: Map, project: str | None) -> None:
         """Take one object, and what is nested in it."""
-        inner = self.nested if kind.name == "project" else {}
+        inner = self.nested if kind.name == CONTAINER else {}
         values = {k: v for k, v in body.items() if k not in inner}
-        if project is not None and values.setdefault("project", project) != project:
-            self.problem(body.where("project"), f'it is nested in project "{project}"', "leave project out")
-            return
-        identifier = body.get("identifier")
+        if project is not None and values.setdefault(CONTAINER, project) != project:
+            self.problem(body.where(CONTAINER), f'it is nested in project "{project}"', "leave project out")
+            values[CONTAINER] = project
+        identifier = body.get(kind.identity[0])
         for name, child in inner.items() if identifier else ():
             if name in body:
                 self.items(child, body[name], body.where(name), str(identifier))
         self.declare(kind, body, values)
 
     def declare(self, kind: Kind, body: Map, values: dict[str, Any]) -> None:
-        """Make the object of a mapping, if it is one."""
+        """Make the object of a mapping, as far as it is valid."""
         try:
             spec = kind.spec.model_validate(values, context={"body": body})
         except ValidationError as error:
-            self.problems.extend(explain(kind, body, error, self.nested if kind.name == "project" else ()))
-            label = next(label_of(kind, body), "")
-            self.invalid.add(Address(kind.name, f"{values.get('project')}/{label}" if kind.inside else label))
+            self.problems.extend(explain(kind, body, error, self.nested if kind.name == CONTAINER else ()))
+            found = partial(kind, body, values, error)
+            if found is not None:
+                self.take(found, self.partial)
+            else:
+                label = next(label_of(kind, body), "")
+                self.invalid.add(Address(kind.name, f"{values.get(CONTAINER)}/{label}" if kind.inside else label))
             return
-        address = Address(kind.name, kind.key(spec, str(values.get("project", ""))))
-        found = Object(kind, address, spec, body)
+        address = Address(kind.name, kind.key(spec, str(values.get(CONTAINER, ""))))
+        self.take(Object(kind, address, spec, body), self.objects)
+
+    def take(self, found: Object, objects: dict[Address, Object]) -> None:
+        """Put an object among others of its sort, unless it is declared twice."""
+        kind, address = found.kind, found.address
         # Redmine tells some names apart without case: `amy` and `AMY` are one login.
-        same = Address(kind.name, address.key.lower() if kind.fold else address.key)
+        same = Address(kind.name, address.key.lower() if kind.ignores_case else address.key)
         twin = self.twins.setdefault(same, found)
         if twin is not found:
-            hint = "give each a key of its own" if kind.only_declared({}) else "keep one"
+            hint = "give each a key of its own" if kind.capability(ManifestKey).only_declared({}) else "keep one"
             self.problem(found.source, "declared twice", hint, str(address), twin.source)
-            return
-        self.objects[address] = found
+            self.doubles.append(found)
+        else:
+            objects[address] = found
         self.examine(found)
 
     def examine(self, found: Object) -> None:
         """Everything about one object that its types do not say."""
-        for field, message in found.kind.check(found, self.settings):
-            self.problem(found.where(field) if field else found.source, message, subject=str(found.address))
-        for name in found.spec.create_only:
-            if name not in found.kind.fields:
+        # A check that needs a field which is not valid says nothing.
+        with suppress(NotValid):
+            for field, message in found.kind.check(found, self.settings):
+                self.problem(found.where(field) if field else found.source, message, subject=str(found.address))
+        with suppress(NotValid):
+            for name in (name for name in found.spec.create_only if name not in found.kind.fields):
                 said = f'create_only: unknown field "{name}"'
                 self.problem(found.where("create_only"), said, suggest(name, found.kind.fields), str(found.address))
         for name, value in found.fields.items():
@@ -147,39 +164,49 @@ class _Builder:
 
     def relate(self) -> None:
         """Check what can be checked of references between the objects: that they exist, that they make no circle."""
-        graph: dict[Address, set[Address]] = {}
-        for address, found in self.objects.items():
-            targets: set[Address] = set()
-            graph[address] = targets
-            for field, reference in references(found, Names()):
-                targets.update(a for a in reference.addresses(scoped) if a in self.objects and waits(found, field))
-                self.exists(found, field, reference)
-                self.stays(found, field, reference)
-        self.circles(graph)
+        every = {**self.objects, **self.partial}
+        graph = {address: self.targets(found, every) for address, found in every.items()}
+        for found in self.doubles:
+            self.targets(found, every)
+        self.circles(graph, every)
 
-    def exists(self, found: Object, field: str, reference: Reference) -> None:
+    def targets(self, found: Object, every: Mapping[Address, Object]) -> set[Address]:
+        """The objects that one has to wait for; Problems for what it names and must not."""
+        targets: set[Address] = set()
+        for field, reference in references(found, Names()):
+            named = [every[a] for a in reference.addresses(scoped) if a in every]
+            self.exists(found, field, reference, named)
+            for other in named:
+                self.stays(found, field, other)
+            targets.update(other.address for other in named if waits(found, field))
+        return targets
+
+    def exists(self, found: Object, field: str, reference: Reference, named: Sequence[Object]) -> None:
+        """A Problem if a name that means nothing outside the manifests has no object there."""
         known = kinds()
-        if not all(known[k].only_declared(self.settings) for k in reference.kinds):
+        only_declared = all(known[k].capability(ManifestKey).only_declared(self.settings) for k in reference.kinds)
+        if named or not only_declared:
             return
-        named = reference.addresses(scoped)
-        if reference.name.startswith("#") or any(a in self.objects or a in self.invalid for a in named):
+        if reference.name.startswith("#") or not self.invalid.isdisjoint(reference.addresses(scoped)):
             return
-        project = reference.project
-        near = [a.key.partition("/")[2] for a in self.objects if a.kind in reference.kinds and a.project == project]
-        kind = " or ".join(reference.kinds)
+        kind, project = " or ".join(reference.kinds), reference.project
         message = f'{field}: there is no {kind} "{reference.name}" in project "{project}" of the manifests'
-        hint = suggest(reference.name, near) if len(self.problems) < HINTED else ""
+        hint = suggest(reference.name, self.near(reference)) if len(self.problems) < HINTED else ""
         self.problem(found.where(field), message, hint, str(found.address))
 
-    def stays(self, found: Object, field: str, reference: Reference) -> None:
+    def near(self, reference: Reference) -> list[str]:
+        """The names that a reference could have meant."""
+        addresses = (a for a in (*self.objects, *self.partial) if a.kind in reference.kinds)
+        return [a.key.partition("/")[2] for a in addresses if a.project == reference.project]
+
+    def stays(self, found: Object, field: str, other: Object) -> None:
         """A Problem if an object that shall be there names, or is inside, one that shall not."""
-        named = (self.objects[a] for a in reference.addresses(scoped) if a in self.objects)
-        for other in named:
+        with suppress(NotValid):
             if found.spec.state == "present" and other.spec.state == "absent":
                 said = f"{field}: {other.address} is declared absent"
                 self.problem(found.where(field), said, "", str(found.address), other.source)
 
-    def circles(self, graph: Mapping[Address, set[Address]]) -> None:
+    def circles(self, graph: Mapping[Address, set[Address]], every: Mapping[Address, Object]) -> None:
         """Report every circle of references (one at a time, until none is left)."""
         graph = dict(graph)
         while True:
@@ -189,14 +216,14 @@ class _Builder:
             except graphlib.CycleError as error:
                 ring: list[Address] = error.args[1]
             said = " → ".join(a.key for a in reversed(ring))
-            places = [self.objects[a].source for a in ring[:-1]]
+            places = [every[a].source for a in ring[:-1]]
             self.problem(places[0], f"a circle: {said}", "break it", str(ring[0]), *places[1:])
             graph = {a: targets - set(ring) if a in ring else targets for a, targets in graph.items()}
 
 
 def scoped(kind: str) -> bool:
     """Whether objects of a kind are inside a project."""
-    return kinds()[kind].inside
+    return kinds()[kind].inside is not None
 
 
 def waits(found: Object, field: str) -> bool:
@@ -208,7 +235,7 @@ def waits(found: Object, field: str) -> bool:
 def references(found: Object, names: Names) -> Iterator[tuple[str, Reference]]:
     """(field, reference) for every name in an object that stands for another; also its project."""
     if found.kind.inside:
-        yield "project", Reference(("project",), "", found.address.project)
+        yield CONTAINER, Reference((CONTAINER,), "", found.address.project)
     context = Context(names, found.project)
     for field, value in found.fields.items():
         if not blank(value):
@@ -231,24 +258,24 @@ class _Wanted:
         kind, address = found.kind, found.address
         self.keys[kind.name].add(address.key)
         self.fields[kind.name].update(found.fields)
-        self.polled.update((kind.name, field) for field in found.fields if field in kind.polls)
+        self.polled.update((kind.name, field) for field in found.fields if field in kind.capability(BulkDetails).needs)
         if found.spec.renamed_from:
-            self.keys[kind.name].add(kind.renamed_key(found.spec, address))
+            self.keys[kind.name].add(earlier_key(kind, found.spec, address.project))
         if number := getattr(found.spec, "id", None):
             self.ids[kind.name].add(number)
         lookups = [k for f in found.fields for k in kind.fields[f].codec.lookups]
-        for name in (*lookups, *kind.lookups(settings, found.fields)):
+        for name in (*lookups, *kind.capability(ManifestKey).definitions(settings, found.fields)):
             self.keys[name] |= set()
         for _, reference in references(found, self.names):
             for target in reference.addresses(scoped):
                 self.keys[target.kind].add(target.key)
-                for name in kinds()[target.kind].lookups(settings, ()):
+                for name in kinds()[target.kind].capability(ManifestKey).definitions(settings, ()):
                     self.keys[name] |= set()
 
     def need(self) -> Need:
         """The result."""
         many = (pair for pair, number in self.polled.items() if number > FEW)
-        whole = frozenset(name for kind, field in many for name in kinds()[kind].polls[field])
+        whole = frozenset(name for kind, field in many for name in kinds()[kind].capability(BulkDetails).needs[field])
         return Need(_frozen(self.keys), _frozen(self.fields), _frozen(self.ids), whole=whole)
 
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from reconciler.errors import Answered
 from reconciler.model.address import Row
+from reconciler.model.capabilities import BulkDetails
 from reconciler.model.kind import Kind
 from reconciler.model.name_index import Names
 from reconciler.model.requests import FEW, Listing, Need, Roll
@@ -123,7 +124,9 @@ async def told(
 ) -> Told:
     """What rolls tell of objects, where that takes fewer requests than the pages of those whose `fields` it tells."""
     counts = Counter(name for wanted in fields for name in wanted)
-    rolls = kind.rolls(rows, need, names) if max((counts[f] for f in kind.polls), default=0) > FEW else ()
+    bulk = kind.capability(BulkDetails)
+    many = max((counts[name] for name in bulk.needs), default=0) > FEW
+    rolls = bulk.lists(kind, rows, need, names) if many else ()
     cheap = [roll for roll in rolls if len(roll.lists) < counts[roll.field]]
     return Told(kind, {roll.field: await _called(client, kind, roll, watch) for roll in cheap})
 

@@ -22,16 +22,17 @@ from tempfile import SpooledTemporaryFile
 from typing import Any
 
 from reconciler.errors import Denied, ManifestError, NotRedmine, Problem
-from reconciler.kinds import declarable, kinds
+from reconciler.kinds import kinds
 from reconciler.model.address import Address, Row, Unresolved
+from reconciler.model.capabilities import Alternative, ManifestKey, ReadOnly, Sharing, VersionProbe
 from reconciler.model.codecs import Candidate
-from reconciler.model.kind import Kind, Listing, Need, Object
-from reconciler.model.name_index import Context, CustomField, Names
+from reconciler.model.kind import Kind, Listing, Need, Object, earlier_key
+from reconciler.model.name_index import Context, CustomField, Names, Traits
 from reconciler.redmine.client import Client
 from reconciler.state.desired import Desired
 from reconciler.state.fetch import fetch, together, told
 
-OLDEST = "Redmine 5.0 or later is needed; this server is older."
+OLDEST = "Redmine 5.0 or later is required; this server is older."
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,67 +53,64 @@ async def read(client: Client, desired: Desired) -> Live:
     names = fresh_names(desired)
     reader = Reader(client, names, desired)
     first = desired.need()
-    # The trackers are always read: they are what tells a Redmine that is too old.
-    await reader.wave(Need({"tracker": frozenset(), **first.keys}), [k for k in kinds().values() if k.readonly])
-    check_age(names)
+    probes = {kind.name: frozenset[str]() for kind in kinds().values() if kind.has(VersionProbe)}
+    await reader.wave(Need({**probes, **first.keys}), [k for k in kinds().values() if k.has(ReadOnly)])
+    check_version(names)
     check_settings(names, first)
     need = desired.need(names)
     if not me.get("admin"):
         # Others are not shown all users, nor who watches what.
         need = replace(need, whole=frozenset())
-    await reader.wave(need, [k for k in kinds().values() if not k.readonly and not k.inside])
-    await reader.wave(need, [k for k in kinds().values() if k.inside and not k.reads_after])
-    await reader.wave(need, [k for k in kinds().values() if k.reads_after])
+    await reader.wave(need, [k for k in kinds().values() if not k.has(ReadOnly) and not k.inside])
+    await reader.wave(need, [k for k in kinds().values() if k.inside and not k.inside.reads_after])
+    await reader.wave(need, [k for k in kinds().values() if k.inside and k.inside.reads_after])
     return Live(names, me, tuple(reader.problems))
 
 
 def fresh_names(desired: Desired) -> Names:
     """Names that know what is declared, and nothing live yet."""
-    names = Names(
-        settings=desired.settings,
-        scoped=frozenset(k.name for k in kinds().values() if k.inside),
-        declarable=frozenset(k.name for k in declarable().values()),
-    )
-    for address, found in desired.objects.items():
-        if found.spec.state == "present":
-            names.planned.setdefault(address.kind, {})[address.key] = found.spec
+    names = Names({kind.name: _traits(kind) for kind in kinds().values()}, desired.settings)
+    for address, declared in desired.objects.items():
+        if declared.spec.state == "present":
+            names.declare(address, declared.spec)
         else:
-            names.absent.setdefault(address.kind, set()).add(address.key)
-    names.wideners.update({k.name: k.widen for k in kinds().values()})
-    names.bars.update({k.name: k.bar for k in kinds().values()})
-    names.menus.update({k.name: k.menu for k in kinds().values() if k.readonly})
-    names.folds.update({k.name: {} for k in kinds().values() if k.fold})
+            names.declare_absent(address)
     return names
 
 
-def check_age(names: Names) -> None:
-    """Raise NotRedmine for a server before 5.0, where trackers do not tell their fields (the API tells no version)."""
-    trackers = names.rows.get("tracker", {})
-    if any("enabled_standard_fields" not in row for row in trackers.values()):
-        raise NotRedmine(OLDEST)
+def _traits(kind: Kind) -> Traits:
+    sharing = kind.capability(Sharing)
+    return Traits(
+        inside=kind.inside is not None,
+        declarable=not kind.has(ReadOnly),
+        ignores_case=kind.ignores_case,
+        menu=kind.capability(ReadOnly).menu,
+        visible_elsewhere=sharing.visible_elsewhere,
+        unusable_reason=sharing.unusable_reason,
+    )
+
+
+def check_version(names: Names) -> None:
+    """Raise NotRedmine for a server that is not supported."""
+    for kind in kinds().values():
+        if not kind.capability(VersionProbe).is_supported(names.live(kind.name).rows.values()):
+            raise NotRedmine(OLDEST)
 
 
 def check_settings(names: Names, need: Need) -> None:
-    """Raise ManifestError if the configured key field is needed and does not exist."""
-    field = names.settings.get("issue_key_field")
-    known = names.custom_fields.get("issue", {})
-    if not field or "issue" not in need.keys:
-        return
-    if field in known:
-        if known[field].format not in ("", "string", "text"):
-            message = f'issue_key_field: the custom field "{field}" has the format {known[field].format}'
-            raise ManifestError([Problem(names.settings["place"], message, "", "it must be a text")])
-        return
-    hint = names.advice(field, known, "custom_field")
-    message = f'issue_key_field: there is no issue custom field "{field}"'
-    raise ManifestError([Problem(names.settings["place"], message, "", hint)])
+    """Raise ManifestError if the configuration names what does not exist and is needed."""
+    for kind in kinds().values():
+        problem = kind.capability(ManifestKey).setting_problem(names) if kind.name in need.keys else None
+        if problem:
+            message, hint = problem
+            raise ManifestError([Problem(names.settings["place"], message, "", hint)])
 
 
 def settle_renames(objects: Iterable[Object], names: Names) -> None:
     """Take what is live under its earlier key for the declared object: others name it by the new one."""
     for found in objects:
         if found.spec.renamed_from:
-            old = Address(found.kind.name, found.kind.renamed_key(found.spec, found.address))
+            old = Address(found.kind.name, earlier_key(found.kind, found.spec, found.address.project))
             row = names.row(old)
             if row is not None and names.id(found.address) in (None, row["id"]):
                 names.rename(old, found.address.key, row)
@@ -148,19 +146,18 @@ class Reader:
                 if not (need.everything or kind.name in need.whole or self._missing(kind, need)):
                     break
             else:
-                self.names.whole.add(kind.name)
+                self.names.live(kind.name).whole = True
             await self._details(kind, need)
             await self._files(kind)
         except Denied as error:
             # An assignee is mostly a user: that groups may not be listed only matters for a name that is a group's.
-            keys, others = (need.keys.get(name, frozenset()) for name in (kind.name, kind.alternative))
-            if not kind.alternative or keys - others:
+            keys, others = (need.keys.get(name, frozenset()) for name in (kind.name, kind.capability(Alternative).kind))
+            if not kind.capability(Alternative).kind or keys - others:
                 raise Denied(denied(kind, error), status=error.status) from error
 
     def _missing(self, kind: Kind, need: Need) -> bool:
-        known = self.names.ids.get(kind.name, {})
-        folds = self.names.folds.get(kind.name, {})
-        return any(k not in known and k.lower() not in folds for k in need.keys.get(kind.name, ()))
+        live = self.names.live(kind.name)
+        return any(not live.has(key) for key in need.keys.get(kind.name, ()))
 
     async def _tier(self, kind: Kind, tier: Sequence[Listing], rows: dict[int, Row]) -> None:
         lists = await together(fetch(self.client, listing) for listing in tier)
@@ -168,8 +165,7 @@ class Reader:
             for row in found:
                 rows[row["id"]] = row
                 if listing.seen_from:
-                    seen = self.names.seen_from.setdefault(kind.name, {})
-                    seen.setdefault(row["id"], set()).add(listing.seen_from)
+                    self.names.live(kind.name).note_seen(row["id"], listing.seen_from)
 
     def _match(self, kind: Kind, rows: Sequence[Row]) -> None:
         learn(rows, kind, self.names)
@@ -239,7 +235,7 @@ def denied(kind: Kind, error: Denied) -> str:
 
 def learn(rows: Iterable[Row], kind: Kind, names: Names) -> None:
     """Without the right to list custom fields, learn their names and ids from the objects (format unknown)."""
-    if names.ids.get("custom_field"):
+    if names.sees_definitions:
         return
     known = names.custom_fields.setdefault(kind.name, {})
     for row in rows:

@@ -33,7 +33,7 @@ def explain(kind: Kind, body: Map, error: ValidationError, nested: Iterable[str]
 
 def label_of(kind: Kind, body: Map) -> Iterator[str]:
     """What names an object that is not valid, if anything does."""
-    for name in (*kind.identity, "subject", "user", "group"):
+    for name in (*kind.identity, *kind.required):
         if isinstance(body.get(name), str):
             yield body[name]
             return

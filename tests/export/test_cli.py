@@ -139,10 +139,10 @@ def test_an_export_as_json(there: Path, world: Running) -> None:
         (("-o", "out", "--project", "shp"), 'There is no project "shp" (did you mean "shop"?).'),
         (("-o", "out", "--kind", "isue"), 'There is no kind "isue" (did you mean "issue"?).'),
         ((), "Missing option '-o'"),
-        (("-o", "out", "--with-subprojects"), "--with-subprojects goes with --project"),
-        (("-o", "out", "--yes"), "--yes goes with --write-keys"),
-        (("-o", "out", "--write-keys"), "--write-keys needs issue_key_field in reconciler.yaml"),
-        (("-o", "out", "--write-keys", "--kind", "user"), "--write-keys goes with issues"),
+        (("-o", "out", "--with-subprojects"), "--with-subprojects needs --project"),
+        (("-o", "out", "--yes"), "--yes needs --write-keys"),
+        (("-o", "out", "--write-keys"), "--write-keys needs `issue_key_field` in reconciler.yaml"),
+        (("-o", "out", "--write-keys", "--kind", "user"), "--write-keys needs issues"),
         (("-o", "mine"), "mine is not empty and holds no earlier export"),
         (("-o", "mine/notes.txt"), "notes.txt is not a folder: give another one."),
     ],
@@ -241,7 +241,7 @@ def test_keys_are_confirmed(there: Path, api: Api) -> None:
     said = run("export", "-o", "out", "--write-keys", code=1).stderr
     assert f"issue shop/log-out (#{number})" in said
     assert f"custom field {KEY}  (none) → log-out" in said
-    assert "it is shown above; add --yes" in said
+    assert "review the plan above, then add --yes" in said
     assert not values(api.get(f"/issues/{number}"))[KEY]
     assert not (there / "out").exists()
 
@@ -253,7 +253,7 @@ def test_issues_that_cannot_have_a_key(there: Path, api: Api) -> None:
     raw_issue(api, "A bug", tracker_id=1)
     raw_issue(api, "A feature", tracker_id=2)
     said = run("export", "-o", "out", "--write-keys", "--yes").stderr
-    assert 'Without a key, as they do not have the custom field "Bugs only": issue shop/a-feature.' in said
+    assert 'Left without a key, because they lack the custom field "Bugs only": issue shop/a-feature.' in said
     found = yaml.safe_load((there / "out" / "projects" / "shop" / "issues.yaml").read_text())["issues"]
     assert {i["subject"]: i.get("key") for i in found} == {"A bug": "a-bug", "A feature": None}
     assert left("out") == []
@@ -385,7 +385,7 @@ def test_no_personal_data_is_in_a_sanitized_export(there: Path, world: Running, 
     (there / "in.yaml").write_text(yaml.safe_dump(seen))
     run("apply", "--yes", "in.yaml")
     result = run("export", "-o", "out", "--sanitize")
-    assert "Without personal data: 3 users and 1 other mail address have other names." in result.stdout
+    assert "Sanitized: 3 users and 1 other mail address replaced." in result.stdout
     found = tree(there / "out")
     everything = "\n".join(f"{name}\n{content.decode()}" for name, content in sorted(found.items())) + result.stdout
     assert [canary for canary in CANARIES if canary in everything.lower()] == []

@@ -1,4 +1,4 @@
-"""What an export reads: rows on disk, ranges of numbers, names for issues that have none."""
+"""What an export reads on a real Redmine: what a change disturbs elsewhere, ranges of numbers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from proxy import Proxy
 
 from reconciler.kinds import kinds
 from reconciler.model.address import Address
+from reconciler.model.capabilities import Streamed
 from reconciler.sandbox import Running
 
 
@@ -20,11 +21,12 @@ def test_ranges_of_numbers_show_each_issue_once(world: Running) -> None:
         api.make("/projects/other/issues", subject="foreign")
         project = api.get("/projects/shop")["id"]
         issues = kinds()["issue"]
-        (last,) = issues.last([project])
+        stream = issues.capability(Streamed)
+        (last,) = stream.last([project])
         (newest, *_) = api.get(f"/issues?{'&'.join(f'{n}={v}' for n, v in last.params)}")
         assert newest["id"] == max(wanted)
         seen: list[int] = []
-        for window in issues.windows([project], frozenset(), newest["id"]):
+        for window in stream.windows(issues, [project], frozenset(), newest["id"]):
             query = "&".join(f"{name}={value}" for name, value in window.params).replace("><", "%3E%3C")
             seen += [row["id"] for row in api.get(f"/issues?{query}&limit=100")]
     assert sorted(seen) == sorted(wanted)

@@ -1,90 +1,420 @@
-"""Plans carried out against answers that a test makes up: writes succeed unless it refuses them.
+"""A small Redmine in memory, for tests without a server: rows by list, as their own pages show them.
 
-    report, server = applied("users:\\n  - {login: amy, …}", refuse={"/users": ["Email is invalid"]})
-    assert server.writes == [("POST", "/users")]
+    redmine = Canned()
+    redmine.add("projects", identifier="shop")
+    redmine.add("issues", project="shop", subject="One", status="Closed", custom_fields={"Config key": "one"})
+    plan_of(redmine, "projects: [{identifier: shop, name: Shop}]")      # of `engine`, which takes one for a server
+
+It answers as Redmine 6.1 does where the tool looks (`tests/server/test_canned.py` compares the two): lists and their
+pages, filters, `include`, an object's own page, what lists leave out. Writes do what was asked for, and nothing else:
+no workflow, no permissions, no inheritance. `seen` are the requests.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import httpx
-from calls import call
-from engine import offline
-from plans import Present, live_of
 
-from reconciler.apply.executor import Applier
-from reconciler.apply.report import Report
-from reconciler.apply.run import carry_out
-from reconciler.model.name_index import Names
-from reconciler.plan.planner import make
-from reconciler.redmine.client import Client
+from reconciler.sandbox import Running
 
-PREFIX = "/sub"
+Row = dict[str, Any]
+Params = list[tuple[str, str]]
+FIELDS = ["assigned_to", "category", "fixed_version", "parent_issue", "start_date", "due_date", "estimated_hours", "done_ratio", "description", "priority"]
+STANDARD = [name if "_date" in name or name in ("estimated_hours", "done_ratio", "description") else f"{name}_id" for name in FIELDS]
+PEOPLE = ("users", "groups")
+
+REFERENCES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "projects": {
+        "parent": ("projects",),
+        "trackers": ("trackers",),
+        "issue_custom_fields": ("custom_fields",),
+        "default_version": ("versions",),
+        "default_assignee": PEOPLE,
+    },
+    "groups": {"users": ("users",)},
+    "memberships": {"project": ("projects",), "user": ("users",), "group": ("groups",), "roles": ("roles",)},
+    "versions": {"project": ("projects",)},
+    "issue_categories": {"project": ("projects",), "assigned_to": PEOPLE},
+    "issues": {
+        "project": ("projects",),
+        "tracker": ("trackers",),
+        "status": ("issue_statuses",),
+        "priority": ("issue_priorities",),
+        "author": ("users",),
+        "assigned_to": PEOPLE,
+        "category": ("issue_categories",),
+        "fixed_version": ("versions",),
+        "watchers": PEOPLE,
+    },
+    "time_entries": {"project": ("projects",), "user": ("users",), "activity": ("time_entry_activities",)},
+    "news": {"project": ("projects",), "author": ("users",)},
+}
+"""What in a row of a list is shown as id and name, and the lists of what it names."""
+
+INCLUDED = {
+    "projects": {"trackers", "enabled_modules", "issue_custom_fields", "issue_categories", "time_entry_activities"},
+    "groups": {"users"},
+    "users": {"auth_source"},
+    "issues": {"relations", "attachments", "watchers", "journals"},
+    "news": {"attachments"},
+    "wiki_pages": {"attachments"},
+}
+"""What is shown on demand (`include`) only."""
+ON_PAGES = {
+    "projects": {"default_version", "default_assignee"},
+    "groups": {"users"},
+    "issues": {"watchers", "journals"},
+    "news": {"attachments"},
+    "roles": {"assignable", "permissions", "issues_visibility", "time_entries_visibility", "users_visibility"},
+    "wiki_pages": {"text", "author", "comments", "attachments"},
+}
+"""What lists do not show, whatever they are asked to include."""
+PAGED = {"projects", "users", "memberships", "issues", "time_entries", "news", "queries"}
+HIDDEN = {"inside", "start_page"}
+"""What a row is known by here, and the API does not show."""
+
+NEW: Mapping[str, Row] = {
+    "projects": {
+        "description": "",
+        "homepage": "",
+        "status": 1,
+        "is_public": True,
+        "inherit_members": False,
+        "trackers": ["Bug", "Feature", "Support"],
+        "enabled_modules": ["issue_tracking"],
+    },
+    "users": {"admin": False, "firstname": "A", "lastname": "B", "mail": "", "status": 1},
+    "groups": {"users": []},
+    "versions": {"description": "", "status": "open", "due_date": None, "sharing": "none", "wiki_page_title": None},
+    "issues": {
+        "tracker": "Bug",
+        "status": "New",
+        "priority": "Normal",
+        "author": "admin",
+        "description": None,
+        "start_date": None,
+        "due_date": None,
+        "done_ratio": 0,
+        "is_private": False,
+        "estimated_hours": None,
+        "relations": [],
+        "attachments": [],
+        "watchers": [],
+        "journals": [],
+    },
+    "time_entries": {"user": "admin", "hours": 1.0, "comments": "", "spent_on": "2026-11-02", "activity": "Design"},
+    "news": {"author": "admin", "summary": "", "description": "", "attachments": []},
+    "wiki_pages": {"text": "", "version": 1, "comments": None, "attachments": []},
+    "custom_fields": {
+        "customized_type": "issue",
+        "field_format": "string",
+        "is_filter": True,
+        "multiple": False,
+        "default_value": None,
+        "trackers": [{"id": 1}, {"id": 2}, {"id": 3}],
+    },
+}
+"""What a new row has where nothing is said."""
+TYPES = {
+    "projects": "project",
+    "users": "user",
+    "groups": "group",
+    "versions": "version",
+    "issues": "issue",
+    "time_entries": "time_entry",
+}
+"""The lists whose rows have custom fields, and what these are fields of."""
+
+
+def default_data() -> dict[str, list[Row]]:
+    """What Redmine's default data has of what the tool reads."""
+
+    def named(*names: str, first: int = 1, **more: Any) -> list[Row]:
+        return [{"id": n, "name": name, **more} for n, name in enumerate(names, first)]
+
+    new = {"id": 1, "name": "New"}
+    statuses = named("New", "In Progress", "Resolved", "Feedback", "Closed", "Rejected")
+    priorities = named("Low", "Normal", "High", "Urgent", "Immediate", active=True)
+    return {
+        "trackers": named("Bug", "Feature", "Support", default_status=new, enabled_standard_fields=STANDARD),
+        "issue_statuses": [{**row, "is_closed": row["id"] > 4} for row in statuses],
+        "issue_priorities": [{**row, "is_default": row["id"] == 2} for row in priorities],
+        "time_entry_activities": named("Design", "Development", first=8, is_default=False, active=True),
+        "roles": named("Manager", "Developer", "Reporter", first=3, assignable=True),
+        "queries": [],
+        "custom_fields": [],
+        "groups": [
+            {"id": 2, "name": "Anonymous users", "builtin": "anonymous"},
+            {"id": 3, "name": "Non member users", "builtin": "non_member"},
+        ],
+        "users": [
+            {"id": 1, "login": "admin", "admin": True, "firstname": "Redmine", "lastname": "Admin", "status": 1}
+            | {"mail": "admin@example.net", "updated_on": "2026-11-29T02:05:34Z", "custom_fields": []}
+        ],
+    }
 
 
 class Canned:
-    """Keeps what is written. `refuse` are paths (or `METHOD path`) whose writes get a 422 with these sentences;
-    `keep` changes a new row before it is kept, or makes nothing of it, as a server does that drops what it is sent."""
+    """The server. `tables` are its rows by list, `files` what is in attachments by number."""
 
-    def __init__(
-        self, refuse: Mapping[str, Sequence[str]], keep: Callable[[dict[str, Any]], dict[str, Any]] = dict
-    ) -> None:
-        self.refuse = refuse
-        self.keep = keep
-        self.rows: dict[str, dict[int, dict[str, Any]]] = {}
-        self.writes: list[tuple[str, str]] = []
+    url = "http://redmine.test"
+    api_key = "canned"
+
+    def __init__(self) -> None:
+        self.tables: dict[str, list[Row]] = default_data()
+        self.files: dict[int, bytes] = {}
+        self.seen: list[tuple[str, str]] = []
+        self.before: Callable[[str, str], None] = lambda method, path: None
+        """Is called before each request, for what happens meanwhile."""
+
+    # -- rows --------------------------------------------------------------------------------------------------
+
+    def add(self, table: str, **values: Any) -> int:
+        """Add a row, given by names where the API shows id and name; its number."""
+        number = int(values.pop("id", 0)) or self._next(table)
+        row: Row = {"id": number}
+        self.rows(table).append(row)
+        if table == "projects":
+            values.setdefault("name", values["identifier"])
+        self.set(row, table, **{**NEW.get(table, {}), **values})
+        return number
+
+    def set(self, row: Row, table: str, **values: Any) -> None:
+        """Change a row."""
+        custom = values.pop("custom_fields", {})
+        row |= {name: self._value(table, name, value) for name, value in values.items()}
+        if table in TYPES:
+            row["custom_fields"] = list(self._custom_fields(table, row, custom))
+
+    def rows(self, table: str) -> list[Row]:
+        """The rows of a list."""
+        return self.tables.setdefault(table, [])
+
+    def row(self, table: str, name: Any) -> Row:
+        """A row, by its number or by what it is called."""
+        return next(row for row in self.rows(table) if name in (row["id"], *(row.get(n) for n in NAMES)))
+
+    def _next(self, table: str) -> int:
+        tables = PEOPLE if table in PEOPLE else (table,)
+        return max((row["id"] for t in tables for row in self.rows(t)), default=0) + 1
+
+    def _value(self, table: str, name: str, value: Any) -> Any:
+        """A value as the API shows it."""
+        lists = REFERENCES.get(table, {}).get(name, ())
+        if name == "enabled_modules":
+            return [module if isinstance(module, dict) else {"id": n, "name": module} for n, module in enumerate(value)]
+        if table == "issues" and name == "parent" and isinstance(value, int):
+            return {"id": value}
+        if not lists or value is None:
+            return value
+        if isinstance(value, list):
+            return [part if isinstance(part, dict) else self._named(lists, part) for part in value]
+        return value if isinstance(value, dict) else self._named(lists, value)
+
+    def _named(self, lists: tuple[str, ...], name: Any) -> Row:
+        (row, *_) = (r for t in lists for r in self.rows(t) if name in (r["id"], *(r.get(n) for n in NAMES)))
+        shown = f"{row['firstname']} {row['lastname']}" if "login" in row else row["name"]
+        return {"id": row["id"], "name": shown} | ({"is_closed": row["is_closed"]} if "is_closed" in row else {})
+
+    def _custom_fields(self, table: str, row: Row, values: Mapping[str, Any]) -> Iterator[Row]:
+        before = {field["id"]: field["value"] for field in row.get("custom_fields", ())}
+        for field in self.rows("custom_fields"):
+            if field["customized_type"] == TYPES[table] and self._has(row, field):
+                value = values.get(field["name"], values.get(field["id"], before.get(field["id"])))
+                yield {"id": field["id"], "name": field["name"], "value": value}
+
+    def _has(self, row: Row, field: Row) -> bool:
+        return "tracker" not in row or row["tracker"]["id"] in {tracker["id"] for tracker in field["trackers"]}
+
+    # -- HTTP --------------------------------------------------------------------------------------------------
+
+    @property
+    def transport(self) -> httpx.MockTransport:
+        """The network of a client."""
+        return httpx.MockTransport(self)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        path = request.url.path.removeprefix(PREFIX).removesuffix(".json")
-        if request.method == "GET":
-            return self._read(path)
-        self.writes.append((request.method, path))
-        said = self.refuse.get(path, self.refuse.get(f"{request.method} {path}"))
-        if said is not None:
-            return httpx.Response(422, json={"errors": list(said)})
-        body = json.loads(request.content) if request.content else {}
-        return self._write(request.method, path.rpartition("/")[2], path, body)
+        status, content = self.answer(request.method, request.url.raw_path.decode(), request.content)
+        return httpx.Response(status, content=content, headers={"Content-Type": "application/json"})
 
-    def _read(self, path: str) -> httpx.Response:
-        if path.count("/") == 2:
-            return httpx.Response(404)  # an object's own page
-        plural = path.rpartition("/")[2]
-        rows = list(self.rows.get(plural, {}).values())
-        return httpx.Response(200, json={plural: rows, "total_count": len(rows), "offset": 0, "limit": 100})
+    def answer(self, method: str, target: str, body: bytes = b"") -> tuple[int, bytes]:
+        """Status and content for one request: also what a `Stub` needs."""
+        self.seen.append((method, target))
+        self.before(method, target)
+        split = urlsplit(target)
+        parts = [unquote(part) for part in split.path.removesuffix(".json").strip("/").split("/")]
+        if parts[0] == "enumerations":
+            parts = parts[1:]
+        if parts[:2] == ["attachments", "download"]:
+            return (200, self.files[int(parts[2])]) if int(parts[2]) in self.files else (404, b"")
+        found = self._get(parts, parse_qsl(split.query)) if method == "GET" else self._write(method, parts, body)
+        return found if isinstance(found, tuple) else (200, json.dumps(found).encode())
 
-    def _write(self, method: str, last: str, path: str, body: Mapping[str, Any]) -> httpx.Response:
-        for wrapper, fields in body.items() if method == "POST" else ():
-            rows = self.rows.setdefault(last, {})
-            row = {"status": 1, **fields, "id": 100 + len(rows)}
-            if kept := self.keep(row):
-                rows[row["id"]] = kept
-            return httpx.Response(201, json={wrapper: row})
-        return httpx.Response(204)
+    def _get(self, parts: list[str], params: Params) -> Any:
+        match parts:
+            case ["users", "current"]:
+                return {"user": {**self.rows("users")[0], "api_key": self.api_key}}
+            case ["projects", project, "wiki", "index"]:
+                return self._list("wiki_pages", params, project)
+            case ["projects", project, "wiki", *title]:
+                pages = [row for row in self.rows("wiki_pages") if row["inside"] == project]
+                at = (lambda row: row["title"] == title[0]) if title else (lambda row: row.get("start_page"))
+                return self._page("wiki_pages", next(filter(at, pages), None), params)
+            case ["projects", project, inside]:
+                known = any(row["identifier"] == project for row in self.rows("projects"))
+                return self._list(inside, params, project) if known else (404, b"")
+            case [table]:
+                return self._list(table, params)
+            case [table, number]:
+                rows = (r for r in self.rows(table) if number in (str(r["id"]), r.get("identifier")))
+                return self._page(table, next(rows, None), params)
+        return 404, b""
+
+    def _page(self, table: str, row: Row | None, params: Params) -> Any:
+        if row is None:
+            return 404, b""
+        if table == "projects" and row["status"] == ARCHIVED:
+            return 403, b""
+        root = {"news": "news"}.get(table, re.sub(r"ies$", "y", table).removesuffix("s"))
+        return {root: _shown(row, INCLUDED.get(table, set()) - _included(params) | HIDDEN)}
+
+    def _list(self, table: str, params: Params, project: str = "") -> Any:
+        rows = [row for row in self.rows(table) if not project or self._inside(row, project)]
+        rows = [row for row in rows if _matches(row, params)]
+        if table == "projects":
+            rows = [row for row in rows if row["status"] != ARCHIVED]
+        given = dict(params)
+        rows.sort(key=lambda row: row["id"] * (-1 if given.get("sort") == "id:desc" else 1))
+        hidden = INCLUDED.get(table, set()) - _included(params) | ON_PAGES.get(table, set()) | HIDDEN
+        if table in PAGED:
+            limit, offset = min(int(given.get("limit", 25)), 100), int(given.get("offset", 0))
+            window = {"total_count": len(rows), "offset": offset, "limit": limit}
+            return {table: [_shown(row, hidden) for row in rows[offset : offset + limit]], **window}
+        return {table: [_shown(row, hidden | ({"id"} if table == "wiki_pages" else set())) for row in rows]}
+
+    def _inside(self, row: Row, project: str) -> bool:
+        return row["inside"] == project if "inside" in row else row["project"]["id"] == self.row("projects", project)["id"]
+
+    # -- writes ------------------------------------------------------------------------------------------------
+
+    def _write(self, method: str, parts: list[str], body: bytes) -> tuple[int, bytes]:
+        content = json.loads(body) if body else {}
+        values = next(iter(content.values()), {})
+        match method, parts:
+            case "POST", ["projects", project, table]:
+                return self._create(table, {**values, "project_id": self.row("projects", project)["id"]})
+            case "POST", [table]:
+                return self._create(table, values)
+            case "PUT", ["projects", project, "close" | "reopen" | "archive" | "unarchive" as action]:
+                self.row("projects", project)["status"] = {"close": 5, "archive": ARCHIVED}.get(action, 1)
+                return 204, b""
+            case "PUT", [table, number]:
+                self.set(self._at(table, number), table, **self._attributes(table, values))
+                return 204, b""
+            case "DELETE", [table, number]:
+                self.rows(table).remove(self._at(table, number))
+                return 204, b""
+        return 404, b""
+
+    def _at(self, table: str, number: str) -> Row:
+        return self.row(table, int(number) if number.isdigit() else number)
+
+    def _create(self, table: str, values: Row) -> tuple[int, bytes]:
+        number = self.add(table, **self._attributes(table, values))
+        _, (shown, *_) = 201, self._page(table, self.row(table, number), []).items()
+        return 201, json.dumps(dict([shown])).encode()
+
+    def _attributes(self, table: str, values: Row) -> Row:
+        """What a request sets, by the names that the API shows it under."""
+        found: Row = {}
+        for name, value in values.items():
+            shown = SENT.get(name, name.removesuffix("_id") if name.endswith("_id") else name)
+            if table == "memberships" and name == "user_id":
+                shown = "group" if any(row["id"] == value for row in self.rows("groups")) else "user"
+            if name == "custom_fields":
+                value = {field["id"]: field["value"] for field in value}
+            found[shown] = None if value == "" and name.endswith("_id") else value
+        return {n: v for n, v in found.items() if n not in ("password", "notes", "project") or (n == "project" and "project" in REFERENCES.get(table, {}))}
 
 
-def applied(
-    text: str,
-    *present: Present,
-    refuse: Mapping[str, Sequence[str]] | None = None,
-    keep: Callable[[dict[str, Any]], dict[str, Any]] = dict,
-    verified: bool = False,
-    learn: Callable[[Names], None] = lambda names: None,
-) -> tuple[Report, Canned]:
-    """What became of a manifest, given a live state; what was written is read back only if it is to be `verified`."""
-    wanted, server = offline(text), Canned(refuse or {}, keep)
-    live = live_of(wanted, present)
-    learn(live.names)
+NAMES = ("identifier", "login", "name", "subject", "title")
+"""What a row is called by, in this order."""
+ARCHIVED = 9
+SENT = {
+    "role_ids": "roles",
+    "user_ids": "users",
+    "tracker_ids": "trackers",
+    "issue_custom_field_ids": "issue_custom_fields",
+    "enabled_module_names": "enabled_modules",
+    "watcher_user_ids": "watchers",
+    "parent_issue_id": "parent",
+    "default_assigned_to_id": "default_assignee",
+}
 
-    async def run(client: Client) -> Report:
-        applier = Applier(client, live.names, make(wanted, live, "http://redmine.test/sub"))
-        if verified:
-            return await carry_out(applier)
-        await applier.run()
-        await applier.run(finish=True)
-        return applier.report()
 
-    report: Report = call(server, run)
-    return report, server
+def _included(params: Params) -> set[str]:
+    return {name for key, value in params if key == "include" for name in value.split(",")}
+
+
+def _shown(row: Row, hidden: set[str]) -> Row:
+    return {name: value for name, value in row.items() if name not in hidden and not (name in ONLY_IF_SET and not value)}
+
+
+ONLY_IF_SET = {"parent", "assigned_to", "category", "fixed_version", "default_version", "default_assignee", "auth_source"}
+"""References that a row does not have at all where there is nothing."""
+
+
+def _matches(row: Row, params: Params) -> bool:
+    """Whether a row passes the filters of a query (`f[]`) and the plain parameter `status`."""
+    values = [(key, value) for key, value in params if key.startswith("v[")]
+    for name in (value for key, value in params if key == "f[]"):
+        wanted = [part for key, value in values if key == f"v[{name}][]" for part in value.split(",")]
+        if not _passes(_values(row, name), dict(params)[f"op[{name}]"], wanted):
+            return False
+    status = dict(params).get("status")
+    return status is None or str(row.get("status")) in status.split("|")
+
+
+def _values(row: Row, name: str) -> list[str]:
+    """What a row has of what a filter is about."""
+    if name.startswith("cf_"):
+        return [str(f["value"]) for f in row["custom_fields"] if f["id"] == int(name[3:]) and f["value"]]
+    if name == "watcher_id":
+        return [str(watcher["id"]) for watcher in row["watchers"]]
+    if name == "notes":
+        return [entry["notes"] for entry in row["journals"] if entry["notes"]]
+    if name == "issue_id" and "issue" not in row:
+        return [str(row["id"])]
+    value = row.get(name.removesuffix("_id"))
+    return [str(value["id"] if isinstance(value, dict) else value)] if value else []
+
+
+def _passes(values: list[str], operator: str, wanted: list[str]) -> bool:
+    match operator:
+        case "*":
+            return bool(values)
+        case "!*":
+            return not values
+        case "=":
+            return not set(wanted).isdisjoint(values)
+        case "><":
+            first, last = (int(n) if n.isdigit() else n for n in wanted)
+            return all(first <= (int(v) if isinstance(first, int) else v) <= last for v in values)  # type: ignore[operator]
+    raise AssertionError(f"no filter {operator}")
+
+
+@contextmanager
+def reached(server: Canned | Running) -> Iterator[None]:
+    """Everything that opens a connection meanwhile gets this server."""
+    if isinstance(server, Canned):
+        with patch("reconciler.redmine.client.network", lambda connection: server.transport):
+            yield
+    else:
+        yield

@@ -1,4 +1,5 @@
-"""The engine in one call each, for tests: manifests as text or paths, a server as the fixture `world` gives it.
+"""The engine in one call each, for tests: manifests as text or paths; a server as the fixture `world` gives it, or
+a `Canned` one.
 
     report = apply_to(world, "users: [{login: amy, …}]")
     with Proxy(world.url) as proxy:
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+from canned import Canned, reached
 from proxy import Proxy
 from pydantic import SecretStr
 
@@ -33,6 +35,7 @@ from reconciler.state.desired import Desired, build
 from reconciler.state.live import read
 
 T = TypeVar("T")
+Server = Running | Canned
 Manifests = str | Sequence[str | Path]
 """The text of a manifest, or the paths of several."""
 
@@ -59,7 +62,7 @@ def settings(key_field: str | None = None) -> dict[str, Any]:
     return {"place": PLACE, **({"issue_key_field": key_field} if key_field else {})}
 
 
-def plan_of(world: Running, manifests: Manifests, *, key_field: str | None = None) -> Plan:
+def plan_of(world: Server, manifests: Manifests, *, key_field: str | None = None) -> Plan:
     """The plan for a server; raises ManifestError."""
 
     async def look(client: Client) -> Plan:
@@ -69,7 +72,7 @@ def plan_of(world: Running, manifests: Manifests, *, key_field: str | None = Non
     return _with_client(world, look)
 
 
-def apply_to(world: Running, manifests: Manifests, *, key_field: str | None = None, concurrency: int = 8) -> Report:
+def apply_to(world: Server, manifests: Manifests, *, key_field: str | None = None, concurrency: int = 8) -> Report:
     """Plans and applies; raises ManifestError. What failed is in the report."""
 
     async def carry(client: Client) -> Report:
@@ -85,16 +88,17 @@ def via(world: Running, proxy: Proxy) -> Running:
     return replace(world, url=proxy.url)
 
 
-def _with_client(world: Running, action: Callable[[Client], Awaitable[T]], concurrency: int = 8) -> T:
+def _with_client(world: Server, action: Callable[[Client], Awaitable[T]], concurrency: int = 8) -> T:
     async def main() -> T:
         connection = Connection(world.url, api_key=SecretStr(world.api_key), concurrency=concurrency)
         async with Client(connection) as client:
             return await action(client)
 
-    return asyncio.run(main())
+    with reached(world):
+        return asyncio.run(main())
 
 
-def problems_of(world: Running, manifests: Manifests, *, key_field: str | None = None) -> tuple[Problem, ...]:
+def problems_of(world: Server, manifests: Manifests, *, key_field: str | None = None) -> tuple[Problem, ...]:
     """What planning finds wrong with manifests, given a server."""
     try:
         plan_of(world, manifests, key_field=key_field)

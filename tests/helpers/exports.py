@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from canned import Canned, reached
 from click.testing import CliRunner, Result
 from promises import Api, state
 
@@ -26,7 +27,8 @@ from reconciler.sandbox import Running
 class Exports:
     """A server's exports; `key_field` holds the keys of issues."""
 
-    def __init__(self, server: Running, key_field: str = "") -> None:
+    def __init__(self, server: Running | Canned, key_field: str = "") -> None:
+        self.server = server
         self.environ = {"PATH": os.environ["PATH"], "REDMINE_URL": server.url, "REDMINE_API_KEY": server.api_key}
         self.key_field = key_field
 
@@ -34,7 +36,8 @@ class Exports:
         """Export what is live."""
         config = folder.with_name("reconciler.yaml")
         config.write_text(f"issue_key_field: {self.key_field}\n" if self.key_field else "{}\n")
-        return reconciler.export_to(folder, file=config, environ=self.environ, **scope)
+        with reached(self.server):
+            return reconciler.export_to(folder, file=config, environ=self.environ, **scope)
 
     def read(self, folder: Path) -> Manifests:
         """The manifests in a folder, with the configuration beside them."""
@@ -42,11 +45,13 @@ class Exports:
 
     def plan(self, folder: Path) -> Plan:
         """What would change on the server."""
-        return self.read(folder).plan()
+        with reached(self.server):
+            return self.read(folder).plan()
 
     def apply(self, folder: Path) -> Report:
         """Make the server as the manifests say."""
-        return self.read(folder).apply()
+        with reached(self.server):
+            return self.read(folder).apply()
 
 
 def run(*args: str, code: int = 0) -> Result:

@@ -1,14 +1,9 @@
-"""A plan, a report and problems that show every shape once, and the golden files made of them.
-
-`python tests/helpers/samples.py` writes the golden files anew; read the difference before you commit it.
-"""
+"""A plan, a report and problems that show every shape once, and the golden files made of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
-
-from paths import GOLDEN
 
 from reconciler.apply.report import ItemError, Report, Result
 from reconciler.errors import Location, Problem
@@ -186,7 +181,3 @@ RENDERED: Mapping[str, Callable[[], str]] = {
     "graph.mmd": lambda: graph.mermaid(EDGES, [Address("user", "jsmith")]),
 }
 """The name of a golden file → what it has."""
-
-if __name__ == "__main__":
-    for file, render in RENDERED.items():
-        (GOLDEN / file).write_text(render() + "\n", encoding="utf-8")

@@ -1,19 +1,63 @@
-"""Which real Redmines the tests run against."""
+"""Which real Redmines the tests run against, and which pytest worker runs what.
+
+A test needs a server when it uses the fixture `redmine_version`, directly or by another one: that gives it the mark
+`server` and a part of its id (`redmine-6.1`). Without RECONCILER_TEST_VERSIONS it runs on one version, by its name:
+the whole matrix takes twice as long. Tests of promises and traps, and those that start a server of their own, run on
+all versions in any case. With it (`make test-all`: `5.0,6.0,6.1`) every test runs on each of these.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from zlib import crc32
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 VERSIONS = [v.strip() for v in os.environ.get("RECONCILER_TEST_VERSIONS", "5.0,6.1").split(",")]
-PER_VERSION = [pytest.param(v, id=v, marks=pytest.mark.xdist_group(f"redmine-{v}")) for v in VERSIONS]
+PER_VERSION = [pytest.param(v, id=f"redmine-{v}") for v in VERSIONS]
+ON_ALL_VERSIONS = ("promises", "traps")
+"""The folders whose tests run on every version in any case."""
+
+
+def needs_server(item: pytest.Item) -> bool:
+    """Whether a real Redmine is started for a test."""
+    return "redmine_version" in getattr(item, "fixturenames", ())
+
+
+def is_chosen(item: pytest.Item) -> bool:
+    """Whether a test runs on the version that it was collected for."""
+    shares_server = "redmine" in getattr(item, "fixturenames", ())
+    if "RECONCILER_TEST_VERSIONS" in os.environ or not shares_server or item.path.parent.name in ON_ALL_VERSIONS:
+        return True
+    version = version_of(item.nodeid)
+    name = item.nodeid.replace(f"redmine-{version}", "", 1)
+    return VERSIONS[crc32(name.encode()) % len(VERSIONS)] == version
+
+
+def version_of(nodeid: str) -> str | None:
+    """The version of Redmine that a test runs on, by its id."""
+    found = re.search(r"[\[-]redmine-(\d+\.\d+)[\]-]", nodeid)
+    return found and found[1]
+
+
+class ByVersion(LoadScopeScheduling):
+    """All tests of one version of Redmine go to one worker, so that each server is started once.
+
+    The base class hands out the largest groups first: every worker gets a version, and then, one at a time, the tests
+    without a server, of which whoever is done first does more. (`--dist loadgroup` cannot do it: xdist 3.8 puts the
+    group into an attribute that pytest 9 does not have any more.)
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return version_of(nodeid) or nodeid
 
 
 @contextmanager

@@ -223,7 +223,7 @@ def test_the_second_plan_is_confirmed_too(world: Running, api: Api, monkeypatch:
     act(api, "shop", "archive")
     result = run("apply", WORK.format(status="status: archived"), "--unarchive")
     assert (result.exit_code, statuses(world)) == (1, {"shop": "archived"})
-    assert "Nothing more was changed." in result.stderr
+    assert "No further changes were made." in result.stderr
 
 
 def test_the_same_from_python(world: Running, api: Api) -> None:
@@ -286,7 +286,7 @@ def test_a_saved_plan_says_what_is_left(world: Running, api: Api) -> None:
     assert run("plan", text, "--unarchive", "--out", "it.plan").exit_code == 0
     result = CliRunner().invoke(main, ["apply", "--plan", "it.plan", "--yes"])
     assert result.exit_code == 0, result.output
-    assert "Left: 4 objects that could not be compared before. Plan and apply again" in result.stderr
+    assert "Remaining: 4 objects in unarchived projects, not compared yet. Plan and apply again" in result.stderr
     assert statuses(world) == {"shop": "active"}
     applied(text)
     assert statuses(world) == {"shop": "archived"}

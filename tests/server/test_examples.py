@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from paths import ROOT
-from servers import PER_VERSION, claim
+from servers import claim
 
 import reconciler
 from reconciler.kinds import declarable
@@ -17,11 +17,13 @@ from reconciler.sandbox import Running, Sandbox
 EXAMPLES = ROOT / "examples"
 
 
-@pytest.fixture(scope="module", params=PER_VERSION)
-def company(request: pytest.FixtureRequest) -> Iterator[Running]:
+@pytest.fixture(scope="module")
+def company(redmine_version: str) -> Iterator[Running]:
     """A server with the custom fields that the larger example needs."""
-    with claim(f"test-company-{request.param}") as name:
-        sandbox = Sandbox(request.param, name=name)
+    with claim(f"test-company-{redmine_version}") as name:
+        sandbox = Sandbox(redmine_version, name=name)
+        if sandbox.exists():
+            sandbox.reset()
         running = sandbox.start([EXAMPLES / "company" / "setup.rb"])
         sandbox.reset()
         yield running

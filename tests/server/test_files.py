@@ -87,7 +87,7 @@ def test_a_file_that_changes_after_the_plan_is_not_sent(folder: Path) -> None:
     [
         ("contract.txt", "it holds a file"),
         ("{file: gone.txt}", "there is no file gone.txt"),
-        ("{file: ../outside.txt}", "leads out of the manifests' folder"),
+        ("{file: ../outside.txt}", "is outside the manifests' folder"),
         ("{path: contract.txt}", "it holds a file"),
     ],
 )

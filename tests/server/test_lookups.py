@@ -1,4 +1,4 @@
-"""Names of what only an administrator can make: what a manifest is told that names one that there is not."""
+"""Names of what only an administrator can make, on a real Redmine: priorities that are not offered, queries."""
 
 from __future__ import annotations
 

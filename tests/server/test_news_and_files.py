@@ -274,7 +274,7 @@ def test_a_refused_file_fails_by_itself(world: Running, api: Api) -> None:
     ("text", "said"),
     [
         ("files: [{path: gone.txt}]", "path: there is no file"),
-        ("files: [{path: ../outside.txt}]", "leads out of the manifests' folder"),
+        ("files: [{path: ../outside.txt}]", "is outside the manifests' folder"),
         ("files: [{filename: a.txt}]", "path must be given to create it"),
         ("files: [{path: a.txt, version: '9'}]", 'there is no version "9"'),
         ("enabled_modules: [news], files: [{path: a.txt}]", "it needs the module files"),

@@ -1,4 +1,4 @@
-"""The README's transcript and the commands of the docs are run, and print what they say."""
+"""The transcript of the README: its commands are run, and print what it shows."""
 
 from __future__ import annotations
 

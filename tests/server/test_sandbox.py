@@ -1,4 +1,4 @@
-"""The sandbox: its parts, and real Redmines from the first start to the last trace."""
+"""The sandbox: real Redmines from the first start to the last trace."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from click.testing import CliRunner
-from servers import PER_VERSION, claim
+from servers import claim
 
 from reconciler.cli import sandbox as cli
 from reconciler.errors import SandboxError
@@ -29,11 +29,11 @@ FIELD = (
 # From here on, real servers.
 
 
-@pytest.fixture(params=PER_VERSION)
-def own(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+@pytest.fixture
+def own(redmine_version: str) -> Iterator[Sandbox]:
     """A sandbox of this test's own, gone afterwards; the version's base stays."""
-    with claim(f"test-life-{request.param}") as name:
-        sandbox = Sandbox(request.param, name=name)
+    with claim(f"test-life-{redmine_version}") as name:
+        sandbox = Sandbox(redmine_version, name=name)
         sandbox.destroy()
         yield sandbox
         sandbox.destroy()

@@ -1,4 +1,4 @@
-"""The command line: exit codes, what goes to stdout and what to stderr, in every format, whatever fails."""
+"""Plans that are saved and applied on a real Redmine."""
 
 from __future__ import annotations
 

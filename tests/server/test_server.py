@@ -54,13 +54,13 @@ def test_a_server_that_does_not_answer(world: Running) -> None:
     """A server that takes longer than the time-out is said to be silent, with the seconds and the setting's name."""
     with Proxy(world.url, lambda exchange: Fault(delay=3)) as proxy:
         text = said(Tool(proxy.url, world.api_key, timeout=0.3, retries=0), Unreachable)
-    assert "there was no answer within 0.3 seconds (`timeout`)" in text
+    assert "there was no response within 0.3 seconds (`timeout`)" in text
 
 
 def test_a_path_without_a_redmine(world: Running) -> None:
     """A Redmine that is not at this path is said to be missing there."""
     url = f"{world.url}/redmine"
-    assert said(Tool(url, world.api_key), NotRedmine).startswith(f"There is no Redmine at {url}")
+    assert said(Tool(url, world.api_key), NotRedmine).startswith(f"No Redmine at {url}")
 
 
 # -- accounts --------------------------------------------------------------------------------------------------
@@ -71,7 +71,7 @@ def test_a_wrong_key(world: Running) -> None:
     text = said(Tool(world.url, "0" * 40), AuthenticationFailed)
     assert text == (
         f"The Redmine at {world.url} does not accept the API key. "
-        f"Redmine shows a user's API key at {world.url}/my/account."
+        f"A user's API key is shown at {world.url}/my/account."
     )
 
 
@@ -88,7 +88,7 @@ def test_the_rest_api_is_disabled(world: Running) -> None:
     """With REST switched off, the sentence says who can switch it on, and where."""
     setting(world, "rest_api_enabled", "0")
     text = said(tool(world), RestApiDisabled)
-    assert text.startswith(f"The REST web service of the Redmine at {world.url} is disabled.")
+    assert text.startswith(f"The REST API of the Redmine at {world.url} is disabled.")
     assert "Administration, Settings, API" in text
 
 
@@ -163,7 +163,7 @@ def test_what_the_account_may_not_write(world: Running, api: Api) -> None:
     report = Tool(world.url, key).apply({"projects": [{"identifier": "shop", **inside}]})
     assert outcomes(report) == {"version shop/1.0": "failed", "issue shop/it": "done"}
     (failed,) = [result for result in report.results if result.outcome == "failed"]
-    assert "403, the account may not do this" in failed.errors[0].message
+    assert "403, the account lacks the permission" in failed.errors[0].message
 
 
 # -- a server that goes away -----------------------------------------------------------------------------------

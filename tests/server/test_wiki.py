@@ -107,7 +107,7 @@ def test_a_page_that_is_edited_under_way_is_left_as_it_is(world: Running, api: A
     found = troubles(tool(world).apply(wanted, meanwhile(lambda: put(api, "A", "theirs"))))
     ((outcome, why),) = found.values()
     assert outcome == "failed"
-    assert "changed meanwhile" in why
+    assert "changed by someone else meanwhile" in why
     assert "plan" in why
     row = page(api, "A")
     assert (row["text"], row["version"], row.get("parent")) == ("theirs", 2, None)
@@ -185,7 +185,7 @@ def test_what_a_developer_may_not_do_is_said(world: Running, api: Api, developer
     )
     found = troubles(developer.apply(wanted))
     assert found.keys() == {f"wiki_page shop/{title}" for title in ("Sidebar", "A", "B2", "C")}
-    assert "the account may not do this" in found["wiki_page shop/Sidebar"][1]
+    assert "the account lacks the permission" in found["wiki_page shop/Sidebar"][1]
     for title in ("A", "B2"):
         assert "may lack the right to rename wiki pages" in found[f"wiki_page shop/{title}"][1]
     assert "may lack the right to manage the wiki" in found["wiki_page shop/C"][1]

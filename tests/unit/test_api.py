@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -72,6 +74,20 @@ def test_invalid_manifests(tmp_path: Path) -> None:
     with pytest.raises(reconciler.ManifestError) as caught:
         reconciler.load(tmp_path).plan()
     assert caught.value.problems == (problem,)
+
+
+def test_all_is_the_public_api() -> None:
+    """`__all__`, `dir` and what type checkers see are the same names, each described in the module's docstring."""
+    names = set(reconciler.__all__)
+    typed = {
+        alias.asname
+        for node in ast.walk(ast.parse(Path(reconciler.__file__).read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("reconciler.")
+        for alias in node.names
+    }
+    described = re.findall(r"^    (\w+) {2,}\S", reconciler.__doc__ or "", re.M)
+    assert len(names) == len(reconciler.__all__)
+    assert names == typed == set(described) == set(dir(reconciler)) - {"__version__"}
 
 
 def test_every_public_name_is_there_and_imported_on_use() -> None:

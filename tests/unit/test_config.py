@@ -62,7 +62,7 @@ def test_manifests_of_two_configurations_are_refused(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         write(tmp_path / name, "")
-    with pytest.raises(ConfigError, match="say which one with --config"):
+    with pytest.raises(ConfigError, match="choose one with --config"):
         find_config([tmp_path / "one", tmp_path / "two"])
 
 
@@ -103,7 +103,7 @@ def test_the_environment_can_name_the_instance(tmp_path: Path) -> None:
     write(tmp_path, FILE)
     environ = {"RECONCILER_INSTANCE": "staging"}
     assert load(tmp_path, environ).connection().url == OTHER
-    assert "there is no instance" in refusal(tmp_path, environ, instance="production")
+    assert "unknown instance" in refusal(tmp_path, environ, instance="production")
 
 
 def test_variables_of_the_environment_win_over_those_of_the_instance_and_the_file(tmp_path: Path) -> None:
@@ -202,14 +202,14 @@ def test_all_problems_of_the_file_at_once(tmp_path: Path) -> None:
     said = refusal(tmp_path)
     for expected in (
         'reconciler.yaml:1:1: unknown setting "ulr" (did you mean "url"?)',
-        'reconciler.yaml:2:1: timeout: a number is expected, found "soon"',
+        'reconciler.yaml:2:1: timeout: expected a number, found "soon"',
         "reconciler.yaml:3:1: retries: input should be greater than or equal to 0",
-        "reconciler.yaml:4:1: api_key: a text is expected",
-        "reconciler.yaml:5:1: proxy: a text is expected",
+        "reconciler.yaml:4:1: api_key: expected a string",
+        "reconciler.yaml:5:1: proxy: expected a string",
         'reconciler.yaml:7:13: unknown setting "urll" (did you mean "url"?)',
-        'reconciler.yaml:7:22: concurrency: a whole number is expected, found "many"',
-        'reconciler.yaml:8:3: instance "broken": a mapping of settings is expected',
-        "reconciler.yaml:9:1: vars: a mapping of names to texts is expected",
+        'reconciler.yaml:7:22: concurrency: expected a whole number, found "many"',
+        'reconciler.yaml:8:3: instance "broken": expected a mapping of settings',
+        "reconciler.yaml:9:1: vars: expected a mapping of names to strings",
     ):
         assert expected in said
 
@@ -217,11 +217,11 @@ def test_all_problems_of_the_file_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("url: [", "reconciler.yaml:2:1: a value is expected here"),
+        ("url: [", "reconciler.yaml:2:1: expected a value"),
         ("- a\n", "the top level is not a mapping"),
-        ("url: a\n---\nurl: b\n", "there is more than one document"),
-        ("instances: [a]\n", "instances: a mapping of names to settings is expected"),
-        ("url: a\nurl: b\n", 'the key "url" is given twice'),
+        ("url: a\n---\nurl: b\n", "more than one YAML document"),
+        ("instances: [a]\n", "instances: expected a mapping of names to settings"),
+        ("url: a\nurl: b\n", 'duplicate key "url"'),
         ("authoritative: [versions]\n", 'unknown setting "authoritative"'),
         ("timeout: inf\n", "timeout: "),
     ],
@@ -238,29 +238,29 @@ def test_a_file_that_is_no_configuration(tmp_path: Path, text: str, expected: st
 def test_a_variable_that_is_no_number(tmp_path: Path) -> None:
     """The sentence names the environment variable."""
     said = refusal(tmp_path, {"REDMINE_TIMEOUT": "soon"})
-    assert 'REDMINE_TIMEOUT: timeout: a number is expected, found "soon"' in said
+    assert 'REDMINE_TIMEOUT: timeout: expected a number, found "soon"' in said
 
 
 def test_a_config_that_is_not_there(tmp_path: Path) -> None:
     """--config of a missing file, or of a folder, is said so."""
-    assert "there is no such file" in refusal(tmp_path, file=tmp_path / "other.yaml")
+    assert "no such file" in refusal(tmp_path, file=tmp_path / "other.yaml")
     assert "is a folder" in refusal(tmp_path, file=tmp_path)
 
 
 def test_an_unknown_instance_gets_a_near_miss(tmp_path: Path) -> None:
     """--instance is compared with what the file has."""
     write(tmp_path, FILE)
-    assert 'there is no instance "stagin" (did you mean "staging"?)' in refusal(tmp_path, instance="stagin")
+    assert 'unknown instance "stagin" (did you mean "staging"?)' in refusal(tmp_path, instance="stagin")
     write(tmp_path, f"url: {URL}\n")
     assert "it has no `instances`" in refusal(tmp_path, instance="staging")
 
 
 def test_what_is_missing_is_said_with_how_to_give_it(tmp_path: Path) -> None:
     """No address, no credentials, or a choice between servers."""
-    assert "--url, in REDMINE_URL, or as `url` in reconciler.yaml" in refusal(tmp_path)
-    assert "give an API key in REDMINE_API_KEY" in refusal(tmp_path, {"REDMINE_URL": URL})
+    assert "set --url, REDMINE_URL, or `url` in reconciler.yaml" in refusal(tmp_path)
+    assert "set REDMINE_API_KEY, or `api_key`" in refusal(tmp_path, {"REDMINE_URL": URL})
     write(tmp_path, f"instances: {{a: {{url: {URL}}}, b: {{url: {OTHER}}}}}\n")
-    assert "say which one with --instance (a, b)" in refusal(tmp_path)
+    assert "choose one with --instance (a, b)" in refusal(tmp_path)
 
 
 # -- credentials go only where they belong ----------------------------------------------------------------------
@@ -288,7 +288,7 @@ def test_credentials_are_not_sent_to_another_server(
     """An address from one place with a key from another, which is for another address, is refused."""
     write(tmp_path, text)
     said = refusal(tmp_path, environ, **options)
-    assert f"belongs to {URL} and is not sent to {OTHER}" in said
+    assert f"is for {URL} and is not sent to {OTHER}" in said
 
 
 @pytest.mark.parametrize(

@@ -8,42 +8,40 @@ from typing import Any
 
 from reconciler.kinds.issues import notes, relations
 from reconciler.kinds.issues.identity import key_field, value_of
-from reconciler.kinds.issues.read import Lists
 from reconciler.kinds.issues.spec import closes, trackers_of
 from reconciler.model.address import Address, Row
 from reconciler.model.codecs import blank
+from reconciler.model.export_hooks import Exporting
 from reconciler.model.kind import Kind
 from reconciler.model.name_index import Context, Names
 
 
-class Carried(Lists):
-    """The part of `Issues` that exports."""
+class IssueExport(Exporting):
+    """Issues as manifests, without what another server would refuse."""
 
-    def call(self, names: Names) -> None:
+    def rename_for_export(self, kind: Kind, names: Names) -> None:
         # With a key field, a declared key would be stored there: an issue that has none is known by its subject.
-        field, rows, keys = key_field(names), names.rows.get(self.name, {}), names.keys.get(self.name, {})
-        for number, key in sorted(keys.items()) if field else ():
-            if field and not value_of(rows[number], field):
-                keys[number] = f"{key.partition('/')[0]}/{rows[number]['subject']}"
-                names.ids[self.name].pop(key, None)
-                names.ids[self.name].setdefault(keys[number], number)
+        field, live = key_field(names), names.live(kind.name)
+        for number, key in sorted(live.keys.items()) if field else ():
+            if field and not value_of(live.rows[number], field):
+                live.rekey(number, f"{key.partition('/')[0]}/{live.rows[number]['subject']}")
 
-    def introduce(self, address: Address, row: Row, names: Names) -> dict[str, Any]:
+    def identity_fields(self, kind: Kind, address: Address, row: Row, names: Names) -> dict[str, Any]:
         field = key_field(names)
         named = field is None or bool(value_of(row, field))
         key = {"key": address.key.partition("/")[2]} if named else {}
-        return {**super().introduce(address, row, names), **key}
+        return {**super().identity_fields(kind, address, row, names), **key}
 
-    def sparse(self, values: Mapping[str, Any], row: Row, context: Context) -> dict[str, Any]:
+    def non_defaults(self, kind: Kind, values: Mapping[str, Any], row: Row, context: Context) -> dict[str, Any]:
         # What Redmine would put in where a manifest is silent is said to be nothing.
         project = context.names.row(Address("project", context.project)) or {}
-        category = context.names.rows.get("issue_category", {}).get((row.get("category") or {}).get("id", 0), {})
+        category = context.names.live("issue_category").rows.get((row.get("category") or {}).get("id", 0), {})
         filled = {"start_date": True, "fixed_version": "default_version" in project}
         filled["assigned_to"] = "default_assignee" in project or "assigned_to" in category
         nothing = {n: None for n, by_itself in filled.items() if by_itself and n in values and blank(values[n])}
         # Whoever writes to an issue may become its watcher (5.0 to 6.1).
         alone: dict[str, Any] = {"watchers": []} if values.get("watchers") == [] else {}
-        found = {**super().sparse(values, row, context), **nothing, **alone}
+        found = {**super().non_defaults(kind, values, row, context), **nothing, **alone}
         for name in ("status", "priority"):
             if found.get(name) is not None and found[name] == _default(name, values, context):
                 del found[name]
@@ -52,13 +50,13 @@ class Carried(Lists):
             found["custom_fields"] = {n: v for n, v in found["custom_fields"].items() if n != field.name}
         if not found.get("custom_fields", True):
             del found["custom_fields"]
-        return {name: found[name] for name in self.fields if name in found}
+        return {name: found[name] for name in kind.fields if name in found}
 
     def doubts(self, values: Mapping[str, Any], row: Row, context: Context) -> Iterable[tuple[str, str]]:
         for said in notes.doubts(row.get("journals"), context):
             yield "notes", said
 
-    def refused(self, values: Mapping[str, Any], row: Row, context: Context) -> Iterator[tuple[str, str]]:
+    def refused(self, kind: Kind, values: Mapping[str, Any], row: Row, context: Context) -> Iterator[tuple[str, str]]:
         trackers, name = trackers_of(context), values.get("tracker")
         if trackers is not None and name is not None and name not in trackers:
             yield "tracker", f'the project no longer has "{name}"; another server would take its first one'
@@ -67,7 +65,7 @@ class Carried(Lists):
             yield "priority", f'"{values["priority"]}" is not active any more'
         if isinstance(values.get("category"), Mapping):
             yield "category", f'it is one of project "{values["category"]["project"]}"'
-        yield from self._disabled(values, row, context)
+        yield from self._disabled(kind, values, row, context)
         if not blank(values.get("assigned_to")) and not _assignable(values["assigned_to"], row, context):
             yield "assigned_to", "no new issue of the project can be assigned there any more"
         if closes(values.get("status"), context):
@@ -85,9 +83,9 @@ class Carried(Lists):
         elif below:
             yield "status", f"it is closed although subtasks are open: {_called(below, context)}"
 
-    def _disabled(self, values: Mapping[str, Any], row: Row, context: Context) -> Iterator[tuple[str, str]]:
-        tracker = context.names.rows.get("tracker", {}).get(row["tracker"]["id"], {})
-        for name in disabled(self, tracker):
+    def _disabled(self, kind: Kind, values: Mapping[str, Any], row: Row, context: Context) -> Iterator[tuple[str, str]]:
+        tracker = context.names.live("tracker").rows.get(row["tracker"]["id"], {})
+        for name in disabled(kind, tracker):
             if not blank(values.get(name)) and (name, values[name]) not in self.defaults:
                 yield name, f'tracker "{row["tracker"]["name"]}" has this field disabled'
 
@@ -107,20 +105,19 @@ def disabled(kind: Kind, tracker: Row) -> list[str]:
 
 def _assignable(value: Any, row: Row, context: Context) -> bool:
     """Whether a new issue could be assigned to a user or group: who creates it, or a member with a role for that."""
-    rows, members = context.names.rows, context.names.ids.get("membership", {})
-    if (row.get("author") or {}).get("id") == row["assigned_to"]["id"] or not members:
+    members, rows = context.names.live("membership"), context.names.live("role").rows
+    if (row.get("author") or {}).get("id") == row["assigned_to"]["id"] or not members.ids:
         return True
     kind, name = next(iter(value.items())) if isinstance(value, Mapping) else ("user", value)
-    number = context.names.id(Address("membership", f"{context.project}/{kind}:{name}"))
-    roles = rows["membership"][number]["roles"] if number is not None else ()
-    return any(rows.get("role", {}).get(role["id"], {}).get("assignable", True) for role in roles)
+    member = context.names.row(Address("membership", f"{context.project}/{kind}:{name}")) or {}
+    return any(rows.get(role["id"], {}).get("assignable", True) for role in member.get("roles", ()))
 
 
 def _default(name: str, values: Mapping[str, Any], context: Context) -> Any:
     """The status or priority that a new issue gets where none is given."""
-    rows = context.names.rows
     if name == "priority":
-        return next((r["name"] for r in rows.get("issue_priority", {}).values() if r.get("is_default")), None)
+        priorities = context.names.live("issue_priority").rows.values()
+        return next((row["name"] for row in priorities if row.get("is_default")), None)
     tracker = context.names.row(Address("tracker", str(values.get("tracker")))) or {}
     return (tracker.get("default_status") or {}).get("name")
 
@@ -131,7 +128,7 @@ def _earliest(values: Mapping[str, Any], default: str) -> str:
 
 
 def _is_open(number: int, context: Context) -> bool:
-    row = context.names.rows.get("issue", {}).get(number)
+    row = context.names.live("issue").rows.get(number)
     return row is not None and not closes(row["status"]["name"], context)
 
 
@@ -139,7 +136,7 @@ def _open_below(context: Context) -> dict[int, list[int]]:
     """The numbers of the open subtasks of each issue; of many rows, which are on disk, the numbers alone are kept."""
     if "open_below" not in context.names.memo:
         found: defaultdict[int, list[int]] = defaultdict(list)
-        for row in context.names.rows.get("issue", {}).values():
+        for row in context.names.live("issue").rows.values():
             if row.get("parent") and not closes(row["status"]["name"], context):
                 found[row["parent"]["id"]].append(row["id"])
         context.names.memo["open_below"] = found

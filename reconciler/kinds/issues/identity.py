@@ -57,7 +57,7 @@ class Matching:
     def settle(self, objects: Sequence[Object]) -> None:
         """Find the live issue of each declared one, if there is one: by `id`, by key, by what they are."""
         unsettled: list[tuple[Object, list[Row]]] = []
-        for wanted in sorted(objects, key=lambda o: (o.spec.id is None, o.spec.key is None)):  # type: ignore[attr-defined]
+        for wanted in sorted(objects, key=lambda o: (o.spec.id is None, o.spec.key is None)):
             spec: Any = wanted.spec
             if spec.id:
                 self._by_number(wanted, spec.id)
@@ -140,7 +140,7 @@ class Matching:
 
     def _elsewhere(self, wanted: Object) -> list[Row]:
         """With a key field: the issue of that key in another project, unless it is declared there: it is moved."""
-        planned = self.context.names.planned.get("issue", {})
+        planned = self.context.names.declared("issue")
         spec: Any = wanted.spec
         for name in filter(None, (spec.key, spec.renamed_from)):
             found = [row for row in self.named.get(name, ()) if self.keys.get(row["id"], "") not in planned]

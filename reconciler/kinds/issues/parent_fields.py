@@ -25,17 +25,26 @@ def decided(row: Row, field: str, context: Context) -> str:
     """Why Redmine decides about a field of an issue, or ""."""
     if field not in DERIVED or not staying(row, context.names):
         return ""
-    group = GROUPS[field]
-    if any(not _as_computed(number, group, context.names) for number in _children(context.names)):
-        return ""
-    return f"Redmine derives it from the subtasks ({SETTINGS})"
+    derives = _derives(GROUPS[field], context.names)
+    return f"Redmine derives it from the subtasks ({SETTINGS})" if derives else ""
+
+
+def _derives(group: Sequence[str], names: Names) -> bool:
+    """Whether every issue with subtasks has the values that Redmine would compute for these fields.
+
+    That is one answer for all issues, and it takes a look at each of them: it is remembered.
+    """
+    remembered = f"derives {' '.join(group)}"
+    if remembered not in names.memo:
+        names.memo[remembered] = all(_as_computed(number, group, names) for number in _children(names))
+    return bool(names.memo[remembered])
 
 
 def _children(names: Names) -> Mapping[int, list[Row]]:
     """The subtasks that were read, by the number of their parent."""
     if "children" not in names.memo:
         found: defaultdict[int, list[Row]] = defaultdict(list)
-        for row in names.rows.get("issue", {}).values():
+        for row in names.live("issue").rows.values():
             found[(row.get("parent") or {}).get("id", 0)].append(row)
         names.memo["children"] = {number: rows for number, rows in found.items() if number}
     known: Mapping[int, list[Row]] = names.memo["children"]
@@ -49,7 +58,7 @@ def children(row: Row, names: Names) -> Sequence[Row]:
 
 def staying(row: Row, names: Names) -> list[Row]:
     """The subtasks of an issue that the manifests do not take away from it."""
-    planned, keys = names.planned.get("issue", {}), names.keys.get("issue", {})
+    planned, keys = names.declared("issue"), names.live("issue").keys
     specs = ((child, planned.get(keys.get(child["id"], ""))) for child in children(row, names))
     own = keys.get(row["id"], "").partition("/")[2]
     return [c for c, spec in specs if spec is None or "parent" not in spec.model_fields_set or _same(spec.parent, own)]
@@ -61,7 +70,7 @@ def _same(parent: Any, own: str) -> bool:
 
 def _as_computed(number: int, fields: Sequence[str], names: Names) -> bool:
     """Whether an issue has just the values that Redmine would compute; one that was not read says nothing."""
-    row = names.rows.get("issue", {}).get(number)
+    row = names.live("issue").rows.get(number)
     return row is None or all(_equal(row, field, _computed(row, field, names)) for field in fields)
 
 
@@ -96,11 +105,11 @@ def is_closed(row: Row, names: Names) -> bool:
 
 
 def _priority(subtasks: Sequence[Row], names: Names) -> Any:
-    order = list(names.ids.get("issue_priority", {}))
+    order = list(names.live("issue_priority").ids)
     open_ones = [row["priority"]["name"] for row in subtasks if not is_closed(row, names)]
     if open_ones:
         return max(open_ones, key=lambda name: order.index(name) if name in order else -1)
-    default = (row["name"] for row in names.rows.get("issue_priority", {}).values() if row.get("is_default"))
+    default = (row["name"] for row in names.live("issue_priority").rows.values() if row.get("is_default"))
     return next(default, UNKNOWN)
 
 

@@ -3,108 +3,132 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from reconciler.kinds._queries import EVERY, WINDOW, Params, chunks, criterion, portions
 from reconciler.kinds.issues.identity import key_field, stored_key, value_of
 from reconciler.model.address import Address, Row
-from reconciler.model.attachments import Attaching
-from reconciler.model.kind import Listing, Need
-from reconciler.model.name_index import CustomField, Names
-from reconciler.model.requests import Roll
+from reconciler.model.capabilities import BulkDetails, ReadBack, Streamed
+from reconciler.model.kind import Kind, Listing, Need
+from reconciler.model.name_index import Context, CustomField, Names
+from reconciler.model.requests import Roll, includes
 from reconciler.model.spec import Id
 
 WATCHING = ("user", "group")
 """The kinds of what can watch an issue."""
 
 
-class Lists(Attaching):
-    """The part of `Issues` that reads."""
+def tiers(kind: Kind, need: Need, names: Names) -> Iterable[list[Listing]]:
+    """The lists of the needed issues: of their projects, or by number; with a key field, only those with keys first."""
+    include = includes(kind.fields, need.fields.get(kind.name, ()))
+    projects, field = _projects(need, names), key_field(names)
+    by_id = list(_by_id(need.ids.get(kind.name, frozenset()), include))
+    if len(by_id) > 0 and len(need.ids[kind.name]) >= len(need.keys[kind.name]):
+        yield by_id
+        return
+    if field is None or not field.filterable or need.everything:
+        yield [_all(chunk, (), include) for chunk in chunks(projects)] + by_id
+        return
+    keyed, others = (criterion(f"cf_{field.id}", operator) for operator in ("*", "!*"))
+    if len(field.trackers) < len(names.live("tracker").ids):
+        # Redmine shows no issue of a tracker without the field to a filter on it, `!*` neither (5.0 to 6.1).
+        others = ()
+    yield [_all(chunk, keyed, include) for chunk in chunks(projects)] + by_id
+    # Keys that no issue has: it may be there without one, and is then known by its subject.
+    yield [_all(chunk, others, include) for chunk in chunks(projects)]
+    # Or it was moved to another project.
+    missing = sorted(k.partition("/")[2] for k in need.keys[kind.name] - names.live(kind.name).ids.keys())
+    some = (criterion(f"cf_{field.id}", "=", *portion) for portion in portions(missing))
+    yield [Listing("/issues", "issues", (*keys, *EVERY, *include)) for keys in some]
 
-    polls: ClassVar[Mapping[str, tuple[str, ...]]] = {"watchers": WATCHING}
 
-    def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
-        include = self.includes(need.fields.get(self.name, ()))
-        projects, field = self._projects(need, names), key_field(names)
-        by_id = list(self._by_id(need.ids.get(self.name, frozenset()), include))
-        if len(by_id) > 0 and len(need.ids[self.name]) >= len(need.keys[self.name]):
-            yield by_id
-            return
-        if field is None or not field.filterable or need.everything:
-            yield [self._all(chunk, (), include) for chunk in chunks(projects)] + by_id
-            return
-        keyed, others = (criterion(f"cf_{field.id}", operator) for operator in ("*", "!*"))
-        if len(field.trackers) < len(names.ids.get("tracker", ())):
-            # Redmine shows no issue of a tracker without the field to a filter on it, `!*` neither (5.0 to 6.1).
-            others = ()
-        yield [self._all(chunk, keyed, include) for chunk in chunks(projects)] + by_id
-        # Keys that no issue has: it may be there without one, and is then known by its subject.
-        yield [self._all(chunk, others, include) for chunk in chunks(projects)]
-        # Or it was moved to another project.
-        missing = sorted(k.partition("/")[2] for k in need.keys[self.name] - names.ids.get(self.name, {}).keys())
-        some = (criterion(f"cf_{field.id}", "=", *portion) for portion in portions(missing))
-        yield [Listing("/issues", "issues", (*keys, *EVERY, *include)) for keys in some]
+def lookup(address: Address, names: Names, values: Mapping[str, Any]) -> list[Listing]:
+    project = names.live("project").ids.get(address.project)
+    field, key = key_field(names), stored_key(values, names)
+    if project is None or (not key and "subject" not in values):
+        return []
+    exact = criterion(f"cf_{field.id}", "=", key) if field and key else criterion("subject", "=", values["subject"])
+    return [Listing("/issues", "issues", (*criterion("project_id", "=", project), *exact, *EVERY))]
 
-    def _projects(self, need: Need, names: Names) -> list[int]:
-        """The numbers of the needed projects; an archived one has none that could be learnt, and shows nothing."""
-        known = names.ids.get("project", {})
-        return sorted(n for p in need.projects(self.name) if isinstance(n := known.get(p), int))
+
+def details(kind: Kind, row: Row, fields: frozenset[str]) -> Listing | None:
+    # Lists show neither watchers nor journals, whatever they are asked to include (5.0 to 6.1).
+    wanted = sorted(kind.fields[f].include for f in fields if kind.fields[f].detail)
+    include = (("include", ",".join(wanted)),)
+    return Listing(f"/issues/{row['id']}", "issue", include, paged=False, single=True) if wanted else None
+
+
+class IssueReadBack(ReadBack):
+    """By number after a write; by the key field, or else the subject, after a lost answer."""
+
+    def identifies(self, kind: Kind, row: Row, address: Address, values: Mapping[str, Any], context: Context) -> bool:
+        if stored_key(values, context.names):
+            return kind.key_of(row, context) == address.key
+        tracker = values.get("tracker")
+        return (
+            row["subject"] == values.get("subject")
+            and context.key("project", row["project"]["id"]) == address.project
+            and (tracker is None or row["tracker"]["name"] == tracker)
+        )
+
+    def again(self, kind: Kind, ids: frozenset[Id], need: Need, names: Names) -> Iterable[list[Listing]]:
+        yield list(_by_id(ids, includes(kind.fields, need.fields.get(kind.name, ()))))
+
+
+class IssueStream(Streamed):
+    """The only kind whose lists can be very long."""
 
     def last(self, projects: Sequence[int]) -> Iterable[Listing]:
         for chunk in chunks(projects):
             every = (*criterion("project_id", "=", *chunk), *EVERY[:2], ("sort", "id:desc"), ("limit", "1"))
             yield Listing("/issues", "issues", every, paged=False)
 
-    def windows(self, projects: Sequence[int], fields: frozenset[str], last: int) -> Iterator[Listing]:
+    def windows(self, kind: Kind, projects: Sequence[int], fields: frozenset[str], last: int) -> Iterator[Listing]:
         for first in range(1, last + 1, WINDOW):
             between = criterion("issue_id", "><", first, min(first + WINDOW - 1, last))
-            yield from (self._all(chunk, between, self.includes(fields)) for chunk in chunks(projects))
+            yield from (_all(chunk, between, includes(kind.fields, fields)) for chunk in chunks(projects))
 
-    def _all(self, projects: list[int], filters: Params, include: Params) -> Listing:
-        # As a filter (`f[]`), project_id means just these projects; as a parameter it takes in their subprojects.
-        return Listing("/issues", "issues", (*criterion("project_id", "=", *projects), *filters, *EVERY, *include))
 
-    def details(self, row: Row, fields: frozenset[str]) -> Listing | None:
-        # Lists show neither watchers nor journals, whatever they are asked to include (5.0 to 6.1).
-        wanted = sorted(self.fields[f].include for f in fields if self.fields[f].detail)
-        include = (("include", ",".join(wanted)),)
-        return Listing(f"/issues/{row['id']}", "issue", include, paged=False, single=True) if wanted else None
+class WatcherLists(BulkDetails):
+    """One list for each user and group tells which issues they watch, and one which issues have notes."""
 
-    def again(self, ids: frozenset[Id], need: Need, names: Names) -> Iterable[list[Listing]]:
-        yield list(self._by_id(ids, self.includes(need.fields.get(self.name, ()))))
-
-    def _by_id(self, ids: frozenset[Id], include: tuple[tuple[str, str], ...]) -> Iterable[Listing]:
-        for chunk in chunks(sorted(map(int, ids))):
-            yield Listing("/issues", "issues", (*_numbered(chunk), *EVERY, *include))
-
-    def lookup(self, address: Address, names: Names, values: Mapping[str, Any]) -> list[Listing]:
-        project = names.ids.get("project", {}).get(address.project)
-        field, key = key_field(names), stored_key(values, names)
-        if project is None or (not key and "subject" not in values):
-            return []
-        exact = criterion(f"cf_{field.id}", "=", key) if field and key else criterion("subject", "=", values["subject"])
-        return [Listing("/issues", "issues", (*criterion("project_id", "=", project), *exact, *EVERY))]
-
-    def rolls(self, rows: Mapping[Id, Row], need: Need, names: Names) -> Iterable[Roll]:
-        about = self._about(rows, need, names)
-        if names.whole.issuperset(WATCHING):
-            people = [row for kind in WATCHING for row in names.rows.get(kind, {}).values() if not row.get("builtin")]
+    def lists(self, kind: Kind, rows: Mapping[Id, Row], need: Need, names: Names) -> Iterable[Roll]:
+        about = _about(kind, rows, need, names)
+        if all(names.live(kind).whole for kind in WATCHING):
+            people = [row for kind in WATCHING for row in names.live(kind).rows.values() if not row.get("builtin")]
             pairs = ((row["id"], some) for row in people for some in about)
             yield Roll("watchers", tuple((_brief(some, "watcher_id", "=", who), {"id": who}) for who, some in pairs))
         if need.everything:
             # 5.0 finds every issue that has a history, as it takes an empty note for one.
             yield Roll("notes", tuple((_brief(some, "notes", "*"), None) for some in about))
 
-    def _about(self, rows: Mapping[Id, Row], need: Need, names: Names) -> list[Params]:
-        """The filters, one for each list, that leave just these issues, or few others."""
-        if need.everything:
-            return [criterion("project_id", "=", *chunk) for chunk in chunks(self._projects(need, names))]
-        field = key_field(names)
-        if 2 * len(rows) < len(names.rows.get(self.name, ())) or not _keyed(rows.values(), field):
-            return [_numbered(chunk) for chunk in chunks(sorted(map(int, rows)))]
-        homes = sorted({row["project"]["id"] for row in rows.values()})
-        keyed = criterion(f"cf_{field.id}", "*") if field else ()
-        return [(*criterion("project_id", "=", *chunk), *keyed) for chunk in chunks(homes)]
+
+def _about(kind: Kind, rows: Mapping[Id, Row], need: Need, names: Names) -> list[Params]:
+    """The filters, one for each list, that leave just these issues, or few others."""
+    if need.everything:
+        return [criterion("project_id", "=", *chunk) for chunk in chunks(_projects(need, names))]
+    field = key_field(names)
+    if 2 * len(rows) < len(names.live(kind.name).rows) or not _keyed(rows.values(), field):
+        return [_numbered(chunk) for chunk in chunks(sorted(map(int, rows)))]
+    homes = sorted({row["project"]["id"] for row in rows.values()})
+    keyed = criterion(f"cf_{field.id}", "*") if field else ()
+    return [(*criterion("project_id", "=", *chunk), *keyed) for chunk in chunks(homes)]
+
+
+def _projects(need: Need, names: Names) -> list[int]:
+    """The numbers of the needed projects; an archived one has none that could be learnt, and shows nothing."""
+    known = names.live("project").ids
+    return sorted(n for p in need.projects("issue") if isinstance(n := known.get(p), int))
+
+
+def _all(projects: list[int], filters: Params, include: Params) -> Listing:
+    # As a filter (`f[]`), project_id means just these projects; as a parameter it takes in their subprojects.
+    return Listing("/issues", "issues", (*criterion("project_id", "=", *projects), *filters, *EVERY, *include))
+
+
+def _by_id(ids: frozenset[Id], include: tuple[tuple[str, str], ...]) -> Iterable[Listing]:
+    for chunk in chunks(sorted(map(int, ids))):
+        yield Listing("/issues", "issues", (*_numbered(chunk), *EVERY, *include))
 
 
 def _keyed(rows: Iterable[Row], field: CustomField | None) -> bool:

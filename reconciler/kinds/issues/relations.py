@@ -14,13 +14,13 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
+from reconciler.kinds.issues.ancestry import ISSUE, related
 from reconciler.model.address import Address, Reference, Row, Unresolved
-from reconciler.model.codecs import Codec, Difference, Ref, blank, require_id
+from reconciler.model.codecs import Codec, Difference, blank, require_id
 from reconciler.model.kind import Request
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import Id
 
-ISSUE = Ref(("issue",), word="key")
 REVERSE = {
     "relates": "relates",
     "blocks": "blocked",
@@ -85,9 +85,9 @@ class Relations(Codec):
         other = context.resolve(ISSUE.reference(item[kind], context.project))
         if other == own:
             raise Unresolved("an issue has no relation with itself")
-        if own in _above(other, context.names) or other in _above(own, context.names):
+        if related(own, other, context.names):
             raise Unresolved(f"{other} and this one are an issue and its subtask, which cannot be related")
-        theirs = _declared(context.names).get((other, own), {})
+        theirs = _declared_with(own, context.names).get(other, {})
         if theirs and REVERSE[kind] not in theirs:
             raise Unresolved(f"{other} declares another relation with it: {', '.join(theirs)}", "keep one")
         if theirs and kind in DELAYED and theirs[REVERSE[kind]] != int(item.get("delay", 0)):
@@ -136,25 +136,6 @@ def _type(item: Mapping[str, Any]) -> str:
     return next(name for name in item if name in REVERSE)
 
 
-def _above(address: Address, names: Names) -> list[Address]:
-    """The issues above one, when everything is as declared."""
-    found: list[Address] = []
-    while (parent := _parent(found[-1] if found else address, names)) and parent not in found:
-        found.append(parent)
-    return found
-
-
-def _parent(address: Address, names: Names) -> Address | None:
-    spec = names.planned.get("issue", {}).get(address.key)
-    if spec is not None and "parent" in spec.model_fields_set:
-        if not spec.parent:
-            return None
-        return ISSUE.reference(spec.parent, address.project).addresses(names.scoped.__contains__)[0]
-    number = ((names.row(address) or {}).get("parent") or {}).get("id")
-    key = names.keys.get("issue", {}).get(number or 0)
-    return Address("issue", key) if key else None
-
-
 def _value(row: Row) -> Any:
     return {"delay": int(row.get("delay") or 0)} if row["relation_type"] in DELAYED else True
 
@@ -176,29 +157,29 @@ def seen(row: Row, own: Id | None, context: Context) -> str:
 def _others(part: str, context: Context) -> bool:
     """Whether the issue on the other side declares the relation."""
     kind, _, key = part.partition(" ")
-    return REVERSE[kind] in _declared(context.names).get((Address("issue", key), _own(context)), ())
+    return REVERSE[kind] in _declared_with(_own(context), context.names).get(Address("issue", key), ())
 
 
 def _ends(part: str, context: Context) -> bool:
     """Whether it is for this issue to delete a relation: SQLite would give its id to the next one, so only one does."""
     other = Address("issue", part.partition(" ")[2])
-    spec = context.names.planned.get("issue", {}).get(other.key)
+    spec = context.names.declared("issue").get(other.key)
     return spec is None or "relations" not in spec.model_fields_set or _own(context) < other
 
 
-Pairs = Mapping[tuple[Address, Address], Mapping[str, int]]
+Declared = Mapping[Address, Mapping[str, int]]
 
 
-def _declared(names: Names) -> Pairs:
-    """(issue, other issue) → the types of relations that the first one declares with the other, and their delays."""
+def _declared_with(address: Address, names: Names) -> Declared:
+    """The issues that declare relations with this one → the types, as they declare them, and the delays."""
     if "relations" not in names.memo:
-        found: defaultdict[tuple[Address, Address], dict[str, int]] = defaultdict(dict)
-        for key, spec in names.planned.get("issue", {}).items():
+        found: defaultdict[Address, defaultdict[Address, dict[str, int]]] = defaultdict(lambda: defaultdict(dict))
+        for key, spec in names.declared("issue").items():
             for kind, other, delay in _of(spec.relations, key.partition("/")[0], names):
-                found[(Address("issue", key), other)][kind] = delay
+                found[other][Address("issue", key)][kind] = delay
         names.memo["relations"] = found
-    known: Pairs = names.memo["relations"]
-    return known
+    known: Mapping[Address, Declared] = names.memo["relations"]
+    return known.get(address, {})
 
 
 def _of(relations: Any, project: str, names: Names) -> Iterator[tuple[str, Address, int]]:
@@ -210,7 +191,7 @@ def _of(relations: Any, project: str, names: Names) -> Iterator[tuple[str, Addre
         return
     for item in relations or ():
         kind = _type(item)
-        other = ISSUE.reference(item[kind], project).addresses(names.scoped.__contains__)[0]
+        other = ISSUE.reference(item[kind], project).addresses(names.is_inside)[0]
         yield kind, other, int(item.get("delay", 0))
 
 
@@ -245,7 +226,7 @@ def bounds(row: Row, context: Context) -> Iterator[tuple[int, str]]:
     """
     for found in row.get("relations") or ():
         if found["relation_type"] == "precedes" and found["issue_to_id"] == row["id"]:
-            before = context.names.rows.get("issue", {}).get(found["issue_id"], {})
+            before = context.names.live("issue").rows.get(found["issue_id"], {})
             end = before.get("due_date") or before.get("start_date")
             if end:
                 day = date.fromisoformat(end) + timedelta(days=1 + (found.get("delay") or 0))
@@ -266,8 +247,8 @@ def predecessors(values: Mapping[str, Any], row: Row | None, context: Context) -
         kind, _, key = part.partition(" ")
         if kind == "follows" and "/" in key:
             yield Address("issue", key)
-    own = _own(context)
-    yield from (one for (one, other), kinds in _declared(context.names).items() if other == own and "precedes" in kinds)
+    declared = _declared_with(_own(context), context.names)
+    yield from (one for one, kinds in declared.items() if "precedes" in kinds)
 
 
 def blocked(values: Mapping[str, Any], row: Row | None, context: Context) -> Iterator[Address]:
@@ -277,7 +258,5 @@ def blocked(values: Mapping[str, Any], row: Row | None, context: Context) -> Ite
         kind, _, key = part.partition(" ")
         if kind == "blocks" and "/" in key:
             yield Address("issue", key)
-    own = _own(context)
-    for (one, other), kinds in _declared(context.names).items():
-        if other == own and "blocked" in kinds:
-            yield one
+    declared = _declared_with(_own(context), context.names)
+    yield from (one for one, kinds in declared.items() if "blocked" in kinds)

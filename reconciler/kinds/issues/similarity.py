@@ -36,7 +36,7 @@ def _other_parent(wanted: Object, row: Row, rows: Mapping[int, Row], context: Co
     if not parent:
         return 0
     near = parent if isinstance(parent, Mapping) else {"project": wanted.address.project, "key": parent}
-    spec = context.names.planned.get("issue", {}).get(f"{near.get('project')}/{near.get('key')}")
+    spec = context.names.declared("issue").get(f"{near.get('project')}/{near.get('key')}")
     subject = getattr(spec, "subject", None)
     live = rows.get((row.get("parent") or {}).get("id", 0))
     return int(bool(subject) and ("parent" not in row or (live is not None and live["subject"] != subject)))

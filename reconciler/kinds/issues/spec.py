@@ -14,10 +14,22 @@ from reconciler.model.attachments import Attached, Attachments
 from reconciler.model.codecs import Number, Ref, RefSet, Text
 from reconciler.model.custom_fields import CustomFields
 from reconciler.model.name_index import Context
-from reconciler.model.spec import REFUSE, Api, Date, Deferred, IssueName, Name, Principal, ProjectItem, VersionName
+from reconciler.model.spec import (
+    LOCAL,
+    REFUSE,
+    Api,
+    Date,
+    Deferred,
+    IssueName,
+    Name,
+    Principal,
+    ProjectItem,
+    VersionName,
+)
 
 PARENT = Ref(("issue",), word="key")
 VERSION = Ref(("version",))
+WATCHERS = RefSet(Ref(("user", "group")))
 
 
 def closed_parent(value: Any, context: Context) -> bool:
@@ -25,7 +37,7 @@ def closed_parent(value: Any, context: Context) -> bool:
     if value is None:
         return False
     address = PARENT.address(value, context)
-    row, spec = context.names.row(address), context.names.planned.get("issue", {}).get(address.key)
+    row, spec = context.names.row(address), context.names.declared("issue").get(address.key)
     stays = spec is None or spec.status is None or closes(spec.status, context)
     return stays and bool(row and row["status"].get("is_closed"))
 
@@ -51,7 +63,7 @@ BLOCKS = "blocks"
 
 def trackers_of(context: Context) -> list[str] | None:
     """The trackers that a project will have: as declared, else as live; None if that is not known."""
-    spec = context.names.planned.get("project", {}).get(context.project)
+    spec = context.names.declared("project").get(context.project)
     if spec is not None and spec.trackers is not None:
         return list(spec.trackers)
     row = context.names.row(Address("project", context.project)) or {}
@@ -70,9 +82,12 @@ class IssueSpec(ProjectItem):
     key: Annotated[
         Name | None,
         Field(description="Names the issue in the manifests; stored in `issue_key_field`. Default: the subject."),
+        LOCAL,
     ] = None
     id: Annotated[
-        PositiveInt | None, Field(description="The issue's number, where key and subject cannot tell which one it is.")
+        PositiveInt | None,
+        Field(description="The issue's number, where key and subject cannot tell which one it is."),
+        LOCAL,
     ] = None
     tracker: Annotated[
         Name | None,
@@ -82,7 +97,9 @@ class IssueSpec(ProjectItem):
     subject: Annotated[
         Name | None, StringConstraints(max_length=255), Field(description="At most 255 characters."), Api(clear=REFUSE)
     ] = None
-    description: Annotated[str | None, Field(description="Text; line ends are not compared."), Api(codec=Text())] = None
+    description: Annotated[
+        str | None, Field(description="Text; line ends are not compared."), Api(codec=Text(), main_text=True)
+    ] = None
     status: Annotated[
         Name | None,
         Field(description="Name of the status; a closed one comes after the subtasks. Default: the tracker's."),
@@ -126,10 +143,12 @@ class IssueSpec(ProjectItem):
         ),
     ] = None
     start_date: Annotated[
-        Date | None, Field(description="YYYY-MM-DD. Default: today. Derived for issues with subtasks."), Api(clear="")
+        Date | None,
+        Field(description="YYYY-MM-DD. Default: today. Derived for issues with subtasks."),
+        Api(clear="", date=True),
     ] = None
     due_date: Annotated[
-        Date | None, Field(description="YYYY-MM-DD. Derived for issues with subtasks."), Api(clear="")
+        Date | None, Field(description="YYYY-MM-DD. Derived for issues with subtasks."), Api(clear="", date=True)
     ] = None
     estimated_hours: Annotated[
         float | None, Field(description="Hours.", ge=0), Api(codec=Number(), clear="", label="Estimated time")
@@ -149,7 +168,7 @@ class IssueSpec(ProjectItem):
         list[Principal] | None,
         Field(description="All watchers: logins, names of groups, or {user:} / {group:}."),
         Api(
-            codec=RefSet(Ref(("user", "group"))),
+            codec=WATCHERS,
             write="watcher_user_ids",
             include="watchers",
             detail=True,

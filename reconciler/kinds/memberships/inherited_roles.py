@@ -44,8 +44,8 @@ class _Members:
     def __init__(self, keyed: Sequence[tuple[str, Row]], context: Context) -> None:
         self.keyed, self.names = keyed, context.names
         self.rows = {key.lower(): row for key, row in keyed}
-        self.specs = {kind: self._lower(self.names.planned.get(kind, {})) for kind in (KIND, "group", "project")}
-        self.absent = {kind: {k.lower(): k for k in self.names.absent.get(kind, ())} for kind in (KIND, "group")}
+        self.specs = {kind: self._lower(self.names.declared(kind)) for kind in (KIND, "group", "project")}
+        self.absent = {kind: {k.lower(): k for k in self.names.absent(kind)} for kind in (KIND, "group")}
         self.read = {key.partition("/")[0] for key in (*self.rows, *self.specs[KIND], *self.absent[KIND])}
         self.groups: defaultdict[str, set[str]] = defaultdict(set)
         for key in (*self.rows, *self.specs[KIND]):
@@ -70,7 +70,7 @@ class _Members:
         if not gone:
             return row
         left = [role for role in row["roles"] if not (role.get("inherited") and role["id"] in gone)]
-        known = self.names.ids.get("role", {}).values()
+        known = self.names.live("role").ids.values()
         stays = left or any(set(self.sources(project, member, role, after=True)) for role in known)
         return {**row, "roles": left, "awaits": tuple(sorted(awaits)), "goes": not stays}
 
@@ -93,7 +93,7 @@ class _Members:
         if after and key in self.absent[KIND]:
             return set()
         if after and spec is not None and (key not in self.rows or "roles" not in spec.create_only):
-            known = self.names.ids.get("role", {})
+            known = self.names.live("role").ids
             return {known[role] for role in spec.roles or () if role in known}
         return set(own_roles(self.rows[key])) if key in self.rows else set()
 
@@ -117,7 +117,7 @@ class _Members:
         return "".join(above) if inherits else ""
 
     def _live_parent(self, row: Row) -> str:
-        return self.names.keys.get("project", {}).get((row.get("parent") or {}).get("id", 0), "")
+        return self.names.live("project").keys.get((row.get("parent") or {}).get("id", 0), "")
 
     def _address(self, kind: str, key: str) -> Address:
         return self.names.canonical(Address(kind, self.absent[kind].get(key, key)))

@@ -10,10 +10,13 @@ from pydantic import Field
 
 from reconciler.kinds.memberships.inherited_roles import foresee, own_roles, principal
 from reconciler.model.address import Address, Row
+from reconciler.model.capabilities import Creation, Deletion, Dependencies, Nesting
 from reconciler.model.codecs import Ref, RefSet
-from reconciler.model.kind import Kind, Matches, Object, Request
-from reconciler.model.name_index import Context
-from reconciler.model.spec import REFUSE, Api, Id, Name, ProjectItem, Spec
+from reconciler.model.export_hooks import Exporting
+from reconciler.model.kind import Inside, Kind, Listing, Matches, Need, Object, Request, project_lists
+from reconciler.model.name_index import Context, Names
+from reconciler.model.requests import payload
+from reconciler.model.spec import REFUSE, Api, Id, Name, ProjectItem
 
 ROLE = Ref(("role",))
 
@@ -57,24 +60,54 @@ class MembershipSpec(ProjectItem):
     ] = None
 
 
-class Memberships(Kind):
+class _Dependencies(Dependencies):
+    """Inherited roles come and go with the memberships that they are inherited from."""
+
+    def runs_after(self, address: Address, row: Row | None, context: Context) -> Iterable[Address]:
+        return tuple((row or {}).get("awaits", ()))
+
+    def depends_on(
+        self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Iterable[str], context: Context
+    ) -> Iterable[tuple[str, Address]]:
+        # A project that inherits its members gets them with the parent's: what is inherited is changed, not created.
+        project, _, member = address.key.partition("/")
+        parents = (Address("membership", f"{above}/{member}") for above in context.names.ancestors(project))
+        return [("project", parent) for parent in parents if parent not in self.runs_after(address, row, context)]
+
+
+class _Export(Exporting):
+    """Only direct roles are declared."""
+
+    def exportable(self, row: Row) -> bool:
+        return bool(own_roles(row))
+
+
+class Memberships(Kind[MembershipSpec]):
     """The list has users and groups, locked users, and rows that exist through inheritance only."""
 
     name = "membership"
     plural = "memberships"
-    nested = "members"
-    paged = True
-    adopted = ""  # a group's membership, or the parent project's, makes it in the same apply
     spec = MembershipSpec
-    inside = True
+    inside = Inside()
     identity = ("user", "group")
-    fold = True
-    loss = "categories and the project no longer assign new issues to the member; assigned ones stay so"
-    undeletable = "it has come to inherit roles, which go with the group's or the parent project's membership"
+    ignores_case = True
     rank = 40
+    capabilities = (
+        Nesting("members"),
+        # A group's membership, or the parent project's, makes it in the same apply.
+        Creation(adoption_note=""),
+        Deletion(
+            loss="categories and the project no longer assign new issues to the member; assigned ones stay so",
+            why_refused="it has come to inherit roles, which go with the group's or the parent project's membership",
+        ),
+        _Dependencies(),
+        _Export(),
+    )
 
-    def key(self, spec: Spec, project: str) -> str:
-        assert isinstance(spec, MembershipSpec)
+    def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
+        yield from project_lists(self, need, names, paged=True)
+
+    def key(self, spec: MembershipSpec, project: str) -> str:
         return f"{project}/user:{spec.user}" if spec.user else f"{project}/group:{spec.group or ''}"
 
     def key_of(self, row: Row, context: Context) -> str | None:
@@ -83,7 +116,7 @@ class Memberships(Kind):
         name = context.key(kind, member["id"]) or f"#{member['id']}"
         return None if project is None else f"{project}/{kind}:{name}"
 
-    def match(self, rows: Sequence[Row], context: Context, objects: Sequence[Object]) -> Matches:
+    def match(self, rows: Sequence[Row], context: Context, objects: Sequence[Object[MembershipSpec]]) -> Matches:
         found = super().match(rows, context, objects)
         gone = {o.address.key.lower() for o in objects if o.spec.state == "absent"}
         # What is only inherited cannot be taken away from the member itself.
@@ -94,15 +127,11 @@ class Memberships(Kind):
         """Whether there is something to delete: roles of its own, or (Redmine 5.0) a member without any."""
         return bool(own_roles(row)) or not (row["roles"] or "awaits" in row)
 
-    def portable(self, row: Row) -> bool:
-        return bool(own_roles(row))
-
     def live(self, row: Row, name: str, context: Context) -> Any:
         return super().live({**row, **dict([principal(row)])}, name, context)
 
-    def check(self, found: Object, settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-        spec = found.spec
-        assert isinstance(spec, MembershipSpec)
+    def check(self, declared: Object[MembershipSpec], settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        spec = declared.spec
         if bool(spec.user) == bool(spec.group):
             yield "", "give either user or group"
         if spec.renamed_from:
@@ -114,7 +143,7 @@ class Memberships(Kind):
         row = context.names.row(address) or {}
         if row.get("goes"):
             # Redmine has deleted the member with the roles that it inherited.
-            return [self._member(address, row, self.payload({"roles": values["roles"]}, context)["role_ids"])]
+            return [self._member(address, row, payload(self.fields, {"roles": values["roles"]}, context)["role_ids"])]
         # A PUT without roles is refused, and deletes those that there are.
         roles = {name: value for name, value in values.items() if name == "roles"}
         return [replace(r, undo=self._undo(address, r, row)) for r in super().update(address, number, roles, context)]
@@ -128,7 +157,7 @@ class Memberships(Kind):
     def _member(self, address: Address, row: Row, roles: Sequence[int]) -> Request:
         """The POST that makes somebody a member again."""
         body = {"user_id": principal(row)[1]["id"], "role_ids": [*roles]}
-        return Request("POST", self.collection(address), {self.name: body}, once=True)
+        return Request("POST", f"/projects/{address.project}/{self.plural}", {self.name: body}, once=True)
 
     def delete(self, address: Address, number: Id, context: Context) -> Request:
         inherits = any(role.get("inherited") for role in (context.names.row(address) or {"roles": ()})["roles"])
@@ -137,20 +166,7 @@ class Memberships(Kind):
         # It may have come to inherit roles by then.
         return own if inherits else replace(super().delete(address, number, context), instead=own)
 
-    def awaits(self, address: Address, row: Row | None, context: Context) -> Iterable[Address]:
-        return tuple((row or {}).get("awaits", ()))
-
-    def destroys(
-        self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context
-    ) -> Iterable[str]:
+    def losses(self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context) -> Iterable[str]:
         if not values:
             kept = sorted({role["name"] for role in row["roles"] if role.get("inherited")})
-            yield f"the inherited roles stay: {', '.join(kept)}" if kept else self.loss
-
-    def leans_on(
-        self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Iterable[str], context: Context
-    ) -> Iterable[tuple[str, Address]]:
-        # A project that inherits its members gets them with the parent's: what is inherited is changed, not created.
-        project, _, member = address.key.partition("/")
-        parents = (Address(self.name, f"{above}/{member}") for above in context.names.ancestors(project))
-        return [("project", parent) for parent in parents if parent not in self.awaits(address, row, context)]
+            yield f"the inherited roles stay: {', '.join(kept)}" if kept else self.capability(Deletion).loss

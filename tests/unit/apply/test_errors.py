@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from canned import applied
+from answers import applied
 from plans import SHOP, inside, issue, user, version
 
 from reconciler.apply.report import ItemError, Report

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from canned import applied
+from answers import applied
 from plans import SHOP, inside, project, version
 
 from reconciler.apply.report import Report

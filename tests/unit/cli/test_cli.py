@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import time
-import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -20,10 +19,8 @@ import jsonschema
 import pytest
 from click.testing import CliRunner, Result
 from fake import Fake
-from paths import ROOT
 from stub import Stub
 
-from reconciler import __version__
 from reconciler.cli import COMMANDS, main
 from reconciler.reference.json_schema import SCHEMAS
 
@@ -116,7 +113,7 @@ def check_output(result: Result, command: str, form: str, ends: str) -> None:
         lines = result.stdout.strip().splitlines()
         assert re.fullmatch(said, lines[-1] if form == "text" else lines[0])
     elif ends == "problems" and form != "text":
-        assert "a.yaml" in result.stdout or "there is no manifest" in result.stdout
+        assert "a.yaml" in result.stdout or "no manifests" in result.stdout
     elif ends != "done":
         assert result.stdout == ""
     assert ends == "done" or "Error: " in result.stderr or "1 problem." in result.stderr
@@ -209,7 +206,7 @@ def test_an_internal_error_is_one_line_and_the_report_is_kept(
     result = run("apply", "--yes", "--format", "json", manifest=SHOP)
     assert result.exit_code == 1
     assert json.loads(result.stdout)["summary"]["done"] == 1
-    assert "Internal error, ZeroDivisionError" in result.stderr
+    assert "Internal error: ZeroDivisionError" in result.stderr
     assert "Traceback" not in result.stderr
 
 
@@ -346,7 +343,7 @@ def test_a_file_that_was_not_saved_so(old: str, new: str, code: int, said: str, 
 def test_a_plan_file_that_is_not_there(server: Stub) -> None:
     """The sentence names the file."""
     result = run("apply", "--plan", "none.json", "--yes")
-    assert (result.exit_code, "none.json cannot be read: No such file" in result.stderr) == (1, True)
+    assert (result.exit_code, "Cannot read the plan none.json: No such file" in result.stderr) == (1, True)
 
 
 def test_a_plan_is_not_saved_where_it_would_be_read_as_a_manifest(server: Stub) -> None:
@@ -354,7 +351,7 @@ def test_a_plan_is_not_saved_where_it_would_be_read_as_a_manifest(server: Stub) 
     Path("m").mkdir()
     for path, args in (("plan.json", []), ("m/plan.yaml", ["m"])):
         result = run("plan", "--out", path, *args, manifest=SHOP)
-        assert (result.exit_code, "would be read as a manifest next time" in result.stderr) == (1, True)
+        assert (result.exit_code, "The next run would read" in result.stderr) == (1, True)
     assert run("plan", "--out", "m/plan.json", "a.yaml").exit_code == 0
 
 
@@ -380,7 +377,7 @@ def test_a_plan_is_saved_as_a_regular_file_or_not_at_all(path: str, server: Stub
 def test_a_saved_plan_goes_without_manifests_and_patterns(extra: list[str], server: Stub) -> None:
     """What would be ignored is refused."""
     result = run("apply", "--plan", "saved.plan", *extra)
-    assert (result.exit_code, "what is applied is in the file" in result.stderr) == (1, True)
+    assert (result.exit_code, "--plan cannot be combined with PATH" in result.stderr) == (1, True)
 
 
 # -- colours, help and usage ------------------------------------------------------------------------------------
@@ -437,13 +434,6 @@ def test_help_imports_nothing_heavy() -> None:
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown.splitlines()[-1] == "[]"
     assert all(command in shown for command in COMMANDS)
-
-
-def test_the_version_is_that_of_the_package() -> None:
-    """`--version`, the package and pyproject.toml agree."""
-    project = tomllib.loads(ROOT.joinpath("pyproject.toml").read_text())["project"]
-    assert project["version"] == __version__
-    assert CliRunner().invoke(main, ["--version"]).stdout.split()[-1] == __version__
 
 
 # -- the small commands -----------------------------------------------------------------------------------------
@@ -555,7 +545,7 @@ def test_a_second_interrupt_stops_at_once(server: Stub, fake: Fake) -> None:
     wait_for(process.stderr, "Applying 8 changes")
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)
-    wait_for(process.stderr, "Once more stops at once")
+    wait_for(process.stderr, "Interrupt again to stop at once")
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
     stdout, _ = process.communicate(timeout=20)

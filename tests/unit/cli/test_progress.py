@@ -24,8 +24,8 @@ def test_a_log_gets_a_line_now_and_then(clock: list[float], capsys: pytest.Captu
         clock[0] += 0.0625
         shown.counted("issues", done, 2000)
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "issues: 81 of 2,000, about 0:01:58 left …"
-    assert lines[-1] == "issues: 1,921 of 2,000, about 0:00:05 left …"
+    assert lines[0] == "issues: 81 of 2,000, about 0:01:58 remaining …"
+    assert lines[-1] == "issues: 1,921 of 2,000, about 0:00:05 remaining …"
     assert len(lines) == 24
 
 

@@ -1,5 +1,4 @@
-"""Exports of real servers with ugly data (`ugly.rb`): a plan is empty, nothing is dropped in silence, and another server
-gets the same world."""
+"""Names and files of an export: every system takes them, and every manifest is read back."""
 
 from __future__ import annotations
 

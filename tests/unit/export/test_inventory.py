@@ -1,4 +1,4 @@
-"""What an export reads: rows on disk, ranges of numbers, names for issues that have none."""
+"""What an export reads, without a server: rows on disk, keys from subjects, portions of work."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from plans import live_of
 
 from reconciler.errors import RefusedError
 from reconciler.export.disk_dict import Spool
-from reconciler.export.issue_keys import SLUG, slug
 from reconciler.kinds._queries import LENGTH, portions
+from reconciler.kinds.issues.made_keys import SLUG, slug
 from reconciler.plan.planner import make
 from reconciler.state.fetch import over
 

@@ -1,4 +1,4 @@
-"""`reconciler export` from the command line: what is written, what is asked for, and what is kept secret."""
+"""What takes the place of personal data in texts and names."""
 
 from __future__ import annotations
 

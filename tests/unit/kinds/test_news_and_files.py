@@ -1,4 +1,4 @@
-"""News and files on a real Redmine: contents, lost answers, interrupted runs, and what `cases/` cannot say."""
+"""News and files without a server: what a manifest may say of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time entries on a real Redmine: what the cases in `cases/time_entries.yaml` cannot say."""
+"""Time entries without a server: hours, keys, and what a manifest may say of them."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Users, groups, memberships, versions and categories: what `cases/*.yaml` cannot say.
-
-Traps of the API notes that are about them and stand here: 10 (built-in groups), 12 (a role that is gone), 19 (renaming).
-`setup.rb` makes the authentication mode `Directory`. Roles: 3 Manager, 4 Developer, 5 Reporter.
-"""
+"""Users without a server: values that Redmine would take or drop in silence."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Wiki pages on a real Redmine: what the cases in `cases/wiki_pages.yaml` cannot say.
-
-Pages that somebody else edits, makes, renames or protects, traps 11 and 29 of the API notes, files, and what is found
-before anything is written. Redmine 5.0 and 6.1 do the same everywhere.
-"""
+"""Wiki pages without a server: titles that cannot be."""
 
 from __future__ import annotations
 

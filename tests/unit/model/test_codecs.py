@@ -11,6 +11,7 @@ from plans import live_of
 
 from reconciler.kinds import kinds
 from reconciler.model.address import Address, Reference, Unresolved
+from reconciler.model.capabilities import Sharing
 from reconciler.model.codecs import Codec, Names, Number, Ref, RefSet, Text, blank, ordered
 from reconciler.model.name_index import Context
 
@@ -41,7 +42,9 @@ def context() -> Context:
     ]
     names = live_of(offline(WORLD), rows).names
     seen_from = {21: {"shop"}, 22: {"hq", "shop"}, 23: {"hq", "shop"}, 24: {"shop"}, 25: {"shop"}, 26: {"hq"}}
-    names.seen_from["version"] = seen_from
+    for number, projects in seen_from.items():
+        for project in sorted(projects):
+            names.live("version").note_seen(number, project)
     return Context(names, "shop")
 
 
@@ -176,7 +179,7 @@ def test_sharing(sharing: str, owner: str, user: str, usable: bool) -> None:
     version = f"versions: [{{project: {owner}, name: v, sharing: {sharing}}}]"
     names = live_of(offline(f"{TREE}\n{version}")).names
     reference = Reference(("version",), user, "v")
-    found = [a for a in kinds()["version"].widen(reference, names) if a == Address("version", f"{owner}/v")]
+    found = [a for a in kinds()["version"].capability(Sharing).visible_elsewhere(reference, names) if a == Address("version", f"{owner}/v")]
     assert bool(found) is usable
 
 

@@ -34,7 +34,9 @@ def context() -> Context:
         ("version", "hq/2.0", {"id": 8, "sharing": "system"}),
     ]
     names = live_of(offline("{}"), rows).names
-    names.seen_from["version"] = {7: {"shop"}, 8: {"hq", "shop"}}
+    for number, projects in {7: {"shop"}, 8: {"hq", "shop"}}.items():
+        for project in sorted(projects):
+            names.live("version").note_seen(number, project)
     fields = (field("bool"), field("user", number=2), field("list", number=3, multiple=True))
     names.custom_fields["issue"] = {f.name: f for f in fields}
     return Context(names, "shop")

@@ -98,6 +98,17 @@ def test_absent() -> None:
     assert (change.action, change.id, change.all_fields) == ("delete", 5, ())
 
 
+def test_what_goes_with_what_is_absent() -> None:
+    """What is inside a project that is absent, or below it, cannot be declared present; what only has its name can."""
+    live = (SHOP, project(2, "below", parent={"id": 1}), user(5, "below"), version(7, "shop", "1.0"))
+    projects = "projects: [{identifier: shop, state: absent}, {identifier: below, name: Below}]"
+    found = {p.subject: p.message for p in problems(f"{projects}\nversions: [{{project: below, name: '1.0'}}]", *live)}
+    said = "Redmine deletes it with project shop, which is declared absent"
+    assert found == {"project below": said, "version below/1.0": said}
+    text = "users: [{login: below, state: absent}]\nversions: [{project: below, name: '1.0'}]"
+    assert [str(c.address) for c in plan(text, *live).changes] == ["user below", "version below/1.0"]
+
+
 def test_protected() -> None:
     """What is protected and declared absent is refused, with its name, as long as it is there."""
     text = inside('versions: [{name: "1.0", state: absent, protect: true}]')
@@ -169,7 +180,9 @@ def test_shared_versions(said: str, meant: Any) -> None:
     """A version is looked for in the issue's own project, then among those shared with it, or where `project:` says."""
     wanted = offline(inside(f"issues: [{{subject: s, fixed_version: {said}}}]"))
     live = live_of(wanted, VERSIONS)
-    live.names.seen_from["version"] = {5: {"shop"}, 6: {"hq", "shop"}, 7: {"hq", "shop"}}
+    for number, projects in {5: {"shop"}, 6: {"hq", "shop"}, 7: {"hq", "shop"}}.items():
+        for shop in sorted(projects):
+            live.names.live("version").note_seen(number, shop)
     assert steps(the(make(wanted, live, "u"), "issue", "shop/s"))[0]["fixed_version"] == meant
 
 

@@ -116,7 +116,7 @@ def test_path_segments_are_quoted() -> None:
 @pytest.mark.parametrize("segment", ["", ".", ".."])
 def test_a_segment_that_leads_elsewhere_is_refused(segment: str) -> None:
     """A key that would turn `DELETE /projects/x/wiki/..` into another object's path is an error."""
-    with pytest.raises(errors.ReconcilerError, match="give the object another key"):
+    with pytest.raises(errors.ReconcilerError, match="choose another key for the object"):
         quote(segment)
 
 
@@ -192,7 +192,7 @@ def test_the_servers_sentences_are_made_safe() -> None:
 def test_a_get_without_a_json_object_is_not_redmine(body: bytes) -> None:
     """A login page, a portal, or any other data instead of an object says to check the URL."""
     answer = says(200, content=body, headers={"Content-Type": "text/html"})
-    with pytest.raises(errors.NotRedmine, match="answered GET /projects/1 with text/html instead of a JSON object"):
+    with pytest.raises(errors.NotRedmine, match="responded to GET /projects/1 with text/html instead of a JSON object"):
         call(Server(answer), get)
 
 
@@ -203,14 +203,14 @@ def test_a_get_without_a_json_object_is_not_redmine(body: bytes) -> None:
         ("/login?back_url=secret", "/login:"),
         ("https://user:secret@new.test/x#secret", "https://new.test/x:"),
         ("http://[", "http://[:"),
-        ("", "nowhere:"),
+        ("", "an empty address:"),
     ],
 )
 def test_a_redirect_is_named_and_not_followed(location: str, shown: str) -> None:
     """A redirect ends the request with its target, so that no credentials go there; nothing secret is
     shown."""
     server = Server(says(302, headers={"Location": location}))
-    with pytest.raises(errors.Answered, match="set `url` to where it is now") as caught:
+    with pytest.raises(errors.Answered, match="set `url` to its new address") as caught:
         call(server, get)
     assert caught.value.status == 302
     assert f"redirected to {shown}" in str(caught.value)
@@ -283,7 +283,7 @@ def test_a_list_that_ignores_the_window_is_complete() -> None:
 )
 def test_a_list_of_another_shape_is_not_redmine(answer: dict[str, Any]) -> None:
     """Rows, their ids and the total are checked before they are trusted."""
-    with pytest.raises(errors.NotRedmine, match="The answer to /issues"):
+    with pytest.raises(errors.NotRedmine, match="The response to /issues"):
         call(Server(says(200, answer)), lambda client: client.rows("/issues", "issues"))
 
 
@@ -299,7 +299,7 @@ def test_whoami_gives_the_account() -> None:
 
 def test_an_old_redmine_is_refused() -> None:
     """Redmine before 4.2 shows users without updated_on."""
-    with pytest.raises(errors.NotRedmine, match=r"Redmine 5\.0 or later is needed"):
+    with pytest.raises(errors.NotRedmine, match=r"Redmine 5\.0 or later is required"):
         call(Server(says(200, {"user": {"id": 1, "login": "admin"}})), whoami)
 
 
@@ -309,7 +309,7 @@ def test_an_old_redmine_is_refused() -> None:
         ({"api_key": SecretStr(KEY)}, f"does not accept the API key.*{URL}/my/account"),
         ({"username": "a", "password": SecretStr("b")}, "does not accept the user and password.*two-factor"),
         ({"bearer": SecretStr("b")}, "does not accept the bearer token"),
-        ({}, "needs credentials, and none were given"),
+        ({}, "requires credentials, but none are configured"),
     ],
 )
 def test_wrong_credentials_are_named_by_kind(settings: dict[str, Any], sentence: str) -> None:
@@ -326,13 +326,13 @@ def test_a_disabled_rest_api_is_told() -> None:
 
 def test_an_expired_password_is_told() -> None:
     """403 with user and password may also mean that the password must be changed."""
-    with pytest.raises(errors.RestApiDisabled, match="password must be changed first"):
+    with pytest.raises(errors.RestApiDisabled, match="must change the password first"):
         call(Server(says(403)), whoami, api_key=None, username="a", password=SecretStr("b"))
 
 
 def test_a_wrong_switch_user_is_a_setting_error() -> None:
     """412 to the preflight names the setting and the login."""
-    with pytest.raises(errors.ConfigError, match=r"^switch_user: 'bob' is no active user's login"):
+    with pytest.raises(errors.ConfigError, match=r"^switch_user: 'bob' is not the login of an active user"):
         call(Server(says(412)), whoami, switch_user="bob")
 
 
@@ -354,6 +354,6 @@ def test_what_is_no_redmine_is_told(answer: Any) -> None:
 
 def test_a_failing_server_is_no_other_error() -> None:
     """A 5xx of the preflight stays what it is."""
-    with pytest.raises(errors.Answered, match="the server failed") as caught:
+    with pytest.raises(errors.Answered, match="server error") as caught:
         call(Server(says(503)), whoami, retries=0)
     assert caught.value.status == 503

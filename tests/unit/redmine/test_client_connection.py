@@ -35,7 +35,7 @@ def test_a_name_that_does_not_resolve_is_explained_at_once() -> None:
     unknown.__cause__ = OSError("wrapped")
     unknown.__cause__.__cause__ = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
     server = Server(unknown)
-    with pytest.raises(errors.Unreachable, match="name could not be resolved"):
+    with pytest.raises(errors.Unreachable, match="host name could not be resolved"):
         call(server, get)
     assert len(server.seen) == 1
 
@@ -53,16 +53,16 @@ def test_several_addresses_that_fail_have_a_reason() -> None:
     ("error", "sentence"),
     [
         (httpx.ConnectTimeout("x"), "no connection was made within 30 seconds"),
-        (httpx.ReadTimeout("x"), "no answer within 30 seconds"),
-        (httpx.ProxyError("407 secret"), "the proxy refused to connect"),
+        (httpx.ReadTimeout("x"), "no response within 30 seconds"),
+        (httpx.ProxyError("407 secret"), "the proxy refused the connection"),
         (httpx.ConnectError("x"), "no connection could be made"),
-        (httpx.ReadError("x"), "the connection broke before the answer was complete"),
+        (httpx.ReadError("x"), "the connection broke before the response was complete"),
     ],
 )
 def test_each_failure_of_the_connection_has_its_sentence(error: Exception, sentence: str) -> None:
     """Time-outs, proxies and broken connections are told apart, in a sentence with the URL and the
     request."""
-    with pytest.raises(errors.Unreachable, match=f"^{URL} could not be used for GET /projects/1: .*{sentence}.*\\.$"):
+    with pytest.raises(errors.Unreachable, match=f"^GET /projects/1 failed at {URL}: .*{sentence}.*\\.$"):
         call(Server(error), get)
 
 
@@ -89,7 +89,7 @@ def test_certificates_that_cannot_be_read_are_a_setting_error(
     path = tmp_path / "file.pem"
     if content:
         path.write_text(content)
-    with pytest.raises(errors.ConfigError, match=r"file\.pem could not be used"):
+    with pytest.raises(errors.ConfigError, match=r"Cannot use the certificates and keys in .*file\.pem"):
         over("https://127.0.0.1:1", get, **{setting: path})
 
 

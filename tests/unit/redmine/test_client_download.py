@@ -71,7 +71,7 @@ def test_a_download_of_which_nothing_comes_any_more() -> None:
     with (
         Stub(lambda method, path, body: (200, PIECE)) as stub,
         Proxy(stub.url, lambda e: Fault(delay=1)) as proxy,
-        pytest.raises(errors.Unreachable, match=r"no answer within 0\.1 seconds"),
+        pytest.raises(errors.Unreachable, match=r"no response within 0\.1 seconds"),
     ):
         over(proxy.url, lambda client: client.download(PATH, io.BytesIO()), timeout=0.1, retries=0)
 

@@ -1,4 +1,4 @@
-"""What the tool says of servers and accounts that it cannot work with: a sentence, before anything is written."""
+"""What is not a Redmine that can be worked with: a sentence, before anything is written."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_nothing_listens_at_the_port() -> None:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         text = said(Tool(url, "key", retries=0), Unreachable)
-    assert text.startswith(f"{url} could not be used for GET /users/current: ")
+    assert text.startswith(f"GET /users/current failed at {url}: ")
     assert "the connection was refused; check the port in `url`" in text
 
 
@@ -50,7 +50,7 @@ def test_a_page_instead_of_data() -> None:
     """A portal that answers every address with its own page is not taken for a Redmine."""
     with Stub(lambda method, path, body: (200, b"<html>Please log in</html>")) as stub:
         text = said(Tool(stub.url, "key"), NotRedmine)
-    assert "instead of a JSON object: check `url`, and whether a login page or a portal stands in between" in text
+    assert "instead of a JSON object: check `url`, and whether a login page or a proxy answers in its place" in text
 
 
 def test_another_program_that_speaks_json() -> None:
@@ -73,5 +73,5 @@ def test_a_redmine_that_is_too_old(field: str) -> None:
 
     with Stub(answer) as stub:
         text = said(Tool(stub.url, "key"), NotRedmine)
-    assert "Redmine 5.0 or later is needed" in text
+    assert "Redmine 5.0 or later is required" in text
 

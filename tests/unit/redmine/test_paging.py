@@ -133,7 +133,7 @@ def test_a_list_that_moves_once_is_read_again(move: Move) -> None:
 def test_a_list_that_always_moves_is_given_up() -> None:
     """After five scans that did not fit together the error says what to do."""
     table = Table(40, 4, {number: delete(0) for number in range(1, 100)})
-    with pytest.raises(Unreachable, match="The list changed each of the 5 times it was read"):
+    with pytest.raises(Unreachable, match="The list changed during each of 5 attempts to read it"):
         table.read()
     assert table.offsets.count(0) == 5
 
@@ -178,7 +178,7 @@ def test_a_list_that_always_grows_ends_with_an_error(monkeypatch: pytest.MonkeyP
     async def fetch(offset: int) -> Page:
         return Page([{"id": offset + place} for place in range(4)], offset, 4, offset + 5)
 
-    with pytest.raises(NotRedmine, match="does not end: the server counts 62 rows, 4 to a page"):
+    with pytest.raises(NotRedmine, match="does not end: the server reports 62 rows, 4 per page"):
         asyncio.run(complete(fetch, "The list"))
 
 

@@ -8,6 +8,7 @@ import pytest
 from engine import offline, settings
 
 from reconciler.errors import Problem
+from reconciler.kinds import declarable
 from reconciler.model.address import Address
 from reconciler.state.desired import build
 
@@ -218,7 +219,7 @@ WRONG: dict[str, tuple[str, list[Found]]] = {
 @pytest.mark.parametrize("text, expected", WRONG.values(), ids=WRONG)
 def test_problems(text: str, expected: list[Found]) -> None:
     """Everything that is wrong is found at once, at its place, with a hint where there is one to give."""
-    found = sorted(offline(text).problems, key=lambda p: p.location)
+    found = sorted(offline(text).problems, key=lambda p: (p.location, p.message))
     assert [(p.location.line, p.location.column) for p in found] == [(e.line, e.column) for e in expected]
     for problem, wanted in zip(found, expected, strict=True):
         assert wanted.message in problem.message
@@ -293,6 +294,158 @@ def test_valid_objects_survive_invalid_ones() -> None:
     wanted = offline("users: [{login: amy, nme: x}, {login: bob}]")
     assert len(wanted.problems) == 1
     assert list(wanted.objects) == [Address("user", "bob")]
+
+
+IDENTITIES = {
+    "user": "users: [{login: amy%s}]",
+    "group": "groups: [{name: Staff%s}]",
+    "project": "projects: [{identifier: a%s}]",
+    "membership": "memberships: [{project: a, user: amy%s}]",
+    "version": "versions: [{project: a, name: v%s}]",
+    "issue_category": "issue_categories: [{project: a, name: c%s}]",
+    "issue": "issues: [{project: a, subject: s%s}]",
+    "wiki_page": "wiki_pages: [{project: a, title: Start%s}]",
+    "news": "news: [{project: a, title: n%s}]",
+    "file": "files: [{project: a, filename: f.txt%s}]",
+    "time_entry": "time_entries: [{project: a, user: amy, spent_on: 2026-02-02, activity: Design%s}]",
+}
+"""Every kind → a manifest of one object by nothing but what tells which one it is."""
+TYPO = ", nmae: x"
+WRONG_VALUE = ", create_only: 1"
+
+
+def test_every_kind_has_an_identity_here() -> None:
+    """The table is complete."""
+    assert IDENTITIES.keys() == {kind.name for kind in declarable().values()}
+
+
+@pytest.mark.parametrize("first, second", [(TYPO, ""), ("", TYPO), (TYPO, WRONG_VALUE), (WRONG_VALUE, WRONG_VALUE)])
+@pytest.mark.parametrize("kind", IDENTITIES)
+def test_a_duplicate_is_found_in_spite_of_another_mistake(kind: str, first: str, second: str) -> None:
+    """Of an object that is declared twice both places are told, even if another field is wrong in one or both."""
+    alone = [offline(IDENTITIES[kind] % more).problems for more in (first, second)]
+    wanted = offline(f"{IDENTITIES[kind] % first}\n---\n{IDENTITIES[kind] % second}")
+    (twice,) = [p for p in wanted.problems if p.message == "declared twice"]
+    (place,) = twice.also
+    assert (twice.location.line, place.line) == (3, 1)
+    assert {p.message for p in wanted.problems} == {twice.message, *(p.message for found in alone for p in found)}
+
+
+@pytest.mark.parametrize("more", [TYPO, WRONG_VALUE])
+@pytest.mark.parametrize("kind", [name for name, text in IDENTITIES.items() if "project: a" in text])
+def test_what_an_object_with_a_mistake_is_inside_of_is_checked(kind: str, more: str) -> None:
+    """That the project of an object is declared absent is found, even if another field of the object is wrong."""
+    text = f"{IDENTITIES[kind] % more}\n---\nprojects: [{{identifier: a, state: absent{more}}}]"
+    assert "project: project a is declared absent" in {p.message for p in offline(text).problems}
+
+
+REFERENCES = {
+    "to nobody": (
+        project("issues:", "  - {subject: s, parent: nobody, due_date: soon}"),
+        [Found(4, 22, 'parent: there is no issue "nobody"'), Found(4, 38, "due_date: a date")],
+    ),
+    "of an object with a mistake to one with another": (
+        project("issues:", "  - {subject: s, parent: t, due_date: soon}", "  - {subject: t, trackr: Bug}"),
+        [Found(4, 33, "due_date: a date"), Found(5, 22, 'unknown field "trackr"', 'did you mean "tracker"?')],
+    ),
+    "of a valid object to one whose key is not valid": (
+        project("issues:", "  - {subject: s, parent: t}", "  - {subject: t, key: [t]}"),
+        [Found(5, 22, "key: a text is expected")],
+    ),
+    "to what is absent": (
+        "users: [{login: amy, state: absent, mial: x}]\ngroups: [{name: g, users: [amy], nmae: x}]",
+        [
+            Found(1, 37, 'unknown field "mial"', 'did you mean "mail"?'),
+            Found(2, 20, "users: user amy is declared absent"),
+            Found(2, 34, 'unknown field "nmae"', 'did you mean "name"?'),
+        ],
+    ),
+    "to what is perhaps absent": (
+        "users: [{login: amy, state: absend}]\ngroups: [{name: g, users: [amy]}]",
+        [Found(1, 22, "state: one of present, absent is expected", 'did you mean "absent"?')],
+    ),
+    "that make a circle": (
+        project("issues:", "  - {subject: x, parent: y, due_date: soon}", "  - {subject: y, parent: x, id: x}"),
+        [
+            Found(4, 9, "a circle: a/x → a/y → a/x", "break it"),
+            Found(4, 33, "due_date: a date"),
+            Found(5, 33, "id: a whole number"),
+        ],
+    ),
+    "of what is declared twice": (
+        project("issues:", "  - {subject: s}", "  - {subject: s, parent: nobody}"),
+        [
+            Found(5, 9, "declared twice", "a key of its own"),
+            Found(5, 22, 'parent: there is no issue "nobody"'),
+        ],
+    ),
+}
+"""References in a manifest with other mistakes → all the problems that it has."""
+
+
+@pytest.mark.parametrize("text, expected", REFERENCES.values(), ids=REFERENCES)
+def test_references_are_checked_in_spite_of_another_mistake(text: str, expected: list[Found]) -> None:
+    """References from an object of which another field is wrong, and to it, are checked as those of any other."""
+    test_problems(text, expected)
+
+
+MISTAKES = {
+    "what is nested in a project with a mistake": (
+        project("nmae: x", "versions: [{name: v, stauts: open}, {name: v}]"),
+        [
+            Found(3, 5, 'unknown field "nmae"', 'did you mean "name"?'),
+            Found(4, 26, 'unknown field "stauts"', 'did you mean "status"?'),
+            Found(4, 41, "declared twice", "keep one"),
+        ],
+    ),
+    "what names another project than the one it is nested in": (
+        project("versions:", "  - {name: v, project: b, stauts: open}", "  - {name: v}"),
+        [
+            Found(4, 19, 'it is nested in project "a"', "leave project out"),
+            Found(4, 31, 'unknown field "stauts"', 'did you mean "status"?'),
+            Found(5, 9, "declared twice", "keep one"),
+        ],
+    ),
+    "keys that Redmine refuses": (
+        "projects: [{identifier: new, nmae: x}]\nwiki_pages: [{project: a, title: '...', txet: x}]",
+        [
+            Found(1, 13, '"new" is refused by Redmine'),
+            Found(1, 30, 'unknown field "nmae"', 'did you mean "name"?'),
+            Found(2, 27, "nothing is left of the title"),
+            Found(2, 41, 'unknown field "txet"', 'did you mean "text"?'),
+        ],
+    ),
+    "no key at all": (
+        "issues: [{project: a, trackr: Bug}]\nmemberships: [{project: a, rolse: [x]}]\nfiles: [{project: a, txt: x}]",
+        [
+            Found(1, 10, "subject is missing"),
+            Found(1, 23, 'unknown field "trackr"', 'did you mean "tracker"?'),
+            Found(2, 15, "give either user or group"),
+            Found(2, 15, "roles is missing"),
+            Found(2, 28, 'unknown field "rolse"', 'did you mean "roles"?'),
+            Found(3, 9, "filename or path is missing"),
+            Found(3, 22, 'unknown field "txt"'),
+        ],
+    ),
+    "what hangs on a field that is not valid": (
+        "issues: [{project: a, subject: [s]}, {project: a, subject: [s]}]\nmemberships: [{project: a, user: amy, roles: x}]\n"
+        "files: [{project: a, path: [x]}, {project: a, path: [x]}]",
+        [
+            Found(1, 23, "subject: a text is expected"),
+            Found(1, 51, "subject: a text is expected"),
+            Found(2, 39, "roles: a list is expected"),
+            Found(3, 22, "path: a path, or {file: PATH}, is expected"),
+            Found(3, 47, "path: a path, or {file: PATH}, is expected"),
+        ],
+    ),
+}
+"""Keys in a manifest with other mistakes → all the problems that it has."""
+
+
+@pytest.mark.parametrize("text, expected", MISTAKES.values(), ids=MISTAKES)
+def test_keys_are_checked_in_spite_of_another_mistake(text: str, expected: list[Found]) -> None:
+    """What is wrong with keys is found together with what else is wrong, and nothing that only follows from that."""
+    test_problems(text, expected)
 
 
 CANARY = "canary-3c9e"

@@ -11,7 +11,6 @@ from reconciler.model.address import Row
 from reconciler.model.codecs import digest
 from reconciler.model.name_index import Names
 
-NOBODY: Mapping[int, str] = {}
 LENGTH = 255
 """Characters of a key at most."""
 SLUG = 48
@@ -24,24 +23,25 @@ def slug(text: str) -> str:
     return words[:SLUG].rstrip("-_") or "issue"
 
 
-def name_issues(names: Names, called: Mapping[int, str] = NOBODY, length: int = LENGTH) -> None:
-    """Give issues without a key the one that they were `called` by, or one that is made of the subject, of so many
-    characters at most: the first of several, by what they are, gets the plain one."""
+def make_keys(names: Names, known: Mapping[int, str], longest: int = LENGTH) -> None:
+    """Give issues without a key the `known` one, by id, or one that is made of the subject, of `longest` characters at
+    most: the first of several, by what they are, gets the plain one."""
     taken: defaultdict[str, set[str]] = defaultdict(set)
-    for key in names.ids.get("issue", {}):
+    live = names.live("issue")
+    for key in live.ids:
         taken[key.partition("/")[0]].add(key.partition("/")[2])
-    rows, keys = names.rows.get("issue", {}), names.keys.get("issue", {})
+    rows, keys = live.rows, live.keys
     looks = {n: (keys[n].partition("/")[0], _looks(rows[n], rows)) for n in rows if keys[n].endswith(f"/#{n}")}
-    known = {n: called[n].partition("/")[2] for n in looks if _may_have(called.get(n, ""), keys[n], taken)}
-    for project, name in ((looks[n][0], name) for n, name in known.items()):
+    made = {n: known[n].partition("/")[2] for n in looks if _may_have(known.get(n, ""), keys[n], taken)}
+    for project, name in ((looks[n][0], name) for n, name in made.items()):
         taken[project].add(name)
     tried = Counter[str]()
-    for number in sorted(looks.keys() - known.keys(), key=lambda n: (looks[n], n)):
+    for number in sorted(looks.keys() - made.keys(), key=lambda n: (looks[n], n)):
         project, plain = looks[number][0], slug(rows[number]["subject"])
-        known[number] = next(n for n in _numbered(plain, length, tried, project) if n not in taken[project])
-        taken[project].add(known[number])
-    for number, name in _in_order(known, looks):
-        _name(number, name, names)
+        made[number] = next(n for n in _numbered(plain, longest, tried, project) if n not in taken[project])
+        taken[project].add(made[number])
+    for number, name in _in_order(made, looks):
+        live.rekey(number, f"{looks[number][0]}/{name}")
 
 
 def _in_order(named: Mapping[int, str], looks: Mapping[int, Hashable]) -> Iterator[tuple[int, str]]:
@@ -66,13 +66,6 @@ def _may_have(wanted: str, key: str, taken: Mapping[str, Collection[str]]) -> bo
     """Whether an issue can have the key that it had: it is in the same project, and nobody else has it."""
     project, _, name = wanted.partition("/")
     return bool(name) and project == key.partition("/")[0] and name not in taken.get(project, ())
-
-
-def _name(number: int, name: str, names: Names) -> None:
-    project = names.keys["issue"][number].partition("/")[0]
-    names.ids["issue"].pop(f"{project}/#{number}", None)
-    names.ids["issue"][f"{project}/{name}"] = number
-    names.keys["issue"][number] = f"{project}/{name}"
 
 
 def _looks(row: Row, rows: Mapping[Any, Row]) -> tuple[str, ...]:

@@ -1,0 +1,77 @@
+"""How issues are created, and how their keys are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from typing import Any
+
+from reconciler.kinds.issues import made_keys
+from reconciler.kinds.issues.identity import key_field, value_of
+from reconciler.kinds.issues.spec import WATCHERS
+from reconciler.model.address import Address, Row, Unresolved
+from reconciler.model.capabilities import Creation, ManifestKey
+from reconciler.model.kind import Kind
+from reconciler.model.name_index import Context, CustomField, Names
+
+
+class IssueCreation(Creation):
+    """Redmine keeps no two issues apart: a POST that is sent twice makes two."""
+
+    def sent_after(self, kind: Kind, values: Mapping[str, Any], context: Context) -> frozenset[str]:
+        # Redmine drops the watchers of an author who may not add any (5.0 to 6.1); later it takes none who may not see
+        # the issue (5.1 to 6.1).
+        author = context.names.row(Address("user", str(values.get("author")))) or {}
+        alone = {"watchers"} if values.get("author") and not author.get("admin") else set()
+        return super().sent_after(kind, values, context) | alone
+
+
+class StoredKey(ManifestKey):
+    """The key is the value of the custom field `issue_key_field`; without one, it is only in the manifests."""
+
+    def setting_problem(self, names: Names) -> tuple[str, str] | None:
+        name, fields = names.settings.get("issue_key_field"), names.custom_fields.get("issue", {})
+        if not name:
+            return None
+        if name not in fields:
+            said = f'issue_key_field: there is no issue custom field "{name}"'
+            return said, names.advice(name, fields, "custom_field")
+        if fields[name].format not in ("", "string", "text"):
+            said = f'issue_key_field: the custom field "{name}" has the format {fields[name].format}'
+            return said, "it must be a text"
+        return None
+
+    def only_declared(self, settings: Mapping[str, Any]) -> bool:
+        return not settings.get("issue_key_field")
+
+    def field(self, names: Names) -> CustomField | None:
+        return key_field(names)
+
+    def stored(self, row: Row, names: Names) -> str:
+        field = key_field(names)
+        return value_of(row, field) if field else ""
+
+    def make_keys(self, names: Names, known: Mapping[int, str], longest: int | None = None) -> None:
+        made_keys.make_keys(names, known, longest or made_keys.LENGTH)
+
+    def to_declare(self, address: Address, row: Row, names: Names) -> Mapping[str, Any]:
+        # Whoever writes to an issue becomes its watcher, unless it is said who they are (5.0 to 6.1).
+        said: dict[str, Any] = {"project": address.project, "key": address.own_name, "id": row["id"]}
+        context = Context(names, address.project, address)
+        with suppress(Unresolved, KeyError):
+            said["watchers"] = WATCHERS.written(WATCHERS.decode(row["watchers"], context), context)
+        return said
+
+    def definitions(self, settings: Mapping[str, Any], fields: Collection[str]) -> tuple[str, ...]:
+        # Custom fields tell their trackers: what another tracker would destroy.
+        return ("custom_field",) if settings.get("issue_key_field") or "tracker" in fields else ()
+
+    def to_store(self, address: Address, row: Row | None, context: Context) -> Mapping[str, tuple[Any, Any]]:
+        # Where no key is declared, the subject only names the issue in the manifests.
+        spec = context.names.spec(address)
+        field = key_field(context.names) if spec is None or spec.key else None
+        key = address.key.partition("/")[2]
+        before = value_of(row, field) if row and field else ""
+        marks = {} if field is None or before == key else {f"custom_fields.{field.name}": (before or None, key)}
+        home = row and context.key("project", row["project"]["id"])
+        return {**({"project": (home, address.project)} if home not in (None, address.project) else {}), **marks}

@@ -1,0 +1,70 @@
+"""What the work on an issue waits for, and what it does to other issues."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from reconciler.kinds.issues import parent_fields, relations
+from reconciler.kinds.issues.spec import BLOCKS, PARENT, VERSION, closes
+from reconciler.model.address import Address, Row
+from reconciler.model.capabilities import Deletion, Dependencies, SideEffects
+from reconciler.model.name_index import Context, Names
+
+ISSUE = "issue"
+
+
+class IssueDeletion(Deletion):
+    """Subtasks are deleted along."""
+
+    def takes_along(self, address: Address, row: Row, names: Names) -> list[str]:
+        # A subtask that is declared with another parent has left before.
+        found, fresh = dict[int, Row](), [row]
+        while fresh := [c for one in fresh for c in parent_fields.staying(one, names) if c["id"] not in found]:
+            found |= {c["id"]: c for c in fresh}
+        return [names.live(ISSUE).keys[number] for number in sorted(found)]
+
+
+class IssueDependencies(Dependencies):
+    """Versions, parents and predecessors come first; what an issue blocks is closed after it."""
+
+    def depends_on(
+        self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Iterable[str], context: Context
+    ) -> Iterable[tuple[str, Address]]:
+        home = row and context.key("project", row["project"]["id"])
+        if home not in (None, address.project):
+            yield "", Address("project", str(home))
+        # An issue cannot start before those that precede it end; theirs are changed first.
+        if row is not None and {"start_date", "due_date"} & set(changed):
+            yield from (("follows", other) for other in relations.predecessors(values, row, context))
+        # Redmine reopens no issue whose version or parent is closed (5.0 to 6.1).
+        if row is None or "status" not in changed or closes(values.get("status"), context):
+            return
+        for field, codec in (("fixed_version", VERSION), ("parent", PARENT)):
+            name = values[field] if field in values else codec.decode(row.get(field), context)
+            if isinstance(name, str | dict) and not str(name).startswith("#"):
+                yield field, codec.address(name, context)
+
+    def blocks(
+        self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Iterable[str], context: Context
+    ) -> Iterable[tuple[str, Address]]:
+        if row is None or "status" in changed:
+            return [(BLOCKS, other) for other in relations.blocked(values, row, context)]
+        return ()
+
+
+class IssueSideEffects(SideEffects):
+    """Journals, dates and closings of one issue change others."""
+
+    def side_effects_on(
+        self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Collection[str], context: Context
+    ) -> Iterable[Address]:
+        """Parents and related issues: their journals make whoever writes a watcher; dates and closings spread."""
+        keys = context.names.live(ISSUE).keys
+        live = keys.get((row or {}).get("parent", {}).get("id", 0))
+        if not values or row is None or "parent" in changed:
+            parent = values.get("parent")
+            yield from (PARENT.address(parent, context),) if parent else ()
+            yield from (Address(ISSUE, live),) if live else ()
+        if not values or {"relations", "status", "start_date", "due_date"} & set(changed):
+            yield from relations.others(values, row, context)

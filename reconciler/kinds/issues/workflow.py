@@ -1,0 +1,106 @@
+"""How issues get their status, and why Redmine keeps other values than it was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from reconciler.kinds.issues import parent_fields, relations
+from reconciler.kinds.issues.export import CORE
+from reconciler.kinds.issues.spec import closes
+from reconciler.model.address import Address, Row
+from reconciler.model.capabilities import DerivedFields, KeptValues, Workflow
+from reconciler.model.kind import Kind, Listing
+from reconciler.model.name_index import Context
+from reconciler.model.spec import Id
+
+
+class StatusWorkflow(Workflow):
+    """A status is reached by the transitions that the workflow allows (`allowed_statuses`, from 5.0 on)."""
+
+    def workflow_page(self, number: Id, name: str) -> Listing | None:
+        if name != "status":
+            return None
+        return Listing(f"/issues/{number}", "issue", (("include", "allowed_statuses,relations"),), single=True)
+
+    def next_transition(self, wanted: Any, row: Row, visited: frozenset[Any], context: Context) -> Any:
+        """The wanted status if it is allowed now, else the nearest one (open ones first) that was not tried."""
+        allowed = [s["name"] for s in row.get("allowed_statuses", ())]
+        if wanted in allowed:
+            return wanted
+        order = list(context.names.live("issue_status").ids)
+        goal = order.index(wanted)
+        fresh = [s for s in allowed if s not in visited and s in order]
+        return min(fresh, key=lambda s: (closes(s, context), abs(order.index(s) - goal)), default=None)
+
+    def why_stuck(self, row: Row) -> str:
+        allowed = ", ".join(s["name"] for s in row.get("allowed_statuses", ()) if s["id"] != row["status"]["id"])
+        said = f'from "{row["status"]["name"]}" Redmine allows {allowed or "no other status"}'
+        blockers = ", ".join(f"#{number}" for number in relations.blockers(row))
+        return f"{said}; it is blocked by {blockers}" if blockers else said
+
+
+class ParentFields(DerivedFields):
+    """What Redmine computes for an issue with subtasks."""
+
+    def why_derived(self, row: Row, name: str, context: Context) -> str:
+        return parent_fields.decided(row, name, context)
+
+
+class IssueKeptValues(KeptValues):
+    """Why Redmine answered 204 and kept another value."""
+
+    def why_kept(self, kind: Kind, name: str, wanted: Any, row: Row, context: Context) -> str:
+        field, _, custom = name.partition(".")
+        if field == "custom_fields":
+            return _lacks_custom_field(row, custom, context)
+        if field in parent_fields.DERIVED and parent_fields.children(row, context.names):
+            return f"Redmine may derive it from the subtasks ({parent_fields.SETTINGS})"
+        if field == "author":
+            return "the user may not add issues to the project, or is locked"
+        if field == "watchers":
+            return _locked_watchers(wanted, kind.live(row, name, context), context)
+        why = _keeps_status(wanted, row, context) if field == "status" else ""
+        return why or (_disabled(kind, field, row, context) if field in CORE else "")
+
+
+def _lacks_custom_field(row: Row, name: str, context: Context) -> str:
+    tracker, field = row["tracker"], context.names.custom_fields.get("issue", {}).get(name)
+    off = field is not None and field.trackers and tracker["id"] not in field.trackers
+    return f'tracker "{tracker["name"]}" does not have the custom field' if off else ""
+
+
+def _locked_watchers(wanted: Sequence[Any], live: Sequence[Any], context: Context) -> str:
+    people = ((user, context.names.row(Address("user", str(user))) or {}) for user in wanted)
+    # Before 6.0 only the list that a user is in tells the status.
+    locked = [user for user, person in people if LOCKED in (person.get("status"), person.get("listed"))]
+    lacking = [user for user in wanted if user not in live]
+    return f"locked users cannot watch: {', '.join(locked)}" if locked and lacking == locked else ""
+
+
+def _keeps_status(wanted: Any, row: Row, context: Context) -> str:
+    """Redmine closes no issue above open ones or behind open blockers, and reopens none below a closed one."""
+    if closes(wanted, context):
+        children = parent_fields.children(row, context.names)
+        numbers = [f"#{child['id']}" for child in children if not closes(child["status"]["name"], context)]
+        return f"subtasks are open: {', '.join(numbers)}" if numbers else _blocked(row, context)
+    parent = context.names.live("issue").rows.get((row.get("parent") or {}).get("id", 0))
+    shut = parent is not None and closes(parent["status"]["name"], context)
+    return f"the parent #{parent['id']} is closed" if parent and shut else ""
+
+
+def _disabled(kind: Kind, field: str, row: Row, context: Context) -> str:
+    tracker = row["tracker"]
+    enabled = context.names.live("tracker").rows.get(tracker["id"], {}).get("enabled_standard_fields", ())
+    off = kind.fields[field].write not in enabled
+    return f'tracker "{tracker["name"]}" has this field disabled' if off else ""
+
+
+def _blocked(row: Row, context: Context) -> str:
+    known = context.names.live("issue").rows
+    found = [n for n in relations.blockers(row) if n in known and not closes(known[n]["status"]["name"], context)]
+    return f"it is blocked by {', '.join(f'#{n}' for n in found)}" if found else ""
+
+
+LOCKED = 3
+"""A user's status number."""

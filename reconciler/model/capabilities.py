@@ -1,0 +1,324 @@
+"""What only some kinds can do: each capability is an object of a small class that a kind lists.
+
+The engine asks for capabilities (`kind.capability(Workflow)`), never for kinds. A kind that does not list one has the
+neutral object of its class, whose answers are those of all other kinds: no workflow, nothing derived, no side effects.
+
+    Creation        what a POST answers, and whether a second one makes a second object
+    ReadBack        how a written object is found again
+    BulkDetails     lists that tell for all objects what else takes a page of each
+    Streamed        so many objects that an export reads them in parts
+    Deletion        what goes along, why it may be refused, how long it takes
+    Dependencies    work that waits for work on other objects, although no changed field names them
+    SideEffects     fields that Redmine changes along with another object
+    Workflow        a field that is reached in several writes only
+    DerivedFields   fields that Redmine computes
+    KeptValues      why Redmine kept another value
+    PartialRows     rows that do not show everything
+    ManifestKey     a key that is the manifests' own
+    Sharing         objects that other projects may use, or may not
+    Nesting         another name for the list inside a project
+    ReadOnly        a kind that only Redmine's administration can make
+    VersionProbe    rows that show whether the server is supported
+    Tree            objects that Redmine writes as one tree
+    ProjectIncludes what a project's page must show so that names in the kind can be told
+    Alternative     a kind that most names of this one are of
+    People          rows of persons
+    OwnAccount      what the account must not do to itself
+    Exporting       how a live object reads as a manifest (`model/export_hooks.py`)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from reconciler.model.address import Address, Reference, Row
+from reconciler.model.contract import check_capability
+from reconciler.model.name_index import Context, CustomField, Names
+from reconciler.model.requests import Listing, Need, Roll
+from reconciler.model.spec import PARTIAL, Id
+
+if TYPE_CHECKING:
+    from reconciler.model.kind import Kind, Object
+
+
+class Capability:
+    """The root: every direct subclass can be made without arguments, and is neutral then."""
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        """Raise ContractError for a misspelt method or attribute of one that a kind makes of a capability."""
+        super().__init_subclass__(**more)
+        if Capability not in cls.__bases__:
+            check_capability(cls, Capability)
+
+
+@dataclass(frozen=True)
+class Creation(Capability):
+    """What a POST answers, and whether a second one makes a second object."""
+
+    unique: bool = True
+    """Whether Redmine itself refuses a second object with the same identity."""
+    answers: bool = True
+    """Whether the answer to the POST shows the object; else it is looked up."""
+    adopts: bool = True
+    """Whether an object that came to exist after the plan was made is adopted."""
+    adoption_note: str = "it had come to exist meanwhile and was adopted"
+    """What is noted of an object that was adopted."""
+
+    def sent_after(self, kind: Kind, values: Mapping[str, Any], context: Context) -> frozenset[str]:
+        """The fields that are sent right after the POST; but for `update_only` ones, with it as well."""
+        return frozenset(name for name, api in kind.fields.items() if api.update_only)
+
+
+class ReadBack(Capability):
+    """How a written object is found again."""
+
+    def identifies(self, kind: Kind, row: Row, address: Address, values: Mapping[str, Any], context: Context) -> bool:
+        """Whether a row that `Kind.lookup` gave is the object with these canonical values."""
+        key = kind.key_of(row, context) or ""
+        return key == address.key or (kind.ignores_case and key.lower() == address.key.lower())
+
+    def again(self, kind: Kind, ids: frozenset[Id], need: Need, names: Names) -> Iterable[list[Listing]]:
+        """The lists that show the objects with these ids again, after a write."""
+        return kind.tiers(need, names)
+
+
+@dataclass(frozen=True)
+class BulkDetails(Capability):
+    """Lists that tell for all objects at once what else takes a page of each (`Kind.details`)."""
+
+    needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The fields that `lists` can tell, and the kinds of which all objects must be known for that."""
+
+    def lists(self, kind: Kind, rows: Mapping[Id, Row], need: Need, names: Names) -> Iterable[Roll]:
+        """The lists for these objects."""
+        return ()
+
+
+class Streamed(Capability):
+    """There can be so many objects that an export reads them in parts, by ranges of their ids."""
+
+    def last(self, projects: Sequence[int]) -> Iterable[Listing]:
+        """Lists of which one has the greatest id in its first row; `projects` are ids."""
+        return ()
+
+    def windows(self, kind: Kind, projects: Sequence[int], fields: frozenset[str], last: int) -> Iterator[Listing]:
+        """The lists that together show all objects with an id up to `last`."""
+        return iter(())
+
+
+@dataclass(frozen=True)
+class Deletion(Capability):
+    """What a deletion destroys, takes along, and how it can be refused."""
+
+    loss: str = ""
+    """What Redmine destroys with the object."""
+    why_refused: str = ""
+    """Why Redmine may refuse to delete an object without giving a reason."""
+
+    def takes_along(self, address: Address, row: Row, names: Names) -> list[str]:
+        """The keys of further live objects of the kind that Redmine deletes with this one."""
+        return []
+
+    def until_gone(self, address: Address) -> Listing | None:
+        """The page that shows an object for as long as the server is deleting it; None: it is gone at once."""
+        return None
+
+    def being_deleted(self, row: Row) -> str:
+        """A sentence if the server is deleting the live object already, or ""."""
+        return ""
+
+
+class Dependencies(Capability):
+    """Work that waits for work on other objects, although no changed field names them.
+
+    `values` are the canonical declared values, `changed` the names of the fields that change.
+    """
+
+    def depends_on(
+        self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Iterable[str], context: Context
+    ) -> Iterable[tuple[str, Address]]:
+        """(field, object) for objects without whose planned work the work on this one would fail."""
+        return ()
+
+    def blocks(
+        self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Iterable[str], context: Context
+    ) -> Iterable[tuple[str, Address]]:
+        """(label, object) for objects whose deferred fields (`via` the label) wait for the work on this one."""
+        return ()
+
+    def runs_after(self, address: Address, row: Row | None, context: Context) -> Iterable[Address]:
+        """Objects whose planned work, deletions too, comes first, whatever becomes of it."""
+        return ()
+
+
+@dataclass(frozen=True)
+class SideEffects(Capability):
+    """Fields that Redmine may change along with another object of the kind."""
+
+    fields: frozenset[str] = frozenset()
+    """The fields that can be changed so."""
+
+    def side_effects_on(
+        self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Collection[str], context: Context
+    ) -> Iterable[Address]:
+        """The objects whose `fields` may change along with this one (no values: with its deletion)."""
+        return ()
+
+
+class Workflow(Capability):
+    """A field whose value may only be reached in several writes."""
+
+    def workflow_page(self, number: Id, name: str) -> Listing | None:
+        """The page that tells which values of a field are allowed next; None: the field has no workflow."""
+        return None
+
+    def next_transition(self, wanted: Any, row: Row, visited: frozenset[Any], context: Context) -> Any:
+        """A value on the way to `wanted` that the server allows now, or None; `row` is what the page gave."""
+        return None
+
+    def why_stuck(self, row: Row) -> str:
+        """Why no transition is left, from the same page."""
+        return ""
+
+
+@dataclass(frozen=True)
+class DerivedFields(Capability):
+    """Fields that Redmine may compute itself."""
+
+    fields: frozenset[str] = frozenset()
+
+    def why_derived(self, row: Row, name: str, context: Context) -> str:
+        """Why Redmine computes a field of a live object, so that no write can change it, or ""."""
+        return ""
+
+
+class KeptValues(Capability):
+    """Redmine answered 204 and kept another value."""
+
+    def why_kept(self, kind: Kind, name: str, wanted: Any, row: Row, context: Context) -> str:
+        """Why the server may have kept another value of a field, or ""."""
+        return ""
+
+
+class PartialRows(Capability):
+    """Rows that do not show everything."""
+
+    def shows(self, kind: Kind, row: Row, name: str, values: Mapping[str, Any]) -> bool:
+        """Whether a row tells what an object's field is; `values` are the declared ones."""
+        return PARTIAL not in row or (kind.fields[name].read or name) in row
+
+    def writes_unseen(self, row: Row, context: Context) -> bool:
+        """Whether fields that a row does not tell are written all the same: they can be seen when that is done."""
+        return False
+
+
+class ManifestKey(Capability):
+    """A key that is the manifests' own: Redmine gives the objects none."""
+
+    def setting_problem(self, names: Names) -> tuple[str, str] | None:
+        """(sentence, hint) for a setting of the configuration that the server cannot satisfy; None if all is well."""
+        return None
+
+    def only_declared(self, settings: Mapping[str, Any]) -> bool:
+        """Whether a name of this kind means nothing outside the manifests."""
+        return False
+
+    def to_store(self, address: Address, row: Row | None, context: Context) -> Mapping[str, tuple[Any, Any]]:
+        """path → (before, after) of what has to be written so that the object is found again; {} if it is there."""
+        return {}
+
+    def field(self, names: Names) -> CustomField | None:
+        """The custom field that holds the keys, as the configuration says."""
+        return None
+
+    def stored(self, row: Row, names: Names) -> str:
+        """The key that a live object has on the server, or ""."""
+        return ""
+
+    def make_keys(self, names: Names, known: Mapping[int, str], longest: int | None = None) -> None:
+        """Give the live objects without a stored key the `known` one, or a new one of `longest` characters at most."""
+
+    def to_declare(self, address: Address, row: Row, names: Names) -> Mapping[str, Any]:
+        """What a manifest says of a live object so that nothing is written but its key."""
+        return {}
+
+    def definitions(self, settings: Mapping[str, Any], fields: Collection[str]) -> tuple[str, ...]:
+        """Kinds that must be read to tell objects apart, or to tell what changes of these declared fields do."""
+        return ()
+
+
+class Sharing(Capability):
+    """Objects that other projects may use, or may not."""
+
+    def visible_elsewhere(self, reference: Reference, names: Names) -> Iterable[Address]:
+        """Further objects of the kind that a name can stand for, when its own project has none."""
+        return ()
+
+    def unusable_reason(self, address: Address, project: str, names: Names) -> str:
+        """Why an object cannot be used in another project, or ""."""
+        return ""
+
+
+@dataclass(frozen=True)
+class Nesting(Capability):
+    """What the list is called inside a project, where it is not the kind's plural."""
+
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class ReadOnly(Capability):
+    """A kind that manifests can name and not declare: only Redmine's administration makes such objects."""
+
+    menu: str = ""
+    """Where an administrator makes them (`Administration → Trackers`)."""
+
+    def why_unusable(self, row: Row) -> str:
+        """Why no new value may name a live object, or ""."""
+        return ""
+
+
+class VersionProbe(Capability):
+    """Rows that show whether the server is supported: the API tells no version. They are always read."""
+
+    def is_supported(self, rows: Iterable[Row]) -> bool:
+        """Whether a server with these rows is supported."""
+        return True
+
+
+@dataclass(frozen=True)
+class Tree(Capability):
+    """Objects that Redmine keeps as one tree."""
+
+    one_write_at_a_time: bool = False
+    """Whether two writes must not overlap: every one of them locks the whole tree."""
+    cascades: frozenset[str] = frozenset()
+    """Values of a gate that, when it is opened, Redmine changes for all objects below as well."""
+
+
+@dataclass(frozen=True)
+class ProjectIncludes(Capability):
+    """The `include=` of its project's page without which names in an object cannot be told."""
+
+    include: str = ""
+
+
+@dataclass(frozen=True)
+class Alternative(Capability):
+    """The kind that names of this one are mostly of, where a manifest may mean either."""
+
+    kind: str = ""
+
+
+class People(Capability):
+    """Rows of persons: an export without personal data has stand-ins for their `login`, names and `mail`."""
+
+
+class OwnAccount(Capability):
+    """What the account that the reconciler works with must not do to itself."""
+
+    def forbids(self, declared: Object[Any], me: Row) -> Iterable[tuple[str, str]]:
+        """(field, sentence) for what the account `me` must not do to a declared object."""
+        return ()

@@ -1,0 +1,58 @@
+"""The files of the project that are made from its code. `make regen` writes them anew: read the difference.
+
+    schemas/*.schema.json       from the kinds and the output's models
+    docs/reference.md           from the kinds
+    tests/unit/render/golden/*  from the samples of `samples.py`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from paths import GOLDEN, ROOT
+from samples import RENDERED
+
+from reconciler.reference.explain import reference
+from reconciler.reference.json_schema import SCHEMAS, dumps
+
+STALE = "is not what the code makes: run `make regen`, and read the difference"
+
+
+def _schema(name: str) -> str:
+    return dumps(SCHEMAS[name]())
+
+
+def _golden(name: str) -> str:
+    return RENDERED[name]() + "\n"
+
+
+GENERATED: Mapping[Path, Callable[[], str]] = {
+    **{ROOT / "schemas" / f"{name}.schema.json": partial(_schema, name) for name in SCHEMAS},
+    ROOT / "docs" / "reference.md": reference,
+    **{GOLDEN / name: partial(_golden, name) for name in RENDERED},
+}
+"""Each file, and what makes its text."""
+
+
+def strangers() -> set[Path]:
+    """Files among the generated ones that nothing makes any more."""
+    folders = {path.parent for path in GENERATED} - {ROOT / "docs"}
+    return {path for folder in folders for path in folder.iterdir()} - set(GENERATED)
+
+
+def regenerate() -> None:
+    """Write every file whose text has changed, remove those that nothing makes, and say which."""
+    for path, make in GENERATED.items():
+        text = make()
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            print(f"written: {path.relative_to(ROOT)}")
+    for path in strangers():
+        path.unlink()
+        print(f"removed: {path.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    regenerate()

@@ -1,0 +1,92 @@
+"""How the tests of this suite are told apart and dealt out to pytest's workers."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+from paths import TESTS
+from servers import version_of
+
+SUITE = """
+import os
+import time
+
+import pytest
+
+def log(line):
+    with open(os.environ["SEEN"], "a") as file:
+        print(os.environ["PYTEST_XDIST_WORKER"], line, file=file)
+
+@pytest.fixture(scope="session")
+def redmine(redmine_version):
+    log(f"starts {redmine_version}")
+
+@pytest.mark.parametrize("n", range(4))
+def test_on_a_server(redmine, n):
+    pass
+
+@pytest.mark.parametrize("n", range(20))
+def test_without(n):
+    log("plain")
+    time.sleep(0.01)
+"""
+
+
+def outcome(folder: Path, *options: str) -> tuple[str, list[str]]:
+    """What pytest prints for a suite with this suite's conftest, and what its tests log."""
+    (folder / "promises").mkdir()
+    (folder / "promises" / "test_suite.py").write_text(SUITE)
+    seen = folder / "seen"
+    seen.touch()
+    env = {**os.environ, "SEEN": str(seen), "PYTHONPATH": str(TESTS / "helpers"), "RECONCILER_TEST_VERSIONS": "5.0,6.1"}
+    (folder / "conftest.py").write_text((TESTS / "conftest.py").read_text())
+    command = [sys.executable, "-m", "pytest", "-q", "--import-mode=importlib", "--rootdir", str(folder), *options, folder]
+    done = subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, check=False)
+    return done.stdout, seen.read_text().splitlines()
+
+
+def test_each_worker_starts_the_server_of_one_version(tmp_path: Path) -> None:
+    """Two workers start one server each, and share the tests that need none."""
+    printed, seen = outcome(tmp_path, "-n", "2")
+    assert "28 passed" in printed
+    started = [line.split() for line in seen if "starts" in line]
+    assert sorted(version for _, _, version in started) == ["5.0", "6.1"]
+    assert len({worker for worker, *_ in started}) == 2
+    plain: dict[str, int] = defaultdict(int)
+    for line in seen:
+        plain[line.split()[0]] += line.endswith("plain")
+    assert min(plain.values()) >= 4
+
+
+def test_a_run_without_servers_starts_none(tmp_path: Path) -> None:
+    """The mark `server` is on what uses the version of a server by way of its fixtures, and on nothing else."""
+    printed, seen = outcome(tmp_path, "-n", "2", "-m", "not server")
+    assert "20 passed" in printed
+    assert {line.split()[1] for line in seen} == {"plain"}
+
+
+@pytest.mark.parametrize(
+    ("nodeid", "version"),
+    [
+        ("tests/a.py::test_b[redmine-6.1]", "6.1"),
+        ("tests/a.py::test_b[redmine-5.0-case: 6.1]", "5.0"),
+        ("tests/a.py::test_b[x-redmine-5.0]", "5.0"),
+        ("tests/a.py::test_b[6.1]", None),
+        ("tests/a.py::test_redmine", None),
+    ],
+)
+def test_the_version_of_a_test_is_in_its_id(nodeid: str, version: str | None) -> None:
+    """A version that is only a value of a test is not taken for its server's."""
+    assert version_of(nodeid) == version
+
+
+def test_no_mark_is_written_by_hand() -> None:
+    """No test says itself that it needs a server."""
+    by_hand = [p for p in TESTS.rglob("*.py") if re.search(r"mark\.(server|xdist_group)\b", p.read_text()) and p != Path(__file__)]
+    assert by_hand == []

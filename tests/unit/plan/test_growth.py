@@ -1,0 +1,180 @@
+"""How the work of planning grows with the manifests: twice as many objects are twice the work, not four times.
+
+What is counted are the bytecode instructions of the engine, which are the same in every run.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import httpx
+import pytest
+from calls import call
+from engine import offline
+from plans import SHOP, Present, inside, issue, live_of
+
+import reconciler
+from reconciler.apply.executor import Applier
+from reconciler.apply.report import Report
+from reconciler.apply.run import carry_out
+from reconciler.plan.planner import Plan, make
+from reconciler.redmine.client import Client
+
+ENGINE = str(Path(reconciler.__file__).parent)
+FEW = 100
+DOUBLE = 2.1
+"""Twice, and a little for sorting."""
+
+
+def instructions(action: Callable[[], object]) -> int:
+    """How many bytecode instructions of the engine an action takes."""
+    count = 0
+
+    def step(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal count
+        count += event == "opcode"
+        return step
+
+    def enter(frame: FrameType, event: str, argument: Any) -> Any:
+        if not frame.f_code.co_filename.startswith(ENGINE):
+            return None
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        return step
+
+    before = sys.gettrace()
+    sys.settrace(enter)
+    try:
+        action()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+State = tuple[Sequence[str], Sequence[Present]]
+"""The issues of a manifest, each a line, and those that are live."""
+
+
+def chain(kind: str, count: int) -> list[str]:
+    """New issues, each of which has a relation with the next one."""
+    linked = [f"{{subject: i{n}, relations: [{{{kind}: i{n + 1}}}]}}" for n in range(count - 1)]
+    return [*linked, f"{{subject: i{count - 1}}}"]
+
+
+def changed_parents(count: int) -> State:
+    """Issues with a subtask each, whose derived fields are declared otherwise."""
+    values: dict[str, Any] = {"done_ratio": 20, "priority": {"id": 2, "name": "Normal"}}
+    parents = [issue(10 + n, "shop", f"i{n}", **values) for n in range(count)]
+    below = [issue(1000 + n, "shop", f"sub{n}", parent={"id": 10 + n}, **values) for n in range(count)]
+    return [f"{{subject: i{n}, done_ratio: 50, priority: High}}" for n in range(count)], [*parents, *below]
+
+
+def closed_blockers(count: int) -> State:
+    """Live issues, each of which blocks the next one, that are all closed."""
+    links = [{"id": n, "issue_id": 10 + n, "issue_to_id": 11 + n, "relation_type": "blocks"} for n in range(count - 1)]
+    rows = [issue(10 + n, "shop", f"i{n}", relations=links[max(n - 1, 0) : n + 1]) for n in range(count)]
+    return [line.replace("{", "{status: Closed, ", 1) for line in chain("blocks", count)], rows
+
+
+def levels(count: int) -> State:
+    """New issues, each of which is the parent of the next one and has a relation with one that is not."""
+    above = [f"{{subject: i{n}, parent: i{n - 1}, relations: [{{relates: o{n}}}]}}" for n in range(1, count)]
+    return ["{subject: i0}", *above, *(f"{{subject: o{n}}}" for n in range(count))], []
+
+
+def subtasks(count: int) -> State:
+    """One new issue with all the others below it, that are all closed."""
+    return ["{subject: top, status: Closed}", *(f"{{subject: i{n}, parent: top}}" for n in range(count))], []
+
+
+def absent(count: int) -> State:
+    """Live issues that are declared absent."""
+    rows = [issue(10 + n, "shop", f"i{n}") for n in range(count)]
+    return [f"{{subject: i{n}, state: absent}}" for n in range(count)], rows
+
+
+STATES: dict[str, Callable[[int], State]] = {
+    "parents whose derived fields are declared": changed_parents,
+    "a chain of blocks": lambda count: (chain("blocks", count), []),
+    "a chain of blocks, said from the other side": lambda count: (chain("blocked", count), []),
+    "a chain of precedes": lambda count: (chain("precedes", count), []),
+    "a chain of follows": lambda count: (chain("follows", count), []),
+    "a chain of live blockers that are closed": closed_blockers,
+    "levels of parents, with relations": levels,
+    "many subtasks of one issue": subtasks,
+    "issues that are deleted": absent,
+}
+
+
+def planning(state: State) -> Callable[[], Plan]:
+    """What makes the plan for a state."""
+    lines, present = state
+    wanted = offline(inside("issues:", *(f"  - {line}" for line in lines)))
+    live = live_of(wanted, [SHOP, *present])
+    return lambda: make(wanted, live, "http://redmine.test")
+
+
+@pytest.mark.parametrize("state", STATES.values(), ids=STATES)
+def test_planning_is_linear(state: Callable[[int], State]) -> None:
+    """The plan for twice as many issues takes twice the work."""
+    less, more = (instructions(planning(state(count))) for count in (FEW, 2 * FEW))
+    assert more / less < DOUBLE
+
+
+class Redmine:
+    """As much of a Redmine as is needed to create issues with relations in the project `shop`, and to list them."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, dict[str, Any]] = {}
+        self.links = 0
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.path.removeprefix("/sub").removesuffix(".json")
+        if request.method == "GET":
+            return self._list(request.url.params)
+        body = json.loads(request.content)
+        return self._create(body["issue"]) if path == "/projects/shop/issues" else self._relate(path, body["relation"])
+
+    def _list(self, query: httpx.QueryParams) -> httpx.Response:
+        wanted = [self.rows[int(number)] for number in query["v[issue_id][]"].split(",")]
+        start, limit = int(query.get("offset", 0)), int(query["limit"])
+        rows = wanted[start : start + limit]
+        return httpx.Response(200, json={"issues": rows, "total_count": len(wanted), "offset": start, "limit": limit})
+
+    def _create(self, fields: dict[str, Any]) -> httpx.Response:
+        _, _, row = issue(len(self.rows) + 1, "shop", fields["subject"])
+        self.rows[row["id"]] = {**row, "relations": []}
+        return httpx.Response(201, json={"issue": row})
+
+    def _relate(self, path: str, body: dict[str, Any]) -> httpx.Response:
+        self.links += 1
+        link = {"id": self.links, "issue_id": int(path.split("/")[2]), **body}
+        for end in ("issue_id", "issue_to_id"):
+            self.rows[link[end]]["relations"].append(link)
+        return httpx.Response(201, json={"relation": link})
+
+
+def applying(state: State) -> Callable[[], Report]:
+    """What carries out the plan for a state."""
+    lines, present = state
+    wanted = offline(inside("issues:", *(f"  - {line}" for line in lines)))
+    live = live_of(wanted, [SHOP, *present])
+    plan = make(wanted, live, "http://redmine.test")
+
+    async def carry(client: Client) -> Report:
+        return await carry_out(Applier(client, live.names, plan))
+
+    return lambda: call(Redmine(), carry)
+
+
+def test_applying_is_linear() -> None:
+    """To create twice as many issues, each of which blocks the next one, takes twice the work."""
+    works = [applying((chain("blocks", count), [])) for count in (FEW // 2, FEW)]
+    reports: list[Report] = []
+    less, more = (instructions(lambda work=work: reports.append(work())) for work in works)
+    assert all(r.outcome == "done" for report in reports for r in report.results)
+    assert more / less < DOUBLE
