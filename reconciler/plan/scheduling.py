@@ -163,7 +163,7 @@ def _work(draft: Draft, changed: Mapping[Address, Draft], referrers: _Referrers,
     else:
         at_once = (c for c in draft.fields if c not in stages.linked)
         named = {a for c in at_once for a in targets(draft.declared, c.path, c.after, names)}
-        depends_on = {a for a in named.union(a for _, a in draft.depends_on(names)) if a in changed}
+        depends_on = (named | {a for _, a in draft.depends_on(names)}) & changed.keys()
     return Work(
         draft,
         steps,
