@@ -79,11 +79,13 @@ class ProjectSpec(Spec):
         Field(description="URL; at most 255 characters. Lists show it from Redmine 5.1."),
         Api(clear=""),
     ] = None
-    is_public: Annotated[bool | None, Field(description="Default: a setting of the server."), Api(clear=REFUSE)] = None
+    is_public: Annotated[
+        bool | None, Field(description="Default: a setting of the server."), Api(clear=REFUSE, label="Public")
+    ] = None
     parent: Annotated[
         Name | None,
         Field(description="Identifier of the parent project."),
-        Api(codec=Ref(("project",)), write="parent_id", clear=""),
+        Api(codec=Ref(("project",)), write="parent_id", clear="", label="Subproject of"),
     ] = None
     inherit_members: Annotated[
         bool | None, Field(description="Inherit the parent's members. Default: false."), Api(clear=REFUSE)
@@ -91,7 +93,7 @@ class ProjectSpec(Spec):
     trackers: Annotated[
         Strings | None,
         Field(description="Names of all trackers of the project. Default: a setting of the server."),
-        Api(codec=RefSet(Ref(("tracker",))), write="tracker_ids", include="trackers", clear=[]),
+        Api(codec=RefSet(Ref(("tracker",))), write="tracker_ids", include="trackers", clear=[], label="Tracker"),
     ] = None
     enabled_modules: Annotated[
         Strings | None,
@@ -135,6 +137,7 @@ class ProjectSpec(Spec):
             detail=True,
             clear="",
             deferred=INSIDE,
+            label="Default assignee",
         ),
     ] = None
     status: Annotated[

@@ -129,6 +129,8 @@ class Api:
     local       it tells which object is meant, and never travels
     date        it is a day, YYYY-MM-DD
     main_text   it is the text that the object is about
+    label       what Redmine's English sentences call it ("Email is invalid"; `field_*` in its config/locales/en.yml);
+                "" is the field's own name: "Due date"
     """
 
     codec: Codec = field(default_factory=Codec)
@@ -146,6 +148,7 @@ class Api:
     main_text: bool = False
     deferred: Deferred | None = None
     gate: Gate | None = None
+    label: str = ""
 
     @property
     def in_answer(self) -> bool:
@@ -160,7 +163,8 @@ LOCAL = Api(local=True)
 
 def resolved(name: str, api: Api) -> Api:
     """The same, with the field's own name where none is given for the API."""
-    return replace(api, write=name if api.write == "" else api.write, read=name if api.read == "" else api.read)
+    read, write = (name if given == "" else given for given in (api.read, api.write))
+    return replace(api, write=write, read=read, label=api.label or name.replace("_", " ").capitalize())
 
 
 class Secret:

@@ -13,18 +13,18 @@ from reconciler.kinds import kinds
 from reconciler.model.address import Address
 from reconciler.model.kind import Object, undeclared
 from reconciler.model.name_index import Names
-from reconciler.plan.diff import FieldChange
-from reconciler.plan.operations import Change, Plan, Warned
+from reconciler.plan.operations import Change, FieldChange, Plan, Unarchive, Warned
 from reconciler.state.desired import Desired
 
-ARCHIVED = 9
+ARCHIVED_NUMBER = 9
 """A project's status number (Redmine 3.0 to 7.0)."""
-OPENING = FieldChange("status", "archived", "active")
+ARCHIVED = "archived"
+UNARCHIVING = FieldChange("status", ARCHIVED, "active")
 
 
 def archived(project: Address, names: Names) -> bool:
     """Whether a project is archived."""
-    return (names.row(project) or {}).get("status") == ARCHIVED
+    return (names.row(project) or {}).get("status") == ARCHIVED_NUMBER
 
 
 def container(address: Address) -> Address:
@@ -39,7 +39,12 @@ def wanted(project: Address, names: Names) -> str | None:
 
 def opened(plan: Plan) -> list[Change]:
     """The changes of a plan that unarchive a project."""
-    return [c for c in plan.changes if c.address.kind == "project" and c.fields[:1] == (OPENING,)]
+    return [c for c in plan.changes if any(isinstance(operation, Unarchive) for operation in c.operations)]
+
+
+def unarchiving(project: Object) -> FieldChange:
+    """The change of a project's status that takes it out of the archive, with its place in the manifest."""
+    return replace(UNARCHIVING, location=project.where(UNARCHIVING.path))
 
 
 def visible(names: Names) -> frozenset[str]:
@@ -61,12 +66,12 @@ def shut_again(first: Plan, before: Collection[str], desired: Desired, names: Na
 
     `before` are those that were visible, `names` is what was read since.
     """
-    found: dict[Address, Object] = {}
+    back: dict[Address, Object] = {}
     for change in opened(first):
         for project in (change.address, *above(change.address, before, names)):
-            if wanted(project, names) in (None, "archived") and not _kept_open(project, first, names):
-                found[project] = _archived(project, change.address, first, desired)
-    return found
+            if wanted(project, names) in (None, ARCHIVED) and not _kept_open(project, first, names):
+                back[project] = _archived(project, change.address, first, desired)
+    return back
 
 
 def stay_open(first: Plan, before: Collection[str], names: Names) -> Iterator[Warned]:
@@ -80,13 +85,13 @@ def stay_open(first: Plan, before: Collection[str], names: Names) -> Iterator[Wa
 
 def above(project: Address, before: Collection[str], names: Names) -> list[Address]:
     """The projects that Redmine unarchived along with one: those above it that could not be seen."""
-    found: list[Address] = []
-    while (row := names.row(found[-1] if found else project)) and "parent" in row:
+    ancestors: list[Address] = []
+    while (row := names.row(ancestors[-1] if ancestors else project)) and "parent" in row:
         key = names.live("project").keys.get(row["parent"]["id"], "")
         if not key or key in before:
             break
-        found.append(Address("project", key))
-    return found
+        ancestors.append(Address("project", key))
+    return ancestors
 
 
 def _kept_open(project: Address, first: Plan, names: Names) -> bool:
@@ -98,12 +103,12 @@ def _kept_open(project: Address, first: Plan, names: Names) -> bool:
 def _archived(project: Address, near: Address, first: Plan, desired: Desired) -> Object:
     declared = desired.objects.get(project)
     if declared is not None:
-        return replace(declared, spec=declared.spec.model_copy(update={"status": "archived"}))
+        return replace(declared, spec=declared.spec.model_copy(update={"status": ARCHIVED}))
     place = desired.objects.get(near) or next(desired.objects[a] for a in first.revealed if container(a) == near)
-    return undeclared(kinds()["project"], project.key, place.body, status="archived")
+    return undeclared(kinds()["project"], project.key, place.body, status=ARCHIVED)
 
 
-def alone(found: Mapping[Address, Object], desired: Desired) -> Desired:
-    """A desired state of nothing but the projects `found`, archived."""
-    bare = {a: undeclared(o.kind, a.key, o.body, status="archived") for a, o in found.items()}
+def alone(projects: Mapping[Address, Object], desired: Desired) -> Desired:
+    """A desired state of nothing but these projects, archived."""
+    bare = {a: undeclared(o.kind, a.key, o.body, status=ARCHIVED) for a, o in projects.items()}
     return replace(desired, objects=dict(sorted(bare.items())))

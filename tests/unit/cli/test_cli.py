@@ -202,7 +202,7 @@ def test_an_internal_error_is_one_line_and_the_report_is_kept(
     async def broken(*args: object) -> None:
         raise ZeroDivisionError(PASSWORD)
 
-    monkeypatch.setattr("reconciler.apply.verify.verify", broken)
+    monkeypatch.setattr("reconciler.apply.run.verify", broken)
     result = run("apply", "--yes", "--format", "json", manifest=SHOP)
     assert result.exit_code == 1
     assert json.loads(result.stdout)["summary"]["done"] == 1
@@ -219,7 +219,7 @@ def test_a_server_that_goes_away_before_it_is_read_back(
     async def gone(*args: object) -> None:
         raise Unreachable("the server is gone")
 
-    monkeypatch.setattr("reconciler.apply.verify.verify", gone)
+    monkeypatch.setattr("reconciler.apply.run.verify", gone)
     result = run("apply", "--yes", "--format", "json", manifest=SHOP)
     assert result.exit_code == 4
     (found,) = json.loads(result.stdout)["results"]
@@ -324,7 +324,7 @@ def test_a_plan_for_another_server_is_refused(server: Stub, fake: Fake, monkeypa
     [
         ('"Shop"', '"Shap"', 5, "was changed after it was saved"),
         ('"action": "create"', '"action": "delete"', 5, "was changed after it was saved"),
-        ('"saved": "1.1"', '"saved": "2.0"', 5, "was saved by another version"),
+        ('"saved": "2.0"', '"saved": "1.1"', 5, "was saved by another version"),
         ('"seal"', '"sael"', 1, "is not a saved plan"),
         ("}\n", "", 1, "is not valid JSON"),
     ],
