@@ -20,6 +20,8 @@ neutral object of its class, whose answers are those of all other kinds: no work
     ReadOnly        a kind that only Redmine's administration can make
     VersionProbe    rows that show whether the server is supported
     Tree            objects that Redmine writes as one tree
+    Archive         containers that can be archived
+    Modules         containers whose modules decide what can be inside them
     ProjectIncludes what a project's page must show so that names in the kind can be told
     Alternative     a kind that most names of this one are of
     People          rows of persons
@@ -37,7 +39,7 @@ from reconciler.model.address import Address, Reference, Row
 from reconciler.model.contract import check_capability
 from reconciler.model.name_index import Context, CustomField, Names
 from reconciler.model.requests import Listing, Need, Roll
-from reconciler.model.spec import PARTIAL, Id
+from reconciler.model.spec import PARTIAL, Id, Spec
 
 if TYPE_CHECKING:
     from reconciler.model.kind import Kind, Object
@@ -51,6 +53,14 @@ class Capability:
         super().__init_subclass__(**more)
         if Capability not in cls.__bases__:
             check_capability(cls, Capability)
+
+    def named_fields(self) -> Iterable[tuple[str, str]]:
+        """(attribute, name) for the fields of the spec that it names. Each must exist."""
+        return ()
+
+    def named_kinds(self) -> Iterable[tuple[str, str]]:
+        """(attribute, name) for the kinds that it names. Each must exist."""
+        return ()
 
 
 @dataclass(frozen=True)
@@ -90,6 +100,12 @@ class BulkDetails(Capability):
 
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The fields that `lists` can tell, and the kinds of which all objects must be known for that."""
+
+    def named_fields(self) -> Iterable[tuple[str, str]]:
+        return (("needs", name) for name in self.needs)
+
+    def named_kinds(self) -> Iterable[tuple[str, str]]:
+        return (("needs", kind) for kinds in self.needs.values() for kind in kinds)
 
     def lists(self, kind: Kind, rows: Mapping[Id, Row], need: Need, names: Names) -> Iterable[Roll]:
         """The lists for these objects."""
@@ -160,6 +176,9 @@ class SideEffects(Capability):
     fields: frozenset[str] = frozenset()
     """The fields that can be changed so."""
 
+    def named_fields(self) -> Iterable[tuple[str, str]]:
+        return (("fields", name) for name in self.fields)
+
     def side_effects_on(
         self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Collection[str], context: Context
     ) -> Iterable[Address]:
@@ -188,6 +207,9 @@ class DerivedFields(Capability):
     """Fields that Redmine may compute itself."""
 
     fields: frozenset[str] = frozenset()
+
+    def named_fields(self) -> Iterable[tuple[str, str]]:
+        return (("fields", name) for name in self.fields)
 
     def why_derived(self, row: Row, name: str, context: Context) -> str:
         """Why Redmine computes a field of a live object, so that no write can change it, or ""."""
@@ -299,6 +321,32 @@ class Tree(Capability):
 
 
 @dataclass(frozen=True)
+class Archive(Capability):
+    """Containers that can be archived: the API shows nothing of them then, and they are unarchived to be compared."""
+
+    field: str = ""
+    """The field that tells, and its values for what is archived and for what is not."""
+    archived: str = ""
+    active: str = ""
+
+    def is_archived(self, row: Row) -> bool:
+        """Whether a live container is archived."""
+        return False
+
+
+class Modules(Capability):
+    """Containers whose modules decide what can be inside them (`Inside.module`)."""
+
+    def enabled(self, row: Row | None, spec: Spec | None) -> Collection[str] | None:
+        """The modules that a container will have: as declared, else as live; None if that is not known."""
+        return None
+
+    def hint(self, module: str) -> str:
+        """How to enable a module."""
+        return ""
+
+
+@dataclass(frozen=True)
 class ProjectIncludes(Capability):
     """The `include=` of its project's page without which names in an object cannot be told."""
 
@@ -310,6 +358,9 @@ class Alternative(Capability):
     """The kind that names of this one are mostly of, where a manifest may mean either."""
 
     kind: str = ""
+
+    def named_kinds(self) -> Iterable[tuple[str, str]]:
+        return (("kind", self.kind),)
 
 
 class People(Capability):

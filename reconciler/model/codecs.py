@@ -90,6 +90,10 @@ class Codec:
     lookups: tuple[str, ...] = ()
     """Kinds whose definitions are needed to understand the values."""
 
+    def named_kinds(self) -> tuple[str, ...]:
+        """The kinds whose objects the values name, or whose custom fields they are. Each must exist."""
+        return ()
+
     def references(self, value: Any, context: Context) -> Iterable[Reference]:
         """The names of other objects in a manifest's or a canonical value (`context.project` is all that is used)."""
         return ()
@@ -174,6 +178,9 @@ class Ref(Codec):
     kinds: tuple[str, ...]
     word: str = "name"
 
+    def named_kinds(self) -> tuple[str, ...]:
+        return self.kinds
+
     def reference(self, value: Any, project: str) -> Reference:
         """What a manifest's or canonical value refers to (no look-up)."""
         if not isinstance(value, Mapping):
@@ -229,6 +236,9 @@ class RefSet(Codec):
     """A set of other objects."""
 
     of: Ref
+
+    def named_kinds(self) -> tuple[str, ...]:
+        return self.of.named_kinds()
 
     def references(self, value: Any, context: Context) -> Iterable[Reference]:
         return [self.of.reference(v, context.project) for v in value or ()]

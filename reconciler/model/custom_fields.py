@@ -47,6 +47,9 @@ class CustomFields(Codec):
     def __init__(self, customized: str) -> None:
         self.customized = customized
 
+    def named_kinds(self) -> tuple[str, ...]:
+        return (self.customized,)
+
     def fields(self, context: Context) -> Mapping[str, CustomField]:
         """The definitions that the account may see, by name."""
         return context.names.custom_fields.get(self.customized, {})

@@ -28,6 +28,10 @@ class Exporting(Capability):
     unshown: frozenset[str] = frozenset()
     """Fields that some versions show for no object at all: an export omits them then, without a remark."""
 
+    def named_fields(self) -> Iterable[tuple[str, str]]:
+        yield from (("defaults", pair[0]) for pair in self.defaults)
+        yield from (("unshown", name) for name in self.unshown)
+
     def rename_for_export(self, kind: Kind, names: Names) -> None:
         """Give the live objects the keys that manifests use, where `Kind.key_of` does not."""
 

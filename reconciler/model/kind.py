@@ -129,7 +129,7 @@ class Kind(Generic[S]):
         """Raise ContractError if a class variable is misspelt, the identity is missing, or a field is not described."""
         super().__init_subclass__(**more)
         if not abstract:
-            check_kind(cls, Kind)
+            check_kind(cls, Kind, Capability)
 
     def capability(self, of: type[C]) -> C:
         """Its capability of a class, else the neutral one of that class."""
