@@ -6,14 +6,11 @@ import asyncio
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from reconciler import config as configuration
-from reconciler.apply.executor import Applier, Listener
-from reconciler.apply.report import Report
-from reconciler.apply.verify import carry_out as everything
 from reconciler.config import Config
-from reconciler.errors import Location, ManifestError, Problem, ReconcilerError, RefusedError, ServerError
+from reconciler.errors import Location, ManifestError, Problem, ReconcilerError, RefusedError
 from reconciler.manifest import loader as manifest
 from reconciler.manifest.loader import Loaded, Map, Reported, Seq
 from reconciler.model.address import Address
@@ -21,12 +18,17 @@ from reconciler.model.name_index import Names
 from reconciler.plan import archived_projects
 from reconciler.plan.operations import Plan
 from reconciler.plan.planner import make
-from reconciler.plan.targets import ALL, Choice, Selection, resent, select
+from reconciler.plan.targets import ALL, PlanOptions, Selection, resent, select
 from reconciler.redmine.client import Client
 from reconciler.state import desired as declared
 from reconciler.state import live
 from reconciler.state.desired import Desired
 from reconciler.state.live import Live
+
+if TYPE_CHECKING:
+    # A plan needs nothing of `apply`: it is imported where a plan is carried out.
+    from reconciler.apply.progress import Listener
+    from reconciler.apply.report import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Manifests:
         unarchive: bool = False,
         resend: Sequence[str] = (),
     ) -> Plan:
-        """What `apply` would do; see `selection.Choice` for what can be chosen.
+        """What `apply` would do; see `targets.PlanOptions` for what can be chosen.
 
         Raises ManifestError, ConfigError, ServerError; ReconcilerError for a pattern.
         """
@@ -75,12 +77,12 @@ class Manifests:
         """The same as `plan`, inside an event loop."""
         self.check()
         async with Client(self.config.connection()) as client:
-            return (await plan(client, self, Choice(targets, excludes, unarchive, resend))).plan
+            return (await plan(client, self, PlanOptions(targets, excludes, unarchive, resend))).plan
 
     def apply(
         self,
         agreed: Plan | None = None,
-        listener: Listener = lambda address, outcome: None,
+        listener: Listener | None = None,
         *,
         unarchive: bool = False,
         resend: Sequence[str] = (),
@@ -96,22 +98,25 @@ class Manifests:
     async def apply_async(
         self,
         agreed: Plan | None = None,
-        listener: Listener = lambda address, outcome: None,
+        listener: Listener | None = None,
         *,
         unarchive: bool = False,
         resend: Sequence[str] = (),
     ) -> Report:
         """The same as `apply`, inside an event loop."""
+        from reconciler.apply.executor import Applier
+        from reconciler.apply.run import carry_out
+
         self.check()
-        choice = Choice(unarchive=unarchive, resend=resend)
+        options = PlanOptions(unarchive=unarchive, resend=resend)
         async with Client(self.config.connection()) as client:
-            planned = await plan(client, self, choice)
+            planned = await plan(client, self, options)
             if agreed is not None and agreed.digest != planned.plan.digest:
                 raise RefusedError("The manifests or the server changed since the plan was made: make a new one.")
             reports = [await carry_out(Applier(client, planned.names, planned.plan, listener=listener))]
             if planned.plan.revealed:
                 try:
-                    second = await again(client, self, planned, choice)
+                    second = await again(client, self, planned, options)
                 except ReconcilerError:
                     await put_back(client, self, planned)
                     raise
@@ -145,20 +150,20 @@ def validate(*paths: str | Path, file: str | Path | None = None, instance: str |
 def read(config: Config, paths: Sequence[str | Path], stdin: TextIO | BinaryIO | None = None) -> Manifests:
     """The manifests at `paths`, read with a configuration."""
     loaded = manifest.load(paths or (".",), config.variables, stdin=stdin)
-    found = declared.build(loaded.documents, config.settings)
-    problems = [*loaded.problems, *_not_noise(loaded, found.problems)]
-    return Manifests(config, loaded, found, tuple(sorted(problems, key=lambda p: (p.location, p.message))))
+    desired = declared.build(loaded.documents, config.settings)
+    problems = [*loaded.problems, *_not_noise(loaded, desired.problems)]
+    return Manifests(config, loaded, desired, tuple(sorted(problems, key=lambda p: (p.location, p.message))))
 
 
-async def plan(client: Client, manifests: Manifests, choice: Choice = ALL) -> Planned:
+async def plan(client: Client, manifests: Manifests, options: PlanOptions = ALL) -> Planned:
     """Read the live state and compare. Raises ManifestError, ServerError; ReconcilerError for a pattern."""
     desired = manifests.desired
     state = await live.read(client, desired)
     seen = archived_projects.visible(state.names)
-    return replace(_compare(client, desired, state, choice), visible=seen)
+    return replace(_compare(client, desired, state, options), visible=seen)
 
 
-async def again(client: Client, manifests: Manifests, first: Planned, choice: Choice = ALL) -> Planned:
+async def again(client: Client, manifests: Manifests, first: Planned, options: PlanOptions = ALL) -> Planned:
     """The second plan, when the first one is carried out: for what can be seen now, and to archive again. Raises as
     `plan`."""
     desired = manifests.desired
@@ -168,14 +173,15 @@ async def again(client: Client, manifests: Manifests, first: Planned, choice: Ch
     for address, declared_again in back.items():
         state.names.declare(address, declared_again.spec)
     desired = replace(desired, objects=dict(sorted({**desired.objects, **back}.items())))
-    planned = _compare(client, desired, state, replace(choice, unarchive=False), first=first.plan, always=back)
-    # What was opened is shut again, whatever becomes of the work behind it.
-    changes = tuple(replace(c, opens=c.opens or c.address in back) for c in planned.plan.changes)
-    return replace(planned, plan=replace(planned.plan, changes=changes, warnings=(*planned.plan.warnings, *warnings)))
+    planned = _compare(client, desired, state, replace(options, unarchive=False), first=first.plan, unarchived=back)
+    return replace(planned, plan=replace(planned.plan, warnings=(*planned.plan.warnings, *warnings)))
 
 
 async def put_back(client: Client, manifests: Manifests, first: Planned) -> Report:
     """Archive again what was unarchived to be compared, and nothing else."""
+    from reconciler.apply.executor import Applier
+    from reconciler.apply.run import carry_out
+
     names = (await live.read(client, manifests.desired)).names
     back = archived_projects.shut_again(first.plan, first.visible, manifests.desired, names)
     desired = archived_projects.alone(back, manifests.desired)
@@ -185,6 +191,8 @@ async def put_back(client: Client, manifests: Manifests, first: Planned) -> Repo
 
 def joined(reports: Sequence[Report]) -> Report:
     """The report of several plans that were carried out one after the other, as if they were one."""
+    from reconciler.apply.report import Report
+
     changes = tuple(change for report in reports for change in report.plan.changes)
     warnings = tuple(warned for report in reports for warned in report.plan.warnings)
     return Report(
@@ -199,48 +207,27 @@ def _compare(
     client: Client,
     desired: Desired,
     state: Live,
-    choice: Choice,
+    options: PlanOptions,
     *,
     first: Plan | None = None,
-    always: Collection[Address] = (),
+    unarchived: Collection[Address] = (),
 ) -> Planned:
-    """The plan for the chosen objects, and for those that are `always` in it. What the `first` plan sent is not sent
-    once more."""
+    """The plan for the chosen objects, and for the `unarchived` projects. What the `first` plan sent is not sent once
+    more."""
     url, selection = client.connection.url, None
     done = {change.address for change in first.changes} if first else set()
-    sent = frozenset((a, field) for a, field in resent(choice.resend, desired.objects) if a not in done)
-    if choice.targets or choice.excludes:
-        whole = make(desired, state, url, unarchive=choice.unarchive, resent=sent)
-        selection = select(whole, desired.objects, choice.targets, choice.excludes)
-    chosen = (selection.chosen.union(always)).__contains__ if selection else _all
-    plan = make(desired, state, url, chosen, unarchive=choice.unarchive, resent=sent)
+    sent = frozenset((a, field) for a, field in resent(options.resend, desired.objects) if a not in done)
+    if options.targets or options.excludes:
+        whole = make(desired, state, url, unarchive=options.unarchive, resent=sent)
+        selection = select(whole, desired.objects, options.targets, options.excludes)
+    chosen = (selection.chosen.union(unarchived)).__contains__ if selection else _all
+    plan = make(desired, state, url, chosen, unarchive=options.unarchive, resent=sent, unarchived=unarchived)
     made = replace(plan, requests=client.requests)
     return Planned(made, state.names, state.me, selection)
 
 
 def _all(address: Address) -> bool:
     return True
-
-
-async def carry_out(applier: Applier) -> Report:
-    """Apply and verify. There is always a report: after a cancellation, and if the server goes away, too."""
-    try:
-        await everything(applier)
-    except asyncio.CancelledError:
-        applier.stop()
-        task = asyncio.current_task()
-        if task is not None:
-            task.uncancel()
-    except ServerError as error:
-        _unverified(applier, f"it was written, but could not be read back: {error}")
-    return applier.report()
-
-
-def _unverified(applier: Applier, reason: str) -> None:
-    for state in applier.progress.values():
-        if state.outcome == "done" and state.written and state.change.action != "delete":
-            state.outcome = "unknown"
-            state.errors.append(reason)
 
 
 def _not_noise(loaded: Loaded, problems: Iterable[Problem]) -> Iterator[Problem]:

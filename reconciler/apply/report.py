@@ -5,10 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from reconciler.errors import Location
 from reconciler.plan.operations import Change, Plan
 
 Outcome = Literal["done", "failed", "skipped", "unknown"]
+NOWHERE = Location("")
 OUTCOMES: tuple[Outcome, ...] = ("done", "failed", "skipped", "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class ItemError:
+    """What went wrong with a change: a sentence, the field that it is about ("" is the object), and its place."""
+
+    message: str
+    path: str = ""
+    location: Location = NOWHERE
+
+    def __str__(self) -> str:
+        return self.message
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +32,7 @@ class Result:
     change: Change
     outcome: Outcome
     id: int | str | None = None
-    errors: tuple[str, ...] = ()
+    errors: tuple[ItemError, ...] = ()
     because: str | None = None
     notes: tuple[str, ...] = ()
 

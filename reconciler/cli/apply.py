@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from reconciler.pipeline import Manifests, Planned
     from reconciler.plan.operations import Plan
     from reconciler.plan.plan_file import Saved
-    from reconciler.plan.targets import Choice
+    from reconciler.plan.targets import PlanOptions
     from reconciler.redmine.client import Client
 
 
@@ -78,11 +78,11 @@ async def _manifests(
 ) -> int:
     from reconciler import pipeline
     from reconciler.cli import steps
-    from reconciler.plan.targets import Choice
+    from reconciler.plan.targets import PlanOptions
 
-    manifests, choice = steps.valid(state, paths), Choice(*options)
+    manifests, plan_options = steps.valid(state, paths), PlanOptions(*options)
     async with steps.client(state, manifests.config, shown) as client:
-        planned = await pipeline.plan(client, manifests, choice)
+        planned = await pipeline.plan(client, manifests, plan_options)
         shown.stop()
         steps.selected(planned)
         steps.within_limits(planned.plan, manifests.config, max_deletes)
@@ -90,7 +90,7 @@ async def _manifests(
             if not await carry_out(state, client, planned, yes, shown, done):
                 return Exit.CANNOT_RUN
             if planned.plan.revealed and not done[-1].interrupted:
-                second = _Second(client, manifests, planned, choice, max_deletes)
+                second = _Second(client, manifests, planned, plan_options, max_deletes)
                 code = await _again(state, second, yes, shown, done)
                 if code is not None:
                     return code
@@ -104,19 +104,19 @@ async def _saved(state: State, file: Path, yes: bool, max_deletes: int | None, s
     from reconciler.state import live
 
     config = state.configuration()
-    found = _load(file, config.variables, config.settings["place"])
+    saved = _load(file, config.variables, config.settings["place"])
     async with steps.client(state, config, shown) as client:
-        plan_file.check_url(found.plan, client.connection.url)
-        now = await live.read(client, found.desired)
+        plan_file.check_url(saved.plan, client.connection.url)
+        now = await live.read(client, saved.desired)
         shown.stop()
-        plan_file.check(found.plan, now)
-        steps.within_limits(found.plan, config, max_deletes)
-        planned = pipeline.Planned(found.plan, now.names, now.me)
+        plan_file.check(saved.plan, now)
+        steps.within_limits(saved.plan, config, max_deletes)
+        planned = pipeline.Planned(saved.plan, now.names, now.me)
         with _reported(state) as done:
             if not await carry_out(state, client, planned, yes, shown, done):
                 return Exit.CANNOT_RUN
-        if found.plan.revealed:
-            left = output.plural(len(found.plan.revealed), "object")
+        if saved.plan.revealed:
+            left = output.plural(len(saved.plan.revealed), "object")
             output.say(
                 f"Remaining: {left} in unarchived projects, not compared yet. Plan and apply again to compare them; "
                 "projects declared as archived are archived then, others stay active."
@@ -161,7 +161,7 @@ async def carry_out(
     hint: str = "review `reconciler plan`, then add --yes",
 ) -> bool:
     """Confirm, apply, and add the report to `done`; False if declined. `hint` says what to do when not interactive."""
-    from reconciler import pipeline
+    from reconciler.apply import run
     from reconciler.apply.executor import Applier
     from reconciler.render import words
 
@@ -176,7 +176,7 @@ async def carry_out(
         shown.applying(len(plan.changes))
     try:
         with _interruptible(applier):
-            await pipeline.carry_out(applier)
+            await run.carry_out(applier)
     finally:
         shown.stop()
         done.append(applier.report())
@@ -189,7 +189,7 @@ class _Second(NamedTuple):
     client: Client
     manifests: Manifests
     first: Planned
-    choice: Choice
+    options: PlanOptions
     max_deletes: int | None
 
 
@@ -201,7 +201,7 @@ async def _again(state: State, second: _Second, yes: bool, shown: Progress, done
     client, manifests, first = second.client, second.manifests, second.first
     try:
         shown.reading(client.connection.url)
-        planned = await pipeline.again(client, manifests, first, second.choice)
+        planned = await pipeline.again(client, manifests, first, second.options)
         shown.stop()
         steps.within_limits(planned.plan, manifests.config, second.max_deletes)
         agreed = await carry_out(state, client, planned, yes, shown, done)

@@ -128,6 +128,7 @@ async def _write_keys(
     from reconciler.cli.apply import carry_out, exit_code
     from reconciler.export import inventory as inventories
     from reconciler.export import run, state_files, write_keys
+    from reconciler.plan.operations import Reopen
 
     folder = request.folder.path
     before = state_files.reopened(folder)
@@ -140,7 +141,8 @@ async def _write_keys(
     done: list[Report] = []
     hint = "review the plan above, then add --yes"
     # Closed projects are reopened to write keys. If this run is killed before closing them again, the next run does.
-    state_files.remember_reopened(folder, before | {c.address.key for c in planned.plan.changes if c.opens})
+    reopening = {o.id.address.key for o in planned.plan.operations if isinstance(o, Reopen)}
+    state_files.remember_reopened(folder, before | reopening)
     try:
         agreed = await carry_out(state, client, planned, request.yes, shown, done, hint=hint)
     finally:

@@ -90,7 +90,7 @@ def report(done: Report, state: State) -> str:
     return text.results(done, color=colored(sys.stdout, state), verbose=state.verbose)
 
 
-def problems(found: Sequence[Problem], state: State, stream: TextIO) -> str:
+def problems(items: Sequence[Problem], state: State, stream: TextIO) -> str:
     """Problems in the chosen format."""
     from reconciler.manifest.excerpt import excerpt
     from reconciler.render import github, html, markdown, text
@@ -101,14 +101,14 @@ def problems(found: Sequence[Problem], state: State, stream: TextIO) -> str:
 
     match state.format:
         case "json":
-            return as_json(data.problems_json(found))
+            return as_json(data.problems_json(items))
         case "markdown":
-            return markdown.problems(found, quoted)
+            return markdown.problems(items, quoted)
         case "html":
-            return html.problems(found, quoted)
+            return html.problems(items, quoted)
         case "github":
-            return github.problems(found)
-    return text.problems(found, quoted, color=colored(stream, state))
+            return github.problems(items)
+    return text.problems(items, quoted, color=colored(stream, state))
 
 
 def as_json(data: Mapping[str, Any]) -> str:

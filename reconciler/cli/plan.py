@@ -72,11 +72,11 @@ def _check_out(out: Path | None, paths: tuple[str, ...]) -> None:
 async def _plan(state: State, paths: tuple[str, ...], options: tuple[Any, ...], shown: Progress) -> Planned:
     from reconciler import pipeline
     from reconciler.cli import steps
-    from reconciler.plan.targets import Choice
+    from reconciler.plan.targets import PlanOptions
 
     manifests = steps.valid(state, paths)
     async with steps.client(state, manifests.config, shown) as client:
-        planned = await pipeline.plan(client, manifests, Choice(*options))
+        planned = await pipeline.plan(client, manifests, PlanOptions(*options))
     shown.stop()
     steps.selected(planned)
     return planned
@@ -85,8 +85,9 @@ async def _plan(state: State, paths: tuple[str, ...], options: tuple[Any, ...], 
 def _save(planned: Planned, out: Path, state: State) -> None:
     from reconciler.manifest.sources import find_config
     from reconciler.plan import plan_file
+    from reconciler.render.json import plan_json
 
-    plan_file.write(out, plan_file.save(planned.plan, planned.names))
+    plan_file.write(out, plan_file.save(planned.plan, planned.names, plan_json(planned.plan)))
     used = planned.names.settings["place"].file
     elsewhere = state.config or (used if Path(used).exists() and find_config(()) != Path(used).absolute() else None)
     said = {"--plan": out, "--config": elsewhere, "--instance": state.instance, "--url": state.url}

@@ -159,7 +159,7 @@ async def _complete(
     async def file(number: int) -> None:
         page = Listing(f"/attachments/{number}", "attachment", single=True, none={403: LOST, 404: LOST})
         (shown,) = await fetch(client, page)
-        names.files[number] = {**shown, "sha256": ""}
+        names.files[number] = {"id": number, **shown, "sha256": ""}
 
     async for _ in over(_attached(names, chosen), file, BATCH, "files in custom fields", watch):
         pass

@@ -85,7 +85,7 @@ class FileSpec(ProjectItem):
         Name | None,
         StringConstraints(max_length=255, pattern=r"^[^/\\]+$"),
         Field(description="A name without slashes, at most 255 characters. Default: that of `path`."),
-        Api(codec=FileName(), clear=REFUSE),
+        Api(codec=FileName(), clear=REFUSE, label="File"),
     ] = None
     version: Annotated[
         Name | None,

@@ -37,12 +37,12 @@ class GroupSpec(Spec):
     users: Annotated[
         Strings | None,
         Field(description="Logins of all users of the group, locked ones too. null or []: none."),
-        Api(codec=Members(Ref(("user",))), write="user_ids", detail=True, clear=[]),
+        Api(codec=Members(Ref(("user",))), write="user_ids", detail=True, clear=[], label="User"),
     ] = None
     twofa_required: Annotated[
         bool | None,
         Field(description="Whether its users must use two-factor authentication. Redmine never shows it."),
-        Api(read=None, create_only=True, clear=REFUSE),
+        Api(read=None, create_only=True, clear=REFUSE, label="Require two factor authentication"),
     ] = None
     custom_fields: Annotated[
         dict[str, Any] | None,

@@ -26,7 +26,7 @@ class IssueCategorySpec(ProjectItem):
     assigned_to: Annotated[
         Principal | None,
         Field(description="User (login) or group that new issues of the category are assigned to."),
-        Api(codec=Ref(("user", "group")), write="assigned_to_id", clear=""),
+        Api(codec=Ref(("user", "group")), write="assigned_to_id", clear="", label="Assignee"),
     ] = None
 
 

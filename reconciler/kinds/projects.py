@@ -13,7 +13,16 @@ from pydantic import Field, StringConstraints
 
 from reconciler.manifest.loader import suggest
 from reconciler.model.address import Address, Row
-from reconciler.model.capabilities import Deletion, Dependencies, PartialRows, ProjectIncludes, Sharing, Tree
+from reconciler.model.capabilities import (
+    Archive,
+    Deletion,
+    Dependencies,
+    Modules,
+    PartialRows,
+    ProjectIncludes,
+    Sharing,
+    Tree,
+)
 from reconciler.model.codecs import Codec, Ref, RefSet, Text, ordered
 from reconciler.model.codecs import Names as NameSet
 from reconciler.model.custom_fields import CustomFields
@@ -78,11 +87,13 @@ class ProjectSpec(Spec):
         Field(description="URL; at most 255 characters. Lists show it from Redmine 5.1."),
         Api(clear=""),
     ] = None
-    is_public: Annotated[bool | None, Field(description="Default: a setting of the server."), Api(clear=REFUSE)] = None
+    is_public: Annotated[
+        bool | None, Field(description="Default: a setting of the server."), Api(clear=REFUSE, label="Public")
+    ] = None
     parent: Annotated[
         Name | None,
         Field(description="Identifier of the parent project."),
-        Api(codec=Ref(("project",)), write="parent_id", clear=""),
+        Api(codec=Ref(("project",)), write="parent_id", clear="", label="Subproject of"),
     ] = None
     inherit_members: Annotated[
         bool | None, Field(description="Inherit the parent's members. Default: false."), Api(clear=REFUSE)
@@ -90,7 +101,7 @@ class ProjectSpec(Spec):
     trackers: Annotated[
         Strings | None,
         Field(description="Names of all trackers of the project. Default: a setting of the server."),
-        Api(codec=RefSet(Ref(("tracker",))), write="tracker_ids", include="trackers", clear=[]),
+        Api(codec=RefSet(Ref(("tracker",))), write="tracker_ids", include="trackers", clear=[], label="Tracker"),
     ] = None
     enabled_modules: Annotated[
         Strings | None,
@@ -134,6 +145,7 @@ class ProjectSpec(Spec):
             detail=True,
             clear="",
             deferred=INSIDE,
+            label="Default assignee",
         ),
     ] = None
     status: Annotated[
@@ -211,6 +223,26 @@ class _Export(Exporting):
         return {**super().non_defaults(kind, values, row, context), **full}
 
 
+class _Archive(Archive):
+    """Archived projects are in no list, and their own pages are 403 (5.0 to 7.0)."""
+
+    def is_archived(self, row: Row) -> bool:
+        return STATUS.get(row.get("status", 1)) == self.archived
+
+
+class _Modules(Modules):
+    """Without its module, Redmine hides what is inside a project."""
+
+    def enabled(self, row: Row | None, spec: Spec | None) -> Collection[str] | None:
+        declared: list[str] | None = getattr(spec, "enabled_modules", None)
+        if declared is not None or row is None or "enabled_modules" not in row:
+            return declared
+        return [module["name"] for module in row["enabled_modules"]]
+
+    def hint(self, module: str) -> str:
+        return f"add {module} to enabled_modules"
+
+
 class Projects(Kind[ProjectSpec]):
     """Archived projects show nothing, closed ones take no writes."""
 
@@ -223,6 +255,8 @@ class Projects(Kind[ProjectSpec]):
     capabilities = (
         # Their tree is one nested set, which every write locks.
         Tree(one_write_at_a_time=True, cascades=frozenset({"closed"})),
+        _Archive("status", archived="archived", active="active"),
+        _Modules(),
         _Rows(),
         _Deletion("everything inside is deleted, and its subprojects, archived ones too"),
         _Sharing(),

@@ -99,14 +99,17 @@ class TimeEntrySpec(ProjectItem):
         Field(description="Login of who spent the time: a member of the project, or the tool's own account."),
         Api(codec=USER, write="user_id", clear=REFUSE),
     ]
-    spent_on: Annotated[Date, Field(description="The day, YYYY-MM-DD."), Api(clear=REFUSE, date=True)]
+    spent_on: Annotated[Date, Field(description="The day, YYYY-MM-DD."), Api(clear=REFUSE, date=True, label="Date")]
     activity: Annotated[
         Name,
         Field(description="Name of an activity that the project has."),
         Api(codec=Activity(), write="activity_id", clear=REFUSE),
     ]
     comments: Annotated[
-        str | None, StringConstraints(max_length=1024), Field(description="At most 1024 characters."), Api(clear="")
+        str | None,
+        StringConstraints(max_length=1024),
+        Field(description="At most 1024 characters."),
+        Api(clear="", label="Comment"),
     ] = None
     hours: Annotated[
         float | None,

@@ -131,17 +131,22 @@ class UserSpec(Spec):
         Api(clear=REFUSE),
     ]
     firstname: Annotated[
-        str | None, StringConstraints(max_length=30), Field(description="At most 30 characters."), Api(clear=REFUSE)
+        str | None,
+        StringConstraints(max_length=30),
+        Field(description="At most 30 characters."),
+        Api(clear=REFUSE, label="First name"),
     ] = None
     lastname: Annotated[
         str | None,
         StringConstraints(max_length=255),
         Field(description="At most 255 characters (30 before Redmine 5.1)."),
-        Api(clear=REFUSE),
+        Api(clear=REFUSE, label="Last name"),
     ] = None
-    mail: Annotated[str | None, Field(description="E-mail address, unique."), Api(clear=REFUSE)] = None
+    mail: Annotated[str | None, Field(description="E-mail address, unique."), Api(clear=REFUSE, label="Email")] = None
     admin: Annotated[
-        bool | None, Field(description="Whether the user is an administrator. Default: false."), Api(clear=REFUSE)
+        bool | None,
+        Field(description="Whether the user is an administrator. Default: false."),
+        Api(clear=REFUSE, label="Administrator"),
     ] = None
     status: Annotated[
         Literal["active", "locked"] | None,
@@ -160,7 +165,7 @@ class UserSpec(Spec):
     mail_notification: Annotated[
         Literal["all", "selected", "only_my_events", "only_assigned", "only_owner", "none"] | None,
         Field(description="What the user gets mail about, set on create. Default: a setting of the server."),
-        Api(read=None, create_only=True, clear=REFUSE),
+        Api(read=None, create_only=True, clear=REFUSE, label="Email notifications"),
     ] = None
     auth_source: Annotated[
         str | None,
@@ -168,7 +173,7 @@ class UserSpec(Spec):
             description='Authentication mode: its number as `"#3"` or `"#3 (NAME)"`, or its name if some user has it. '
             "Compared from Redmine 6.0; before, set on create only. null: Redmine's own password."
         ),
-        Api(codec=AuthSource(), write="auth_source_id", include="auth_source", clear=""),
+        Api(codec=AuthSource(), write="auth_source_id", include="auth_source", clear="", label="Authentication mode"),
     ] = None
     password: Annotated[
         SecretStr | None,
@@ -183,7 +188,7 @@ class UserSpec(Spec):
     must_change_passwd: Annotated[
         bool | None,
         Field(description="The user must change the password at the first login (set on create)."),
-        Api(read=None, create_only=True, clear=REFUSE),
+        Api(read=None, create_only=True, clear=REFUSE, label="Must change password at next logon"),
     ] = None
     send_information: Annotated[
         bool | None,

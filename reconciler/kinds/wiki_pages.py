@@ -100,12 +100,12 @@ class WikiPageSpec(ProjectItem):
     text: Annotated[
         str | None,
         Field(description="The page itself, never empty; line ends are not compared. Needed to create the page."),
-        Api(codec=Text(), clear=REFUSE, detail=True, main_text=True),
+        Api(codec=Text(), clear=REFUSE, detail=True, main_text=True, label="Text field"),
     ] = None
     parent: Annotated[
         Name | None,
         Field(description="Title of a page of the same project; null makes it a top-level page."),
-        Api(codec=PARENT, write="parent_title", clear=""),
+        Api(codec=PARENT, write="parent_title", clear="", label="Parent page"),
     ] = None
     start_page: Annotated[
         bool | None,
@@ -116,7 +116,7 @@ class WikiPageSpec(ProjectItem):
         str | None,
         StringConstraints(max_length=1024),
         Field(description="What the page's history says of a write of its text; never compared. 1024 characters."),
-        Api(read=None, along=frozenset({"text"}), clear=""),
+        Api(read=None, along=frozenset({"text"}), clear="", label="Comment"),
     ] = None
     attachments: Annotated[
         list[Attached] | None,

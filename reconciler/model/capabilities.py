@@ -20,6 +20,8 @@ neutral object of its class, which changes nothing: no workflow, no derived fiel
     ReadOnly        a kind whose objects only an administrator can create, in Redmine itself
     VersionProbe    rows that show whether the server is supported
     Tree            objects that Redmine keeps as one tree
+    Archive         containers that can be archived
+    Modules         containers whose modules decide what can be inside them
     ProjectIncludes what a project's page must show so that names in its objects can be resolved
     Alternative     another kind that a name of this one more often means
     People          rows of persons
@@ -37,7 +39,7 @@ from reconciler.model.address import Address, Reference, Row
 from reconciler.model.contract import check_capability
 from reconciler.model.name_index import Context, CustomField, Names
 from reconciler.model.requests import FieldLists, Listing, Need
-from reconciler.model.spec import PARTIAL, Id
+from reconciler.model.spec import PARTIAL, Id, Spec
 
 if TYPE_CHECKING:
     from reconciler.model.kind import Kind, Object
@@ -316,6 +318,32 @@ class Tree(Capability):
     """Whether two writes must not overlap: each locks the whole tree."""
     cascades: frozenset[str] = frozenset()
     """Values of a gate that Redmine, when it is opened, also changes for all objects below."""
+
+
+@dataclass(frozen=True)
+class Archive(Capability):
+    """Containers that can be archived: the API shows nothing of them then, and they are unarchived to be compared."""
+
+    field: str = ""
+    """The field that tells, and its values for what is archived and for what is not."""
+    archived: str = ""
+    active: str = ""
+
+    def is_archived(self, row: Row) -> bool:
+        """Whether a live container is archived."""
+        return False
+
+
+class Modules(Capability):
+    """Containers whose modules decide what can be inside them (`Inside.module`)."""
+
+    def enabled(self, row: Row | None, spec: Spec | None) -> Collection[str] | None:
+        """The modules that a container will have: as declared, else as live; None if that is not known."""
+        return None
+
+    def hint(self, module: str) -> str:
+        """How to enable a module."""
+        return ""
 
 
 @dataclass(frozen=True)

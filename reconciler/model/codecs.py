@@ -28,6 +28,11 @@ def blank(value: object) -> bool:
     return value is None or value == "" or value == [] or value == {}
 
 
+def join(name: str, part: str) -> str:
+    """The path of a part of a field: `custom_fields.Size`."""
+    return f"{name}.{part}" if part else name
+
+
 @dataclass(frozen=True, slots=True)
 class Upload:
     """Stands in a payload for a file that is uploaded just before the payload is sent."""

@@ -200,12 +200,16 @@ class Names:
             above.append(parent)
         return above
 
+    def live_parent(self, project: str) -> str:
+        """The identifier of the project that a live one is below now, as far as it was read, or ""."""
+        row = self.row(Address(CONTAINER, project)) or {}
+        return self.live(CONTAINER).keys.get((row.get("parent") or {}).get("id", 0), "")
+
     def _parent(self, project: str) -> str:
         spec = self.spec(Address(CONTAINER, project))
         if spec is not None and "parent" in spec.model_fields_set:
             return str(spec.parent or "")
-        row = self.row(Address(CONTAINER, project)) or {}
-        return self.live(CONTAINER).keys.get((row.get("parent") or {}).get("id", 0), "")
+        return self.live_parent(project)
 
 
 UNKNOWN_KIND = Traits()

@@ -16,7 +16,10 @@ from reconciler.model.name_index import Context
 class Spec(BaseModel):
     """What every declared object has in common. Names of fields are Redmine's, without `_id`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True, allow_inf_nan=False)
+    # `defer_build`: a kind that no manifest declares costs nothing.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, coerce_numbers_to_str=True, allow_inf_nan=False, defer_build=True
+    )
 
     state: Annotated[
         Literal["present", "absent"], Field(description="`absent` deletes the object. Default: present.")
@@ -126,6 +129,8 @@ class Api:
     local       it says which object is meant, and is never sent
     date        it is a day, YYYY-MM-DD
     main_text   it is the text that the object is about
+    label       what Redmine's English sentences call it ("Email is invalid"; `field_*` in its config/locales/en.yml);
+                "" is the field's own name: "Due date"
     """
 
     codec: Codec = field(default_factory=Codec)
@@ -143,6 +148,7 @@ class Api:
     main_text: bool = False
     deferred: Deferred | None = None
     gate: Gate | None = None
+    label: str = ""
 
     @property
     def in_answer(self) -> bool:
@@ -157,7 +163,8 @@ LOCAL = Api(local=True)
 
 def resolved(name: str, api: Api) -> Api:
     """The same, with the field's own name where none is given for the API."""
-    return replace(api, write=name if api.write == "" else api.write, read=name if api.read == "" else api.read)
+    read, write = (name if given == "" else given for given in (api.read, api.write))
+    return replace(api, write=write, read=read, label=api.label or name.replace("_", " ").capitalize())
 
 
 class Secret:

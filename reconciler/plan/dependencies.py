@@ -1,8 +1,7 @@
-"""What comes after what: the steps of all changes as a graph.
+"""What comes after what: the work on all objects → operations with explicit edges, in order.
 
-A node is a step of a change (0 is its main part). A barrier, the address `*kind` in a project, stands for all work on
-one kind there, `+kind` for all but deletions. `soft` edges only order; where an edge is `hard` too, a failure skips
-what needs it.
+The edges are decided here and nowhere else: projects before what is inside them, what is named before what names it,
+what leaves an object before the object is deleted.
 """
 
 from __future__ import annotations
@@ -10,160 +9,232 @@ from __future__ import annotations
 import graphlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from typing import NamedTuple
 
 from reconciler.errors import RefusedError
 from reconciler.kinds import kinds
-from reconciler.model.address import Address
-from reconciler.plan.operations import Change, Step
+from reconciler.model.address import Address, Unresolved
+from reconciler.model.name_index import Context
+from reconciler.plan.operations import Change, Id, Milestone, MilestoneId, Operation, OperationId, Plan
+from reconciler.plan.scheduling import Step, Work, fingerprint
+from reconciler.state.desired import Desired, references
+from reconciler.state.live import fresh_names
 
-Node = tuple[Address, int]
+Predecessors = Mapping[Id, Sequence[Id]]
 
 
-@dataclass(frozen=True, slots=True)
-class Graph:
-    """For each node, the nodes that come before it."""
+class Graph(NamedTuple):
+    """The changes in the order of the plan, and the milestones that their operations come after."""
 
-    soft: Mapping[Node, set[Node]]
-    hard: Mapping[Node, set[Node]]
+    changes: tuple[Change, ...]
+    milestones: tuple[Milestone, ...]
 
-    def sorter(self) -> graphlib.TopologicalSorter[Node]:
-        """A sorter that is ready to be asked. Raises RefusedError for changes that wait for each other."""
-        for soft in (self.soft, _relaxed(self.soft)):
-            sorter = graphlib.TopologicalSorter(soft)
+
+def build(work: Iterable[Work]) -> Graph:
+    """The operations of all work, with their edges. Raises RefusedError for changes that wait for each other."""
+    builder = _Builder({item.address: item for item in work})
+    changes = [builder.change(item) for item in builder.work.values()]
+    milestones = _relaxed(changes, builder.milestones(changes))
+    return Graph(tuple(in_order(changes, milestones)), tuple(milestones))
+
+
+def sorter(plan: Plan) -> graphlib.TopologicalSorter[Id]:
+    """A prepared sorter of all operations and milestones of a plan."""
+    prepared = graphlib.TopologicalSorter(_predecessors(plan.changes, plan.milestones))
+    prepared.prepare()
+    return prepared
+
+
+def declared_dependencies(desired: Desired) -> Iterator[tuple[Address, Address]]:
+    """(what is needed, what needs it), for every name in the manifests that stands for another declared object."""
+    names = fresh_names(desired)
+    for address, declared in desired.objects.items():
+        for _, reference in references(declared, names):
             try:
-                sorter.prepare()
-            except graphlib.CycleError as error:
-                ring = " → ".join(dict.fromkeys(str(address) for address, _ in error.args[1]))
-            else:
-                return sorter
-        raise RefusedError(f"These changes wait for each other and cannot be made together: {ring}.")
+                target = Context(names, declared.project).resolve(reference)
+            except Unresolved:
+                continue
+            if target in desired.objects and target != address:
+                yield target, address
 
 
-def _relaxed(soft: Mapping[Node, set[Node]]) -> dict[Node, set[Node]]:
-    """The order without the edges to barriers that are part of a circle: what is behind one needs not all before it."""
-    after: defaultdict[Node, set[Node]] = defaultdict(set)
-    for node, before in soft.items():
-        for other in before:
-            after[other].add(node)
-    return {n: before - _reached(n, after) if n[0].kind[0] in BARRIERS else before for n, before in soft.items()}
+# -- edges -----------------------------------------------------------------------------------------------------
 
 
-def _reached(node: Node, after: Mapping[Node, set[Node]]) -> set[Node]:
-    found, fresh = set[Node](), {node}
-    while fresh:
-        fresh = {other for one in fresh for other in after.get(one, ())} - found
-        found |= fresh
-    return found
+class _Builder:
+    """Makes operations of the work on all objects."""
+
+    def __init__(self, work: Mapping[Address, Work]) -> None:
+        self.work = work
+
+    def change(self, work: Work) -> Change:
+        """The change of one object, with all its operations."""
+        draft = work.draft
+        later = (self._later(work, number, step) for number, step in enumerate(work.steps) if number)
+        return Change(
+            draft.address,
+            draft.row["id"] if draft.row else None,
+            draft.declared.source,
+            (self._first(work), *later),
+            fingerprint(draft.row, work.fields),
+            work.unchanged,
+        )
+
+    def _first(self, work: Work) -> Operation:
+        step = work.steps[0]
+        requires = tuple(self._required(work))
+        before: list[Id] = [*self._before(work), *map(self._last, work.runs_after), *_milestones_before(work)]
+        after = tuple(dict.fromkeys(other for other in before if other not in requires))
+        return step.type(OperationId(work.address), step.fields, requires, after, work.draft.reason)
+
+    def _required(self, work: Work) -> Iterator[OperationId]:
+        """Without these the first operation fails: objects that are created, or whose gate is opened for it."""
+        deletes = work.draft.action == "delete"
+        for address in dict.fromkeys((*(() if deletes else work.depends_on), *_container(work))):
+            other = self.work.get(address)
+            if other is not None and (other.draft.action == "create" or other.opens_gate):
+                yield OperationId(address)
+
+    def _before(self, work: Work) -> Iterator[OperationId]:
+        """The operations that come before the first one."""
+        for address in (*work.depends_on, *_container(work)):
+            other = self.work.get(address)
+            # What refers to an object that is deleted, or is inside it, is done with before.
+            refers = work.draft.action == "delete" and address in work.depends_on
+            if other is not None and (refers or other.draft.action != "delete"):
+                yield self._last(address) if refers else OperationId(address)
+
+    def _later(self, work: Work, number: int, step: Step) -> Operation:
+        """An operation after the first; it requires the one before it."""
+        own, before = OperationId(work.address, number), OperationId(work.address, number - 1)
+        ends = tuple(self._end(work, step, self.work[a]) for a in step.waits_for if a in self.work)
+        project = work.address.project
+        milestones = tuple(MilestoneId(kind, project, deletions=False) for kind in step.kinds_before)
+        if work.opens_gate:
+            # A gate that was opened is shut again whatever became of the work behind it.
+            return step.type(own, step.fields, (before,), (*ends, *milestones))
+        return step.type(own, step.fields, (before, *ends), milestones)
+
+    def _end(self, work: Work, step: Step, other: Work) -> OperationId:
+        """The operation of `other` that comes before `step`: its last one that does not itself wait for `work`.
+
+        What is inside a project never waits for the project to be finished, so the project waits for all of it.
+        """
+        if step.type.names_what_it_waits_for:
+            return OperationId(other.address)
+        if other.draft.kind.inside and work.address == other.address.container:
+            return self._last(other.address)
+        return OperationId(other.address, next(_waiting(other, work.address), len(other.steps)) - 1)
+
+    def _last(self, address: Address) -> OperationId:
+        return OperationId(address, len(self.work[address].steps) - 1)
+
+    def milestones(self, changes: Iterable[Change]) -> list[Milestone]:
+        """The milestones that operations come after, each with what comes before it."""
+        members: dict[MilestoneId, list[OperationId]] = {}
+        for change in changes:
+            for operation in change.operations:
+                members |= {other: [] for other in operation.after if isinstance(other, MilestoneId)}
+        for work in self.work.values():
+            for milestone in _milestones_behind(work):
+                if milestone in members:
+                    members[milestone].append(OperationId(work.address))
+        return [Milestone(milestone, tuple(before)) for milestone, before in members.items()]
 
 
-BARRIERS = "*+"
-"""What the kinds of barriers begin with."""
+def _container(work: Work) -> Iterator[Address]:
+    if work.draft.kind.inside:
+        yield work.address.container
 
 
-def graph_of(changes: Iterable[Change]) -> Graph:
-    """The order of all steps: projects before what is inside, what is named before what names it."""
-    by_address = {c.address: c for c in changes}
-    soft: dict[Node, set[Node]] = defaultdict(set)
-    hard: dict[Node, set[Node]] = defaultdict(set)
-    for change in by_address.values():
-        main = (change.address, 0)
-        soft[main] |= set(_before(change, by_address))
-        soft[main] |= {(a, len(by_address[a].then)) for a in change.awaits if a in by_address}
-        hard[main] = {(a, 0) for a in _needs(change, by_address)}
-        for index, step in enumerate(change.then, 1):
-            ends = {_end(change, step, by_address[a]) for a in step.after if a in by_address}
-            soft[(change.address, index)] = {(change.address, index - 1), *ends, *_behind(change, step)}
-            # A door that was opened is shut again whatever became of the work behind it.
-            hard[(change.address, index)] = {(change.address, index - 1), *(() if change.opens else ends)}
-        _barriers(change, soft)
-    return Graph(soft, hard)
+def _waiting(other: Work, address: Address) -> Iterator[int]:
+    """The numbers of the steps that wait for an object because that refers to theirs."""
+    for number, step in enumerate(other.steps):
+        if address in step.waits_for and not step.type.names_what_it_waits_for:
+            yield number
 
 
-def in_order(changes: Sequence[Change]) -> list[Change]:
-    """The changes as they will be made; kinds by rank and keys by name where the graph leaves it open."""
-    by_address = {c.address: c for c in changes}
-    order = {name: index for index, name in enumerate(kinds())}
-    sorter = graph_of(changes).sorter()
-    result = []
-    while sorter.is_active():
-        ready = sorted(sorter.get_ready(), key=lambda n: (order.get(n[0].kind, -1), n[0].key, n[1]))
-        result += [by_address[address] for address, step in ready if step == 0 and address in by_address]
-        sorter.done(*ready)
-    return result
-
-
-def _names(change: Change) -> Iterator[Address]:
-    """The objects that a change names, and its project; not those that only a step of its own waits for."""
-    yield from change.uses
-    yield from _container(change)
-
-
-def _container(change: Change) -> Iterator[Address]:
-    if kinds()[change.address.kind].inside:
-        yield change.address.container
-
-
-def _needs(change: Change, by_address: Mapping[Address, Change]) -> Iterator[Address]:
-    """The objects without which the main part fails: those that are created, or opened for it."""
-    for address in _names(change) if change.action != "delete" else _container(change):
-        other = by_address.get(address)
-        if other is not None and (other.action == "create" or other.opens):
-            yield address
-
-
-def _before(change: Change, by_address: Mapping[Address, Change]) -> Iterator[Node]:
-    """The steps that come before a change's main part."""
-    for address in _names(change):
-        other = by_address.get(address)
-        # What names an object that goes, or is inside it, is done with before.
-        named = change.action == "delete" and address in change.uses
-        if other is not None and (named or other.action != "delete"):
-            yield (address, len(other.then) if named else 0)
-    inside = kinds()[change.address.kind].inside
+def _milestones_before(work: Work) -> Iterator[MilestoneId]:
+    inside = work.draft.kind.inside
     for kind in inside.follows if inside else ():
-        yield (Address(f"*{kind}", change.address.project), 0)
+        yield MilestoneId(kind, work.address.project, deletions=True)
         # What is made in one project can be inherited by others.
-        yield (Address(f"+{kind}", ""), 0)
+        yield MilestoneId(kind, "", deletions=False)
 
 
-def waits_for_named(change: Change, step: Step) -> bool:
-    """Whether a step waits for the objects that it names, and not for those that name its object."""
-    deferred = kinds()[change.address.kind].fields[step.fields[0].path.partition(".")[0]].deferred
-    return deferred is not None and deferred.wait == "references"
+def _milestones_behind(work: Work) -> Iterator[MilestoneId]:
+    """The milestones that come after the first operation on an object."""
+    kind, project = work.draft.kind, work.address.project
+    if kind.inside:
+        yield MilestoneId(kind.name, project, deletions=True)
+        if work.draft.action != "delete":
+            yield MilestoneId(kind.name, project, deletions=False)
+            yield MilestoneId(kind.name, "", deletions=False)
 
 
-def shuts(change: Change, index: int) -> bool:
-    """Whether a step shuts a door behind which nothing can be mended any more (a project is closed)."""
-    fields = change.fields if index == 0 else change.then[index - 1].fields
-    gates = ((f, kinds()[change.address.kind].fields[f.path.partition(".")[0]].gate) for f in fields)
-    return any(gate is not None and not gate.via and f.after in gate.shut for f, gate in gates)
+# -- order -----------------------------------------------------------------------------------------------------
 
 
-def _end(change: Change, step: Step, other: Change) -> Node:
-    """The step of `other` that must be done before `step`: its last that does not itself wait for `change`.
+def _predecessors(changes: Iterable[Change], milestones: Iterable[Milestone]) -> Predecessors:
+    operations = (operation for change in changes for operation in change.operations)
+    predecessors: dict[Id, Sequence[Id]] = {operation.id: operation.predecessors for operation in operations}
+    return predecessors | {milestone.id: milestone.after for milestone in milestones}
 
-    What is inside a project never waits for the project to be finished, so the project waits for all of it.
+
+def _relaxed(changes: Sequence[Change], milestones: list[Milestone]) -> list[Milestone]:
+    """The milestones; if there is a cycle, without what comes after them itself: not all has to be done before.
+
+    Raises RefusedError for a cycle that remains.
     """
-    if waits_for_named(change, step):
-        return (other.address, 0)
-    if kinds()[other.address.kind].inside and change.address == other.address.container:
-        return (other.address, len(other.then))
-    waiting = (i for i, s in enumerate(other.then, 1) if change.address in s.after and not waits_for_named(other, s))
-    return (other.address, next(waiting, len(other.then) + 1) - 1)
+    if not _cycle(_predecessors(changes, milestones)):
+        return milestones
+    successors = _successors(_predecessors(changes, milestones))
+    relaxed = []
+    for milestone in milestones:
+        behind = _reached(milestone.id, successors)
+        relaxed.append(replace(milestone, after=tuple(one for one in milestone.after if one not in behind)))
+    if cycle := _cycle(_predecessors(changes, relaxed)):
+        ring = " → ".join(dict.fromkeys(str(one.address) for one in cycle if isinstance(one, OperationId)))
+        raise RefusedError(f"These changes wait for each other and cannot be made together: {ring}.")
+    return relaxed
 
 
-def _behind(change: Change, step: Step) -> Iterator[Node]:
-    """The barriers that a step comes after."""
-    deferred = kinds()[change.address.kind].fields[step.fields[0].path.partition(".")[0]].deferred
-    for kind in deferred.behind if deferred else ():
-        yield (Address(f"+{kind}", change.address.project), 0)
+def _cycle(predecessors: Predecessors) -> Sequence[Id]:
+    """One cycle, if there is any."""
+    try:
+        graphlib.TopologicalSorter(predecessors).prepare()
+    except graphlib.CycleError as error:
+        cycle: Sequence[Id] = error.args[1]
+        return cycle
+    return ()
 
 
-def _barriers(change: Change, soft: dict[Node, set[Node]]) -> None:
-    address = change.address
-    if kinds()[address.kind].inside:
-        soft[(Address(f"*{address.kind}", address.project), 0)].add((address, 0))
-        if change.action != "delete":
-            for project in (address.project, ""):
-                soft[(Address(f"+{address.kind}", project), 0)].add((address, 0))
+def _successors(predecessors: Predecessors) -> Mapping[Id, set[Id]]:
+    after: defaultdict[Id, set[Id]] = defaultdict(set)
+    for one, before in predecessors.items():
+        for other in before:
+            after[other].add(one)
+    return after
+
+
+def _reached(start: Id, successors: Mapping[Id, set[Id]]) -> set[Id]:
+    reached, fresh = set[Id](), {start}
+    while fresh:
+        fresh = {other for one in fresh for other in successors.get(one, ())} - reached
+        reached |= fresh
+    return reached
+
+
+def in_order(changes: Sequence[Change], milestones: Sequence[Milestone]) -> Iterator[Change]:
+    """The changes as they will be made; kinds by rank and keys by name where the graph leaves it open."""
+    by_address = {change.address: change for change in changes}
+    ranks = {name: rank for rank, name in enumerate(kinds())}
+    prepared = graphlib.TopologicalSorter(_predecessors(changes, milestones))
+    prepared.prepare()
+    while prepared.is_active():
+        ready = prepared.get_ready()
+        first = (one.address for one in ready if isinstance(one, OperationId) and one.number == 0)
+        for address in sorted(first, key=lambda a: (ranks[a.kind], a.key)):
+            yield by_address[address]
+        prepared.done(*ready)

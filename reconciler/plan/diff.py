@@ -5,38 +5,29 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from reconciler.errors import Problem
 from reconciler.manifest.loader import Templated
 from reconciler.model.address import Row, Unresolved
 from reconciler.model.capabilities import PartialRows
-from reconciler.model.codecs import blank
+from reconciler.model.codecs import blank, join
 from reconciler.model.kind import Object
 from reconciler.model.name_index import Context
 from reconciler.model.spec import Secret
+from reconciler.plan.operations import FieldChange
 
 PURE = re.compile(r"\$\{\w+\}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class FieldChange:
-    """One field (`due_date`, `custom_fields.Size`) and its canonical values before and after."""
-
-    path: str
-    before: Any
-    after: Any
-
-
-def canonical(found: Object, context: Context) -> tuple[dict[str, Any], list[Problem]]:
+def canonical(declared: Object, context: Context) -> tuple[dict[str, Any], list[Problem]]:
     """The declared fields of an object in canonical form, and a Problem for each that cannot be."""
     values: dict[str, Any] = {}
     problems = []
-    for name, value in found.fields.items():
-        api = found.kind.fields[name]
+    for name, value in declared.fields.items():
+        api = declared.kind.fields[name]
         if api.secret:
-            values[name] = secret(found.body.get(name))
+            values[name] = secret(declared.body.get(name))
             continue
         for part, piece in api.codec.pieces(value):
             try:
@@ -45,8 +36,8 @@ def canonical(found: Object, context: Context) -> tuple[dict[str, Any], list[Pro
                     raise Unresolved(f"{part}: given twice", "by its name and by its #id")
                 values[name] = {**values.get(name, {}), **one} if part else one
             except Unresolved as error:
-                place = found.where(join(name, part))
-                problems.append(Problem(place, f"{name}: {error}", str(found.address), error.hint))
+                place = declared.where(join(name, part))
+                problems.append(Problem(place, f"{name}: {error}", str(declared.address), error.hint))
     return values, problems
 
 
@@ -58,9 +49,9 @@ def secret(written: Any) -> Secret | None:
     return Secret(str(written), expression if PURE.fullmatch(expression) else "")
 
 
-def changes(found: Object, values: Mapping[str, Any], row: Row, context: Context) -> Iterator[FieldChange]:
+def changes(declared: Object, values: Mapping[str, Any], row: Row, context: Context) -> Iterator[FieldChange]:
     """What must change for a live object to be as declared; nothing for what is set on create only."""
-    kind, left_alone = found.kind, frozenset(found.spec.create_only)
+    kind, left_alone = declared.kind, frozenset(declared.spec.create_only)
     for name, wanted in values.items():
         api = kind.fields[name]
         if api.create_only or api.along or name in left_alone:
@@ -71,37 +62,40 @@ def changes(found: Object, values: Mapping[str, Any], row: Row, context: Context
         else:
             parts = api.codec.parts(wanted) if kind.capability(PartialRows).writes_unseen(row, context) else ()
             differences = [(part, None, value) for part, value in parts]
-        yield from (FieldChange(join(name, part), before, after) for part, before, after in differences)
+        for part, before, after in differences:
+            yield located(declared, join(name, part), before, after)
 
 
-def kept(found: Object, values: Mapping[str, Any], row: Row, changed: Iterable[FieldChange]) -> Iterator[FieldChange]:
-    """The declared fields of a live object that are as they shall be, given those that change."""
-    kind, paths = found.kind, {change.path for change in changed}
+def matching(
+    declared: Object, values: Mapping[str, Any], row: Row, changed: Iterable[FieldChange]
+) -> Iterator[FieldChange]:
+    """The declared fields that a live object has as declared, given those that change."""
+    kind, paths = declared.kind, {change.path for change in changed}
     for name, wanted in values.items():
         api = kind.fields[name]
-        if api.read is not None and not api.create_only and name not in found.spec.create_only:
+        if api.read is not None and not api.create_only and name not in declared.spec.create_only:
             parts = api.codec.parts(wanted) if kind.capability(PartialRows).shows(kind, row, name, values) else ()
             same = ((join(name, part), value) for part, value in parts)
-            yield from (FieldChange(path, value, value) for path, value in same if path not in paths)
+            yield from (located(declared, path, value, value) for path, value in same if path not in paths)
 
 
-def companions(found: Object, values: Mapping[str, Any], changed: Collection[str]) -> Iterator[FieldChange]:
+def companions(declared: Object, values: Mapping[str, Any], changed: Collection[str]) -> Iterator[FieldChange]:
     """What goes with the change of some of an object's fields."""
     for name, wanted in values.items():
-        if found.kind.fields[name].along & set(changed) and not blank(wanted):
-            yield FieldChange(name, None, wanted)
+        if declared.kind.fields[name].along & set(changed) and not blank(wanted):
+            yield located(declared, name, None, wanted)
 
 
-def creation(found: Object, values: Mapping[str, Any]) -> Iterator[FieldChange]:
+def creation(declared: Object, values: Mapping[str, Any]) -> Iterator[FieldChange]:
     """What a new object gets."""
     for name, wanted in values.items():
-        for part, value in found.kind.fields[name].codec.parts(wanted):
-            yield FieldChange(join(name, part), None, value)
+        for part, value in declared.kind.fields[name].codec.parts(wanted):
+            yield located(declared, join(name, part), None, value)
 
 
-def join(name: str, part: str) -> str:
-    """The path of a part of a field."""
-    return f"{name}.{part}" if part else name
+def located(declared: Object, path: str, before: Any, after: Any) -> FieldChange:
+    """A field change with its place in the manifest."""
+    return FieldChange(path, before, after, declared.where(path))
 
 
 def split(path: str, value: Any) -> tuple[str, Any]:
@@ -136,11 +130,11 @@ def detail(before: Any, after: Any) -> list[str]:
     # Pairing similar items (the default) is quadratic: 10 s for 1,000 names with deepdiff 9.1.
     options: dict[str, Any] = {"ignore_order": True, "cutoff_intersection_for_pairs": 0}
     tree = DeepDiff(before or empty, after or empty, view="tree", ignore_private_variables=False, **options)
-    found = set()
+    lines = set()
     for level in (level for levels in tree.values() for level in levels):
         keys = [key for key in level.path(output_format="list") if isinstance(key, str)]
         label = f"{'.'.join(keys)}: " if keys else ""
         sides = (("-", level.t1), ("+", level.t2))
-        found |= {(label, sign, str(value)) for sign, value in sides if value is not notpresent}
-    ordered = sorted(found, key=lambda line: (line[0], line[1] == "+", line[2]))
+        lines |= {(label, sign, str(value)) for sign, value in sides if value is not notpresent}
+    ordered = sorted(lines, key=lambda line: (line[0], line[1] == "+", line[2]))
     return [f"{sign}{label}{value}" for label, sign, value in ordered]

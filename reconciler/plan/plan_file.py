@@ -1,6 +1,7 @@
 """A plan as a file: what the public JSON has, and what is needed to carry it out later and elsewhere.
 
-    save(planned) → text → load(text, …) → Saved → `live.read(client, saved.desired)` → check(saved.plan, live)
+    save(plan, names, public) → text → load(text, …) → Saved
+    live.read(client, saved.desired) → Live → check(saved.plan, live)
 
 Secrets are not in it: a `${NAME}` is kept as such and evaluated again when the plan is applied. `seal` covers all of
 the file, so a change by hand is noticed (not one by somebody who means harm: the file is as trusted as a manifest).
@@ -14,26 +15,28 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from reconciler.errors import ConfigError, Location, ReconcilerError, RefusedError
 from reconciler.kinds import kinds
 from reconciler.manifest.loader import Map, expand
-from reconciler.model.address import Address, Row
-from reconciler.model.codecs import digest
+from reconciler.model.address import CONTAINER, Address, Row
+from reconciler.model.codecs import digest, join
 from reconciler.model.kind import Kind, Object, scope_of
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import Secret
-from reconciler.plan.diff import FieldChange, gather, join, split
-from reconciler.plan.operations import Change, Plan, Step
+from reconciler.plan.diff import gather, split
+from reconciler.plan.operations import Change, FieldChange, Operation, Plan, is_stored_secret
 from reconciler.plan.scheduling import fingerprint
-from reconciler.render.json import dumps, plan_json
 from reconciler.state.desired import Desired
 from reconciler.state.live import Live
 
-FORMAT = "1.1"
+FORMAT = "2.0"
 """Version of what is in the file beyond the public plan."""
 REPLAN = "make a new plan"
 
@@ -46,29 +49,48 @@ class Saved:
     desired: Desired
 
 
+@cache
+def _plans() -> TypeAdapter[Plan]:
+    return TypeAdapter(Plan)
+
+
 # -- save ------------------------------------------------------------------------------------------------------
 
 
-def save(plan: Plan, names: Names) -> str:
-    """The file's text. Raises RefusedError for a secret that is in the manifest itself."""
-    public = plan_json(plan)
+def save(plan: Plan, names: Names, public: Mapping[str, Any] | None = None) -> str:
+    """The file's text; `public` is the plan as other programs read it.
+
+    Raises RefusedError for a secret that is in the manifest itself.
+    """
+    for change in plan.changes:
+        _check_secrets(change)
     data = {
-        **public,
-        "changes": [{**shown, **_kept(c)} for shown, c in zip(public["changes"], plan.changes, strict=True)],
+        **(public or {}),
+        "digest": plan.digest,
         "saved": FORMAT,
         "settings": {k: v for k, v in names.settings.items() if k != "place"},
-        "disturbed": [{**_named_change(c), **_kept(c)} for c in plan.disturbed],
+        "plan": _plans().dump_python(plan, mode="json"),
         "needs": [{"kind": a.kind, "key": a.key, "id": names.id(a)} for a in sorted(_named(plan, names))],
     }
-    return dumps({**data, "seal": _seal(data)}) + "\n"
+    lines = (f"{json.dumps(key)}: {json.dumps(value)}" for key, value in {**data, "seal": _seal(data)}.items())
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _check_secrets(change: Change) -> None:
+    for field in (*change.all_fields, *change.unchanged):
+        if isinstance(field.after, Secret) and not field.after.expression:
+            raise RefusedError(
+                f"The plan cannot be saved, because {field.path} of {change.address} would be in the file: in the "
+                "manifest, write it as ${NAME} and no more."
+            )
 
 
 def _is_plan(path: Path) -> bool:
     try:
-        found = json.loads(path.read_bytes() or b'{"saved": ""}')
+        content = json.loads(path.read_bytes() or b'{"saved": ""}')
     except (OSError, ValueError):
         return False
-    return isinstance(found, dict) and "saved" in found
+    return isinstance(content, dict) and "saved" in content
 
 
 def write(path: Path, text: str) -> None:
@@ -95,56 +117,19 @@ def write(path: Path, text: str) -> None:
         raise ReconcilerError(f"The plan cannot be saved as {path}: {error.strerror}.") from error
 
 
-def _named_change(change: Change) -> dict[str, Any]:
-    """What a change that is not shown has in place of its public form."""
-    return {"action": change.action, "kind": change.address.kind, "key": change.address.key, "id": change.id} | {
-        "source": {"file": change.source.file, "line": change.source.line, "column": change.source.column},
-        "reason": None,
-    }
-
-
-def _kept(change: Change) -> dict[str, Any]:
-    """What the public form of a change leaves out."""
-    steps = [{"fields": _fields(change, s.fields), "after": list(map(str, s.after))} for s in change.then]
-    return {
-        "fields": _fields(change, change.fields),
-        "then": steps,
-        "uses": list(map(str, change.uses)),
-        "opens": change.opens,
-        "fingerprint": change.fingerprint,
-        "keeps": _fields(change, change.keeps),
-        "awaits": list(map(str, change.awaits)),
-    }
-
-
-def _fields(change: Change, fields: Iterable[FieldChange]) -> list[dict[str, Any]]:
-    return [{"path": f.path, "before": f.before, "after": _storable(change, f)} for f in fields]
-
-
-def _storable(change: Change, field: FieldChange) -> Any:
-    if not isinstance(field.after, Secret):
-        return field.after
-    if not field.after.expression:
-        raise RefusedError(
-            f"The plan cannot be saved, because {field.path} of {change.address} would be in the file: in the "
-            "manifest, write it as ${NAME} and no more."
-        )
-    return {"secret": field.after.expression}
-
-
 def _named(plan: Plan, names: Names) -> set[Address]:
     """The live objects that the values before and after name."""
-    found = set()
-    for change in (*plan.changes, *plan.disturbed):
+    named = set()
+    for change in (*plan.changes, *plan.affected):
         kind = kinds()[change.address.kind]
         context = Context(names, scope_of(kind, change.address))
-        for field in (*change.all_fields, *change.keeps):
+        for field in (*change.all_fields, *change.unchanged):
             for value in (field.before, field.after):
                 name, whole = split(field.path, value)
                 for reference in kind.fields[name].codec.references(whole, context):
-                    found.add(names.canonical(reference.addresses(names.is_inside)[0]))
-    own = {c.address for c in (*plan.changes, *plan.disturbed)}
-    return {a for a in found - own if names.id(a) is not None}
+                    named.add(names.canonical(reference.addresses(names.is_inside)[0]))
+    own = {c.address for c in (*plan.changes, *plan.affected)}
+    return {a for a in named - own if names.id(a) is not None}
 
 
 def _seal(data: Mapping[str, Any]) -> str:
@@ -163,7 +148,8 @@ def load(text: str, name: str, variables: Mapping[str, str], place: Location) ->
     """
     data = _checked(text, name)
     try:
-        plan = _plan(data, variables)
+        plan = _plans().validate_python(data["plan"])
+        plan = replace(plan, changes=tuple(_with_secrets(change, variables) for change in plan.changes))
         settings = {**data["settings"], "place": place}
         desired = Desired(dict(sorted(_stand_ins(plan, data["needs"]))), (), settings)
     except (KeyError, TypeError, ValueError) as error:
@@ -187,50 +173,26 @@ def _checked(text: str, name: str) -> dict[str, Any]:
     return data
 
 
-def _plan(data: Mapping[str, Any], variables: Mapping[str, str]) -> Plan:
-    changes = tuple(_change(item, variables) for item in data["changes"])
-    revealed = tuple(map(_address, data.get("revealed", ())))
-    watched = tuple(_change(item, variables) for item in data["disturbed"])
-    counted = data["summary"]["unchanged"]
-    return Plan(data["url"], changes, counted, data["requests"], revealed=revealed, disturbed=watched)
+def _with_secrets(change: Change, variables: Mapping[str, str]) -> Change:
+    """The change with its secrets evaluated again."""
+    if not any(is_stored_secret(field.after) for field in change.all_fields):
+        return change
+
+    def evaluated(operation: Operation) -> Operation:
+        fields = (_evaluated(change.address, field, variables) for field in operation.fields)
+        return replace(operation, fields=tuple(fields))
+
+    return replace(change, operations=tuple(map(evaluated, change.operations)))
 
 
-def _change(item: Mapping[str, Any], variables: Mapping[str, str]) -> Change:
-    address = Address(item["kind"], item["key"])
-
-    def fields(items: Iterable[Mapping[str, Any]]) -> tuple[FieldChange, ...]:
-        return tuple(FieldChange(f["path"], f["before"], _value(address, f, variables)) for f in items)
-
-    return Change(
-        action=item["action"],
-        address=address,
-        id=item["id"],
-        source=Location(**(item["source"] or {"file": ""})),
-        fields=fields(item["fields"]),
-        then=tuple(Step(fields(s["fields"]), tuple(map(_address, s["after"]))) for s in item["then"]),
-        reason=item["reason"],
-        uses=tuple(map(_address, item["uses"])),
-        opens=item["opens"],
-        fingerprint=item["fingerprint"],
-        keeps=fields(item["keeps"]),
-        awaits=tuple(map(_address, item["awaits"])),
-    )
-
-
-def _address(text: str) -> Address:
-    kind, _, key = text.partition(" ")
-    return Address(kind, key)
-
-
-def _value(address: Address, field: Mapping[str, Any], variables: Mapping[str, str]) -> Any:
-    value = field["after"]
-    api = kinds()[address.kind].fields[field["path"].partition(".")[0]]
-    if not api.secret or value is None:
-        return value
-    text, faults = expand(value["secret"], variables)
+def _evaluated(address: Address, field: FieldChange, variables: Mapping[str, str]) -> FieldChange:
+    if not is_stored_secret(field.after):
+        return field
+    expression = field.after["secret"]
+    text, faults = expand(expression, variables)
     if faults:
-        raise ConfigError(f"The plan needs {value['secret']} for {field['path']} of {address}, and it is not set.")
-    return Secret(str(text), value["secret"])
+        raise ConfigError(f"The plan needs {expression} for {field.path} of {address}, and it is not set.")
+    return replace(field, after=Secret(str(text), expression))
 
 
 def _stand_ins(plan: Plan, needs: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Address, Object]]:
@@ -241,8 +203,8 @@ def _stand_ins(plan: Plan, needs: Iterable[Mapping[str, Any]]) -> Iterator[tuple
     for change in plan.changes:
         state = {"state": "absent"} if change.action == "delete" else {}
         yield change.address, _object(change.address, change.id, gather(change.all_fields), change.source, **state)
-    for change in plan.disturbed:
-        yield change.address, _object(change.address, change.id, gather(change.keeps), change.source)
+    for change in plan.affected:
+        yield change.address, _object(change.address, change.id, gather(change.unchanged), change.source)
 
 
 def _object(
@@ -256,7 +218,7 @@ def _object(
         name = address.key.partition("/")[2] if kind.inside else address.key
         values.setdefault(kind.identity[0], name)
     if kind.inside:
-        values["project"] = address.project
+        values[CONTAINER] = address.project
     return Object(kind, address, kind.spec.model_construct(_fields_set=set(fields), **values), Map(source.file))
 
 
@@ -327,14 +289,14 @@ def _before(change: Change, row: Row, names: Names) -> list[FieldChange]:
     kind = kinds()[change.address.kind]
     context = Context(names, scope_of(kind, change.address), change.address)
     first = {f.path: f for f in reversed(change.all_fields)}
-    found: dict[str, Any] = {}
+    differing: dict[str, Any] = {}
     for name, wanted in gather(tuple(first.values())).items():
         if kind.fields[name].read is None:
             continue
         live = kind.live(row, name, context)
         for part, before, _ in kind.fields[name].codec.differences(wanted, live):
-            found[join(name, part)] = before
-    return [FieldChange(f.path, found.get(f.path, _unread(kind, f)), f.after) for f in first.values()]
+            differing[join(name, part)] = before
+    return [FieldChange(f.path, differing.get(f.path, _unread(kind, f)), f.after) for f in first.values()]
 
 
 def _unread(kind: Kind, change: FieldChange) -> Any:

@@ -1,197 +1,120 @@
-"""Which of an object's changes are written at once, which must wait, and which doors must be opened first."""
+"""Which of an object's field changes are written at once, which must wait, and for what."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from reconciler.kinds import kinds
-from reconciler.model.address import Address, Row
-from reconciler.model.capabilities import Dependencies, DerivedFields, SideEffects, Tree
+from reconciler.model.address import CONTAINER, Address, Row
+from reconciler.model.capabilities import DerivedFields, SideEffects, Workflow
 from reconciler.model.codecs import Ref, RefSet
-from reconciler.model.kind import Object, undeclared
 from reconciler.model.name_index import Context, Names
-from reconciler.model.spec import Api
-from reconciler.plan.diff import FieldChange, kept, split
-from reconciler.plan.operations import Action, Change, Step
+from reconciler.plan.archived_projects import archives, unarchives
+from reconciler.plan.diff import matching
+from reconciler.plan.draft import Draft, targets
+from reconciler.plan.gates import locks, open_gates, opens, shuts
+from reconciler.plan.operations import (
+    Action,
+    Archive,
+    Change,
+    Close,
+    Create,
+    Delete,
+    FieldChange,
+    Link,
+    Lock,
+    Operation,
+    Reopen,
+    Transition,
+    Unarchive,
+    Update,
+)
 
 
-@dataclass(slots=True)
-class Draft:
-    """A change in the making: an object, its live row, its canonical values and what must change."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Field changes that are written together, and the changed objects that they wait for."""
 
-    found: Object
-    row: Row | None
-    values: Mapping[str, Any]
-    fields: list[FieldChange]
-    reason: str | None = None
-    reopened: FieldChange | None = None
-    behind: set[Address] = field(default_factory=set)
-    """Doors that are opened for it, or that it is opened with."""
+    type: type[Operation]
+    fields: tuple[FieldChange, ...]
+    waits_for: tuple[Address, ...] = ()
+    kinds_before: tuple[str, ...] = ()
+    """Kinds of which everything in the same project is made and changed before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """All steps for one object, and what the first one depends on; the graph is made of these."""
+
+    draft: Draft
+    steps: tuple[Step, ...]
+    depends_on: tuple[Address, ...] = ()
+    """Changed objects that its new values name (for a deletion: that refer to it, or are inside it)."""
+    runs_after: tuple[Address, ...] = ()
+    """Changed objects whose whole work comes first, whatever becomes of it."""
+    unchanged: tuple[FieldChange, ...] = ()
 
     @property
     def address(self) -> Address:
         """The object's address."""
-        return self.found.address
+        return self.draft.address
 
     @property
-    def action(self) -> Action:
-        """What happens to the object."""
-        if self.found.spec.state == "absent":
-            return "delete"
-        return "create" if self.row is None else "update"
+    def opens_gate(self) -> bool:
+        """Whether others depend on its first step because that opens a gate for them."""
+        return self.draft.reopened is not None or self.draft.closes_anyway
 
     @property
-    def changed(self) -> bool:
-        """Whether there is anything to do."""
-        return self.action != "update" or bool(self.fields)
+    def fields(self) -> list[FieldChange]:
+        """The field changes of all steps."""
+        return [change for step in self.steps for change in step.fields]
 
 
-def stage(drafts: Mapping[Address, Draft], names: Names) -> list[Change]:
-    """The changes that the drafts make together."""
+def schedule(drafts: Mapping[Address, Draft], names: Names) -> list[Work]:
+    """The work that the drafts make together."""
     changed = {a: d for a, d in drafts.items() if d.changed}
-    _open_gates(changed, drafts, names)
-    index = _Referrers(changed.values(), names)
-    return [_finish(draft, changed, index, names) for draft in changed.values()]
+    open_gates(changed, drafts, names)
+    referrers = _Referrers(changed.values(), names)
+    return [_work(draft, changed, referrers, names) for draft in changed.values()]
 
 
-def disturbed(drafts: Mapping[Address, Draft], names: Names) -> list[Change]:
-    """The objects without a change of their own that are looked at again: what others do may disturb them."""
+def affected(drafts: Mapping[Address, Draft], names: Names) -> list[Change]:
+    """The objects without work of their own that are read back: that of others can have side effects on them."""
     touched: set[Address] = set()
-    for draft in (d for d in drafts.values() if d.changed):
-        changed = {f.path.partition(".")[0] for f in draft.fields}
-        context = Context(names, draft.found.project, draft.address)
-        touched |= set(draft.found.kind.capability(SideEffects).side_effects_on(draft.address, draft.row, draft.values, changed, context))
+    for draft in drafts.values():
+        if draft.changed:
+            touched |= draft.side_effects_on(names)
     quiet = [drafts[a] for a in sorted(touched & drafts.keys()) if not drafts[a].changed]
-    return [change for draft in quiet if (change := _looked_at(draft, names)).keeps]
+    return [change for draft in quiet if (change := _read_back(draft, names)).unchanged]
 
 
-def _looked_at(draft: Draft, names: Names) -> Change:
-    keeps = (f for f in _keeps(draft, draft.fields, names) if f.path.partition(".")[0] in draft.found.kind.capability(SideEffects).fields)
+def _read_back(draft: Draft, names: Names) -> Change:
+    fragile = (
+        f
+        for f in _unchanged(draft, draft.fields, names)
+        if f.path.partition(".")[0] in draft.kind.capability(SideEffects).fields
+    )
     number = draft.row["id"] if draft.row else None
-    return Change("update", draft.address, number, draft.found.source, keeps=tuple(keeps))
+    return Change(draft.address, number, draft.declared.source, (), unchanged=tuple(fragile))
 
 
-def _keeps(draft: Draft, changed: Iterable[FieldChange], names: Names) -> Iterator[FieldChange]:
-    """The declared fields that are as they shall be and that Redmine does not decide about."""
-    kind, context = draft.found.kind, Context(names, draft.found.project, draft.address)
-    for same in kept(draft.found, draft.values, draft.row, changed) if draft.row else ():
-        if draft.row and not kind.capability(DerivedFields).why_derived(draft.row, same.path, context):
+def _unchanged(draft: Draft, changed: Iterable[FieldChange], names: Names) -> Iterator[FieldChange]:
+    """The declared fields that match already and that Redmine does not decide about."""
+    context = draft.context(names)
+    for same in matching(draft.declared, draft.values, draft.row, changed) if draft.row else ():
+        if draft.row and not draft.kind.capability(DerivedFields).why_derived(draft.row, same.path, context):
             yield same
-
-
-# -- doors -----------------------------------------------------------------------------------------------------
-
-
-def _open_gates(changed: dict[Address, Draft], drafts: Mapping[Address, Draft], names: Names) -> None:
-    """Reopen what is shut and stands before planned work: a locked version that an issue moves to, a closed project."""
-    for draft in list(changed.values()):
-        for address, name in _gates(draft, names):
-            door = drafts.get(address)
-            if door is not None and door.row is not None and not door.reopened and door.action == "update":
-                gate = door.found.kind.fields[name].gate
-                shut = door.found.kind.live(door.row, name, Context(names, door.found.project))
-                if gate is not None and shut in gate.shut:
-                    _reopen(door, name, shut, gate.open, f"{name} {shut} forbids the planned work")
-                    changed[address] = door
-    for draft in list(changed.values()):
-        _open_below(draft, changed, drafts, names)
-
-
-def _open_below(draft: Draft, changed: dict[Address, Draft], drafts: Mapping[Address, Draft], names: Names) -> None:
-    """Whoever reopens a project reopens all closed projects below it: they are shut again."""
-    change = draft.reopened or next((f for f in draft.fields if _opens(draft, f)), None)
-    if change is None or change.before not in draft.found.kind.capability(Tree).cascades:
-        return
-    for other in drafts.values():
-        if other.found.kind is draft.found.kind and draft.address.key in names.ancestors(other.address.key):
-            live = None if other.row is None else other.found.kind.live(other.row, change.path, Context(names))
-            if live == change.before and not other.reopened and other.action == "update":
-                _follow(other, draft, change)
-                changed[other.address] = other
-    if all(f.path != change.path or f.after == change.after for f in draft.fields):
-        changed |= {other.address: other for other in _unasked(draft, change, drafts, names)}
-
-
-def _follow(other: Draft, draft: Draft, change: FieldChange) -> None:
-    _reopen(other, change.path, change.before, change.after, f"{change.path} follows {draft.address}")
-    other.behind.add(draft.address)
-
-
-def _unasked(
-    draft: Draft, change: FieldChange, drafts: Mapping[Address, Draft], names: Names
-) -> Iterator[Draft]:
-    """Whatever is below a door that stays open, was shut, and is not declared."""
-    kind = draft.found.kind
-    for key in sorted(names.live(kind.name).ids):
-        row = names.row(Address(kind.name, key)) or {}
-        below = Address(kind.name, key) not in drafts and draft.address.key in names.ancestors(key)
-        if below and kind.live(row, change.path, Context(names)) == change.before:
-            other = Draft(undeclared(kind, key, draft.found.body), row, {}, [])
-            _follow(other, draft, change)
-            yield other
-
-
-def _opens(draft: Draft, change: FieldChange) -> bool:
-    gate = _api(draft, change).gate
-    return gate is not None and not gate.via and change.before in gate.shut and change.after == gate.open
-
-
-def _gates(draft: Draft, names: Names) -> Iterator[tuple[Address, str]]:
-    """(object, field) for every gate that the work on `draft` has to pass."""
-    through: defaultdict[Address, set[str]] = defaultdict(set)
-    for change in draft.fields:
-        for address in targets(draft.found, change.path, change.after, names):
-            through[address].add(change.path.partition(".")[0])
-    for name, address in _leans_on(draft, names):
-        through[address].add(name)
-    if draft.found.kind.inside:
-        through[draft.address.container].add("")
-    doors = {name for name, api in draft.found.kind.fields.items() if api.gate}
-    if any(f.path not in doors for f in draft.fields):
-        through[draft.address].add("")
-    for address, used in through.items():
-        for name, api in kinds()[address.kind].fields.items():
-            if api.gate is not None and (used & api.gate.via if api.gate.via else "" in used):
-                yield address, name
-
-
-def _leans_on(draft: Draft, names: Names) -> list[tuple[str, Address]]:
-    changed = {f.path.partition(".")[0] for f in draft.fields}
-    context = Context(names, draft.found.project, draft.address)
-    return list(draft.found.kind.capability(Dependencies).depends_on(draft.address, draft.row, draft.values, changed, context))
-
-
-def _awaited(draft: Draft, names: Names) -> Iterable[Address]:
-    context = Context(names, draft.found.project, draft.address)
-    return draft.found.kind.capability(Dependencies).runs_after(draft.address, draft.row, context)
-
-
-def _holds_up(draft: Draft, names: Names) -> list[tuple[str, Address]]:
-    changed = {f.path.partition(".")[0] for f in draft.fields}
-    context = Context(names, draft.found.project, draft.address)
-    return list(draft.found.kind.capability(Dependencies).blocks(draft.address, draft.row, draft.values, changed, context))
-
-
-def _reopen(door: Draft, name: str, shut: Any, opened: str, reason: str) -> None:
-    """Plan to open a door before, and to bring it to what it was or shall be after."""
-    wanted = next((f.after for f in door.fields if f.path == name), shut)
-    door.fields = [f for f in door.fields if f.path != name]
-    door.reopened = FieldChange(name, shut, opened)
-    if wanted != opened:
-        door.fields.append(FieldChange(name, opened, wanted))
-    door.reason = door.reason or reason
 
 
 # -- waiting ---------------------------------------------------------------------------------------------------
 
 
 class _Referrers:
-    """Which changed objects name which others, and by which field; and which are inside which project."""
+    """Which changed objects refer to which others, and by which field; and which are inside which project."""
 
     def __init__(self, changed: Iterable[Draft], names: Names) -> None:
         self.by_target: defaultdict[Address, set[tuple[str, Address]]] = defaultdict(set)
@@ -199,69 +122,74 @@ class _Referrers:
         self.names = names
         for draft in changed:
             self.by_project[draft.address.kind, draft.address.project].add(draft.address)
-            if draft.found.kind.inside:
+            if draft.kind.inside:
                 for key in (draft.address.project, *names.ancestors(draft.address.project)):
-                    self.by_target[Address("project", key)].add(("", draft.address))
-            for name, target in (*_leans_on(draft, names), *_holds_up(draft, names)):
+                    self.by_target[Address(CONTAINER, key)].add(("", draft.address))
+            for name, target in (*draft.depends_on(names), *draft.blocks(names)):
                 self.by_target[target].add((name, draft.address))
             for name, value in self._values(draft):
-                for target in targets(draft.found, name, value, names):
+                for target in targets(draft.declared, name, value, names):
                     self.by_target[target].add((name, draft.address))
 
     def _values(self, draft: Draft) -> Iterator[tuple[str, Any]]:
         """The declared values, and what live ones name: both count until all is done."""
         yield from draft.values.items()
         if draft.row is not None:
-            context, kind = Context(self.names, draft.found.project), draft.found.kind
-            named = (n for n, api in kind.fields.items() if isinstance(api.codec, Ref | RefSet))
-            yield from ((n, kind.live(draft.row, n, context)) for n in named)
+            context, kind = Context(self.names, draft.declared.project), draft.kind
+            references = (n for n, api in kind.fields.items() if isinstance(api.codec, Ref | RefSet))
+            yield from ((n, kind.live(draft.row, n, context)) for n in references)
 
     def of(self, address: Address, via: frozenset[str]) -> tuple[Address, ...]:
-        """The changed objects that name `address` (through `via`, or at all), or are inside it."""
-        found = {a for name, a in self.by_target.get(address, ()) if not via or name in via}
-        return tuple(sorted(found - {address}))
+        """The changed objects that refer to `address` (through `via`, or at all), or are inside it."""
+        referrers = {a for name, a in self.by_target.get(address, ()) if not via or name in via}
+        return tuple(sorted(referrers - {address}))
 
     def inside(self, project: str, kinds: Iterable[str]) -> set[Address]:
         """The changed objects of these kinds inside a project."""
         return {address for kind in kinds for address in self.by_project.get((kind, project), ())}
 
 
-def _finish(draft: Draft, changed: Mapping[Address, Draft], index: _Referrers, names: Names) -> Change:
-    """The change of a draft: what is written at once, and what later."""
+def _work(draft: Draft, changed: Mapping[Address, Draft], referrers: _Referrers, names: Names) -> Work:
+    """What is written at once, and what later."""
     stages = _Stages([draft.reopened] if draft.reopened else [])
     for change in draft.fields:
-        stages.add(change, _when(draft, change, changed, index, names))
-    at_once = (c for c in draft.fields if c not in stages.named)
-    named = {a for c in at_once for a in targets(draft.found, c.path, c.after, names)}
-    uses = (named | {a for _, a in _leans_on(draft, names)}) & changed.keys()
-    now, then = stages.split(draft.action)
+        stages.add(change, _when(draft, change, changed, referrers, names))
+    steps = tuple(
+        Step(_type(draft, number, stage), stage.fields, stage.waits_for, _kinds_before(draft, number, stage.fields))
+        for number, stage in enumerate(stages.split(draft.action))
+    )
     if draft.action == "delete":
-        uses = set(index.of(draft.address, frozenset()))
-    touched = [*now, *(f for s in then for f in s.fields)]
-    return Change(
-        action=draft.action,
-        address=draft.address,
-        id=draft.row["id"] if draft.row else None,
-        source=draft.found.source,
-        fields=now,
-        then=then,
-        reason=draft.reason,
-        uses=tuple(sorted((uses | draft.behind) - {draft.address})),
-        opens=draft.reopened is not None,
-        keeps=tuple(_keeps(draft, touched, names)),
-        awaits=tuple(sorted((set(_awaited(draft, names)) & changed.keys()) - {draft.address})),
-        fingerprint=fingerprint(draft.row, [*now, *(f for s in then for f in s.fields)]),
+        depends_on = set(referrers.of(draft.address, frozenset()))
+    else:
+        at_once = (c for c in draft.fields if c not in stages.linked)
+        named = {a for c in at_once for a in targets(draft.declared, c.path, c.after, names)}
+        depends_on = (named | {a for _, a in draft.depends_on(names)}) & changed.keys()
+    return Work(
+        draft,
+        steps,
+        depends_on=tuple(sorted((depends_on | draft.reopened_with) - {draft.address})),
+        runs_after=tuple(sorted({a for a in draft.runs_after(names) if a in changed} - {draft.address})),
+        unchanged=tuple(_unchanged(draft, [f for step in steps for f in step.fields], names)),
     )
 
 
 class When(NamedTuple):
-    """When a field is written: now, after what it names, last (after all that names its object), or after even that."""
+    """When a field is written: at once, after what it names (a link), last (after all that refers to its object), or
+    after even that."""
 
-    turn: Literal["now", "named", "last", "final"]
-    after: tuple[Address, ...] = ()
+    turn: Literal["now", "link", "last", "final"]
+    waits_for: tuple[Address, ...] = ()
 
 
 NOW = When("now")
+
+
+class Stage(NamedTuple):
+    """Fields that are written together, and what they wait for."""
+
+    fields: tuple[FieldChange, ...]
+    waits_for: tuple[Address, ...] = ()
+    link: bool = False
 
 
 @dataclass(slots=True)
@@ -269,9 +197,9 @@ class _Stages:
     """Field changes by what they wait for."""
 
     now: list[FieldChange]
-    named: list[FieldChange] = field(default_factory=list)
+    linked: list[FieldChange] = field(default_factory=list)
     """What waits for objects that it names: one step, so one PUT."""
-    awaited: set[Address] = field(default_factory=set)
+    link_targets: set[Address] = field(default_factory=set)
     last: dict[tuple[Address, ...], list[FieldChange]] = field(default_factory=dict)
     """What ends the work on an object, by what it waits for."""
     final: list[FieldChange] = field(default_factory=list)
@@ -281,64 +209,77 @@ class _Stages:
         """Take one field change."""
         if when.turn == "now":
             self.now.append(change)
-        elif when.turn == "named":
-            self.named.append(change)
-            self.awaited.update(when.after)
+        elif when.turn == "link":
+            self.linked.append(change)
+            self.link_targets.update(when.waits_for)
         elif when.turn == "last":
-            self.last.setdefault(when.after, []).append(change)
+            self.last.setdefault(when.waits_for, []).append(change)
         else:
             self.final.append(change)
 
-    def split(self, action: Action) -> tuple[tuple[FieldChange, ...], tuple[Step, ...]]:
-        """The main part, and the later steps; what waits for less comes first."""
+    def split(self, action: Action) -> Iterator[Stage]:
+        """The fields that are written at once, then the later ones; what waits for less comes first."""
         if action == "update" and not self.now:
             self.now = self.last.pop((), [])
-        steps = [Step(tuple(self.named), tuple(sorted(self.awaited)))] if self.named else []
-        ends = sorted(self.last.items(), key=lambda item: (len(item[0]), item[0]))
-        steps += [Step(tuple(fields), after) for after, fields in ends]
-        return tuple(self.now), (*steps, *([Step(tuple(self.final), ())] if self.final else []))
-
-
-def _again(draft: Draft, change: FieldChange) -> bool:
-    """Whether a change shuts a door that was opened for the work behind it."""
-    return draft.reopened is not None and draft.reopened.path == change.path
-
-
-def _shuts(draft: Draft, change: FieldChange) -> bool:
-    """Whether a change shuts a door for its own object too: what else is written must be read back before."""
-    gate = _api(draft, change).gate
-    return gate is not None and not gate.via and change.after in gate.shut
-
-
-def _api(draft: Draft, change: FieldChange) -> Api:
-    return draft.found.kind.fields[change.path.partition(".")[0]]
+        yield Stage(tuple(self.now))
+        if self.linked:
+            yield Stage(tuple(self.linked), tuple(sorted(self.link_targets)), link=True)
+        for waits_for, fields in sorted(self.last.items(), key=lambda item: (len(item[0]), item[0])):
+            yield Stage(tuple(fields), waits_for)
+        if self.final:
+            yield Stage(tuple(self.final))
 
 
 def _when(
-    draft: Draft, change: FieldChange, changed: Mapping[Address, Draft], index: _Referrers, names: Names
+    draft: Draft, change: FieldChange, changed: Mapping[Address, Draft], referrers: _Referrers, names: Names
 ) -> When:
     """When a field is written, and which changed objects it waits for."""
-    deferred, shuts = _api(draft, change).deferred, _shuts(draft, change)
-    if _again(draft, change):
-        return When("last", index.of(draft.address, frozenset()))
-    if deferred is None or not deferred.when(change.after, Context(names, draft.found.project)):
-        return When("last") if shuts else NOW
+    deferred, closing = draft.api(change).deferred, shuts(draft, change)
+    if draft.reopened is not None and draft.reopened.path == change.path:
+        return When("last", referrers.of(draft.address, frozenset()))
+    if deferred is None or not deferred.when(change.after, Context(names, draft.declared.project)):
+        return When("last") if closing else NOW
     if deferred.wait == "itself":
         return When("final")
     if deferred.wait == "referrers":
-        after = index.of(draft.address, deferred.via)
-        return When("last", after) if after or shuts else NOW
-    named = set(targets(draft.found, change.path, change.after, names))
-    members = index.inside(draft.address.key, deferred.inside) if named else set()
-    after = tuple(sorted((named | members) & changed.keys()))
-    return When("named", after) if after else NOW
+        waits_for = referrers.of(draft.address, deferred.via)
+        return When("last", waits_for) if waits_for or closing else NOW
+    named = set(targets(draft.declared, change.path, change.after, names))
+    members = referrers.inside(draft.address.key, deferred.inside) if named else set()
+    waits_for = tuple(sorted(a for a in named | members if a in changed))
+    return When("link", waits_for) if waits_for else NOW
 
 
-def targets(found: Object, path: str, value: Any, names: Names) -> list[Address]:
-    """The objects that a canonical value of a field names."""
-    name, whole = split(path, value)
-    named = found.kind.fields[name].codec.references(whole, Context(names, found.project))
-    return [names.canonical(reference.addresses(names.is_inside)[0]) for reference in named]
+def _kinds_before(draft: Draft, number: int, fields: Sequence[FieldChange]) -> tuple[str, ...]:
+    deferred = (draft.api(change).deferred for change in fields) if number else ()
+    return tuple(dict.fromkeys(kind for one in deferred if one for kind in one.behind))
+
+
+# -- operations ------------------------------------------------------------------------------------------------
+
+
+def _type(draft: Draft, number: int, stage: Stage) -> type[Operation]:
+    """What kind of operation some fields make."""
+    fields = stage.fields
+    if number == 0 and draft.action != "update":
+        return Create if draft.action == "create" else Delete
+    if number == 0 and fields and unarchives(fields[0]):
+        return Unarchive
+    if number == 0 and (draft.reopened or any(opens(draft, f) for f in fields)):
+        return Reopen
+    if any(shuts(draft, f) for f in fields):
+        return Archive if any(map(archives, fields)) else Close
+    if any(locks(draft, f) for f in fields):
+        return Lock
+    if stage.link:
+        return Link
+    return Transition if _by_workflow(draft, fields) else Update
+
+
+def _by_workflow(draft: Draft, fields: Sequence[FieldChange]) -> bool:
+    """Whether this is one field that may take several writes to reach its value."""
+    number = draft.row["id"] if draft.row else 0
+    return len(fields) == 1 and draft.kind.capability(Workflow).workflow_page(number, fields[0].path) is not None
 
 
 def fingerprint(row: Row | None, fields: Iterable[FieldChange]) -> str:

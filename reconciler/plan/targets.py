@@ -7,22 +7,20 @@ needs an excluded object is left out with it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from reconciler.errors import ReconcilerError
-from reconciler.kinds import kinds
 from reconciler.manifest.loader import suggest
 from reconciler.model.address import Address
 from reconciler.model.capabilities import DerivedFields
 from reconciler.model.kind import Kind, Object
-from reconciler.plan.dependencies import graph_of, waits_for_named
-from reconciler.plan.operations import Change, Plan
+from reconciler.plan.operations import Change, MilestoneId, Operation, Plan
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class PlanOptions:
     """What to plan, and how. `targets` and `excludes` are globs over `kind/key`; `resend` are globs over
     `kind/key.field` for values that Redmine never shows (a password), or is thought to decide about: they are sent
     though nothing tells that they differ. With `unarchive`, archived projects are opened to be compared."""
@@ -33,7 +31,7 @@ class Choice:
     resend: Sequence[str] = ()
 
 
-ALL = Choice()
+ALL = PlanOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ class Selection:
 
 def resent(patterns: Sequence[str], objects: Mapping[Address, Object]) -> frozenset[tuple[Address, str]]:
     """The (object, field) that `patterns` mean. Raises ReconcilerError for a pattern that matches no such field."""
-    labels = {f"{label(a)}.{name}": (a, name) for a, found in objects.items() for name in found.fields}
+    labels = {f"{label(a)}.{name}": (a, name) for a, declared in objects.items() for name in declared.fields}
     chosen = set()
     for pattern in patterns:
         fields = [labels[text] for text in _alike(pattern, labels, "--resend", "field")]
@@ -91,10 +89,7 @@ def label(address: Address) -> str:
 
 def _matching(patterns: Sequence[str], known: Iterable[Address], option: str) -> frozenset[Address]:
     labels = {label(a): a for a in known}
-    found: set[Address] = set()
-    for pattern in patterns:
-        found.update(labels[text] for text in _alike(pattern, labels, option, "object"))
-    return frozenset(found)
+    return frozenset(labels[text] for pattern in patterns for text in _alike(pattern, labels, option, "object"))
 
 
 def _alike(pattern: str, labels: Iterable[str], option: str, what: str) -> list[str]:
@@ -112,48 +107,67 @@ def _hint(pattern: str, labels: Iterable[str]) -> str:
 
 def _needs(plan: Plan) -> dict[Address, set[Address]]:
     """For each change, the changes without which it fails."""
-    hard = graph_of(plan.changes).hard
-    changed = {c.address for c in plan.changes}
-    needs = {c.address: {a for a, _ in hard[(c.address, 0)]} | (_later(c) & changed) for c in plan.changes}
-    for change in plan.changes:
-        needs[change.address] |= _followed(change, plan)
-    return needs
+    companions = _Companions(plan)
+    return {change.address: {*_required(change), *companions.of(change)} for change in plan.changes}
 
 
-def _followed(change: Change, plan: Plan) -> set[Address]:
-    """What a change follows and shares a named object with: the membership of a user that it names."""
-    inside, named = kinds()[change.address.kind].inside, set(change.uses)
-    kinds_before = inside.follows if inside else ()
-    return {
-        other.address
-        for other in plan.changes
-        if named and other.address.kind in kinds_before
-        if other.address.project == change.address.project and named & set(other.uses)
-    }
+def _required(change: Change) -> Iterator[Address]:
+    """What is created or opened for an object, and what it names later on."""
+    for operation in change.operations:
+        if operation.names_what_it_waits_for:
+            yield from operation.waits_for
+        elif operation.id.number == 0:
+            yield from (required.address for required in operation.requires)
 
 
-def _later(change: Change) -> set[Address]:
-    return {a for step in change.then if waits_for_named(change, step) for a in step.after}
+class _Companions:
+    """What comes before an object by way of a milestone and names the same object: the membership of an assignee."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.named = {o.id: _named(o) for o in plan.operations if o.id.number == 0}
+        self.naming: dict[MilestoneId, Mapping[Address, set[Address]]] = {}
+        for milestone in plan.milestones:
+            # Such a milestone orders the work in all projects; companions are in the object's own.
+            if milestone.id.project:
+                pairs = ((named, one.address) for one in milestone.after for named in self.named.get(one, ()))
+                self.naming[milestone.id] = _grouped(pairs)
+
+    def of(self, change: Change) -> Iterator[Address]:
+        """The companions of one object."""
+        for operation in change.operations[:1]:
+            for milestone in operation.after:
+                naming = self.naming.get(milestone, {}) if isinstance(milestone, MilestoneId) else {}
+                for named in self.named[operation.id] if naming else ():
+                    yield from naming.get(named, ())
+
+
+def _named(operation: Operation) -> set[Address]:
+    """The objects that an operation comes after, but for the project that its own is inside of."""
+    address = operation.id.address
+    return {other for other in operation.waits_for if other != address.container}
+
+
+def _grouped(pairs: Iterable[tuple[Address, Address]]) -> dict[Address, set[Address]]:
+    groups: defaultdict[Address, set[Address]] = defaultdict(set)
+    for one, other in pairs:
+        groups[one].add(other)
+    return groups
 
 
 def _reversed(needs: Mapping[Address, Iterable[Address]]) -> dict[Address, set[Address]]:
-    found: defaultdict[Address, set[Address]] = defaultdict(set)
-    for address, needed in needs.items():
-        for other in needed:
-            found[other].add(address)
-    return found
+    return _grouped((needed, address) for address, others in needs.items() for needed in others)
 
 
 def _closure(start: Iterable[Address], edges: Mapping[Address, Iterable[Address]]) -> frozenset[Address]:
     """`start` and everything that the edges lead to."""
-    found: set[Address] = set()
+    reached: set[Address] = set()
     waiting = list(start)
     while waiting:
         address = waiting.pop()
-        if address not in found:
-            found.add(address)
+        if address not in reached:
+            reached.add(address)
             waiting += edges.get(address, ())
-    return frozenset(found)
+    return frozenset(reached)
 
 
 def _check(wanted: Iterable[Address], excluded: frozenset[Address], needs: Mapping[Address, set[Address]]) -> None:

@@ -152,6 +152,7 @@ COUNT: Schema = {"type": "integer", "minimum": 0}
 PLACE: Schema = {"file": TEXT, "line": {**COUNT, "description": "From 1; 0 is the whole file."}, "column": COUNT}
 ANY: Schema = {"description": 'A value in the terms of the manifests; `{"secret": true}` for what is never shown.'}
 
+ERROR: Schema = {"message": TEXT, "path": {"description": "The field; empty for the object.", **TEXT}, **PLACE}
 WARNING: Schema = {"kind": TEXT, "key": TEXT, **PLACE, "message": TEXT}
 
 
@@ -175,6 +176,7 @@ def results_schema() -> Schema:
         **_change(),
         "outcome": {"enum": list(outcomes)},
         "errors": {"description": "The server's own sentences, or what went wrong.", **_array(TEXT)},
+        "problems": {"description": "The same, each with its place in the manifests.", **_array(_open(ERROR))},
         "because": {"description": "What a skipped item was waiting for.", "type": ["string", "null"]},
         "notes": {"description": "What is worth knowing and no error.", **_array(TEXT)},
     }

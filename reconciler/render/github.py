@@ -5,14 +5,15 @@ Form and escapes: actions/toolkit, `packages/core/src/command.ts`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from reconciler.errors import Location, Problem
 from reconciler.render.safe import workflow
 
 if TYPE_CHECKING:
-    from reconciler.apply.report import Report
+    from reconciler.apply.report import Report, Result
 
 
 def problems(problems: Sequence[Problem]) -> str:
@@ -21,14 +22,20 @@ def problems(problems: Sequence[Problem]) -> str:
 
 
 def results(report: Report) -> str:
-    """An `::error …` line for each item that failed or is unknown, a `::warning …` for each that was skipped."""
-    lines = []
-    for result in report.results:
+    """An `::error …` line for each place of an item that failed or is unknown, a `::warning …` for what was skipped."""
+    return "\n".join(line for result in report.results if result.outcome != "done" for line in _result(result))
+
+
+def _result(result: Result) -> Iterator[str]:
+    """A line for each place that the errors of an item are about, or one for the item."""
+    title, by_place = str(result.change.address), defaultdict[Location, list[str]](list)
+    for error in result.errors:
+        by_place[error.location if error.location.file else result.change.source].append(error.message)
+    for place, messages in by_place.items():
+        yield _command("error", place, title, "; ".join(messages))
+    if not result.errors:
         level: Literal["error", "warning"] = "warning" if result.outcome == "skipped" else "error"
-        if result.outcome != "done":
-            message = "; ".join(result.errors) or f"{result.outcome} because {result.because}"
-            lines.append(_command(level, result.change.source, str(result.change.address), message))
-    return "\n".join(lines)
+        yield _command(level, result.change.source, title, f"{result.outcome} because {result.because}")
 
 
 def _sentence(problem: Problem) -> str:

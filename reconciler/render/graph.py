@@ -14,18 +14,18 @@ _DOT = str.maketrans({'"': '\\"', "\\": "\\\\"})
 
 def dot(edges: Iterable[Edge], alone: Iterable[Address] = ()) -> str:
     """A graph for `dot -Tsvg`; `alone` are objects to show even if no edge has them."""
-    found = sorted(set(edges))
-    lines = [f'  "{_dot(node)}";' for node in _nodes(found, alone)]
-    lines += [f'  "{_dot(first)}" -> "{_dot(then)}";' for first, then in found]
+    ordered = sorted(set(edges))
+    lines = [f'  "{_dot(node)}";' for node in _nodes(ordered, alone)]
+    lines += [f'  "{_dot(first)}" -> "{_dot(then)}";' for first, then in ordered]
     return "\n".join(["digraph reconciler {", "  rankdir=LR;", "  node [shape=box];", *lines, "}"])
 
 
 def mermaid(edges: Iterable[Edge], alone: Iterable[Address] = ()) -> str:
     """A graph for Mermaid, which GitHub and GitLab show; `alone` are objects to show even if no edge has them."""
-    found = sorted(set(edges))
-    numbers = {node: number for number, node in enumerate(_nodes(found, alone))}
+    ordered = sorted(set(edges))
+    numbers = {node: number for number, node in enumerate(_nodes(ordered, alone))}
     lines = [f'  n{number}["{terminal(str(node)).translate(_MERMAID)}"]' for node, number in numbers.items()]
-    lines += [f"  n{numbers[first]} --> n{numbers[then]}" for first, then in found]
+    lines += [f"  n{numbers[first]} --> n{numbers[then]}" for first, then in ordered]
     return "\n".join(["graph LR", *lines])
 
 

@@ -11,7 +11,7 @@ from reconciler.render.safe import html
 from reconciler.render.words import Field
 
 if TYPE_CHECKING:
-    from reconciler.apply.report import Outcome, Report, Result
+    from reconciler.apply.report import ItemError, Outcome, Report, Result
     from reconciler.plan.operations import Change, Plan
 
 ORDER: tuple[Outcome, ...] = ("failed", "unknown", "skipped", "done")
@@ -47,9 +47,9 @@ def results(report: Report) -> str:
     if report.interrupted:
         parts.append(f"<p>{html(words.INTERRUPTED)}</p>")
     for name in ORDER:
-        found = [result for result in report.results if result.outcome == name]
-        if found:
-            parts += _section(name, found)
+        ended = [result for result in report.results if result.outcome == name]
+        if ended:
+            parts += _section(name, ended)
     return _page(words.outcome(report), parts)
 
 
@@ -95,7 +95,7 @@ def _block(change: Change) -> str:
 
 
 def _rows(field: Field) -> Iterator[str]:
-    later = f" {_span('mod', 'then')} {_span('dim', field.waits)}".rstrip() if field.step else ""
+    later = f" {_span('mod', 'then')} {_span('dim', field.waits)}".rstrip() if field.number else ""
     label = f"<td>{html(field.label)}{later}</td>"
     if field.lines:
         yield f"<tr>{label}<td><pre>{_lines(field.lines)}</pre></td></tr>"
@@ -113,20 +113,25 @@ def _span(style: str, text: str) -> str:
     return f'<span class="{style}">{html(text)}</span>' if style and text else html(text)
 
 
-def _section(name: Outcome, found: list[Result]) -> Iterator[str]:
-    yield f"<h2>{name.capitalize()}: {words.happened(found) if name == 'done' else len(found)}</h2>"
+def _section(name: Outcome, results: list[Result]) -> Iterator[str]:
+    yield f"<h2>{name.capitalize()}: {words.happened(results) if name == 'done' else len(results)}</h2>"
     if name == "unknown":
         yield f"<p>{html(words.UNKNOWN)}</p>"
     yield "<ul>"
-    yield from (f"<li>{_title(result.change, result.id)}{_fate(result)}</li>" for result in found)
+    yield from (f"<li>{_title(result.change, result.id)}{_details(result)}</li>" for result in results)
     yield "</ul>"
 
 
-def _fate(result: Result) -> str:
-    """What is to be said of one result."""
-    errors = [f"<br>{_span('del', error)}" for error in result.errors]
+def _details(result: Result) -> str:
+    """What is to be said of one result: each error, with the place of its field, and the rest."""
+    errors = [f"<br>{_span('del', e.message)}{_error_place(result.change, e)}" for e in result.errors]
     because = [f"<br>because {html(result.because)}"] if result.because else []
     return "".join([*errors, *because, *(f"<br>note: {html(note)}" for note in result.notes)])
+
+
+def _error_place(change: Change, error: ItemError) -> str:
+    place = words.error_place(change, error)
+    return f" <code>{_span('dim', place)}</code>" if place else ""
 
 
 def _problem(problem: Problem, excerpt: Callable[[Location], str]) -> str:

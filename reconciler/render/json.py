@@ -14,11 +14,10 @@ from reconciler.model.spec import Secret
 from reconciler.render.safe import INVISIBLE
 
 if TYPE_CHECKING:
-    from reconciler.apply.report import Report, Result
+    from reconciler.apply.report import ItemError, Report, Result
     from reconciler.errors import Location, Problem
     from reconciler.export.run import Exported
-    from reconciler.plan.diff import FieldChange
-    from reconciler.plan.operations import Change, Plan, Warned
+    from reconciler.plan.operations import Change, FieldChange, Plan, Warned
 
 FORMAT_VERSION = "1.0"
 """The second number counts what is added, the first what is changed or taken away."""
@@ -85,7 +84,7 @@ def _envelope(plan: Plan) -> dict[str, Any]:
 
 
 def _change(change: Change) -> dict[str, Any]:
-    steps = [{"fields": _fields(step.fields), "after": list(map(str, step.after))} for step in change.then]
+    later = [{"fields": _fields(o.fields), "after": list(map(str, o.waits_for))} for o in change.later]
     return {
         "action": change.action,
         "kind": change.address.kind,
@@ -93,7 +92,7 @@ def _change(change: Change) -> dict[str, Any]:
         "id": change.id,
         "source": _place(change.source) if change.source.file else None,
         "fields": _fields(change.fields),
-        **({"then": steps} if steps else {}),
+        **({"then": later} if later else {}),
         "reason": change.reason,
     }
 
@@ -103,10 +102,15 @@ def _result(result: Result) -> dict[str, Any]:
         **_change(result.change),
         "id": result.change.id if result.id is None else result.id,
         "outcome": result.outcome,
-        "errors": list(result.errors),
+        "errors": [error.message for error in result.errors],
+        "problems": [_item_error(error) for error in result.errors],
         "because": result.because,
         "notes": list(result.notes),
     }
+
+
+def _item_error(error: ItemError) -> dict[str, Any]:
+    return {"message": error.message, "path": error.path, **_place(error.location)}
 
 
 def _fields(fields: Iterable[FieldChange]) -> list[dict[str, Any]]:

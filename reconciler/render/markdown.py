@@ -11,7 +11,7 @@ from reconciler.render.safe import code, fenced, html, markdown
 from reconciler.render.words import Field
 
 if TYPE_CHECKING:
-    from reconciler.apply.report import Outcome, Report, Result
+    from reconciler.apply.report import ItemError, Outcome, Report, Result
     from reconciler.plan.operations import Change, Plan
 
 LIMIT = 60_000
@@ -35,7 +35,7 @@ def results(report: Report, *, limit: int = LIMIT) -> str:
     if report.interrupted:
         head.append(markdown(words.INTERRUPTED))
     groups = ((name, [r for r in report.results if r.outcome == name]) for name in ORDER)
-    sections = [_section(name, found) for name, found in groups if found]
+    sections = [_section(name, results) for name, results in groups if results]
     parts = list[str]()
     for intro, items in sections:
         shown = list(_fitting(items, len(items), limit - sum(map(len, parts)), "- "))
@@ -80,22 +80,22 @@ def _body(change: Change) -> Iterator[str]:
     notes = [code(words.place(change))] if words.place(change) else []
     if change.reason:
         notes.append(markdown(change.reason))
-    found = list(words.fields(change))
-    if notes and (found or change.reason):
+    fields = list(words.fields(change))
+    if notes and (fields or change.reason):
         yield ": ".join(notes)
     columns = ["Field", "Value"] if change.action == "create" else ["Field", "Before", "After"]
-    rows = [_row(field, len(columns)) for field in found if not field.lines]
+    rows = [_row(field, len(columns)) for field in fields if not field.lines]
     if rows:
         yield "\n".join([_cells(columns), _cells(["---"] * len(columns)), *rows])
-    for field in found:
+    for field in fields:
         if field.lines:
-            yield f"{code(field.label)}{_step(field)}"
+            yield f"{code(field.label)}{_later(field)}"
             yield fenced(list(field.lines), "diff")
 
 
 def _row(field: Field, columns: int) -> str:
     values = [] if field.before is None else [code(field.before, cell=True)]
-    cells = [code(field.label, cell=True) + _step(field), *values, code(field.after, cell=True)]
+    cells = [code(field.label, cell=True) + _later(field), *values, code(field.after, cell=True)]
     return _cells([*cells[:1], *[""] * (columns - len(cells)), *cells[1:]])
 
 
@@ -103,26 +103,32 @@ def _cells(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _step(field: Field) -> str:
+def _later(field: Field) -> str:
     """What is said of a field that is set later on."""
-    return f" *then* {markdown(field.waits)}".rstrip() if field.step else ""
+    return f" *then* {markdown(field.waits)}".rstrip() if field.number else ""
 
 
 # -- results ---------------------------------------------------------------------------------------------------
 
 
-def _section(name: Outcome, found: list[Result]) -> tuple[str, list[str]]:
-    said = f"**{name.capitalize()}: {words.happened(found) if name == 'done' else len(found)}**"
+def _section(name: Outcome, results: list[Result]) -> tuple[str, list[str]]:
+    said = f"**{name.capitalize()}: {words.happened(results) if name == 'done' else len(results)}**"
     intro = f"{said}\n\n{words.UNKNOWN}" if name == "unknown" else said
-    return intro, [_item(result) for result in found]
+    return intro, [_item(result) for result in results]
 
 
 def _item(result: Result) -> str:
     place = words.place(result.change)
     line = f"- {code(_title(result.change, result.id))}{' ' + code(place) if place else ''}"
-    because = [f"because {result.because}"] if result.because else []
-    notes = [f"note: {note}" for note in result.notes]
-    return "\n".join([line, *(f"  - {markdown(said)}" for said in (*result.errors, *because, *notes))])
+    errors = [_error(result.change, error) for error in result.errors]
+    because = [markdown(f"because {result.because}")] if result.because else []
+    notes = [markdown(f"note: {note}") for note in result.notes]
+    return "\n".join([line, *(f"  - {said}" for said in (*errors, *because, *notes))])
+
+
+def _error(change: Change, error: ItemError) -> str:
+    place = words.error_place(change, error)
+    return f"{markdown(error.message)} {code(place)}" if place else markdown(error.message)
 
 
 # -- problems --------------------------------------------------------------------------------------------------

@@ -87,38 +87,38 @@ def _block(change: Change, layout: _Layout) -> str:
     lines = [layout.head(change, words.head(change))]
     if change.reason:
         lines.append(f"      ({terminal(change.reason)})")
-    found = list(words.fields(change))
-    column = min(max((_width(f.label) for f in found if not (f.lines or f.step)), default=0), WIDEST_LABEL)
-    for shown in found:
-        lines += _later(shown, layout.paint) if shown.step else _field(shown, column, layout.paint)
+    fields = list(words.fields(change))
+    column = min(max((_width(f.label) for f in fields if not (f.lines or f.number)), default=0), WIDEST_LABEL)
+    for field in fields:
+        lines += _later(field, layout.paint) if field.number else _field(field, column, layout.paint)
     return "\n".join(lines)
 
 
-def _field(found: Field, column: int, paint: Paint) -> Iterator[str]:
-    if found.lines:
-        yield f"      {terminal(found.label)}"
-        yield from _gutter(found, paint)
+def _field(field: Field, column: int, paint: Paint) -> Iterator[str]:
+    if field.lines:
+        yield f"      {terminal(field.label)}"
+        yield from _gutter(field, paint)
     else:
-        yield f"      {terminal(found.label)}{_gap(found.label, column)}{_values(found, paint)}"
+        yield f"      {terminal(field.label)}{_gap(field.label, column)}{_values(field, paint)}"
 
 
-def _later(found: Field, paint: Paint) -> Iterator[str]:
-    """A field of a later step; it says what that waits for."""
-    waits = f"   {paint('dim', terminal(found.waits))}" if found.waits else ""
-    head = f"    {paint('~', 'then')} {terminal(found.label)}:"
-    yield f"{head}{waits}" if found.lines else f"{head} {_values(found, paint)}{waits}"
-    yield from _gutter(found, paint)
+def _later(field: Field, paint: Paint) -> Iterator[str]:
+    """A field of a later operation; it says what that waits for."""
+    waits = f"   {paint('dim', terminal(field.waits))}" if field.waits else ""
+    head = f"    {paint('~', 'then')} {terminal(field.label)}:"
+    yield f"{head}{waits}" if field.lines else f"{head} {_values(field, paint)}{waits}"
+    yield from _gutter(field, paint)
 
 
-def _values(found: Field, paint: Paint) -> str:
-    if found.before is None:
-        return terminal(found.after)
-    return f"{paint('-', terminal(found.before))} → {paint('+', terminal(found.after))}"
+def _values(field: Field, paint: Paint) -> str:
+    if field.before is None:
+        return terminal(field.after)
+    return f"{paint('-', terminal(field.before))} → {paint('+', terminal(field.after))}"
 
 
-def _gutter(found: Field, paint: Paint) -> Iterator[str]:
+def _gutter(field: Field, paint: Paint) -> Iterator[str]:
     # With a bar before it no line of a text can begin with `::`, which a CI server would obey.
-    return (f"        │ {paint(line[:1], terminal(line))}".rstrip() for line in found.lines)
+    return (f"        │ {paint(line[:1], terminal(line))}".rstrip() for line in field.lines)
 
 
 def _gap(text: str, column: int) -> str:
@@ -141,28 +141,31 @@ def results(report: Report, *, color: bool, verbose: bool = False) -> str:
     layout = _Layout(paint, [words.head(r.change, r.id) for r in report.results])
     parts = [f"Apply to {terminal(report.plan.url)}" if report.results else words.unchanged(report.plan)]
     for name in ORDER:
-        found = [result for result in report.results if result.outcome == name]
-        if found:
-            parts.append("\n".join(_section(name, found, layout, verbose)))
+        ended = [result for result in report.results if result.outcome == name]
+        if ended:
+            parts.append("\n".join(_section(name, ended, layout, verbose)))
     if report.interrupted:
         parts.append(words.INTERRUPTED)
     return "\n\n".join([*parts, paint("bold", words.outcome(report))])
 
 
-def _section(name: Outcome, found: list[Result], layout: _Layout, verbose: bool) -> Iterator[str]:
+def _section(name: Outcome, results: list[Result], layout: _Layout, verbose: bool) -> Iterator[str]:
     style = {"done": "+", "skipped": "~", "unknown": "?", "failed": "!"}[name]
-    yield layout.paint(style, f"{name.capitalize()}: {words.happened(found) if name == 'done' else len(found)}")
-    for result in found:
+    yield layout.paint(style, f"{name.capitalize()}: {words.happened(results) if name == 'done' else len(results)}")
+    for result in results:
         if name != "done" or verbose or result.notes:
             yield layout.head(result.change, words.head(result.change, result.id))
-            yield from (f"      {line}" for line in _fate(result, layout.paint))
+            yield from (f"      {line}" for line in _details(result, layout))
     if name == "unknown":
         yield f"  {words.UNKNOWN}"
 
 
-def _fate(result: Result, paint: Paint) -> Iterator[str]:
-    """What is to be said of one result."""
-    yield from (f"{paint('!', '!')} {terminal(error)}" for error in result.errors)
+def _details(result: Result, layout: _Layout) -> Iterator[str]:
+    """What is to be said of one result: each error, with the place of its field, and the rest."""
+    for error in result.errors:
+        place = words.error_place(result.change, error) if layout.files else ""
+        line = f"{layout.paint('!', '!')} {terminal(error.message)}"
+        yield f"{line}  {layout.paint('dim', terminal(place))}" if place else line
     if result.because:
         yield f"because {terminal(result.because)}"
     yield from (f"note: {terminal(note)}" for note in result.notes)

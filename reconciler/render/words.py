@@ -9,16 +9,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reconciler.errors import Location
 from reconciler.kinds import kinds
 from reconciler.model.address import Address
 from reconciler.model.codecs import blank
 from reconciler.plan.archived_projects import opened
-from reconciler.plan.diff import FieldChange, detail
+from reconciler.plan.diff import detail
+from reconciler.plan.operations import FieldChange
 from reconciler.render.safe import terminal
 
 if TYPE_CHECKING:
-    from reconciler.apply.report import Report, Result
-    from reconciler.plan.operations import Action, Change, Plan, Step
+    from reconciler.apply.report import ItemError, Report, Result
+    from reconciler.plan.operations import Action, Change, Operation, Plan
 
 SYMBOLS: Mapping[Action, str] = {"create": "+", "update": "~", "delete": "-"}
 VERBS: Mapping[Action, str] = {"create": "create", "update": "change", "delete": "delete"}
@@ -44,33 +46,33 @@ _VISIBLE = str.maketrans({" ": "·", "\t": "⇥"})
 # -- values ----------------------------------------------------------------------------------------------------
 
 
-def value(found: Any, *, item: bool = False) -> str:
+def value(canonical: Any, *, item: bool = False) -> str:
     """A canonical value; an `item` is one of several on a line."""
-    if blank(found):
+    if blank(canonical):
         return NONE
-    if isinstance(found, list | tuple):
-        text = ", ".join(value(v, item=True) for v in found)
+    if isinstance(canonical, list | tuple):
+        text = ", ".join(value(v, item=True) for v in canonical)
         return f"[{text}]" if item else text
-    if isinstance(found, Mapping):
-        return _mapping(found)
-    if isinstance(found, str):
-        return _text(found, item=item)
-    return "true" if found is True else "false" if found is False else str(found)
+    if isinstance(canonical, Mapping):
+        return _mapping(canonical)
+    if isinstance(canonical, str):
+        return _text(canonical, item=item)
+    return "true" if canonical is True else "false" if canonical is False else str(canonical)
 
 
-def _mapping(found: Mapping[str, Any]) -> str:
-    name = found.get("name", found.get("key"))
-    if len(found) == 2 and "project" in found and name is not None:
-        return f"{value(name, item=True)} of {value(found['project'], item=True)}"
-    shown = {k: f"{part[:SHORT]}…" if k == "sha256" and part else part for k, part in found.items() if k != "id"}
+def _mapping(parts: Mapping[str, Any]) -> str:
+    name = parts.get("name", parts.get("key"))
+    if len(parts) == 2 and "project" in parts and name is not None:
+        return f"{value(name, item=True)} of {value(parts['project'], item=True)}"
+    shown = {k: f"{part[:SHORT]}…" if k == "sha256" and part else part for k, part in parts.items() if k != "id"}
     pairs = [(str(key), value(part, item=True)) for key, part in shown.items()]
     return " ".join(pairs[0]) if len(pairs) == 1 else "{" + ", ".join(": ".join(pair) for pair in pairs) + "}"
 
 
-def _text(found: str, *, item: bool) -> str:
+def _text(text: str, *, item: bool) -> str:
     """A text as it is, or quoted where it could be taken for something else."""
-    odd = found != found.strip() or found.startswith(('"', "(")) or "\n" in found or " → " in found
-    return json.dumps(found, ensure_ascii=False) if odd or (item and ", " in found) else found
+    odd = text != text.strip() or text.startswith(('"', "(")) or "\n" in text or " → " in text
+    return json.dumps(text, ensure_ascii=False) if odd or (item and ", " in text) else text
 
 
 def pair(before: Any, after: Any) -> tuple[str, str]:
@@ -81,17 +83,17 @@ def pair(before: Any, after: Any) -> tuple[str, str]:
     return old, new
 
 
-def _leaves(found: Any) -> Any:
+def _leaves(canonical: Any) -> Any:
     """A list or mapping whose leaves are in words."""
-    if isinstance(found, Mapping) and not _is_name(found):
-        return {str(key): _leaves(part) for key, part in found.items()}
-    if isinstance(found, list | tuple):
-        return [value(part) for part in found]
-    return value(found)
+    if isinstance(canonical, Mapping) and not _is_name(canonical):
+        return {str(key): _leaves(part) for key, part in canonical.items()}
+    if isinstance(canonical, list | tuple):
+        return [value(part) for part in canonical]
+    return value(canonical)
 
 
-def _is_name(found: Mapping[str, Any]) -> bool:
-    return len(found) == 1 or (len(found) == 2 and "project" in found)
+def _is_name(parts: Mapping[str, Any]) -> bool:
+    return len(parts) == 1 or (len(parts) == 2 and "project" in parts)
 
 
 # -- fields ----------------------------------------------------------------------------------------------------
@@ -100,43 +102,45 @@ def _is_name(found: Mapping[str, Any]) -> bool:
 @dataclass(frozen=True, slots=True)
 class Field:
     """One changed field in words. `lines` (as `detail` gives them) stand instead of `before` and `after`, if any;
-    `before` is None for what is new; `step` is 0, or the number of the later step, which comes `after` something."""
+    `before` is None for what is new; `number` is that of the operation, and the last field of a later one has what that
+    waits for."""
 
     label: str
     before: str | None = None
     after: str = ""
     lines: tuple[str, ...] = ()
-    step: int = 0
+    number: int = 0
     waits: str = ""
 
 
 def fields(change: Change) -> Iterator[Field]:
-    """All fields of a change, those of later steps last; the last field of a step says what the step waits for."""
-    for found in change.fields:
-        yield field(found, new=change.action == "create" or _unread(change, found))
-    for number, step in enumerate(change.then, 1):
-        for found in step.fields:
-            waits = waits_for(step, change.address) if found is step.fields[-1] else ""
-            yield field(found, new=change.action == "create", step=number, waits=waits)
+    """All fields of a change, those of later operations last, with what these wait for."""
+    created = change.action == "create"
+    for changed in change.fields:
+        yield field(changed, new=created or _unread(change, changed))
+    for operation in change.later:
+        for changed in operation.fields:
+            waits = waits_for(operation) if changed is operation.fields[-1] else ""
+            yield field(changed, new=created, number=operation.id.number, waits=waits)
 
 
-def _unread(change: Change, found: FieldChange) -> bool:
+def _unread(change: Change, changed: FieldChange) -> bool:
     """Whether the server never shows what a field is: nothing can be said of its value before."""
-    api = kinds()[change.address.kind].fields.get(found.path.partition(".")[0])
-    return api is not None and api.read is None and found.before is None
+    api = kinds()[change.address.kind].fields.get(changed.path.partition(".")[0])
+    return api is not None and api.read is None and changed.before is None
 
 
-def field(change: FieldChange, *, new: bool, step: int = 0, waits: str = "") -> Field:
+def field(change: FieldChange, *, new: bool, number: int = 0, waits: str = "") -> Field:
     """A field change in words."""
     name = label(change.path)
     if lines := _lines(change.before, change.after):
-        return Field(name, lines=tuple(map(visible, lines)), step=step, waits=waits)
+        return Field(name, lines=tuple(map(visible, lines)), number=number, waits=waits)
     if new:
-        return Field(name, None, value(change.after), step=step, waits=waits)
+        return Field(name, None, value(change.after), number=number, waits=waits)
     before, after = pair(change.before, change.after)
     if len(before) + len(after) > LONG:
-        return Field(name, lines=(f"-{before}", f"+{after}"), step=step, waits=waits)
-    return Field(name, before, after, step=step, waits=waits)
+        return Field(name, lines=(f"-{before}", f"+{after}"), number=number, waits=waits)
+    return Field(name, before, after, number=number, waits=waits)
 
 
 def label(path: str) -> str:
@@ -186,19 +190,28 @@ def visible(line: str) -> str:
 
 def head(change: Change, number: int | str | None = None) -> str:
     """The object's name, with the id that the server knows it by."""
-    found = change.id if number is None else number
-    return f"{change.address} (#{found})" if isinstance(found, int) else str(change.address)
+    shown = change.id if number is None else number
+    return f"{change.address} (#{shown})" if isinstance(shown, int) else str(change.address)
 
 
 def place(change: Change) -> str:
     """`file:line` of the manifest, or "" if no manifest declares the object."""
-    source = change.source
-    return f"{source.file}:{source.line}" if source.line else source.file
+    return _place(change.source)
 
 
-def waits_for(step: Step, owner: Address) -> str:
-    """`after issue web-shop/login, …`, or how many of each kind; "" if the step only comes after the object's own."""
-    others = [address for address in step.after if address != owner]
+def error_place(change: Change, error: ItemError) -> str:
+    """`file:line` of the field that an error is about, or "" if that is the object's."""
+    there = _place(error.location)
+    return "" if there == place(change) else there
+
+
+def _place(location: Location) -> str:
+    return f"{location.file}:{location.line}" if location.line else location.file
+
+
+def waits_for(operation: Operation) -> str:
+    """`after issue web-shop/login, …`, or how many of each kind; "" if it only comes after others on its object."""
+    others = operation.waits_for
     if len(others) <= NAMED:
         return f"after {', '.join(map(str, others))}" if others else ""
     counts = Counter(address.kind for address in others)

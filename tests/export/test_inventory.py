@@ -40,7 +40,7 @@ def test_what_a_change_disturbs_elsewhere_is_looked_at_again(world: Running) -> 
     more += "  - {project: shop, subject: far, watchers: null}\n"
     with Proxy(world.url) as proxy:
         report = apply_to(via(world, proxy), more)
-    assert {str(c.address) for c in report.plan.disturbed} == {"issue shop/top"}
+    assert {str(c.address) for c in report.plan.affected} == {"issue shop/top"}
     assert report.summary["done"] == 2
     assert plan_of(world, more).changes == ()
     assert rows(world, "/issues/1.json?include=watchers", "issue")["watchers"] == []

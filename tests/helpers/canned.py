@@ -310,6 +310,14 @@ class Canned:
         match method, parts:
             case "POST", ["projects", project, table]:
                 return self._create(table, {**values, "project_id": self.row("projects", project)["id"]})
+            case "POST", ["groups", number, "users"]:
+                group = self._at("groups", number)
+                self.set(group, "groups", users=[*group["users"], *content["user_ids"]])
+                return 204, b""
+            case "DELETE", ["groups", number, "users", user]:
+                group = self._at("groups", number)
+                group["users"] = [row for row in group["users"] if row["id"] != int(user)]
+                return 204, b""
             case "POST", [table]:
                 return self._create(table, values)
             case "PUT", ["projects", project, "close" | "reopen" | "archive" | "unarchive" as action]:

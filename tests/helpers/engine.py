@@ -25,7 +25,7 @@ from pydantic import SecretStr
 
 from reconciler.apply.executor import Applier
 from reconciler.apply.report import Report
-from reconciler.apply.verify import carry_out
+from reconciler.apply.run import carry_out
 from reconciler.errors import Location, ManifestError, Problem
 from reconciler.manifest.loader import Map, load
 from reconciler.plan.planner import Plan, make

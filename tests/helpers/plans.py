@@ -12,8 +12,7 @@ from typing import Any
 from engine import offline
 
 from reconciler.model.address import Address
-from reconciler.plan.dependencies import graph_of
-from reconciler.plan.operations import Change
+from reconciler.plan.operations import Change, Id, Operation, OperationId
 from reconciler.plan.planner import Plan, make
 from reconciler.state.desired import Desired
 from reconciler.state.live import Live, fresh_names, settle_renames
@@ -86,8 +85,8 @@ def plan(text: str, *present: Present) -> Plan:
 
 
 def steps(change: Change) -> list[dict[str, Any]]:
-    """What an object gets, in order of its steps."""
-    return [{f.path: f.after for f in fields} for fields in (change.fields, *(step.fields for step in change.then))]
+    """What an object gets, in order of its operations."""
+    return [{f.path: f.after for f in operation.fields} for operation in change.operations]
 
 
 def the(made: Plan, kind: str, key: str) -> Change:
@@ -97,19 +96,28 @@ def the(made: Plan, kind: str, key: str) -> Change:
 
 
 def after(change: Change, index: int = -1) -> set[str]:
-    """What a step waits for."""
-    return {str(a) for a in change.then[index].after}
+    """What a later operation waits for."""
+    return {str(a) for a in change.later[index].waits_for}
+
+
+def operation(made: Plan, address: Address, number: int = 0) -> Operation:
+    """One operation of a plan."""
+    (one,) = [o for o in made.operations if o.id == (address, number)]
+    return one
 
 
 def comes_before(made: Plan, first: tuple[Address, int], second: tuple[Address, int]) -> bool:
-    """Whether the graph has a way from one step to another."""
-    soft, todo, seen = graph_of(made.changes).soft, [second], set()
+    """Whether the edges of a plan lead from one operation to another."""
+    before: dict[Id, Sequence[Id]] = {o.id: o.predecessors for o in made.operations}
+    before |= {m.id: m.after for m in made.milestones}
+    seen = set[Id]()
+    todo: list[Id] = [OperationId(*second)]
     while todo:
-        for node in soft.get(todo.pop(), ()):
-            if node not in seen:
-                seen.add(node)
-                todo.append(node)
-    return first in seen
+        for other in before.get(todo.pop(), ()):
+            if other not in seen:
+                seen.add(other)
+                todo.append(other)
+    return OperationId(*first) in seen
 
 
 PERSON = "firstname: A, lastname: B, mail: c@example.net"

@@ -22,9 +22,9 @@ from typing import Any, Self
 import httpx
 from pydantic import SecretStr
 
-from reconciler import pipeline
 from reconciler.apply.executor import Applier
 from reconciler.apply.report import Report
+from reconciler.apply.run import carry_out
 from reconciler.errors import Location, ManifestError
 from reconciler.manifest import loader as manifest
 from reconciler.model.address import Address
@@ -94,7 +94,7 @@ class Tool:
             found = await live.read(client, wanted)
             applier = Applier(client, found.names, make(wanted, found, self.connection.url))
             watch(applier)
-            return await pipeline.carry_out(applier)
+            return await carry_out(applier)
 
     def settle(self, data: Manifest) -> Report:
         """Applies, and expects that everything is done and nothing is left to do."""
@@ -113,7 +113,7 @@ def tool(server: Running, **settings: Any) -> Tool:
 def troubles(report: Report) -> dict[str, tuple[str, str]]:
     """Address → outcome and why, of everything that is not done."""
     return {
-        str(r.change.address): (r.outcome, "; ".join([*r.errors, r.because or ""]).strip("; "))
+        str(r.change.address): (r.outcome, "; ".join([*map(str, r.errors), r.because or ""]).strip("; "))
         for r in report.results
         if r.outcome != "done"
     }

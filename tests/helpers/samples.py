@@ -5,12 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from reconciler.apply.report import Report, Result
+from reconciler.apply.report import ItemError, Report, Result
 from reconciler.errors import Location, Problem
 from reconciler.model.address import Address
 from reconciler.model.spec import Secret
-from reconciler.plan.diff import FieldChange
-from reconciler.plan.operations import Change, Plan, Step
+from reconciler.plan.operations import (
+    Change,
+    Create,
+    Delete,
+    FieldChange,
+    Link,
+    Lock,
+    Operation,
+    OperationId,
+    Plan,
+    Reopen,
+    Update,
+)
 from reconciler.render import github, graph, html, markdown, text
 from reconciler.render.json import dumps, plan_json, problems_json, results_json
 
@@ -33,6 +44,23 @@ def changed(path: str, before: Any, after: Any) -> FieldChange:
     return FieldChange(path, before, after)
 
 
+def change(
+    kind: type[Operation],
+    address: Address,
+    number: int | None,
+    source: Location,
+    fields: tuple[FieldChange, ...] = (),
+    *later: tuple[type[Operation], tuple[FieldChange, ...], tuple[Address, ...]],
+    reason: str | None = None,
+) -> Change:
+    """What happens to an object: the first operation, and (type, fields, what it waits for) of each later one."""
+    operations = [kind(OperationId(address), fields, reason=reason)]
+    for index, (other, written, waits_for) in enumerate(later):
+        before = (OperationId(address, index), *map(OperationId, waits_for))
+        operations.append(other(OperationId(address, index + 1), written, before))
+    return Change(address, number, source, tuple(operations))
+
+
 def plan_of(*changes: Change, unchanged: int = 0) -> Plan:
     """A plan with a digest that stays the same whatever the engine puts into it."""
     plan = Plan(URL, changes, unchanged, requests=17)
@@ -47,11 +75,11 @@ VERSION = Address("version", "web-shop/1.0")
 LONG = "https://example.net/" + "a/long/path/" * 6
 
 CHANGES = (
-    Change(
-        "create", Address("user", "jsmith"), None, at(3), new(firstname="John", admin=False, password=Secret(CANARY))
+    change(
+        Create, Address("user", "jsmith"), None, at(3), new(firstname="John", admin=False, password=Secret(CANARY))
     ),
-    Change(
-        "update",
+    change(
+        Update,
         Address("project", "web-shop"),
         4,
         at(9),
@@ -62,28 +90,27 @@ CHANGES = (
             changed("trackers", [f"Tracker {n}" for n in range(12)], [f"Tracker {n}" for n in range(1, 13)]),
             changed("custom_fields.Customer", "ACME", None),
         ),
-        (Step((changed("default_version", None, "1.0"),), (VERSION,)),),
+        (Link, (changed("default_version", None, "1.0"),), (VERSION,)),
     ),
-    Change(
-        "create",
+    change(
+        Create,
         VERSION,
         None,
         at(24),
         new(name="1.0", due_date="2026-12-01", description="Two\nlines\n", custom_fields__Affected=["0.8", "0.9"]),
-        (Step(new(status="locked"), (*ISSUES, Address("project", "other"))),),
+        (Lock, new(status="locked"), (*ISSUES, Address("project", "other"))),
     ),
-    Change(
-        "update",
+    change(
+        Reopen,
         Address("version", "web-shop/0.9"),
         7,
         at(31),
         (changed("status", "locked", "open"),),
-        (Step((changed("status", "open", "locked"),), (LOGIN,)),),
-        "status locked forbids the planned work: it is opened for it",
-        opens=True,
+        (Lock, (changed("status", "open", "locked"),), (LOGIN,)),
+        reason="status locked forbids the planned work: it is opened for it",
     ),
-    Change(
-        "update",
+    change(
+        Update,
         LOGIN,
         123,
         at(40),
@@ -96,20 +123,24 @@ CHANGES = (
         ),
         reason="renamed from web-shop/sign in",
     ),
-    Change("delete", Address("issue_category", "web-shop/Old"), 8, at(52)),
-    Change("delete", Address("issue_category", "web-shop/Older"), 9, Location("")),
+    change(Delete, Address("issue_category", "web-shop/Old"), 8, at(52)),
+    change(Delete, Address("issue_category", "web-shop/Older"), 9, Location("")),
 )
 PLAN = plan_of(*CHANGES, unchanged=42)
 EMPTY = plan_of(unchanged=42)
+ERRORS = (
+    ItemError("Due date is invalid", "due_date", at(26, 15)),
+    ItemError("Name is too long (maximum is 60 characters)", "name", at(24, 7)),
+)
 REPORT = Report(
     PLAN,
     (
         Result(CHANGES[0], "done", 11),
         Result(CHANGES[1], "done", 4, notes=("it had come to exist meanwhile and was adopted",)),
-        Result(CHANGES[2], "failed", errors=("Due date is invalid", "Name is too long (maximum is 60 characters)")),
+        Result(CHANGES[2], "failed", errors=ERRORS),
         Result(CHANGES[3], "done", 7),
         Result(CHANGES[4], "skipped", 123, because="version web-shop/1.0 failed"),
-        Result(CHANGES[5], "unknown", 8, errors=("The answer did not arrive.",)),
+        Result(CHANGES[5], "unknown", 8, errors=(ItemError("The answer did not arrive.", "", at(52)),)),
         Result(CHANGES[6], "done", 9),
     ),
     requests=40,

@@ -22,7 +22,7 @@ from proxy import (
     Proxy,
 )
 
-from reconciler.apply import executor
+from reconciler.apply import writer
 from reconciler.sandbox import Running
 
 
@@ -215,7 +215,7 @@ def numbers(api: Api) -> dict[str, int]:
 @pytest.fixture
 def faulty(world: Running, api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., dict[str, str]]]:
     """A function that applies EACH_KIND through a proxy with a fault in what makes something, and gives the outcomes."""
-    monkeypatch.setattr(executor, "PAUSES", (0, 0.1, 0.2))
+    monkeypatch.setattr(writer, "PAUSES", (0, 0.1, 0.2))
     Path("old.txt").write_text("old")
     tool(world).settle(BEFORE)
     Path("old.txt").write_text("changed")
@@ -423,7 +423,7 @@ def test_8_values_derived_from_subtasks_are_failures(world: Running) -> None:
     issues = [{"subject": "parent", **DERIVED}, {"subject": "child", "parent": "parent"}]
     report = tool(world).apply({"projects": [project(issues=issues)]})
     assert list(troubles(report)) == ["issue shop/parent"]
-    errors = next(r.errors for r in report.results if r.change.address == address("issue shop/parent"))
+    errors = next([*map(str, r.errors)] for r in report.results if r.change.address == address("issue shop/parent"))
     assert sorted(error.partition(":")[0] for error in errors) == sorted(DERIVED)
     assert all("derives it from the subtasks" in error for error in errors)
 

@@ -10,7 +10,7 @@ import pytest
 from promises import Api, Tool, troubles
 from proxy import DROPPED, Exchange, Fault, Proxy
 
-from reconciler.apply import executor
+from reconciler.apply import writer
 from reconciler.apply.executor import Applier
 from reconciler.errors import ManifestError, ReconcilerError, RefusedError
 from reconciler.model.kind import Kind
@@ -106,7 +106,7 @@ def test_10_objects_in_memory_show_no_secret(world: Running) -> None:
 
 def test_10_a_refusal_shows_no_secret(world: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     """Users whom Redmine refuses, and one whose creation ends as unknown: no secret in the report."""
-    monkeypatch.setattr(executor, "PAUSES", (0,))
+    monkeypatch.setattr(writer, "PAUSES", (0,))
 
     def fault(exchange: Exchange) -> Fault | None:
         return Fault(forward=False, status=500) if b'"bob"' in exchange.body else None

@@ -18,7 +18,7 @@ from promises import Api, raw_issue, raw_shop
 from proxy import REFUSED, Exchange, Fault, Proxy
 
 import reconciler
-from reconciler.apply import executor
+from reconciler.apply import writer
 from reconciler.cli import main
 from reconciler.sandbox import Running
 
@@ -253,7 +253,7 @@ def test_a_failure_inside_leaves_the_archive_shut(world: Running, api: Api) -> N
 def test_cut_off_at_any_write(world: Running, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that loses the server at any write, and is done again, ends like one that was not disturbed."""
     monkeypatch.setenv("REDMINE_RETRIES", "0")
-    monkeypatch.setattr(executor, "PAUSES", (0,))
+    monkeypatch.setattr(writer, "PAUSES", (0,))
     for number in range(6):
         name = f"shop{number}"
         raw_shop(api, name)

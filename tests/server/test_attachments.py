@@ -44,7 +44,7 @@ def stored(world: Running) -> dict[str, tuple[int, str]]:
 
 def failures(report: Report) -> list[str]:
     """The errors of what is not done."""
-    return [error for result in report.results for error in result.errors]
+    return [error.message for result in report.results for error in result.errors]
 
 
 def test_files_are_attached_with_the_issue(world: Running) -> None:
@@ -118,7 +118,7 @@ def test_what_redmine_does_not_take_fails_on_its_issue(
     """A file that is too large or of a type that is not allowed is named with Redmine's sentence; others go on."""
     set_value(world, setting, value)
     report = apply_to(world, text_two("blob.bin"))
-    errors: dict[str, Any] = {str(r.change.address): r.errors for r in report.results if r.outcome != "done"}
+    errors: dict[str, Any] = {str(r.change.address): [*map(str, r.errors)] for r in report.results if r.outcome != "done"}
     assert list(errors) == ["issue shop/a"]
     assert errors["issue shop/a"][0].startswith(said)
 

@@ -8,7 +8,7 @@ import pytest
 from engine import apply_to, plan_of, problems_of
 from promises import Api, raw_shop, sql
 
-from reconciler.apply import executor
+from reconciler.apply import writer
 from reconciler.sandbox import Running, Sandbox
 
 ABSENT = "projects: [{identifier: shop, state: absent}]"
@@ -46,7 +46,7 @@ def test_a_job_that_does_not_end(
         sql(world, "UPDATE projects SET status = 10")
         assert plan_of(world, ABSENT).changes == ()
         return
-    monkeypatch.setattr(executor, "LINGERING", (0.1, 0.1))
+    monkeypatch.setattr(writer, "LINGERING", (0.1, 0.1))
     sql(world, "CREATE TRIGGER stuck BEFORE DELETE ON projects BEGIN SELECT RAISE(ABORT, 'stuck'); END")
     (result,) = apply_to(world, ABSENT).results
     assert result.notes == ("the server has accepted its deletion and is still at it",)

@@ -11,6 +11,7 @@ from proxy import Fault, Proxy
 import reconciler
 from reconciler import pipeline
 from reconciler.apply.executor import Applier
+from reconciler.apply.run import carry_out
 from reconciler.redmine.client import Client
 from reconciler.sandbox import Running
 
@@ -75,8 +76,8 @@ def test_a_file_that_changes_after_the_plan_is_not_sent(folder: Path) -> None:
         async with Client(manifests.config.connection()) as client:
             planned = await pipeline.plan(client, manifests)
             contract.write_text("other")
-            report = await pipeline.carry_out(Applier(client, planned.names, planned.plan))
-            return [e for r in report.results for e in r.errors]
+            report = await carry_out(Applier(client, planned.names, planned.plan))
+            return [e.message for r in report.results for e in r.errors]
 
     assert asyncio.run(changed()) == ["contract.txt has changed since the plan was made"]
 

@@ -34,7 +34,7 @@ def notes(world: Running) -> list[str]:
 
 def failures(report: Report) -> dict[str, tuple[str, ...]]:
     """The errors of what is not done."""
-    return {str(r.change.address): r.errors for r in report.results if r.outcome != "done"}
+    return {str(r.change.address): tuple(map(str, r.errors)) for r in report.results if r.outcome != "done"}
 
 
 LINKS = ", notes: [one, two], relations: [{blocks: other}], watchers: [amy]"

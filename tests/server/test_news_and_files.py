@@ -263,7 +263,7 @@ def test_a_refused_file_fails_by_itself(world: Running, api: Api) -> None:
     write("a.txt", "one")
     write("a.exe", "one")
     results = declare(world, "files: [{path: a.txt}, {path: a.exe}]").apply().results
-    said = {result.change.address.key: (result.outcome, result.errors) for result in results}
+    said = {result.change.address.key: (result.outcome, tuple(map(str, result.errors))) for result in results}
     assert said["shop/a.txt"] == ("done", ())
     assert said["shop/a.exe"][0] == "failed"
     assert "exe is not allowed" in said["shop/a.exe"][1][0]

@@ -163,7 +163,7 @@ def test_what_the_account_may_not_write(world: Running, api: Api) -> None:
     report = Tool(world.url, key).apply({"projects": [{"identifier": "shop", **inside}]})
     assert outcomes(report) == {"version shop/1.0": "failed", "issue shop/it": "done"}
     (failed,) = [result for result in report.results if result.outcome == "failed"]
-    assert "403, the account lacks the permission" in failed.errors[0]
+    assert "403, the account lacks the permission" in failed.errors[0].message
 
 
 # -- a server that goes away -----------------------------------------------------------------------------------

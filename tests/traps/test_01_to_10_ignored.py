@@ -217,7 +217,7 @@ def test_trap_08_values_that_are_derived_or_disabled(world: Running, api: Api) -
 
     wanted = [{"subject": "parent", **derived, "priority": "High"}, {"subject": "other", "due_date": "2030-01-01"}]
     report = tool(world).apply(shop(issues=wanted))
-    said = {str(r.change.address): sorted(e.partition(":")[0] for e in r.errors) for r in report.results}
+    said = {str(r.change.address): sorted(str(e).partition(":")[0] for e in r.errors) for r in report.results}
     assert said == {"issue shop/other": ["due_date"]}
     warned = [w.message.partition(":")[0] for w in report.plan.warnings if "derives it from the subtasks" in w.message]
     assert sorted(warned) == sorted([*derived, "priority"])
@@ -244,7 +244,7 @@ def test_trap_09_an_account_that_may_only_add_notes(world: Running, api: Api) ->
     report = Tool(world.url, key).apply(wanted)
     (result,) = report.results
     assert result.outcome == "failed"
-    assert sorted(error.partition(":")[0] for error in result.errors) == ["done_ratio", "subject"]
+    assert sorted(str(error).partition(":")[0] for error in result.errors) == ["done_ratio", "subject"]
 
 
 def test_trap_10_modules_that_do_not_exist(world: Running, api: Api) -> None:

@@ -7,16 +7,13 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Hashable, Iterator, Mapping
 from typing import Any
 
-from reconciler.kinds.issues import similarity
+from reconciler.kinds.issues.similarity import NAMED, PEOPLE, PLAIN
 from reconciler.model.address import Row, split_key
 from reconciler.model.codecs import digest
 from reconciler.model.name_index import Names
 
 LENGTH = 255
 """Characters of a key at most."""
-NAMED = (*similarity.NAMED, "assigned_to", "author")
-PLAIN = tuple(name for name in similarity.PLAIN if name != "subject")
-"""What a plan compares: keys are given in the order in which it pairs issues."""
 SLUG = 48
 """Characters of a subject that its issue's key is made of."""
 
@@ -75,7 +72,7 @@ def _may_have(wanted: str, key: str, taken: Mapping[str, Collection[str]]) -> bo
 
 def _looks(row: Row, rows: Mapping[Any, Row]) -> tuple[str, ...]:
     """What distinguishes issues of one subject in a plan, without their ids, which differ on another server."""
-    named = (str((row.get(n) or {}).get("name", "")) for n in NAMED)
+    named = (str((row.get(n) or {}).get("name", "")) for n in (*NAMED, *PEOPLE))
     plain = (str(row.get(n) or "") for n in PLAIN)
     values = sorted((f["name"], str(f.get("value") or "")) for f in row.get("custom_fields", ()))
     files = sorted(f["filename"] for f in row.get("attachments", ()))
@@ -86,4 +83,3 @@ def _looks(row: Row, rows: Mapping[Any, Row]) -> tuple[str, ...]:
 def _brief(text: str) -> str:
     """A short text that is equal for equal texts, and sorts nearly as they do: it is kept in memory for each issue."""
     return text if len(text) <= SLUG else f"{text[:SLUG]} {digest(text.encode(errors='surrogatepass'))}"
-

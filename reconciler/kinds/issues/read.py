@@ -33,9 +33,15 @@ def tiers(kind: Kind, need: Need, names: Names) -> Iterable[list[Listing]]:
     if len(field.trackers) < len(names.live("tracker").ids):
         # Redmine shows no issue of a tracker without the field to a filter on it, `!*` neither (5.0 to 6.1).
         others = ()
-    yield [_all(chunk, keyed, include) for chunk in chunks(projects)] + by_id
+    with_key = [_all(chunk, keyed, include) for chunk in chunks(projects)] + by_id
     # Keys that no issue has: it may be there without one, and is then known by its subject.
-    yield [_all(chunk, others, include) for chunk in chunks(projects)]
+    without = [_all(chunk, others, include) for chunk in chunks(projects)]
+    if _some_without_key(kind, need, names):
+        # An issue with a key can have the same subject: which one is declared cannot be told from half of them.
+        yield with_key + without
+    else:
+        yield with_key
+        yield without
     # Or it was moved to another project.
     missing = sorted(split_key(k)[1] for k in need.keys[kind.name] - names.live(kind.name).ids.keys())
     some = (criterion(f"cf_{field.id}", "=", *portion) for portion in portions(missing))
@@ -116,6 +122,12 @@ def _about(kind: Kind, rows: Mapping[Id, Row], need: Need, names: Names) -> list
     homes = sorted({row["project"]["id"] for row in rows.values()})
     keyed = criterion(f"cf_{field.id}", "*") if field else ()
     return [(*criterion("project_id", "=", *chunk), *keyed) for chunk in chunks(homes)]
+
+
+def _some_without_key(kind: Kind, need: Need, names: Names) -> bool:
+    """Whether a needed issue is declared without a key."""
+    declared = names.declared(kind.name)
+    return any(key in declared and not declared[key].key for key in need.keys.get(kind.name, ()))
 
 
 def _projects(need: Need, names: Names) -> list[int]:

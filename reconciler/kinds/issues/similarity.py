@@ -14,14 +14,17 @@ from reconciler.model.kind import Object
 from reconciler.model.name_index import Context
 
 NAMED = ("tracker", "status", "priority", "category", "fixed_version")
-PLAIN = ("subject", "description", "start_date", "due_date", "done_ratio", "estimated_hours", "is_private")
+PEOPLE = ("assigned_to", "author")
+PLAIN = ("description", "start_date", "due_date", "done_ratio", "estimated_hours", "is_private")
+COMPARED = ("subject", *PLAIN)
+"""What is compared as it is; an export gives keys by the subject first, then by the rest."""
 
 
 def differences(wanted: Object, row: Row, rows: Mapping[int, Row], context: Context) -> int:
     """The number of declared fields in which a live issue differs, among those that lists show as declared."""
     fields = wanted.fields
     named = sum(fields[n] != (row.get(n) or {}).get("name") for n in NAMED if isinstance(fields.get(n), str))
-    plain = sum(not _same(fields[n], row.get(n)) for n in PLAIN if n in fields)
+    plain = sum(not _same(fields[n], row.get(n)) for n in COMPARED if n in fields)
     assignee = (row.get("assigned_to") or {}).get("id", 0)
     person = fields.get("assigned_to") not in (None, context.key("user", assignee), context.key("group", assignee))
     author = fields.get("author") not in (None, context.key("user", (row.get("author") or {}).get("id", 0)))
@@ -95,12 +98,12 @@ class Alike:
 
 def _live(row: Row) -> Iterator[tuple[str, Hashable]]:
     yield from ((name, (row.get(name) or {}).get("name")) for name in NAMED)
-    yield from ((name, _plain(row.get(name))) for name in PLAIN)
+    yield from ((name, _plain(row.get(name))) for name in COMPARED)
 
 
 def _declared(fields: Mapping[str, Any]) -> Iterator[tuple[str, Hashable]]:
     yield from ((name, fields[name]) for name in NAMED if isinstance(fields.get(name), str))
-    yield from ((name, _plain(fields[name])) for name in PLAIN if name in fields)
+    yield from ((name, _plain(fields[name])) for name in COMPARED if name in fields)
 
 
 def _plain(value: Any) -> Hashable:

@@ -123,18 +123,24 @@ class IssueSpec(ProjectItem):
     fixed_version: Annotated[
         VersionName | None,
         Field(description="Target version: a name, or {project:, name:}."),
-        Api(codec=VERSION, write="fixed_version_id", clear=""),
+        Api(codec=VERSION, write="fixed_version_id", clear="", label="Target version"),
     ] = None
     assigned_to: Annotated[
         Principal | None,
         Field(description="A member of the project: login, name of a group, or {user:} / {group:}."),
         # null is ignored by a PUT (2.6 to 7.0); only "" clears.
-        Api(codec=Ref(("user", "group")), write="assigned_to_id", clear=""),
+        Api(codec=Ref(("user", "group")), write="assigned_to_id", clear="", label="Assignee"),
     ] = None
     parent: Annotated[
         IssueName | None,
         Field(description="Key of the parent issue, or {project:, key:}."),
-        Api(codec=PARENT, write="parent_issue_id", clear="", deferred=Deferred("itself", when=closed_parent)),
+        Api(
+            codec=PARENT,
+            write="parent_issue_id",
+            clear="",
+            deferred=Deferred("itself", when=closed_parent),
+            label="Parent task",
+        ),
     ] = None
     start_date: Annotated[
         Date | None,
@@ -144,13 +150,15 @@ class IssueSpec(ProjectItem):
     due_date: Annotated[
         Date | None, Field(description="YYYY-MM-DD. Derived for issues with subtasks."), Api(clear="", date=True)
     ] = None
-    estimated_hours: Annotated[float | None, Field(description="Hours.", ge=0), Api(codec=Number(), clear="")] = None
+    estimated_hours: Annotated[
+        float | None, Field(description="Hours.", ge=0), Api(codec=Number(), clear="", label="Estimated time")
+    ] = None
     done_ratio: Annotated[
         int | None,
         Field(description="Percent, 0 to 100; null is 0. Derived for issues with subtasks.", ge=0, le=100),
-        Api(codec=Number(empty=0), clear=0),
+        Api(codec=Number(empty=0), clear=0, label="% Done"),
     ] = None
-    is_private: Annotated[bool | None, Field(description="Default: false."), Api(clear=REFUSE)] = None
+    is_private: Annotated[bool | None, Field(description="Default: false."), Api(clear=REFUSE, label="Private")] = None
     custom_fields: Annotated[
         dict[str, Any] | None,
         Field(description="Custom fields by name."),
@@ -159,7 +167,14 @@ class IssueSpec(ProjectItem):
     watchers: Annotated[
         list[Principal] | None,
         Field(description="All watchers: logins, names of groups, or {user:} / {group:}."),
-        Api(codec=WATCHERS, write="watcher_user_ids", include="watchers", detail=True, clear=[]),
+        Api(
+            codec=WATCHERS,
+            write="watcher_user_ids",
+            include="watchers",
+            detail=True,
+            clear=[],
+            label="Watcher",
+        ),
     ] = None
     relations: Annotated[
         list[Relation] | None,
@@ -174,6 +189,7 @@ class IssueSpec(ProjectItem):
             clear={},
             # Redmine refuses a new subtask that starts before its parent, which a relation can have moved (5.0 to 6.1).
             deferred=Deferred("references", behind=("issue",)),
+            label="Related issue",
         ),
     ] = None
     attachments: Annotated[

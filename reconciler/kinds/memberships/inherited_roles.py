@@ -83,8 +83,10 @@ class _Members:
                 yield from (self._address(KIND, key), self._address("group", group))
         above = self.parent(project, after)
         key = f"{above}/{member}"
-        if above and (role in self.own(key, after) or set(self.sources(above, member, role, after=after))):
+        if above and role in self.own(key, after):
             yield self._address(KIND, key)
+        # What comes down from above may be inherited there too: its sources are those of the role here.
+        yield from self.sources(above, member, role, after=after) if above else ()
         if above and above not in self.read:
             yield Address(CONTAINER, above)
 

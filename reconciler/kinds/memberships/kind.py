@@ -56,7 +56,7 @@ class MembershipSpec(ProjectItem):
     roles: Annotated[
         list[Name] | None,
         Field(description="Names of all direct roles; inherited ones are left alone.", min_length=1),
-        Api(codec=Roles(ROLE), write="role_ids", clear=REFUSE),
+        Api(codec=Roles(ROLE), write="role_ids", clear=REFUSE, label="Role"),
     ] = None
 
 

@@ -202,7 +202,7 @@ def test_an_internal_error_is_one_line_and_the_report_is_kept(
     async def broken(*args: object) -> None:
         raise ZeroDivisionError(PASSWORD)
 
-    monkeypatch.setattr("reconciler.apply.verify.verify", broken)
+    monkeypatch.setattr("reconciler.apply.run.verify", broken)
     result = run("apply", "--yes", "--format", "json", manifest=SHOP)
     assert result.exit_code == 1
     assert json.loads(result.stdout)["summary"]["done"] == 1
@@ -219,7 +219,7 @@ def test_a_server_that_goes_away_before_it_is_read_back(
     async def gone(*args: object) -> None:
         raise Unreachable("the server is gone")
 
-    monkeypatch.setattr("reconciler.apply.verify.verify", gone)
+    monkeypatch.setattr("reconciler.apply.run.verify", gone)
     result = run("apply", "--yes", "--format", "json", manifest=SHOP)
     assert result.exit_code == 4
     (found,) = json.loads(result.stdout)["results"]
@@ -324,7 +324,7 @@ def test_a_plan_for_another_server_is_refused(server: Stub, fake: Fake, monkeypa
     [
         ('"Shop"', '"Shap"', 5, "was changed after it was saved"),
         ('"action": "create"', '"action": "delete"', 5, "was changed after it was saved"),
-        ('"saved": "1.1"', '"saved": "2.0"', 5, "was saved by another version"),
+        ('"saved": "2.0"', '"saved": "1.1"', 5, "was saved by another version"),
         ('"seal"', '"sael"', 1, "is not a saved plan"),
         ("}\n", "", 1, "is not valid JSON"),
     ],
@@ -434,6 +434,27 @@ def test_help_imports_nothing_heavy() -> None:
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown.splitlines()[-1] == "[]"
     assert all(command in shown for command in COMMANDS)
+
+
+UNUSED_BY_A_PLAN = {
+    *("deepdiff", "rich", "pygments", "reconciler.apply.executor", "reconciler.apply.verify"),
+    *("reconciler.export", "reconciler.sandbox", "reconciler.reference", "reconciler.plan.plan_file"),
+}
+"""What takes long to import, or has nothing to do with a plan."""
+
+
+@pytest.mark.parametrize("name", ["Shop", "Another"])
+def test_a_plan_imports_nothing_that_it_does_not_need(server: Stub, fake: Fake, name: str) -> None:
+    """A plan without changes, or with a plain one, starts fast: it imports no library that others need."""
+    fake.projects["shop"] = {"id": 1, "identifier": "shop", "name": name, "status": 1}
+    Path("a.yaml").write_text(SHOP)
+    code = (
+        "import sys\nfrom reconciler.cli import main\n"
+        "try: main(['plan', '--detailed-exitcode'])\nexcept SystemExit as end: print(end.code)\n"
+        f"print(sorted({UNUSED_BY_A_PLAN!r} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-2:] == ["0" if name == "Shop" else "2", "[]"]
 
 
 # -- the small commands -----------------------------------------------------------------------------------------

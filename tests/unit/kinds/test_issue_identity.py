@@ -106,6 +106,7 @@ BY_KEY: list[tuple[str, Live, list[str], dict[str, int | None]]] = [
         ["key: b, subject: One", "subject: One"],
         {"shop/b": 1, "shop/One": 2},
     ),
+    ("without a declared key, one without a key, if nothing else is declared", [{**ONE, "key": "b"}, ONE], ["subject: One"], {"shop/One": 2}),
     ("one with a key only where there is no other", [{**ONE, "key": "b"}], ["subject: One"], {"shop/One": 1}),
     ("the key that it had", [{**ONE, "key": "b"}], ["key: a, subject: One, renamed_from: b"], {"shop/a": 1}),
     ("the key in another project: moved here", [{**ONE, "key": "a", "project": "other"}], ["key: a, subject: One"], {"shop/a": 1}),

@@ -21,7 +21,7 @@ from plans import SHOP, Present, inside, issue, live_of
 import reconciler
 from reconciler.apply.executor import Applier
 from reconciler.apply.report import Report
-from reconciler.apply.verify import carry_out
+from reconciler.apply.run import carry_out
 from reconciler.plan.planner import Plan, make
 from reconciler.redmine.client import Client
 

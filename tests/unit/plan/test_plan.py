@@ -12,6 +12,7 @@ from plans import PERSON, SHOP, Present, inside, live_of, plan, planned, project
 from reconciler.errors import ManifestError, Problem, RefusedError
 from reconciler.model.address import Address
 from reconciler.model.spec import Secret
+from reconciler.plan.operations import OperationId
 from reconciler.plan.planner import make
 
 
@@ -144,7 +145,7 @@ def test_logins_are_compared_without_case() -> None:
     made = plan(text, SHOP, user(5, "aMy", admin=True))
     users = {c.address.key: c.action for c in made.changes if c.address.kind == "user"}
     assert users == {"Amy": "update", "Cid": "create"}
-    assert the(made, "membership", "shop/user:cid").uses == (Address("user", "Cid"),)
+    assert the(made, "membership", "shop/user:cid").operations[0].requires == (OperationId(Address("user", "Cid")),)
 
 
 def test_a_name_that_is_a_user_and_a_group() -> None:

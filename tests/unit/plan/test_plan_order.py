@@ -1,14 +1,43 @@
-"""What a plan does in which order, without a server: what waits, which doors are opened, what a failure stops."""
+"""What a plan does in which order, without a server: what waits, which gates are opened, what a failure stops."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from engine import offline
-from plans import PERSON, SHOP, after, comes_before, inside, issue, live_of, plan, project, steps, the, user, version
+from plans import (
+    PERSON,
+    SHOP,
+    after,
+    comes_before,
+    inside,
+    issue,
+    live_of,
+    operation,
+    plan,
+    project,
+    steps,
+    the,
+    user,
+    version,
+)
 
 from reconciler.model.address import Address
 from reconciler.model.name_index import CustomField
-from reconciler.plan.dependencies import graph_of, in_order
+from reconciler.plan.operations import (
+    Archive,
+    Close,
+    Create,
+    Delete,
+    Link,
+    Lock,
+    MilestoneId,
+    Reopen,
+    Transition,
+    Unarchive,
+    Update,
+)
 from reconciler.plan.planner import make
 
 # -- what waits ------------------------------------------------------------------------------------------------
@@ -64,7 +93,7 @@ def test_a_project_is_shut_after_all_work_inside(status: str) -> None:
     inner = [c for c in made.changes if c.address.project == "shop" and c.address != change.address]
     assert len(inner) == 5
     for other in inner:
-        assert comes_before(made, (other.address, len(other.then)), (change.address, len(change.then)))
+        assert comes_before(made, (other.address, len(other.later)), (change.address, len(change.later)))
 
 
 def test_a_user_is_locked_after_all_that_names_it() -> None:
@@ -88,13 +117,13 @@ def test_a_parent_is_closed_after_its_children() -> None:
     live = [issue(7, "shop", "a"), issue(8, "shop", "b", parent={"id": 7})]
     made = plan(inside("issues: [{subject: a, status: Closed}, {subject: b, status: Closed}]"), SHOP, *live)
     (a, b) = (Address("issue", "shop/a"), Address("issue", "shop/b"))
-    assert comes_before(made, (b, 0), (a, len(the(made, "issue", "shop/a").then)))
+    assert comes_before(made, (b, 0), (a, len(the(made, "issue", "shop/a").later)))
 
 
 def test_a_status_that_stays_open_does_not_wait() -> None:
     """Only closing waits for subtasks."""
     made = plan(inside("issues: [{subject: a, status: In Progress}, {subject: b, parent: a}]"), SHOP)
-    assert the(made, "issue", "shop/a").then == ()
+    assert the(made, "issue", "shop/a").later == ()
 
 
 def test_custom_fields_of_a_project_that_name_what_is_inside_it() -> None:
@@ -106,7 +135,7 @@ def test_custom_fields_of_a_project_that_name_what_is_inside_it() -> None:
     live.names.custom_fields["project"] = {f.name: f for f in fields}
     change = the(make(wanted, live, "u"), "project", "shop")
     assert "custom_fields.Plan" not in {f.path for f in change.fields}
-    assert "version shop/1.0" in {str(a) for s in change.then for a in s.after}
+    assert "version shop/1.0" in {str(a) for o in change.later for a in o.waits_for}
 
 
 def test_members_come_before_what_may_name_them() -> None:
@@ -146,11 +175,11 @@ def test_work_waits_for_no_members_that_wait_for_it(home: str) -> None:
     inherited = {"id": 11, "project": {"id": 1}, "user": {"id": 5, "name": "b"}, "roles": [], "is_deleted": True}
     live.names.add("membership", "shop/user:bob", {**inherited, "given_by": (Address("group", "G"),)})
     made = make(wanted, live, "http://redmine.test")
-    order = [str(change.address) for change in in_order(made.changes)]
+    order = [str(change.address) for change in made.changes]
     assert order.index(f"issue {home}/X") < order.index("group G") < order.index("membership shop/user:bob")
 
 
-# -- doors -----------------------------------------------------------------------------------------------------
+# -- gates -----------------------------------------------------------------------------------------------------
 
 
 def test_a_locked_version_is_opened_for_an_issue() -> None:
@@ -159,26 +188,27 @@ def test_a_locked_version_is_opened_for_an_issue() -> None:
     made = plan(text, SHOP, version(5, "shop", "1.0", status="locked"))
     change = the(made, "version", "shop/1.0")
     assert steps(change) == [{"status": "open"}, {"status": "locked"}]
-    assert (change.opens, after(change)) == (True, {"issue shop/s"})
+    assert isinstance(change.operations[0], Reopen)
+    assert after(change) == {"issue shop/s"}
     assert change.reason is not None
     assert "locked" in change.reason
-    door, through = change.address, Address("issue", "shop/s")
-    assert comes_before(made, (door, 0), (through, 0))
-    assert comes_before(made, (through, 0), (door, 1))
-    graph = graph_of(made.changes)
-    assert (door, 0) in graph.hard[(through, 0)], "without the door there is no way"
-    assert (through, 0) not in graph.hard[(door, 1)], "the door is shut whatever becomes of the issue"
+    gate, through = change.address, Address("issue", "shop/s")
+    assert comes_before(made, (gate, 0), (through, 0))
+    assert comes_before(made, (through, 0), (gate, 1))
+    assert (gate, 0) in operation(made, through).requires, "a gate that stays shut skips the issue"
+    assert (through, 0) in operation(made, gate, 1).after, "the gate is shut whatever becomes of the issue"
+    assert (through, 0) not in operation(made, gate, 1).requires
 
 
 @pytest.mark.parametrize("wanted, last", [("open", []), ("closed", [{"status": "closed"}])])
-def test_a_door_ends_as_declared(wanted: str, last: list[dict[str, str]]) -> None:
-    """A door that was opened is brought to what the manifest says, not to what it was."""
+def test_a_gate_ends_as_declared(wanted: str, last: list[dict[str, str]]) -> None:
+    """A gate that was opened is brought to what the manifest says, not to what it was."""
     text = inside(f'versions: [{{name: "1.0", status: {wanted}}}]', 'issues: [{subject: s, fixed_version: "1.0"}]')
     change = the(plan(text, SHOP, version(5, "shop", "1.0", status="locked")), "version", "shop/1.0")
     assert steps(change) == [{"status": "open"}, *last]
 
 
-def test_a_door_stays_shut_without_work_behind_it() -> None:
+def test_a_gate_stays_shut_without_work_behind_it() -> None:
     """An issue that is in a locked version already can change without opening it."""
     text = inside('versions: [{name: "1.0"}]', 'issues: [{subject: s, fixed_version: "1.0", done_ratio: 10}]')
     live = issue(9, "shop", "s", fixed_version={"id": 5, "name": "1.0"}, done_ratio=0)
@@ -191,7 +221,8 @@ def test_a_closed_project_is_opened_for_work_inside() -> None:
     closed = project(1, "shop", status=5)
     made = plan(inside("issues: [{subject: s}]", name="Web shop"), closed)
     change = the(made, "project", "shop")
-    assert (change.opens, change.fields[0].path, change.fields[0].after) == (True, "status", "active")
+    assert isinstance(change.operations[0], Reopen)
+    assert (change.fields[0].path, change.fields[0].after) == ("status", "active")
     assert steps(change)[-1] == {"status": "closed"}
     assert plan(inside("issues: []"), closed).changes == ()
 
@@ -210,12 +241,12 @@ def test_failures_stop_only_what_needs_them() -> None:
     issues = 'issues: [{subject: s, fixed_version: "1.0"}, {subject: t}]'
     text = inside('versions: [{name: "1.0", description: d}]', issues)
     s, t, v = Address("issue", "shop/s"), Address("issue", "shop/t"), Address("version", "shop/1.0")
-    graph = graph_of(plan(text, SHOP).changes)
-    assert (v, 0) in graph.hard[(s, 0)]
-    assert not graph.hard[(t, 0)]
-    graph = graph_of(plan(text, SHOP, version(5, "shop", "1.0")).changes)
-    assert (v, 0) in graph.soft[(s, 0)]
-    assert not graph.hard[(s, 0)]
+    made = plan(text, SHOP)
+    assert (v, 0) in operation(made, s).requires
+    assert not operation(made, t).requires
+    made = plan(text, SHOP, version(5, "shop", "1.0"))
+    assert (v, 0) in operation(made, s).after
+    assert not operation(made, s).requires
 
 
 def test_a_deletion_comes_after_the_work_that_leaves_it() -> None:
@@ -245,3 +276,84 @@ def test_changes_are_listed_by_kind_where_the_graph_leaves_it_open() -> None:
     order = [str(c.address) for c in made.changes]
     assert order[:3] == ["user amy", "user zoe", "project shop"]
     assert order[3:] == ["membership shop/user:zoe", "version shop/v", "issue shop/a", "issue shop/b"]
+
+
+# -- operations ------------------------------------------------------------------------------------------------
+
+ARCHIVED = ("project", "shop", {"id": 1, "identifier": "shop", "status": 9, "partial": True})
+CLOSED = project(1, "shop", status=5)
+LIVE_VERSION = version(5, "shop", "1.0")
+LOCKED_VERSION = version(5, "shop", "1.0", status="locked")
+
+
+@pytest.mark.parametrize(
+    "text, present, address, types",
+    [
+        (inside(), [], ("project", "shop"), [Create]),
+        (inside("status: closed"), [], ("project", "shop"), [Create, Close]),
+        (inside("status: archived"), [], ("project", "shop"), [Create, Archive]),
+        (inside("status: closed"), [SHOP], ("project", "shop"), [Close]),
+        (inside("status: active"), [CLOSED], ("project", "shop"), [Reopen]),
+        (inside("issues: [{subject: s}]"), [CLOSED], ("project", "shop"), [Reopen, Close]),
+        ("projects: [{identifier: shop, status: active}]", [ARCHIVED], ("project", "shop"), [Unarchive]),
+        ("projects: [{identifier: shop, state: absent}]", [SHOP], ("project", "shop"), [Delete]),
+        (inside('default_version: "1.0"', 'versions: [{name: "1.0"}]'), [SHOP], ("project", "shop"), [Update, Link]),
+        (inside('versions: [{name: "1.0", status: locked}]'), [SHOP, LIVE_VERSION], ("version", "shop/1.0"), [Lock]),
+        (inside('versions: [{name: "1.0", sharing: tree}]'), [SHOP, LIVE_VERSION], ("version", "shop/1.0"), [Update]),
+        (
+            inside('versions: [{name: "1.0"}]', 'issues: [{subject: s, fixed_version: "1.0"}]'),
+            [SHOP, LOCKED_VERSION],
+            ("version", "shop/1.0"),
+            [Reopen, Lock],
+        ),
+        (
+            inside("issues: [{subject: a, status: Closed}, {subject: b, parent: a}]"),
+            [SHOP, issue(9, "shop", "a")],
+            ("issue", "shop/a"),
+            [Update, Transition],
+        ),
+        (
+            inside("issues: [{subject: a, relations: [{blocks: b}]}, {subject: b}]"),
+            [SHOP],
+            ("issue", "shop/a"),
+            [Create, Link],
+        ),
+    ],
+)
+def test_operations_have_types(text: str, present: list[Any], address: tuple[str, str], types: list[type]) -> None:
+    """What each operation on an object is: its type says what it does to gates and what has to be verified before."""
+    change = the(plan(text, *present), *address)
+    assert [type(o) for o in change.operations] == types
+    assert [o.id for o in change.operations] == [(change.address, number) for number in range(len(types))]
+    assert [o.holds_until_verified for o in change.operations] == [t in (Close, Archive) for t in types]
+
+
+def test_the_reason_is_that_of_the_operation() -> None:
+    """Why a gate is opened is said of the operation that opens it; the object has the first reason."""
+    made = plan(inside("issues: [{subject: s}]"), CLOSED)
+    first, last = the(made, "project", "shop").operations
+    assert first.reason == the(made, "project", "shop").reason == "status closed forbids the planned work"
+    assert last.reason is None
+
+
+def test_milestones_keep_edges_linear() -> None:
+    """Many issues that come after many members have an edge each to one milestone, and not to every member."""
+    members = [f"  - {{user: u{n}, roles: [Manager]}}" for n in range(20)]
+    issues = [f"  - {{subject: s{n}}}" for n in range(30)]
+    made = plan(inside("members:", *members, "issues:", *issues), SHOP, *(user(n, f"u{n}") for n in range(20)))
+    edges = sum(len(o.predecessors) for o in made.operations) + sum(len(m.after) for m in made.milestones)
+    assert len(made.changes) == 50
+    assert edges == 2 * 30 + 2 * 20
+    assert {m.id for m in made.milestones} == {
+        MilestoneId("membership", "shop", deletions=True),
+        MilestoneId("membership", "", deletions=False),
+    }
+
+
+def test_fields_know_their_place() -> None:
+    """Each field of an operation, and each declared one that matches, has the line that declares it."""
+    text = inside("versions:", '  - name: "1.0"', "    sharing: tree", "    description: d")
+    change = the(plan(text, SHOP, version(5, "shop", "1.0", description="d")), "version", "shop/1.0")
+    assert {f.path: f.location and f.location.line for f in change.all_fields} == {"sharing": 5}
+    assert {f.path: f.location and f.location.line for f in change.unchanged} == {"name": 4, "description": 6}
+    assert [change.place(path).line for path in ("sharing", "description", "due_date", "")] == [5, 6, 4, 4]

@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from plans import Present, issue, planned, project, user, version
 
-from reconciler.plan.dependencies import Node, graph_of, in_order, shuts
-from reconciler.plan.operations import Change
+from reconciler.plan.dependencies import in_order, sorter
+from reconciler.plan.operations import Change, MilestoneId, OperationId
 from reconciler.plan.planner import Plan
 
 PROJECTS = {"p0": None, "p1": "p0", "p2": "p1"}
@@ -222,7 +222,7 @@ class Redmine:
 
     def take(self, change: Change, index: int) -> None:
         """One step of a change."""
-        name, fields = str(change.address), (change.fields, *(s.fields for s in change.then))[index]
+        name, fields = str(change.address), change.operations[index].fields
         values = {f.path: self._named(f.path, f.after, change) for f in fields if f.path in DEFAULTS}
         kind, owner = change.address.kind, f"project {change.address.project}"
         if kind == "project":
@@ -299,18 +299,23 @@ class Redmine:
 
 
 def _carry_out(plan: Plan, server: Redmine, choice: random.Random) -> None:
-    """All steps in an order that the graph allows; those that shut a door last, as `apply` does."""
+    """All operations in an order that the edges allow; those that hold until all else is verified last."""
     changes = {c.address: c for c in plan.changes}
-    sorter = graph_of(plan.changes).sorter()
-    ready: list[Node] = []
-    while sorter.is_active():
-        ready += sorter.get_ready()
-        free = [n for n in ready if n[0] not in changes or not shuts(changes[n[0]], n[1])]
-        node = choice.choice(sorted(free or ready))
-        ready.remove(node)
-        if node[0] in changes:
-            server.take(changes[node[0]], node[1])
-        sorter.done(node)
+    operations = {o.id: o for o in plan.operations}
+    left = sorter(plan)
+    ready: list[OperationId] = []
+    while left.is_active():
+        reached = left.get_ready()
+        milestones = [one for one in reached if isinstance(one, MilestoneId)]
+        ready += [one for one in reached if isinstance(one, OperationId)]
+        left.done(*milestones)
+        if milestones or not ready:
+            continue
+        free = [one for one in ready if not operations[one].holds_until_verified]
+        chosen = choice.choice(sorted(free or ready))
+        ready.remove(chosen)
+        server.take(changes[chosen.address], chosen.number)
+        left.done(chosen)
 
 
 # -- properties ------------------------------------------------------------------------------------------------
@@ -338,23 +343,31 @@ def test_order_does_not_matter(world: World, seed: int) -> None:
     one, other = (planned(offline(_manifests(world, random.Random(s))), _rows(world.live)) for s in (0, seed))
     assert one.digest == other.digest
     assert [c.address for c in one.changes] == [c.address for c in other.changes]
-    assert [(c.fields, c.then, c.reason) for c in one.changes] == [(c.fields, c.then, c.reason) for c in other.changes]
+    assert [c.operations for c in one.changes] == [c.operations for c in other.changes]
+    assert set(one.milestones) == set(other.milestones)
     assert one.summary == other.summary
 
 
 @RANDOM
 @given(worlds())
-def test_the_graph_of_steps(world: World) -> None:
-    """Every step of every change is in the graph once, after the one before it, and what is hard is also soft."""
+def test_the_edges_of_a_plan(world: World) -> None:
+    """Every operation requires the one before it on its object, and comes only after what is in the plan, once."""
     plan = planned(offline(_manifests(world, random.Random(0))), _rows(world.live))
-    graph = graph_of(plan.changes)
-    nodes = {(c.address, i) for c in plan.changes for i in range(len(c.then) + 1)}
-    assert nodes <= graph.soft.keys()
-    assert {n for n in graph.soft if not n[0].kind.startswith(("*", "+"))} == nodes
-    assert all((address, i - 1) in graph.soft[(address, i)] for address, i in nodes if i)
-    assert all(graph.hard[node] <= graph.soft[node] for node in nodes)
-    assert {c.address for c in in_order(plan.changes)} == {c.address for c in plan.changes}
-    assert list(plan.changes) == in_order(list(reversed(plan.changes)))
+    ids = [o.id for o in plan.operations]
+    milestones = [m.id for m in plan.milestones]
+    assert ids == [(c.address, number) for c in plan.changes for number in range(len(c.operations))]
+    assert len({*ids, *milestones}) == len(ids) + len(milestones)
+    for one in plan.operations:
+        assert {*one.predecessors} <= {*ids, *milestones}
+        assert len({*one.predecessors}) == len(one.predecessors)
+        assert one.id.number == 0 or (one.id.address, one.id.number - 1) in one.requires
+    assert {one for m in plan.milestones for one in m.after} <= {*ids}
+    assert list(plan.changes) == list(in_order(list(reversed(plan.changes)), plan.milestones))
+    place = {c.address: number for number, c in enumerate(plan.changes)}
+    first = {one.id: one for one in plan.operations if one.id.number == 0}
+    for one in first.values():
+        before = (other for other in one.predecessors if isinstance(other, OperationId) and other in first)
+        assert all(place[other.address] < place[one.id.address] for other in before)
 
 
 @RANDOM

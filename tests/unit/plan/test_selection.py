@@ -8,8 +8,7 @@ import pytest
 
 from reconciler.errors import Exit, Location, ReconcilerError
 from reconciler.model.address import Address
-from reconciler.plan.diff import FieldChange
-from reconciler.plan.operations import Change, Plan, Step
+from reconciler.plan.operations import Change, Create, FieldChange, Link, OperationId, Plan, Reopen
 from reconciler.plan.targets import Selection, label, select
 
 PLACE = Location("a.yaml", 1, 1)
@@ -20,23 +19,29 @@ PARENT, CHILD = Address("issue", "shop/parent"), Address("issue", "shop/child")
 LOCKED, INSIDE = Address("version", "live/0.9"), Address("issue", "live/late")
 
 
-def new(address: Address, *uses: Address, then: tuple[Step, ...] = ()) -> Change:
-    """An object that is to be created."""
-    return Change("create", address, None, PLACE, uses=uses, then=then)
+def new(address: Address, *requires: Address, later: tuple[Link, ...] = ()) -> Change:
+    """An object that is to be created, and what that requires (its project, if that is new, too)."""
+    inside = (SHOP,) if address.kind in ("version", "issue") and address.project == "shop" else ()
+    first = Create(OperationId(address), requires=tuple(map(OperationId, (*requires, *inside))))
+    return Change(address, None, PLACE, (first, *later))
 
 
-DEFAULT = Step((FieldChange("default_version", None, "1.0"),), (FIRST,))
+DEFAULT = Link(
+    OperationId(SHOP, 1),
+    (FieldChange("default_version", None, "1.0"),),
+    requires=(OperationId(SHOP), OperationId(FIRST)),
+)
 PLAN = Plan(
     "https://redmine.example.net",
     (
         new(AMY),
         new(BOB),
-        new(SHOP, then=(DEFAULT,)),
+        new(SHOP, later=(DEFAULT,)),
         new(FIRST),
         new(SECOND),
         new(PARENT, AMY, FIRST),
         new(CHILD, PARENT),
-        Change("update", LOCKED, 3, PLACE, uses=(), opens=True),
+        Change(LOCKED, 3, PLACE, (Reopen(OperationId(LOCKED)),)),
         new(INSIDE, LOCKED),
     ),
     unchanged=1,
@@ -67,7 +72,7 @@ def test_without_patterns_everything_is_chosen() -> None:
             ["issue/shop/child"],
             {"issue/shop/child", "issue/shop/parent", "user/amy", "version/shop/1.0", "project/shop"},
         ),
-        # A door that is opened for it.
+        # A gate that is opened for it.
         (["issue/live/*"], {"issue/live/late", "version/live/0.9"}),
     ],
 )

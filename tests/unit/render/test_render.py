@@ -15,14 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from paths import ROOT
-from samples import CANARY, CHANGES, EMPTY, LOGIN, PLAN, PROBLEMS, RENDERED, REPORT, at, changed, new, plan_of
+from samples import CANARY, CHANGES, EMPTY, LOGIN, PLAN, PROBLEMS, RENDERED, REPORT, at, change, changed, new, plan_of
 
-from reconciler.apply.report import Report, Result
+from reconciler.apply.report import ItemError, Report, Result
 from reconciler.errors import Location, Problem
 from reconciler.model.address import Address
 from reconciler.model.spec import Secret
 from reconciler.plan.diff import detail
-from reconciler.plan.operations import Change, Step
+from reconciler.plan.operations import Change, Create, Link, Lock, OperationId, Update
 from reconciler.render import github, graph, html, markdown, safe, text, words
 from reconciler.render.json import dumps, plan_json, problems_json, results_json
 
@@ -104,11 +104,12 @@ def hostile(nasty: str) -> tuple[Change, Report, list[Problem]]:
         changed(f"custom_fields.{nasty}", nasty, [nasty, {nasty: nasty}]),
         changed("description", f"a\n{nasty}", f"b\n{nasty}\n{nasty}"),
     )
-    change = Change("update", address, 1, place, fields, (Step((changed("parent", None, nasty),), (other,)),), nasty)
-    done = Change("create", other, None, place, new(subject=nasty))
-    plan = plan_of(change, done)
-    results = (Result(change, "failed", 1, (nasty,), nasty, (nasty,)), Result(done, "skipped", because=nasty))
-    return change, Report(plan, results, 3), [Problem(place, nasty, nasty, nasty, (place,))]
+    later = (Link, (changed("parent", None, nasty),), (other,))
+    made = change(Update, address, 1, place, fields, later, reason=nasty)
+    done = change(Create, other, None, place, new(subject=nasty))
+    error = ItemError(nasty, nasty, Location(nasty, 3, 4))
+    results = (Result(made, "failed", 1, (error,), nasty, (nasty,)), Result(done, "skipped", because=nasty))
+    return made, Report(plan_of(made, done), results, 3), [Problem(place, nasty, nasty, nasty, (place,))]
 
 
 # -- JSON -----------------------------------------------------------------------------------------------------
@@ -116,15 +117,14 @@ def hostile(nasty: str) -> tuple[Change, Report, list[Problem]]:
 
 def test_a_plan_is_the_json_of_the_design() -> None:
     """One planned version gives exactly the documented object, its keys in the documented order."""
-    change = Change(
-        "create", Address("version", "web-shop/1.0"), None, Location("a.yaml", 12, 5), new(due_date="2026-12-01")
-    )
+    version = Address("version", "web-shop/1.0")
+    one = change(Create, version, None, Location("a.yaml", 12, 5), new(due_date="2026-12-01"))
     expected = (
         '{"action": "create", "kind": "version", "key": "web-shop/1.0", "id": null,'
         ' "source": {"file": "a.yaml", "line": 12, "column": 5},'
         ' "fields": [{"path": "due_date", "before": null, "after": "2026-12-01"}], "reason": null}'
     )
-    made = plan_json(plan_of(change, unchanged=42))
+    made = plan_json(plan_of(one, unchanged=42))
     assert json.dumps(made["changes"][0]) == expected
     assert list(made) == ["format_version", "url", "digest", "changes", "summary", "requests"]
     assert made["summary"] == {"create": 1, "update": 0, "delete": 0, "unchanged": 42}
@@ -210,9 +210,9 @@ def test_an_interrupted_run_says_how_to_go_on() -> None:
 def test_a_large_plan_is_rendered_in_linear_time() -> None:
     """10,000 creates that others wait for take seconds, in every format."""
     addresses = [Address("issue", f"p/{n}") for n in range(10_000)]
-    changes = [Change("create", a, None, at(n), new(subject=a.key, text="a\nb")) for n, a in enumerate(addresses)]
-    step = Step(new(status="locked"), tuple(addresses))
-    plan = plan_of(*changes, Change("create", Address("version", "p/1"), None, at(1), then=(step,)))
+    changes = [change(Create, a, None, at(n), new(subject=a.key, text="a\nb")) for n, a in enumerate(addresses)]
+    later = (Lock, new(status="locked"), tuple(addresses))
+    plan = plan_of(*changes, change(Create, Address("version", "p/1"), None, at(1), (), later))
     began = time.monotonic()
     text.plan(plan, color=True)
     markdown.plan(plan)
@@ -322,14 +322,15 @@ def test_large_sets_are_compared_in_seconds() -> None:
 )
 def test_a_step_names_few_objects_and_counts_many(others: list[str], said: str) -> None:
     """What a step waits for is named up to three objects; the object itself is not worth a word."""
-    after = tuple(Address("issue", f"p/{name}") for name in others)
-    assert words.waits_for(Step((), (LOGIN, *after)), LOGIN) == said
+    after = tuple(OperationId(Address("issue", f"p/{name}")) for name in others)
+    assert words.waits_for(Update(OperationId(LOGIN, 1), (), (OperationId(LOGIN), *after))) == said
 
 
 def test_counts_of_several_kinds_use_their_plurals() -> None:
     """Each kind is counted under the plural that manifests use."""
     after = (*(Address("issue_category", f"p/{n}") for n in range(3)), Address("thing", "x"), Address("thing", "y"))
-    assert words.waits_for(Step((), after), LOGIN) == "after 3 issue categories, 2 things"
+    operation = Update(OperationId(LOGIN, 1), (), (), tuple(map(OperationId, after)))
+    assert words.waits_for(operation) == "after 3 issue categories, 2 things"
 
 
 # -- secrets ---------------------------------------------------------------------------------------------------
@@ -345,7 +346,7 @@ def test_a_secret_is_in_no_format(name: str) -> None:
 def test_a_secret_is_a_secret_inside_other_values() -> None:
     """Secrets in a list or mapping, and two different ones, show nothing."""
     fields = (changed("a", Secret("old-" + CANARY), Secret("new-" + CANARY)), *new(b=[{"c": Secret(CANARY)}]))
-    plan = plan_of(Change("update", LOGIN, 1, at(1), fields))
+    plan = plan_of(change(Update, LOGIN, 1, at(1), fields))
     for rendered in (text.plan(plan, color=True), markdown.plan(plan), html.plan(plan), dumps(plan_json(plan))):
         assert CANARY not in rendered
         assert "secret" in rendered
@@ -357,7 +358,7 @@ def test_a_secret_is_a_secret_inside_other_values() -> None:
 @pytest.mark.parametrize("nasty", NASTIES)
 def test_text_is_harmless_on_a_terminal_and_in_a_log(nasty: str) -> None:
     """No control character, no additional line, and no line that a CI server would take for a command."""
-    change, report, problems = hostile(nasty)
+    made, report, problems = hostile(nasty)
     tame = hostile("tame")
     for rendered in (
         text.plan(report.plan, color=False),
@@ -369,11 +370,11 @@ def test_text_is_harmless_on_a_terminal_and_in_a_log(nasty: str) -> None:
         assert not any(line.lstrip().startswith("::") for line in rendered.split("\n"))
         assert not safe.COMMAND.search(rendered)
     assert len(text.results(report, color=False).split("\n")) == len(text.results(tame[1], color=False).split("\n"))
-    assert len(_head(change)) == 1
+    assert len(_head(made)) == 1
 
 
-def _head(change: Change) -> list[str]:
-    return safe.terminal(words.head(change)).splitlines()
+def _head(made: Change) -> list[str]:
+    return safe.terminal(words.head(made)).splitlines()
 
 
 ALLOWED = {"h3", "p", "code", "details", "summary", "table", "thead", "tbody", "tr", "th", "td", "pre"}
@@ -412,14 +413,14 @@ def test_html_shows_no_more_than_text(nasty: str) -> None:
 @pytest.mark.parametrize("nasty", NASTIES)
 def test_json_keeps_every_character_and_obeys_none(nasty: str) -> None:
     """The JSON reads back as the same text, and what a terminal would obey is written as an escape."""
-    change, report, problems = hostile(nasty)
+    made, report, problems = hostile(nasty)
     for data in (plan_json(report.plan), results_json(report), problems_json(problems)):
         rendered = dumps(data)
         assert json.loads(rendered) == data
         assert not safe.INVISIBLE.search(rendered.replace("\n", ""))
         rendered.encode()
     assert plan_json(report.plan)["changes"][0]["fields"][0]["after"] == nasty
-    assert change.address.key == plan_json(report.plan)["changes"][0]["key"]
+    assert made.address.key == plan_json(report.plan)["changes"][0]["key"]
 
 
 @pytest.mark.parametrize("nasty", NASTIES)
@@ -490,7 +491,7 @@ def test_any_text_is_one_visible_line_on_a_terminal(given_text: str) -> None:
 
 def test_numbers_that_json_does_not_have_are_texts() -> None:
     """Not-a-number and infinity never make the JSON invalid."""
-    plan = plan_of(Change("update", LOGIN, 1, at(1), (changed("x", float("nan"), float("inf")),)))
+    plan = plan_of(change(Update, LOGIN, 1, at(1), (changed("x", float("nan"), float("inf")),)))
     (field,) = json.loads(dumps(plan_json(plan)))["changes"][0]["fields"]
     assert field == {"path": "x", "before": "nan", "after": "inf"}
 
@@ -503,7 +504,7 @@ def test_an_object_without_a_place_has_no_source() -> None:
 
 def test_a_comment_is_not_longer_than_its_limit() -> None:
     """A plan of 5,000 objects fits a comment, and the objects left out are counted."""
-    changes = [Change("create", Address("issue", f"p/{n}"), None, at(n), new(subject="x")) for n in range(5000)]
+    changes = [change(Create, Address("issue", f"p/{n}"), None, at(n), new(subject="x")) for n in range(5000)]
     rendered = markdown.plan(plan_of(*changes))
     assert len(rendered) < 65_536
     shown = rendered.count("<details>")
@@ -512,8 +513,9 @@ def test_a_comment_is_not_longer_than_its_limit() -> None:
 
 def test_a_comment_about_results_is_not_longer_than_its_limit() -> None:
     """Many failures leave no room for the rest, which is counted."""
-    changes = [Change("create", Address("issue", f"p/{n}"), None, at(n)) for n in range(5000)]
-    results = tuple(Result(c, "failed" if n % 2 else "done", errors=("x" * 50,)) for n, c in enumerate(changes))
+    changes = [change(Create, Address("issue", f"p/{n}"), None, at(n)) for n in range(5000)]
+    errors = (ItemError("x" * 50),)
+    results = tuple(Result(c, "failed" if n % 2 else "done", errors=errors) for n, c in enumerate(changes))
     rendered = markdown.results(Report(plan_of(*changes), results, 1))
     assert len(rendered) < 65_536
     shown = [rendered.count(f"- `+ issue p/{n}`") for n in range(5000)]

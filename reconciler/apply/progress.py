@@ -1,0 +1,68 @@
+"""What has become of each change so far: all that the parts of an apply share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+from reconciler.apply.blame import about
+from reconciler.apply.report import ItemError, Outcome, Result
+from reconciler.model.address import Address
+from reconciler.model.spec import Id
+from reconciler.plan.operations import Change, FieldChange, Operation
+
+Listener = Callable[[Address, Outcome], None]
+
+
+def nobody(address: Address, outcome: Outcome) -> None:
+    """A listener for when nobody listens."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """What has become of a change so far."""
+
+    change: Change
+    id: Id | None
+    outcome: Outcome | None = None
+    errors: list[ItemError] = field(default_factory=list)
+    because: str | None = None
+    notes: list[str] = field(default_factory=list)
+    done: int = 0
+    """How many of its operations are done."""
+    begun: bool = False
+    sent_again: bool = False
+    """Whether its POST was sent again because the answer was lost."""
+    sending: Collection[str] = ()
+    """The names of the fields in the write that is under way."""
+    written: list[FieldChange] = field(default_factory=list)
+    """What was sent and has not been read back yet, and what that can have side effects on."""
+
+    @property
+    def number(self) -> Id:
+        """The id of an object that exists by now."""
+        if self.id is None:
+            raise LookupError(f"{self.change.address} has no id yet")
+        return self.id
+
+    def sent(self, operation: Operation) -> list[str]:
+        """The paths of an operation's fields that are in the write that is under way."""
+        return [f.path for f in operation.fields if f.path.partition(".")[0] in self.sending]
+
+    def result(self) -> Result:
+        """The final result."""
+        if self.outcome is None:
+            return self._interrupted()
+        return Result(self.change, self.outcome, self.id, tuple(self.errors), self.because, tuple(self.notes))
+
+    def _interrupted(self) -> Result:
+        if self.done == 0:
+            return Result(self.change, "skipped", self.id, because="the run was interrupted")
+        left = [f for operation in self.change.operations[self.done :] for f in operation.fields]
+        error = about(self.change, f"the run was interrupted before this was set: {listed(left)}", left)
+        return Result(self.change, "failed", self.id, (*self.errors, error), notes=tuple(self.notes))
+
+
+def listed(fields: Collection[FieldChange]) -> str:
+    """The paths of some fields in a sentence."""
+    return ", ".join(f.path for f in fields)

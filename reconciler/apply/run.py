@@ -1,0 +1,41 @@
+"""A whole apply: the operations, what they did read back, then what holds until verified, and this read back too."""
+
+from __future__ import annotations
+
+import asyncio
+
+from reconciler.apply.blame import item_error
+from reconciler.apply.executor import Applier
+from reconciler.apply.report import Report
+from reconciler.apply.verify import verify
+from reconciler.errors import ServerError
+
+
+async def carry_out(applier: Applier) -> Report:
+    """Apply and verify. There is always a report: after a cancellation, and if the server goes away, too."""
+    try:
+        await _run_and_verify(applier)
+    except asyncio.CancelledError:
+        applier.stop()
+        task = asyncio.current_task()
+        if task is not None:
+            task.uncancel()
+    except ServerError as error:
+        _unverified(applier, f"it was written, but could not be read back: {error}")
+    return applier.report()
+
+
+async def _run_and_verify(applier: Applier) -> None:
+    await applier.run()
+    await verify(applier)
+    if applier.postponed and not applier.stopping:
+        # A closed project cannot be corrected: everything else is settled by now.
+        await applier.run(finish=True)
+        await verify(applier)
+
+
+def _unverified(applier: Applier, message: str) -> None:
+    for state in applier.progress.values():
+        if state.outcome == "done" and state.written and state.change.action != "delete":
+            state.outcome = "unknown"
+            state.errors.append(item_error(state.change, message))

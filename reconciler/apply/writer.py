@@ -1,0 +1,175 @@
+"""Writes one object: a creation exactly once, an update, a deletion.
+
+A POST whose answer is lost is never simply sent again: the object is looked for first, and if that cannot decide, the
+outcome is unknown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from reconciler.apply.progress import Progress
+from reconciler.apply.sender import Sender
+from reconciler.errors import AnswerLost, Missing, Rejected, ServerError, Stale
+from reconciler.kinds import kinds
+from reconciler.model.address import Address, Row
+from reconciler.model.capabilities import Creation, Deletion, ReadBack
+from reconciler.model.codecs import join
+from reconciler.model.kind import Kind, Listing, Request, scope_of
+from reconciler.model.name_index import Context, Names
+from reconciler.plan.diff import gather
+from reconciler.plan.operations import FieldChange
+from reconciler.redmine.client import Client
+from reconciler.state.fetch import fetch
+
+PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0)
+"""Seconds before each look-up of an object whose POST got no answer: the server may still be working on it."""
+LINGERING = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0)
+"""Seconds between looks at an object that the server deletes in its own time."""
+MEANWHILE = "it came to exist meanwhile, and is left as it is: make a new plan"
+
+
+class Writer:
+    """Writes through a client. `names` are those that the plan was made with; what is created is added to them."""
+
+    def __init__(self, client: Client, names: Names) -> None:
+        self.client = client
+        self.sender = Sender(client)
+        self.names = names
+
+    def context(self, address: Address) -> Context:
+        """Where names in the fields of an object are looked up."""
+        return Context(self.names, scope_of(kinds()[address.kind], address), address)
+
+    async def create(self, state: Progress, values: Mapping[str, Any]) -> None:
+        """Make an object, then write what a POST does not take or did not keep."""
+        address = state.change.address
+        kind, context = kinds()[address.kind], self.context(address)
+        first = {n: v for n, v in values.items() if not kind.fields[n].update_only}
+        state.sending = first.keys()
+        row, adopted = await self._post(kind, state, first, kind.create(address, first, context))
+        self.names.add(kind.name, address.key, row)
+        state.id = row["id"]
+        later = kind.capability(Creation).sent_after(kind, values, context)
+        left = {n: v for n, v in values.items() if n in later}
+        for name, value in first.items():
+            if adopted and not kind.fields[name].create_only:
+                left[name] = value
+            elif kind.fields[name].in_answer:
+                left |= remaining(kind, name, value, row, context)
+        await self.update(state, left)
+
+    async def update(self, state: Progress, values: Mapping[str, Any]) -> None:
+        """Write canonical values to an object that exists."""
+        state.sending = values.keys()
+        if values:
+            address = state.change.address
+            requests = kinds()[address.kind].update(address, state.number, values, self.context(address))
+            for request in requests:
+                await self._change(state, values, request)
+
+    async def _change(self, state: Progress, values: Mapping[str, Any], request: Request) -> None:
+        """Send one request of an update; a POST (a file in the place of another) only if it was not done already."""
+        try:
+            await self.sender.send(request)
+        except Missing:
+            # What is to go may have gone with something else: a relation with the other issue.
+            if request.method != "DELETE":
+                raise
+        except AnswerLost as lost:
+            if request.method != "POST" or request.once:
+                raise
+            if await self._settle(state.change.address, values) is None:
+                if lost.timed_out:
+                    raise
+                await self.sender.send(request)
+
+    async def delete(self, state: Progress) -> None:
+        """Delete an object, and wait a while for a server that does it in its own time."""
+        address = state.change.address
+        kind = kinds()[address.kind]
+        with suppress(Missing):
+            await self.sender.send(kind.delete(address, state.number, self.context(address)))
+        self.names.remove(address)
+        if not await self._gone(kind.capability(Deletion).until_gone(address)):
+            state.notes.append("the server has accepted its deletion and is still at it")
+
+    async def _gone(self, page: Listing | None) -> bool:
+        """Whether an object that is deleted is gone by now, or soon; `page` shows it until then."""
+        for pause in LINGERING if page else ():
+            with suppress(ServerError):
+                if page and not await fetch(self.client, page):
+                    return True
+            await asyncio.sleep(pause)
+        return page is None
+
+    # -- exactly one create ------------------------------------------------------------------------------------
+
+    async def _post(self, kind: Kind, state: Progress, values: Mapping[str, Any], request: Request) -> tuple[Row, bool]:
+        """The new object's row, and whether it was there already. Raises AnswerLost when that cannot be told."""
+        address = state.change.address
+        try:
+            return await self._made(kind, address, values, await self.sender.send(request)), False
+        except Rejected as error:
+            # Made meanwhile, by somebody else or through inheritance (a group's membership makes its users').
+            row = await self.look_up(address, values) if kind.capability(Creation).unique else None
+            if row is None:
+                raise
+            if not kind.capability(Creation).adopts:
+                raise Stale(MEANWHILE, status=error.status) from error
+            state.notes += [kind.capability(Creation).adoption_note] if kind.capability(Creation).adoption_note else []
+            return row, True
+        except AnswerLost as lost:
+            row = await self._settle(address, values)
+            if row is not None:
+                state.notes.append("the answer to its creation was lost; it was found and not created twice")
+                return row, False
+            if state.sent_again or (lost.timed_out and not kind.capability(Creation).unique):
+                raise
+            state.sent_again = True
+            return await self._post(kind, state, values, request)
+
+    async def _made(self, kind: Kind, address: Address, values: Mapping[str, Any], answer: Row) -> Row:
+        """The row of an object that was created, from the answer or looked up where the answer has none."""
+        made = await self.look_up(address, values) if not kind.capability(Creation).answers else answer.get(kind.name)
+        row = made if isinstance(made, dict) else {}
+        if "id" not in row:
+            raise AnswerLost(f"the answer to the creation of a {kind.name} shows no {kind.name}", timed_out=False)
+        return row
+
+    async def _settle(self, address: Address, values: Mapping[str, Any]) -> Row | None:
+        """The object that a write without an answer made, if it did; the server gets some time for it."""
+        for pause in PAUSES:
+            await asyncio.sleep(pause)
+            row = await self.look_up(address, values)
+            if row is not None:
+                return row
+        return None
+
+    async def look_up(self, address: Address, values: Mapping[str, Any]) -> Row | None:
+        """The object, if it is live by now and nobody else's. Raises AnswerLost when several could be it."""
+        kind, context = kinds()[address.kind], self.context(address)
+        listings = kind.lookup(address, self.names, values)
+        rows = [row for listing in listings for row in await fetch(self.client, listing)]
+        # Where Redmine guards the key, it says who it is: SQLite gives the ids of what went with others to new objects.
+        keys = {} if kind.capability(Creation).unique else self.names.live(kind.name).keys
+        owned = {i for i, key in keys.items() if key != address.key}
+        candidates = (
+            r
+            for r in rows
+            if r["id"] not in owned and kind.capability(ReadBack).identifies(kind, r, address, values, context)
+        )
+        matches = {row["id"]: row for row in candidates}
+        if len(matches) > 1:
+            ids = ", ".join(f"#{i}" for i in sorted(matches))
+            raise AnswerLost(f"several objects could be it: {ids}", timed_out=False)
+        return next(iter(matches.values()), None)
+
+
+def remaining(kind: Kind, name: str, value: Any, row: Row, context: Context) -> dict[str, Any]:
+    """The part of a field that an answer shows not to be as it was sent, as values to send again."""
+    differences = kind.fields[name].codec.differences(value, kind.live(row, name, context))
+    return gather(FieldChange(join(name, part), None, after) for part, _, after in differences)

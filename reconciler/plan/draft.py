@@ -1,0 +1,104 @@
+"""A change in the making: what the planner knows of one object before the order of the work is settled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.model.address import Address, Row
+from reconciler.model.capabilities import Dependencies, SideEffects
+from reconciler.model.kind import Kind, Object
+from reconciler.model.name_index import Context, Names
+from reconciler.model.spec import Api
+from reconciler.plan.diff import split
+from reconciler.plan.operations import Action, FieldChange
+
+
+@dataclass(slots=True)
+class Draft:
+    """A declared object, its live row, its canonical values and what must change."""
+
+    declared: Object
+    row: Row | None
+    values: Mapping[str, Any]
+    fields: list[FieldChange]
+    reason: str | None = None
+    reopened: FieldChange | None = None
+    """The change that opens the object's gate for other work."""
+    reopened_with: set[Address] = field(default_factory=set)
+    """The objects above whose reopening opens this one as well."""
+    closes_anyway: bool = False
+    """Whether its gate is shut in the end whatever becomes of the work behind it."""
+
+    @property
+    def address(self) -> Address:
+        """The object's address."""
+        return self.declared.address
+
+    @property
+    def kind(self) -> Kind:
+        """The object's kind."""
+        return self.declared.kind
+
+    @property
+    def action(self) -> Action:
+        """What happens to the object."""
+        if self.declared.spec.state == "absent":
+            return "delete"
+        return "create" if self.row is None else "update"
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything to do."""
+        return self.action != "update" or bool(self.fields)
+
+    @property
+    def changed_fields(self) -> set[str]:
+        """The names of the fields that change."""
+        return {change.path.partition(".")[0] for change in self.fields}
+
+    def api(self, change: FieldChange) -> Api:
+        """How the field of a change travels."""
+        return self.kind.fields[change.path.partition(".")[0]]
+
+    def context(self, names: Names) -> Context:
+        """Where the names in its fields are looked up."""
+        return Context(names, self.declared.project, self.address)
+
+    # -- what the kind knows about the order of the work -------------------------------------------------------
+
+    def depends_on(self, names: Names) -> list[tuple[str, Address]]:
+        """(field, object) for objects that the work depends on although no changed field names them."""
+        return list(
+            self.kind.capability(Dependencies).depends_on(
+                self.address, self.row, self.values, self.changed_fields, self.context(names)
+            )
+        )
+
+    def blocks(self, names: Names) -> list[tuple[str, Address]]:
+        """(label, object) for objects whose deferred fields wait for the work on this one."""
+        return list(
+            self.kind.capability(Dependencies).blocks(
+                self.address, self.row, self.values, self.changed_fields, self.context(names)
+            )
+        )
+
+    def side_effects_on(self, names: Names) -> set[Address]:
+        """The objects that Redmine may change along with this one."""
+        return set(
+            self.kind.capability(SideEffects).side_effects_on(
+                self.address, self.row, self.values, self.changed_fields, self.context(names)
+            )
+        )
+
+    def runs_after(self, names: Names) -> Iterable[Address]:
+        """The objects whose planned work comes first, whatever becomes of it."""
+        return self.kind.capability(Dependencies).runs_after(self.address, self.row, self.context(names))
+
+
+def targets(declared: Object, path: str, value: Any, names: Names) -> list[Address]:
+    """The objects that a canonical value of a field names."""
+    name, whole = split(path, value)
+    references = declared.kind.fields[name].codec.references(whole, Context(names, declared.project))
+    return [names.canonical(reference.addresses(names.is_inside)[0]) for reference in references]

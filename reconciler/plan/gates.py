@@ -1,0 +1,115 @@
+"""Gates: fields whose live value forbids work on other objects, opened before planned work and shut again after it.
+
+A locked version takes no issues, a closed project takes no work at all (Redmine 5.0 to 6.1).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from reconciler.kinds import kinds
+from reconciler.model.address import Address
+from reconciler.model.capabilities import Tree
+from reconciler.model.kind import undeclared
+from reconciler.model.name_index import Context, Names
+from reconciler.plan.draft import Draft, targets
+from reconciler.plan.operations import FieldChange
+
+
+def open_gates(changed: dict[Address, Draft], drafts: Mapping[Address, Draft], names: Names) -> None:
+    """Reopen what stands before planned work: a locked version that an issue moves to, a closed project."""
+    for draft in list(changed.values()):
+        for address, name in _gates(draft, names):
+            owner = drafts.get(address)
+            if owner is not None and owner.row is not None and not owner.reopened and owner.action == "update":
+                gate = owner.kind.fields[name].gate
+                live = owner.kind.live(owner.row, name, Context(names, owner.declared.project))
+                if gate is not None and live in gate.shut:
+                    _reopen(owner, name, live, gate.open, f"{name} {live} forbids the planned work")
+                    changed[address] = owner
+    for draft in list(changed.values()):
+        _open_below(draft, changed, drafts, names)
+
+
+def opens(draft: Draft, change: FieldChange) -> bool:
+    """Whether a change opens a gate for all work: a project is reopened or taken out of the archive."""
+    gate = draft.api(change).gate
+    return gate is not None and not gate.via and change.before in gate.shut and change.after == gate.open
+
+
+def shuts(draft: Draft, change: FieldChange) -> bool:
+    """Whether a change shuts a gate for its own object too: what else is written must be read back before."""
+    gate = draft.api(change).gate
+    return gate is not None and not gate.via and change.after in gate.shut
+
+
+def locks(draft: Draft, change: FieldChange) -> bool:
+    """Whether a change shuts a gate for certain fields of other objects only."""
+    gate = draft.api(change).gate
+    return gate is not None and bool(gate.via) and change.after in gate.shut
+
+
+def _open_below(draft: Draft, changed: dict[Address, Draft], drafts: Mapping[Address, Draft], names: Names) -> None:
+    """Whoever reopens a project reopens all closed projects below it: they are shut again."""
+    change = draft.reopened or next((f for f in draft.fields if opens(draft, f)), None)
+    if change is None or change.before not in draft.kind.capability(Tree).cascades:
+        return
+    for other in drafts.values():
+        if other.kind is draft.kind and draft.address.key in names.ancestors(other.address.key):
+            live = None if other.row is None else other.kind.live(other.row, change.path, Context(names))
+            if live == change.before and not other.reopened and other.action == "update":
+                _reopen_with(draft, other, change)
+                changed[other.address] = other
+    if all(f.path != change.path or f.after == change.after for f in draft.fields):
+        changed |= {other.address: other for other in _undeclared_below(draft, change, drafts, names)}
+
+
+def _reopen_with(draft: Draft, other: Draft, change: FieldChange) -> None:
+    _reopen(other, change.path, change.before, change.after, f"{change.path} follows {draft.address}")
+    other.reopened_with.add(draft.address)
+
+
+def _undeclared_below(
+    draft: Draft, change: FieldChange, drafts: Mapping[Address, Draft], names: Names
+) -> Iterator[Draft]:
+    """Whatever is below a gate that stays open, was shut, and is not declared."""
+    kind = draft.kind
+    for key in sorted(names.live(kind.name).ids):
+        row = names.row(Address(kind.name, key)) or {}
+        below = Address(kind.name, key) not in drafts and draft.address.key in names.ancestors(key)
+        if below and kind.live(row, change.path, Context(names)) == change.before:
+            other = Draft(undeclared(kind, key, draft.declared.body), row, {}, [])
+            _reopen_with(draft, other, change)
+            yield other
+
+
+def _gates(draft: Draft, names: Names) -> Iterator[tuple[Address, str]]:
+    """(object, field) for every gate that the work on `draft` has to pass."""
+    through: defaultdict[Address, set[str]] = defaultdict(set)
+    for change in draft.fields:
+        for address in targets(draft.declared, change.path, change.after, names):
+            through[address].add(change.path.partition(".")[0])
+    for name, address in draft.depends_on(names):
+        through[address].add(name)
+    if draft.kind.inside:
+        through[draft.address.container].add("")
+    gates = {name for name, api in draft.kind.fields.items() if api.gate}
+    if any(change.path not in gates for change in draft.fields):
+        through[draft.address].add("")
+    for address, used in through.items():
+        for name, api in kinds()[address.kind].fields.items():
+            if api.gate is not None and (used & api.gate.via if api.gate.via else "" in used):
+                yield address, name
+
+
+def _reopen(owner: Draft, name: str, live: Any, opened: str, reason: str) -> None:
+    """Plan to open a gate before, and to bring it to what it was or is declared to be after."""
+    wanted = next((f.after for f in owner.fields if f.path == name), live)
+    place = owner.declared.where(name)
+    owner.fields = [f for f in owner.fields if f.path != name]
+    owner.reopened = FieldChange(name, live, opened, place)
+    if wanted != opened:
+        owner.fields.append(FieldChange(name, opened, wanted, place))
+    owner.reason = owner.reason or reason

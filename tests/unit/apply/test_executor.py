@@ -1,0 +1,66 @@
+"""How a plan is carried out: over its edges, without a server that has an opinion."""
+
+from __future__ import annotations
+
+from answers import applied
+from plans import SHOP, inside, project, version
+
+from reconciler.apply.report import Report
+
+LOCKED = version(5, "shop", "1.0", status="locked")
+GATED = inside('versions: [{name: "1.0"}]', 'issues: [{subject: s, fixed_version: "1.0"}, {subject: t}]')
+
+
+def outcomes(report: Report) -> dict[str, str]:
+    """How each change ended."""
+    return {str(r.change.address): r.outcome for r in report.results}
+
+
+def test_a_failure_skips_what_requires_it() -> None:
+    """An issue whose version is not made is skipped, with the reason; another one is done."""
+    report, server = applied(GATED, SHOP, refuse={"/projects/shop/versions": ["Name is invalid"]})
+    assert outcomes(report) == {"version shop/1.0": "failed", "issue shop/s": "skipped", "issue shop/t": "done"}
+    assert [r.because for r in report.results if r.outcome == "skipped"] == ["version shop/1.0 failed"]
+    assert ("POST", "/projects/shop/issues") in server.writes
+
+
+def test_a_failure_only_delays_what_comes_after_it() -> None:
+    """A version that exists and is not changed as wanted stops no issue that names it: that comes after it."""
+    text = inside('versions: [{name: "1.0", sharing: tree}]', 'issues: [{subject: s, fixed_version: "1.0"}]')
+    report, server = applied(text, SHOP, version(5, "shop", "1.0"), refuse={"/versions/5": ["Sharing is invalid"]})
+    assert outcomes(report) == {"version shop/1.0": "failed", "issue shop/s": "done"}
+    assert server.writes[:2] == [("PUT", "/versions/5"), ("POST", "/projects/shop/issues")]
+
+
+def test_a_skip_is_handed_on_with_its_first_reason() -> None:
+    """What requires something skipped is skipped because of what failed."""
+    text = inside('versions: [{name: "1.0"}]', 'issues: [{subject: s, fixed_version: "1.0"}]')
+    report, server = applied(text, refuse={"/projects": ["Name is invalid"]})
+    assert {r.because for r in report.results if r.outcome == "skipped"} == {"project shop failed"}
+    assert server.writes == [("POST", "/projects")]
+
+
+def test_a_gate_is_shut_again_after_a_failure() -> None:
+    """A version that was reopened for an issue is locked again although the issue is refused."""
+    report, server = applied(GATED, SHOP, LOCKED, refuse={"/projects/shop/issues": ["Subject is invalid"]})
+    assert outcomes(report)["version shop/1.0"] == "done"
+    assert [w for w in server.writes if w[1] == "/versions/5"] == [("PUT", "/versions/5")] * 2
+
+
+def test_a_gate_that_stays_shut_skips_the_work_behind_it() -> None:
+    """An issue is not sent to a version that could not be reopened."""
+    report, server = applied(GATED, SHOP, LOCKED, refuse={"/versions/5": ["Status is invalid"]})
+    assert outcomes(report) == {"version shop/1.0": "failed", "issue shop/s": "skipped", "issue shop/t": "done"}
+    assert server.writes.count(("PUT", "/versions/5")) == 1, "it is not locked again either"
+
+
+def test_a_project_is_closed_after_everything_else() -> None:
+    """The operation that holds until all is verified is the last write."""
+    closed = project(1, "shop", status=5)
+    report, server = applied(inside("issues: [{subject: s}]", name="shop"), closed)
+    assert set(outcomes(report).values()) == {"done"}
+    assert server.writes == [
+        ("PUT", "/projects/shop/reopen"),
+        ("POST", "/projects/shop/issues"),
+        ("PUT", "/projects/shop/close"),
+    ]
