@@ -325,9 +325,12 @@ class Archive(Capability):
     """Containers that can be archived: the API shows nothing of them then, and they are unarchived to be compared."""
 
     field: str = ""
-    """The field that tells, and its values for what is archived and for what is not."""
+    """The field that says so, and its values for what is archived and for what is not."""
     archived: str = ""
     active: str = ""
+
+    def named_fields(self) -> Iterable[tuple[str, str]]:
+        return (("field", self.field),) if self.field else ()
 
     def is_archived(self, row: Row) -> bool:
         """Whether a live container is archived."""
