@@ -208,14 +208,14 @@ async def _again(state: State, second: _Second, yes: bool, shown: Progress, done
     except ReconcilerError as error:
         shown.stop()
         with suppress(ServerError):
-            done.append(await pipeline.put_back(client, manifests, first))
+            done.append(await pipeline.archive_again(client, manifests, first))
         if not isinstance(error, ManifestError):
             raise
         # stdout has exactly one document, the report, so this goes to stderr.
         output.say(output.safe(str(error)))
         return error.exit_code
     if not agreed:
-        done.append(await pipeline.put_back(client, manifests, first))
+        done.append(await pipeline.archive_again(client, manifests, first))
         return Exit.CANNOT_RUN
     return None
 

@@ -132,7 +132,7 @@ async def _write_keys(
 
     folder = request.folder.path
     before = state_files.reopened(folder)
-    planned, lacking = await run.key_plan(client, config, write_keys.named(inventory), before)
+    planned, lacking = await run.key_plan(client, config, write_keys.with_keys(inventory), before)
     shown.stop()
     if lacking:
         field, issues = config.settings["issue_key_field"], ", ".join(map(str, lacking))

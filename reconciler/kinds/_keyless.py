@@ -80,7 +80,7 @@ class _Matching:
         if len(numbers) > 1:
             said = ", ".join(f"#{n}" for n in numbers)
             what = self.kind.plural.replace("_", " ")
-            self.problems.append((wanted, f"several {what} match: {said}", f"say which: id: {numbers[0]}"))
+            self.problems.append((wanted, f"several {what} match: {said}", f"set `id: {numbers[0]}` to choose one"))
         # A single one of the earlier name is left to the planner, which renames it.
         if named or len(numbers) > 1:
             self.taken[numbers[0]] = wanted
@@ -96,13 +96,13 @@ class _Matching:
         if row is None:
             # What is declared absent and does not exist is as declared.
             if wanted.spec.state == "present":
-                self.problems.append((wanted, f"there is no {what} #{number}", "leave id out to create one"))
+                self.problems.append((wanted, f"there is no {what} #{number}", "omit `id` to create a new one"))
         elif home != wanted.address.project:
             where = f'project "{home}"' if home else "another project"
-            self.problems.append((wanted, f"{what} #{number} is in {where}", "declare it there"))
+            self.problems.append((wanted, f"{what} #{number} is in {where}", "declare it in that project"))
         elif number in self.taken:
-            said = f"{self.taken[number].address} has the id {number} too"
-            self.problems.append((wanted, said, "keep one"))
+            message = f"{self.taken[number].address} has the same id {number}"
+            self.problems.append((wanted, message, "remove one of them"))
         else:
             self.taken[number] = wanted
 

@@ -39,7 +39,7 @@ def _path(value: Any, info: ValidationInfo) -> Any:
         placed["file"] = value
         return placed
     if not (isinstance(value, Mapping) and set(value) == {"file"} and isinstance(value["file"], str)):
-        raise ValueError("a path, or {file: PATH}, is expected")
+        raise ValueError("expected a path or {file: PATH}")
     return value
 
 
@@ -126,7 +126,7 @@ class _Export(Exporting):
 
     def why_not_exportable(self, address: Address, row: Row) -> str:
         copies = len(row["copies"])
-        return f"there are {copies} files of this name, of which a manifest can have one" if copies > 1 else ""
+        return f"there are {copies} files of this name, but a manifest can declare only one" if copies > 1 else ""
 
 
 class Files(Kind[FileSpec]):
@@ -170,8 +170,8 @@ class Files(Kind[FileSpec]):
     def conflicts(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
         version = values.get("version")
         if isinstance(version, Mapping):
-            said = f"a file belongs to a version of its own project, not to one of {version['project']}"
-            yield "version", said, "declare it there"
+            message = f"expected a version of the same project, found one of {version['project']}"
+            yield "version", message, "declare the file in that project"
         copies = (row or {}).get("copies", ())
         if len(copies) > 1 and content(copies[-1], context) != values.get("path", {}).get("sha256"):
             yield "", _several(copies), "delete all but one of them in Redmine"
@@ -223,7 +223,7 @@ class Files(Kind[FileSpec]):
     def losses(self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context) -> Iterable[str]:
         old = row.get("copies", ())[:-1]
         if "path" in changed and old:
-            yield f"deletes {_numbers(old)}, earlier files of the same name"
+            yield f"also deletes {_numbers(old)}, earlier files of the same name"
 
 
 def _file_name(spec: FileSpec) -> str:

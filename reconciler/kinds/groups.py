@@ -36,12 +36,12 @@ class GroupSpec(Spec):
     ]
     users: Annotated[
         Strings | None,
-        Field(description="Logins of all users of the group, locked ones too. null or []: none."),
+        Field(description="Logins of all users of the group, including locked ones. null or []: none."),
         Api(codec=Members(Ref(("user",))), write="user_ids", detail=True, clear=[], label="User"),
     ] = None
     twofa_required: Annotated[
         bool | None,
-        Field(description="Whether its users must use two-factor authentication. Redmine never shows it."),
+        Field(description="Whether its users must use two-factor authentication. Write-only."),
         Api(read=None, create_only=True, clear=REFUSE, label="Require two factor authentication"),
     ] = None
     custom_fields: Annotated[
@@ -71,8 +71,8 @@ class Groups(Kind[GroupSpec]):
     capabilities = (
         Alternative("user"),
         Deletion(
-            "its memberships and the roles that its users have through it are deleted; "
-            "issues that are assigned to it lose the assignee"
+            "deletes its memberships and the roles that its users have through it; "
+            "its issues lose the assignee"
         ),
         _Export(),
     )
@@ -81,7 +81,7 @@ class Groups(Kind[GroupSpec]):
         matches = super().match(rows, context, objects)
         builtin = {str(row["name"]).casefold() for row in rows if row.get("builtin")}
         fixed = [o for o in objects if {o.address.key.casefold(), str(o.spec.renamed_from).casefold()} & builtin]
-        said, hint = "Redmine does not let anybody change its built-in groups", "name it in memberships only"
+        said, hint = "built-in groups cannot be changed", "refer to it only in memberships"
         return Matches(matches.rows, (*matches.problems, *((o, said, hint) for o in fixed)))
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:

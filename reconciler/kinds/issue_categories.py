@@ -48,7 +48,7 @@ class IssueCategories(Kind[IssueCategorySpec]):
     inside = Inside(module="issue_tracking", follows=("membership",))
     identity = ("name",)
     rank = 60
-    capabilities = (Deletion("its issues lose their category"), _Rows(), Exporting())
+    capabilities = (Deletion("its issues lose the category"), _Rows(), Exporting())
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
         for lists in project_lists(self, need, names):

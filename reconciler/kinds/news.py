@@ -22,9 +22,9 @@ from reconciler.model.spec import LOCAL, REFUSE, Api, Id, Name, ProjectItem
 
 
 class NewsSpec(ProjectItem):
-    """A piece of news. Its identity is the project and the title."""
+    """A news item. Its identity is the project and the title."""
 
-    id: Annotated[PositiveInt | None, Field(description="Its number, where several have the same title."), LOCAL] = None
+    id: Annotated[PositiveInt | None, Field(description="The id, if several items have the same title."), LOCAL] = None
     title: Annotated[
         Name, StringConstraints(max_length=60), Field(description="At most 60 characters."), Api(clear=REFUSE)
     ]
@@ -38,7 +38,7 @@ class NewsSpec(ProjectItem):
     ] = None
     attachments: Annotated[
         list[Attached] | None,
-        Field(description="Files, by name; those that are not mentioned are left alone."),
+        Field(description="Files, by name; undeclared ones are kept."),
         Api(codec=Attachments(), write="uploads", read="attachments", include="attachments", detail=True, clear=REFUSE),
     ] = None
 
@@ -55,7 +55,7 @@ class News(Keyless[NewsSpec]):
     rank = 82
     capabilities = (
         Creation(unique=False, answers=False),
-        Deletion("its comments and attachments are deleted"),
+        Deletion("also deletes its comments and attachments"),
         Exporting(own_files=True),
     )
 

@@ -33,7 +33,7 @@ from reconciler.model.requests import includes
 from reconciler.model.spec import PARTIAL, REFUSE, Api, Deferred, Gate, Id, Name, Principal, Spec, Strings, VersionName
 
 STATUS = {1: "active", 5: "closed", 9: "archived", 10: "scheduled for deletion"}
-LEAVING = "the server is deleting it, and its identifier is free again when that is done"
+LEAVING = "the server is still deleting it; its identifier cannot be used until then"
 MODULES = (
     *("issue_tracking", "time_tracking", "news", "documents", "files"),
     *("wiki", "repository", "boards", "calendar", "gantt"),
@@ -74,7 +74,7 @@ class ProjectSpec(Spec):
     identifier: Annotated[
         Name,
         StringConstraints(pattern=r"^[a-z0-9_-]{1,100}$"),
-        Field(description="Lower-case letters, digits, - and _; 1 to 100; not digits alone. Never changes."),
+        Field(description="Lower-case letters, digits, - and _; 1 to 100 characters, not only digits. Never changes."),
         Api(clear=REFUSE),
     ]
     name: Annotated[
@@ -84,11 +84,11 @@ class ProjectSpec(Spec):
     homepage: Annotated[
         str | None,
         StringConstraints(max_length=255),
-        Field(description="URL; at most 255 characters. Lists show it from Redmine 5.1."),
+        Field(description="URL, at most 255 characters."),
         Api(clear=""),
     ] = None
     is_public: Annotated[
-        bool | None, Field(description="Default: a setting of the server."), Api(clear=REFUSE, label="Public")
+        bool | None, Field(description="Default: the server's setting."), Api(clear=REFUSE, label="Public")
     ] = None
     parent: Annotated[
         Name | None,
@@ -100,33 +100,33 @@ class ProjectSpec(Spec):
     ] = None
     trackers: Annotated[
         Strings | None,
-        Field(description="Names of all trackers of the project. Default: a setting of the server."),
+        Field(description="Names of all trackers of the project. Default: the server's setting."),
         Api(codec=RefSet(Ref(("tracker",))), write="tracker_ids", include="trackers", clear=[], label="Tracker"),
     ] = None
     enabled_modules: Annotated[
         Strings | None,
-        Field(description="All enabled modules (issue_tracking, wiki, …). Default: a setting of the server."),
+        Field(description="All enabled modules (issue_tracking, wiki, …). Default: the server's setting."),
         Api(codec=NameSet(), write="enabled_module_names", include="enabled_modules", clear=[]),
     ] = None
     issue_custom_fields: Annotated[
         Strings | None,
         Field(
-            description="Names of all issue custom fields of the project, without those of all projects (from Redmine "
-            "6.0 these are shown too, and one that every project shows is taken for such a field)."
+            description="Names of all issue custom fields of the project, except those that are for all projects. From "
+            "Redmine 6.0 on, a field that every project has counts as one for all projects."
         ),
         Api(codec=IssueFields(), write="issue_custom_field_ids", include="issue_custom_fields", clear=[]),
     ] = None
     default_issue_query: Annotated[
         Name | None,
         Field(
-            description="Name of a query of issues that is visible to any users, of all projects. Redmine never shows "
-            "it: it is set when the project is created, then left alone."
+            description="Name of an issue query that is visible to any users and for all projects. Write-only; set on "
+            "create."
         ),
         Api(codec=Ref(("query",)), write="default_issue_query_id", read=None, create_only=True, clear=REFUSE),
     ] = None
     default_version: Annotated[
         VersionName | None,
-        Field(description="Version that new issues get: a name, or {project:, name:}; set after the version exists."),
+        Field(description="Version of new issues: a name, or {project:, name:}; set after the version is created."),
         Api(
             codec=Ref(("version",)),
             write="default_version_id",
@@ -150,7 +150,7 @@ class ProjectSpec(Spec):
     ] = None
     status: Annotated[
         Literal["active", "closed", "archived"] | None,
-        Field(description="`closed` and `archived` come after all work inside the project. Default: active."),
+        Field(description="`active`, `closed` or `archived`; closed or archived after all changes inside. Default: active."),
         Api(
             codec=ProjectStatus(),
             write=None,
@@ -215,7 +215,7 @@ class _Export(Exporting):
 
     def why_unreadable(self, row: Row) -> str:
         archived = STATUS.get(row["status"]) == "archived"
-        return "it is archived, and the API shows nothing of it; unarchive it for the export" if archived else ""
+        return "it is archived, so the API does not show its contents; unarchive it first" if archived else ""
 
     def non_defaults(self, kind: Kind, values: Mapping[str, Any], row: Row, context: Context) -> dict[str, Any]:
         # Otherwise the server's settings decide which modules and trackers a new project gets.
@@ -258,7 +258,7 @@ class Projects(Kind[ProjectSpec]):
         _Archive("status", archived="archived", active="active"),
         _Modules(),
         _Rows(),
-        _Deletion("everything inside is deleted, and its subprojects, archived ones too"),
+        _Deletion("also deletes everything inside it, and its subprojects, including archived ones"),
         _Sharing(),
         _Dependencies(),
         _Export(defaults=(("status", "active"), ("inherit_members", False))),
@@ -281,8 +281,8 @@ class Projects(Kind[ProjectSpec]):
             archives = shut == "archived" and status in ("active", "closed")
             closes = shut == "closed" and _live(key, names) != shut and status == "active"
             if archives or closes:
-                said = f'project "{key}" above it is declared {shut}, and what Redmine does to it, it does to all below'
-                yield "status", said, f"declare it {shut} too"
+                message = f'the parent project "{key}" is declared {shut}, which applies to all projects below it'
+                yield "status", message, f"declare this project {shut} as well"
                 return
 
     def losses(self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context) -> Iterable[str]:
@@ -292,18 +292,19 @@ class Projects(Kind[ProjectSpec]):
             below = (k for k in names.live("project").ids if row["identifier"] in names.ancestors(k))
             along = [k for k in below if not _declared(k, names) and _live(k, names) not in (status, "archived")]
             if along:
-                yield f"{'closes' if status == 'closed' else 'archives'} {', '.join(sorted(along))} below it as well"
+                action = "closes" if status == "closed" else "archives"
+                yield f"also {action} its subprojects {', '.join(sorted(along))}"
 
     def check(self, declared: Object[ProjectSpec], settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         spec = declared.spec
         if spec.identifier.isdigit() or spec.identifier == "new":
-            yield "identifier", f'"{spec.identifier}" is refused by Redmine: not digits alone, not "new"'
+            yield "identifier", f'Redmine refuses "{spec.identifier}": it must not be "new" or only digits'
         for module in spec.enabled_modules or ():
             # Redmine stores any name, and a plugin's module looks like a misspelt one: only near misses are wrong.
             if module not in MODULES and (hint := suggest(module, MODULES)):
-                yield "enabled_modules", f'"{module}" is no module of Redmine: {hint}'
+                yield "enabled_modules", f'unknown module "{module}": {hint}'
         if spec.renamed_from:
-            yield "renamed_from", "Redmine never changes the identifier of a project"
+            yield "renamed_from", "the identifier of a project cannot be changed"
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
         yield [Listing("/projects", "projects", (("status", "1|5"), self._shown(need)))]

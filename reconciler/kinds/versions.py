@@ -27,12 +27,12 @@ class VersionSpec(ProjectItem):
     name: Annotated[
         Name,
         StringConstraints(max_length=60),
-        Field(description="At most 60 characters, compared exactly (blanks and case count)."),
+        Field(description="At most 60 characters, compared exactly, including spaces and case."),
         Api(clear=REFUSE),
     ]
     status: Annotated[
         Literal["open", "locked", "closed"] | None,
-        Field(description="`locked` and `closed` come after the issues that target the version. Default: open."),
+        Field(description="`open`, `locked` or `closed`; locked or closed after changes to issues that target it. Default: open."),
         Api(
             clear=REFUSE,
             deferred=Deferred("referrers", when=lambda value, context: value != "open"),
@@ -40,7 +40,7 @@ class VersionSpec(ProjectItem):
         ),
     ] = None
     sharing: Annotated[
-        SHARING | None, Field(description="Which other projects may use it. Default: none."), Api(clear=REFUSE)
+        SHARING | None, Field(description="Which other projects can use it. Default: none."), Api(clear=REFUSE)
     ] = None
     due_date: Annotated[Date | None, Field(description="YYYY-MM-DD."), Api(clear="", date=True)] = None
     description: Annotated[
@@ -101,7 +101,7 @@ class Versions(Kind[VersionSpec]):
     def losses(self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context) -> Iterable[str]:
         # Redmine clears their target version without an error (5.0 to 6.1).
         if "sharing" in changed and WIDTH.index(values["sharing"]) < WIDTH.index(row["sharing"]):
-            yield "issues of projects that it is no longer shared with lose it"
+            yield "issues in projects that it is no longer shared with lose their target version"
 
 
 def _sharing(address: Address, names: Names) -> str:

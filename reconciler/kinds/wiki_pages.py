@@ -38,7 +38,7 @@ GONE: Mapping[int, None] = {302: None, 403: None, 404: None}
 """The answers for a page that was renamed, that the account may not see, and that does not exist."""
 REDIRECT = "redirect"
 """Marks the row of a title that a renamed page had."""
-MEANWHILE = "somebody changed the page meanwhile: make a new plan"
+MEANWHILE = "the page was changed by someone else meanwhile: plan again"
 
 
 def titleize(title: str) -> str:
@@ -92,14 +92,14 @@ class WikiPageSpec(ProjectItem):
         Name,
         AfterValidator(titleize),
         Field(
-            description="As Redmine makes it: blanks become `_`, the characters `, . / ? ; | :` go, "
+            description="As Redmine normalizes it: spaces become `_`, the characters `, . / ? ; | :` are removed, "
             "the first letter is a capital. At most 255 characters."
         ),
         Api(codec=Title(), clear=REFUSE),
     ]
     text: Annotated[
         str | None,
-        Field(description="The page itself, never empty; line ends are not compared. Needed to create the page."),
+        Field(description="The content, never empty; line ends are not compared. Required to create the page."),
         Api(codec=Text(), clear=REFUSE, detail=True, main_text=True, label="Text field"),
     ] = None
     parent: Annotated[
@@ -109,13 +109,13 @@ class WikiPageSpec(ProjectItem):
     ] = None
     start_page: Annotated[
         bool | None,
-        Field(description="`true` makes it the page that the tab Wiki shows. Default of a project: the page Wiki."),
+        Field(description="`true` makes it the start page of the wiki. Default: the page Wiki."),
         Api(codec=StartPage(), write="is_start_page", clear=REFUSE, detail=True),
     ] = None
     comments: Annotated[
         str | None,
         StringConstraints(max_length=1024),
-        Field(description="What the page's history says of a write of its text; never compared. 1024 characters."),
+        Field(description="Comment in the history for a change of the text; never compared. At most 1024 characters."),
         Api(read=None, along=frozenset({"text"}), clear="", label="Comment"),
     ] = None
     attachments: Annotated[
@@ -223,7 +223,7 @@ class _KeptValues(KeptValues):
         if name == "text":
             return MEANWHILE
         right = {"title": "rename wiki pages", "parent": "rename wiki pages", "start_page": "manage the wiki"}.get(name)
-        return f"the account may lack the right to {right}, or {MEANWHILE}" if right else ""
+        return f"the account may lack the permission to {right}, or {MEANWHILE}" if right else ""
 
 
 class WikiPages(_Pages):
@@ -240,7 +240,7 @@ class WikiPages(_Pages):
     capabilities = (
         Creation(answers=False, adopts=False),
         _ReadBack(),
-        Deletion("its history and its attachments are deleted"),
+        Deletion("also deletes its history and attachments"),
         _Dependencies(),
         _KeptValues(),
         Exporting(own_files=True, text_files=True, defaults=(("start_page", False),)),
@@ -258,28 +258,29 @@ class WikiPages(_Pages):
     def check(self, declared: Object[WikiPageSpec], settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         spec = declared.spec
         if not spec.title:
-            yield "title", f"nothing is left of the title: Redmine removes {' '.join(REMOVED)}"
+            yield "title", f"the title is empty after Redmine removes {' '.join(REMOVED)}"
         if len(spec.title) > LONGEST:
-            yield "title", f"a title of at most {LONGEST} characters is expected, found {len(spec.title)}"
+            yield "title", f"expected at most {LONGEST} characters, found {len(spec.title)}"
         if any(unicodedata.category(c) in ("Cc", "Cs") for c in spec.title):
-            yield "title", "a title cannot have control characters"
+            yield "title", "a title cannot contain control characters"
         if spec.text is not None and not spec.text.strip():
-            yield "text", "Redmine keeps no page without a text"
+            yield "text", "Redmine does not store a page without text"
         if spec.start_page is False:
-            yield "start_page", "a wiki always has a start page: declare another page to be it instead"
+            yield "start_page", "a wiki always has a start page: set `start_page: true` on another page instead"
 
     def conflicts(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
         if row is not None and REDIRECT in row:
-            said = f'the page that was called "{values["title"]}" has been renamed; the title only leads to it now'
-            yield "title", said, "open the title in a browser, and declare the page under the title that it has now"
+            message = f'the title "{values["title"]}" redirects to a page that was renamed'
+            yield "title", message, "open it in a browser, and declare the page under its current title"
             return
         parent = values.get("parent")
         own = None if row is None else context.key(PAGE, row["id"])
         if parent and own and own in above(f"{context.project}/{parent}", context.names):
-            yield "parent", f'the page "{parent}" is itself below this one', "declare another parent for one of them"
+            yield "parent", f'the page "{parent}" is below this one', "declare another parent for one of them"
         others = self._starts(context) - {f"{context.project}/{values['title']}"} if values.get("start_page") else ()
         if others:
-            yield "start_page", f"{' and '.join(sorted(others))} is declared the start page as well", "declare one"
+            message = f"{' and '.join(sorted(others))} is also declared as the start page"
+            yield "start_page", message, "set `start_page` on only one of them"
 
     def _starts(self, context: Context) -> set[str]:
         planned = context.names.declared(PAGE).items()
@@ -326,7 +327,7 @@ class WikiPages(_Pages):
         below = [str(page["id"]) for page in pages if _parent_of(page) == row["id"]]
         left = [k for k in sorted(below) if k not in planned or "parent" not in planned[k].model_fields_set]
         if left:
-            yield f"{', '.join(left)} will have no parent"
+            yield f"{', '.join(left)} will have no parent page"
 
 
 def _parent_of(row: Row) -> str:

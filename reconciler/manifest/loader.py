@@ -273,7 +273,7 @@ class _Builder:
             if key is None:
                 continue
             if key in marks:
-                self._report(mark, f'duplicate key "{_shorten(key)}"', "keep one", node.where(key))
+                self._report(mark, f'duplicate key "{_shorten(key)}"', "remove all but one", node.where(key))
                 continue
             marks[key] = (mark.line << _SHIFT | mark.column) + _FIRST
             node[key] = value

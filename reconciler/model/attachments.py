@@ -32,12 +32,12 @@ def _attached(value: Any) -> Any:
     needed = "filename" if absent else "file"
     valid = isinstance(value, Mapping) and needed in value and set(value) <= PRESENT - ({"file"} if absent else set())
     if not valid or not all(isinstance(v, str) and len(v) <= LONGEST for v in value.values()):
-        raise ValueError("{file: PATH, filename: …, description: …} or {filename: …, state: absent} is expected")
+        raise ValueError("expected {file: PATH, filename: …, description: …} or {filename: …, state: absent}")
     name = stored_name(str(value.get("filename") or Path(str(value.get("file", "x"))).name))
     if name in ("", ".", ".."):
         raise ValueError(f'"{name}" cannot be the name of a file')
     if value.get("state", "present") not in ("present", "absent"):
-        raise ValueError("state is present or absent")
+        raise ValueError("expected state present or absent")
     return value
 
 
@@ -61,7 +61,7 @@ class Attachments(Codec):
         for item in value or ():
             name = name_of(item)
             if name in seen:
-                yield name, Unresolved(f"{name}: given twice", "give one of them another filename")
+                yield name, Unresolved(f"{name}: declared twice", "set another filename for one of them")
             seen.add(name)
             if is_file(item) and (error := fault(item)):
                 yield name, error
@@ -128,7 +128,7 @@ def _live(rows: list[Row], context: Context) -> dict[str, Any]:
 
 def _written(name: str, item: Mapping[str, Any], context: Context) -> dict[str, Any]:
     if "copies" in item:
-        raise Unresolved(f"there are {item['copies']} files of this name, of which a manifest can have one")
+        raise Unresolved(f"there are {item['copies']} files of this name, but a manifest can declare only one")
     described = {"description": item["description"]} if item["description"] else {}
     return {**stored(item["id"], name, _row(item["id"], context), context), **described}
 

@@ -73,7 +73,7 @@ class Creation(Capability):
     """Whether the answer to the POST shows the object; else it is looked up."""
     adopts: bool = True
     """Whether an object that somebody created after the plan was made is adopted."""
-    adoption_note: str = "it had come to exist meanwhile and was adopted"
+    adoption_note: str = "created by someone else meanwhile; adopted"
     """The note in the result of an adopted object; "" for none."""
 
     def sent_after(self, kind: Kind, values: Mapping[str, Any], context: Context) -> frozenset[str]:

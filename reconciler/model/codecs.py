@@ -225,7 +225,7 @@ class Ref(Codec):
     def written(self, value: Any, context: Context) -> Any:
         unread = isinstance(value, str) and UNKNOWN.fullmatch(value)
         if unread and not context.names.known(self.address(value, context)):
-            raise Unresolved(f"no manifest of this export can name {value}")
+            raise Unresolved(f"this export cannot refer to {value}")
         # A user and a group can have the same name.
         others = (Address(k, value) for k in self.kinds[1:]) if isinstance(value, str) else ()
         return {self.kinds[0]: value} if any(context.names.known(context.names.canonical(a)) for a in others) else value

@@ -148,7 +148,7 @@ def canonical(field: CustomField, value: Any, context: Context) -> Any:
         return [] if field.multiple else None
     if isinstance(value, list):
         if not field.multiple and field.format:
-            raise Unresolved("it takes one value, not a list")
+            raise Unresolved("expected one value, found a list")
         return ordered(READ.get(field.format, plain)(field, v, context) for v in value if not blank(v))
     item = READ.get(field.format, plain)(field, value, context)
     return [item] if field.multiple else item
@@ -224,11 +224,11 @@ def encode(field: CustomField, value: Any, context: Context) -> Any:
 def plain(field: CustomField, value: Any, context: Context) -> Any:
     """A value of a format that is kept as text."""
     if isinstance(value, Mapping):
-        raise Unresolved("it takes a text, not a mapping")
+        raise Unresolved("expected a string, found a mapping")
     if not field.format and str(value).casefold() in WORDS:
         # As text, Redmine takes "true" for no.
-        hint = "write 1 or 0, or use an administrator's key: it may list the formats"
-        raise Unresolved(f'whether "{value}" is a text or a yes or no is not known', hint)
+        hint = "write 1 or 0, or use an administrator's API key, which can read the formats"
+        raise Unresolved(f'"{value}" is ambiguous: the field may be a text or a Boolean', hint)
     if isinstance(value, bool):
         return "1" if value else "0"
     return unix_lines(str(value)) if field.format == "text" else str(value)
@@ -237,7 +237,7 @@ def plain(field: CustomField, value: Any, context: Context) -> Any:
 def _choice(field: CustomField, value: Any, context: Context) -> Any:
     known = field.options.values()
     if known and str(value) not in known:
-        raise Unresolved(f'"{value}" is not one of its values', near_miss(str(value), known))
+        raise Unresolved(f'"{value}" is not a value of this field', near_miss(str(value), known))
     return str(value)
 
 
@@ -267,7 +267,7 @@ def _date(field: CustomField, value: Any, context: Context) -> Any:
 def _attachment(field: CustomField, value: Any, context: Context) -> Any:
     # Any plain string sent to such a field empties it and destroys the file (seen on 5.0.4).
     if not is_file(value):
-        raise Unresolved("it holds a file", "write {file: PATH}, relative to the manifest")
+        raise Unresolved("expected a file", "write {file: PATH}, relative to the manifest")
     path = path_of(value)
     named = {"filename": str(value["filename"])} if "filename" in value else {}
     return {"file": str(path), "sha256": digest(path.read_bytes()), **named}

@@ -190,7 +190,7 @@ class Names:
     def advice(self, word: str, known: Iterable[str], *kinds: str) -> str:
         """The hint for a name that none of `kinds` has: a near miss among `known`, and where one can be created."""
         menus = (self.trait(kind).menu for kind in kinds)
-        made = [f"an administrator has to create it: {menu}" for menu in menus if menu]
+        made = [f"ask an administrator to create it: {menu}" for menu in menus if menu]
         return "; ".join(filter(None, [near_miss(word, known), *made]))
 
     def ancestors(self, project: str) -> list[str]:
@@ -255,8 +255,9 @@ class Context:
     def _ambiguous(self, reference: Reference, objects: list[Address]) -> tuple[str, str]:
         names, first = " and ".join(str(a) for a in objects), objects[0]
         if len({a.kind for a in objects}) > 1:
-            return f'"{reference.name}" is both {names}', f"write {{{first.kind}: {reference.name}}}"
-        return f'"{reference.name}" can be {names}', f"write {{project: {first.project}, name: {reference.name}}}"
+            return f'"{reference.name}" is ambiguous: {names}', f"write {{{first.kind}: {reference.name}}}"
+        hint = f"write {{project: {first.project}, name: {reference.name}}}"
+        return f'"{reference.name}" is ambiguous: {names}', hint
 
     def _unknown(self, reference: Reference) -> tuple[str, str]:
         kind = " or ".join(k.replace("_", " ") for k in reference.kinds)
@@ -282,4 +283,4 @@ def near_miss(word: str, known: Iterable[str]) -> str:
     """`did you mean "x"?`, or what there is if it is little, or nothing."""
     names = sorted(set(known))
     shown = (f'"{name}"' if name != name.strip() else name for name in names)
-    return suggest(word, names) or (f"there is: {', '.join(shown)}" if 0 < len(names) <= 12 else "")
+    return suggest(word, names) or (f"available: {', '.join(shown)}" if 0 < len(names) <= 12 else "")

@@ -25,10 +25,10 @@ class Spec(BaseModel):
         Literal["present", "absent"], Field(description="`absent` deletes the object. Default: present.")
     ] = "present"
     renamed_from: Annotated[
-        str | None, Field(description="The earlier key: the object is renamed, not deleted and created again.")
+        str | None, Field(description="The previous key: the object is renamed instead of created anew.")
     ] = None
     create_only: Annotated[
-        tuple[str, ...], Field(description="Fields that are set when the object is created, then left alone.")
+        tuple[str, ...], Field(description="Fields that are set on create and ignored afterwards.")
     ] = ()
     protect: Annotated[bool, Field(description="Refuse to delete the object. Default: false.")] = False
 
@@ -49,7 +49,7 @@ def _date(value: Any) -> Any:
     try:
         return value if value is None else dt.datetime.strptime(str(value), "%Y-%m-%d").date().isoformat()
     except ValueError as error:
-        raise ValueError("a date (YYYY-MM-DD) is expected") from error
+        raise ValueError("expected a date (YYYY-MM-DD)") from error
 
 
 Date = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$"), BeforeValidator(_date)]
@@ -66,7 +66,7 @@ def _reference(*forms: tuple[str, ...]) -> BeforeValidator:
         else:
             valid = value is None or not isinstance(value, list)
         if not valid:
-            raise ValueError(f"a name or {said} is expected")
+            raise ValueError(f"expected a name or {said}")
         return value
 
     return BeforeValidator(check)
@@ -80,7 +80,7 @@ IssueName = Annotated[str | dict[str, str], _reference(("project", "key"))]
 class ProjectItem(Spec):
     """What is inside a project: nested in it, or at top level with `project:`."""
 
-    project: Annotated[Name, Field(description="Identifier of the project (given by nesting, or here).")]
+    project: Annotated[Name, Field(description="Identifier of the project; implied by nesting.")]
 
 
 @dataclass(frozen=True, slots=True)

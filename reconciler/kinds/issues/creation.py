@@ -38,7 +38,7 @@ class StoredKey(ManifestKey):
             return said, names.advice(name, fields, "custom_field")
         if fields[name].format not in ("", "string", "text"):
             said = f'issue_key_field: the custom field "{name}" has the format {fields[name].format}'
-            return said, "it must be a text"
+            return said, "choose one with the format string or text"
         return None
 
     def only_declared(self, settings: Mapping[str, Any]) -> bool:

@@ -99,7 +99,7 @@ class Matching:
 
     def _too_many(self, numbers: Sequence[int], rivals: Sequence[Object]) -> None:
         said = f"several issues match: {', '.join(f'#{n}' for n in numbers)}"
-        self.problems += [(wanted, said, f"say which: id: {numbers[0]}") for wanted in rivals]
+        self.problems += [(wanted, said, f"set `id: {numbers[0]}` to choose one") for wanted in rivals]
 
     def _pair(self, numbers: Sequence[int], rivals: Sequence[Object]) -> None:
         """The pairs with the fewest differences first. What is left over is new, unless it has `renamed_from`."""
@@ -134,7 +134,7 @@ class Matching:
     def _by_number(self, wanted: Object, number: int) -> None:
         row = self.by_id.get(number)
         if row is None:
-            self.problems.append((wanted, f"there is no issue #{number}", "leave id out to create one"))
+            self.problems.append((wanted, f"there is no issue #{number}", "omit `id` to create a new one"))
         else:
             self._take(wanted, row)
 
@@ -156,8 +156,8 @@ class Matching:
     def _take(self, wanted: Object, row: Row) -> None:
         other = self.taken.setdefault(row["id"], wanted)
         if other is not wanted:
-            message = f"{other.address} and this one both match issue #{row['id']}"
-            self.problems.append((wanted, message, "set issue_key_field in reconciler.yaml, or give each its id"))
+            message = f"matches issue #{row['id']}, as does {other.address}"
+            self.problems.append((wanted, message, "set issue_key_field in reconciler.yaml, or the `id` of each"))
 
     def result(self) -> Matches:
         """The matches."""

@@ -70,7 +70,7 @@ class Issues(Kind[IssueSpec]):
         for name in values.get("custom_fields") or ():
             field = context.names.custom_fields.get("issue", {}).get(name)
             if field and field.trackers and number is not None and number not in field.trackers:
-                hint = "an administrator can add it: Administration → Custom fields"
+                hint = "ask an administrator to add it: Administration → Custom fields"
                 yield f"custom_fields.{name}", f'tracker "{tracker}" does not have this custom field', hint
 
     def _shut_version(self, row: Row | None, wanted: Any, context: Context) -> Iterable[tuple[str, str, str]]:
@@ -80,20 +80,20 @@ class Issues(Kind[IssueSpec]):
         address = VERSION.address(wanted, context)
         status = (context.names.row(address) or {}).get("status", "open")
         if status != "open" and address.key not in context.names.declared("version"):
-            yield "fixed_version", f"{address} is {status} and takes no issues", "declare it, so that it can be opened"
+            yield "fixed_version", f"{address} is {status} and accepts no issues", "declare it so that it is reopened"
 
     def losses(self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context) -> Iterable[str]:
         if not values:
-            return [f"deletes {row['spent_hours']:g} logged hours as well"] if row.get("spent_hours") else []
+            return [f"also deletes {row['spent_hours']:g} logged hours"] if row.get("spent_hours") else []
         lost = sorted(self._lost(row, values, context)) if "tracker" in changed else []
-        said = [f'tracker "{values["tracker"]}" destroys {", ".join(lost)}'] if lost else []
+        said = [f'tracker "{values["tracker"]}" deletes {", ".join(lost)}'] if lost else []
         # Redmine clears them whenever the issue is saved (5.0 to 6.1).
         tracker = context.names.live("tracker").rows.get(row["tracker"]["id"], {})
         idle = [] if lost else [n for n in disabled(self, tracker) if row.get(self.fields[n].read or n)]
-        said += [f"Redmine clears {', '.join(idle)}, which its tracker has disabled"] if idle else []
+        said += [f"Redmine clears {', '.join(idle)}, which the tracker disables"] if idle else []
         # Unless a setting allows relations between projects.
         moved = "project" in changed and row.get("relations")
-        return [*said, *(["its relations may be deleted with the move"] if moved else [])]
+        return [*said, *(["the move may delete its relations"] if moved else [])]
 
     def _lost(self, row: Row, values: Mapping[str, Any], context: Context) -> Iterator[str]:
         """The values that another tracker does not have: Redmine deletes them for good (5.0 to 6.1)."""
@@ -148,7 +148,7 @@ class Issues(Kind[IssueSpec]):
     def update(self, address: Address, number: Id, values: Mapping[str, Any], context: Context) -> list[Request]:
         for name, value in values.items():
             if value == "none":
-                raise Unresolved(f'Redmine clears {name} when it is sent the text "none"', "write it differently")
+                raise Unresolved(f'Redmine treats the text "none" as an empty {name}', "change the text")
         row = context.names.row(address) or {}
         own = {name: value for name, value in values.items() if name not in APART}
         related, later = values.get("relations") or {}, dict[str, Any]()

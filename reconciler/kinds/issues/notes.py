@@ -24,21 +24,21 @@ WORDS = TRUE | {"false", "no", "off"}
 
 
 def _note(value: Any) -> Any:
-    said = "a text or {text: …, author: LOGIN, private: true} is expected"
+    message = "expected a string or {text: …, author: LOGIN, private: true}"
     text = value.get("text") if isinstance(value, Mapping) else value
     if isinstance(value, list) or blank(text) or not str(text).strip():
-        raise ValueError(said)
+        raise ValueError(message)
     if isinstance(value, Mapping):
         if set(value) - {"text", "author", "private"} or not isinstance(value.get("author", ""), str):
-            raise ValueError(said)
+            raise ValueError(message)
         if str(value.get("private", "no")).casefold() not in WORDS:
-            raise ValueError("private: true or false is expected")
+            raise ValueError("private: expected true or false")
         if value.get("author") and str(value.get("private", "no")).casefold() in TRUE:
             # Redmine answers 204, and publishes the note (5.0 to 6.1).
-            raise ValueError("Redmine publishes a private note of an author who may not write such: leave author out")
+            raise ValueError("Redmine may publish a private note that has an author: omit `author`")
     if text == "none":
         # Any attribute of a PUT to an issue that is "none" becomes "" (5.0 to 7.0).
-        raise ValueError('Redmine loses a note "none"')
+        raise ValueError('Redmine does not store the note "none"')
     return value
 
 
@@ -102,8 +102,8 @@ class Notes(Codec):
 def unsayable(note: Mapping[str, Any]) -> str:
     """Why a live note cannot be expressed in a manifest, or ""."""
     if not note["text"].strip():
-        return "a note of blanks is left out"
-    return 'a note "none" is left out: Redmine loses it' if note["text"] == "none" else ""
+        return "a blank note is left out"
+    return 'the note "none" is left out: Redmine does not store it' if note["text"] == "none" else ""
 
 
 def doubts(wire: Any, context: Context) -> Iterator[str]:
@@ -112,10 +112,10 @@ def doubts(wire: Any, context: Context) -> Iterator[str]:
     yield from dict.fromkeys(filter(None, map(unsayable, notes)))
     unfit = sum(_unfit(note["author"], context) for note in notes)
     if unfit:
-        yield f"{unfit} of them are without their author, who has no account, or may add none there"
+        yield f"{unfit} without the author, who has no account or may not add notes there"
     hidden = sum(note["private"] and not _unfit(note["author"], context) for note in notes)
     if hidden:
-        yield f"{hidden} private without the author, for whom Redmine might publish it"
+        yield f"{hidden} private without the author: Redmine might publish it otherwise"
 
 
 def _unfit(author: Any, context: Context) -> bool:

@@ -26,7 +26,7 @@ def decided(row: Row, field: str, context: Context) -> str:
     if field not in DERIVED or not staying(row, context.names):
         return ""
     derives = _derives(GROUPS[field], context.names)
-    return f"Redmine derives it from the subtasks ({SETTINGS})" if derives else ""
+    return f"Redmine computes it from the subtasks ({SETTINGS})" if derives else ""
 
 
 def _derives(group: Sequence[str], names: Names) -> bool:

@@ -34,22 +34,22 @@ DELAYED = frozenset({"precedes", "follows"})
 
 
 def _relation(value: Any) -> Any:
-    said = f"{{TYPE: KEY}} is expected, with one of {', '.join(TYPES)} (and delay: DAYS for precedes and follows)"
+    said = f"expected {{TYPE: KEY}} with one of {', '.join(TYPES)} (and delay: DAYS for precedes and follows)"
     if not isinstance(value, Mapping):
         raise ValueError(said)
     types = [name for name in value if name in REVERSE]
     if len(types) != 1 or set(value) - {types[0], *(("delay",) if types[0] in DELAYED else ())}:
         raise ValueError(said)
     if blank(value[types[0]]) or isinstance(value[types[0]], list):
-        raise ValueError(f"{types[0]}: the key of an issue is expected")
+        raise ValueError(f"{types[0]}: expected the key of an issue")
     if not str(value.get("delay", 0)).lstrip("-").isdigit():
-        raise ValueError("delay: a whole number of days is expected")
+        raise ValueError("delay: expected a whole number of days")
     return value
 
 
 _PROPERTIES = {
     **{name: {"description": "Key of an issue, or {project:, key:}."} for name in TYPES},
-    "delay": {"description": "Days between the two, for precedes and follows. Default: 0."},
+    "delay": {"description": "Days between the two issues, for precedes and follows. Default: 0."},
 }
 _SCHEMA: dict[str, Any] = {"type": "object", "properties": _PROPERTIES, "additionalProperties": False}
 Relation = Annotated[Any, BeforeValidator(_relation), WithJsonSchema(_SCHEMA)]
@@ -69,7 +69,7 @@ class Relations(Codec):
         for item in value or ():
             other = str(item[_type(item)])
             if other in seen:
-                yield "", Unresolved(f"two relations with {other}", "keep one")
+                yield "", Unresolved(f"several relations with {other}", "remove one of them")
             seen.add(other)
 
     def canonical(self, value: Any, context: Context) -> Any:
@@ -84,18 +84,19 @@ class Relations(Codec):
         kind, own = _type(item), _own(context)
         other = context.resolve(ISSUE.reference(item[kind], context.project))
         if other == own:
-            raise Unresolved("an issue has no relation with itself")
+            raise Unresolved("an issue cannot be related to itself")
         if related(own, other, context.names):
-            raise Unresolved(f"{other} and this one are an issue and its subtask, which cannot be related")
+            raise Unresolved(f"an issue and its subtask cannot be related: {other}")
         theirs = _declared_with(own, context.names).get(other, {})
         if theirs and REVERSE[kind] not in theirs:
-            raise Unresolved(f"{other} declares another relation with it: {', '.join(theirs)}", "keep one")
+            raise Unresolved(f"{other} declares another relation with it: {', '.join(theirs)}", "remove one of them")
         if theirs and kind in DELAYED and theirs[REVERSE[kind]] != int(item.get("delay", 0)):
             said = f"{other} declares the same relation with a delay of {theirs[REVERSE[kind]]} days"
-            raise Unresolved(said, "give both the same delay, or declare it once")
+            raise Unresolved(said, "declare the same delay in both, or the relation only once")
         twin = next((p for p in parts if p.partition(" ")[2] == other.key), None)
         if twin is not None:
-            raise Unresolved(f"two relations with {other}: {twin.partition(' ')[0]} and {kind}", "keep one")
+            types = f"{twin.partition(' ')[0]} and {kind}"
+            raise Unresolved(f"several relations with {other}: {types}", "remove one of them")
         if not theirs or own < other:
             parts[f"{kind} {other.key}"] = {"delay": int(item.get("delay", 0))} if kind in DELAYED else True
 
@@ -109,7 +110,7 @@ class Relations(Codec):
         for part, wanted in (value or {}).items():
             kind, _, key = part.partition(" ")
             if "/" not in key:
-                raise Unresolved(f"{kind} {key}: that issue is not among what was read")
+                raise Unresolved(f"{kind} {key}: the issue is not part of this export")
             if own < Address("issue", key):
                 name = ISSUE.term(Address("issue", key), context)
                 delay = {"delay": wanted["delay"]} if isinstance(wanted, Mapping) and wanted["delay"] else {}

@@ -53,7 +53,7 @@ class Author(Ref):
 
     def written(self, value: Any, context: Context) -> Any:
         if isinstance(value, str) and lacks(value, "add_issues", context):
-            raise Unresolved(f"{value} may add no issues to the project any more")
+            raise Unresolved(f"{value} may no longer add issues to the project")
         return super().written(value, context)
 
 
@@ -75,23 +75,23 @@ class IssueSpec(ProjectItem):
 
     project: Annotated[
         Name,
-        Field(description="Identifier of the project (given by nesting, or here); another one moves the issue."),
+        Field(description="Identifier of the project; implied by nesting. Another one moves the issue."),
         Api(codec=Ref(("project",)), write="project_id", clear=REFUSE),
     ]
 
     key: Annotated[
         Name | None,
-        Field(description="Names the issue in the manifests; stored in `issue_key_field`. Default: the subject."),
+        Field(description="Name of the issue in manifests; stored in `issue_key_field`. Default: the subject."),
         LOCAL,
     ] = None
     id: Annotated[
         PositiveInt | None,
-        Field(description="The issue's number, where key and subject cannot tell which one it is."),
+        Field(description="The id of the issue, if key and subject are ambiguous."),
         LOCAL,
     ] = None
     tracker: Annotated[
         Name | None,
-        Field(description="Name of the tracker. Default: the project's first."),
+        Field(description="Name of the tracker. Default: the first one of the project."),
         Api(codec=Ref(("tracker",)), write="tracker_id", clear=REFUSE),
     ] = None
     subject: Annotated[
@@ -102,7 +102,7 @@ class IssueSpec(ProjectItem):
     ] = None
     status: Annotated[
         Name | None,
-        Field(description="Name of the status; a closed one comes after the subtasks. Default: the tracker's."),
+        Field(description="Name of the status; an issue is closed after its subtasks. Default: the tracker's."),
         Api(
             codec=Ref(("issue_status",)),
             write="status_id",
@@ -112,7 +112,7 @@ class IssueSpec(ProjectItem):
     ] = None
     priority: Annotated[
         Name | None,
-        Field(description="Name of the priority. Default: a setting. Derived for issues with subtasks."),
+        Field(description="Name of the priority. Default: the server's. Redmine computes it for issues with subtasks."),
         Api(codec=Ref(("issue_priority",)), write="priority_id", clear=REFUSE),
     ] = None
     category: Annotated[
@@ -144,18 +144,20 @@ class IssueSpec(ProjectItem):
     ] = None
     start_date: Annotated[
         Date | None,
-        Field(description="YYYY-MM-DD. Default: today. Derived for issues with subtasks."),
+        Field(description="YYYY-MM-DD. Default: today. Redmine computes it for issues with subtasks."),
         Api(clear="", date=True),
     ] = None
     due_date: Annotated[
-        Date | None, Field(description="YYYY-MM-DD. Derived for issues with subtasks."), Api(clear="", date=True)
+        Date | None,
+        Field(description="YYYY-MM-DD. Redmine computes it for issues with subtasks."),
+        Api(clear="", date=True),
     ] = None
     estimated_hours: Annotated[
         float | None, Field(description="Hours.", ge=0), Api(codec=Number(), clear="", label="Estimated time")
     ] = None
     done_ratio: Annotated[
         int | None,
-        Field(description="Percent, 0 to 100; null is 0. Derived for issues with subtasks.", ge=0, le=100),
+        Field(description="Percent, 0 to 100; null is 0. Redmine computes it for issues with subtasks.", ge=0, le=100),
         Api(codec=Number(empty=0), clear=0, label="% Done"),
     ] = None
     is_private: Annotated[bool | None, Field(description="Default: false."), Api(clear=REFUSE, label="Private")] = None
@@ -179,7 +181,7 @@ class IssueSpec(ProjectItem):
     relations: Annotated[
         list[Relation] | None,
         Field(
-            description="All relations, {blocks: KEY} and so on; those that another issue declares are that issue's."
+            description="All relations, such as {blocks: KEY}; one that only the other issue declares is that issue's."
         ),
         Api(
             codec=Relations(),
@@ -196,13 +198,13 @@ class IssueSpec(ProjectItem):
         list[Attached] | None,
         Field(
             description="Files: {file: PATH, filename: …, description: …}, or {filename: …, state: absent}. "
-            "Others are left alone."
+            "Others are kept."
         ),
         Api(codec=Attachments(), write="uploads", read="attachments", include="attachments", clear=REFUSE),
     ] = None
     notes: Annotated[
         list[Note] | None,
-        Field(description="Notes that it has: texts, or {text:, author:, private: true}. Others are left alone."),
+        Field(description="Notes: strings, or {text:, author:, private: true}. Others are kept."),
         Api(
             codec=Notes(),
             write=None,
@@ -215,6 +217,6 @@ class IssueSpec(ProjectItem):
     ] = None
     author: Annotated[
         Name | None,
-        Field(description="Login of the user who creates the issue; for administrators only. Never changed."),
+        Field(description="Login of the author; needs an administrator's API key. Never changed."),
         Api(codec=Author(("user",)), write=None, create_only=True, clear=REFUSE),
     ] = None

@@ -41,21 +41,21 @@ class Roles(RefSet):
 
 
 class MembershipSpec(ProjectItem):
-    """The direct roles of a user or a group in a project. `state: absent` takes them away; inherited ones stay."""
+    """The direct roles of a user or a group in a project. `state: absent` removes them; inherited ones are kept."""
 
     user: Annotated[
         Name | None,
-        Field(description="Login of the user (or give `group`)."),
+        Field(description="Login of the user; or set `group`."),
         Api(codec=Ref(("user",)), write="user_id"),
     ] = None
     group: Annotated[
         Name | None,
-        Field(description="Name of the group (or give `user`)."),
+        Field(description="Name of the group; or set `user`."),
         Api(codec=Ref(("group",)), write="user_id"),
     ] = None
     roles: Annotated[
         list[Name] | None,
-        Field(description="Names of all direct roles; inherited ones are left alone.", min_length=1),
+        Field(description="Names of all direct roles; inherited ones are kept.", min_length=1),
         Api(codec=Roles(ROLE), write="role_ids", clear=REFUSE, label="Role"),
     ] = None
 
@@ -133,11 +133,11 @@ class Memberships(Kind[MembershipSpec]):
     def check(self, declared: Object[MembershipSpec], settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         spec = declared.spec
         if bool(spec.user) == bool(spec.group):
-            yield "", "give either user or group"
+            yield "", "set either user or group"
         if spec.renamed_from:
-            yield "renamed_from", "a member is not renamed: declare the one absent and the other present"
+            yield "renamed_from", "a membership cannot be renamed: declare the old one absent and the new one present"
         if spec.state == "present" and not spec.roles:
-            yield "", "roles is missing: a member has at least one role"
+            yield "", "roles is missing: a member needs at least one role"
 
     def update(self, address: Address, number: Id, values: Mapping[str, Any], context: Context) -> list[Request]:
         row = context.names.row(address) or {}
@@ -169,4 +169,4 @@ class Memberships(Kind[MembershipSpec]):
     def losses(self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context) -> Iterable[str]:
         if not values:
             kept = sorted({role["name"] for role in row["roles"] if role.get("inherited")})
-            yield f"the inherited roles stay: {', '.join(kept)}" if kept else self.capability(Deletion).loss
+            yield f"inherited roles are kept: {', '.join(kept)}" if kept else self.capability(Deletion).loss
