@@ -188,8 +188,8 @@ class Config:
         own = self._intended_servers(layer)
         if own and url.rstrip("/") not in own:
             raise ConfigError(
-                f"`{name}` of {layer.origin} is for {' or '.join(sorted(own))} and is not sent to {url}, which is set "
-                f"by {above.origin}: set the credentials for {url} in the same place, or remove one of the two."
+                f"`{name}` from {layer.origin} is for {' or '.join(sorted(own))} and is not sent to {url}, which "
+                f"is set by {above.origin}: set the credentials for {url} in the same place, or remove one of the two."
             )
 
     def _intended_servers(self, layer: Layer) -> set[str]:

@@ -6,13 +6,9 @@ import asyncio
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from reconciler import config as configuration
-from reconciler.apply.executor import Applier
-from reconciler.apply.progress import Listener, nobody
-from reconciler.apply.report import Report
-from reconciler.apply.run import carry_out
 from reconciler.config import Config
 from reconciler.errors import Location, ManifestError, Problem, ReconcilerError, RefusedError
 from reconciler.manifest import loader as manifest
@@ -28,6 +24,11 @@ from reconciler.state import desired as declared
 from reconciler.state import live
 from reconciler.state.desired import Desired
 from reconciler.state.live import Live
+
+if TYPE_CHECKING:
+    # A plan needs nothing of `apply`: it is imported where a plan is carried out.
+    from reconciler.apply.progress import Listener
+    from reconciler.apply.report import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class Manifests:
     def apply(
         self,
         agreed: Plan | None = None,
-        listener: Listener = nobody,
+        listener: Listener | None = None,
         *,
         unarchive: bool = False,
         resend: Sequence[str] = (),
@@ -97,12 +98,15 @@ class Manifests:
     async def apply_async(
         self,
         agreed: Plan | None = None,
-        listener: Listener = nobody,
+        listener: Listener | None = None,
         *,
         unarchive: bool = False,
         resend: Sequence[str] = (),
     ) -> Report:
         """The same as `apply`, inside an event loop."""
+        from reconciler.apply.executor import Applier
+        from reconciler.apply.run import carry_out
+
         self.check()
         options = PlanOptions(unarchive=unarchive, resend=resend)
         async with Client(self.config.connection()) as client:
@@ -175,6 +179,9 @@ async def again(client: Client, manifests: Manifests, first: Planned, options: P
 
 async def put_back(client: Client, manifests: Manifests, first: Planned) -> Report:
     """Archive again what was unarchived to be compared, and nothing else."""
+    from reconciler.apply.executor import Applier
+    from reconciler.apply.run import carry_out
+
     names = (await live.read(client, manifests.desired)).names
     back = archived_projects.shut_again(first.plan, first.visible, manifests.desired, names)
     desired = archived_projects.alone(back, manifests.desired)
@@ -184,6 +191,8 @@ async def put_back(client: Client, manifests: Manifests, first: Planned) -> Repo
 
 def joined(reports: Sequence[Report]) -> Report:
     """The report of several plans that were carried out one after the other, as if they were one."""
+    from reconciler.apply.report import Report
+
     changes = tuple(change for report in reports for change in report.plan.changes)
     warnings = tuple(warned for report in reports for warned in report.plan.warnings)
     return Report(

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 
 from reconciler.apply.report import ItemError
+from reconciler.model.codecs import join
 from reconciler.model.custom_fields import CustomFields
 from reconciler.model.kind import Kind
 from reconciler.model.name_index import Context
-from reconciler.plan.diff import join
 from reconciler.plan.operations import Change, FieldChange
 
 

@@ -30,11 +30,11 @@ NO_REASON = "Redmine refused it without giving a reason"
 class Applier:
     """Carries out one plan; `listener` hears of each change that ends. `progress` is what has become of them."""
 
-    def __init__(self, client: Client, names: Names, plan: Plan, *, listener: Listener = nobody) -> None:
+    def __init__(self, client: Client, names: Names, plan: Plan, *, listener: Listener | None = None) -> None:
         self.client = client
         self.names = names
         self.plan = plan
-        self.listener = listener
+        self.listener = listener or nobody
         self.writer = Writer(client, names)
         self.progress = {change.address: Progress(change, change.id) for change in plan.changes}
         for change in plan.affected:

@@ -17,10 +17,10 @@ from reconciler.errors import ServerError
 from reconciler.kinds import kinds
 from reconciler.model.address import Address, Row, Unresolved
 from reconciler.model.capabilities import DerivedFields, KeptValues, PartialRows, ReadBack, Workflow
-from reconciler.model.codecs import shown
+from reconciler.model.codecs import join, shown
 from reconciler.model.kind import Kind, Need
 from reconciler.model.requests import Listing
-from reconciler.plan.diff import gather, join, split
+from reconciler.plan.diff import gather, split
 from reconciler.state.fetch import fetch, together, told
 from reconciler.state.live import read_files
 

@@ -17,9 +17,10 @@ from reconciler.errors import AnswerLost, Missing, Rejected, ServerError, Stale
 from reconciler.kinds import kinds
 from reconciler.model.address import Address, Row
 from reconciler.model.capabilities import Creation, Deletion, ReadBack
+from reconciler.model.codecs import join
 from reconciler.model.kind import Kind, Listing, Request, scope_of
 from reconciler.model.name_index import Context, Names
-from reconciler.plan.diff import gather, join
+from reconciler.plan.diff import gather
 from reconciler.plan.operations import FieldChange
 from reconciler.redmine.client import Client
 from reconciler.state.fetch import fetch

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from reconciler.manifest.loader import Map
 from reconciler.model.address import CONTAINER, Address, Row, Unresolved
 from reconciler.model.capabilities import PartialRows
-from reconciler.model.codecs import Codec, Stored
+from reconciler.model.codecs import Codec, Stored, join
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.kind import Kind, Object, scope_of
 from reconciler.model.name_index import Context, Names
@@ -103,7 +103,7 @@ class _Work:
         try:
             return [codec.written({part: value}, self.context)] if part else []
         except Unresolved as error:
-            self.leave(_path(name, part), _reason(part, error))
+            self.leave(join(name, part), _reason(part, error))
             return []
 
     def _certain(self, name: str, part: str, piece: Any, codec: Codec, live: Any) -> bool:
@@ -113,7 +113,7 @@ class _Work:
             if other in self.left_out:
                 said = f"{other} is left out"
         if said:
-            self.leave(_path(name, part), said)
+            self.leave(join(name, part), said)
         return not said
 
     def possible(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -149,10 +149,6 @@ class _Work:
                 yield name, problem.message.removeprefix(f"{name}: ")
             return
         yield from kind.check(Object(kind, self.address, spec, Map()), {})
-
-
-def _path(name: str, part: str) -> str:
-    return f"{name}.{part}" if part else name
 
 
 def _reason(part: str, error: Unresolved) -> str:

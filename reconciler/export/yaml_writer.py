@@ -211,8 +211,6 @@ def _one_line(text: str) -> str:
     return "".join(char if char.isprintable() else " " for char in text)
 
 
-def manifest(lists: Mapping[str, Iterable[Any]], head: Iterable[str] = ()) -> str:
-    """A manifest: lists of objects (or `Noted` ones) by their names, under lines of comment."""
-    parts = ["".join(f"# {_one_line(line)}\n" for line in head)]
-    parts += [_list(name, found) for name, items in lists.items() if (found := list(items))]
-    return "\n".join(filter(None, parts))
+def manifest(lists: Mapping[str, Iterable[Any]]) -> str:
+    """A manifest: lists of objects (or `Noted` ones) by their names."""
+    return "\n".join(_list(name, found) for name, items in lists.items() if (found := list(items)))

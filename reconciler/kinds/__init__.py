@@ -1,6 +1,7 @@
-"""The resource kinds: every module in this package has `KINDS`, instances of `Kind`. Found, not registered.
+"""The resource kinds. Every module in this package lists its kinds in `KINDS`; there is no registry to add them to.
 
-A module with a leading underscore is part of another one."""
+A module with a leading underscore is shared by several kinds and has none of its own.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +12,18 @@ from importlib import import_module
 from types import MappingProxyType
 
 from reconciler.model.capabilities import ManifestKey, ReadOnly
-from reconciler.model.contract import check_references
 from reconciler.model.kind import Kind
+from reconciler.model.kind_set import check_kinds, kinds_of
 
 
 @cache
 def kinds() -> Mapping[str, Kind]:
-    """Every kind by its name, in order of rank. Raises ContractError for one that names a kind that does not exist."""
+    """Every kind by its name, in order of rank. Raises ContractError if they do not keep the contract."""
     names = (m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
-    modules = (import_module(f"{__name__}.{name}") for name in names)
-    ordered = sorted((k for m in modules for k in m.KINDS), key=lambda k: (k.rank, k.name))
-    every = {kind.name: kind for kind in ordered}
-    check_references(every)
-    return MappingProxyType(every)
+    found = (kind for name in names for kind in kinds_of(import_module(f"{__name__}.{name}")))
+    ordered = sorted(found, key=lambda kind: (kind.rank, kind.name))
+    check_kinds(ordered)
+    return MappingProxyType({kind.name: kind for kind in ordered})
 
 
 def keyed() -> list[Kind]:
@@ -32,5 +32,5 @@ def keyed() -> list[Kind]:
 
 
 def declarable() -> dict[str, Kind]:
-    """The kinds that manifests can declare, by the name of their list."""
+    """The kinds that manifests can declare, by their plural, the key of their list."""
     return {k.plural: k for k in kinds().values() if not k.has(ReadOnly)}

@@ -1,4 +1,4 @@
-"""Kinds whose objects have no key that Redmine keeps unique: told apart by what they are, or by `id`."""
+"""Kinds whose objects have no key that Redmine keeps unique: they are matched by their values, or by `id`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ S = TypeVar("S", bound=ProjectItem)
 
 
 class KeylessReadBack(ReadBack):
-    """A row is the object if nothing tells it from the object."""
+    """A row is the object if it has the same nature."""
 
     def __init__(self, of: Keyless[Any]) -> None:
         self._of = of
@@ -36,25 +36,25 @@ class Keyless(Kind[S], abstract=True):
 
     @abstractmethod
     def nature(self, row: Row, context: Context) -> Hashable:
-        """What tells a live object from others."""
+        """The values by which a live object is matched."""
 
     @abstractmethod
     def wanted(self, address: Address, values: Mapping[str, Any], context: Context) -> Hashable:
-        """The `nature` of an object with these manifest's or canonical values; None if none can have it yet."""
+        """The nature of an object with these manifest's or canonical values; None if no live object can have it."""
 
     def home(self, row: Row, context: Context) -> str | None:
         """The identifier of a live object's project, or None for one that was not read."""
         return context.key("project", row["project"]["id"])
 
     def match(self, rows: Sequence[Row], context: Context, objects: Sequence[Object[S]]) -> Matches:
-        found = _Matching(self, rows, context)
+        matching = _Matching(self, rows, context)
         for wanted in sorted(objects, key=lambda o: getattr(o.spec, "id", None) is None):
-            found.settle(wanted)
-        return found.result()
+            matching.settle(wanted)
+        return matching.result()
 
 
 class _Matching:
-    """Which of the live objects is which of the declared ones."""
+    """Matches declared objects to live ones."""
 
     def __init__(self, kind: Keyless[Any], rows: Sequence[Row], context: Context) -> None:
         self.kind = kind
@@ -72,18 +72,21 @@ class _Matching:
         if number is not None:
             self._by_number(wanted, number)
             return
-        found = self._live(wanted, wanted.fields)
-        earlier = {} if found or not wanted.spec.renamed_from else {self.kind.identity[0]: wanted.spec.renamed_from}
-        numbers = self._live(wanted, wanted.fields | earlier) if earlier else found
+        numbers = self._live(wanted, wanted.fields)
+        named = bool(numbers)
+        if not named and wanted.spec.renamed_from:
+            earlier = {self.kind.identity[0]: wanted.spec.renamed_from}
+            numbers = self._live(wanted, wanted.fields | earlier)
         if len(numbers) > 1:
             said = ", ".join(f"#{n}" for n in numbers)
             what = self.kind.plural.replace("_", " ")
             self.problems.append((wanted, f"several {what} match: {said}", f"say which: id: {numbers[0]}"))
-        if found or len(numbers) > 1:
+        # A single one of the earlier name is left to the planner, which renames it.
+        if named or len(numbers) > 1:
             self.taken[numbers[0]] = wanted
 
     def _live(self, wanted: Object, values: Mapping[str, Any]) -> list[Id]:
-        """The live objects that are as `values` say, and nobody else's."""
+        """The live objects with these values that no other declared object has been matched to."""
         nature = self.kind.wanted(wanted.address, values, self.context)
         return [number for number in self.alike.get(nature, ()) if number not in self.taken]
 
@@ -91,7 +94,7 @@ class _Matching:
         row, what = self.rows.get(number), self.kind.name.replace("_", " ")
         home = None if row is None else self.kind.home(row, self.context)
         if row is None:
-            # What shall not be there, and is not, is as it should be.
+            # What is declared absent and does not exist is as declared.
             if wanted.spec.state == "present":
                 self.problems.append((wanted, f"there is no {what} #{number}", "leave id out to create one"))
         elif home != wanted.address.project:
@@ -104,7 +107,7 @@ class _Matching:
             self.taken[number] = wanted
 
     def result(self) -> Matches:
-        """What was found; of others that are alike, each is named with its number."""
+        """The matches. Undeclared objects of one key get their ids as a suffix."""
         owned = {wanted.address.key: self.rows[number] for number, wanted in self.taken.items()}
         others: dict[str, Row] = {}
         for numbers in self.alike.values():

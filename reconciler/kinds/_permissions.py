@@ -1,4 +1,4 @@
-"""What users may not do in a project, as far as an export can tell: it reads the members and the roles' permissions."""
+"""What users may not do in a project, as far as an export knows: it reads the members and the roles' permissions."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from reconciler.model.name_index import Context
 
 
 def lacks(login: str, permission: str, context: Context) -> bool:
-    """Whether a user surely lacks a permission in the project."""
+    """Whether a user certainly lacks a permission in the project."""
     user = context.names.row(Address("user", login)) or {}
-    project = context.names.row(Address("project", context.project)) or {}
+    project = context.names.row(context.container) or {}
     if user.get("admin") or not context.names.live("membership").ids:
         return False
     if not _is_member(login, context):
-        # In a public project there is the role of non members, which no list shows.
+        # In a public project there is the role of non members, whose permissions no list shows (5.0 to 7.0).
         return not project.get("is_public", True)
     return not _any_role(login, permission, context)
 
@@ -34,5 +34,5 @@ def _is_member(login: str, context: Context) -> bool:
 
 def _any_role(login: str, permission: str, context: Context) -> bool:
     roles = (context.names.row(_membership(login, context)) or {}).get("roles", ())
-    known = (context.names.live("role").rows.get(role["id"], {}).get("permissions") for role in roles)
-    return any(found is None or permission in found for found in known)
+    sets = (context.names.live("role").rows.get(role["id"], {}).get("permissions") for role in roles)
+    return any(permissions is None or permission in permissions for permissions in sets)

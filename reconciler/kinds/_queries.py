@@ -1,4 +1,4 @@
-"""Redmine's filters for lists (`IssueQuery`, `TimeEntryQuery`, 5.0 to 6.1) as parameters."""
+"""Redmine's filters for lists (`IssueQuery`, `TimeEntryQuery`, 5.0 to 6.1) as parameters of a request."""
 
 from __future__ import annotations
 
@@ -8,15 +8,12 @@ from typing import Any, TypeVar
 Params = tuple[tuple[str, str], ...]
 CHUNK = 100
 """Ids in one request: Redmine 5.0 to 7.0 keep the filter in a 4 KB cookie and answer 500 when it is too long."""
-
-
 WINDOW = 1000
-"""Numbers of issues in one of the lists of an export."""
+"""The range of issue ids in one of the lists of an export."""
 LENGTH = 1500
 """Bytes of keys in one request, for the same reason."""
 EVERY = (("f[]", "status_id"), ("op[status_id]", "*"), ("sort", "id"))
-"""Closed issues too, in an order in which a list does not move when an issue is added."""
-
+"""Closed issues too, in an order in which no page moves when an issue is added."""
 
 T = TypeVar("T")
 
@@ -28,7 +25,7 @@ def chunks(items: Sequence[T], size: int = CHUNK) -> Iterator[list[T]]:
 
 
 def portions(keys: Iterable[str]) -> Iterator[list[str]]:
-    """The same for texts, which can be long."""
+    """The same for keys, which can be long."""
     portion, length = list[str](), 0
     for key in keys:
         length += len(key.encode()) + 10

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, StringConstraints, ValidationInfo, WithJsonSchema, model_validator
 
 from reconciler.manifest.loader import Map
-from reconciler.model.address import Address, Row, Unresolved
+from reconciler.model.address import Address, Row, Unresolved, split_key
 from reconciler.model.attachments import sha256
 from reconciler.model.capabilities import Creation, ReadBack
 from reconciler.model.codecs import Candidate, Codec, Ref, Upload, digest, stored
@@ -107,7 +107,7 @@ class FileSpec(ProjectItem):
     @model_validator(mode="before")
     @classmethod
     def _name(cls, values: Any) -> Any:
-        """Without a `filename` it is called as the local file is."""
+        """Without a `filename` it has that of the local file."""
         path = values.get("path")
         path = path.get("file") if isinstance(path, Mapping) else path
         return {"filename": Path(path).name, **values} if isinstance(path, str) and Path(path).name else values
@@ -122,7 +122,7 @@ class _ReadBack(ReadBack):
 
 
 class _Export(Exporting):
-    """A manifest can have one file of a name."""
+    """A manifest can have only one file of a name."""
 
     def why_not_exportable(self, address: Address, row: Row) -> str:
         copies = len(row["copies"])
@@ -130,7 +130,7 @@ class _Export(Exporting):
 
 
 class Files(Kind[FileSpec]):
-    """Rows of the same name, project and version are copies: the upload of a new content was the last that happened."""
+    """Rows of the same name, project and version are copies: a run stopped after the upload of a new content."""
 
     name = "file"
     plural = "files"
@@ -149,7 +149,7 @@ class Files(Kind[FileSpec]):
     def key_of(self, row: Row, context: Context) -> str | None:
         shown = row.get("version")
         # A version that is declared under a new name still has the old one.
-        version = (context.key("version", shown["id"]) or f"/{shown['name']}").partition("/")[2] if shown else ""
+        version = split_key(context.key("version", shown["id"]) or f"/{shown['name']}")[1] if shown else ""
         return _key(row["inside"], version, row["filename"])
 
     def match(self, rows: Sequence[Row], context: Context, objects: Sequence[Object[FileSpec]]) -> Matches:
@@ -227,7 +227,7 @@ class Files(Kind[FileSpec]):
 
 
 def _file_name(spec: FileSpec) -> str:
-    """What a file is called, else what its path ends with, or ""."""
+    """The file's declared name, else that of the local file, or ""."""
     return spec.filename or (Path(spec.path["file"]).name if spec.path else "")
 
 

@@ -25,7 +25,7 @@ class Members(RefSet):
     """Users by login."""
 
     lookups = ("user",)
-    """Logins are needed to show who leaves a group that nobody stays in."""
+    """Logins are needed to show the users that a plan removes, also where it adds and keeps none."""
 
 
 class GroupSpec(Spec):
@@ -52,7 +52,7 @@ class GroupSpec(Spec):
 
 
 class _Export(Exporting):
-    """The built-in groups are Redmine's own."""
+    """The built-in groups are not exported."""
 
     def exportable(self, row: Row) -> bool:
         return not row.get("builtin")
@@ -78,11 +78,11 @@ class Groups(Kind[GroupSpec]):
     )
 
     def match(self, rows: Sequence[Row], context: Context, objects: Sequence[Object[GroupSpec]]) -> Matches:
-        found = super().match(rows, context, objects)
+        matches = super().match(rows, context, objects)
         builtin = {str(row["name"]).casefold() for row in rows if row.get("builtin")}
         fixed = [o for o in objects if {o.address.key.casefold(), str(o.spec.renamed_from).casefold()} & builtin]
         said, hint = "Redmine does not let anybody change its built-in groups", "name it in memberships only"
-        return Matches(found.rows, (*found.problems, *((o, said, hint) for o in fixed)))
+        return Matches(matches.rows, (*matches.problems, *((o, said, hint) for o in fixed)))
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
         yield [Listing("/groups", "groups", (("builtin", 1),), paged=False)]
@@ -102,12 +102,12 @@ class Groups(Kind[GroupSpec]):
 
 
 def members(group: Id, live: frozenset[int], wanted: frozenset[int]) -> list[Request]:
-    """The requests that make the users of a group, by id, from `live` to `wanted`: one for all that come."""
+    """The requests that change the users of a group, by id, from `live` to `wanted`: one adds all new ones."""
     path = f"/groups/{group}/users"
     added, removed = sorted(wanted - live), sorted(live - wanted)
-    # To add the same users again is refused (422), so an answer that is lost is not asked for again.
-    come = [Request("POST", path, {"user_ids": added}, once=True)] if added else []
-    return [*come, *(Request("DELETE", f"{path}/{user}") for user in removed)]
+    # Adding the same users again is refused (422), so the request is not repeated when its answer is lost.
+    added_by = [Request("POST", path, {"user_ids": added}, once=True)] if added else []
+    return [*added_by, *(Request("DELETE", f"{path}/{user}") for user in removed)]
 
 
 KINDS = (Groups(),)

@@ -31,16 +31,16 @@ class IssueCategorySpec(ProjectItem):
 
 
 class _Rows(PartialRows):
-    """Of a closed project, 5.0 shows the names alone."""
+    """Of a closed project, Redmine 5.0 shows only the names."""
 
     def writes_unseen(self, row: Row, context: Context) -> bool:
         # The project is reopened, and then its categories show their assignees.
-        spec = context.names.spec(Address("project", context.project))
+        spec = context.names.spec(context.container)
         return spec is not None and spec.status == "active"
 
 
 class IssueCategories(Kind[IssueCategorySpec]):
-    """Redmine stores an unknown assignee as none and says nothing (5.0 to 6.1); names are checked before."""
+    """Redmine stores an unknown assignee as none without an error (5.0 to 6.1), so names are checked before."""
 
     name = "issue_category"
     plural = "issue_categories"
@@ -55,7 +55,7 @@ class IssueCategories(Kind[IssueCategorySpec]):
             yield [self._or_names(listing, names) for listing in lists]
 
     def _or_names(self, listing: Listing, names: Names) -> Listing:
-        # 5.0 refuses the list of a closed project (403); the project's page shows the names, but no assignee.
+        # Redmine 5.0 refuses the list of a closed project (403); the project's page shows the names, and no assignee.
         project = listing.seen_from
         mark = {"project": {"id": names.id(Address("project", project))}, PARTIAL: True}
         include = (("include", self.plural),)

@@ -1,4 +1,4 @@
-"""What only Redmine's administration can make: read for its names, never written (the API has no way, up to 7.0)."""
+"""What only an administrator can create, in Redmine itself: the API lists it and cannot write it (up to 7.0)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Lookup(Kind[Spec], abstract=True):
 
 
 class Enumeration(Lookup, abstract=True):
-    """Values of a list; what has one that is no longer active keeps it (`active`, 5.0 to 7.0)."""
+    """Values of an enumeration. Objects keep a value that is no longer active (`active`, 5.0 to 7.0)."""
 
     def _read_only(self, menu: str) -> ReadOnly:
         return _ActiveOnly(menu, self.name.replace("_", " "))
@@ -52,14 +52,14 @@ class _ActiveOnly(ReadOnly):
 
 
 class _Supported(VersionProbe):
-    """From 5.0 on, trackers tell which core fields they have enabled."""
+    """From Redmine 5.0 on, trackers show which core fields they have enabled."""
 
     def is_supported(self, rows: Iterable[Row]) -> bool:
         return all("enabled_standard_fields" in row for row in rows)
 
 
 class Trackers(Lookup, abstract=True):
-    """Trackers."""
+    """Trackers. Their rows also show whether the server is supported."""
 
     def __init__(self, name: str, path: str, root: str, menu: str) -> None:
         super().__init__(name, path, root, menu)
@@ -67,14 +67,14 @@ class Trackers(Lookup, abstract=True):
 
 
 class Roles(Lookup, abstract=True):
-    """Roles that members can have; what they permit is on their own pages."""
+    """Roles that members can have. Only their own pages show the permissions (5.0 to 7.0)."""
 
     def details(self, row: Row, fields: frozenset[str]) -> Listing | None:
         return Listing(f"{self.path}/{row['id']}", "role", single=True)
 
 
 class Queries(Lookup, abstract=True):
-    """Queries of issues that everybody may use in all projects (those of one project cannot be there before it)."""
+    """Public queries of issues for all projects: those of one project cannot exist before it."""
 
     def __init__(self) -> None:
         super().__init__("query", "/queries", "queries", "")
@@ -99,7 +99,7 @@ class CustomFieldLookup(Lookup, abstract=True):
 
 
 def define(row: Mapping[str, Any], names: Names) -> None:
-    """Take a custom field's definition into `names`."""
+    """Add a custom field's definition to `names`."""
     options = {str(o["value"]): str(o.get("label", o["value"])) for o in row.get("possible_values") or ()}
     names.sees_definitions = True
     names.custom_fields.setdefault(row["customized_type"], {})[row["name"]] = CustomField(

@@ -44,7 +44,7 @@ class NewsSpec(ProjectItem):
 
 
 class News(Keyless[NewsSpec]):
-    """Lists leave attachments out: they cost one more request for each of the news that declares some."""
+    """Lists leave attachments out, so news that declare some take one more request each."""
 
     name = "news"
     plural = "news"
@@ -66,7 +66,7 @@ class News(Keyless[NewsSpec]):
         return self.home(row, context), row["title"]
 
     def wanted(self, address: Address, values: Mapping[str, Any], context: Context) -> Hashable:
-        return address.project, values.get("title", address.key.partition("/")[2])
+        return address.project, values.get("title", address.own_name)
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
         yield from project_lists(self, need, names, paged=True)

@@ -13,7 +13,16 @@ from pydantic import Field, StringConstraints
 
 from reconciler.manifest.loader import suggest
 from reconciler.model.address import Address, Row
-from reconciler.model.capabilities import Deletion, Dependencies, PartialRows, ProjectIncludes, Sharing, Tree
+from reconciler.model.capabilities import (
+    Archive,
+    Deletion,
+    Dependencies,
+    Modules,
+    PartialRows,
+    ProjectIncludes,
+    Sharing,
+    Tree,
+)
 from reconciler.model.codecs import Codec, Ref, RefSet, Text, ordered
 from reconciler.model.codecs import Names as NameSet
 from reconciler.model.custom_fields import CustomFields
@@ -24,8 +33,6 @@ from reconciler.model.requests import includes
 from reconciler.model.spec import PARTIAL, REFUSE, Api, Deferred, Gate, Id, Name, Principal, Spec, Strings, VersionName
 
 STATUS = {1: "active", 5: "closed", 9: "archived", 10: "scheduled for deletion"}
-
-
 LEAVING = "the server is deleting it, and its identifier is free again when that is done"
 MODULES = (
     *("issue_tracking", "time_tracking", "news", "documents", "files"),
@@ -35,7 +42,8 @@ DEFINED = CustomFields("issue")
 HIDDEN = ("trackers", "issue_custom_fields")
 """Redmine shows none of them without the module issue_tracking, whatever there are (trackers: 5.0, both: 6.1)."""
 INSIDE = Deferred("references", inside=("membership",))
-"""Names what is inside the project, which exists only after it; a user or group has to be a member first."""
+"""For fields that name what is inside the project, which exists only after it. Users and groups have to be members
+first."""
 
 
 class ProjectStatus(Codec):
@@ -169,7 +177,7 @@ class _Rows(PartialRows):
 
 
 class _Dependencies(Dependencies):
-    """Projects above come first."""
+    """Parents come first."""
 
     def depends_on(
         self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Iterable[str], context: Context
@@ -180,13 +188,13 @@ class _Dependencies(Dependencies):
 
 
 class _Deletion(Deletion):
-    """Subprojects go along; from 5.1 on a job deletes the project some time after the answer."""
+    """Subprojects are deleted too; from 5.1 on a job deletes the project some time after the answer."""
 
     def takes_along(self, address: Address, row: Row, names: Names) -> list[str]:
         return [key for key in names.live("project").ids if address.key in names.ancestors(key)]
 
     def until_gone(self, address: Address) -> Listing | None:
-        # From 5.1 on a job deletes it; its page is there until then, with the status 10.
+        # Until the job has run, its page is there with the status 10 (from 5.1 on).
         return Listing(f"/projects/{address.key}", "project", single=True, none={404: None, 403: None})
 
     def being_deleted(self, row: Row) -> str:
@@ -203,16 +211,36 @@ class _Sharing(Sharing):
 
 
 class _Export(Exporting):
-    """What the server's settings would fill in is always said."""
+    """What the server's settings would fill in is always exported."""
 
     def why_unreadable(self, row: Row) -> str:
         archived = STATUS.get(row["status"]) == "archived"
         return "it is archived, and the API shows nothing of it; unarchive it for the export" if archived else ""
 
     def non_defaults(self, kind: Kind, values: Mapping[str, Any], row: Row, context: Context) -> dict[str, Any]:
-        # Where a manifest is silent, the server's settings say which modules and trackers a new project gets.
+        # Otherwise the server's settings decide which modules and trackers a new project gets.
         full = {name: values[name] for name in ("trackers", "enabled_modules") if name in values}
         return {**super().non_defaults(kind, values, row, context), **full}
+
+
+class _Archive(Archive):
+    """Archived projects are in no list, and their own pages are 403 (5.0 to 7.0)."""
+
+    def is_archived(self, row: Row) -> bool:
+        return STATUS.get(row.get("status", 1)) == self.archived
+
+
+class _Modules(Modules):
+    """Without its module, Redmine hides what is inside a project."""
+
+    def enabled(self, row: Row | None, spec: Spec | None) -> Collection[str] | None:
+        declared: list[str] | None = getattr(spec, "enabled_modules", None)
+        if declared is not None or row is None or "enabled_modules" not in row:
+            return declared
+        return [module["name"] for module in row["enabled_modules"]]
+
+    def hint(self, module: str) -> str:
+        return f"add {module} to enabled_modules"
 
 
 class Projects(Kind[ProjectSpec]):
@@ -227,6 +255,8 @@ class Projects(Kind[ProjectSpec]):
     capabilities = (
         # Their tree is one nested set, which every write locks.
         Tree(one_write_at_a_time=True, cascades=frozenset({"closed"})),
+        _Archive("status", archived="archived", active="active"),
+        _Modules(),
         _Rows(),
         _Deletion("everything inside is deleted, and its subprojects, archived ones too"),
         _Sharing(),
@@ -235,18 +265,19 @@ class Projects(Kind[ProjectSpec]):
     )
 
     def live(self, row: Row, name: str, context: Context) -> Any:
-        found = super().live(row, name, context)
+        value = super().live(row, name, context)
         if name != "issue_custom_fields":
-            return found
+            return value
         wanted = getattr(context.names.spec(Address("project", row["identifier"])), name, None) or ()
         known = {DEFINED.find(field, context).name for field in wanted}
-        return [field for field in found if field in known or field not in _everywhere(context.names)]
+        # From 6.0 on, the fields of all projects are shown too, with nothing that distinguishes them.
+        return [field for field in value if field in known or field not in _everywhere(context.names)]
 
     def conflicts(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
         names, status = context.names, values.get("status")
         for key in names.ancestors(context.project):
             shut = _declared(key, names)
-            # One that is below a closed project can be reopened by itself; an archived one takes all along.
+            # A project below a closed one can be reopened by itself; one below an archived one stays archived.
             archives = shut == "archived" and status in ("active", "closed")
             closes = shut == "closed" and _live(key, names) != shut and status == "active"
             if archives or closes:
@@ -268,7 +299,7 @@ class Projects(Kind[ProjectSpec]):
         if spec.identifier.isdigit() or spec.identifier == "new":
             yield "identifier", f'"{spec.identifier}" is refused by Redmine: not digits alone, not "new"'
         for module in spec.enabled_modules or ():
-            # Redmine stores any name; one of a plugin cannot be told from a wrong one.
+            # Redmine stores any name, and a plugin's module looks like a misspelt one: only near misses are wrong.
             if module not in MODULES and (hint := suggest(module, MODULES)):
                 yield "enabled_modules", f'"{module}" is no module of Redmine: {hint}'
         if spec.renamed_from:
@@ -283,12 +314,12 @@ class Projects(Kind[ProjectSpec]):
         yield [self._page(key, need.fields.get(self.name, frozenset())) for key in missing]
 
     def _includes(self, fields: Iterable[str]) -> tuple[tuple[str, str], ...]:
-        # The modules tell what Redmine hides (trackers, versions, categories), the trackers what issues there can be.
+        # The modules show what Redmine hides (trackers, versions, categories), the trackers what issues there can be.
         return includes(self.fields, {*fields, "enabled_modules", "trackers"})
 
     def _shown(self, need: Need) -> tuple[str, str]:
-        """The `include=` for the needed fields of projects, and what tells names inside them (`ProjectIncludes`)."""
-        from reconciler.kinds import kinds  # which finds this module
+        """The `include=` for the needed fields, and for names in what is inside projects (`ProjectIncludes`)."""
+        from reconciler.kinds import kinds  # not above: that package imports this module
 
         ((name, own),) = self._includes(need.fields.get(self.name, ()))
         return name, ",".join(
@@ -329,7 +360,7 @@ def _leaving(row: Row) -> str:
 
 
 def _everywhere(names: Names) -> frozenset[str]:
-    """The issue custom fields that every project shows, so that they may be those of all projects."""
+    """The issue custom fields that every project shows: they may be those of all projects."""
     if "issue_custom_fields" not in names.memo:
         rows = names.live("project").rows.values()
         shown = [row["issue_custom_fields"] for row in rows if "issue_custom_fields" in row]

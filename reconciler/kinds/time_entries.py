@@ -15,7 +15,7 @@ from pydantic import Field, PositiveInt, StringConstraints
 from reconciler.kinds._keyless import Keyless, KeylessReadBack
 from reconciler.kinds._permissions import lacks_as_member
 from reconciler.kinds._queries import chunks, criterion
-from reconciler.model.address import Address, Row, Unresolved
+from reconciler.model.address import Address, Row, Unresolved, split_key
 from reconciler.model.capabilities import Creation, ProjectIncludes
 from reconciler.model.codecs import Codec, Ref, digest
 from reconciler.model.custom_fields import CustomFields
@@ -50,8 +50,7 @@ class Activity(Codec):
     def canonical(self, value: Any, context: Context) -> Any:
         if value in usable(context) or context.names.id(Address("time_entry_activity", str(value))) is not None:
             return value
-        project = Address("project", context.project)
-        where = f'in project "{context.project}"' if context.names.row(project) else "on the server"
+        where = f'in project "{context.project}"' if context.names.row(context.container) else "on the server"
         raise Unresolved(f'there is no activity "{value}" {where}', advice(value, context))
 
     def decode(self, wire: Any, context: Context) -> Any:
@@ -65,18 +64,18 @@ class Activity(Codec):
 
 
 def inactive(name: str, context: Context) -> str:
-    """What is wrong with an activity that the project does not have, or has no longer."""
+    """The sentence for an activity that the project does not have, or no longer has."""
     return f'activity "{name}" is not active in project "{context.project}"'
 
 
 def advice(name: str, context: Context) -> str:
-    """How to go on without that activity."""
+    """The hint for an activity that cannot be used."""
     return context.names.advice(name, usable(context), "time_entry_activity")
 
 
 def usable(context: Context) -> Mapping[str, Id]:
     """The activities that new time entries of the project can have, by name: the project's, if they are known."""
-    row = context.names.row(Address("project", context.project)) or {}
+    row = context.names.row(context.container) or {}
     shared = context.names.live("time_entry_activity").rows.values()
     active = [r for r in shared if r.get("active", True)]
     return {r["name"]: r["id"] for r in row.get("time_entry_activities", active)}
@@ -132,7 +131,7 @@ class _ReadBack(KeylessReadBack):
 
 
 class _Export(Exporting):
-    """Who may not log time any more, and what nobody may log time on any more, is left out."""
+    """Users who may no longer log time, and activities that are no longer active, are left out."""
 
     def refused(self, kind: Kind, values: Mapping[str, Any], row: Row, context: Context) -> Iterable[tuple[str, str]]:
         if values.get("activity") and values["activity"] not in usable(context):
@@ -143,7 +142,7 @@ class _Export(Exporting):
 
 
 class TimeEntries(Keyless[TimeEntrySpec]):
-    """With an `id`, everything but the project can change; without, another day or user is another entry."""
+    """With an `id`, everything but the project can change; without one, another day or user is another entry."""
 
     name = "time_entry"
     plural = "time_entries"
@@ -170,7 +169,7 @@ class TimeEntries(Keyless[TimeEntrySpec]):
         project = self.home(row, context)
         user = context.key("user", row["user"]["id"]) or f"#{row['user']['id']}"
         number = (row.get("issue") or {}).get("id")
-        issue = (context.key("issue", number) or f"/#{number}").partition("/")[2] if number else ""
+        issue = split_key(context.key("issue", number) or f"/#{number}")[1] if number else ""
         activity, comments = row["activity"]["name"], row.get("comments") or ""
         return None if project is None else _key(project, row["spent_on"], user, activity, issue, comments)
 
@@ -221,9 +220,9 @@ class TimeEntries(Keyless[TimeEntrySpec]):
 
 def _lists(keys: frozenset[str], names: Names) -> list[Listing]:
     """The entries of the keys' projects and users, from the first to the last of their days."""
-    said = [key.partition("/")[2].split(" ", 2) for key in keys]
-    days = sorted(day for day, *_ in said)
-    users = sorted({n for _, u, *_ in said if (n := names.id(Address("user", u))) is not None})
+    parts = [split_key(key)[1].split(" ", 2) for key in keys]
+    days = sorted(day for day, *_ in parts)
+    users = sorted({n for _, u, *_ in parts if (n := names.id(Address("user", u))) is not None})
     if not users:
         return []
     among = criterion("user_id", "=", *users) if len(users) <= CHUNK else ()
@@ -233,8 +232,8 @@ def _lists(keys: frozenset[str], names: Names) -> list[Listing]:
 
 def _chunks(keys: frozenset[str], names: Names) -> list[list[int]]:
     known = names.live("project").ids
-    # An archived project has no number that could be learnt, and shows nothing.
-    projects = sorted({n for k in keys if isinstance(n := known.get(k.partition("/")[0]), int)})
+    # The id of an archived project is not known, and its entries cannot be read.
+    projects = sorted({n for k in keys if isinstance(n := known.get(split_key(k)[0]), int)})
     return list(chunks(projects, CHUNK))
 
 
@@ -250,7 +249,7 @@ def _key(project: str, day: str, user: str, activity: str, issue: str, comments:
 
 
 def _short(text: str) -> str:
-    """A text as one short line that no other text has."""
+    """A text as one short line; different texts give different lines."""
     if text.isprintable() and len(text) <= SHORT:
         return text
     line = "".join(c if c.isprintable() else " " for c in text[: SHORT - 10])

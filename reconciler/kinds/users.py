@@ -80,8 +80,8 @@ class AuthSource(Codec):
 
 def _parts(value: str) -> tuple[int | None, str]:
     """The id and the name in `#3 (LDAP)`, `#3` or `LDAP`."""
-    found = NUMBER.fullmatch(value)
-    return (int(found[1]), found[2] or "") if found else (None, value)
+    match = NUMBER.fullmatch(value)
+    return (int(match[1]), match[2] or "") if match else (None, value)
 
 
 YES_OR_NO = ("hide_mail", "no_self_notified", "notify_about_high_priority_issues", "warn_on_leaving_unsaved")
@@ -95,7 +95,7 @@ PREFERENCES = (
 
 
 def _preferences(value: Any) -> Any:
-    """A mapping of preferences: Redmine drops a name that it does not know without a word."""
+    """A mapping of preferences: Redmine drops a name that it does not know without an error."""
     for name, item in value.items() if isinstance(value, Mapping) else ():
         if name not in PREFERENCES:
             hint = suggest(name, PREFERENCES)
@@ -215,7 +215,7 @@ class _Rows(PartialRows):
 
 
 class _OwnAccount(OwnAccount):
-    """The account that the reconciler works with stays able to work."""
+    """The account that the reconciler works with must keep its access."""
 
     def forbids(self, declared: Object[UserSpec], me: Row) -> Iterable[tuple[str, str]]:
         spec, login = declared.spec, str(me.get("login", ""))
@@ -272,8 +272,8 @@ class Users(Kind[UserSpec]):
         return super().live({"status": row.get("listed"), **row}, name, context)
 
     def create(self, address: Address, values: Mapping[str, Any], context: Context) -> Request:
-        told = {"send_information": True} if values.get("send_information") else {}
-        return _beside(super().create(address, values, context), told)
+        mail = {"send_information": True} if values.get("send_information") else {}
+        return _beside(super().create(address, values, context), mail)
 
     def update(self, address: Address, number: Id, values: Mapping[str, Any], context: Context) -> list[Request]:
         return [_beside(request, {}) for request in super().update(address, number, values, context)]
@@ -291,7 +291,7 @@ class Users(Kind[UserSpec]):
 
 
 def _beside(request: Request, more: Mapping[str, Any]) -> Request:
-    """The request with the preferences, and more, beside the user, where Redmine expects them."""
+    """The request with the preferences, and more, beside the user, where Redmine expects them (5.0 to 7.0)."""
     user = dict((request.body or {})["user"])
     pref = {"pref": user.pop("pref")} if "pref" in user else {}
     return replace(request, body={"user": user, **pref, **more})

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, StringConstraints
 
-from reconciler.model.address import Address, Reference, Row
+from reconciler.model.address import Address, Reference, Row, split_key
 from reconciler.model.capabilities import Deletion, Sharing
 from reconciler.model.codecs import Text
 from reconciler.model.custom_fields import CustomFields
@@ -18,7 +18,7 @@ from reconciler.model.spec import REFUSE, Api, Date, Deferred, Gate, Name, Proje
 
 SHARING = Literal["none", "descendants", "hierarchy", "tree", "system"]
 WIDTH = get_args(SHARING)
-"""From none to all."""
+"""From the narrowest to the widest."""
 
 
 class VersionSpec(ProjectItem):
@@ -69,10 +69,10 @@ class _Sharing(Sharing):
         """Versions of other projects that are shared with the reference's project: live, then declared."""
         for number, projects in names.live("version").seen_from.items():
             key = names.live("version").keys.get(number, "")
-            if reference.project in projects and key.partition("/")[2] == reference.name:
+            if reference.project in projects and split_key(key)[1] == reference.name:
                 yield Address("version", key)
         for key, spec in names.declared("version").items():
-            project, _, name = key.partition("/")
+            project, name = split_key(key)
             if name == reference.name and shared(spec.sharing or "none", project, reference.project, names):
                 yield Address("version", key)
 
@@ -99,13 +99,13 @@ class Versions(Kind[VersionSpec]):
     )
 
     def losses(self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context) -> Iterable[str]:
-        # Redmine says nothing about it (5.0 to 6.1).
+        # Redmine clears their target version without an error (5.0 to 6.1).
         if "sharing" in changed and WIDTH.index(values["sharing"]) < WIDTH.index(row["sharing"]):
             yield "issues of projects that it is no longer shared with lose it"
 
 
 def _sharing(address: Address, names: Names) -> str:
-    """A version's sharing as it will be: declared, else live."""
+    """A version's sharing after the planned work: declared, else live."""
     spec = names.declared("version").get(address.key)
     declared = spec.sharing if spec is not None else None
     return str(declared or (names.row(address) or {}).get("sharing") or "none")

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from reconciler.model.address import Address, Row
+from reconciler.model.address import CONTAINER, Address, Row, split_key
 from reconciler.model.attachments import Attached, Attachments, attaching
 from reconciler.model.capabilities import Creation, Deletion, Dependencies, KeptValues, ReadBack
 from reconciler.model.codecs import Codec, Ref, Text, require_id
@@ -35,7 +35,7 @@ NO_PAGE = ","
 SIDEBAR = "sidebar"
 ATTACHMENTS = (("include", "attachments"),)
 GONE: Mapping[int, None] = {302: None, 403: None, 404: None}
-"""The answers for a page that was renamed, that the account may not see, and that is not there."""
+"""The answers for a page that was renamed, that the account may not see, and that does not exist."""
 REDIRECT = "redirect"
 """Marks the row of a title that a renamed page had."""
 MEANWHILE = "somebody changed the page meanwhile: make a new plan"
@@ -48,7 +48,7 @@ def titleize(title: str) -> str:
 
 
 class Title(Codec):
-    """A title, which is the same in upper and lower case."""
+    """A title, which Redmine compares without case."""
 
     def equal(self, desired: Any, live: Any) -> bool:
         return str(desired).casefold() == str(live).casefold()
@@ -67,7 +67,7 @@ class Parent(Ref):
         number = f"{context.project}/{wire['title']}"
         keys: Mapping[Any, str] = context.names.live(PAGE).keys
         # A page that is declared under a new title still has the old one.
-        return (keys.get(number) or context.names.canonical(Address(PAGE, number)).key).partition("/")[2]
+        return split_key(keys.get(number) or context.names.canonical(Address(PAGE, number)).key)[1]
 
     def encode(self, value: Any, context: Context) -> Any:
         address = self.address(value, context)
@@ -127,12 +127,12 @@ class WikiPageSpec(ProjectItem):
 
 def path_of(number: Id) -> str:
     """The path of a page, from its id `project/title`."""
-    project, _, title = str(number).partition("/")
+    project, title = split_key(str(number))
     return f"/projects/{project}/wiki/{quote(title)}"
 
 
 def above(key: str, names: Names) -> Iterator[str]:
-    """The keys of the pages above a page, nearest first, when everything is as declared; a circle ends it."""
+    """The keys of the pages above a page, nearest first, when everything is as declared; a cycle ends it."""
     seen = {key}
     while (parent := _above(key, names)) and parent not in seen:
         yield (key := parent)
@@ -140,18 +140,18 @@ def above(key: str, names: Names) -> Iterator[str]:
 
 
 def _above(key: str, names: Names) -> str:
-    project = key.partition("/")[0]
-    spec = names.declared(PAGE).get(key)
+    address = Address(PAGE, key)
+    project, spec = address.project, names.spec(address)
     if spec is not None and "parent" in spec.model_fields_set and "parent" not in spec.create_only:
         return names.canonical(Address(PAGE, f"{project}/{titleize(spec.parent)}")).key if spec.parent else ""
-    row = names.row(Address(PAGE, key)) or {}
+    row = names.row(address) or {}
     parent = PARENT.decode(row.get("parent"), Context(names, project))
     return f"{project}/{parent}" if parent else ""
 
 
 def _indexes(need: Need, names: Names) -> list[Listing]:
     """The index of each needed wiki, and its start page if one is declared."""
-    projects = [p for p in need.projects(PAGE) if names.is_live(Address("project", p))]
+    projects = [p for p in need.projects(PAGE) if names.is_live(Address(CONTAINER, p))]
     starts = [_start(p) for p in projects if "start_page" in need.fields.get(PAGE, ())]
     return [_index(p) for p in projects] + starts
 
@@ -171,9 +171,9 @@ class _Pages(Kind[WikiPageSpec], abstract=True):
     """How pages are written."""
 
     def create(self, address: Address, values: Mapping[str, Any], context: Context) -> Request:
-        """A PUT to a title that no page has, with the real one: 422 if there is such a page by now.
+        """A PUT to a title that no page can have, with the real one in the body: 422 if such a page exists by now.
 
-        A PUT to the real title would overwrite it. Only there, Redmine protects the page `Sidebar`, however.
+        A PUT to the real title would overwrite that page. The page `Sidebar` is protected under its own title only.
         """
         body = payload(self.fields, values, context)
         if str(values["title"]).casefold() == SIDEBAR:
@@ -197,14 +197,14 @@ class _Pages(Kind[WikiPageSpec], abstract=True):
 
 
 class _ReadBack(ReadBack):
-    """The index, and the start page, which it does not tell."""
+    """The index, and the start page: the index does not show which page that is."""
 
     def again(self, kind: Kind, ids: frozenset[Id], need: Need, names: Names) -> Iterable[list[Listing]]:
         return [_indexes(need, names)]
 
 
 class _Dependencies(Dependencies):
-    """Pages are moved from above before others are put there."""
+    """A page above is moved away before this one is put below it."""
 
     def depends_on(
         self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Iterable[str], context: Context
@@ -279,11 +279,11 @@ class WikiPages(_Pages):
             yield "parent", f'the page "{parent}" is itself below this one', "declare another parent for one of them"
         others = self._starts(context) - {f"{context.project}/{values['title']}"} if values.get("start_page") else ()
         if others:
-            yield "start_page", f"{' and '.join(sorted(others))} shall be the start page as well", "declare one"
+            yield "start_page", f"{' and '.join(sorted(others))} is declared the start page as well", "declare one"
 
     def _starts(self, context: Context) -> set[str]:
         planned = context.names.declared(PAGE).items()
-        return {key for key, spec in planned if spec.start_page and key.startswith(f"{context.project}/")}
+        return {key for key, spec in planned if spec.start_page and split_key(key)[0] == context.project}
 
     # -- read --------------------------------------------------------------------------------------------------
 
@@ -293,7 +293,7 @@ class WikiPages(_Pages):
         yield [self._title(key) for key in sorted(need.keys.get(PAGE, ())) if self._new(key, names)]
 
     def _new(self, key: str, names: Names) -> bool:
-        """Whether a declared page is to be created, as far as the index tells."""
+        """Whether a declared page is to be created, as far as the index shows."""
         spec, address = names.declared(PAGE).get(key), Address(PAGE, key)
         if spec is None or names.id(address) is not None:
             return False
@@ -301,19 +301,19 @@ class WikiPages(_Pages):
         return not old and address.project in names.live("project").ids
 
     def _title(self, key: str) -> Listing:
-        row = {"id": key, "title": key.partition("/")[2], REDIRECT: True}
+        row = {"id": key, "title": split_key(key)[1], REDIRECT: True}
         return self._page(key, {**GONE, 302: row})
 
     def _page(self, number: Id, none: Mapping[int, Row | None]) -> Listing:
-        made = f"{str(number).partition('/')[0]}/{{title}}"
-        return Listing(path_of(number), PAGE, ATTACHMENTS, single=True, number=made, none=none)
+        format_of_id = f"{split_key(str(number))[0]}/{{title}}"
+        return Listing(path_of(number), PAGE, ATTACHMENTS, single=True, number=format_of_id, none=none)
 
     def lookup(self, address: Address, names: Names, values: Mapping[str, Any]) -> list[Listing]:
         starts = [_start(address.project)] if "start_page" in values else []
         return [self._page(address.key, GONE), *starts]
 
     def details(self, row: Row, fields: frozenset[str]) -> Listing | None:
-        # Also for a page without a text, which a PUT without one leaves behind: 404.
+        # 404: also for a page without a text, which a PUT without one leaves behind.
         return None if REDIRECT in row else self._page(row["id"], {404: None})
 
     # -- write -------------------------------------------------------------------------------------------------
@@ -331,7 +331,7 @@ class WikiPages(_Pages):
 
 def _parent_of(row: Row) -> str:
     """The id of a page's parent, or ""."""
-    return f"{str(row['id']).partition('/')[0]}/{row['parent']['title']}" if row.get("parent") else ""
+    return f"{split_key(str(row['id']))[0]}/{row['parent']['title']}" if row.get("parent") else ""
 
 
 KINDS = (WikiPages(),)

@@ -1,4 +1,4 @@
-"""How objects are addressed: by kind and key, and by the names that manifests give them."""
+"""How objects are addressed: by kind and key, and by the names that manifests use."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ CONTAINER = "project"
 """The kind whose objects contain others: the one kind that the engine knows by name."""
 
 
+def split_key(key: str) -> tuple[str, str]:
+    """The project and the own name in the key of an object inside a project: identifiers contain no slash."""
+    project, _, name = key.partition("/")
+    return project, name
+
+
 class Address(NamedTuple):
     """Names one object: the kind and its key; the key of what is inside a project is `project/name`."""
 
@@ -24,8 +30,8 @@ class Address(NamedTuple):
 
     @property
     def project(self) -> str:
-        """The project's identifier, for an object inside a project (identifiers contain no slash)."""
-        return self.key.partition("/")[0]
+        """The project's identifier, for an object inside a project; of a project, its own."""
+        return split_key(self.key)[0]
 
     @property
     def container(self) -> Address:
@@ -35,11 +41,11 @@ class Address(NamedTuple):
     @property
     def own_name(self) -> str:
         """The key without the project, for an object inside a project."""
-        return self.key.partition("/")[2]
+        return split_key(self.key)[1]
 
 
 class Unresolved(Exception):
-    """A name in a manifest stands for nothing, or for several things. `hint` says how to go on."""
+    """A name in a manifest cannot be resolved to one object. `hint` says what to do about it."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -55,5 +61,5 @@ class Reference(NamedTuple):
     exact: bool = False
 
     def addresses(self, scoped: Callable[[str], bool]) -> list[Address]:
-        """The addresses that the name can stand for, most likely first."""
+        """The addresses that the name can mean, most likely first."""
         return [Address(k, f"{self.project}/{self.name}" if scoped(k) else self.name) for k in self.kinds]

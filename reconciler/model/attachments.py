@@ -1,7 +1,7 @@
-"""Files: as a manifest names them, and as Redmine keeps them with an object.
+"""Attachments: as a manifest declares them, and as Redmine keeps them with an object.
 
 Redmine stores a file under its name, several of one name side by side, and never changes its content: a changed file is
-uploaded again and the old one is deleted after that. Lists tell size and name; the content has to be downloaded to be
+uploaded again and the old one is deleted after that. Lists show size and name; the content has to be downloaded to be
 compared, which is done for files of equal name and size only (5.0 to 6.1).
 """
 
@@ -51,7 +51,7 @@ Attached = Annotated[Any, BeforeValidator(_attached), WithJsonSchema(_SCHEMA)]
 
 
 class Attachments(Codec):
-    """The files of an object, by name. Files that are not mentioned are left alone; None is a file that shall go."""
+    """The files of an object, by name. Files that are not mentioned are left alone; None is a file to delete."""
 
     def pieces(self, value: Any) -> Iterable[tuple[str, Any]]:
         return [(name_of(item), [item]) for item in sorted(value or (), key=name_of)] or (("", []),)
@@ -67,10 +67,7 @@ class Attachments(Codec):
                 yield name, error
 
     def canonical(self, value: Any, context: Context) -> Any:
-        found: dict[str, Any] = {}
-        for item in value or ():
-            found[name_of(item)] = _canonical(item)
-        return found
+        return {name_of(item): _canonical(item) for item in value or ()}
 
     def decode(self, wire: Any, context: Context) -> Any:
         return {name: _live(rows, context) for name, rows in by_name(wire).items()}
@@ -116,10 +113,10 @@ def _canonical(item: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def by_name(wire: Iterable[Row] | None) -> dict[str, list[Row]]:
     """An object's files by name, the oldest first."""
-    found: defaultdict[str, list[Row]] = defaultdict(list)
+    files: defaultdict[str, list[Row]] = defaultdict(list)
     for row in sorted(wire or (), key=lambda r: r["id"]):
-        found[row["filename"]].append(row)
-    return found
+        files[row["filename"]].append(row)
+    return files
 
 
 def _live(rows: list[Row], context: Context) -> dict[str, Any]:
@@ -148,7 +145,7 @@ def sha256(row: Row, context: Context) -> str:
 
 
 def same(desired: Mapping[str, Any] | None, live: Mapping[str, Any] | None) -> bool:
-    """Whether a file is on the server as it shall be."""
+    """Whether a file is on the server as it is declared."""
     if desired is None or live is None:
         return blank(desired) and blank(live)
     described = desired.get("description", live["description"]) == live["description"]

@@ -1,30 +1,32 @@
 """What only some kinds can do: each capability is an object of a small class that a kind lists.
 
 The engine asks for capabilities (`kind.capability(Workflow)`), never for kinds. A kind that does not list one has the
-neutral object of its class, whose answers are those of all other kinds: no workflow, nothing derived, no side effects.
+neutral object of its class, which changes nothing: no workflow, no derived fields, no side effects.
 
     Creation        what a POST answers, and whether a second one makes a second object
     ReadBack        how a written object is found again
-    BulkDetails     lists that tell for all objects what else takes a page of each
+    BulkDetails     lists that show for all objects what else takes each object's own page
     Streamed        so many objects that an export reads them in parts
-    Deletion        what goes along, why it may be refused, how long it takes
+    Deletion        what is deleted with an object, why it may be refused, how long it takes
     Dependencies    work that waits for work on other objects, although no changed field names them
-    SideEffects     fields that Redmine changes along with another object
-    Workflow        a field that is reached in several writes only
+    SideEffects     fields that Redmine changes with another object
+    Workflow        a field that takes several writes to get its value
     DerivedFields   fields that Redmine computes
     KeptValues      why Redmine kept another value
     PartialRows     rows that do not show everything
-    ManifestKey     a key that is the manifests' own
-    Sharing         objects that other projects may use, or may not
+    ManifestKey     a key that only the manifests have
+    Sharing         objects that can be used in other projects
     Nesting         another name for the list inside a project
-    ReadOnly        a kind that only Redmine's administration can make
+    ReadOnly        a kind whose objects only an administrator can create, in Redmine itself
     VersionProbe    rows that show whether the server is supported
-    Tree            objects that Redmine writes as one tree
-    ProjectIncludes what a project's page must show so that names in the kind can be told
-    Alternative     a kind that most names of this one are of
+    Tree            objects that Redmine keeps as one tree
+    Archive         containers that can be archived
+    Modules         containers whose modules decide what can be inside them
+    ProjectIncludes what a project's page must show so that names in its objects can be resolved
+    Alternative     another kind that a name of this one more often means
     People          rows of persons
     OwnAccount      what the account must not do to itself
-    Exporting       how a live object reads as a manifest (`model/export_hooks.py`)
+    Exporting       how a live object is written as a manifest (`model/export_hooks.py`)
 """
 
 from __future__ import annotations
@@ -36,21 +38,29 @@ from typing import TYPE_CHECKING, Any
 from reconciler.model.address import Address, Reference, Row
 from reconciler.model.contract import check_capability
 from reconciler.model.name_index import Context, CustomField, Names
-from reconciler.model.requests import Listing, Need, Roll
-from reconciler.model.spec import PARTIAL, Id
+from reconciler.model.requests import FieldLists, Listing, Need
+from reconciler.model.spec import PARTIAL, Id, Spec
 
 if TYPE_CHECKING:
     from reconciler.model.kind import Kind, Object
 
 
 class Capability:
-    """The root: every direct subclass can be made without arguments, and is neutral then."""
+    """The base. Each direct subclass can be made without arguments, and that object is the neutral one."""
 
     def __init_subclass__(cls, **more: Any) -> None:
-        """Raise ContractError for a misspelt method or attribute of one that a kind makes of a capability."""
+        """Raise ContractError for a misspelt method or attribute in a kind's own version of a capability."""
         super().__init_subclass__(**more)
         if Capability not in cls.__bases__:
             check_capability(cls, Capability)
+
+    def named_fields(self) -> Iterable[tuple[str, str]]:
+        """(attribute, name) for the fields of the spec that it names. Each must exist."""
+        return ()
+
+    def named_kinds(self) -> Iterable[tuple[str, str]]:
+        """(attribute, name) for the kinds that it names. Each must exist."""
+        return ()
 
 
 @dataclass(frozen=True)
@@ -62,12 +72,12 @@ class Creation(Capability):
     answers: bool = True
     """Whether the answer to the POST shows the object; else it is looked up."""
     adopts: bool = True
-    """Whether an object that came to exist after the plan was made is adopted."""
+    """Whether an object that somebody created after the plan was made is adopted."""
     adoption_note: str = "it had come to exist meanwhile and was adopted"
-    """What is noted of an object that was adopted."""
+    """The note in the result of an adopted object; "" for none."""
 
     def sent_after(self, kind: Kind, values: Mapping[str, Any], context: Context) -> frozenset[str]:
-        """The fields that are sent right after the POST; but for `update_only` ones, with it as well."""
+        """The fields that are sent right after the POST. Those that are not `update_only` are sent with it too."""
         return frozenset(name for name, api in kind.fields.items() if api.update_only)
 
 
@@ -75,23 +85,29 @@ class ReadBack(Capability):
     """How a written object is found again."""
 
     def identifies(self, kind: Kind, row: Row, address: Address, values: Mapping[str, Any], context: Context) -> bool:
-        """Whether a row that `Kind.lookup` gave is the object with these canonical values."""
+        """Whether a row of `Kind.lookup` is the object with these canonical values."""
         key = kind.key_of(row, context) or ""
         return key == address.key or (kind.ignores_case and key.lower() == address.key.lower())
 
     def again(self, kind: Kind, ids: frozenset[Id], need: Need, names: Names) -> Iterable[list[Listing]]:
-        """The lists that show the objects with these ids again, after a write."""
+        """The lists that show the objects with these ids after a write."""
         return kind.tiers(need, names)
 
 
 @dataclass(frozen=True)
 class BulkDetails(Capability):
-    """Lists that tell for all objects at once what else takes a page of each (`Kind.details`)."""
+    """Lists that show for all objects at once what else takes each object's own page (`Kind.details`)."""
 
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """The fields that `lists` can tell, and the kinds of which all objects must be known for that."""
+    """The fields that `lists` can show → the kinds of which all objects must be known for that."""
 
-    def lists(self, kind: Kind, rows: Mapping[Id, Row], need: Need, names: Names) -> Iterable[Roll]:
+    def named_fields(self) -> Iterable[tuple[str, str]]:
+        return (("needs", name) for name in self.needs)
+
+    def named_kinds(self) -> Iterable[tuple[str, str]]:
+        return (("needs", kind) for kinds in self.needs.values() for kind in kinds)
+
+    def lists(self, kind: Kind, rows: Mapping[Id, Row], need: Need, names: Names) -> Iterable[FieldLists]:
         """The lists for these objects."""
         return ()
 
@@ -100,7 +116,7 @@ class Streamed(Capability):
     """There can be so many objects that an export reads them in parts, by ranges of their ids."""
 
     def last(self, projects: Sequence[int]) -> Iterable[Listing]:
-        """Lists of which one has the greatest id in its first row; `projects` are ids."""
+        """Lists, one of which has the greatest id in its first row; `projects` are ids."""
         return ()
 
     def windows(self, kind: Kind, projects: Sequence[int], fields: frozenset[str], last: int) -> Iterator[Listing]:
@@ -110,7 +126,7 @@ class Streamed(Capability):
 
 @dataclass(frozen=True)
 class Deletion(Capability):
-    """What a deletion destroys, takes along, and how it can be refused."""
+    """What a deletion destroys, what else it deletes, and why it can be refused."""
 
     loss: str = ""
     """What Redmine destroys with the object."""
@@ -122,11 +138,11 @@ class Deletion(Capability):
         return []
 
     def until_gone(self, address: Address) -> Listing | None:
-        """The page that shows an object for as long as the server is deleting it; None: it is gone at once."""
+        """The page that shows an object while the server is still deleting it; None: it is gone at once."""
         return None
 
     def being_deleted(self, row: Row) -> str:
-        """A sentence if the server is deleting the live object already, or ""."""
+        """A sentence if the server is already deleting the live object, or ""."""
         return ""
 
 
@@ -139,7 +155,7 @@ class Dependencies(Capability):
     def depends_on(
         self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Iterable[str], context: Context
     ) -> Iterable[tuple[str, Address]]:
-        """(field, object) for objects without whose planned work the work on this one would fail."""
+        """(field, object) for objects whose planned work must succeed first, or the work on this one would fail."""
         return ()
 
     def blocks(
@@ -149,37 +165,40 @@ class Dependencies(Capability):
         return ()
 
     def runs_after(self, address: Address, row: Row | None, context: Context) -> Iterable[Address]:
-        """Objects whose planned work, deletions too, comes first, whatever becomes of it."""
+        """Objects whose planned work, deletions too, comes first, whether it succeeds or not."""
         return ()
 
 
 @dataclass(frozen=True)
 class SideEffects(Capability):
-    """Fields that Redmine may change along with another object of the kind."""
+    """Fields that Redmine may change with another object of the kind."""
 
     fields: frozenset[str] = frozenset()
-    """The fields that can be changed so."""
+    """The fields that can change like this."""
+
+    def named_fields(self) -> Iterable[tuple[str, str]]:
+        return (("fields", name) for name in self.fields)
 
     def side_effects_on(
         self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Collection[str], context: Context
     ) -> Iterable[Address]:
-        """The objects whose `fields` may change along with this one (no values: with its deletion)."""
+        """The objects whose `fields` may change with this one (no values: with its deletion)."""
         return ()
 
 
 class Workflow(Capability):
-    """A field whose value may only be reached in several writes."""
+    """A field that may take several writes to get its value: one for each transition that the server allows."""
 
     def workflow_page(self, number: Id, name: str) -> Listing | None:
-        """The page that tells which values of a field are allowed next; None: the field has no workflow."""
+        """The page that shows which values of a field are allowed next; None: the field has no workflow."""
         return None
 
     def next_transition(self, wanted: Any, row: Row, visited: frozenset[Any], context: Context) -> Any:
-        """A value on the way to `wanted` that the server allows now, or None; `row` is what the page gave."""
+        """A value on the way to `wanted` that the server allows now, or None; `row` is that page's."""
         return None
 
     def why_stuck(self, row: Row) -> str:
-        """Why no transition is left, from the same page."""
+        """Why no transition is left, from the same row."""
         return ""
 
 
@@ -189,13 +208,16 @@ class DerivedFields(Capability):
 
     fields: frozenset[str] = frozenset()
 
+    def named_fields(self) -> Iterable[tuple[str, str]]:
+        return (("fields", name) for name in self.fields)
+
     def why_derived(self, row: Row, name: str, context: Context) -> str:
         """Why Redmine computes a field of a live object, so that no write can change it, or ""."""
         return ""
 
 
 class KeptValues(Capability):
-    """Redmine answered 204 and kept another value."""
+    """Redmine answered 204, and kept another value."""
 
     def why_kept(self, kind: Kind, name: str, wanted: Any, row: Row, context: Context) -> str:
         """Why the server may have kept another value of a field, or ""."""
@@ -206,27 +228,27 @@ class PartialRows(Capability):
     """Rows that do not show everything."""
 
     def shows(self, kind: Kind, row: Row, name: str, values: Mapping[str, Any]) -> bool:
-        """Whether a row tells what an object's field is; `values` are the declared ones."""
+        """Whether a row shows the value of a field; `values` are the declared ones."""
         return PARTIAL not in row or (kind.fields[name].read or name) in row
 
     def writes_unseen(self, row: Row, context: Context) -> bool:
-        """Whether fields that a row does not tell are written all the same: they can be seen when that is done."""
+        """Whether fields that a row does not show are written nevertheless: they can be read after the write."""
         return False
 
 
 class ManifestKey(Capability):
-    """A key that is the manifests' own: Redmine gives the objects none."""
+    """A key that only the manifests have: Redmine gives the objects none."""
 
     def setting_problem(self, names: Names) -> tuple[str, str] | None:
-        """(sentence, hint) for a setting of the configuration that the server cannot satisfy; None if all is well."""
+        """(sentence, hint) for a setting of the configuration that does not fit the server; None if it does."""
         return None
 
     def only_declared(self, settings: Mapping[str, Any]) -> bool:
-        """Whether a name of this kind means nothing outside the manifests."""
+        """Whether the names of this kind exist in the manifests only."""
         return False
 
     def to_store(self, address: Address, row: Row | None, context: Context) -> Mapping[str, tuple[Any, Any]]:
-        """path → (before, after) of what has to be written so that the object is found again; {} if it is there."""
+        """path → (before, after) of what has to be written so that the key is found on the server; {} if it is."""
         return {}
 
     def field(self, names: Names) -> CustomField | None:
@@ -241,19 +263,19 @@ class ManifestKey(Capability):
         """Give the live objects without a stored key the `known` one, or a new one of `longest` characters at most."""
 
     def to_declare(self, address: Address, row: Row, names: Names) -> Mapping[str, Any]:
-        """What a manifest says of a live object so that nothing is written but its key."""
+        """The manifest of a live object with which nothing is written but its key."""
         return {}
 
     def definitions(self, settings: Mapping[str, Any], fields: Collection[str]) -> tuple[str, ...]:
-        """Kinds that must be read to tell objects apart, or to tell what changes of these declared fields do."""
+        """Kinds that must be read to match objects, or to foresee what changes of these declared fields do."""
         return ()
 
 
 class Sharing(Capability):
-    """Objects that other projects may use, or may not."""
+    """Objects that can be used in other projects."""
 
     def visible_elsewhere(self, reference: Reference, names: Names) -> Iterable[Address]:
-        """Further objects of the kind that a name can stand for, when its own project has none."""
+        """Further objects of the kind that a name can mean, if its own project has none of that name."""
         return ()
 
     def unusable_reason(self, address: Address, project: str, names: Names) -> str:
@@ -263,17 +285,17 @@ class Sharing(Capability):
 
 @dataclass(frozen=True)
 class Nesting(Capability):
-    """What the list is called inside a project, where it is not the kind's plural."""
+    """The name of the list inside a project, where it is not the kind's plural."""
 
     name: str = ""
 
 
 @dataclass(frozen=True)
 class ReadOnly(Capability):
-    """A kind that manifests can name and not declare: only Redmine's administration makes such objects."""
+    """A kind that manifests can name and not declare: the API cannot create such objects."""
 
     menu: str = ""
-    """Where an administrator makes them (`Administration → Trackers`)."""
+    """Where an administrator creates them (`Administration → Trackers`)."""
 
     def why_unusable(self, row: Row) -> str:
         """Why no new value may name a live object, or ""."""
@@ -281,7 +303,7 @@ class ReadOnly(Capability):
 
 
 class VersionProbe(Capability):
-    """Rows that show whether the server is supported: the API tells no version. They are always read."""
+    """Rows that show whether the server is supported, as the API does not show its version. They are always read."""
 
     def is_supported(self, rows: Iterable[Row]) -> bool:
         """Whether a server with these rows is supported."""
@@ -293,23 +315,52 @@ class Tree(Capability):
     """Objects that Redmine keeps as one tree."""
 
     one_write_at_a_time: bool = False
-    """Whether two writes must not overlap: every one of them locks the whole tree."""
+    """Whether two writes must not overlap: each locks the whole tree."""
     cascades: frozenset[str] = frozenset()
-    """Values of a gate that, when it is opened, Redmine changes for all objects below as well."""
+    """Values of a gate that Redmine, when it is opened, also changes for all objects below."""
+
+
+@dataclass(frozen=True)
+class Archive(Capability):
+    """Containers that can be archived: the API shows nothing of them then, and they are unarchived to be compared."""
+
+    field: str = ""
+    """The field that tells, and its values for what is archived and for what is not."""
+    archived: str = ""
+    active: str = ""
+
+    def is_archived(self, row: Row) -> bool:
+        """Whether a live container is archived."""
+        return False
+
+
+class Modules(Capability):
+    """Containers whose modules decide what can be inside them (`Inside.module`)."""
+
+    def enabled(self, row: Row | None, spec: Spec | None) -> Collection[str] | None:
+        """The modules that a container will have: as declared, else as live; None if that is not known."""
+        return None
+
+    def hint(self, module: str) -> str:
+        """How to enable a module."""
+        return ""
 
 
 @dataclass(frozen=True)
 class ProjectIncludes(Capability):
-    """The `include=` of its project's page without which names in an object cannot be told."""
+    """The `include=` of the project's page without which names in an object cannot be resolved."""
 
     include: str = ""
 
 
 @dataclass(frozen=True)
 class Alternative(Capability):
-    """The kind that names of this one are mostly of, where a manifest may mean either."""
+    """Another kind that a name more often means, where a manifest may mean either."""
 
     kind: str = ""
+
+    def named_kinds(self) -> Iterable[tuple[str, str]]:
+        return (("kind", self.kind),)
 
 
 class People(Capability):

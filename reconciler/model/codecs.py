@@ -1,4 +1,4 @@
-"""How the value of a manifest field travels: what a manifest may say → its one canonical form ↔ what the API says.
+"""How a field's value is translated: what a manifest may say → its one canonical form ↔ what the API says.
 
 Canonical values are plain data in manifest terms (names, not ids), so that plans can be shown, saved and read again.
 An id that no name is known for is shown as `#12 (what Redmine calls it)`.
@@ -28,6 +28,11 @@ def blank(value: object) -> bool:
     return value is None or value == "" or value == [] or value == {}
 
 
+def join(name: str, part: str) -> str:
+    """The path of a part of a field: `custom_fields.Size`."""
+    return f"{name}.{part}" if part else name
+
+
 @dataclass(frozen=True, slots=True)
 class Upload:
     """Stands in a payload for a file that is uploaded just before the payload is sent."""
@@ -37,7 +42,7 @@ class Upload:
     name: str = ""
     """The name that it gets; "" is the file's own."""
     more: Mapping[str, Any] = field(default_factory=dict)
-    """What else is said of it where its token stands."""
+    """What is sent beside its token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,10 @@ class Codec:
     lookups: tuple[str, ...] = ()
     """Kinds whose definitions are needed to understand the values."""
 
+    def named_kinds(self) -> tuple[str, ...]:
+        """The kinds whose objects the values name, or whose custom fields they are. Each must exist."""
+        return ()
+
     def references(self, value: Any, context: Context) -> Iterable[Reference]:
         """The names of other objects in a manifest's or a canonical value (`context.project` is all that is used)."""
         return ()
@@ -106,7 +115,7 @@ class Codec:
         return value
 
     def written(self, value: Any, context: Context) -> Any:
-        """A canonical value as a manifest says it; raises Unresolved for what no manifest can say."""
+        """A canonical value as a manifest has it; raises Unresolved for one that cannot be expressed in a manifest."""
         return value
 
     def files(self, value: Any, wire: Any, context: Context) -> Iterable[Candidate]:
@@ -161,13 +170,16 @@ def unix_lines(text: str) -> str:
 
 @dataclass(frozen=True)
 class Ref(Codec):
-    """One other object, by name. `{kind: name}` tells kinds apart, `{project:, name:}` names one elsewhere.
+    """One other object, by name. `{kind: name}` says which kind is meant, `{project:, name:}` names one elsewhere.
 
-    `word` is what stands beside `project:` there.
+    `word` is the key beside `project:` there.
     """
 
     kinds: tuple[str, ...]
     word: str = "name"
+
+    def named_kinds(self) -> tuple[str, ...]:
+        return self.kinds
 
     def reference(self, value: Any, project: str) -> Reference:
         """What a manifest's or canonical value refers to (no look-up)."""
@@ -189,7 +201,7 @@ class Ref(Codec):
     def term(self, address: Address, context: Context) -> Any:
         """How a manifest in `context` names an object: as short as it can be without doubt."""
         if context.names.is_inside(address.kind):
-            project, _, name = address.key.partition("/")
+            project, name = address.project, address.own_name
             return name if project == context.project else {"project": project, self.word: name}
         return address.key if address.kind == self.kinds[0] else {address.kind: address.key}
 
@@ -214,7 +226,7 @@ class Ref(Codec):
         unread = isinstance(value, str) and UNKNOWN.fullmatch(value)
         if unread and not context.names.known(self.address(value, context)):
             raise Unresolved(f"no manifest of this export can name {value}")
-        # One name of several things, such as a user and a group.
+        # A user and a group can have the same name.
         others = (Address(k, value) for k in self.kinds[1:]) if isinstance(value, str) else ()
         return {self.kinds[0]: value} if any(context.names.known(context.names.canonical(a)) for a in others) else value
 
@@ -224,6 +236,9 @@ class RefSet(Codec):
     """A set of other objects."""
 
     of: Ref
+
+    def named_kinds(self) -> tuple[str, ...]:
+        return self.of.named_kinds()
 
     def references(self, value: Any, context: Context) -> Iterable[Reference]:
         return [self.of.reference(v, context.project) for v in value or ()]
@@ -258,7 +273,7 @@ def ordered(values: Iterable[Any]) -> list[Any]:
 
 
 def sort_key(value: Any) -> str:
-    """Something that orders canonical values of any shape."""
+    """A text by which canonical values of any shape are sorted."""
     if isinstance(value, Mapping):
         return "\x7f" + "\x1f".join(f"{k}={v}" for k, v in sorted(value.items()))
     return str(value)
@@ -283,7 +298,7 @@ def unknown(wire: Mapping[str, Any]) -> str:
 
 def require_id(address: Address, context: Context) -> int:
     """The id of an object that must exist by now; raises Unresolved."""
-    found = context.names.id(address)
-    if found is None:
+    number = context.names.id(address)
+    if number is None:
         raise Unresolved(f"{address} does not exist on the server")
-    return found
+    return number

@@ -47,6 +47,9 @@ class CustomFields(Codec):
     def __init__(self, customized: str) -> None:
         self.customized = customized
 
+    def named_kinds(self) -> tuple[str, ...]:
+        return (self.customized,)
+
     def fields(self, context: Context) -> Mapping[str, CustomField]:
         """The definitions that the account may see, by name."""
         return context.names.custom_fields.get(self.customized, {})
@@ -57,9 +60,9 @@ class CustomFields(Codec):
         if name in fields:
             return fields[name]
         if name.startswith("#") and name[1:].isdigit():
-            found = next((f for f in fields.values() if f.id == int(name[1:])), None)
-            if found or not context.names.sees_definitions:
-                return found or CustomField(int(name[1:]), name)
+            numbered = next((f for f in fields.values() if f.id == int(name[1:])), None)
+            if numbered or not context.names.sees_definitions:
+                return numbered or CustomField(int(name[1:]), name)
         kind = self.customized.replace("_", " ")
         hint = context.names.advice(name, fields, "custom_field")
         raise Unresolved(f'there is no custom field "{name}" for {kind}s', hint)
@@ -77,35 +80,35 @@ class CustomFields(Codec):
                 yield name, error
 
     def canonical(self, value: Any, context: Context) -> Any:
-        found = {}
+        values = {}
         for name, item in sorted((value or {}).items()):
             field = self.find(name, context)
             try:
-                found[field.name] = canonical(field, item, context)
+                values[field.name] = canonical(field, item, context)
             except Unresolved as error:
                 raise Unresolved(f"{name}: {error}", error.hint) from error
-        return found
+        return values
 
     def pieces(self, value: Any) -> Iterable[tuple[str, Any]]:
         return [(name, {name: item}) for name, item in sorted((value or {}).items())] or (("", {}),)
 
     def decode(self, wire: Any, context: Context) -> Any:
         by_id = {f.id: f for f in self.fields(context).values()}
-        found = {}
+        values = {}
         for item in wire or ():
             unseen = CustomField(item["id"], f"#{item['id']}", multiple=bool(item.get("multiple")))
             field = by_id.get(item["id"], unseen)
-            found[field.name] = decode(field, item.get("value"), context)
-        return found
+            values[field.name] = decode(field, item.get("value"), context)
+        return values
 
     def encode(self, value: Any, context: Context) -> Any:
         fields = [(self.find(name, context), item) for name, item in value.items()]
         return [{"id": field.id, "value": encode(field, item, context)} for field, item in fields]
 
     def written(self, value: Any, context: Context) -> Any:
-        found = {name: _written(self.find(name, context), item, context) for name, item in (value or {}).items()}
+        values = {name: _written(self.find(name, context), item, context) for name, item in (value or {}).items()}
         # A new object gets the default of a field that is left out.
-        return {n: v for n, v in found.items() if not blank(v) or self.fields(context)[n].default}
+        return {n: v for n, v in values.items() if not blank(v) or self.fields(context)[n].default}
 
     def parts(self, value: Any) -> Iterable[tuple[str, Any]]:
         return (value or {}).items()
@@ -168,9 +171,9 @@ def _decode_one(field: CustomField, wire: Any, context: Context) -> Any:
     if field.format == "enumeration":
         return field.options.get(str(wire), f"#{wire}")
     if field.format == "attachment" and str(wire).isdigit():
-        found = context.names.files.get(int(wire), {})
-        shown = {k: found[k] for k in ("filename", "sha256", "id") if k in found}
-        return {"file": shown.pop("filename"), **shown} if found else f"#{wire}"
+        file = context.names.files.get(int(wire), {})
+        shown = {k: file[k] for k in ("filename", "sha256", "id") if k in file}
+        return {"file": shown.pop("filename"), **shown} if file else f"#{wire}"
     if field.format == "bool":
         return {"1": True, "0": False}.get(wire, wire)
     if field.format == "text":
@@ -182,7 +185,7 @@ def _decode_one(field: CustomField, wire: Any, context: Context) -> Any:
 
 
 def _written(field: CustomField, value: Any, context: Context) -> Any:
-    """A canonical value of `field` as a manifest says it; what a manifest may not say any more is left out."""
+    """A canonical value of `field` as a manifest has it."""
     if isinstance(value, list):
         return [_written(field, v, context) for v in value]
     if field.format == "attachment":

@@ -1,4 +1,4 @@
-"""The part of a kind's contract that an export needs: how a live object reads as a manifest."""
+"""The capability that an export needs: how a live object is written as a manifest."""
 
 from __future__ import annotations
 
@@ -17,30 +17,34 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Exporting(Capability):
-    """How live objects of a kind read as manifests; subclasses override what differs."""
+    """How live objects are written as manifests. Subclasses override what differs."""
 
     own_files: bool = False
-    """Whether an export gives the objects a file of their own, beside their project's."""
+    """Whether an export writes the objects into a file of their own, beside their project's."""
     text_files: bool = False
     """Whether the main text of each object is always a file of its own."""
     defaults: tuple[tuple[str, Any], ...] = ()
-    """What a new object gets where a manifest says nothing, on every server."""
+    """(field, value) that a new object gets on every server where a manifest says nothing."""
     unshown: frozenset[str] = frozenset()
-    """Fields that some versions show for no object at all: an export omits them then, without a remark."""
+    """Fields that some versions of Redmine never show: an export omits them without a remark."""
+
+    def named_fields(self) -> Iterable[tuple[str, str]]:
+        yield from (("defaults", pair[0]) for pair in self.defaults)
+        yield from (("unshown", name) for name in self.unshown)
 
     def rename_for_export(self, kind: Kind, names: Names) -> None:
         """Give the live objects the keys that manifests use, where `Kind.key_of` does not."""
 
     def identity_fields(self, kind: Kind, address: Address, row: Row, names: Names) -> dict[str, Any]:
-        """What tells a live object from others in a manifest and is none of its fields."""
+        """What identifies a live object in a manifest and is not one of its fields."""
         return {"project": address.project} if kind.inside else {}
 
     def exportable(self, row: Row) -> bool:
-        """Whether a live object is one that manifests declare: nothing that Redmine itself makes."""
+        """Whether manifests declare a live object; not those that Redmine itself creates."""
         return True
 
     def why_unreadable(self, row: Row) -> str:
-        """Why nothing can be read of a live object, or ""."""
+        """Why a live object cannot be read, or ""."""
         return ""
 
     def why_not_exportable(self, address: Address, row: Row) -> str:
@@ -48,13 +52,13 @@ class Exporting(Capability):
         return ""
 
     def non_defaults(self, kind: Kind, values: Mapping[str, Any], row: Row, context: Context) -> dict[str, Any]:
-        """The values that a manifest has to say, so that a new object would get the same ones."""
+        """The values that a manifest must contain so that a new object would get the same ones."""
         return {n: v for n, v in values.items() if not blank(v) and (n, v) not in self.defaults}
 
     def refused(self, kind: Kind, values: Mapping[str, Any], row: Row, context: Context) -> Iterable[tuple[str, str]]:
-        """(field, sentence) for values that Redmine gives no new object any more: they are left out."""
+        """(field, sentence) for values that Redmine would refuse for a new object: they are left out."""
         return ()
 
     def doubts(self, values: Mapping[str, Any], row: Row, context: Context) -> Iterable[tuple[str, str]]:
-        """(field, sentence) for what another server might not take, or what a manifest does not say of a value."""
+        """(field, sentence) for what a manifest cannot hold of a value, or another server might refuse."""
         return ()

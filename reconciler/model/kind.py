@@ -1,10 +1,11 @@
 """THE CONTRACT of a resource kind.
 
-A kind is one module under `kinds/`: a pydantic spec, whose fields say with `Api(...)` how each one travels, and one
-instance of a `Kind` that says how its objects are identified, listed and written. The engine knows nothing else of it.
+A kind is one module under `kinds/`: a pydantic spec, whose fields say with `Api(...)` how each one is sent and read,
+and an instance of a `Kind` that says how its objects are identified, listed and written. The engine knows nothing else
+of it.
 
     identity      `key(spec, project)` of a declared object, `key_of(row, context)` of a live one, `match(...)` of both
-    references    the codecs of its fields (`Ref`, `RefSet`): they order the work and are checked before any request
+    references    the codecs of its fields (`Ref`, `RefSet`): they order the work and are checked before any write
     read          `tiers(...)`: bulk lists; `lookup(...)`: one object; `details(...)`: what lists lack
     write         `create(...)`, `update(...)`, `delete(...)`: pure functions from values to requests
     waiting       `Api.deferred` and `Api.gate`: what can only be written later, or while something else is open
@@ -72,10 +73,10 @@ class Object(Generic[S]):
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The declared fields that travel, in the spec's order, as the manifest says them.
+        """The declared fields that are sent, in the spec's order, with the manifest's values.
 
-        The project of what is inside one is none of them: it tells where the object is, or is moved to (see
-        `ManifestKey.to_store`).
+        The project of what is inside one is none of them: it is part of the address; a kind whose objects can be moved
+        writes it with its key (`ManifestKey.to_store`).
         """
         declared = self.spec.model_fields_set - ({CONTAINER} if self.kind.inside else set())
         return {name: getattr(self.spec, name) for name in self.kind.fields if name in declared}
@@ -87,19 +88,19 @@ class Object(Generic[S]):
 
 
 def undeclared(kind: Kind, key: str, near: Map, **fields: Any) -> Object:
-    """An object that no manifest declares, as one would at the place of `near`; not for what is inside a project."""
+    """An object that no manifest declares, as if it were declared at the place of `near`; for kinds in no project."""
     spec = kind.spec.model_validate({kind.identity[0]: key, **fields})
     return Object(kind, Address(kind.name, key), spec, Map(near.file, near.at, near.root))
 
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """What holds for objects inside a project."""
+    """How a kind's objects are inside a project."""
 
     module: str = ""
     """The project's module without which Redmine hides them."""
     follows: tuple[str, ...] = ()
-    """Kinds in the same project whose work comes first, although no field names them."""
+    """Kinds in the same project on which work comes first, although no field names them."""
     reads_after: tuple[str, ...] = ()
     """Kinds inside projects that must be read first, because their names are part of the identity."""
 
@@ -108,16 +109,16 @@ class Kind(Generic[S]):
     """One resource of the API. Subclasses set the class variables and override what differs."""
 
     name: str = ""
-    """What one is called, in addresses and messages (`issue_category`)."""
+    """Its name in addresses, messages and the API's bodies (`issue_category`)."""
     plural: str = ""
-    """The manifests' list, and the path of the API."""
+    """The name of the manifests' list, and of the API's."""
     spec: type[S]
     identity: ClassVar[tuple[str, ...]] = ()
     """The spec's fields that make the key."""
     ignores_case: ClassVar[bool] = False
-    """Whether Redmine compares the name without case."""
+    """Whether Redmine compares keys without case."""
     inside: ClassVar[Inside | None] = None
-    """What holds for it inside a project; None for what is in none."""
+    """Set for what is inside a project; None for what is in none."""
     required: ClassVar[tuple[str, ...]] = ()
     """Fields without which Redmine creates no object."""
     rank: ClassVar[int] = 50
@@ -129,7 +130,7 @@ class Kind(Generic[S]):
         """Raise ContractError if a class variable is misspelt, the identity is missing, or a field is not described."""
         super().__init_subclass__(**more)
         if not abstract:
-            check_kind(cls, Kind)
+            check_kind(cls, Kind, Capability)
 
     def capability(self, of: type[C]) -> C:
         """Its capability of a class, else the neutral one of that class."""
@@ -149,7 +150,7 @@ class Kind(Generic[S]):
 
     @cached_property
     def fields(self) -> dict[str, Api]:
-        """The spec's fields that travel."""
+        """The spec's fields that are sent or read, with how."""
         known = ((name, _api(name, info)) for name, info in self.spec.model_fields.items())
         return {name: api for name, api in known if api is not None and not api.local}
 
@@ -161,7 +162,7 @@ class Kind(Generic[S]):
         return f"{project}/{name}" if self.inside else name
 
     def key_of(self, row: Row, context: Context) -> str | None:
-        """The key of a live object, or None if it belongs to nobody that was asked for."""
+        """The key of a live object, or None if it is in a project that was not read."""
         name = str(row[self.fields[self.identity[0]].read or self.identity[0]])
         if not self.inside:
             return name
@@ -186,7 +187,7 @@ class Kind(Generic[S]):
         return ()
 
     def conflicts(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
-        """(path, sentence, hint) for canonical values that Redmine would drop without a word."""
+        """(path, sentence, hint) for canonical values that this server would refuse, or drop without an error."""
         return ()
 
     def losses(self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context) -> Iterable[str]:
@@ -239,7 +240,7 @@ class Kind(Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """Live objects by key, and (object, sentence, hint) for those that cannot be told apart."""
+    """Live objects by key, and (object, sentence, hint) for declared ones that match several."""
 
     rows: Mapping[str, Row]
     problems: tuple[tuple[Object, str, str], ...]
@@ -280,7 +281,7 @@ def project_lists(kind: Kind, need: Need, names: Names, **more: Any) -> Iterator
 
 
 def _api(name: str, info: FieldInfo) -> Api | None:
-    """How a field travels; None for one that steers the reconciler, and for a `project` that cannot be changed."""
+    """How a field is sent; None for one that controls the reconciler, and for a `project` that cannot be changed."""
     declared = next((m for m in info.metadata if isinstance(m, Api)), None)
     if declared is None and (name in COMMON or name == CONTAINER):
         return None

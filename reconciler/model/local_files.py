@@ -1,5 +1,5 @@
 """Files that a manifest names: `{file: PATH}`, relative to the manifest and never outside the manifests' folder; and
-which names of files are the same."""
+when two names mean the same file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def stored_name(name: str) -> str:
 
 
 def folded(path: str) -> str:
-    """What is equal for paths that some system takes for one: in another case, or of composed letters."""
+    """The same text for paths that some file system takes for one: in another case, or with composed letters."""
     return unicodedata.normalize("NFC", path).casefold()
 
 

@@ -1,6 +1,6 @@
-"""What is called what: the keys that manifests use, the ids that the server uses, and how a name is looked up.
+"""The index of names: the keys that manifests use, the ids that the server uses, and how a name is resolved.
 
-`Names` is filled by `live` and read by everything that translates; `Context` is `Names` seen from one object.
+`state/live.py` fills `Names`; everything that translates reads it. `Context` is `Names` seen from one object.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class CustomField:
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What looking up names takes to know of a kind."""
+    """What has to be known of a kind to resolve its names."""
 
     inside: bool = False
     """Whether its objects are inside a project."""
@@ -47,7 +47,7 @@ class Traits:
     menu: str = ""
     """Where an administrator makes objects of a kind that manifests cannot declare."""
     visible_elsewhere: Callable[[Reference, Names], Iterable[Address]] = lambda reference, names: ()
-    """Further addresses that a name can stand for (a version shared with the project)."""
+    """Further addresses that a name can mean (a version shared with the project)."""
     unusable_reason: Callable[[Address, str, Names], str] = lambda address, project, names: ""
     """Why an object cannot be used in a project that it is not inside of, or ""."""
 
@@ -72,9 +72,9 @@ class Names:
     files: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     """id of an attachment → `filename` and `sha256` of what the server has ("" where it was not read)."""
     renamed: dict[Address, str] = field(default_factory=dict)
-    """What is declared with another name than it has → the key of that name."""
+    """What is declared under a new name → the key that it has on the server."""
     memo: dict[str, Any] = field(default_factory=dict)
-    """What was worked out from all rows; forgotten when one is added or removed."""
+    """Results that took all rows to compute; cleared when a row is added or removed."""
     _live: dict[str, LiveIndex] = field(default_factory=dict)
     _declared: dict[str, dict[str, Any]] = field(default_factory=dict)
     _spellings: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -122,12 +122,12 @@ class Names:
         return replace(self, _live={**self._live, kind: self.live(kind).rekeyed(keys)}, memo={})
 
     def add(self, kind: str, key: str, row: Row) -> None:
-        """Remember that `row` is what is called `key`."""
+        """Take `row` as the live object `key`."""
         self.memo.clear()
         self.live(kind).add(key, row)
 
     def rename(self, old: Address, key: str, row: Row) -> None:
-        """Remember that what is live as `old` is what the manifests call `key`; the old name means nothing then."""
+        """Take what is live as `old` for the object that the manifests call `key`; the old name is forgotten."""
         if old.key not in self.declared(old.kind):
             self.remove(old)
         self.add(old.kind, key, row)
@@ -173,8 +173,8 @@ class Names:
         return Address(address.kind, declared or self.live(address.kind).spelling(address.key))
 
     def miss(self, reference: Reference, explain: Callable[[], tuple[str, str]]) -> Unresolved:
-        """The error for a name that stands for nothing: the same one often stands in a thousand issues, and near misses
-        take time."""
+        """The error for a name that no object has. It is explained once: the same name can be in a thousand issues, and
+        near misses take time."""
         if reference not in self._misses:
             self._misses[reference] = explain()
         return Unresolved(*self._misses[reference])
@@ -188,24 +188,28 @@ class Names:
                 yield key.removeprefix(project + "/")
 
     def advice(self, word: str, known: Iterable[str], *kinds: str) -> str:
-        """How to go on with a name that none of `kinds` has: a near miss among `known`, and who can make one."""
+        """The hint for a name that none of `kinds` has: a near miss among `known`, and where one can be created."""
         menus = (self.trait(kind).menu for kind in kinds)
         made = [f"an administrator has to create it: {menu}" for menu in menus if menu]
         return "; ".join(filter(None, [near_miss(word, known), *made]))
 
     def ancestors(self, project: str) -> list[str]:
         """The identifiers above a project, nearest first: as declared, else as live."""
-        found: list[str] = []
-        while (parent := self._parent(found[-1] if found else project)) and parent not in found:
-            found.append(parent)
-        return found
+        above: list[str] = []
+        while (parent := self._parent(above[-1] if above else project)) and parent not in above:
+            above.append(parent)
+        return above
+
+    def live_parent(self, project: str) -> str:
+        """The identifier of the project that a live one is below now, as far as it was read, or ""."""
+        row = self.row(Address(CONTAINER, project)) or {}
+        return self.live(CONTAINER).keys.get((row.get("parent") or {}).get("id", 0), "")
 
     def _parent(self, project: str) -> str:
         spec = self.spec(Address(CONTAINER, project))
         if spec is not None and "parent" in spec.model_fields_set:
             return str(spec.parent or "")
-        row = self.row(Address(CONTAINER, project)) or {}
-        return self.live(CONTAINER).keys.get((row.get("parent") or {}).get("id", 0), "")
+        return self.live_parent(project)
 
 
 UNKNOWN_KIND = Traits()
@@ -219,22 +223,27 @@ class Context:
     project: str = ""
     own: Address | None = None
 
-    def resolve(self, reference: Reference) -> Address:
-        """The one object that a name stands for.
+    @property
+    def container(self) -> Address:
+        """The project."""
+        return Address(CONTAINER, self.project)
 
-        Raises Unresolved when there is none (with a near miss) or more than one.
+    def resolve(self, reference: Reference) -> Address:
+        """The one object that a name means.
+
+        Raises Unresolved if there is none (with a near miss), or more than one.
         """
         names = self.names
         near = reference.addresses(names.is_inside)
-        found = [a for a in map(names.canonical, near) if names.known(a)]
-        if not found and not reference.exact:
+        objects = [a for a in map(names.canonical, near) if names.known(a)]
+        if not objects and not reference.exact:
             wide = (a for k in reference.kinds for a in names.trait(k).visible_elsewhere(reference, names))
-            found = [a for a in dict.fromkeys(wide) if names.known(a)]
-        if len(found) == 1:
-            self._check_use(found[0])
-            return found[0]
-        if found:
-            raise Unresolved(*self._ambiguous(reference, found))
+            objects = [a for a in dict.fromkeys(wide) if names.known(a)]
+        if len(objects) == 1:
+            self._check_use(objects[0])
+            return objects[0]
+        if objects:
+            raise Unresolved(*self._ambiguous(reference, objects))
         raise names.miss(reference, lambda: self._unknown(reference))
 
     def _check_use(self, address: Address) -> None:
@@ -243,20 +252,20 @@ class Context:
         if why:
             raise Unresolved(why)
 
-    def _ambiguous(self, reference: Reference, found: list[Address]) -> tuple[str, str]:
-        said = " and ".join(str(a) for a in found)
-        if len({a.kind for a in found}) > 1:
-            return f'"{reference.name}" is both {said}', f"write {{{found[0].kind}: {reference.name}}}"
-        return f'"{reference.name}" can be {said}', f"write {{project: {found[0].project}, name: {reference.name}}}"
+    def _ambiguous(self, reference: Reference, objects: list[Address]) -> tuple[str, str]:
+        names, first = " and ".join(str(a) for a in objects), objects[0]
+        if len({a.kind for a in objects}) > 1:
+            return f'"{reference.name}" is both {names}', f"write {{{first.kind}: {reference.name}}}"
+        return f'"{reference.name}" can be {names}', f"write {{project: {first.project}, name: {reference.name}}}"
 
     def _unknown(self, reference: Reference) -> tuple[str, str]:
         kind = " or ".join(k.replace("_", " ") for k in reference.kinds)
         scoped = all(map(self.names.is_inside, reference.kinds))
         where = f' in project "{reference.project}"' if scoped and reference.project else ""
         known = [n for k in reference.kinds for n in self.names.all_keys(k, reference.project if where else "")]
-        project = Address(CONTAINER, reference.project)
-        if where and not self.names.known(project):
-            return f'there is no project "{project.key}"', near_miss(project.key, self.names.all_keys(CONTAINER))
+        if where and not self.names.known(Address(CONTAINER, reference.project)):
+            hint = near_miss(reference.project, self.names.all_keys(CONTAINER))
+            return f'there is no project "{reference.project}"', hint
         also = ", neither on the server nor in the manifests" if self._declarable(reference) else " on the server"
         hint = self.names.advice(reference.name, known, *reference.kinds)
         return f'there is no {kind} "{reference.name}"{where}{also}', hint

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from reconciler.model.address import split_key
 from reconciler.model.codecs import blank
 from reconciler.model.name_index import Context
 from reconciler.model.spec import Api, Id, Secret
@@ -16,8 +17,8 @@ class Request:
     """One write: what the client sends.
 
     `login` is the account that it is made for (an administrator can act for others). With `once` it adds something
-    each time (an issue's note), so it is not repeated: when its answer is lost, reading back tells what is missing.
-    `instead` is sent if it is refused, and does what can be done then. `undo` are ways to put back what Redmine
+    each time (an issue's note), so it is not repeated: when its answer is lost, reading back shows what is missing.
+    `instead` is sent if it is refused, to do as much as is still possible. `undo` are ways to restore what Redmine
     destroys although it refuses the request; the first that works is taken.
     """
 
@@ -34,10 +35,10 @@ class Request:
 class Listing:
     """One GET (or its pages) that gives rows under `root`.
 
-    `mark` is added to every row (what the request itself says about them). `single` is an object's own page: `root`
+    `mark` is added to every row (what follows from the request itself). `single` is an object's own page: `root`
     holds one row, or the rows under its `inner`. A status in `none` means no rows, or that row, or that other listing.
-    `seen_from` is the project whose list it is. `number` makes the id of a row that has none (`{title}`).
-    `brief` asks for the ids alone: a page's rows can take a hundred times the memory.
+    `seen_from` is the project whose list it is. `number` is the format of the id of rows that have none (`{title}`).
+    `brief` keeps the ids alone: whole rows can take a hundred times the memory.
     """
 
     path: str
@@ -73,15 +74,15 @@ def payload(fields: Mapping[str, Api], values: Mapping[str, Any], context: Conte
 
 
 FEW = 20
-"""Objects whose own pages are read without further thought."""
+"""So many own pages of objects are read before other ways are considered."""
 
 
 @dataclass(frozen=True, slots=True)
-class Roll:
-    """What a field holds that only an object's own page shows, told by lists for all objects at once.
+class FieldLists:
+    """A field that only each object's own page shows, as lists that together show it for all objects.
 
-    Each list has the objects with one `item` in the field. An item of None means: there is something, see the page.
-    Objects in none of the lists hold nothing.
+    Each list has the objects with one `item` in the field. An item of None means: the field is not empty, and only the
+    page shows its value. For objects in none of the lists it is empty.
     """
 
     field: str
@@ -104,4 +105,4 @@ class Need:
 
     def projects(self, kind: str) -> list[str]:
         """The projects whose objects of `kind` are needed."""
-        return sorted({key.partition("/")[0] for key in self.keys.get(kind, ())})
+        return sorted({split_key(key)[0] for key in self.keys.get(kind, ())})

@@ -1,4 +1,4 @@
-"""What a kind's spec is made of: the common fields, the types of values, and `Api`, which says how a field travels."""
+"""What a kind's spec is made of: the common fields, the types of values, and `Api`, which maps a field to the API."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from reconciler.model.name_index import Context
 class Spec(BaseModel):
     """What every declared object has in common. Names of fields are Redmine's, without `_id`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True, allow_inf_nan=False)
+    # `defer_build`: a kind that no manifest declares costs nothing.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, coerce_numbers_to_str=True, allow_inf_nan=False, defer_build=True
+    )
 
     state: Annotated[
         Literal["present", "absent"], Field(description="`absent` deletes the object. Default: present.")
@@ -37,7 +40,7 @@ PARTIAL = "partial"
 """Marks a row that shows only part of an object (an archived project): what it lacks is not compared."""
 
 COMMON = frozenset(Spec.model_fields)
-"""Fields that steer the reconciler and never travel."""
+"""Fields that control the reconciler and are never sent."""
 
 Name = Annotated[str, StringConstraints(min_length=1)]
 
@@ -85,8 +88,8 @@ class Deferred:
     """A field that is written in a later step of the same `apply`, when other planned work concerns it.
 
     `when(value, context)` says for which canonical values. With `wait="itself"` it only waits for the object's other
-    fields; with `"referrers"` it waits for all work on the objects
-    that refer to this one (through the fields `via`, or any); with `"references"` for the objects that the value names.
+    fields; with `"referrers"` for all work on the objects that refer to this one (through the fields `via`, or any);
+    with `"references"` for the objects that the value names, and for those of the kinds `inside` the object.
     """
 
     wait: Literal["itself", "referrers", "references"]
@@ -94,14 +97,14 @@ class Deferred:
     via: frozenset[str] = frozenset()
     inside: tuple[str, ...] = ()
     behind: tuple[str, ...] = ()
-    """Kinds whose objects in the same project are made and changed before, whatever becomes of that."""
+    """Kinds whose objects in the same project are created and changed before, whether that succeeds or not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
     """A field whose live value can forbid work on other objects (a locked version takes no issue).
 
-    When such work is planned, the field is first set to `open`, and to what it was, or shall be, afterwards.
+    When such work is planned, the field is first set to `open`, and afterwards to its old or its declared value.
     `via` are the referrers' fields whose change needs the gate open (empty: any work inside a project).
     """
 
@@ -112,7 +115,7 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """How a spec's field travels.
+    """How a field of a spec is sent and read.
 
     codec       translates between manifest, canonical form and the API
     write, read the field's names in payloads and in answers; "" is the field's own name, None is "not at all"
@@ -121,9 +124,9 @@ class Api:
     detail      it is shown by the object's own page only
     create_only it is sent on create and never compared (write-only, or fixed by Redmine)
     update_only Redmine takes it only on an object that exists
-    along       it is no value of the object but goes with the change of these fields (the comment on an edit)
+    along       it is no property of the object but is sent with a change of these fields (the comment on an edit)
     secret      its value must never be shown
-    local       it tells which object is meant, and never travels
+    local       it says which object is meant, and is never sent
     date        it is a day, YYYY-MM-DD
     main_text   it is the text that the object is about
     label       what Redmine's English sentences call it ("Email is invalid"; `field_*` in its config/locales/en.yml);

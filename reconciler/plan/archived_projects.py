@@ -10,31 +10,43 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from reconciler.kinds import kinds
-from reconciler.model.address import Address
+from reconciler.model.address import CONTAINER, Address
+from reconciler.model.capabilities import Archive
 from reconciler.model.kind import Object, undeclared
 from reconciler.model.name_index import Names
 from reconciler.plan.operations import Change, FieldChange, Plan, Unarchive, Warned
 from reconciler.state.desired import Desired
 
-ARCHIVED_NUMBER = 9
-"""A project's status number (Redmine 3.0 to 7.0)."""
-ARCHIVED = "archived"
-UNARCHIVING = FieldChange("status", ARCHIVED, "active")
+
+def _archive() -> Archive:
+    return kinds()[CONTAINER].capability(Archive)
 
 
 def archived(project: Address, names: Names) -> bool:
     """Whether a project is archived."""
-    return (names.row(project) or {}).get("status") == ARCHIVED_NUMBER
-
-
-def container(address: Address) -> Address:
-    """The project that an object is inside of, or the project itself."""
-    return address.container
+    row = names.row(project)
+    return row is not None and _archive().is_archived(row)
 
 
 def wanted(project: Address, names: Names) -> str | None:
     """The status that a project is declared to have."""
-    return getattr(names.declared("project").get(project.key), "status", None)
+    return getattr(names.spec(project), _archive().field, None)
+
+
+def stays_visible(project: Address, names: Names) -> bool:
+    """Whether a project is declared with a status in which the API shows it."""
+    return wanted(project, names) not in (None, _archive().archived)
+
+
+def archives(change: FieldChange) -> bool:
+    """Whether a change of a project's status archives it."""
+    return change.path == _archive().field and change.after == _archive().archived
+
+
+def unarchives(change: FieldChange) -> bool:
+    """Whether a change takes a project out of the archive and leaves it open."""
+    archive = _archive()
+    return (change.path, change.before, change.after) == (archive.field, archive.archived, archive.active)
 
 
 def opened(plan: Plan) -> list[Change]:
@@ -44,12 +56,13 @@ def opened(plan: Plan) -> list[Change]:
 
 def unarchiving(project: Object) -> FieldChange:
     """The change of a project's status that takes it out of the archive, with its place in the manifest."""
-    return replace(UNARCHIVING, location=project.where(UNARCHIVING.path))
+    archive = _archive()
+    return FieldChange(archive.field, archive.archived, archive.active, project.where(archive.field))
 
 
 def visible(names: Names) -> frozenset[str]:
     """The projects of which the server shows something."""
-    return frozenset(key for key in names.live("project").ids if not archived(Address("project", key), names))
+    return frozenset(key for key in names.live(CONTAINER).ids if not archived(Address(CONTAINER, key), names))
 
 
 def purpose(project: Address, shown: Collection[Address], names: Names) -> str:
@@ -57,8 +70,10 @@ def purpose(project: Address, shown: Collection[Address], names: Names) -> str:
     inside = len([a for a in shown if a != project])
     counted = [f"{inside} {'object' if inside == 1 else 'objects'} inside"] if inside else []
     what = " and ".join([*(["its fields"] if project in shown else []), *counted])
-    ends = {"active": "", "closed": "; then it is closed"}
-    return f"{what} can be compared after that{ends.get(wanted(project, names) or '', '; then it is archived again')}"
+    status = wanted(project, names)
+    again = status if stays_visible(project, names) else f"{_archive().archived} again"
+    end = "" if status == _archive().active else f"; then it is {again}"
+    return f"{what} can be compared after that{end}"
 
 
 def shut_again(first: Plan, before: Collection[str], desired: Desired, names: Names) -> dict[Address, Object]:
@@ -69,7 +84,7 @@ def shut_again(first: Plan, before: Collection[str], desired: Desired, names: Na
     back: dict[Address, Object] = {}
     for change in opened(first):
         for project in (change.address, *above(change.address, before, names)):
-            if wanted(project, names) in (None, ARCHIVED) and not _kept_open(project, first, names):
+            if wanted(project, names) in (None, _archive().archived) and not _kept_open(project, first, names):
                 back[project] = _archived(project, change.address, first, desired)
     return back
 
@@ -86,29 +101,27 @@ def stay_open(first: Plan, before: Collection[str], names: Names) -> Iterator[Wa
 def above(project: Address, before: Collection[str], names: Names) -> list[Address]:
     """The projects that Redmine unarchived along with one: those above it that could not be seen."""
     ancestors: list[Address] = []
-    while (row := names.row(ancestors[-1] if ancestors else project)) and "parent" in row:
-        key = names.live("project").keys.get(row["parent"]["id"], "")
-        if not key or key in before:
-            break
-        ancestors.append(Address("project", key))
+    while (key := names.live_parent((ancestors[-1] if ancestors else project).key)) and key not in before:
+        ancestors.append(Address(CONTAINER, key))
     return ancestors
 
 
 def _kept_open(project: Address, first: Plan, names: Names) -> bool:
     """Whether a project below it shall not be archived: Redmine archives all that is below an archived one."""
     below = (c.address for c in opened(first) if project in above(c.address, (), names))
-    return any(wanted(other, names) in ("active", "closed") for other in below)
+    return any(stays_visible(other, names) for other in below)
 
 
 def _archived(project: Address, near: Address, first: Plan, desired: Desired) -> Object:
     declared = desired.objects.get(project)
     if declared is not None:
-        return replace(declared, spec=declared.spec.model_copy(update={"status": ARCHIVED}))
-    place = desired.objects.get(near) or next(desired.objects[a] for a in first.revealed if container(a) == near)
-    return undeclared(kinds()["project"], project.key, place.body, status=ARCHIVED)
+        return replace(declared, spec=declared.spec.model_copy(update={_archive().field: _archive().archived}))
+    place = desired.objects.get(near) or next(desired.objects[a] for a in first.revealed if a.container == near)
+    return undeclared(kinds()[CONTAINER], project.key, place.body, **{_archive().field: _archive().archived})
 
 
 def alone(projects: Mapping[Address, Object], desired: Desired) -> Desired:
     """A desired state of nothing but these projects, archived."""
-    bare = {a: undeclared(o.kind, a.key, o.body, status=ARCHIVED) for a, o in projects.items()}
+    status = {_archive().field: _archive().archived}
+    bare = {address: undeclared(o.kind, address.key, o.body, **status) for address, o in projects.items()}
     return replace(desired, objects=dict(sorted(bare.items())))

@@ -11,7 +11,7 @@ from reconciler.errors import Problem
 from reconciler.manifest.loader import Templated
 from reconciler.model.address import Row, Unresolved
 from reconciler.model.capabilities import PartialRows
-from reconciler.model.codecs import blank
+from reconciler.model.codecs import blank, join
 from reconciler.model.kind import Object
 from reconciler.model.name_index import Context
 from reconciler.model.spec import Secret
@@ -96,11 +96,6 @@ def creation(declared: Object, values: Mapping[str, Any]) -> Iterator[FieldChang
 def located(declared: Object, path: str, before: Any, after: Any) -> FieldChange:
     """A field change with its place in the manifest."""
     return FieldChange(path, before, after, declared.where(path))
-
-
-def join(name: str, part: str) -> str:
-    """The path of a part of a field."""
-    return f"{name}.{part}" if part else name
 
 
 def split(path: str, value: Any) -> tuple[str, Any]:

@@ -25,12 +25,12 @@ from pydantic import TypeAdapter
 from reconciler.errors import ConfigError, Location, ReconcilerError, RefusedError
 from reconciler.kinds import kinds
 from reconciler.manifest.loader import Map, expand
-from reconciler.model.address import Address, Row
-from reconciler.model.codecs import digest
+from reconciler.model.address import CONTAINER, Address, Row
+from reconciler.model.codecs import digest, join
 from reconciler.model.kind import Kind, Object, scope_of
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import Secret
-from reconciler.plan.diff import gather, join, split
+from reconciler.plan.diff import gather, split
 from reconciler.plan.operations import Change, FieldChange, Operation, Plan, is_stored_secret
 from reconciler.plan.scheduling import fingerprint
 from reconciler.state.desired import Desired
@@ -218,7 +218,7 @@ def _object(
         name = address.key.partition("/")[2] if kind.inside else address.key
         values.setdefault(kind.identity[0], name)
     if kind.inside:
-        values["project"] = address.project
+        values[CONTAINER] = address.project
     return Object(kind, address, kind.spec.model_construct(_fields_set=set(fields), **values), Map(source.file))
 
 

@@ -13,13 +13,21 @@ from typing import Any
 
 from reconciler.errors import ManifestError, Problem, RefusedError
 from reconciler.kinds import kinds
-from reconciler.model.address import Address, Reference, Row, Unresolved
-from reconciler.model.capabilities import Deletion, DerivedFields, ManifestKey, OwnAccount, PartialRows, ReadOnly
+from reconciler.model.address import CONTAINER, Address, Reference, Row, Unresolved
+from reconciler.model.capabilities import (
+    Deletion,
+    DerivedFields,
+    ManifestKey,
+    Modules,
+    OwnAccount,
+    PartialRows,
+    ReadOnly,
+)
 from reconciler.model.codecs import shown
 from reconciler.model.kind import Object, undeclared
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import PARTIAL
-from reconciler.plan.archived_projects import archived, container, purpose, unarchiving, wanted
+from reconciler.plan.archived_projects import archived, purpose, stays_visible, unarchiving, wanted
 from reconciler.plan.dependencies import build
 from reconciler.plan.diff import canonical, changes, companions, creation, located
 from reconciler.plan.draft import Draft, targets
@@ -96,7 +104,7 @@ class _Planner:
         self.inside: defaultdict[Address, list[Address]] = defaultdict(list)
         for address, declared in desired.objects.items():
             if declared.kind.inside:
-                self.inside[container(address)].append(address)
+                self.inside[address.container].append(address)
 
     def drafts(self) -> dict[Address, Draft]:
         """A draft for every object that is there, or shall be."""
@@ -215,7 +223,7 @@ class _Planner:
 
         A Problem, unless the manifests want the project archived, or it is unarchived for that.
         """
-        project = container(declared.address)
+        project = declared.address.container
         above = self.desired.objects.get(project)
         if not declared.kind.inside or not archived(project, self.names):
             return False
@@ -238,7 +246,7 @@ class _Planner:
 
     def unshown(self, declared: Object) -> None:
         """Note that a live object cannot be compared: its project is archived, or closed and of an old Redmine."""
-        if archived(container(declared.address), self.names):
+        if archived(declared.address.container, self.names):
             self.hidden.append(declared.address)
         else:
             said = "it is not compared: Redmine 5.0 does not show it while its project is closed"
@@ -247,7 +255,7 @@ class _Planner:
 
     def opens(self, project: Address) -> bool:
         """Whether an archived project is unarchived to be compared: it is asked for, or shall not be archived."""
-        return self.unarchive or wanted(project, self.names) in ("active", "closed")
+        return self.unarchive or stays_visible(project, self.names)
 
     def unarchived(self, drafts: dict[Address, Draft], hidden: Iterable[Address]) -> tuple[Address, ...]:
         """Add to `drafts` what unarchives the projects of `hidden` objects, and take away what has to wait for it.
@@ -256,12 +264,12 @@ class _Planner:
         """
         shown: defaultdict[Address, list[Address]] = defaultdict(list)
         for address in hidden:
-            if archived(container(address), self.names) and self.opens(container(address)):
-                shown[container(address)].append(address)
+            if archived(address.container, self.names) and self.opens(address.container):
+                shown[address.container].append(address)
         drafts |= {project: self.opening(project, inside) for project, inside in shown.items()}
         later = {a for inside in shown.values() for a in inside}
-        shut = {Address("project", key) for key in self.names.live("project").ids} - shown.keys()
-        left = {a for a in set(hidden) - later if archived(container(a), self.names)}
+        shut = {Address(CONTAINER, key) for key in self.names.live(CONTAINER).ids} - shown.keys()
+        left = {a for a in set(hidden) - later if archived(a.container, self.names)}
         lost = left.union(a for a in shut if archived(a, self.names))
         names = {a: self.named(d) for a, d in drafts.items() if a not in shown} if later or lost else {}
         while more := [a for a, others in names.items() if a in drafts and others & (later | shown.keys())]:
@@ -282,13 +290,13 @@ class _Planner:
     def named(self, draft: Draft) -> set[Address]:
         """The objects that a change needs: those that its new values name, and its project."""
         named = {a for f in draft.fields for a in targets(draft.declared, f.path, f.after, self.names)}
-        return named | ({container(draft.address)} if draft.kind.inside else set())
+        return named | ({draft.address.container} if draft.kind.inside else set())
 
     def opening(self, project: Address, shown: list[Address]) -> Draft:
         """What unarchives a project so that objects can be compared."""
         declared = self.desired.objects.get(project)
         if declared is None:
-            declared = undeclared(kinds()["project"], project.key, self.desired.objects[shown[0]].body)
+            declared = undeclared(kinds()[CONTAINER], project.key, self.desired.objects[shown[0]].body)
         reason = purpose(project, shown, self.names)
         return Draft(declared, self.names.row(project), {}, [unarchiving(declared)], reason)
 
@@ -302,19 +310,16 @@ class _Planner:
         """A Problem if the project that an object is inside of is nowhere."""
         if declared.kind.inside:
             try:
-                Context(self.names).resolve(Reference(("project",), "", declared.address.project))
+                Context(self.names).resolve(Reference((CONTAINER,), "", declared.address.project))
             except Unresolved as error:
-                yield Problem(declared.where("project"), str(error), str(declared.address), error.hint)
+                yield Problem(declared.where(CONTAINER), str(error), str(declared.address), error.hint)
             yield from self.module(declared)
 
     def module(self, declared: Object) -> Iterator[Problem]:
         """A Problem if Redmine hides objects of this kind, because the project's module is or will be off."""
-        inside, project = declared.kind.inside, declared.address.container
-        module = inside.module if inside else ""
-        row, spec = self.names.row(project), self.names.declared("project").get(declared.address.project)
-        modules = getattr(spec, "enabled_modules", None)
-        if modules is None and row is not None and "enabled_modules" in row:
-            modules = [m["name"] for m in row["enabled_modules"]]
-        if module and modules is not None and module not in modules:
-            said = f'it needs the module {module}, which is off in project "{declared.address.project}"'
-            yield Problem(declared.source, said, str(declared.address), f"add {module} to enabled_modules")
+        project, module = declared.address.container, declared.kind.inside.module if declared.kind.inside else ""
+        modules = kinds()[CONTAINER].capability(Modules)
+        enabled = modules.enabled(self.names.row(project), self.names.spec(project))
+        if module and enabled is not None and module not in enabled:
+            said = f'it needs the module {module}, which is off in project "{project.key}"'
+            yield Problem(declared.source, said, str(declared.address), modules.hint(module))

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from reconciler.model.address import Address, Row
+from reconciler.model.address import CONTAINER, Address, Row
 from reconciler.model.capabilities import DerivedFields, SideEffects, Workflow
 from reconciler.model.codecs import Ref, RefSet
 from reconciler.model.name_index import Context, Names
-from reconciler.plan.archived_projects import ARCHIVED, UNARCHIVING
+from reconciler.plan.archived_projects import archives, unarchives
 from reconciler.plan.diff import matching
 from reconciler.plan.draft import Draft, targets
 from reconciler.plan.gates import locks, open_gates, opens, shuts
@@ -124,7 +124,7 @@ class _Referrers:
             self.by_project[draft.address.kind, draft.address.project].add(draft.address)
             if draft.kind.inside:
                 for key in (draft.address.project, *names.ancestors(draft.address.project)):
-                    self.by_target[Address("project", key)].add(("", draft.address))
+                    self.by_target[Address(CONTAINER, key)].add(("", draft.address))
             for name, target in (*draft.depends_on(names), *draft.blocks(names)):
                 self.by_target[target].add((name, draft.address))
             for name, value in self._values(draft):
@@ -168,7 +168,7 @@ def _work(draft: Draft, changed: Mapping[Address, Draft], referrers: _Referrers,
         draft,
         steps,
         depends_on=tuple(sorted((depends_on | draft.reopened_with) - {draft.address})),
-        runs_after=tuple(sorted((set(draft.runs_after(names)) & changed.keys()) - {draft.address})),
+        runs_after=tuple(sorted({a for a in draft.runs_after(names) if a in changed} - {draft.address})),
         unchanged=tuple(_unchanged(draft, [f for step in steps for f in step.fields], names)),
     )
 
@@ -246,7 +246,7 @@ def _when(
         return When("last", waits_for) if waits_for or closing else NOW
     named = set(targets(draft.declared, change.path, change.after, names))
     members = referrers.inside(draft.address.key, deferred.inside) if named else set()
-    waits_for = tuple(sorted((named | members) & changed.keys()))
+    waits_for = tuple(sorted(a for a in named | members if a in changed))
     return When("link", waits_for) if waits_for else NOW
 
 
@@ -263,12 +263,12 @@ def _type(draft: Draft, number: int, stage: Stage) -> type[Operation]:
     fields = stage.fields
     if number == 0 and draft.action != "update":
         return Create if draft.action == "create" else Delete
-    if number == 0 and fields[:1] == (UNARCHIVING,):
+    if number == 0 and fields and unarchives(fields[0]):
         return Unarchive
     if number == 0 and (draft.reopened or any(opens(draft, f) for f in fields)):
         return Reopen
     if any(shuts(draft, f) for f in fields):
-        return Archive if any(f.after == ARCHIVED for f in fields) else Close
+        return Archive if any(map(archives, fields)) else Close
     if any(locks(draft, f) for f in fields):
         return Lock
     if stage.link:

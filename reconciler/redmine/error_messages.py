@@ -59,10 +59,14 @@ def not_json(url: str, what: str, response: httpx.Response) -> str:
     )
 
 
-def _clean(text: str, length: int = 500) -> str:
+LENGTH = 500
+"""Characters of a server's text that are shown."""
+
+
+def _clean(text: str) -> str:
     """Text from a server, safe to show: one printable line of limited length."""
-    line = " ".join("".join(char if char.isprintable() else " " for char in text[: 4 * length]).split())
-    return line if len(line) <= length else f"{line[:length]}…"
+    line = " ".join("".join(char if char.isprintable() else " " for char in text[: 4 * LENGTH]).split())
+    return line if len(line) <= LENGTH else f"{line[:LENGTH]}…"
 
 
 def _server_errors(response: httpx.Response) -> tuple[str, ...]:

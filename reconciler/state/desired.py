@@ -16,7 +16,7 @@ from reconciler.kinds import declarable, kinds
 from reconciler.manifest.loader import Map, Seq, suggest
 from reconciler.model.address import CONTAINER, Address, Reference
 from reconciler.model.capabilities import BulkDetails, ManifestKey
-from reconciler.model.codecs import blank
+from reconciler.model.codecs import blank, join
 from reconciler.model.kind import Kind, Need, Object, earlier_key, nested_name
 from reconciler.model.name_index import Context, Names
 from reconciler.model.requests import FEW
@@ -159,7 +159,7 @@ class _Builder:
             if value is None and found.kind.fields[name].clear is REFUSE:
                 self.problem(found.where(name), f"{name} cannot be cleared", "leave it out", str(found.address))
             for part, error in found.kind.fields[name].codec.faults(value):
-                place = found.where(f"{name}.{part}" if part else name)
+                place = found.where(join(name, part))
                 self.problem(place, f"{name}: {error}", error.hint, str(found.address))
 
     def relate(self) -> None:

@@ -1,4 +1,4 @@
-"""Listings → rows, and what lists of objects leave out: by rolls for all at once, or by the objects' own pages."""
+"""Listings → rows, and what lists of objects leave out: by bulk lists for all at once, or by the objects' own pages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reconciler.model.address import Row
 from reconciler.model.capabilities import BulkDetails
 from reconciler.model.kind import Kind
 from reconciler.model.name_index import Names
-from reconciler.model.requests import FEW, Listing, Need, Roll
+from reconciler.model.requests import FEW, FieldLists, Listing, Need
 from reconciler.model.spec import Id
 from reconciler.redmine.client import Client
 
@@ -91,7 +91,7 @@ def _marked(listing: Listing, row: Row) -> Row:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What rolls told of a kind: field → id → items, or None where only the object's page shows them."""
+    """What bulk lists show of a kind: field → id → items, or None where only the object's page shows them."""
 
     kind: Kind
     fields: Mapping[str, Mapping[Id, list[Any] | None]] = field(default_factory=dict)
@@ -122,23 +122,23 @@ async def told(
     names: Names,
     watch: Watch = unwatched,
 ) -> Told:
-    """What rolls tell of objects, where that takes fewer requests than the pages of those whose `fields` it tells."""
+    """What bulk lists show of objects, where that takes fewer requests than the pages of those that have `fields`."""
     counts = Counter(name for wanted in fields for name in wanted)
     bulk = kind.capability(BulkDetails)
     many = max((counts[name] for name in bulk.needs), default=0) > FEW
-    rolls = bulk.lists(kind, rows, need, names) if many else ()
-    cheap = [roll for roll in rolls if len(roll.lists) < counts[roll.field]]
-    return Told(kind, {roll.field: await _called(client, kind, roll, watch) for roll in cheap})
+    every = bulk.lists(kind, rows, need, names) if many else ()
+    cheap = [one for one in every if len(one.lists) < counts[one.field]]
+    return Told(kind, {one.field: await _called(client, kind, one, watch) for one in cheap})
 
 
-async def _called(client: Client, kind: Kind, roll: Roll, watch: Watch) -> dict[Id, list[Any] | None]:
+async def _called(client: Client, kind: Kind, bulk: FieldLists, watch: Watch) -> dict[Id, list[Any] | None]:
     found: dict[Id, list[Any] | None] = {}
 
     async def call(listed: tuple[Listing, Any]) -> tuple[Any, list[Row]]:
         return listed[1], await fetch(client, listed[0])
 
-    what = f"lists of {roll.field} of {kind.plural}"
-    async for item, rows in over(roll.lists, call, client.connection.concurrency, what, watch):
+    what = f"lists of {bulk.field} of {kind.plural}"
+    async for item, rows in over(bulk.lists, call, client.connection.concurrency, what, watch):
         for row in rows:
             found[row["id"]] = None if item is None else [*(found.get(row["id"]) or ()), item]
     return found

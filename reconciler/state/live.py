@@ -7,7 +7,7 @@ projects together. Lists do not show everything: 1 more for each declared group 
 `notes`, wiki page, and piece of news with `attachments`; for each project with a `default_version`,
 `default_assigned_to` or (before 5.1) `homepage`; for each wiki page that is not there yet, and for each wiki with a
 declared start page. Watchers of more than 20 issues are told by one list for each user and group, if that is less (see
-`Kind.rolls`). Attachments are downloaded, 1 each, if a live one has the name and size of the declared one; the
+`BulkDetails`). Attachments are downloaded, 1 each, if a live one has the name and size of the declared one; the
 files of a project are not. A list of N rows takes 1 request up to 100, then 1 + ceil((N - 100) / 99), as pages
 overlap.
 """

@@ -227,10 +227,10 @@ def test_a_new_page_needs_a_text(world: Running, api: Api) -> None:
 
 
 def test_one_start_page(world: Running, api: Api) -> None:
-    """Two pages that shall be the start page are a problem of both; the one stays it when it is renamed."""
+    """Two pages that are declared the start page are a problem of both; the one stays it when it is renamed."""
     found = tool(world).problems(pages(*({"title": t, "text": "a", "start_page": True} for t in "AB")))
     assert len(found) == 2
-    assert "shop/B shall be the start page as well" in found[0]
+    assert "shop/B is declared the start page as well" in found[0]
 
     put(api, "Wiki", "start")
     assert tool(world).plan(pages({"title": "Wiki", "text": "start", "start_page": True})).changes == ()

@@ -79,3 +79,19 @@ def test_the_typing_examples_are_type_checked() -> None:
     assert "tests/typing" in PROJECT["tool"]["mypy"]["files"]
     snippet = (ROOT / "tests" / "typing" / "public_api.py").read_text()
     assert [name for name in reconciler.__all__ if f"reconciler.{name}" not in snippet] == []
+
+
+def test_the_architecture_names_what_exists() -> None:
+    """Every module and folder in docs/architecture.md exists, and its table has exactly the layers of import-linter."""
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    package = ROOT / "reconciler"
+    top = {path.name for path in package.iterdir()}
+    modules = {name for name in re.findall(r"`([a-z_]+\.[a-z_]+)`", text) if name.split(".")[0] in top}
+    assert modules
+    assert [name for name in modules if not package.joinpath(*name.split(".")).with_suffix(".py").exists()] == []
+    paths = re.findall(r"`((?:[a-z_]+/)+[a-z_]*(?:\.py)?)`", text)
+    assert [path for path in paths if not any((base / path).exists() for base in (ROOT, package))] == []
+    (contract,) = PROJECT["tool"]["importlinter"]["contracts"]
+    layers = [name.split(".")[1] for layer in contract["layers"] for name in layer.split(" | ")]
+    table = re.findall(r"^\| `([a-z_]+)(?:/|\.py)` \|", text.partition("## Folders")[2], re.M)
+    assert table == layers

@@ -25,9 +25,9 @@ def related(one: Address, other: Address, names: Names) -> bool:
 
 
 def _spans(names: Names) -> Mapping[Address, Span]:
-    """Where each issue and all below it stand in a walk through the trees: who is inside a span is below its issue."""
+    """The span of each issue in a walk through the trees: an issue is below another one if its span is inside."""
     if "ancestry" not in names.memo:
-        found: dict[Address, Span] = {}
+        spans: dict[Address, Span] = {}
         below, todo = _below(names), list[tuple[Address, int]]()
         todo += [(top, -1) for top in below if _parent(top, names) is None]
         place = 0
@@ -37,32 +37,32 @@ def _spans(names: Names) -> Mapping[Address, Span]:
                 todo += [(address, place), *((child, -1) for child in below.get(address, ()))]
                 place += 1
             else:
-                found[address] = (start, place)
-        names.memo["ancestry"] = found
+                spans[address] = (start, place)
+        names.memo["ancestry"] = spans
     known: Mapping[Address, Span] = names.memo["ancestry"]
     return known
 
 
 def _below(names: Names) -> dict[Address, list[Address]]:
     """Every issue, declared or live → those right below it."""
-    found: defaultdict[Address, list[Address]] = defaultdict(list)
+    below: defaultdict[Address, list[Address]] = defaultdict(list)
     for key in {**names.declared("issue"), **names.live("issue").ids}:
         address = Address("issue", key)
-        found[address] = found[address]
+        below[address] = below[address]
         if parent := _parent(address, names):
-            found[parent].append(address)
-    return found
+            below[parent].append(address)
+    return below
 
 
 def _above(address: Address, names: Names) -> list[Address]:
-    found: list[Address] = []
-    while (parent := _parent(found[-1] if found else address, names)) and parent not in found:
-        found.append(parent)
-    return found
+    above: list[Address] = []
+    while (parent := _parent(above[-1] if above else address, names)) and parent not in above:
+        above.append(parent)
+    return above
 
 
 def _parent(address: Address, names: Names) -> Address | None:
-    spec = names.declared("issue").get(address.key)
+    spec = names.spec(address)
     if spec is not None and "parent" in spec.model_fields_set:
         if not spec.parent:
             return None

@@ -16,7 +16,7 @@ from reconciler.model.name_index import Context, CustomField, Names
 
 
 class IssueCreation(Creation):
-    """Redmine keeps no two issues apart: a POST that is sent twice makes two."""
+    """Issues need not differ in anything: a POST that is sent twice makes two."""
 
     def sent_after(self, kind: Kind, values: Mapping[str, Any], context: Context) -> frozenset[str]:
         # Redmine drops the watchers of an author who may not add any (5.0 to 6.1); later it takes none who may not see
@@ -55,22 +55,22 @@ class StoredKey(ManifestKey):
         made_keys.make_keys(names, known, longest or made_keys.LENGTH)
 
     def to_declare(self, address: Address, row: Row, names: Names) -> Mapping[str, Any]:
-        # Whoever writes to an issue becomes its watcher, unless it is said who they are (5.0 to 6.1).
-        said: dict[str, Any] = {"project": address.project, "key": address.own_name, "id": row["id"]}
+        # A user who writes to an issue becomes its watcher, unless the watchers are sent too (5.0 to 6.1).
+        body: dict[str, Any] = {"project": address.project, "key": address.own_name, "id": row["id"]}
         context = Context(names, address.project, address)
         with suppress(Unresolved, KeyError):
-            said["watchers"] = WATCHERS.written(WATCHERS.decode(row["watchers"], context), context)
-        return said
+            body["watchers"] = WATCHERS.written(WATCHERS.decode(row["watchers"], context), context)
+        return body
 
     def definitions(self, settings: Mapping[str, Any], fields: Collection[str]) -> tuple[str, ...]:
-        # Custom fields tell their trackers: what another tracker would destroy.
+        # The definitions of custom fields show their trackers: which values another tracker would destroy.
         return ("custom_field",) if settings.get("issue_key_field") or "tracker" in fields else ()
 
     def to_store(self, address: Address, row: Row | None, context: Context) -> Mapping[str, tuple[Any, Any]]:
-        # Where no key is declared, the subject only names the issue in the manifests.
+        # The subject of an issue without a declared key is its name in the manifests, and is not stored.
         spec = context.names.spec(address)
         field = key_field(context.names) if spec is None or spec.key else None
-        key = address.key.partition("/")[2]
+        key = address.own_name
         before = value_of(row, field) if row and field else ""
         marks = {} if field is None or before == key else {f"custom_fields.{field.name}": (before or None, key)}
         home = row and context.key("project", row["project"]["id"])

@@ -9,7 +9,7 @@ from typing import Any
 from reconciler.kinds.issues import notes, relations
 from reconciler.kinds.issues.identity import key_field, value_of
 from reconciler.kinds.issues.spec import closes, trackers_of
-from reconciler.model.address import Address, Row
+from reconciler.model.address import Address, Row, split_key
 from reconciler.model.codecs import blank
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.kind import Kind
@@ -24,33 +24,33 @@ class IssueExport(Exporting):
         field, live = key_field(names), names.live(kind.name)
         for number, key in sorted(live.keys.items()) if field else ():
             if field and not value_of(live.rows[number], field):
-                live.rekey(number, f"{key.partition('/')[0]}/{live.rows[number]['subject']}")
+                live.rekey(number, f"{split_key(key)[0]}/{live.rows[number]['subject']}")
 
     def identity_fields(self, kind: Kind, address: Address, row: Row, names: Names) -> dict[str, Any]:
         field = key_field(names)
         named = field is None or bool(value_of(row, field))
-        key = {"key": address.key.partition("/")[2]} if named else {}
+        key = {"key": address.own_name} if named else {}
         return {**super().identity_fields(kind, address, row, names), **key}
 
     def non_defaults(self, kind: Kind, values: Mapping[str, Any], row: Row, context: Context) -> dict[str, Any]:
-        # What Redmine would put in where a manifest is silent is said to be nothing.
-        project = context.names.row(Address("project", context.project)) or {}
+        # Fields that Redmine would fill in by itself are declared null.
+        project = context.names.row(context.container) or {}
         category = context.names.live("issue_category").rows.get((row.get("category") or {}).get("id", 0), {})
         filled = {"start_date": True, "fixed_version": "default_version" in project}
         filled["assigned_to"] = "default_assignee" in project or "assigned_to" in category
-        nothing = {n: None for n, by_itself in filled.items() if by_itself and n in values and blank(values[n])}
-        # Whoever writes to an issue may become its watcher (5.0 to 6.1).
+        nulls = {n: None for n, by_itself in filled.items() if by_itself and n in values and blank(values[n])}
+        # A user who writes to an issue may become its watcher (5.0 to 6.1).
         alone: dict[str, Any] = {"watchers": []} if values.get("watchers") == [] else {}
-        found = {**super().non_defaults(kind, values, row, context), **nothing, **alone}
+        kept = {**super().non_defaults(kind, values, row, context), **nulls, **alone}
         for name in ("status", "priority"):
-            if found.get(name) is not None and found[name] == _default(name, values, context):
-                del found[name]
+            if kept.get(name) is not None and kept[name] == _default(name, values, context):
+                del kept[name]
         field = key_field(context.names)
-        if field and "custom_fields" in found:
-            found["custom_fields"] = {n: v for n, v in found["custom_fields"].items() if n != field.name}
-        if not found.get("custom_fields", True):
-            del found["custom_fields"]
-        return {name: found[name] for name in kind.fields if name in found}
+        if field and "custom_fields" in kept:
+            kept["custom_fields"] = {n: v for n, v in kept["custom_fields"].items() if n != field.name}
+        if not kept.get("custom_fields", True):
+            del kept["custom_fields"]
+        return {name: kept[name] for name in kind.fields if name in kept}
 
     def doubts(self, values: Mapping[str, Any], row: Row, context: Context) -> Iterable[tuple[str, str]]:
         for said in notes.doubts(row.get("journals"), context):
@@ -94,7 +94,7 @@ CORE = frozenset(
     {"assigned_to", "category", "fixed_version", "parent", "start_date", "due_date"}
     | {"estimated_hours", "done_ratio", "description"}
 )
-"""What a tracker can have disabled (5.0 to 6.1)."""
+"""The fields that a tracker can have disabled (5.0 to 6.1)."""
 
 
 def disabled(kind: Kind, tracker: Row) -> list[str]:
@@ -133,17 +133,17 @@ def _is_open(number: int, context: Context) -> bool:
 
 
 def _open_below(context: Context) -> dict[int, list[int]]:
-    """The numbers of the open subtasks of each issue; of many rows, which are on disk, the numbers alone are kept."""
+    """The ids of the open subtasks of each issue. Only the ids are kept: the rows can be many, and are on disk."""
     if "open_below" not in context.names.memo:
-        found: defaultdict[int, list[int]] = defaultdict(list)
+        subtasks: defaultdict[int, list[int]] = defaultdict(list)
         for row in context.names.live("issue").rows.values():
             if row.get("parent") and not closes(row["status"]["name"], context):
-                found[row["parent"]["id"]].append(row["id"])
-        context.names.memo["open_below"] = found
+                subtasks[row["parent"]["id"]].append(row["id"])
+        context.names.memo["open_below"] = subtasks
     below: dict[int, list[int]] = context.names.memo["open_below"]
     return below
 
 
 def _called(numbers: Iterable[int], context: Context) -> str:
-    """Issues by their keys, as numbers are others on another server."""
+    """Issues by their keys, as ids differ on another server."""
     return ", ".join(sorted(context.key("issue", number) or f"#{number}" for number in numbers))

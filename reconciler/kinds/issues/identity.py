@@ -1,4 +1,4 @@
-"""Which live issue is which declared one: Redmine gives issues no natural key."""
+"""Matches declared issues to live ones: Redmine gives issues no natural key."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def stored_key(values: Mapping[str, Any], names: Names) -> str:
 
 
 class Matching:
-    """Which of the live issues is which of the declared ones."""
+    """Matches declared issues to live ones."""
 
     def __init__(self, keys: Mapping[int, str], rows: Sequence[Row], context: Context) -> None:
         self.keys = keys
@@ -102,17 +102,17 @@ class Matching:
         self.problems += [(wanted, said, f"say which: id: {numbers[0]}") for wanted in rivals]
 
     def _pair(self, numbers: Sequence[int], rivals: Sequence[Object]) -> None:
-        """The pairs with the fewest differences first; who is left over is new, unless it says what it was."""
+        """The pairs with the fewest differences first. What is left over is new, unless it has `renamed_from`."""
         # In the order of their numbers, `twin-2` before `twin-10`, as an export gives them.
         ordered = sorted(rivals, key=lambda o: (len(o.address.key), o.address))
         left = self._pair_equals(numbers, ordered)
         rated: list[tuple[int, int, int, int]] = []
         free = [n for n in numbers if n not in self.taken]
         for place, wanted in left.items():
-            found = [(differences(wanted, self.by_id[n], self.by_id, self.context), n) for n in free]
-            alike = Counter(differs for differs, _ in found)
-            # Of equally good pairs, those first that have no equally good other one.
-            rated += ((differs, alike[differs], place, n) for differs, n in found)
+            counts = [(differences(wanted, self.by_id[n], self.by_id, self.context), n) for n in free]
+            alike = Counter(differs for differs, _ in counts)
+            # Of equally good pairs, those first for which there is no other equally good one.
+            rated += ((differs, alike[differs], place, n) for differs, n in counts)
         for _, _, place, number in sorted(rated):
             if place in left and number not in self.taken:
                 self._take(left.pop(place), self.by_id[number])
@@ -121,7 +121,7 @@ class Matching:
                 self._take(wanted, self.by_id[numbers[0]])
 
     def _pair_equals(self, numbers: Sequence[int], ordered: Sequence[Object]) -> dict[int, Object]:
-        """Take the pairs without any difference, first those with the fewest to choose from; the others, by place."""
+        """Take the pairs without a difference, those with the fewest candidates first; return the others, by place."""
         alike = Alike([self.by_id[n] for n in numbers], self.by_id, self.context)
         left = dict(enumerate(ordered))
         equal = {place: alike.equals(wanted) for place, wanted in left.items()}
@@ -143,15 +143,15 @@ class Matching:
         planned = self.context.names.declared("issue")
         spec: Any = wanted.spec
         for name in filter(None, (spec.key, spec.renamed_from)):
-            found = [row for row in self.named.get(name, ()) if self.keys.get(row["id"], "") not in planned]
-            if found:
-                return found
+            rows = [row for row in self.named.get(name, ()) if self.keys.get(row["id"], "") not in planned]
+            if rows:
+                return rows
         return []
 
     def _by_subject(self, wanted: Object, subject: str | None, *, keyed: Any) -> list[Row]:
         """Issues of a subject, if there is one; for a declared key, those that have none yet."""
-        found = self.subjects.get(f"{wanted.address.project}/{subject}", []) if subject else []
-        return [row for row in found if not (self.field and keyed) or not value_of(row, self.field)]
+        rows = self.subjects.get(f"{wanted.address.project}/{subject}", []) if subject else []
+        return [row for row in rows if not (self.field and keyed) or not value_of(row, self.field)]
 
     def _take(self, wanted: Object, row: Row) -> None:
         other = self.taken.setdefault(row["id"], wanted)
@@ -160,7 +160,7 @@ class Matching:
             self.problems.append((wanted, message, "set issue_key_field in reconciler.yaml, or give each its id"))
 
     def result(self) -> Matches:
-        """What was found."""
+        """The matches."""
         owned = {wanted.address.key: self.by_id[number] for number, wanted in self.taken.items()}
         others = {key: self.by_id[i] for i, key in self.keys.items() if i not in self.taken and key not in owned}
         return Matches({**others, **owned}, tuple(self.problems))

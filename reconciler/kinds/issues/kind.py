@@ -1,7 +1,7 @@
 """Issues: `GET /issues`, `POST /projects/:p/issues`, `PUT/DELETE /issues/:id`.
 
 Redmine gives an issue no natural key: it is the value of the custom field `issue_key_field`, else project + subject
-(+ tracker). Lists show open issues of a project and its subprojects unless told otherwise; a filter that the server
+(+ tracker). Lists show open issues of a project and its subprojects unless asked otherwise; a filter that the server
 does not know is ignored, so every row is checked again.
 """
 
@@ -125,9 +125,9 @@ class Issues(Kind[IssueSpec]):
     def match(self, rows: Sequence[Row], context: Context, objects: Sequence[Object[IssueSpec]]) -> Matches:
         """By `id`, else by the key field, else by project and subject (and tracker)."""
         keys = {row["id"]: key for row in rows if (key := self.key_of(row, context)) is not None}
-        found = Matching(keys, rows, context)
-        found.settle(objects)
-        return found.result()
+        matching = Matching(keys, rows, context)
+        matching.settle(objects)
+        return matching.result()
 
     # -- read --------------------------------------------------------------------------------------------------
 
@@ -153,16 +153,16 @@ class Issues(Kind[IssueSpec]):
         own = {name: value for name, value in values.items() if name not in APART}
         related, later = values.get("relations") or {}, dict[str, Any]()
         if "parent" in own and (row.get("status") or {}).get("is_closed") and not closes(own.get("status"), context):
-            # Redmine does not reopen an issue while its parent is closed: it leaves that first.
+            # Redmine does not reopen an issue below a closed parent (5.0 to 6.1): it leaves that first.
             later = {n: own.pop(n) for n in ("status",) if n in own}
         return [
-            # A relation that goes may be what forbids other dates.
+            # First, as a relation that is deleted may be what forbids the new dates.
             *relations.deletions(related, row, number, context),
             *attaching(super().update, address, number, own, context),
             *super().update(address, number, later, context),
             *relations.creations(related, number, context),
             *notes.requests(values.get("notes") or (), row, number, context),
-            # Whoever writes to an issue may become its watcher (5.0 to 6.1).
+            # Last, as a user who writes to an issue may become its watcher (5.0 to 6.1).
             *(self._watching(values["watchers"], row, number, context) if "watchers" in values else ()),
         ]
 
@@ -177,4 +177,4 @@ class Issues(Kind[IssueSpec]):
 
 
 APART = frozenset({"watchers", "relations", "notes", "author"})
-"""What travels by requests of its own."""
+"""The fields that are sent by requests of their own."""

@@ -7,7 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Hashable, Iterator, Mapping
 from typing import Any
 
-from reconciler.model.address import Row
+from reconciler.kinds.issues.similarity import NAMED, PEOPLE, PLAIN
+from reconciler.model.address import Row, split_key
 from reconciler.model.codecs import digest
 from reconciler.model.name_index import Names
 
@@ -29,10 +30,11 @@ def make_keys(names: Names, known: Mapping[int, str], longest: int = LENGTH) -> 
     taken: defaultdict[str, set[str]] = defaultdict(set)
     live = names.live("issue")
     for key in live.ids:
-        taken[key.partition("/")[0]].add(key.partition("/")[2])
+        project, name = split_key(key)
+        taken[project].add(name)
     rows, keys = live.rows, live.keys
-    looks = {n: (keys[n].partition("/")[0], _looks(rows[n], rows)) for n in rows if keys[n].endswith(f"/#{n}")}
-    made = {n: known[n].partition("/")[2] for n in looks if _may_have(known.get(n, ""), keys[n], taken)}
+    looks = {n: (split_key(keys[n])[0], _looks(rows[n], rows)) for n in rows if keys[n].endswith(f"/#{n}")}
+    made = {n: split_key(known[n])[1] for n in looks if _may_have(known.get(n, ""), keys[n], taken)}
     for project, name in ((looks[n][0], name) for n, name in made.items()):
         taken[project].add(name)
     tried = Counter[str]()
@@ -45,7 +47,7 @@ def make_keys(names: Names, known: Mapping[int, str], longest: int = LENGTH) -> 
 
 
 def _in_order(named: Mapping[int, str], looks: Mapping[int, Hashable]) -> Iterator[tuple[int, str]]:
-    """The names, of issues that look the same in the order of their numbers: that is how a plan pairs them."""
+    """The names; issues that look the same get theirs in the order of their ids, as a plan pairs them."""
     alike: defaultdict[Hashable, list[int]] = defaultdict(list)
     for number in sorted(named):
         alike[looks[number]].append(number)
@@ -63,14 +65,14 @@ def _numbered(name: str, length: int, tried: Counter[str], project: str) -> Iter
 
 
 def _may_have(wanted: str, key: str, taken: Mapping[str, Collection[str]]) -> bool:
-    """Whether an issue can have the key that it had: it is in the same project, and nobody else has it."""
-    project, _, name = wanted.partition("/")
-    return bool(name) and project == key.partition("/")[0] and name not in taken.get(project, ())
+    """Whether an issue can have its earlier key again: it is in the same project, and no other issue has the key."""
+    project, name = split_key(wanted)
+    return bool(name) and project == split_key(key)[0] and name not in taken.get(project, ())
 
 
 def _looks(row: Row, rows: Mapping[Any, Row]) -> tuple[str, ...]:
-    """What tells issues of one subject apart in a plan, without their numbers, which are others on another server."""
-    named = (str((row.get(n) or {}).get("name", "")) for n in NAMED)
+    """What distinguishes issues of one subject in a plan, without their ids, which differ on another server."""
+    named = (str((row.get(n) or {}).get("name", "")) for n in (*NAMED, *PEOPLE))
     plain = (str(row.get(n) or "") for n in PLAIN)
     values = sorted((f["name"], str(f.get("value") or "")) for f in row.get("custom_fields", ()))
     files = sorted(f["filename"] for f in row.get("attachments", ()))
@@ -79,9 +81,5 @@ def _looks(row: Row, rows: Mapping[Any, Row]) -> tuple[str, ...]:
 
 
 def _brief(text: str) -> str:
-    """Something short that orders and tells texts apart as they do: of very many issues, it is kept in memory."""
+    """A short text that is equal for equal texts, and sorts nearly as they do: it is kept in memory for each issue."""
     return text if len(text) <= SLUG else f"{text[:SLUG]} {digest(text.encode(errors='surrogatepass'))}"
-
-
-NAMED = ("tracker", "status", "priority", "category", "fixed_version", "assigned_to", "author")
-PLAIN = ("description", "start_date", "due_date", "done_ratio", "estimated_hours", "is_private")

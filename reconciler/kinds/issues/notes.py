@@ -1,7 +1,7 @@
 """Notes of issues. An issue has at least the declared ones; a missing one is added, and others are left alone.
 
-Redmine keeps them in the journals, each added by a PUT of its own; two of the same text are two. So a lost answer is
-settled by reading the journals, and a run that was killed half-way is completed by the next one.
+Redmine keeps them in the journals. Each is added by a PUT of its own, and a PUT that is sent twice adds two. So after a
+lost answer the journals are read, and a run that was interrupted is completed by the next one.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _note(value: Any) -> Any:
         if str(value.get("private", "no")).casefold() not in WORDS:
             raise ValueError("private: true or false is expected")
         if value.get("author") and str(value.get("private", "no")).casefold() in TRUE:
-            # A 204, and everybody can read it (5.0 to 6.1).
+            # Redmine answers 204, and publishes the note (5.0 to 6.1).
             raise ValueError("Redmine publishes a private note of an author who may not write such: leave author out")
     if text == "none":
         # Any attribute of a PUT to an issue that is "none" becomes "" (5.0 to 7.0).
@@ -100,14 +100,14 @@ class Notes(Codec):
 
 
 def unsayable(note: Mapping[str, Any]) -> str:
-    """Why a live note cannot be in a manifest, or ""."""
+    """Why a live note cannot be expressed in a manifest, or ""."""
     if not note["text"].strip():
         return "a note of blanks is left out"
     return 'a note "none" is left out: Redmine loses it' if note["text"] == "none" else ""
 
 
 def doubts(wire: Any, context: Context) -> Iterator[str]:
-    """Sentences on what no manifest says of an issue's notes."""
+    """Sentences on notes of an issue that a manifest cannot hold, or not completely."""
     notes = Notes().decode(wire, context)
     yield from dict.fromkeys(filter(None, map(unsayable, notes)))
     unfit = sum(_unfit(note["author"], context) for note in notes)
@@ -119,7 +119,7 @@ def doubts(wire: Any, context: Context) -> Iterator[str]:
 
 
 def _unfit(author: Any, context: Context) -> bool:
-    """Whether nobody of that login could write a note on another server."""
+    """Whether the author could not write the note on another server."""
     return not isinstance(author, str) or bool(UNKNOWN.fullmatch(author)) or lacks(author, "add_issue_notes", context)
 
 
@@ -127,24 +127,24 @@ Said = Mapping[str, Any]
 
 
 def paired(desired: Iterable[Said], live: Iterable[Said] | None) -> list[tuple[Said, Said | None]]:
-    """Each wanted note with the live one that is it, by text and author; each live one stands for one."""
+    """Each wanted note with the live one of the same text and author, if there is one left."""
     held, pairs = list(live or ()), list[tuple[Said, Said | None]]()
     for note in desired:
         alike = [h for h in held if h["text"] == note["text"] and note.get("author", h["author"]) == h["author"]]
-        found = next((h for h in alike if h["private"] == bool(note.get("private"))), next(iter(alike), None))
-        pairs.append((note, found))
-        if found is not None:
-            held.remove(found)
+        partner = next((h for h in alike if h["private"] == bool(note.get("private"))), next(iter(alike), None))
+        pairs.append((note, partner))
+        if partner is not None:
+            held.remove(partner)
     return pairs
 
 
 def _wrong(note: Said, held: Said | None) -> bool:
-    """Whether a note is missing, or can be read by everybody although it shall be private."""
+    """Whether a note is missing, or is public although it is declared private."""
     return held is None or (bool(note.get("private")) and not held["private"])
 
 
 def requests(wanted: Iterable[Said], row: Row, number: Id, context: Context) -> Iterator[Request]:
-    """The PUT for each note that is missing, in their order, or that shall be private and is not."""
+    """The PUT for each note that is missing, in their order, or that is declared private and is public."""
     for note, held in paired(wanted, Notes().decode(row.get("journals"), context)):
         private = {"private_notes": True} if note.get("private") else {}
         if held is None:

@@ -1,4 +1,4 @@
-"""What the work on an issue waits for, and what it does to other issues."""
+"""What the work on an issue depends on, and its side effects on other issues."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from reconciler.kinds.issues import parent_fields, relations
 from reconciler.kinds.issues.spec import BLOCKS, PARENT, VERSION, closes
-from reconciler.model.address import Address, Row
+from reconciler.model.address import CONTAINER, Address, Row
 from reconciler.model.capabilities import Deletion, Dependencies, SideEffects
 from reconciler.model.name_index import Context, Names
 
@@ -15,14 +15,14 @@ ISSUE = "issue"
 
 
 class IssueDeletion(Deletion):
-    """Subtasks are deleted along."""
+    """Subtasks are deleted too."""
 
     def takes_along(self, address: Address, row: Row, names: Names) -> list[str]:
-        # A subtask that is declared with another parent has left before.
-        found, fresh = dict[int, Row](), [row]
-        while fresh := [c for one in fresh for c in parent_fields.staying(one, names) if c["id"] not in found]:
-            found |= {c["id"]: c for c in fresh}
-        return [names.live(ISSUE).keys[number] for number in sorted(found)]
+        # Not a subtask that is declared with another parent: it is moved before.
+        below, level = dict[int, Row](), [row]
+        while level := [c for one in level for c in parent_fields.staying(one, names) if c["id"] not in below]:
+            below |= {c["id"]: c for c in level}
+        return [names.live(ISSUE).keys[number] for number in sorted(below)]
 
 
 class IssueDependencies(Dependencies):
@@ -33,8 +33,8 @@ class IssueDependencies(Dependencies):
     ) -> Iterable[tuple[str, Address]]:
         home = row and context.key("project", row["project"]["id"])
         if home not in (None, address.project):
-            yield "", Address("project", str(home))
-        # An issue cannot start before those that precede it end; theirs are changed first.
+            yield "", Address(CONTAINER, str(home))
+        # An issue cannot start before those that precede it end, so their dates are changed first (5.0 to 6.1).
         if row is not None and {"start_date", "due_date"} & set(changed):
             yield from (("follows", other) for other in relations.predecessors(values, row, context))
         # Redmine reopens no issue whose version or parent is closed (5.0 to 6.1).
@@ -54,12 +54,12 @@ class IssueDependencies(Dependencies):
 
 
 class IssueSideEffects(SideEffects):
-    """Journals, dates and closings of one issue change others."""
+    """A write to one issue changes the watchers, dates and status of others."""
 
     def side_effects_on(
         self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Collection[str], context: Context
     ) -> Iterable[Address]:
-        """Parents and related issues: their journals make whoever writes a watcher; dates and closings spread."""
+        """Parents and related issues: who writes a journal becomes a watcher; dates and closings are passed on."""
         keys = context.names.live(ISSUE).keys
         live = keys.get((row or {}).get("parent", {}).get("id", 0))
         if not values or row is None or "parent" in changed:

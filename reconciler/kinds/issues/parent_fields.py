@@ -12,7 +12,7 @@ from fractions import Fraction
 from math import floor
 from typing import Any
 
-from reconciler.model.address import Address, Row
+from reconciler.model.address import Address, Row, split_key
 from reconciler.model.name_index import Context, Names
 
 GROUPS = {"priority": ("priority",), "start_date": ("start_date", "due_date"), "due_date": ("start_date", "due_date")}
@@ -22,7 +22,7 @@ SETTINGS = "Administration → Settings → Issue tracking → Parent tasks attr
 
 
 def decided(row: Row, field: str, context: Context) -> str:
-    """Why Redmine decides about a field of an issue, or ""."""
+    """Why Redmine computes a field of an issue, or ""."""
     if field not in DERIVED or not staying(row, context.names):
         return ""
     derives = _derives(GROUPS[field], context.names)
@@ -32,7 +32,7 @@ def decided(row: Row, field: str, context: Context) -> str:
 def _derives(group: Sequence[str], names: Names) -> bool:
     """Whether every issue with subtasks has the values that Redmine would compute for these fields.
 
-    That is one answer for all issues, and it takes a look at each of them: it is remembered.
+    That is one answer for all issues, and takes a look at each of them, so it is kept.
     """
     remembered = f"derives {' '.join(group)}"
     if remembered not in names.memo:
@@ -43,10 +43,10 @@ def _derives(group: Sequence[str], names: Names) -> bool:
 def _children(names: Names) -> Mapping[int, list[Row]]:
     """The subtasks that were read, by the number of their parent."""
     if "children" not in names.memo:
-        found: defaultdict[int, list[Row]] = defaultdict(list)
+        subtasks: defaultdict[int, list[Row]] = defaultdict(list)
         for row in names.live("issue").rows.values():
-            found[(row.get("parent") or {}).get("id", 0)].append(row)
-        names.memo["children"] = {number: rows for number, rows in found.items() if number}
+            subtasks[(row.get("parent") or {}).get("id", 0)].append(row)
+        names.memo["children"] = {number: rows for number, rows in subtasks.items() if number}
     known: Mapping[int, list[Row]] = names.memo["children"]
     return known
 
@@ -60,7 +60,7 @@ def staying(row: Row, names: Names) -> list[Row]:
     """The subtasks of an issue that the manifests do not take away from it."""
     planned, keys = names.declared("issue"), names.live("issue").keys
     specs = ((child, planned.get(keys.get(child["id"], ""))) for child in children(row, names))
-    own = keys.get(row["id"], "").partition("/")[2]
+    own = split_key(keys.get(row["id"], ""))[1]
     return [c for c, spec in specs if spec is None or "parent" not in spec.model_fields_set or _same(spec.parent, own)]
 
 
@@ -69,7 +69,7 @@ def _same(parent: Any, own: str) -> bool:
 
 
 def _as_computed(number: int, fields: Sequence[str], names: Names) -> bool:
-    """Whether an issue has just the values that Redmine would compute; one that was not read says nothing."""
+    """Whether an issue has just the values that Redmine would compute; one that was not read counts as such."""
     row = names.live("issue").rows.get(number)
     return row is None or all(_equal(row, field, _computed(row, field, names)) for field in fields)
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from reconciler.kinds._queries import EVERY, WINDOW, Params, chunks, criterion, portions
 from reconciler.kinds.issues.identity import key_field, stored_key, value_of
-from reconciler.model.address import Address, Row
+from reconciler.model.address import Address, Row, split_key
 from reconciler.model.capabilities import BulkDetails, ReadBack, Streamed
 from reconciler.model.kind import Kind, Listing, Need
 from reconciler.model.name_index import Context, CustomField, Names
-from reconciler.model.requests import Roll, includes
+from reconciler.model.requests import FieldLists, includes
 from reconciler.model.spec import Id
 
 WATCHING = ("user", "group")
@@ -43,12 +43,13 @@ def tiers(kind: Kind, need: Need, names: Names) -> Iterable[list[Listing]]:
         yield with_key
         yield without
     # Or it was moved to another project.
-    missing = sorted(k.partition("/")[2] for k in need.keys[kind.name] - names.live(kind.name).ids.keys())
+    missing = sorted(split_key(k)[1] for k in need.keys[kind.name] - names.live(kind.name).ids.keys())
     some = (criterion(f"cf_{field.id}", "=", *portion) for portion in portions(missing))
     yield [Listing("/issues", "issues", (*keys, *EVERY, *include)) for keys in some]
 
 
 def lookup(address: Address, names: Names, values: Mapping[str, Any]) -> list[Listing]:
+    """The list that shows an issue: by the key field, else by its subject."""
     project = names.live("project").ids.get(address.project)
     field, key = key_field(names), stored_key(values, names)
     if project is None or (not key and "subject" not in values):
@@ -58,6 +59,7 @@ def lookup(address: Address, names: Names, values: Mapping[str, Any]) -> list[Li
 
 
 def details(kind: Kind, row: Row, fields: frozenset[str]) -> Listing | None:
+    """The issue's own page, with what lists leave out."""
     # Lists show neither watchers nor journals, whatever they are asked to include (5.0 to 6.1).
     wanted = sorted(kind.fields[f].include for f in fields if kind.fields[f].detail)
     include = (("include", ",".join(wanted)),)
@@ -96,17 +98,18 @@ class IssueStream(Streamed):
 
 
 class WatcherLists(BulkDetails):
-    """One list for each user and group tells which issues they watch, and one which issues have notes."""
+    """One list for each user and group shows the issues that they watch, and one the issues that have notes."""
 
-    def lists(self, kind: Kind, rows: Mapping[Id, Row], need: Need, names: Names) -> Iterable[Roll]:
+    def lists(self, kind: Kind, rows: Mapping[Id, Row], need: Need, names: Names) -> Iterable[FieldLists]:
         about = _about(kind, rows, need, names)
         if all(names.live(kind).whole for kind in WATCHING):
             people = [row for kind in WATCHING for row in names.live(kind).rows.values() if not row.get("builtin")]
             pairs = ((row["id"], some) for row in people for some in about)
-            yield Roll("watchers", tuple((_brief(some, "watcher_id", "=", who), {"id": who}) for who, some in pairs))
+            lists = ((_brief(some, "watcher_id", "=", who), {"id": who}) for who, some in pairs)
+            yield FieldLists("watchers", tuple(lists))
         if need.everything:
             # 5.0 finds every issue that has a history, as it takes an empty note for one.
-            yield Roll("notes", tuple((_brief(some, "notes", "*"), None) for some in about))
+            yield FieldLists("notes", tuple((_brief(some, "notes", "*"), None) for some in about))
 
 
 def _about(kind: Kind, rows: Mapping[Id, Row], need: Need, names: Names) -> list[Params]:

@@ -1,7 +1,7 @@
 """Relations between issues: each is one thing on the server, seen from two sides.
 
-In canonical form the relations of an issue are a mapping: `blocks shop/login` → its delay, or true; None is one that
-shall go. Redmine stores four of the nine types reversed, `relates` with the lower id first, and one relation for each
+In canonical form the relations of an issue are a mapping: `blocks shop/login` → its delay, or true; None is one to
+delete. Redmine stores four of the nine types reversed, `relates` with the lower id first, and one relation for each
 ordered pair of issues (5.0 to 6.1), so they are always read from the issue's own side.
 """
 
@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, WithJsonSchema
 
 from reconciler.kinds.issues.ancestry import ISSUE, related
-from reconciler.model.address import Address, Reference, Row, Unresolved
+from reconciler.model.address import Address, Reference, Row, Unresolved, split_key
 from reconciler.model.codecs import Codec, Difference, blank, require_id
 from reconciler.model.kind import Request
 from reconciler.model.name_index import Context, Names
@@ -61,7 +61,7 @@ class Relations(Codec):
 
     def references(self, value: Any, context: Context) -> Iterable[Reference]:
         if isinstance(value, Mapping):
-            return [Reference((a.kind,), a.project, a.key.partition("/")[2], True) for a in _named(value)]
+            return [Reference((a.kind,), a.project, a.own_name, True) for a in _named(value)]
         return [ISSUE.reference(item[_type(item)], context.project) for item in value or ()]
 
     def faults(self, value: Any) -> Iterable[tuple[str, Unresolved]]:
@@ -73,14 +73,14 @@ class Relations(Codec):
             seen.add(other)
 
     def canonical(self, value: Any, context: Context) -> Any:
-        found: dict[str, Any] = {}
+        parts: dict[str, Any] = {}
         for item in value or ():
-            self._take(found, item, context)
+            self._take(parts, item, context)
         live = self.decode((context.names.row(_own(context)) or {}).get("relations"), context)
-        gone = {p: None for p in live if p not in found and not _others(p, context) and _ends(p, context)}
-        return {**dict(sorted(found.items())), **gone}
+        gone = {p: None for p in live if p not in parts and not _others(p, context) and _ends(p, context)}
+        return {**dict(sorted(parts.items())), **gone}
 
-    def _take(self, found: dict[str, Any], item: Mapping[str, Any], context: Context) -> None:
+    def _take(self, parts: dict[str, Any], item: Mapping[str, Any], context: Context) -> None:
         kind, own = _type(item), _own(context)
         other = context.resolve(ISSUE.reference(item[kind], context.project))
         if other == own:
@@ -93,19 +93,19 @@ class Relations(Codec):
         if theirs and kind in DELAYED and theirs[REVERSE[kind]] != int(item.get("delay", 0)):
             said = f"{other} declares the same relation with a delay of {theirs[REVERSE[kind]]} days"
             raise Unresolved(said, "give both the same delay, or declare it once")
-        twin = next((p for p in found if p.partition(" ")[2] == other.key), None)
+        twin = next((p for p in parts if p.partition(" ")[2] == other.key), None)
         if twin is not None:
             raise Unresolved(f"two relations with {other}: {twin.partition(' ')[0]} and {kind}", "keep one")
         if not theirs or own < other:
-            found[f"{kind} {other.key}"] = {"delay": int(item.get("delay", 0))} if kind in DELAYED else True
+            parts[f"{kind} {other.key}"] = {"delay": int(item.get("delay", 0))} if kind in DELAYED else True
 
     def decode(self, wire: Any, context: Context) -> Any:
         own = context.names.id(_own(context))
         return {part: _value(row) for row in wire or () if (part := seen(row, own, context))}
 
     def written(self, value: Any, context: Context) -> Any:
-        """Each relation is said once, by the issue whose address comes first."""
-        own, found = _own(context), []
+        """Each relation is written once, by the issue whose address comes first."""
+        own, items = _own(context), []
         for part, wanted in (value or {}).items():
             kind, _, key = part.partition(" ")
             if "/" not in key:
@@ -113,8 +113,8 @@ class Relations(Codec):
             if own < Address("issue", key):
                 name = ISSUE.term(Address("issue", key), context)
                 delay = {"delay": wanted["delay"]} if isinstance(wanted, Mapping) and wanted["delay"] else {}
-                found.append({kind: name, **delay})
-        return found
+                items.append({kind: name, **delay})
+        return items
 
     def parts(self, value: Any) -> Iterable[tuple[str, Any]]:
         return ((part, wanted) for part, wanted in (value or {}).items() if wanted is not None)
@@ -141,7 +141,7 @@ def _value(row: Row) -> Any:
 
 
 def _named(value: Mapping[str, Any]) -> Iterator[Address]:
-    """The issues that canonical relations name, where they have a key and are not left."""
+    """The issues that canonical relations name; not those without a key, and of relations to delete."""
     keys = (part.partition(" ")[2] for part, wanted in value.items() if wanted is not None)
     return (Address("issue", key) for key in keys if "/" in key)
 
@@ -161,7 +161,7 @@ def _others(part: str, context: Context) -> bool:
 
 
 def _ends(part: str, context: Context) -> bool:
-    """Whether it is for this issue to delete a relation: SQLite would give its id to the next one, so only one does."""
+    """Whether this issue deletes a relation. Only one of the two does: SQLite gives the id to the next new relation."""
     other = Address("issue", part.partition(" ")[2])
     spec = context.names.declared("issue").get(other.key)
     return spec is None or "relations" not in spec.model_fields_set or _own(context) < other
@@ -173,11 +173,11 @@ Declared = Mapping[Address, Mapping[str, int]]
 def _declared_with(address: Address, names: Names) -> Declared:
     """The issues that declare relations with this one → the types, as they declare them, and the delays."""
     if "relations" not in names.memo:
-        found: defaultdict[Address, defaultdict[Address, dict[str, int]]] = defaultdict(lambda: defaultdict(dict))
+        by_other: defaultdict[Address, defaultdict[Address, dict[str, int]]] = defaultdict(lambda: defaultdict(dict))
         for key, spec in names.declared("issue").items():
-            for kind, other, delay in _of(spec.relations, key.partition("/")[0], names):
-                found[other][Address("issue", key)][kind] = delay
-        names.memo["relations"] = found
+            for kind, other, delay in _of(spec.relations, split_key(key)[0], names):
+                by_other[other][Address("issue", key)][kind] = delay
+        names.memo["relations"] = by_other
     known: Mapping[Address, Declared] = names.memo["relations"]
     return known.get(address, {})
 
@@ -196,7 +196,7 @@ def _of(relations: Any, project: str, names: Names) -> Iterator[tuple[str, Addre
 
 
 def deletions(values: Mapping[str, Any], row: Row, number: Id, context: Context) -> Iterator[Request]:
-    """The requests for the relations that go, or are made anew: there is no update."""
+    """The requests for the relations that are deleted, or replaced: the API has no update (5.0 to 7.0)."""
     held = {part: live for live in row.get("relations") or () if (part := seen(live, number, context))}
     for part in values:
         if part in held:
@@ -215,8 +215,8 @@ def creations(values: Mapping[str, Any], number: Id, context: Context) -> Iterat
 
 def blockers(row: Row) -> list[int]:
     """The numbers of the issues that block a live one."""
-    found = (r for r in row.get("relations") or () if r["relation_type"] == "blocks")
-    return [r["issue_id"] for r in found if r["issue_to_id"] == row["id"]]
+    blocking = (r for r in row.get("relations") or () if r["relation_type"] == "blocks")
+    return [r["issue_id"] for r in blocking if r["issue_to_id"] == row["id"]]
 
 
 def bounds(row: Row, context: Context) -> Iterator[tuple[int, str]]:
@@ -224,13 +224,13 @@ def bounds(row: Row, context: Context) -> Iterator[tuple[int, str]]:
 
     The server counts working days, as its settings say; the first day is never earlier than this one (5.0 to 6.1).
     """
-    for found in row.get("relations") or ():
-        if found["relation_type"] == "precedes" and found["issue_to_id"] == row["id"]:
-            before = context.names.live("issue").rows.get(found["issue_id"], {})
+    for relation in row.get("relations") or ():
+        if relation["relation_type"] == "precedes" and relation["issue_to_id"] == row["id"]:
+            before = context.names.live("issue").rows.get(relation["issue_id"], {})
             end = before.get("due_date") or before.get("start_date")
             if end:
-                day = date.fromisoformat(end) + timedelta(days=1 + (found.get("delay") or 0))
-                yield found["issue_id"], day.isoformat()
+                day = date.fromisoformat(end) + timedelta(days=1 + (relation.get("delay") or 0))
+                yield relation["issue_id"], day.isoformat()
 
 
 def others(values: Mapping[str, Any], row: Row | None, context: Context) -> Iterator[Address]:

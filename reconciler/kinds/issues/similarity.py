@@ -1,4 +1,4 @@
-"""How much a live issue is like a declared one, by the fields that lists show plainly."""
+"""How similar a live issue is to a declared one, by the fields that lists show as they are declared."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from reconciler.model.kind import Object
 from reconciler.model.name_index import Context
 
 NAMED = ("tracker", "status", "priority", "category", "fixed_version")
-PLAIN = ("subject", "description", "start_date", "due_date", "done_ratio", "estimated_hours", "is_private")
+PEOPLE = ("assigned_to", "author")
+PLAIN = ("description", "start_date", "due_date", "done_ratio", "estimated_hours", "is_private")
+COMPARED = ("subject", *PLAIN)
+"""What is compared as it is; an export gives keys by the subject first, then by the rest."""
 
 
 def differences(wanted: Object, row: Row, rows: Mapping[int, Row], context: Context) -> int:
-    """In how many of the declared fields that lists show plainly an issue, one of these rows, differs from a declared
-    one."""
+    """The number of declared fields in which a live issue differs, among those that lists show as declared."""
     fields = wanted.fields
     named = sum(fields[n] != (row.get(n) or {}).get("name") for n in NAMED if isinstance(fields.get(n), str))
-    plain = sum(not _same(fields[n], row.get(n)) for n in PLAIN if n in fields)
+    plain = sum(not _same(fields[n], row.get(n)) for n in COMPARED if n in fields)
     assignee = (row.get("assigned_to") or {}).get("id", 0)
     person = fields.get("assigned_to") not in (None, context.key("user", assignee), context.key("group", assignee))
     author = fields.get("author") not in (None, context.key("user", (row.get("author") or {}).get("id", 0)))
@@ -43,24 +45,24 @@ def _other_parent(wanted: Object, row: Row, rows: Mapping[int, Row], context: Co
 
 
 def _other_files(fields: Mapping[str, Any], row: Row) -> int:
-    """Whether a declared attachment is of a name that the issue has not."""
+    """Whether the issue lacks a declared attachment, by name."""
     there = {item["filename"] for item in row.get("attachments", ())}
     wanted = {name_of(item) for item in fields.get("attachments") or () if item.get("state") != "absent"}
     return int("attachments" in row and not wanted <= there)
 
 
 def _other_values(wanted: Object, row: Row, context: Context) -> int:
-    """In how many of the declared custom fields an issue has another value."""
+    """The number of declared custom fields in which an issue has another value."""
     if not wanted.fields.get("custom_fields"):
         return 0
     codec = CustomFields("issue")
-    live, found = codec.decode(row.get("custom_fields"), context), 0
+    live, differing = codec.decode(row.get("custom_fields"), context), 0
     for _, piece in codec.pieces(wanted.fields["custom_fields"]):
         try:
-            found += len(codec.differences(codec.canonical(piece, context), live))
+            differing += len(codec.differences(codec.canonical(piece, context), live))
         except Unresolved:
-            found += 1
-    return found
+            differing += 1
+    return differing
 
 
 def _same(declared: Any, live: Any) -> bool:
@@ -70,7 +72,7 @@ def _same(declared: Any, live: Any) -> bool:
 
 
 class Alike:
-    """Live issues, of which those that do not differ from a declared one are found without looking at each."""
+    """An index of live issues by their values: those without a difference are found without comparing each."""
 
     def __init__(self, rows: Sequence[Row], every: Mapping[int, Row], context: Context) -> None:
         self.context, self.every = context, every
@@ -82,12 +84,12 @@ class Alike:
         self.known: dict[str, list[int]] = {}
 
     def equals(self, wanted: Object) -> list[int]:
-        """The numbers of the issues without a difference."""
+        """The ids of the issues without a difference."""
         said = repr(sorted((name, repr(value)) for name, value in wanted.fields.items()))
         if said not in self.known:
             sets = sorted((self.by_value.get(pair, set()) for pair in _declared(wanted.fields)), key=len)
-            found = set.intersection(*sets) if sets else set(self.rows)
-            self.known[said] = [n for n in sorted(found) if not self._differs(wanted, n)]
+            equal = set.intersection(*sets) if sets else set(self.rows)
+            self.known[said] = [n for n in sorted(equal) if not self._differs(wanted, n)]
         return self.known[said]
 
     def _differs(self, wanted: Object, number: int) -> int:
@@ -96,12 +98,12 @@ class Alike:
 
 def _live(row: Row) -> Iterator[tuple[str, Hashable]]:
     yield from ((name, (row.get(name) or {}).get("name")) for name in NAMED)
-    yield from ((name, _plain(row.get(name))) for name in PLAIN)
+    yield from ((name, _plain(row.get(name))) for name in COMPARED)
 
 
 def _declared(fields: Mapping[str, Any]) -> Iterator[tuple[str, Hashable]]:
     yield from ((name, fields[name]) for name in NAMED if isinstance(fields.get(name), str))
-    yield from ((name, _plain(fields[name])) for name in PLAIN if name in fields)
+    yield from ((name, _plain(fields[name])) for name in COMPARED if name in fields)
 
 
 def _plain(value: Any) -> Hashable:

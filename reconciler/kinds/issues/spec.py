@@ -33,11 +33,11 @@ WATCHERS = RefSet(Ref(("user", "group")))
 
 
 def closed_parent(value: Any, context: Context) -> bool:
-    """Whether the parent, by name, is closed and stays so: only what is closed itself can be put below it."""
+    """Whether the parent, by name, is closed and stays so: only closed issues can be put below it (5.0 to 6.1)."""
     if value is None:
         return False
     address = PARENT.address(value, context)
-    row, spec = context.names.row(address), context.names.declared("issue").get(address.key)
+    row, spec = context.names.row(address), context.names.spec(address)
     stays = spec is None or spec.status is None or closes(spec.status, context)
     return stays and bool(row and row["status"].get("is_closed"))
 
@@ -58,15 +58,15 @@ class Author(Ref):
 
 
 BLOCKS = "blocks"
-"""What an issue does to the closing of another one."""
+"""The label of issues that must be closed before another one can be."""
 
 
 def trackers_of(context: Context) -> list[str] | None:
     """The trackers that a project will have: as declared, else as live; None if that is not known."""
-    spec = context.names.declared("project").get(context.project)
+    spec = context.names.spec(context.container)
     if spec is not None and spec.trackers is not None:
         return list(spec.trackers)
-    row = context.names.row(Address("project", context.project)) or {}
+    row = context.names.row(context.container) or {}
     return [t["name"] for t in row["trackers"]] if row.get("trackers") else None
 
 
@@ -187,7 +187,7 @@ class IssueSpec(ProjectItem):
             include="relations",
             update_only=True,
             clear={},
-            # Redmine refuses a new subtask of an issue that a relation has moved (its start is earlier).
+            # Redmine refuses a new subtask that starts before its parent, which a relation can have moved (5.0 to 6.1).
             deferred=Deferred("references", behind=("issue",)),
             label="Related issue",
         ),

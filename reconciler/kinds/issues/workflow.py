@@ -1,4 +1,4 @@
-"""How issues get their status, and why Redmine keeps other values than it was sent."""
+"""How issues get their status, and why Redmine keeps other values than those that were sent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reconciler.model.spec import Id
 
 
 class StatusWorkflow(Workflow):
-    """A status is reached by the transitions that the workflow allows (`allowed_statuses`, from 5.0 on)."""
+    """A status is reached by transitions that the workflow allows (`allowed_statuses`, from 5.0 on)."""
 
     def workflow_page(self, number: Id, name: str) -> Listing | None:
         if name != "status":
@@ -72,7 +72,7 @@ def _lacks_custom_field(row: Row, name: str, context: Context) -> str:
 
 def _locked_watchers(wanted: Sequence[Any], live: Sequence[Any], context: Context) -> str:
     people = ((user, context.names.row(Address("user", str(user))) or {}) for user in wanted)
-    # Before 6.0 only the list that a user is in tells the status.
+    # Before 6.0 the status shows only by the list that a user is in.
     locked = [user for user, person in people if LOCKED in (person.get("status"), person.get("listed"))]
     lacking = [user for user in wanted if user not in live]
     return f"locked users cannot watch: {', '.join(locked)}" if locked and lacking == locked else ""
@@ -98,8 +98,8 @@ def _disabled(kind: Kind, field: str, row: Row, context: Context) -> str:
 
 def _blocked(row: Row, context: Context) -> str:
     known = context.names.live("issue").rows
-    found = [n for n in relations.blockers(row) if n in known and not closes(known[n]["status"]["name"], context)]
-    return f"it is blocked by {', '.join(f'#{n}' for n in found)}" if found else ""
+    numbers = [n for n in relations.blockers(row) if n in known and not closes(known[n]["status"]["name"], context)]
+    return f"it is blocked by {', '.join(f'#{n}' for n in numbers)}" if numbers else ""
 
 
 LOCKED = 3

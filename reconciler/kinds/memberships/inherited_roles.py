@@ -1,7 +1,7 @@
-"""Which roles members inherit after the planned work: the API shows that a role is inherited, and not from whom.
+"""Which roles members inherit after the planned work: the API shows that a role is inherited, and not where from.
 
-A member inherits the roles of its groups in the project, and all that it has in the parent of a project that inherits
-members. When the last of these goes, Redmine takes the role, and a member without roles, away.
+A member inherits the roles of its groups in the project, and all its roles in the parent of a project that inherits
+members. With the last source, Redmine removes the role, and then a member without roles (5.0 to 6.1).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from reconciler.model.address import Address, Row
+from reconciler.model.address import CONTAINER, Address, Row, split_key
 from reconciler.model.name_index import Context
 
 KIND = "membership"
@@ -29,9 +29,10 @@ def own_roles(row: Row) -> list[int]:
 
 
 def foresee(keyed: Iterable[tuple[str, Row]], context: Context) -> Iterator[tuple[str, Row]]:
-    """Memberships by key, without the inherited roles that go.
+    """Memberships by key, without the inherited roles that the planned work takes away.
 
-    Such rows have `awaits`, the objects that gave these roles, and `goes`: whether Redmine deletes the member too.
+    Such rows have `given_by`, the objects that gave these roles, and `is_deleted`: whether Redmine deletes the member
+    too.
     """
     members = _Members(list(keyed), context)
     for key, row in members.keyed:
@@ -46,10 +47,10 @@ class _Members:
         self.rows = {key.lower(): row for key, row in keyed}
         self.specs = {kind: self._lower(self.names.declared(kind)) for kind in (KIND, "group", "project")}
         self.absent = {kind: {k.lower(): k for k in self.names.absent(kind)} for kind in (KIND, "group")}
-        self.read = {key.partition("/")[0] for key in (*self.rows, *self.specs[KIND], *self.absent[KIND])}
+        self.read = {split_key(key)[0] for key in (*self.rows, *self.specs[KIND], *self.absent[KIND])}
         self.groups: defaultdict[str, set[str]] = defaultdict(set)
         for key in (*self.rows, *self.specs[KIND]):
-            project, _, member = key.partition("/")
+            project, member = split_key(key)
             if member.startswith("group:"):
                 self.groups[project].add(member.removeprefix("group:"))
 
@@ -59,20 +60,20 @@ class _Members:
 
     def foreseen(self, key: str, row: Row) -> Row:
         """A row without the inherited roles that will have no source any more."""
-        project, _, member = key.lower().partition("/")
-        awaits: set[Address] = set()
+        project, member = split_key(key.lower())
+        givers: set[Address] = set()
         gone = set()
         for role in {role["id"] for role in row["roles"] if role.get("inherited")}:
             sources = set(self.sources(project, member, role, after=False))
             if sources and not set(self.sources(project, member, role, after=True)):
                 gone.add(role)
-                awaits |= sources
+                givers |= sources
         if not gone:
             return row
         left = [role for role in row["roles"] if not (role.get("inherited") and role["id"] in gone)]
         known = self.names.live("role").ids.values()
         stays = left or any(set(self.sources(project, member, role, after=True)) for role in known)
-        return {**row, "roles": left, "awaits": tuple(sorted(awaits)), "goes": not stays}
+        return {**row, "roles": left, "given_by": tuple(sorted(givers)), "is_deleted": not stays}
 
     def sources(self, project: str, member: str, role: int, *, after: bool) -> Iterator[Address]:
         """The objects by which a member inherits, or may inherit, a role."""
@@ -87,7 +88,7 @@ class _Members:
         # What comes down from above may be inherited there too: its sources are those of the role here.
         yield from self.sources(above, member, role, after=after) if above else ()
         if above and above not in self.read:
-            yield Address("project", above)
+            yield Address(CONTAINER, above)
 
     def own(self, key: str, after: bool) -> set[int]:
         """The roles that a member has directly."""
@@ -100,7 +101,7 @@ class _Members:
         return set(own_roles(self.rows[key])) if key in self.rows else set()
 
     def belongs(self, user: str, group: str, after: bool) -> bool:
-        """Whether a user is in a group, as far as that is known: a group that is not declared may have anybody."""
+        """Whether a user is, or may be, in a group: of a group that is not declared, the users may not be known."""
         row, spec = self.names.row(Address("group", group)) or {}, self.specs["group"].get(group)
         if row.get("builtin") or (after and group in self.absent["group"]):
             return False
@@ -111,7 +112,7 @@ class _Members:
 
     def parent(self, project: str, after: bool) -> str:
         """The project that a project inherits members from, or ""."""
-        row, spec = self.names.row(Address("project", project)) or {}, self.specs["project"].get(project)
+        row, spec = self.names.row(Address(CONTAINER, project)) or {}, self.specs["project"].get(project)
         inherits = row.get("inherit_members", False)
         if after and spec is not None and spec.inherit_members is not None:
             inherits = spec.inherit_members

@@ -64,13 +64,13 @@ class _Dependencies(Dependencies):
     """Inherited roles come and go with the memberships that they are inherited from."""
 
     def runs_after(self, address: Address, row: Row | None, context: Context) -> Iterable[Address]:
-        return tuple((row or {}).get("awaits", ()))
+        return tuple((row or {}).get("given_by", ()))
 
     def depends_on(
         self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Iterable[str], context: Context
     ) -> Iterable[tuple[str, Address]]:
         # A project that inherits its members gets them with the parent's: what is inherited is changed, not created.
-        project, _, member = address.key.partition("/")
+        project, member = address.project, address.own_name
         parents = (Address("membership", f"{above}/{member}") for above in context.names.ancestors(project))
         return [("project", parent) for parent in parents if parent not in self.runs_after(address, row, context)]
 
@@ -94,7 +94,7 @@ class Memberships(Kind[MembershipSpec]):
     rank = 40
     capabilities = (
         Nesting("members"),
-        # A group's membership, or the parent project's, makes it in the same apply.
+        # The membership of a group, or in the parent project, can create it in the same apply.
         Creation(adoption_note=""),
         Deletion(
             loss="categories and the project no longer assign new issues to the member; assigned ones stay so",
@@ -117,15 +117,15 @@ class Memberships(Kind[MembershipSpec]):
         return None if project is None else f"{project}/{kind}:{name}"
 
     def match(self, rows: Sequence[Row], context: Context, objects: Sequence[Object[MembershipSpec]]) -> Matches:
-        found = super().match(rows, context, objects)
+        matches = super().match(rows, context, objects)
         gone = {o.address.key.lower() for o in objects if o.spec.state == "absent"}
-        # What is only inherited cannot be taken away from the member itself.
-        seen = foresee(found.rows.items(), context)
-        return Matches({k: r for k, r in seen if k.lower() not in gone or self._has_own(r)}, found.problems)
+        # Inherited roles cannot be taken from the member itself.
+        seen = foresee(matches.rows.items(), context)
+        return Matches({k: r for k, r in seen if k.lower() not in gone or self._has_own(r)}, matches.problems)
 
     def _has_own(self, row: Row) -> bool:
         """Whether there is something to delete: roles of its own, or (Redmine 5.0) a member without any."""
-        return bool(own_roles(row)) or not (row["roles"] or "awaits" in row)
+        return bool(own_roles(row)) or not (row["roles"] or "given_by" in row)
 
     def live(self, row: Row, name: str, context: Context) -> Any:
         return super().live({**row, **dict([principal(row)])}, name, context)
@@ -141,7 +141,7 @@ class Memberships(Kind[MembershipSpec]):
 
     def update(self, address: Address, number: Id, values: Mapping[str, Any], context: Context) -> list[Request]:
         row = context.names.row(address) or {}
-        if row.get("goes"):
+        if row.get("is_deleted"):
             # Redmine has deleted the member with the roles that it inherited.
             return [self._member(address, row, payload(self.fields, {"roles": values["roles"]}, context)["role_ids"])]
         # A PUT without roles is refused, and deletes those that there are.
@@ -155,7 +155,7 @@ class Memberships(Kind[MembershipSpec]):
         return (replace(request, body=body), self._member(address, row, own)) if own else ()
 
     def _member(self, address: Address, row: Row, roles: Sequence[int]) -> Request:
-        """The POST that makes somebody a member again."""
+        """The POST that creates the membership again."""
         body = {"user_id": principal(row)[1]["id"], "role_ids": [*roles]}
         return Request("POST", f"/projects/{address.project}/{self.plural}", {self.name: body}, once=True)
 
@@ -163,7 +163,7 @@ class Memberships(Kind[MembershipSpec]):
         inherits = any(role.get("inherited") for role in (context.names.row(address) or {"roles": ()})["roles"])
         # The member itself cannot be deleted then (422), but its own roles can.
         own = Request("PUT", f"/{self.plural}/{number}", {self.name: {"role_ids": []}})
-        # It may have come to inherit roles by then.
+        # The member may inherit roles by then.
         return own if inherits else replace(super().delete(address, number, context), instead=own)
 
     def losses(self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context) -> Iterable[str]:

@@ -436,6 +436,27 @@ def test_help_imports_nothing_heavy() -> None:
     assert all(command in shown for command in COMMANDS)
 
 
+UNUSED_BY_A_PLAN = {
+    *("deepdiff", "rich", "pygments", "reconciler.apply.executor", "reconciler.apply.verify"),
+    *("reconciler.export", "reconciler.sandbox", "reconciler.reference", "reconciler.plan.plan_file"),
+}
+"""What takes long to import, or has nothing to do with a plan."""
+
+
+@pytest.mark.parametrize("name", ["Shop", "Another"])
+def test_a_plan_imports_nothing_that_it_does_not_need(server: Stub, fake: Fake, name: str) -> None:
+    """A plan without changes, or with a plain one, starts fast: it imports no library that others need."""
+    fake.projects["shop"] = {"id": 1, "identifier": "shop", "name": name, "status": 1}
+    Path("a.yaml").write_text(SHOP)
+    code = (
+        "import sys\nfrom reconciler.cli import main\n"
+        "try: main(['plan', '--detailed-exitcode'])\nexcept SystemExit as end: print(end.code)\n"
+        f"print(sorted({UNUSED_BY_A_PLAN!r} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-2:] == ["0" if name == "Shop" else "2", "[]"]
+
+
 # -- the small commands -----------------------------------------------------------------------------------------
 
 

@@ -172,8 +172,8 @@ def test_work_waits_for_no_members_that_wait_for_it(home: str) -> None:
     assigned = issue(9, home, "X", assigned_to={"id": 7, "name": "G"})
     wanted = offline(text)
     live = live_of(wanted, [SHOP, project(2, "web", name="Web"), person, group, assigned])
-    inherited = {"id": 11, "project": {"id": 1}, "user": {"id": 5, "name": "b"}, "roles": [], "goes": True}
-    live.names.add("membership", "shop/user:bob", {**inherited, "awaits": (Address("group", "G"),)})
+    inherited = {"id": 11, "project": {"id": 1}, "user": {"id": 5, "name": "b"}, "roles": [], "is_deleted": True}
+    live.names.add("membership", "shop/user:bob", {**inherited, "given_by": (Address("group", "G"),)})
     made = make(wanted, live, "http://redmine.test")
     order = [str(change.address) for change in made.changes]
     assert order.index(f"issue {home}/X") < order.index("group G") < order.index("membership shop/user:bob")
