@@ -150,7 +150,7 @@ class ProjectSpec(Spec):
     ] = None
     status: Annotated[
         Literal["active", "closed", "archived"] | None,
-        Field(description="`active`, `closed` or `archived`; closed or archived after all changes inside. Default: active."),
+        Field(description="Closed or archived after all changes inside. Default: active."),
         Api(
             codec=ProjectStatus(),
             write=None,

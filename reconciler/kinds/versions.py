@@ -32,7 +32,7 @@ class VersionSpec(ProjectItem):
     ]
     status: Annotated[
         Literal["open", "locked", "closed"] | None,
-        Field(description="`open`, `locked` or `closed`; locked or closed after changes to issues that target it. Default: open."),
+        Field(description="Locked or closed after changes to issues that target it. Default: open."),
         Api(
             clear=REFUSE,
             deferred=Deferred("referrers", when=lambda value, context: value != "open"),

@@ -82,8 +82,8 @@ EXPECTED = {
     "string_too_short": "a non-empty string",
     "string_too_long": "a string of at most {max_length} characters",
     "too_short": "a list of at least {min_length} items",
-    "greater_than": "a number greater than {gt}",
-    "greater_than_equal": "a number not less than {ge}",
-    "less_than_equal": "a number not greater than {le}",
+    "greater_than": "a number greater than {gt:g}",
+    "greater_than_equal": "a number of at least {ge:g}",
+    "less_than_equal": "a number of at most {le:g}",
     "finite_number": "a number",
 }
