@@ -37,7 +37,7 @@ class GroupSpec(Spec):
     users: Annotated[
         Strings | None,
         Field(description="Logins of all users of the group, locked ones too. null or []: none."),
-        # null and [] both mean nobody: Redmine, too, takes null for the empty set (5.0 to 6.1; test_trap_15).
+        # null and [] both mean nobody: Redmine, too, takes null for the empty set (seen on 5.0).
         Api(codec=Members(Ref(("user",))), write="user_ids", detail=True, clear=[], label="User"),
     ] = None
     twofa_required: Annotated[

@@ -55,7 +55,7 @@ class News(Keyless[NewsSpec]):
     required = ("description",)
     rank = 82
     capabilities = (
-        # 204 without an id or a body (5.0 to 6.1): the object is found again by its title (test_trap_30).
+        # 204 without an id or a body (5.0 to 6.1): the object is found again by its title.
         Creation(unique=False, answers=False),
         Deletion("its comments and attachments are deleted"),
         Exporting(own_files=True),

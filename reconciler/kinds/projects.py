@@ -104,7 +104,7 @@ class ProjectSpec(Spec):
     trackers: Annotated[
         Strings | None,
         Field(description="Names of all trackers of the project. Default: a setting of the server."),
-        # [] for null, here and below: Redmine takes null for the empty set as well (5.0 to 6.1; test_trap_15).
+        # [] for null, here and below: Redmine takes null for the empty set as well (the modules: test_trap_15).
         Api(codec=RefSet(Ref(("tracker",))), write="tracker_ids", include="trackers", clear=[], label="Tracker"),
     ] = None
     enabled_modules: Annotated[

@@ -217,7 +217,7 @@ class Ref(Codec):
     def decode(self, wire: Any, context: Context) -> Any:
         if not wire:
             return None
-        # A row does not say whether an assignee is a user or a group; ids of the two do not overlap (5.0 to 7.0).
+        # A row does not say whether an assignee is a user or a group; ids of the two do not overlap (5.0 to 6.1).
         for kind in self.kinds:
             key = context.key(kind, wire["id"])
             if key is not None:
@@ -275,7 +275,7 @@ class Names(Codec):
 
 def ordered(values: Iterable[Any]) -> list[Any]:
     """A set in its one order: sorted, each value once."""
-    # Redmine's order of a set means nothing, and changes with an update (5.0 to 6.1; test_trap_33).
+    # Redmine's order of a set means nothing, and can change with an update (seen on 5.0; test_trap_33).
     unique = {sort_key(v): v for v in values}
     return [unique[k] for k in sorted(unique)]
 

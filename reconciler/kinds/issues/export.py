@@ -65,7 +65,7 @@ class IssueExport(Exporting):
         priority = context.names.row(Address("issue_priority", str(values.get("priority")))) or {}
         if not priority.get("active", True):
             yield "priority", f'"{values["priority"]}" is not active any more'
-        # An issue keeps the category of the project that it was moved from; a new one cannot have it.
+        # Redmine refuses a category of another project for a new issue (422, seen on 5.0).
         if isinstance(values.get("category"), Mapping):
             yield "category", f'it is one of project "{values["category"]["project"]}"'
         yield from self._disabled(kind, values, row, context)

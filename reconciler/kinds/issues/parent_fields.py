@@ -120,7 +120,7 @@ def _priority(subtasks: Sequence[Row], names: Names) -> Any:
 
 
 def _done(subtasks: Sequence[Row], names: Names) -> int:
-    # Fractions, as floats could turn an exact 58 into 57.999…, which is floored to 57.
+    # Fractions, as Redmine calculates (5.0 to 6.1): a float could make 57.999… of 58, which is floored to 57.
     hours = [Fraction(str(row.get("total_estimated_hours") or row.get("estimated_hours") or 0)) for row in subtasks]
     known = [h for h in hours if h > 0]
     # Subtasks without an estimate weigh as much as the average one (5.0 to 6.1).

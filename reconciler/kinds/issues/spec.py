@@ -94,7 +94,7 @@ class IssueSpec(ProjectItem):
     tracker: Annotated[
         Name | None,
         Field(description="Name of the tracker. Default: the project's first."),
-        # null is 204 and ignored here, for the status and the project (5.0 to 6.1; test_trap_02).
+        # null is 204 and ignored, here and for the status (5.0 to 6.1; test_trap_02).
         Api(codec=Ref(("tracker",)), write="tracker_id", clear=REFUSE),
     ] = None
     subject: Annotated[
@@ -180,7 +180,7 @@ class IssueSpec(ProjectItem):
         Field(description="All watchers: logins, names of groups, or {user:} / {group:}."),
         Api(
             codec=WATCHERS,
-            # Taken by a POST only: a PUT is 204 and ignored (test_trap_05), see `Issues._watching`.
+            # Taken by a POST only: a PUT is 204 and ignored (seen on 5.0), see `Issues._watching`.
             write="watcher_user_ids",
             include="watchers",
             detail=True,

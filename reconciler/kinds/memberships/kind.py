@@ -57,7 +57,7 @@ class MembershipSpec(ProjectItem):
     roles: Annotated[
         list[Name] | None,
         Field(description="Names of all direct roles; inherited ones are left alone.", min_length=1),
-        # An empty list is a 422 that deletes the roles all the same (5.0 to 6.1; test_trap_12).
+        # An empty list is a 422 that deletes the roles (5.0) or the member (6.1) all the same (test_trap_12).
         Api(codec=Roles(ROLE), write="role_ids", clear=REFUSE, label="Role"),
     ] = None
 
