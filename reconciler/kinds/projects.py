@@ -85,14 +85,17 @@ class ProjectSpec(Spec):
         str | None,
         StringConstraints(max_length=255),
         Field(description="URL, at most 255 characters."),
+        # "" is what Redmine stores for a new project without one (5.0 to 6.1).
         Api(clear=""),
     ] = None
     is_public: Annotated[
+        # null is a 500 for `is_public` and `inherit_members` (5.0 to 6.1; test_trap_39), so both are refused here.
         bool | None, Field(description="Default: the server's setting."), Api(clear=REFUSE, label="Public")
     ] = None
     parent: Annotated[
         Name | None,
         Field(description="Identifier of the parent project."),
+        # The id, never the identifier: `parent_id: shop` is a 500 (5.0 to 6.1; test_trap_39).
         Api(codec=Ref(("project",)), write="parent_id", clear="", label="Subproject of"),
     ] = None
     inherit_members: Annotated[
@@ -101,6 +104,7 @@ class ProjectSpec(Spec):
     trackers: Annotated[
         Strings | None,
         Field(description="Names of all trackers of the project. Default: the server's setting."),
+        # [] for null, here and below: Redmine takes null for the empty set as well (the modules: test_trap_15).
         Api(codec=RefSet(Ref(("tracker",))), write="tracker_ids", include="trackers", clear=[], label="Tracker"),
     ] = None
     enabled_modules: Annotated[
@@ -152,6 +156,7 @@ class ProjectSpec(Spec):
         Literal["active", "closed", "archived"] | None,
         Field(description="Closed or archived after all changes inside. Default: active."),
         Api(
+            # 204 and ignored in a PUT (5.0 to 6.1; test_trap_05), hence no `write`: see `Projects.update`.
             codec=ProjectStatus(),
             write=None,
             update_only=True,
@@ -171,6 +176,7 @@ class _Rows(PartialRows):
     """Without the module issue_tracking Redmine hides what belongs to it."""
 
     def shows(self, kind: Kind, row: Row, name: str, values: Mapping[str, Any]) -> bool:
+        # Declared together with the module they are compared even if they are hidden now (test_trap_25).
         if name in HIDDEN and "issue_tracking" not in (values.get("enabled_modules") or ()):
             return any(m["name"] == "issue_tracking" for m in row.get("enabled_modules", ()))
         return super().shows(kind, row, name, values)
@@ -254,6 +260,7 @@ class Projects(Kind[ProjectSpec]):
     rank = 30
     capabilities = (
         # Their tree is one nested set, which every write locks.
+        # Closing is passed on to all projects below, and reopening opens the whole closed subtree (5.0 to 6.1).
         Tree(one_write_at_a_time=True, cascades=frozenset({"closed"})),
         _Archive("status", archived="archived", active="active"),
         _Modules(),
@@ -307,9 +314,11 @@ class Projects(Kind[ProjectSpec]):
             yield "renamed_from", "the identifier of a project cannot be changed"
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
+        # Not `status=*`, which lists no project at all (5.0 to 6.1; test_trap_26).
         yield [Listing("/projects", "projects", (("status", "1|5"), self._shown(need)))]
         if need.everything:
             return
+        # Runs after the first tier was read, so just what the list did not show is asked for.
         known = names.live(self.name).ids
         missing = sorted(need.keys.get(self.name, frozenset()) - known.keys())
         yield [self._page(key, need.fields.get(self.name, frozenset())) for key in missing]
@@ -342,6 +351,7 @@ class Projects(Kind[ProjectSpec]):
 
     def update(self, address: Address, number: Id, values: Mapping[str, Any], context: Context) -> list[Request]:
         path = f"/projects/{address.key}"
+        # By identifier: of a project that was archived when it was read, no number is known.
         requests = [Request("PUT", path, r.body) for r in super().update(address, number, values, context)]
         if "status" in values:
             row = context.names.row(address) or {}
