@@ -208,17 +208,17 @@ def test_an_interrupted_run_says_how_to_go_on() -> None:
 
 
 def test_a_large_plan_is_rendered_in_linear_time() -> None:
-    """10,000 creates that others wait for take seconds, in every format."""
+    """10,000 creates that others wait for take seconds of CPU time, in every format; other work on the machine does not count."""
     addresses = [Address("issue", f"p/{n}") for n in range(10_000)]
     changes = [change(Create, a, None, at(n), new(subject=a.key, text="a\nb")) for n, a in enumerate(addresses)]
     later = (Lock, new(status="locked"), tuple(addresses))
     plan = plan_of(*changes, change(Create, Address("version", "p/1"), None, at(1), (), later))
-    began = time.monotonic()
+    began = time.process_time()
     text.plan(plan, color=True)
     markdown.plan(plan)
     html.plan(plan)
     dumps(plan_json(plan))
-    assert time.monotonic() - began < 20
+    assert time.process_time() - began < 20
 
 
 def test_rendering_text_imports_no_heavy_library() -> None:
@@ -303,9 +303,9 @@ def test_short_values_stand_side_by_side() -> None:
 def test_large_sets_are_compared_in_seconds() -> None:
     """Sets of 3,000 names that are half the same take seconds, not minutes."""
     before, after = ([f"user {n}" for n in range(start, start + 3000)] for start in (0, 1500))
-    began = time.monotonic()
+    began = time.process_time()
     lines = detail(before, after)
-    assert time.monotonic() - began < 20
+    assert time.process_time() - began < 20
     assert len(lines) == 3000
     assert lines[0].startswith("-")
     assert lines[-1].startswith("+")
