@@ -16,6 +16,8 @@ from reconciler.manifest.loader import Loaded, Map, Reported, Seq
 from reconciler.model.address import Address
 from reconciler.model.name_index import Names
 from reconciler.plan import archived_projects
+from reconciler.plan import faults as faulty
+from reconciler.plan.faults import NO_FAULTS, Faults
 from reconciler.plan.operations import Plan
 from reconciler.plan.planner import make
 from reconciler.plan.targets import ALL, PlanOptions, Selection, resent, select
@@ -41,6 +43,8 @@ class Planned:
     selection: Selection | None = None
     visible: frozenset[str] = frozenset()
     """The projects that were not archived."""
+    faults: Faults = NO_FAULTS
+    """What is left out because of problems, with `keep_going`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +90,17 @@ class Manifests:
         *,
         unarchive: bool = False,
         resend: Sequence[str] = (),
+        keep_going: bool = False,
     ) -> Report:
         """Plan and carry it out; `listener` is told of each change that ends.
 
         With `unarchive`, archived projects are opened to be compared, which takes a second plan after the first; the
-        report is of both. Raises as `plan`; RefusedError if `agreed` is given and the (first) plan is no longer that
-        one. What fails later is in the report.
+        report is of both. With `keep_going`, objects that have a problem which only the server shows are `failed` in
+        the report, what needs them is skipped, and all others are applied. Raises as `plan`; RefusedError if `agreed`
+        is given and the (first) plan is no longer that one. What fails later is in the report.
         """
-        return asyncio.run(self.apply_async(agreed, listener, unarchive=unarchive, resend=resend))
+        options = {"unarchive": unarchive, "keep_going": keep_going}
+        return asyncio.run(self.apply_async(agreed, listener, resend=resend, **options))
 
     async def apply_async(
         self,
@@ -102,25 +109,28 @@ class Manifests:
         *,
         unarchive: bool = False,
         resend: Sequence[str] = (),
+        keep_going: bool = False,
     ) -> Report:
         """The same as `apply`, inside an event loop."""
         from reconciler.apply.executor import Applier
         from reconciler.apply.run import carry_out
 
         self.check()
-        options = PlanOptions(unarchive=unarchive, resend=resend)
+        options = PlanOptions(unarchive=unarchive, resend=resend, keep_going=keep_going)
         async with Client(self.config.connection()) as client:
             planned = await plan(client, self, options)
             if agreed is not None and agreed.digest != planned.plan.digest:
                 raise RefusedError("The manifests or the server changed since the plan was made: make a new one.")
-            reports = [await carry_out(Applier(client, planned.names, planned.plan, listener=listener))]
+            report = await carry_out(Applier(client, planned.names, planned.plan, listener=listener))
+            reports = [complete(report, planned)]
             if planned.plan.revealed:
                 try:
                     second = await again(client, self, planned, options)
                 except ReconcilerError:
                     await put_back(client, self, planned)
                     raise
-                reports.append(await carry_out(Applier(client, second.names, second.plan, listener=listener)))
+                report = await carry_out(Applier(client, second.names, second.plan, listener=listener))
+                reports.append(complete(report, second, reports))
             return joined(reports)
 
     def check(self) -> None:
@@ -203,6 +213,26 @@ def joined(reports: Sequence[Report]) -> Report:
     )
 
 
+def complete(report: Report, planned: Planned, before: Iterable[Report] = ()) -> Report:
+    """A report, with what was left out because of problems; not what the reports `before` have already."""
+    from reconciler.apply.report import ItemError, Result
+
+    known = {result.change.address for other in before for result in other.results}
+    failed = [
+        Result(change, "failed", change.id, tuple(ItemError(_sentence(p), location=p.location) for p in problems))
+        for change, problems in planned.faults.failed
+    ]
+    skipped = [
+        Result(change, "skipped", change.id, because=f"{other} failed") for change, other in planned.faults.skipped
+    ]
+    more = (result for result in (*failed, *skipped) if result.change.address not in known)
+    return replace(report, results=(*report.results, *more))
+
+
+def _sentence(problem: Problem) -> str:
+    return f"{problem.message} ({problem.hint})" if problem.hint else problem.message
+
+
 def _compare(
     client: Client,
     desired: Desired,
@@ -217,13 +247,28 @@ def _compare(
     url, selection = client.connection.url, None
     done = {change.address for change in first.changes} if first else set()
     sent = frozenset((a, field) for a, field in resent(options.resend, desired.objects) if a not in done)
+
+    def whole(tolerated: Collection[Problem]) -> Plan:
+        return make(desired, state, url, unarchive=options.unarchive, resent=sent, tolerated=tolerated)
+
+    faults = faulty.find(desired, state.names, whole) if options.keep_going else NO_FAULTS
     if options.targets or options.excludes:
-        whole = make(desired, state, url, unarchive=options.unarchive, resent=sent)
-        selection = select(whole, desired.objects, options.targets, options.excludes)
-    chosen = (selection.chosen.union(unarchived)).__contains__ if selection else _all
-    plan = make(desired, state, url, chosen, unarchive=options.unarchive, resent=sent, unarchived=unarchived)
+        selection = select(whole(faults.problems), desired.objects, options.targets, options.excludes)
+    selected = selection.chosen.union(unarchived).__contains__ if selection else _all
+    faults = faults.among(selected)
+    left_out = faults.objects
+    plan = make(
+        desired,
+        state,
+        url,
+        lambda address: selected(address) and address not in left_out,
+        unarchive=options.unarchive,
+        resent=sent,
+        unarchived=unarchived,
+        tolerated=faults.problems,
+    )
     made = replace(plan, requests=client.requests)
-    return Planned(made, state.names, state.me, selection)
+    return Planned(made, state.names, state.me, selection, faults=faults)
 
 
 def _all(address: Address) -> bool:

@@ -48,10 +48,12 @@ def make(
     unarchive: bool = False,
     resent: frozenset[tuple[Address, str]] = frozenset(),
     unarchived: Collection[Address] = (),
+    tolerated: Collection[Problem] = (),
 ) -> Plan:
     """The plan for the objects that `chosen` accepts. With `unarchive`, archived projects are opened to be compared;
     `resent` are (object, field) that are sent though the server does not show them, or decides about them;
-    `unarchived` are projects that an earlier plan opened: they go back whatever becomes of the work inside them.
+    `unarchived` are projects that an earlier plan opened: they go back whatever becomes of the work inside them;
+    `tolerated` are problems of objects that are not chosen.
 
     Raises ManifestError with every name that stands for nothing and every value that cannot be, RefusedError for the
     deletion of a protected object.
@@ -61,7 +63,7 @@ def make(
     planner = _Planner(desired, live.names, live.me, unarchive, resent)
     drafts = {a: d for a, d in planner.drafts().items() if chosen(a)}
     revealed = planner.unarchived(drafts, [a for a in planner.hidden if chosen(a)])
-    problems = [*live.problems, *planner.problems]
+    problems = [problem for problem in (*live.problems, *planner.problems) if problem not in tolerated]
     if problems:
         raise ManifestError(problems)
     if planner.protected:
