@@ -144,7 +144,7 @@ class IssueSpec(ProjectItem):
     ] = None
     start_date: Annotated[
         Date | None,
-        Field(description="YYYY-MM-DD. Default: today. Derived for issues with subtasks."),
+        Field(description="YYYY-MM-DD. Default: today (none from Redmine 7.0). Derived for issues with subtasks."),
         Api(clear="", date=True),
     ] = None
     due_date: Annotated[
@@ -158,7 +158,11 @@ class IssueSpec(ProjectItem):
         Field(description="Percent, 0 to 100; null is 0. Derived for issues with subtasks.", ge=0, le=100),
         Api(codec=Number(empty=0), clear=0, label="% Done"),
     ] = None
-    is_private: Annotated[bool | None, Field(description="Default: false."), Api(clear=REFUSE, label="Private")] = None
+    is_private: Annotated[
+        bool | None,
+        Field(description="Default: false; from Redmine 7.0, what the tracker says."),
+        Api(clear=REFUSE, label="Private"),
+    ] = None
     custom_fields: Annotated[
         dict[str, Any] | None,
         Field(description="Custom fields by name."),
