@@ -14,7 +14,7 @@ from reconciler.model.kind import Kind, Need, Request
 from reconciler.model.name_index import Context
 from reconciler.model.spec import Id
 from reconciler.plan.diff import gather
-from reconciler.state.fetch import fetch, together, told
+from reconciler.state.fetch import bulk_details, fetch, together
 
 if TYPE_CHECKING:
     from reconciler.apply.writer import Writer
@@ -45,9 +45,9 @@ async def read_back(
                 # A file that was replaced, or a page that was renamed, has another id.
                 fields[row["id"]] = fields[state.id]
                 state.id, rows[row["id"]] = row["id"], row
-    polled = await told(writer.client, kind, rows, [fields[i] for i in rows], need, writer.names)
-    full = await together(polled.complete(writer.client, row, fields[i]) for i, row in rows.items())
-    return {i: row for i, row in zip(rows, full, strict=True) if row is not None}
+    bulk = await bulk_details(writer.client, kind, rows, [fields[i] for i in rows], need, writer.names)
+    complete = await together(bulk.complete(writer.client, row, fields[i]) for i, row in rows.items())
+    return {i: row for i, row in zip(rows, complete, strict=True) if row is not None}
 
 
 async def executed(writer: Writer, state: Progress, values: Mapping[str, Any], request: Request) -> bool:
