@@ -48,8 +48,8 @@ BAD = manifest("Issue list: purple", "{subject: below, parent: a}", "{subject: o
 def test_plan_shows_the_problem_and_apply_stops(there: Path) -> None:
     """Without the option, nothing is written, and the exit code is 3."""
     Path("a.yaml").write_text(BAD)
-    assert '"purple" is not one of its values' in run("plan", "a.yaml", code=3).output
-    assert '"purple" is not one of its values' in run("apply", "--yes", "a.yaml", code=3).output
+    assert '"purple" is not a value of this field' in run("plan", "a.yaml", code=3).output
+    assert '"purple" is not a value of this field' in run("apply", "--yes", "a.yaml", code=3).output
 
 
 def test_with_keep_going_all_that_does_not_depend_on_it_is_applied(there: Path, world: Running) -> None:
@@ -84,4 +84,4 @@ def test_if_nothing_else_is_to_be_done_nothing_is_written(
         monkeypatch.setenv("REDMINE_URL", proxy.url)
         said = run("apply", "--yes", "--keep-going", "a.yaml", code=4).output
         assert proxy.writes == []
-    assert '"purple" is not one of its values' in said
+    assert '"purple" is not a value of this field' in said

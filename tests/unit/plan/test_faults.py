@@ -43,7 +43,7 @@ def test_an_object_with_a_problem_is_left_out_with_what_needs_it() -> None:
     found, planned = faults(inside(f"issues: [{{subject: bad, {BETA}}}, {rest}]"), SHOP)
     ((change, (problem,)),) = found.failed
     assert (str(change.address), change.action) == ("issue shop/bad", "create")
-    assert '"beta" is not one of its values' in problem.message and problem.location.line == 3
+    assert '"beta" is not a value of this field' in problem.message and problem.location.line == 3
     skipped = {(str(change.address), str(other)) for change, other in found.skipped}
     assert skipped == {("issue shop/below", "issue shop/bad"), ("issue shop/deeper", "issue shop/bad")}
     assert planned == {"issue shop/other"}

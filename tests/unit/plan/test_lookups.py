@@ -115,5 +115,5 @@ def test_a_live_value_stays_beside_new_ones_of_the_same_field() -> None:
 def test_a_value_that_is_not_allowed_and_not_live_is_a_problem(live: list[Present]) -> None:
     """A new object, and one with another value, cannot get it."""
     wanted = offline(inside("issues: [{subject: s, custom_fields: {Stage: beta}}]"))
-    with pytest.raises(ManifestError, match='"beta" is not one of its values'):
+    with pytest.raises(ManifestError, match='"beta" is not a value of this field'):
         make(wanted, with_field(live_of(wanted, [SHOP, *live]), "list"), "http://redmine.test")
