@@ -133,12 +133,17 @@ class RestApiDisabled(ServerError):
 
 
 class Answered(ServerError):
-    """The server responded with an error status: `status` is the HTTP code, `errors` the server's own messages."""
+    """The server responded with an error status: `status` is the HTTP code, `errors` the server's own messages.
 
-    def __init__(self, message: str, *, status: int, errors: tuple[str, ...] = ()) -> None:
+    `repeated` is true if the response to an earlier attempt of the same write was lost: that one may have succeeded,
+    and may be the very reason for this error.
+    """
+
+    def __init__(self, message: str, *, status: int, errors: tuple[str, ...] = (), repeated: bool = False) -> None:
         super().__init__(message)
         self.status = status
         self.errors = errors
+        self.repeated = repeated
 
 
 class Denied(Answered):

@@ -21,6 +21,8 @@ from reconciler.manifest.loader import Loaded, Map, Reported, Seq
 from reconciler.model.address import Address
 from reconciler.model.name_index import Names
 from reconciler.plan import archived_projects
+from reconciler.plan import faults as faulty
+from reconciler.plan.faults import NO_FAULTS, Faults
 from reconciler.plan.operations import Plan
 from reconciler.plan.planner import make
 from reconciler.plan.targets import ALL, PlanOptions, Selection, resent, select
@@ -46,6 +48,8 @@ class Planned:
     selection: Selection | None = None
     visible: frozenset[str] = frozenset()
     """The projects that were not archived before the plan."""
+    faults: Faults = NO_FAULTS
+    """What is left out because of problems, with `keep_going`."""
 
 
 def load(
@@ -100,16 +104,19 @@ async def apply(
         except ReconcilerError:
             await archive_again(client, manifests, planned)
             raise
-        reports.append(await carry_out(client, second, listener))
+        reports.append(await carry_out(client, second, listener, reports))
     return joined(reports)
 
 
-async def carry_out(client: Client, planned: Planned, listener: Listener | None = None) -> Report:
-    """Apply a plan and read back what was written. What fails is in the report."""
+async def carry_out(
+    client: Client, planned: Planned, listener: Listener | None = None, before: Iterable[Report] = ()
+) -> Report:
+    """Apply a plan and read back what was written. What fails is in the report, if it is in none `before`."""
     from reconciler.apply import run
     from reconciler.apply.executor import Applier
 
-    return await run.carry_out(Applier(client, planned.names, planned.plan, listener=listener))
+    report = await run.carry_out(Applier(client, planned.names, planned.plan, listener=listener))
+    return complete(report, planned, before)
 
 
 async def again(client: Client, manifests: Manifests, first: Planned, options: PlanOptions = ALL) -> Planned:
@@ -151,6 +158,26 @@ def joined(reports: Sequence[Report]) -> Report:
     )
 
 
+def complete(report: Report, planned: Planned, before: Iterable[Report] = ()) -> Report:
+    """A report, with what was left out because of problems; not what the reports `before` have already."""
+    from reconciler.apply.report import ItemError, Result
+
+    known = {result.change.address for other in before for result in other.results}
+    failed = [
+        Result(change, "failed", change.id, tuple(ItemError(_sentence(p), location=p.location) for p in problems))
+        for change, problems in planned.faults.failed
+    ]
+    skipped = [
+        Result(change, "skipped", change.id, because=f"{other} failed") for change, other in planned.faults.skipped
+    ]
+    more = (result for result in (*failed, *skipped) if result.change.address not in known)
+    return replace(report, results=(*report.results, *more))
+
+
+def _sentence(problem: Problem) -> str:
+    return f"{problem.message} ({problem.hint})" if problem.hint else problem.message
+
+
 def _compare(
     client: Client,
     desired: Desired,
@@ -164,14 +191,29 @@ def _compare(
     url, selection = client.connection.url, None
     done = {change.address for change in first.changes} if first else set()
     sent = frozenset((a, field) for a, field in resent(options.resend, desired.objects) if a not in done)
+
+    def whole(tolerated: Collection[Problem]) -> Plan:
+        return make(desired, state, url, unarchive=options.unarchive, resent=sent, tolerated=tolerated)
+
+    faults = faulty.find(desired, state.names, whole) if options.keep_going else NO_FAULTS
     if options.targets or options.excludes:
         # Dependencies of targets are edges of the plan for all objects, so that is made first.
-        everything = make(desired, state, url, unarchive=options.unarchive, resent=sent)
-        selection = select(everything, desired.objects, options.targets, options.excludes)
-    chosen = (selection.chosen.union(unarchived)).__contains__ if selection else _all
-    plan = make(desired, state, url, chosen, unarchive=options.unarchive, resent=sent, unarchived=unarchived)
+        selection = select(whole(faults.problems), desired.objects, options.targets, options.excludes)
+    selected = selection.chosen.union(unarchived).__contains__ if selection else _all
+    faults = faults.among(selected)
+    left_out = faults.objects
+    plan = make(
+        desired,
+        state,
+        url,
+        lambda address: selected(address) and address not in left_out,
+        unarchive=options.unarchive,
+        resent=sent,
+        unarchived=unarchived,
+        tolerated=faults.problems,
+    )
     made = replace(plan, requests=client.requests)
-    return Planned(made, state.names, state.me, selection)
+    return Planned(made, state.names, state.me, selection, faults=faults)
 
 
 def _all(address: Address) -> bool:
@@ -236,14 +278,17 @@ class Manifests:
         *,
         unarchive: bool = False,
         resend: Sequence[str] = (),
+        keep_going: bool = False,
     ) -> Report:
         """Plan and apply. `listener` is called when a change ends.
 
         With `unarchive`, archived projects are opened to be compared, which takes a second plan; the report covers
-        both. Raises as `plan`; RefusedError if the (first) plan is not the `agreed` one. Later failures are in the
-        report.
+        both. With `keep_going`, objects with a problem that only the server shows are `failed` in the report, what
+        needs them is skipped, and all others are applied. Raises as `plan`; RefusedError if the (first) plan is not
+        the `agreed` one. Later failures are in the report.
         """
-        return asyncio.run(self.apply_async(agreed, listener, unarchive=unarchive, resend=resend))
+        options = {"unarchive": unarchive, "keep_going": keep_going}
+        return asyncio.run(self.apply_async(agreed, listener, resend=resend, **options))
 
     async def apply_async(
         self,
@@ -252,11 +297,13 @@ class Manifests:
         *,
         unarchive: bool = False,
         resend: Sequence[str] = (),
+        keep_going: bool = False,
     ) -> Report:
         """The same as `apply`, inside an event loop."""
         self.check()
         async with Client(self.config.connection()) as client:
-            return await apply(client, self, PlanOptions(unarchive=unarchive, resend=resend), agreed, listener)
+            options = PlanOptions(unarchive=unarchive, resend=resend, keep_going=keep_going)
+            return await apply(client, self, options, agreed, listener)
 
     def check(self) -> None:
         """Raise ManifestError if there are problems."""

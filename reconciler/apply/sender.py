@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -16,6 +16,15 @@ from reconciler.redmine.client import Client
 SWITCH_USER = "X-Redmine-Switch-User"
 
 
+def uploads(body: Any) -> Iterator[Upload]:
+    """The files in a body."""
+    if isinstance(body, Upload):
+        yield body
+    elif isinstance(body, Mapping | list):
+        for value in body.values() if isinstance(body, Mapping) else body:
+            yield from uploads(value)
+
+
 class Sender:
     """Sends requests through a client."""
 
@@ -26,21 +35,24 @@ class Sender:
         """The response. Raises as `Client.write`; Unresolved for a local file that changed after the plan was made."""
         body = await self._uploaded(request.body)
         headers = {SWITCH_USER: request.login} if request.login else {}
+        # A token is valid once: if the lost attempt was executed, another one with it is refused (5.0 to 6.1).
+        once = request.once or any(uploads(request.body))
         try:
-            return await self.client.write(request.method, request.path, body, (), headers, once=request.once)
+            return await self.client.write(request.method, request.path, body, (), headers, once=once)
         except AnswerLost:
             # Not repeatable, such as an issue's notes: reading it back tells whether it was executed.
             if not request.once:
                 raise
             return {}
         except Answered as error:
-            if isinstance(error, Rejected):
+            if isinstance(error, Rejected) and not error.repeated:
                 if request.instead is not None:
                     return await self.send(request.instead)
                 await self._undo(request)
             if not request.login:
                 raise
-            raise type(error)(f"as {request.login}: {error}", status=error.status, errors=error.errors) from error
+            said = f"as {request.login}: {error}"
+            raise type(error)(said, status=error.status, errors=error.errors, repeated=error.repeated) from error
 
     async def _undo(self, request: Request) -> None:
         """Restore what a refused request destroyed nevertheless, with the first request that is accepted."""

@@ -13,15 +13,15 @@ from typing import Any
 from reconciler.apply.blame import item_error
 from reconciler.apply.executor import Applier
 from reconciler.apply.progress import Progress
+from reconciler.apply.read_back import read_back
 from reconciler.errors import ServerError
 from reconciler.kinds import kinds
 from reconciler.model.address import Address, Row, Unresolved
-from reconciler.model.capabilities import DerivedFields, KeptValues, PartialRows, ReadBack, Workflow
+from reconciler.model.capabilities import DerivedFields, KeptValues, PartialRows, Workflow
 from reconciler.model.codecs import join, shown
-from reconciler.model.kind import Kind, Need
 from reconciler.model.requests import Listing
 from reconciler.plan.diff import gather, split
-from reconciler.state.fetch import bulk_details, fetch, together
+from reconciler.state.fetch import fetch
 from reconciler.state.live import read_files
 
 ROUNDS = 3
@@ -96,7 +96,7 @@ async def _mismatches(applier: Applier, written: Iterable[Progress]) -> list[Mis
         by_kind[state.change.address.kind].append(state)
     mismatches: list[Mismatch] = []
     for name, states in by_kind.items():
-        rows = await _read_back(applier, kinds()[name], states)
+        rows = await read_back(applier.writer, kinds()[name], states, {s.id: gather(s.written) for s in states})
         for state in states:
             row = rows.get(state.id)
             if row is not None:
@@ -104,34 +104,6 @@ async def _mismatches(applier: Applier, written: Iterable[Progress]) -> list[Mis
                 await read_files(applier.client, kinds()[name], gather(state.written), row, context)
             mismatches += _compare(applier, state, row)
     return mismatches
-
-
-async def _read_back(applier: Applier, kind: Kind, states: list[Progress]) -> dict[Any, Row]:
-    """The rows of written objects, by id."""
-    ids = frozenset(s.id for s in states if s.id is not None)
-    fields = {s.id: frozenset(gather(s.written)) for s in states}
-    need = Need(
-        {kind.name: frozenset(s.change.address.key for s in states)},
-        {kind.name: frozenset().union(*fields.values())},
-        {kind.name: ids},
-    )
-    rows: dict[Any, Row] = {}
-    for tier in kind.capability(ReadBack).again(kind, ids, need, applier.names):
-        lists = await together(fetch(applier.client, listing) for listing in tier)
-        rows |= {row["id"]: row for listed in lists for row in listed if row["id"] in ids}
-        if len(rows) == len(ids):
-            break
-    for state in states:
-        if state.id is not None and state.id not in rows:
-            known = gather((*state.change.all_fields, *state.change.unchanged))
-            row = await applier.writer.look_up(state.change.address, known)
-            if row is not None:
-                # A file that was replaced, or a page that was renamed, has another id.
-                fields[row["id"]] = fields[state.id]
-                state.id, rows[row["id"]] = row["id"], row
-    bulk = await bulk_details(applier.client, kind, rows, [fields[i] for i in rows], need, applier.names)
-    complete = await together(bulk.complete(applier.client, row, fields[i]) for i, row in rows.items())
-    return {i: row for i, row in zip(rows, complete, strict=True) if row is not None}
 
 
 def _compare(applier: Applier, state: Progress, row: Row | None) -> Iterator[Mismatch]:

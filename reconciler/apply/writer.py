@@ -1,7 +1,8 @@
 """Writes one object: creates it exactly once, updates or deletes it.
 
 A POST whose response is lost is never simply sent again. The object is looked up first; if that cannot decide, the
-outcome is unknown.
+outcome is unknown. The same holds for a PUT that uses an uploaded file, and for one that is refused after its response
+was lost.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from contextlib import suppress
 from typing import Any
 
 from reconciler.apply.progress import Progress
-from reconciler.apply.sender import Sender
-from reconciler.errors import AnswerLost, Missing, Rejected, ServerError, Stale
+from reconciler.apply.read_back import executed
+from reconciler.apply.sender import Sender, uploads
+from reconciler.errors import Answered, AnswerLost, Missing, Rejected, ServerError, Stale
 from reconciler.kinds import kinds
 from reconciler.model.address import Address, Row
 from reconciler.model.capabilities import Creation, Deletion, ReadBack
@@ -75,17 +77,37 @@ class Writer:
         """Send one request of an update; a POST (a new file in place of another) again only if it was not executed."""
         try:
             await self.sender.send(request)
-        except Missing:
+        except Answered as error:
+            if request.method == "PUT" and error.repeated:
+                await self._again(state, values, request, error)
             # It may have been deleted together with something else: a relation with the other issue.
-            if request.method != "DELETE":
+            elif request.method != "DELETE" or not isinstance(error, Missing):
                 raise
         except AnswerLost as lost:
+            if request.method == "PUT":
+                await self._again(state, values, request, lost)
+                return
             if request.method != "POST" or request.once:
                 raise
             if await self._settle(state.change.address, values) is None:
                 if lost.timed_out:
                     raise
                 await self.sender.send(request)
+
+    async def _again(
+        self, state: Progress, values: Mapping[str, Any], request: Request, error: Answered | AnswerLost
+    ) -> None:
+        """After a PUT whose answer was lost: nothing if it was executed, else send it once more, with new uploads.
+
+        Raises the error if the server may still be working on it.
+        """
+        for pause in PAUSES if isinstance(error, AnswerLost) else PAUSES[:1]:
+            await asyncio.sleep(pause)
+            if await executed(self, state, values, request):
+                return
+        if isinstance(error, AnswerLost) and (error.timed_out or not any(uploads(request.body))):
+            raise error
+        await self.sender.send(request)
 
     async def delete(self, state: Progress) -> None:
         """Delete an object, and wait a while if the server does it in the background."""

@@ -35,6 +35,11 @@ if TYPE_CHECKING:
     "--max-deletes", type=click.IntRange(min=0), metavar="N", help="Allow up to N deletions, overriding `limits`."
 )
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@click.option(
+    "--keep-going",
+    is_flag=True,
+    help="Leave out objects that have a problem, and what depends on them; apply all others.",
+)
 @unarchive
 @resend
 @common
@@ -49,24 +54,29 @@ def apply(
     file: Path | None,
     max_deletes: int | None,
     yes: bool,
+    keep_going: bool,
     unarchive: bool,
     resend: tuple[str, ...],
 ) -> int:
     """Apply the manifests, or a saved plan, and report the outcome of each change.
 
     Shows the plan and asks for confirmation first, unless --yes is given. Everything written is read back and
-    compared.
+    compared. With --keep-going, an object with a problem that only the server shows does not stop the others: it is
+    reported as failed (exit code 4).
 
     PATH is a file, a folder, or - for standard input (default: the current folder).
     """
+    options = (targets, excludes, unarchive, resend, keep_going)
     # A saved plan is applied as it was reviewed: nothing may widen or narrow it.
-    if file is not None and (paths or targets or excludes or unarchive or resend):
-        raise click.UsageError("--plan cannot be combined with PATH, --target, --exclude, --unarchive or --resend.")
+    if file is not None and (paths or any(options)):
+        raise click.UsageError(
+            "--plan cannot be combined with PATH, --target, --exclude, --unarchive, --resend or --keep-going."
+        )
     with progress(state) as shown:
         if file is not None:
             return asyncio.run(_saved(state, file, yes, max_deletes, shown))
         shown.reading("the manifests")
-        return asyncio.run(_manifests(state, paths, (targets, excludes, unarchive, resend), yes, max_deletes, shown))
+        return asyncio.run(_manifests(state, paths, options, yes, max_deletes, shown))
 
 
 async def _manifests(
@@ -169,6 +179,7 @@ async def carry_out(
     hint: str = "review `reconciler plan`, then add --yes",
 ) -> bool:
     """Confirm, apply, and add the report to `done`; False if declined. `hint` says what to do when not interactive."""
+    from reconciler import pipeline
     from reconciler.apply import run
     from reconciler.apply.executor import Applier
     from reconciler.render import words
@@ -189,7 +200,7 @@ async def carry_out(
     finally:
         shown.stop()
         # Also after an error: part of the plan may have been carried out, and its outcomes must be reported.
-        done.append(applier.report())
+        done.append(pipeline.complete(applier.report(), planned, done))
     return True
 
 

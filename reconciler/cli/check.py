@@ -58,10 +58,12 @@ async def _check(state: State, paths: tuple[str, ...], shown: Progress) -> int:
 
 def _account(client: Client, me: Mapping[str, Any]) -> str:
     from reconciler.render.safe import terminal
+    from reconciler.state.live import TESTED
 
     kind = "an administrator" if me.get("admin") else "not an administrator"
     login = terminal(str(me["login"]))
-    return f"{client.connection.url} is a supported Redmine.\nThe account is {login}, {kind}."
+    supported = f"{client.connection.url} is a supported Redmine.\nTested with Redmine {TESTED}."
+    return f"{supported}\nThe account is {login}, {kind}."
 
 
 async def _manifests(state: State, client: Client, manifests: Manifests, me: Mapping[str, Any]) -> None:

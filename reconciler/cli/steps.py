@@ -52,7 +52,9 @@ def within_limits(plan: Plan, config: Config, allowed: int | None) -> None:
 
 
 def selected(planned: Planned) -> None:
-    """Report what --target and --exclude implied."""
+    """Report what --target, --exclude and --keep-going implied."""
+    _say("Left out, because of problems", [change.address for change, _ in planned.faults.failed])
+    _say("Left out, because they depend on these", [change.address for change, _ in planned.faults.skipped])
     if planned.selection is not None:
         _say("Included as dependencies", planned.selection.added)
         _say("Left out, because they depend on excluded objects", planned.selection.dropped)

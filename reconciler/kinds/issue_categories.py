@@ -14,7 +14,7 @@ from reconciler.model.codecs import Ref
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.kind import Inside, Kind, Listing, Need, project_lists
 from reconciler.model.name_index import Context, Names
-from reconciler.model.spec import PARTIAL, REFUSE, Api, Name, Principal, ProjectItem
+from reconciler.model.spec import PARTIAL, REFUSE, Api, Deferred, Name, Principal, ProjectItem
 
 
 class IssueCategorySpec(ProjectItem):
@@ -26,7 +26,13 @@ class IssueCategorySpec(ProjectItem):
     assigned_to: Annotated[
         Principal | None,
         Field(description="User (login) or group that new issues of the category are assigned to."),
-        Api(codec=Ref(("user", "group")), write="assigned_to_id", clear="", label="Assignee"),
+        Api(
+            codec=Ref(("user", "group")),
+            write="assigned_to_id",
+            clear="",
+            deferred=Deferred("creations", via=frozenset({"category"}), behind=("issue",), fills="assigned_to"),
+            label="Assignee",
+        ),
     ] = None
 
 

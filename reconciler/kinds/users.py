@@ -165,8 +165,11 @@ class UserSpec(Spec):
         Api(read=None, create_only=True, clear=""),
     ] = None
     mail_notification: Annotated[
-        Literal["all", "selected", "only_my_events", "only_assigned", "only_owner", "none"] | None,
-        Field(description="Email notifications, set on create. Default: the server's setting."),
+        Literal["all", "selected", "only_my_events", "only_my_watches", "only_assigned", "only_owner", "none"] | None,
+        Field(
+            description="Email notifications, set on create (`only_my_watches` from Redmine 7.0). Default: the "
+            "server's setting."
+        ),
         Api(read=None, create_only=True, clear=REFUSE, label="Email notifications"),
     ] = None
     auth_source: Annotated[

@@ -107,6 +107,10 @@ class Codec:
         """A manifest's value in the form that is compared; raises Unresolved for a name without an object."""
         return value
 
+    def kept(self, value: Any, context: Context) -> Any:
+        """The same for the object `context.own`: what it has already may stay, even if it could not be new."""
+        return self.canonical(value, context)
+
     def decode(self, wire: Any, context: Context) -> Any:
         """The API's value in canonical form."""
         return wire

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -83,14 +83,27 @@ class CustomFields(Codec):
                 yield name, error
 
     def canonical(self, value: Any, context: Context) -> Any:
+        return self._canonical(value, context, lambda field: ())
+
+    def kept(self, value: Any, context: Context) -> Any:
+        return self._canonical(value, context, lambda field: self._held(field, context))
+
+    def _canonical(self, value: Any, context: Context, held: Callable[[CustomField], Collection[Any]]) -> Any:
         values = {}
         for name, item in sorted((value or {}).items()):
             field = self.find(name, context)
             try:
-                values[field.name] = canonical(field, item, context)
+                values[field.name] = canonical(field, item, context, held(field))
             except Unresolved as error:
                 raise Unresolved(f"{name}: {error}", error.hint) from error
         return values
+
+    def _held(self, field: CustomField, context: Context) -> list[Any]:
+        """The values of a field that the object has: Redmine takes them again even if the field allows them no more."""
+        row = (context.names.row(context.own) if context.own else None) or {}
+        live = [item.get("value") for item in row.get("custom_fields") or () if item["id"] == field.id]
+        values = [decode(field, value, context) for value in live]
+        return [one for value in values for one in (value if isinstance(value, list) else [value]) if not blank(one)]
 
     def pieces(self, value: Any) -> Iterable[tuple[str, Any]]:
         # An empty mapping is a piece too, or it would not be looked at.
@@ -150,18 +163,31 @@ def same(desired: Any, live: Any) -> bool:
     return bool(desired == live) or (blank(desired) and blank(live))
 
 
-def canonical(field: CustomField, value: Any, context: Context) -> Any:
-    """A manifest's value of `field` in its canonical form; raises Unresolved when it cannot be one."""
+def canonical(field: CustomField, value: Any, context: Context, held: Collection[Any] = ()) -> Any:
+    """A manifest's value of `field` in its canonical form; raises Unresolved when it cannot be one.
+
+    `held` are canonical values that are live: they can stay whatever the field allows by now.
+    """
     if blank(value):
         return [] if field.multiple else None
     if isinstance(value, list):
         if not field.multiple and field.format:
             raise Unresolved("expected one value, found a list")
         # Redmine keeps neither the order nor a value that is given twice (seen on 5.0).
-        return ordered(READ.get(field.format, plain)(field, v, context) for v in value if not blank(v))
-    item = READ.get(field.format, plain)(field, value, context)
+        return ordered(_canonical_one(field, v, context, held) for v in value if not blank(v))
+    item = _canonical_one(field, value, context, held)
     # A single value of a field that takes several may be written without a list.
     return [item] if field.multiple else item
+
+
+def _canonical_one(field: CustomField, value: Any, context: Context, held: Collection[Any]) -> Any:
+    try:
+        return READ.get(field.format, plain)(field, value, context)
+    except Unresolved:
+        kept = [one for one in held if isinstance(one, str | int | float) and str(one) == str(value)]
+        if not kept:
+            raise
+        return kept[0]
 
 
 def decode(field: CustomField, wire: Any, context: Context) -> Any:

@@ -92,16 +92,20 @@ class Deferred:
 
     `when(value, context)` says for which canonical values. With `wait="itself"` it only waits for the object's other
     fields; with `"referrers"` for all work on the objects that refer to this one (through the fields `via`, or any);
-    with `"references"` for the objects that the value names, and for those of the kinds `inside` the object.
+    with `"references"` for the objects that the value names, and for those of the kinds `inside` the object; with
+    `"creations"` as with `"references"`, but only if there are new objects that the value would fill (see `fills`).
     """
 
-    wait: Literal["itself", "referrers", "references"]
+    wait: Literal["itself", "referrers", "references", "creations"]
     # A blank value names nothing, so there is nothing to wait for.
     when: Callable[[Any, Context], bool] = lambda value, context: not blank(value)
     via: frozenset[str] = frozenset()
     inside: tuple[str, ...] = ()
     behind: tuple[str, ...] = ()
     """Kinds whose objects in the same project are created and changed before, whether that succeeds or not."""
+    fills: str = ""
+    """The field of new objects of the kinds `behind` (that refer to this one through `via`, if given) that Redmine
+    itself fills with this value. Set earlier, it would depend on the order of requests which of them get it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def canonical(declared: Object, context: Context) -> tuple[dict[str, Any], list[
             continue
         for part, piece in api.codec.pieces(value):
             try:
-                one = api.codec.canonical(piece, context)
+                one = api.codec.kept(piece, context)
                 if part and set(one) & set(values.get(name, {})):
                     raise Unresolved(f"{part}: declared twice, by name and by #id", "remove one of them")
                 values[name] = {**values.get(name, {}), **one} if part else one

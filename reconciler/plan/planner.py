@@ -48,11 +48,13 @@ def make(
     unarchive: bool = False,
     resent: frozenset[tuple[Address, str]] = frozenset(),
     unarchived: Collection[Address] = (),
+    tolerated: Collection[Problem] = (),
 ) -> Plan:
     """The plan for the objects that `chosen` accepts. With `unarchive`, archived projects are opened to be compared.
 
     `resent` are (object, field) to send again although they are write-only or computed by Redmine. `unarchived` are
     projects that an earlier plan opened; they are archived again even if work inside them fails.
+    `tolerated` are problems of objects that are not chosen.
 
     Raises ManifestError with all unresolved references and invalid values, RefusedError for the deletion of a protected
     object.
@@ -62,7 +64,7 @@ def make(
     planner = _Planner(desired, live.names, live.me, unarchive, resent)
     drafts = {a: d for a, d in planner.drafts().items() if chosen(a)}
     revealed = planner.unarchived(drafts, [a for a in planner.hidden if chosen(a)])
-    problems = [*live.problems, *planner.problems]
+    problems = [problem for problem in (*live.problems, *planner.problems) if problem not in tolerated]
     if problems:
         raise ManifestError(problems)
     if planner.protected:

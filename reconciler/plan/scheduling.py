@@ -11,8 +11,9 @@ from typing import Any, Literal, NamedTuple
 
 from reconciler.model.address import CONTAINER, Address, Row
 from reconciler.model.capabilities import DerivedFields, SideEffects, Workflow
-from reconciler.model.codecs import Ref, RefSet
+from reconciler.model.codecs import Ref, RefSet, blank
 from reconciler.model.name_index import Context, Names
+from reconciler.model.spec import Deferred
 from reconciler.plan.archived_projects import archives, unarchives
 from reconciler.plan.diff import matching
 from reconciler.plan.draft import Draft, targets
@@ -249,7 +250,18 @@ def _when(
     named = set(targets(draft.declared, change.path, change.after, names))
     members = referrers.inside(draft.address.key, deferred.inside) if named else set()
     waits_for = tuple(sorted(a for a in named | members if a in changed))
-    return When("link", waits_for) if waits_for else NOW
+    fills = _fills(draft, deferred, changed, referrers)
+    waits = fills or (bool(waits_for) and deferred.wait == "references")
+    return When("link", waits_for) if waits else NOW
+
+
+def _fills(draft: Draft, deferred: Deferred, changed: Mapping[Address, Draft], referrers: _Referrers) -> bool:
+    """Whether Redmine would fill a field of new objects with the value, if it were set before they are created."""
+    if not deferred.fills:
+        return False
+    inside = (changed[a] for a in referrers.inside(draft.address.project, deferred.behind))
+    new = [d for d in inside if d.action == "create" and blank(d.values.get(deferred.fills))]
+    return any(not deferred.via or draft.address.own_name in map(d.values.get, deferred.via) for d in new)
 
 
 def _kinds_before(draft: Draft, number: int, fields: Sequence[FieldChange]) -> tuple[str, ...]:

@@ -25,13 +25,15 @@ class PlanOptions:
 
     `targets` and `excludes` are globs over `kind/key`. `resend` are globs over `kind/key.field` for values that cannot
     be compared, because they are write-only (a password) or computed by Redmine: they are sent in any case. With
-    `unarchive`, archived projects are opened to be compared.
+    `unarchive`, archived projects are opened to be compared; with `keep_going`, objects that have a problem are left
+    out, with what needs them.
     """
 
     targets: Sequence[str] = ()
     excludes: Sequence[str] = ()
     unarchive: bool = False
     resend: Sequence[str] = ()
+    keep_going: bool = False
 
 
 ALL = PlanOptions()
@@ -83,6 +85,15 @@ def select(
     chosen = _closure(wanted, needs) if targets else wanted
     result = chosen - excluded - dropped
     return Selection(result, tuple(sorted(result - wanted)), tuple(sorted((dropped & chosen) if excludes else ())))
+
+
+def needing(plan: Plan, objects: Iterable[Address]) -> dict[Address, Address]:
+    """The changes that would fail without these objects, each with the one that it needs."""
+    needed, edges = frozenset(objects), _reversed(_needs(plan))
+    found: dict[Address, Address] = {}
+    for one in sorted(needed):
+        found |= {address: one for address in _closure([one], edges) - needed if address not in found}
+    return found
 
 
 def label(address: Address) -> str:

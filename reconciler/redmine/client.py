@@ -135,9 +135,9 @@ class Client:
         """The JSON object of the response, or {} for an empty body (most PUTs and DELETEs).
 
         A POST is retried only if it was certainly not executed; with `once` the same holds for a PUT that is not
-        idempotent (an issue's `notes`). A DELETE that gets 404 succeeds if the response to an earlier attempt was
-        lost. `headers` are added to this request only. Raises AnswerLost if the write may have been executed;
-        otherwise as `get`.
+        idempotent (an issue's `notes`, an upload's token). A DELETE that gets 404 succeeds if the response to an
+        earlier attempt was lost. `headers` are added to this request only. Raises AnswerLost if the write may have been
+        executed; otherwise as `get`.
         """
         checked = {name: checked_header(name, value) for name, value in headers.items()}
         once = once or method == "POST"
@@ -222,7 +222,9 @@ class Client:
             message = f"{what} was sent and got status {status}: the outcome is unknown."
             raise AnswerLost(message, timed_out=status == 504)
         if not response.is_success:
-            raise error_status(what, response)
+            refusal = error_status(what, response)
+            refusal.repeated = history.may_be_executed and method != "GET"
+            raise refusal
         return response
 
 

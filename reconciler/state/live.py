@@ -29,6 +29,8 @@ from reconciler.redmine.client import Client
 from reconciler.state.desired import Desired
 from reconciler.state.fetch import bulk_details, fetch, together
 
+TESTED = "5.0, 6.0 and 6.1, and with recorded answers of 7.0"
+"""The versions that the tests run on."""
 OLDEST = "Redmine 5.0 or later is required; this server is older."
 
 

@@ -43,6 +43,9 @@ class IssueExport(Exporting):
         # A user who writes to an issue may become its watcher (5.0 to 6.1).
         alone: dict[str, Any] = {"watchers": []} if values.get("watchers") == [] else {}
         kept = {**super().non_defaults(kind, values, row, context), **nulls, **alone}
+        # From 7.0 on, issues of some trackers are private unless it is said that they are not.
+        if context.names.live("tracker").rows.get(row["tracker"]["id"], {}).get("private_by_default"):
+            kept["is_private"] = values.get("is_private")
         for name in ("status", "priority"):
             if kept.get(name) is not None and kept[name] == _default(name, values, context):
                 del kept[name]

@@ -151,7 +151,11 @@ class Issues(Kind[IssueSpec]):
 
     def create(self, address: Address, values: Mapping[str, Any], context: Context) -> Request:
         # Only administrators can act for others (`X-Redmine-Switch-User`); for anybody else it is ignored.
-        return replace(super().create(address, values, context), login=values.get("author") or "")
+        request = replace(super().create(address, values, context), login=values.get("author") or "")
+        if blank(values.get("start_date")) or "due_date" in values:
+            return request
+        # A setting of 7.0 fills in a due date that counts from today: before a later start, which is a 422.
+        return replace(request, instead=replace(request, body=_without_due_date(request)))
 
     def update(self, address: Address, number: Id, values: Mapping[str, Any], context: Context) -> list[Request]:
         for name, value in values.items():
@@ -185,6 +189,11 @@ class Issues(Kind[IssueSpec]):
             yield Request("POST", f"/issues/{number}/watchers", body, once=True)
         for user in sorted(held - new):
             yield Request("DELETE", f"/issues/{number}/watchers/{user}")
+
+
+def _without_due_date(request: Request) -> Mapping[str, Any]:
+    """The body of a creation that leaves no due date to be filled in."""
+    return {wrapper: {**fields, "due_date": ""} for wrapper, fields in (request.body or {}).items()}
 
 
 APART = frozenset({"watchers", "relations", "notes", "author"})

@@ -152,7 +152,10 @@ class IssueSpec(ProjectItem):
     ] = None
     start_date: Annotated[
         Date | None,
-        Field(description="YYYY-MM-DD. Default: today. Redmine computes it for issues with subtasks."),
+        Field(
+            description="YYYY-MM-DD. Default: today; none from Redmine 7.0. Redmine computes it for issues with "
+            "subtasks."
+        ),
         # Left out on create it becomes today, by a setting that is on by default (5.0 to 6.1); "" keeps it empty.
         Api(clear="", date=True),
     ] = None
@@ -171,7 +174,11 @@ class IssueSpec(ProjectItem):
         Api(codec=Number(empty=0), clear=0, label="% Done"),
     ] = None
     # null and "" are a 500, and any text counts as true (seen on 5.0): booleans only.
-    is_private: Annotated[bool | None, Field(description="Default: false."), Api(clear=REFUSE, label="Private")] = None
+    is_private: Annotated[
+        bool | None,
+        Field(description="Default: false; from Redmine 7.0, what the tracker says."),
+        Api(clear=REFUSE, label="Private"),
+    ] = None
     custom_fields: Annotated[
         dict[str, Any] | None,
         Field(description="Custom fields by name."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
@@ -24,6 +25,8 @@ HIDDEN = ("trackers", "issue_custom_fields")
 INSIDE = Deferred("references", inside=("membership",))
 """For fields that name what is inside the project, which exists only after it. Users and groups have to be members
 first."""
+DEFAULT_VERSION = replace(INSIDE, behind=("issue",), fills="fixed_version")
+DEFAULT_ASSIGNEE = replace(INSIDE, behind=("issue",), fills="assigned_to")
 
 
 class ProjectStatus(Codec):
@@ -116,7 +119,7 @@ class ProjectSpec(Spec):
             write="default_version_id",
             detail=True,
             clear="",
-            deferred=INSIDE,
+            deferred=DEFAULT_VERSION,
         ),
     ] = None
     default_assigned_to: Annotated[
@@ -128,7 +131,7 @@ class ProjectSpec(Spec):
             read="default_assignee",
             detail=True,
             clear="",
-            deferred=INSIDE,
+            deferred=DEFAULT_ASSIGNEE,
             label="Default assignee",
         ),
     ] = None

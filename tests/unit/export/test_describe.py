@@ -208,6 +208,16 @@ def test_what_redmine_would_fill_in_is_said_to_be_nothing(canned: Canned) -> Non
     assert {"fixed_version": None, "assigned_to": None}.items() <= declared("Two").items()
 
 
+def test_an_issue_of_a_tracker_that_makes_issues_private_says_whether_it_is(canned: Canned) -> None:
+    """From 7.0 on, another server could make it private."""
+    issue(canned, tracker="Bug", is_private=False)
+    issue(canned, subject="Two", tracker="Feature", is_private=False)
+    canned.set(canned.row("trackers", "Bug"), "trackers", private_by_default=True)
+    assert exported(canned) == []
+    assert declared("One")["is_private"] is False
+    assert "is_private" not in declared("Two")
+
+
 def test_defaults_are_not_written(canned: Canned) -> None:
     """The status that a tracker's issues begin with and the default priority go without saying, others do not."""
     issue(canned)

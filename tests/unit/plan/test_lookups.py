@@ -13,6 +13,7 @@ from reconciler.kinds import kinds
 from reconciler.model.capabilities import ReadOnly
 from reconciler.model.name_index import CustomField
 from reconciler.plan.planner import make
+from reconciler.state.live import Live
 
 
 def problem(text: str, *present: Present) -> Problem:
@@ -74,3 +75,45 @@ def test_an_old_value_may_stay() -> None:
     (field,) = changes("Low")[0].fields
     assert (field.before, field.after) == ("Old", "Low")
 
+
+
+LEFT = [
+    ("list", "beta", "beta"),
+    ("date", "2026-13-01", "2026-13-01"),
+    ("int", "many", "many"),
+    ("float", "1,5", "1,5"),
+    ("bool", "maybe", "maybe"),
+]
+
+
+def with_field(live: Live, form: str, *, multiple: bool = False) -> Live:
+    """A live state with the one custom field that issues have; as a list it takes `alpha` alone."""
+    field = CustomField(1, "Stage", form, multiple, {"alpha": "alpha"} if form == "list" else {})
+    live.names.custom_fields["issue"] = {"Stage": field}
+    return live
+
+
+@pytest.mark.parametrize("form, written, wire", LEFT)
+def test_a_live_value_that_its_field_does_not_allow_any_more_is_no_change(form: str, written: str, wire: str) -> None:
+    """An administrator removed it, or changed the field: the issue keeps it, and Redmine takes it again."""
+    text = inside(f"issues: [{{subject: s, done_ratio: 10, custom_fields: {{Stage: '{written}'}}}}]")
+    wanted = offline(text)
+    live = issue(9, "shop", "s", custom_fields=[{"id": 1, "name": "Stage", "value": wire}])
+    made = make(wanted, with_field(live_of(wanted, [SHOP, live]), form), "http://redmine.test")
+    assert [f.path for change in made.changes for f in change.fields] == ["done_ratio"]
+
+
+def test_a_live_value_stays_beside_new_ones_of_the_same_field() -> None:
+    """Of several values, those that are live are not checked."""
+    wanted = offline(inside("issues: [{subject: s, custom_fields: {Stage: [alpha, beta]}}]"))
+    live = issue(9, "shop", "s", custom_fields=[{"id": 1, "name": "Stage", "multiple": True, "value": ["beta"]}])
+    made = make(wanted, with_field(live_of(wanted, [SHOP, live]), "list", multiple=True), "http://redmine.test")
+    assert [(f.before, f.after) for c in made.changes for f in c.fields] == [(["beta"], ["alpha", "beta"])]
+
+
+@pytest.mark.parametrize("live", [[], [issue(9, "shop", "s", custom_fields=[{"id": 1, "name": "Stage", "value": "alpha"}])]])
+def test_a_value_that_is_not_allowed_and_not_live_is_a_problem(live: list[Present]) -> None:
+    """A new object, and one with another value, cannot get it."""
+    wanted = offline(inside("issues: [{subject: s, custom_fields: {Stage: beta}}]"))
+    with pytest.raises(ManifestError, match='"beta" is not a value of this field'):
+        make(wanted, with_field(live_of(wanted, [SHOP, *live]), "list"), "http://redmine.test")

@@ -60,6 +60,38 @@ def test_a_default_version_that_is_there_waits_for_nothing() -> None:
     assert steps(the(made, "project", "shop")) == [{"default_version": "1.0"}]
 
 
+DEFAULTS = {
+    "version": ('default_version: "1.0"', "project", "shop", "default_version"),
+    "assignee": ("default_assigned_to: amy", "project", "shop", "default_assigned_to"),
+    "category": ("issue_categories: [{name: Web, assigned_to: amy}]", "issue_category", "shop/Web", "assigned_to"),
+}
+
+
+@pytest.mark.parametrize("field, kind, key, name", DEFAULTS.values(), ids=DEFAULTS)
+@pytest.mark.parametrize("live", [[], [SHOP, version(5, "shop", "1.0")]], ids=["new project", "live project"])
+def test_what_redmine_fills_in_is_set_after_all_issues_are_created(
+    field: str, kind: str, key: str, name: str, live: list[Any]
+) -> None:
+    """It must not depend on the order of requests which of the new issues get it; one that fails stops nothing."""
+    issues = "issues: [{subject: a, category: Web}, {subject: b, parent: a}]"
+    lines = [field, *([] if kind == "issue_category" else ["issue_categories: [{name: Web}]"])]
+    made = plan(inside(*lines, 'versions: [{name: "1.0"}]', issues), user(5, "amy"), *live)
+    first, last = steps(the(made, kind, key))
+    assert list(last) == [name] and name not in first
+    one, other = Address(kind, key), Address("issue", "shop/b")
+    assert comes_before(made, (other, 0), (one, 1))
+    (operation,) = the(made, kind, key).later
+    assert all(required.address.kind != "issue" for required in operation.requires)
+
+
+@pytest.mark.parametrize("given", ["assigned_to: amy, category: Web", "category: Other"])
+def test_what_redmine_fills_in_waits_only_for_issues_that_would_get_it(given: str) -> None:
+    """An assignee that a manifest gives, and another category, are not filled in: one POST makes the category."""
+    lines = "issue_categories: [{name: Web, assigned_to: amy}, {name: Other}]", f"issues: [{{subject: a, {given}}}]"
+    made = plan(inside(*lines), user(5, "amy"), SHOP)
+    assert steps(the(made, "issue_category", "shop/Web")) == [{"name": "Web", "assigned_to": "amy"}]
+
+
 @pytest.mark.parametrize("status", ["locked", "closed"])
 def test_a_version_is_shut_after_its_issues(status: str) -> None:
     """A version is locked or closed after the issues that move into it, in whatever project they are."""

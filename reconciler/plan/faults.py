@@ -1,0 +1,76 @@
+"""`--keep-going`: objects that have a problem are left out, with all that needs them, and the others are planned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from reconciler.errors import ManifestError, Problem
+from reconciler.model.address import Address
+from reconciler.model.name_index import Names
+from reconciler.plan.operations import Change, Plan
+from reconciler.plan.targets import needing
+from reconciler.state.desired import Desired
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """What a plan leaves out: objects with problems, and others with the one that they need."""
+
+    problems: tuple[Problem, ...] = ()
+    failed: tuple[tuple[Change, tuple[Problem, ...]], ...] = ()
+    skipped: tuple[tuple[Change, Address], ...] = ()
+
+    @property
+    def objects(self) -> frozenset[Address]:
+        """All objects that are left out."""
+        return frozenset(change.address for change, _ in (*self.failed, *self.skipped))
+
+    def among(self, chosen: Callable[[Address], bool]) -> Faults:
+        """Those of the chosen objects; all problems stay known."""
+        failed = tuple((change, problems) for change, problems in self.failed if chosen(change.address))
+        skipped = tuple((change, other) for change, other in self.skipped if chosen(change.address))
+        return replace(self, failed=failed, skipped=skipped)
+
+
+NO_FAULTS = Faults()
+
+
+def find(desired: Desired, names: Names, make: Callable[[Collection[Problem]], Plan]) -> Faults:
+    """The objects that cannot be planned, and those that need them; `make` makes a plan despite some problems.
+
+    Raises ManifestError if there are problems that are not those of single objects.
+    """
+    try:
+        make(())
+    except ManifestError as error:
+        problems = tuple(error.problems)
+    else:
+        return NO_FAULTS
+    owned = _owned(desired, problems)
+    whole = make(problems)
+    changes = {change.address: change for change in whole.changes}
+    failed = []
+    for address, its in sorted(owned.items()):
+        nothing = Change(address, names.id(address), desired.objects[address].source, ())
+        failed.append((changes.get(address, nothing), its))
+    needed = needing(whole, owned)
+    return Faults(problems, tuple(failed), tuple((changes[a], other) for a, other in sorted(needed.items())))
+
+
+def _owned(desired: Desired, problems: Sequence[Problem]) -> dict[Address, tuple[Problem, ...]]:
+    """The objects that problems are of; the other one too, if a problem is of two."""
+    names = {str(address): address for address in desired.objects}
+    if any(problem.subject not in names for problem in problems):
+        raise ManifestError(problems)
+    places = {declared.source: address for address, declared in desired.objects.items()}
+    owned: dict[Address, tuple[Problem, ...]] = {}
+
+    def owners(problem: Problem) -> Iterator[Address]:
+        yield names[problem.subject]
+        yield from (places[place] for place in problem.also if place in places)
+
+    for problem in problems:
+        for address in dict.fromkeys(owners(problem)):
+            owned[address] = (*owned.get(address, ()), problem)
+    return owned
