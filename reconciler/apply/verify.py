@@ -6,7 +6,7 @@ What did not stick and has a way there (a status, through the workflow) is walke
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from reconciler.model.codecs import join, shown
 from reconciler.model.kind import Kind, Need
 from reconciler.model.requests import Listing
 from reconciler.plan.diff import gather, split
-from reconciler.state.fetch import fetch, together, told
+from reconciler.state.fetch import Spoiled, fetch, refuse, together, told
 from reconciler.state.live import read_files
 
 ROUNDS = 3
@@ -117,7 +117,7 @@ async def _read_back(applier: Applier, kind: Kind, states: list[Progress]) -> di
     )
     rows: dict[Any, Row] = {}
     for tier in kind.capability(ReadBack).again(kind, ids, need, applier.names):
-        lists = await together(fetch(applier.client, listing) for listing in tier)
+        lists = await together(fetch(applier.client, listing, kind.form, _other(ids)) for listing in tier)
         rows |= {row["id"]: row for listed in lists for row in listed if row["id"] in ids}
         if len(rows) == len(ids):
             break
@@ -184,13 +184,23 @@ async def _reach(applier: Applier, mismatch: Mismatch) -> Reason:
     return Reason()
 
 
+def _other(ids: Collection[Any]) -> Spoiled:
+    """Rows that cannot be read do not matter unless they are of an object that was written."""
+
+    def check(listing: Listing, row: Row, why: str) -> None:
+        if any(row.get("id") == number for number in ids):
+            refuse(listing, row, why)
+
+    return check
+
+
 async def _walk(applier: Applier, mismatch: Mismatch, workflow_page: Listing) -> Reason:
     """From one value that the server allows to the next, to the wanted one; back if there is no way."""
     kind, state = kinds()[mismatch.address.kind], applier.progress[mismatch.address]
     context = applier.writer.context(mismatch.address)
     visited, transition = frozenset({mismatch.live}), None
     while transition != mismatch.wanted:
-        (row,) = await fetch(applier.client, workflow_page)
+        (row,) = await fetch(applier.client, workflow_page, kind.form)
         transition = kind.capability(Workflow).next_transition(mismatch.wanted, row, visited, context)
         if transition is None:
             await applier.writer.update(state, dict([split(mismatch.path, mismatch.live)]))

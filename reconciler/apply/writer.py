@@ -24,6 +24,7 @@ from reconciler.plan.diff import gather
 from reconciler.plan.operations import FieldChange
 from reconciler.redmine.client import Client
 from reconciler.state.fetch import fetch
+from reconciler.state.unreadable import LeftOut
 
 PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0)
 """Seconds before each look-up of an object whose POST got no answer: the server may still be working on it."""
@@ -153,7 +154,9 @@ class Writer:
         """The object, if it is live by now and nobody else's. Raises AnswerLost when several could be it."""
         kind, context = kinds()[address.kind], self.context(address)
         listings = kind.lookup(address, self.names, values)
-        rows = [row for listing in listings for row in await fetch(self.client, listing)]
+        left_out = LeftOut()
+        note = left_out.of(kind)
+        rows = [row for listing in listings for row in await fetch(self.client, listing, kind.form, note)]
         # Where Redmine guards the key, it says who it is: SQLite gives the ids of what went with others to new objects.
         keys = {} if kind.capability(Creation).unique else self.names.live(kind.name).keys
         owned = {i for i, key in keys.items() if key != address.key}
@@ -166,6 +169,8 @@ class Writer:
         if len(matches) > 1:
             ids = ", ".join(f"#{i}" for i in sorted(matches))
             raise AnswerLost(f"several objects could be it: {ids}", timed_out=False)
+        if left_out.rows and not matches:
+            raise AnswerLost(f"whether it exists cannot be told: {left_out.rows[0].why}", timed_out=False)
         return next(iter(matches.values()), None)
 
 

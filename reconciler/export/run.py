@@ -111,9 +111,7 @@ def _several(names: str | Iterable[str]) -> list[str]:
     return [names] if isinstance(names, str) else list(names)
 
 
-def target(
-    path: Path, scope: Scope, config: Config, instance: str | None = None, *, sanitized: bool = False
-) -> Folder:
+def target(path: Path, scope: Scope, config: Config, instance: str | None = None, *, sanitized: bool = False) -> Folder:
     """The folder for an export with a configuration. Raises ReconcilerError for one that cannot be."""
     folder = Folder(path, Extent.of(scope, sanitized=sanitized))
     folder.configured = root_config.needed(folder, config, instance)
@@ -177,7 +175,7 @@ async def write_out(
         folder.path,
         {kind.name: counts[kind.name] for kind in declarable().values() if counts[kind.name]},
         len(made.texts.keys() - {state_files.KEYS}) + len(made.downloads),
-        tuple(made.remarks),
+        (*((row.address, str(row)) for row in found.unreadable), *made.remarks),
         removed,
         client.requests,
         without.disguise.counts if without else None,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, StringConstraints, ValidationInfo, WithJsonSchema, model_validator
 
@@ -20,6 +20,7 @@ from reconciler.model.attachments import sha256
 from reconciler.model.capabilities import Creation, ReadBack
 from reconciler.model.codecs import Candidate, Codec, Ref, Upload, digest, stored
 from reconciler.model.export_hooks import Exporting
+from reconciler.model.forms import ANY, NAME, TEXT, WHOLE
 from reconciler.model.kind import Inside, Kind, Listing, Matches, Need, Object, Request
 from reconciler.model.local_files import fault, path_of, stored_name
 from reconciler.model.name_index import Context, Names
@@ -49,6 +50,8 @@ LocalFile = Annotated[Any, BeforeValidator(_path), WithJsonSchema({"anyOf": [{"t
 
 class FileName(Codec):
     """A file's name, as Redmine stores it."""
+
+    form = NAME
 
     def canonical(self, value: Any, context: Context) -> Any:
         return stored_name(str(value))
@@ -137,6 +140,7 @@ class Files(Kind[FileSpec]):
     spec = FileSpec
     inside = Inside(module="files", reads_after=("version",))
     identity = ("filename", "version")
+    shown: ClassVar = {"filename": NAME, "digest": TEXT, "project": ANY, "copies": ANY, "filesize": WHOLE.optional}
     required = ("path",)
     rank = 84
     capabilities = (Creation(unique=False, answers=False), _ReadBack(), _Export(own_files=True))

@@ -6,7 +6,7 @@ For administrators only (5.0 to 7.0).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, StringConstraints
 
@@ -15,6 +15,7 @@ from reconciler.model.capabilities import Alternative, Deletion
 from reconciler.model.codecs import Ref, RefSet
 from reconciler.model.custom_fields import CustomFields
 from reconciler.model.export_hooks import Exporting
+from reconciler.model.forms import TEXT
 from reconciler.model.kind import Kind, Listing, Matches, Need, Object, Request
 from reconciler.model.name_index import Context, Names
 from reconciler.model.requests import payload
@@ -66,6 +67,7 @@ class Groups(Kind[GroupSpec]):
     plural = "groups"
     spec = GroupSpec
     identity = ("name",)
+    shown: ClassVar = {"builtin": TEXT.optional}
     ignores_case = True
     rank = 20
     capabilities = (

@@ -7,7 +7,7 @@ for administrators, which is how they are found.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -27,6 +27,7 @@ from reconciler.model.codecs import Codec, Ref, RefSet, Text, ordered
 from reconciler.model.codecs import Names as NameSet
 from reconciler.model.custom_fields import CustomFields
 from reconciler.model.export_hooks import Exporting
+from reconciler.model.forms import NAMED, SEGMENT, WHOLE, Each
 from reconciler.model.kind import Kind, Listing, Need, Object, Request
 from reconciler.model.name_index import Context, Names
 from reconciler.model.requests import includes
@@ -49,6 +50,8 @@ first."""
 class ProjectStatus(Codec):
     """Read as a number; written through actions of its own."""
 
+    form = WHOLE
+
     def decode(self, wire: Any, context: Context) -> Any:
         return STATUS.get(wire, wire)
 
@@ -57,6 +60,7 @@ class IssueFields(Codec):
     """A set of issue custom fields by name."""
 
     lookups = ("custom_field",)
+    form = Each(of=NAMED)
 
     def canonical(self, value: Any, context: Context) -> Any:
         return ordered(DEFINED.find(name, context).name for name in value or ())
@@ -250,6 +254,7 @@ class Projects(Kind[ProjectSpec]):
     plural = "projects"
     spec = ProjectSpec
     identity = ("identifier",)
+    shown: ClassVar = {"identifier": SEGMENT, "status": WHOLE, "time_entry_activities": Each(of=NAMED).optional}
     required = ("name",)
     rank = 30
     capabilities = (

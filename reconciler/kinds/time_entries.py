@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, PositiveInt, StringConstraints
 
@@ -20,6 +20,7 @@ from reconciler.model.capabilities import Creation, ProjectIncludes
 from reconciler.model.codecs import Codec, Ref, digest
 from reconciler.model.custom_fields import CustomFields
 from reconciler.model.export_hooks import Exporting
+from reconciler.model.forms import DAY, NAMED, NUMBER, REF, TEXT
 from reconciler.model.kind import Inside, Kind, Listing, Need, Object
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import LOCAL, REFUSE, Api, Date, Id, IssueName, Name, ProjectItem
@@ -35,6 +36,8 @@ SHORT = 60
 class Hours(Codec):
     """A duration in hours. Redmine 5.0 shows hundredths of what it keeps, 6.0 and later those of its whole minutes."""
 
+    form = NUMBER
+
     def equal(self, desired: Any, live: Any) -> bool:
         if desired is None or live is None:
             return desired is live
@@ -46,6 +49,7 @@ class Activity(Codec):
     """An activity, by name: the id is that of the project's own one where it has one (5.0 to 7.0)."""
 
     lookups = ("time_entry_activity",)
+    form = NAMED
 
     def canonical(self, value: Any, context: Context) -> Any:
         if value in usable(context) or context.names.id(Address("time_entry_activity", str(value))) is not None:
@@ -149,6 +153,7 @@ class TimeEntries(Keyless[TimeEntrySpec]):
     spec = TimeEntrySpec
     inside = Inside(module="time_tracking", follows=("membership",), reads_after=("issue",))
     identity = ("spent_on", "user", "activity", "issue", "comments")
+    shown: ClassVar = {"user": REF, "activity": NAMED, "spent_on": DAY, "hours": NUMBER, "comments": TEXT.present}
     required = ("hours",)
     rank = 80
     read_back = _ReadBack

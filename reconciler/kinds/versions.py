@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field, StringConstraints
 
@@ -12,6 +12,7 @@ from reconciler.model.capabilities import Deletion, Sharing
 from reconciler.model.codecs import Text
 from reconciler.model.custom_fields import CustomFields
 from reconciler.model.export_hooks import Exporting
+from reconciler.model.forms import one_of
 from reconciler.model.kind import Inside, Kind
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import REFUSE, Api, Date, Deferred, Gate, Name, ProjectItem
@@ -91,6 +92,7 @@ class Versions(Kind[VersionSpec]):
     spec = VersionSpec
     inside = Inside(module="issue_tracking", follows=("membership",))
     identity = ("name",)
+    shown: ClassVar = {"sharing": one_of(*WIDTH)}
     rank = 50
     capabilities = (
         Deletion(why_refused="issues, custom fields or attachments still refer to it"),

@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field, StringConstraints
 
@@ -21,6 +21,7 @@ from reconciler.model.attachments import Attached, Attachments, attaching
 from reconciler.model.capabilities import Creation, Deletion, Dependencies, KeptValues, ReadBack
 from reconciler.model.codecs import Codec, Ref, Text, require_id
 from reconciler.model.export_hooks import Exporting
+from reconciler.model.forms import ANY, NAME, TEXT, WHOLE, Fields
 from reconciler.model.kind import Inside, Kind, Listing, Need, Object, Request, earlier_key
 from reconciler.model.name_index import Context, Names
 from reconciler.model.requests import payload
@@ -50,6 +51,8 @@ def titleize(title: str) -> str:
 class Title(Codec):
     """A title, which Redmine compares without case."""
 
+    form = NAME
+
     def equal(self, desired: Any, live: Any) -> bool:
         return str(desired).casefold() == str(live).casefold()
 
@@ -57,6 +60,8 @@ class Title(Codec):
 @dataclass(frozen=True)
 class Parent(Ref):
     """A page of the same project by title; the API shows `{"title"}`, and takes the title."""
+
+    form = Fields(of={"title": TEXT})
 
     def reference(self, value: Any, project: str) -> Any:
         return super().reference(titleize(str(value)), project)
@@ -234,6 +239,7 @@ class WikiPages(_Pages):
     spec = WikiPageSpec
     inside = Inside(module="wiki")
     identity = ("title",)
+    shown: ClassVar = {"id": ANY, "project": ANY, "version": WHOLE.optional}
     ignores_case = True
     required = ("text",)
     rank = 60

@@ -11,9 +11,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from reconciler.model.address import Address, Reference, Unresolved
+from reconciler.model.forms import ANY, NUMBER, REF, TEXT, Each, Fields, Form
 from reconciler.model.name_index import Context
 
 Difference = tuple[str, Any, Any]
@@ -89,6 +90,8 @@ class Codec:
 
     lookups: tuple[str, ...] = ()
     """Kinds whose definitions are needed to understand the values."""
+    form: ClassVar[Form] = ANY
+    """What `decode` relies on in a value of the API. The plain codec's follows from the type of the field."""
 
     def named_kinds(self) -> tuple[str, ...]:
         """The kinds whose objects the values name, or whose custom fields they are. Each must exist."""
@@ -142,6 +145,8 @@ class Codec:
 class Text(Codec):
     """A text whose line ends Redmine rewrites to CRLF (the description of an issue, 5.0 to 7.0)."""
 
+    form = TEXT
+
     def canonical(self, value: Any, context: Context) -> Any:
         return value if value is None else unix_lines(value)
 
@@ -151,6 +156,8 @@ class Text(Codec):
 
 class Number(Codec):
     """A number; `empty` is what Redmine makes of null."""
+
+    form = NUMBER
 
     def __init__(self, empty: float | None = None) -> None:
         self.empty = empty
@@ -175,6 +182,7 @@ class Ref(Codec):
     `word` is the key beside `project:` there.
     """
 
+    form = REF
     kinds: tuple[str, ...]
     word: str = "name"
 
@@ -235,6 +243,7 @@ class Ref(Codec):
 class RefSet(Codec):
     """A set of other objects."""
 
+    form = Each(of=REF)
     of: Ref
 
     def named_kinds(self) -> tuple[str, ...]:
@@ -258,6 +267,8 @@ class RefSet(Codec):
 
 class Names(Codec):
     """A set of plain names (modules); the API shows `{"id", "name"}`, and takes the names."""
+
+    form = Each(of=Fields(of={"name": TEXT}))
 
     def canonical(self, value: Any, context: Context) -> Any:
         return ordered(value or ())

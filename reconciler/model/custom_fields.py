@@ -27,6 +27,7 @@ from reconciler.model.codecs import (
     stored,
     unix_lines,
 )
+from reconciler.model.forms import CUSTOM_FIELDS
 from reconciler.model.local_files import fault, is_file, path_of, stored_name
 from reconciler.model.name_index import Context, CustomField, near_miss
 
@@ -43,6 +44,7 @@ class CustomFields(Codec):
     """The `custom_fields` of an object: `{name: value}`. Fields that are not mentioned are left alone."""
 
     lookups = ("custom_field",)
+    form = CUSTOM_FIELDS
 
     def __init__(self, customized: str) -> None:
         self.customized = customized
@@ -177,7 +179,7 @@ def _decode_one(field: CustomField, wire: Any, context: Context) -> Any:
     if field.format == "bool":
         return {"1": True, "0": False}.get(wire, wire)
     if field.format == "text":
-        return unix_lines(wire)
+        return unix_lines(str(wire))
     try:
         return READ[field.format](field, wire, context) if field.format in ("int", "float", "progressbar") else wire
     except Unresolved:

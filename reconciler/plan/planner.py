@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from reconciler.errors import ManifestError, Problem, RefusedError
+from reconciler.errors import Location, ManifestError, Problem, RefusedError
 from reconciler.kinds import kinds
 from reconciler.model.address import CONTAINER, Address, Reference, Row, Unresolved
 from reconciler.model.capabilities import (
@@ -63,7 +63,9 @@ def make(
     revealed = planner.unarchived(drafts, [a for a in planner.hidden if chosen(a)])
     problems = [*live.problems, *planner.problems]
     if problems:
-        raise ManifestError(problems)
+        # A name without an object may be a row that was left out.
+        left_out = (Problem(w.source, w.message, str(w.address)) for w in _left_out(desired, live))
+        raise ManifestError([*problems, *left_out])
     if planner.protected:
         said = ", ".join(planner.protected)
         raise RefusedError(f"Declared absent, but protected: {said}. Nothing is deleted: remove protect first.")
@@ -79,11 +81,17 @@ def make(
         ordered,
         unchanged=sum(chosen(a) and a not in others for a in desired.objects),
         uncompared=uncompared,
-        warnings=tuple(w for w in planner.warnings if chosen(w.address)),
+        warnings=(*(w for w in planner.warnings if chosen(w.address)), *_left_out(desired, live)),
         affected=read_back,
         revealed=revealed,
         milestones=milestones,
     )
+
+
+def _left_out(desired: Desired, live: Live) -> Iterator[Warned]:
+    """What is told of rows that cannot be read."""
+    place = desired.settings.get("place") or Location("reconciler.yaml")
+    return (Warned(row.address, place, str(row)) for row in live.unreadable)
 
 
 class _Planner:

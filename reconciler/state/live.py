@@ -26,11 +26,13 @@ from reconciler.kinds import kinds
 from reconciler.model.address import Address, Row, Unresolved
 from reconciler.model.capabilities import Alternative, ManifestKey, ReadOnly, Sharing, VersionProbe
 from reconciler.model.codecs import Candidate
+from reconciler.model.forms import TEXT, WHOLE, Fields
 from reconciler.model.kind import Kind, Listing, Need, Object, earlier_key
 from reconciler.model.name_index import Context, CustomField, Names, Traits
 from reconciler.redmine.client import Client
 from reconciler.state.desired import Desired
 from reconciler.state.fetch import fetch, together, told
+from reconciler.state.unreadable import LeftOut, Unreadable
 
 OLDEST = "Redmine 5.0 or later is required; this server is older."
 
@@ -42,6 +44,7 @@ class Live:
     names: Names
     me: Mapping[str, Any]
     problems: tuple[Problem, ...] = ()
+    unreadable: tuple[Unreadable, ...] = ()
 
 
 async def read(client: Client, desired: Desired) -> Live:
@@ -64,7 +67,7 @@ async def read(client: Client, desired: Desired) -> Live:
     await reader.wave(need, [k for k in kinds().values() if not k.has(ReadOnly) and not k.inside])
     await reader.wave(need, [k for k in kinds().values() if k.inside and not k.inside.reads_after])
     await reader.wave(need, [k for k in kinds().values() if k.inside and k.inside.reads_after])
-    return Live(names, me, tuple(reader.problems))
+    return Live(names, me, tuple(reader.problems), reader.left_out.lasting(names))
 
 
 def fresh_names(desired: Desired) -> Names:
@@ -123,6 +126,7 @@ class Reader:
         self.client = client
         self.names = names
         self.unclear: dict[str, list[Problem]] = {}
+        self.left_out = LeftOut()
         self.declared: dict[str, list[Object]] = {}
         for found in desired.objects.values():
             self.declared.setdefault(found.kind.name, []).append(found)
@@ -130,7 +134,9 @@ class Reader:
     @property
     def problems(self) -> list[Problem]:
         """Declared objects that cannot be told apart among the live ones."""
-        return [problem for found in self.unclear.values() for problem in found]
+        unclear = [problem for found in self.unclear.values() for problem in found]
+        lost = (self.left_out.problems(kinds()[name], found, self.names) for name, found in self.declared.items())
+        return [*unclear, *(problem for found in lost for problem in found)]
 
     async def wave(self, need: Need, chosen: Iterable[Kind]) -> None:
         """Read several kinds at once."""
@@ -160,7 +166,8 @@ class Reader:
         return any(not live.has(key) for key in need.keys.get(kind.name, ()))
 
     async def _tier(self, kind: Kind, tier: Sequence[Listing], rows: dict[int, Row]) -> None:
-        lists = await together(fetch(self.client, listing) for listing in tier)
+        left_out = self.left_out.of(kind)
+        lists = await together(fetch(self.client, listing, kind.form, left_out) for listing in tier)
         for listing, found in zip(tier, lists, strict=True):
             for row in found:
                 rows[row["id"]] = row
@@ -210,7 +217,8 @@ async def read_files(client: Client, kind: Kind, values: Mapping[str, Any], row:
 
 async def _file(client: Client, found: Candidate) -> Row:
     """What is known of a live file; its digest is "" if it cannot be the one."""
-    shown = found.shown or (await client.get(f"/attachments/{found.number}"))["attachment"]
+    page = Listing(f"/attachments/{found.number}", "attachment", single=True)
+    shown = found.shown or (await fetch(client, page, FILE))[0]
     same = shown["filename"] == found.filename and shown["filesize"] == found.size
     return {**shown, "sha256": await _digest(client, found.number) if same else ""}
 
@@ -223,6 +231,7 @@ async def _digest(client: Client, number: int) -> str:
         return file_digest(file, "sha256").hexdigest()
 
 
+FILE = Fields(of={"filename": TEXT, "filesize": WHOLE})
 IN_MEMORY = 1 << 20
 """Bytes of a live file that are compared without a file on the disk."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from reconciler.kinds.issues import notes, parent_fields, read, relations
 from reconciler.kinds.issues.creation import IssueCreation, StoredKey
@@ -22,6 +22,7 @@ from reconciler.kinds.issues.workflow import IssueKeptValues, ParentFields, Stat
 from reconciler.model.address import Address, Row, Unresolved
 from reconciler.model.attachments import attaching
 from reconciler.model.codecs import blank
+from reconciler.model.forms import NAMED, NUMBER, REF, TEXT, Each
 from reconciler.model.kind import Inside, Kind, Listing, Matches, Need, Object, Request
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import Id
@@ -35,6 +36,15 @@ class Issues(Kind[IssueSpec]):
     spec = IssueSpec
     inside = Inside(module="issue_tracking", follows=("membership",))
     identity = ("key",)
+    shown: ClassVar = {
+        "subject": TEXT,
+        "tracker": NAMED,
+        "status": NAMED,
+        "priority": NAMED,
+        "author": REF.optional,
+        "spent_hours": NUMBER.optional,
+        "allowed_statuses": Each(of=NAMED).optional,
+    }
     required = ("subject",)
     rank = 70
     capabilities = (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any
+from functools import cached_property
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -13,17 +14,22 @@ from reconciler.model.address import Address, Row
 from reconciler.model.capabilities import Creation, Deletion, Dependencies, Nesting
 from reconciler.model.codecs import Ref, RefSet
 from reconciler.model.export_hooks import Exporting
+from reconciler.model.forms import FLAG, REF, TEXT, WHOLE, Each, Fields
 from reconciler.model.kind import Inside, Kind, Listing, Matches, Need, Object, Request, project_lists
 from reconciler.model.name_index import Context, Names
 from reconciler.model.requests import payload
 from reconciler.model.spec import REFUSE, Api, Id, Name, ProjectItem
 
 ROLE = Ref(("role",))
+PRINCIPALS = ("user", "group", "group_anonymous", "group_non_member")
+"""What a row names its member by."""
 
 
 class Roles(RefSet):
     """Direct roles. One that the member inherits as well counts as there: from 5.1.6 and 6.0.3 on Redmine never stores
     it as direct, before that it stores it once more with every PUT."""
+
+    form = Each(of=Fields(of={"id": WHOLE, "name": TEXT, "inherited": FLAG.optional}))
 
     def equal(self, desired: Any, live: Any) -> bool:
         return bool(set(desired) - set(live["inherited"]) == set(live["direct"]) - set(live["inherited"]))
@@ -90,6 +96,7 @@ class Memberships(Kind[MembershipSpec]):
     spec = MembershipSpec
     inside = Inside()
     identity = ("user", "group")
+    shown: ClassVar = {"roles": Roles.form, **dict.fromkeys(PRINCIPALS, REF.optional)}
     ignores_case = True
     rank = 40
     capabilities = (
@@ -103,6 +110,10 @@ class Memberships(Kind[MembershipSpec]):
         _Dependencies(),
         _Export(),
     )
+
+    @cached_property
+    def form(self) -> Fields:
+        return replace(super().form, whole=_without_member)
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
         yield from project_lists(self, need, names, paged=True)
@@ -170,3 +181,7 @@ class Memberships(Kind[MembershipSpec]):
         if not values:
             kept = sorted({role["name"] for role in row["roles"] if role.get("inherited")})
             yield f"the inherited roles stay: {', '.join(kept)}" if kept else self.capability(Deletion).loss
+
+
+def _without_member(row: Row) -> str:
+    return "" if any(row.get(name) for name in PRINCIPALS) else "user or group is missing"
