@@ -125,6 +125,8 @@ class Kind(Generic[S]):
     """Fields without which Redmine creates no object."""
     shown: ClassVar[Mapping[str, Form]] = {}
     """What the engine relies on in a row beyond the fields of the spec, or more strictly (`{"user": REF}`)."""
+    title: ClassVar[str] = ""
+    """The field by which people tell objects apart, where that is not part of the key (an issue's subject)."""
     rank: ClassVar[int] = 50
     """Place among kinds in listings of a plan, where the graph leaves it open."""
     capabilities: tuple[Capability, ...] = ()

@@ -31,6 +31,7 @@ from reconciler.plan.archived_projects import archived, purpose, stays_visible, 
 from reconciler.plan.dependencies import build
 from reconciler.plan.diff import canonical, changes, companions, creation, located
 from reconciler.plan.draft import Draft, targets
+from reconciler.plan.look_alikes import twins
 from reconciler.plan.operations import Change, FieldChange, Plan, Warned
 from reconciler.plan.scheduling import affected, schedule
 from reconciler.state.desired import Desired
@@ -74,6 +75,7 @@ def make(
     # Scheduling adds the gates that are opened to what has work: this comes before.
     read_back = tuple(affected(drafts, live.names))
     ordered, milestones = build(schedule(drafts, live.names))
+    created = (d.declared for d in drafts.values() if d.row is None)
     uncompared = tuple(a for a in planner.hidden if chosen(a) and a not in revealed)
     others = {c.address for c in ordered}.union(uncompared, revealed)
     return Plan(
@@ -81,7 +83,11 @@ def make(
         ordered,
         unchanged=sum(chosen(a) and a not in others for a in desired.objects),
         uncompared=uncompared,
-        warnings=(*(w for w in planner.warnings if chosen(w.address)), *_left_out(desired, live)),
+        warnings=(
+            *(w for w in planner.warnings if chosen(w.address)),
+            *twins(created, live.names),
+            *_left_out(desired, live),
+        ),
         affected=read_back,
         revealed=revealed,
         milestones=milestones,

@@ -46,6 +46,7 @@ class Issues(Kind[IssueSpec]):
         "allowed_statuses": Each(of=NAMED).optional,
     }
     required = ("subject",)
+    title = "subject"
     rank = 70
     capabilities = (
         IssueCreation(unique=False),
