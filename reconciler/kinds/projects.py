@@ -316,7 +316,8 @@ class Projects(Kind[ProjectSpec]):
             return
         known = names.live(self.name).ids
         missing = sorted(need.keys.get(self.name, frozenset()) - known.keys())
-        yield [self._page(key, need.fields.get(self.name, frozenset())) for key in missing]
+        # What cannot be an identifier is no project, and would make another path.
+        yield [self._page(key, need.fields.get(self.name, frozenset())) for key in missing if SEGMENT.fits(key)]
 
     def _includes(self, fields: Iterable[str]) -> tuple[tuple[str, str], ...]:
         # The modules show what Redmine hides (trackers, versions, categories), the trackers what issues there can be.

@@ -193,10 +193,20 @@ class Ref(Codec):
         """What a manifest's or canonical value refers to (no look-up)."""
         if not isinstance(value, Mapping):
             return Reference(self.kinds, project, str(value))
+        if not self.is_name(value):
+            forms = " or ".join([f"{{project: …, {self.word}: …}}", *(f"{{{kind}: …}}" for kind in self.kinds)])
+            raise Unresolved(f"a name or {forms} is expected")
         if "project" in value:
             return Reference(self.kinds, str(value["project"]), str(value.get(self.word, "")), exact=True)
         kind, name = next(iter(value.items()))
         return Reference((kind,), project, str(name))
+
+    def is_name(self, value: Any) -> bool:
+        """Whether a manifest's value has a form in which an object can be named."""
+        if not isinstance(value, Mapping):
+            return not isinstance(value, list)
+        known = set(value) == {"project", self.word} or (len(value) == 1 and set(value) <= set(self.kinds))
+        return known and all(isinstance(part, str) and part for part in value.values())
 
     def references(self, value: Any, context: Context) -> Iterable[Reference]:
         return () if blank(value) else (self.reference(value, context.project),)

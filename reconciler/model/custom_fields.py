@@ -74,7 +74,7 @@ class CustomFields(Codec):
             ref = REFERENCES.get(self.fields(context).get(name, CustomField(0, name)).format)
             if ref is not None:
                 values = item if isinstance(item, list) else [item]
-                yield from (ref.reference(v, context.project) for v in values if not blank(v))
+                yield from (ref.reference(v, context.project) for v in values if not blank(v) and ref.is_name(v))
 
     def faults(self, value: Any) -> Iterable[tuple[str, Unresolved]]:
         for name, item in (value or {}).items():

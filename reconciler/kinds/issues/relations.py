@@ -41,8 +41,8 @@ def _relation(value: Any) -> Any:
     types = [name for name in value if name in REVERSE]
     if len(types) != 1 or set(value) - {types[0], *(("delay",) if types[0] in DELAYED else ())}:
         raise ValueError(said)
-    if blank(value[types[0]]) or isinstance(value[types[0]], list):
-        raise ValueError(f"{types[0]}: the key of an issue is expected")
+    if blank(value[types[0]]) or not ISSUE.is_name(value[types[0]]):
+        raise ValueError(f"{types[0]}: the key of an issue, or {{project: …, key: …}}, is expected")
     if not str(value.get("delay", 0)).lstrip("-").isdigit():
         raise ValueError("delay: a whole number of days is expected")
     return value
