@@ -54,6 +54,7 @@ async def read(client: Client, desired: Desired) -> Live:
     """
     me = await client.whoami()
     names = fresh_names(desired)
+    names.rights = rights(me)
     reader = Reader(client, names, desired)
     first = desired.need()
     probes = {kind.name: frozenset[str]() for kind in kinds().values() if kind.has(VersionProbe)}
@@ -68,6 +69,11 @@ async def read(client: Client, desired: Desired) -> Live:
     await reader.wave(need, [k for k in kinds().values() if k.inside and not k.inside.reads_after])
     await reader.wave(need, [k for k in kinds().values() if k.inside and k.inside.reads_after])
     return Live(names, me, tuple(reader.problems), reader.left_out.lasting(names))
+
+
+def rights(me: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What must not change of the account between reading and writing."""
+    return me.get("id"), me.get("login"), bool(me.get("admin"))
 
 
 def fresh_names(desired: Desired) -> Names:
