@@ -1,5 +1,5 @@
 # make help    this list
-# make demo    plan and apply examples/quickstart on a throw-away Redmine (REDMINE_VERSION=6.0 or 5.0 for another)
+# make demo    plan and apply examples/quickstart on a disposable Redmine (REDMINE_VERSION=6.0 or 5.0 for another)
 # make fast    all tests that need no Redmine, in less than a minute
 # make coverage  the same, with the lines that they reach; the riskiest modules need 85 percent
 # make test    style, types, layers and all tests, against real Redmines (ARGS='-k sandbox' for some of them)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 
 from reconciler.apply.blame import about, item_error, refused
-from reconciler.apply.progress import Listener, Progress, listed, nobody
+from reconciler.apply.progress import Listener, Progress, listed, no_listener
 from reconciler.apply.report import ItemError, Outcome, Report
 from reconciler.apply.writer import Writer
 from reconciler.errors import AnswerLost, Rejected, ServerError
@@ -35,7 +35,7 @@ class Applier:
         self.client = client
         self.names = names
         self.plan = plan
-        self.listener = listener or nobody
+        self.listener = listener or no_listener
         self.writer = Writer(client, names)
         self.progress = {change.address: Progress(change, change.id) for change in plan.changes}
         for change in plan.affected:

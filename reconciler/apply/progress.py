@@ -14,7 +14,7 @@ from reconciler.plan.operations import Change, FieldChange, Operation
 Listener = Callable[[Address, Outcome], None]
 
 
-def nobody(address: Address, outcome: Outcome) -> None:
+def no_listener(address: Address, outcome: Outcome) -> None:
     """The default listener, which does nothing."""
 
 

@@ -84,7 +84,7 @@ async def _resolve_unknown(applier: Applier) -> None:
                 applier.names.add(address.kind, address.key, row)
                 state.id, state.outcome = row["id"], "done"
                 state.errors.clear()
-                state.notes.append("the answer to its creation was lost; it was found afterwards")
+                state.notes.append("the response to its creation was lost; the object was found afterwards")
 
 
 # -- reading back ----------------------------------------------------------------------------------------------

@@ -85,7 +85,7 @@ class Folder:
         self.configured = True
         """Whether the export writes a configuration."""
         self._started = 0
-        with _sentence(path, "read"):
+        with _readable_errors(path, "read"):
             self._check_place()
             earlier = self._indexed()
             self.earlier = frozenset({*(earlier or ()), *self._added()})
@@ -145,7 +145,7 @@ class Folder:
     def write(self, name: str, content: bytes) -> None:
         """Write one file, as `writing` does."""
         path = self.path / name
-        with _sentence(path, "written"):
+        with _readable_errors(path, "written"):
             same = path.is_file() and path.read_bytes() == content
         if not same:
             with self.writing(name) as file:
@@ -153,11 +153,13 @@ class Folder:
 
     @contextmanager
     def writing(self, name: str) -> Iterator[BinaryIO]:
-        """A file that gets this name when all of it is there, or never; one that has this content already is left
-        alone. Raises ReconcilerError if it cannot be written, or if somebody else's file has the name."""
+        """A file that replaces the one with this name when it is complete; one with equal content is left unchanged.
+
+        Raises ReconcilerError if it cannot be written, or if the existing file is not of an earlier export.
+        """
         path = self.path / name
-        with _sentence(path, "written"):
-            temporary = self._scratch()
+        with _readable_errors(path, "written"):
+            temporary = self._temporary()
             try:
                 with temporary.open("xb") as file:
                     yield file
@@ -167,8 +169,8 @@ class Folder:
                     temporary.unlink(missing_ok=True)
                     temporary.parent.rmdir()
 
-    def _scratch(self) -> Path:
-        """A name for a file that is not complete yet. What an export left there that was killed is removed first."""
+    def _temporary(self) -> Path:
+        """A path for an incomplete file. Leftovers of a killed export are removed first."""
         place = self.path / SCRATCH
         if not self._started:
             shutil.rmtree(place, ignore_errors=True)
@@ -252,7 +254,7 @@ class Folder:
 
 
 @contextmanager
-def _sentence(path: Path, what: str) -> Iterator[None]:
+def _readable_errors(path: Path, what: str) -> Iterator[None]:
     """Raise ReconcilerError for an OSError."""
     try:
         yield

@@ -261,15 +261,15 @@ def _choice(field: CustomField, value: Any, context: Context) -> Any:
 def _bool(field: CustomField, value: Any, context: Context) -> Any:
     text = str(value).casefold()
     if text not in TRUE | FALSE:
-        raise Unresolved(f'"{value}" is not true or false')
+        raise Unresolved(f'expected true or false, found "{value}"')
     return text in TRUE
 
 
-def _number(kind: Callable[[str], float], form: str, said: str) -> Callable[[CustomField, Any, Context], Any]:
+def _number(kind: Callable[[str], float], form: str, expected: str) -> Callable[[CustomField, Any, Context], Any]:
     def read(field: CustomField, value: Any, context: Context) -> Any:
         # Redmine keeps blanks around a number that was typed in a browser (seen on 5.0).
         if not re.fullmatch(form, str(value).strip()):
-            raise Unresolved(f'"{value}" is not {said}')
+            raise Unresolved(f'expected {expected}, found "{value}"')
         return kind(str(value))
 
     return read
@@ -279,7 +279,7 @@ def _date(field: CustomField, value: Any, context: Context) -> Any:
     try:
         return dt.date.fromisoformat(str(value)).isoformat()
     except ValueError as error:
-        raise Unresolved(f'"{value}" is not a date', "write YYYY-MM-DD") from error
+        raise Unresolved(f'expected a date (YYYY-MM-DD), found "{value}"') from error
 
 
 def _attachment(field: CustomField, value: Any, context: Context) -> Any:

@@ -282,19 +282,32 @@ class _Planner:
                 revealed[address.container].append(address)
         drafts |= {project: self.opening(project, inside) for project, inside in revealed.items()}
         later = {a for inside in revealed.values() for a in inside}
-        others = {Address(CONTAINER, key) for key in self.names.live(CONTAINER).ids} - revealed.keys()
-        hidden_still = {a for a in set(hidden) - later if archived(a.container, self.names)}
-        unreachable = hidden_still.union(a for a in others if archived(a, self.names))
-        needs = {a: self.needs(d) for a, d in drafts.items() if a not in revealed} if later or unreachable else {}
-        while dependents := [a for a, needed in needs.items() if a in drafts and needed & {*later, *revealed}]:
-            later.update(dependents)
-            for address in dependents:
-                del drafts[address]
-        unmet = {a: needs[a] & unreachable for a in drafts if needs.get(a, set()) & unreachable}
-        self.problems += [self.unreachable(drafts[a], min(needed)) for a, needed in unmet.items()]
+        unreachable = self.unreachable(set(hidden) - later, revealed)
+        if later or unreachable:
+            needs = {a: self.needs(d) for a, d in drafts.items() if a not in revealed}
+            later |= self.postpone(drafts, needs, {*later, *revealed})
+            unmet = {a: needs[a] & unreachable for a in drafts if needs.get(a, set()) & unreachable}
+            self.problems += [self.unmet(drafts[a], min(others)) for a, others in unmet.items()]
         return tuple(sorted(later))
 
-    def unreachable(self, draft: Draft, other: Address) -> Problem:
+    def unreachable(self, hidden: Iterable[Address], revealed: Collection[Address]) -> set[Address]:
+        """The archived projects that stay archived, and the `hidden` objects inside them."""
+        projects = (Address(CONTAINER, key) for key in self.names.live(CONTAINER).ids)
+        archives = {a for a in projects if a not in revealed and archived(a, self.names)}
+        return archives | {a for a in hidden if archived(a.container, self.names)}
+
+    def postpone(
+        self, drafts: dict[Address, Draft], needs: Mapping[Address, set[Address]], later: set[Address]
+    ) -> set[Address]:
+        """Remove the drafts that depend on `later`, directly or through other drafts. Returns their addresses."""
+        postponed = set[Address]()
+        while dependents := [a for a, others in needs.items() if a in drafts and others & (later | postponed)]:
+            postponed.update(dependents)
+            for address in dependents:
+                del drafts[address]
+        return postponed
+
+    def unmet(self, draft: Draft, other: Address) -> Problem:
         """The Problem of an object that depends on one in an archived project."""
         referring = (f for f in draft.fields if other in targets(draft.declared, f.path, f.after, self.names))
         place = next((draft.declared.where(f.path) for f in referring), draft.declared.source)

@@ -198,7 +198,7 @@ def problems_schema() -> Schema:
     problem = {**PLACE, "message": TEXT, "subject": TEXT, "hint": TEXT, "also": _array(_open(PLACE))}
     return {
         "$schema": DRAFT,
-        "description": "What is wrong with the manifests.",
+        "description": "Problems in the manifests.",
         **_open({"format_version": _version(), "problems": _array(_open(problem))}),
     }
 

@@ -207,7 +207,7 @@ class _Builder:
         self.problem(declared.where(field), message, hint, str(declared.address))
 
     def candidates(self, reference: Reference) -> list[str]:
-        """The names that a misspelt reference may have meant."""
+        """The names that a misspelled reference may have meant."""
         addresses = (a for a in (*self.objects, *self.partial) if a.kind in reference.kinds)
         return [a.key.partition("/")[2] for a in addresses if a.project == reference.project]
 

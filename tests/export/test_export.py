@@ -99,17 +99,17 @@ issue ugly/closed-parent: status: closed although subtasks are open: ugly/open-c
 issue ugly/files: attachments.lost.txt: the server has lost the content of the file
 issue ugly/files: attachments.same.txt: there are 2 files of this name, but a manifest can declare only one
 issue ugly/files: attachments.twice.txt: there are 2 files of this name, but a manifest can declare only one
-issue ugly/foreign-category: category: it is one of project "shut"
+issue ugly/foreign-category: category: belongs to project "shut"
 issue ugly/foreign-version: fixed_version: version 1-private/secret is not shared with project "ugly" (sharing: none)
 issue ugly/noted: author: this export cannot refer to #4 (Anonymous)
 issue ugly/noted: notes: 1 private without the author: Redmine might publish it otherwise
 issue ugly/noted: notes: 2 without the author, who has no account or may not add notes there
-issue ugly/noted: notes: the note "none" is left out: Redmine does not store it
 issue ugly/noted: notes: a blank note is left out
+issue ugly/noted: notes: the note "none" is left out: Redmine does not store it
 issue ugly/values: custom_fields.Issue bool: its value cannot be expressed in a manifest
-issue ugly/values: custom_fields.Issue date: "2026-13-01" is not a date
+issue ugly/values: custom_fields.Issue date: expected a date (YYYY-MM-DD), found "2026-13-01"
 issue ugly/values: custom_fields.Issue enumeration: "#999" is not a value of this field
-issue ugly/values: custom_fields.Issue int: "many" is not a whole number
+issue ugly/values: custom_fields.Issue int: expected a whole number, found "many"
 issue ugly/values: custom_fields.Issue list multiple: "purple" is not a value of this field
 issue ugly/values: custom_fields.Issue list: "purple" is not a value of this field
 issue ugly/values: custom_fields.Issue user multiple: this export cannot refer to #9999
@@ -125,9 +125,9 @@ time_entry ugly/2026-01-02 amy Retired: activity: activity "Retired" is not acti
 user nomail: mail: empty, but required to create the object
 user noname: firstname: empty, but required to create the object
 user noname: lastname: empty, but required to create the object
-user odd login/1: login: letters, digits, underscores, hyphens, @ and dots only, found "odd login/1"
+user odd login/1: login: expected letters, digits, underscores, hyphens, @ and dots only, found "odd login/1"
 user reg: status: the account is registered but not activated, which cannot be expressed in a manifest
-version ugly/yes: custom_fields.Version date: "soon" is not a date
+version ugly/yes: custom_fields.Version date: expected a date (YYYY-MM-DD), found "soon"
 wiki_page shut/Wiki: text: Redmine does not store a page without text
 wiki_page ugly/Bare: text: empty, but required to create the object
 wiki_page ugly/Home: attachments.same.txt: there are 2 files of this name, but a manifest can declare only one

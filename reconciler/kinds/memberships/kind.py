@@ -106,8 +106,8 @@ class Memberships(Kind[MembershipSpec]):
         # The membership of a group, or in the parent project, can create it in the same apply.
         Creation(adoption_note=""),
         Deletion(
-            loss="categories and the project no longer assign new issues to the member; assigned ones stay so",
-            why_refused="it has come to inherit roles, which go with the group's or the parent project's membership",
+            loss="categories and the project no longer assign new issues to the member; assigned issues stay",
+            why_refused="it now inherits roles, which only go with the membership of the group or parent project",
         ),
         _Dependencies(),
         _Export(),
