@@ -20,6 +20,7 @@ from reconciler.model.capabilities import DerivedFields, KeptValues, PartialRows
 from reconciler.model.codecs import join, shown
 from reconciler.model.kind import Kind, Need
 from reconciler.model.requests import Listing
+from reconciler.model.row_form import form_of
 from reconciler.plan.diff import gather, split
 from reconciler.state.fetch import Spoiled, bulk_details, fetch, refuse, together
 from reconciler.state.live import read_files
@@ -117,7 +118,7 @@ async def _read_back(applier: Applier, kind: Kind, states: list[Progress]) -> di
     )
     rows: dict[Any, Row] = {}
     for tier in kind.capability(ReadBack).again(kind, ids, need, applier.names):
-        lists = await together(fetch(applier.client, listing, kind.form, _other(ids)) for listing in tier)
+        lists = await together(fetch(applier.client, listing, form_of(kind), _other(ids)) for listing in tier)
         rows |= {row["id"]: row for listed in lists for row in listed if row["id"] in ids}
         if len(rows) == len(ids):
             break
@@ -203,7 +204,7 @@ async def _follow_workflow(applier: Applier, mismatch: Mismatch, workflow_page: 
     context = applier.writer.context(mismatch.address)
     visited, transition = frozenset({mismatch.live}), None
     while transition != mismatch.wanted:
-        (row,) = await fetch(applier.client, workflow_page, kind.form)
+        (row,) = await fetch(applier.client, workflow_page, form_of(kind))
         transition = kind.capability(Workflow).next_transition(mismatch.wanted, row, visited, context)
         if transition is None:
             await applier.writer.update(state, dict([split(mismatch.path, mismatch.live)]))

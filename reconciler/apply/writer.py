@@ -20,6 +20,7 @@ from reconciler.model.capabilities import Creation, Deletion, ReadBack
 from reconciler.model.codecs import join
 from reconciler.model.kind import Kind, Listing, Request, scope_of
 from reconciler.model.name_index import Context, Names
+from reconciler.model.row_form import form_of
 from reconciler.plan.diff import gather
 from reconciler.plan.operations import FieldChange
 from reconciler.redmine.client import Client
@@ -157,7 +158,7 @@ class Writer:
         listings = kind.lookup(address, self.names, values)
         left_out = LeftOut()
         note = left_out.of(kind)
-        rows = [row for listing in listings for row in await fetch(self.client, listing, kind.form, note)]
+        rows = [row for listing in listings for row in await fetch(self.client, listing, form_of(kind), note)]
         # If Redmine enforces unique keys, the key decides. An id does not: SQLite reuses those of deleted objects.
         keys = {} if kind.capability(Creation).unique else self.names.live(kind.name).keys
         owned = {i for i, key in keys.items() if key != address.key}

@@ -21,6 +21,7 @@ from reconciler.model.forms import WHOLE, Fields
 from reconciler.model.kind import Kind, Need
 from reconciler.model.name_index import Context, Names
 from reconciler.model.requests import Listing
+from reconciler.model.row_form import form_of
 from reconciler.redmine.client import Client
 from reconciler.state.desired import Desired
 from reconciler.state.fetch import Watch, bulk_details, fetch, over, together, unwatched
@@ -108,7 +109,7 @@ async def _stream(
     last = max((rows[0]["id"] for rows in ends if rows), default=0)
     windows = list(kind.capability(Streamed).windows(kind, numbers, fields, last))
     what = f"lists of {kind.plural}"
-    read = partial(fetch, client, form=kind.form, spoiled=left_out.of(kind))
+    read = partial(fetch, client, form=form_of(kind), spoiled=left_out.of(kind))
     async for rows in over(windows, read, WINDOWS, what, watch):
         for row in rows:
             names.add(kind.name, kind.key_of(row, context) or "", row)

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, StringConstraints, ValidationInfo, WithJsonSchema, model_validator
 
 from reconciler.manifest.loader import Map
 from reconciler.model.address import Address, Row, Unresolved, split_key
 from reconciler.model.attachments import sha256
-from reconciler.model.capabilities import Creation, ReadBack
+from reconciler.model.capabilities import Creation, ReadBack, Rows
 from reconciler.model.codecs import Candidate, Codec, Ref, Upload, digest, stored
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.forms import ANY, NAME, TEXT, WHOLE
@@ -146,10 +146,14 @@ class Files(Kind[FileSpec]):
     # Keys contain the version's name, so versions must be known before the rows are matched.
     inside = Inside(module="files", reads_after=("version",))
     identity = ("filename", "version")
-    shown: ClassVar = {"filename": NAME, "digest": TEXT, "project": ANY, "copies": ANY, "filesize": WHOLE.optional}
     required = ("path",)
     rank = 84
-    capabilities = (Creation(unique=False, answers=False), _ReadBack(), _Export(own_files=True))
+    capabilities = (
+        Rows({"filename": NAME, "digest": TEXT, "project": ANY, "copies": ANY, "filesize": WHOLE.optional}),
+        Creation(unique=False, answers=False),
+        _ReadBack(),
+        _Export(own_files=True),
+    )
 
     # -- identity ----------------------------------------------------------------------------------------------
 

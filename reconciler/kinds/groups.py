@@ -6,12 +6,12 @@ For administrators only (5.0 to 7.0).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
 from reconciler.model.address import Address, Row
-from reconciler.model.capabilities import Alternative, Deletion
+from reconciler.model.capabilities import Alternative, Deletion, Rows
 from reconciler.model.codecs import Ref, RefSet
 from reconciler.model.custom_fields import CustomFields
 from reconciler.model.export_hooks import Exporting
@@ -68,15 +68,12 @@ class Groups(Kind[GroupSpec]):
     plural = "groups"
     spec = GroupSpec
     identity = ("name",)
-    shown: ClassVar = {"builtin": TEXT.optional}
     ignores_case = True
     rank = 20
     capabilities = (
+        Rows({"builtin": TEXT.optional}),
         Alternative("user"),
-        Deletion(
-            "deletes its memberships and the roles that its users have through it; "
-            "its issues lose the assignee"
-        ),
+        Deletion("deletes its memberships and the roles that its users have through it; its issues lose the assignee"),
         _Export(),
     )
 

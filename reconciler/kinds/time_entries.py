@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import Field, PositiveInt, StringConstraints
 
@@ -16,7 +16,7 @@ from reconciler.kinds._keyless import Keyless, KeylessReadBack
 from reconciler.kinds._permissions import lacks_as_member
 from reconciler.kinds._queries import chunks, criterion
 from reconciler.model.address import Address, Row, Unresolved, split_key
-from reconciler.model.capabilities import Creation, ProjectIncludes
+from reconciler.model.capabilities import Creation, ProjectIncludes, Rows
 from reconciler.model.codecs import Codec, Ref, digest
 from reconciler.model.custom_fields import CustomFields
 from reconciler.model.export_hooks import Exporting
@@ -153,11 +153,11 @@ class TimeEntries(Keyless[TimeEntrySpec]):
     spec = TimeEntrySpec
     inside = Inside(module="time_tracking", follows=("membership",), reads_after=("issue",))
     identity = ("spent_on", "user", "activity", "issue", "comments")
-    shown: ClassVar = {"user": REF, "activity": NAMED, "spent_on": DAY, "hours": NUMBER, "comments": TEXT.present}
     required = ("hours",)
     rank = 80
     read_back = _ReadBack
     capabilities = (
+        Rows({"user": REF, "activity": NAMED, "spent_on": DAY, "hours": NUMBER, "comments": TEXT.present}),
         Creation(unique=False),
         ProjectIncludes("time_entry_activities"),
         _Export(own_files=True),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, StringConstraints
 
 from reconciler.model.address import Address, Reference, Row, split_key
-from reconciler.model.capabilities import Deletion, Sharing
+from reconciler.model.capabilities import Deletion, Rows, Sharing
 from reconciler.model.codecs import Text
 from reconciler.model.custom_fields import CustomFields
 from reconciler.model.export_hooks import Exporting
@@ -96,9 +96,9 @@ class Versions(Kind[VersionSpec]):
     spec = VersionSpec
     inside = Inside(module="issue_tracking", follows=("membership",))
     identity = ("name",)
-    shown: ClassVar = {"sharing": one_of(*WIDTH)}
     rank = 50
     capabilities = (
+        Rows({"sharing": one_of(*WIDTH)}),
         Deletion(why_refused="issues, custom fields or attachments still refer to it"),
         _Sharing(),
         Exporting(defaults=(("status", "open"), ("sharing", "none"))),

@@ -12,13 +12,13 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StringConstraints
 
 from reconciler.model.address import CONTAINER, Address, Row, split_key
 from reconciler.model.attachments import Attached, Attachments, attaching
-from reconciler.model.capabilities import Creation, Deletion, Dependencies, KeptValues, ReadBack
+from reconciler.model.capabilities import Creation, Deletion, Dependencies, KeptValues, ReadBack, Rows
 from reconciler.model.codecs import Codec, Ref, Text, require_id
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.forms import ANY, NAME, TEXT, WHOLE, Fields
@@ -249,11 +249,11 @@ class WikiPages(_Pages):
     spec = WikiPageSpec
     inside = Inside(module="wiki")
     identity = ("title",)
-    shown: ClassVar = {"id": ANY, "project": ANY, "version": WHOLE.optional}
     ignores_case = True
     required = ("text",)
     rank = 60
     capabilities = (
+        Rows({"id": ANY, "project": ANY, "version": WHOLE.optional}),
         # A PUT would overwrite a page that somebody created meanwhile: it is reported, never adopted.
         Creation(answers=False, adopts=False),
         _ReadBack(),

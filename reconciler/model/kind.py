@@ -30,10 +30,8 @@ from reconciler.manifest.loader import Map, locate
 from reconciler.model.address import CONTAINER, Address, Row
 from reconciler.model.capabilities import Capability, Deletion, Nesting
 from reconciler.model.contract import check_kind
-from reconciler.model.forms import Fields, Form
 from reconciler.model.name_index import Context, Names
 from reconciler.model.requests import Listing, Need, Request, payload
-from reconciler.model.row_form import row_form
 from reconciler.model.spec import COMMON, DEFAULT, Api, Id, Spec, resolved
 
 __all__ = [
@@ -125,10 +123,6 @@ class Kind(Generic[S]):
     """Set for what is inside a project; None for what is in none."""
     required: ClassVar[tuple[str, ...]] = ()
     """Fields without which Redmine creates no object."""
-    shown: ClassVar[Mapping[str, Form]] = {}
-    """What the engine relies on in a row beyond the fields of the spec, or more strictly (`{"user": REF}`)."""
-    title: ClassVar[str] = ""
-    """The field by which people tell objects apart, where that is not part of the key (an issue's subject)."""
     rank: ClassVar[int] = 50
     """Place among kinds in listings of a plan, where the graph leaves it open."""
     capabilities: tuple[Capability, ...] = ()
@@ -163,12 +157,6 @@ class Kind(Generic[S]):
         """The spec's fields that are sent or read, with how."""
         known = ((name, _api(name, info)) for name, info in self.spec.model_fields.items())
         return {name: api for name, api in known if api is not None and not api.local}
-
-    @cached_property
-    def form(self) -> Fields:
-        """What a row of the API must look like for the engine to use it."""
-        infos = self.spec.model_fields
-        return row_form(self.fields, infos, self.identity, self.shown, inside=self.inside is not None)
 
     # -- identity ----------------------------------------------------------------------------------------------
 

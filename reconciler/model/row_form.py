@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
 from reconciler.model.address import CONTAINER
+from reconciler.model.capabilities import Rows
 from reconciler.model.codecs import Codec
 from reconciler.model.forms import ANY, DAY, FLAG, NAME, NUMBER, REF, TEXT, WHOLE, Fields, Form
+from reconciler.model.kind import Kind
 from reconciler.model.spec import Api
 
 PLAIN_TYPES: Mapping[Any, Form] = {str: TEXT, bool: FLAG, int: NUMBER, float: NUMBER}
 
 
-def row_form(
-    fields: Mapping[str, Api],
-    infos: Mapping[str, FieldInfo],
-    identity: Collection[str],
-    shown: Mapping[str, Form],
-    *,
-    inside: bool,
-) -> Fields:
-    """The form of a row. What names an object must be there; everything else can be missing."""
-    read = {api.read: _form(api, infos[name]) for name, api in fields.items() if api.read}
-    named = {fields[name].read: NAME for name in identity if len(identity) == 1 and name in fields}
-    home = {CONTAINER: REF} if inside else {}
-    whole = {"id": WHOLE, **read, **{name: form for name, form in named.items() if name}, **home, **shown}
-    return Fields(of=whole)
+@cache
+def form_of(kind: Kind) -> Fields:
+    """The form of a kind's rows. What names an object must be there; everything else can be missing."""
+    infos, rows = kind.spec.model_fields, kind.capability(Rows)
+    read = {api.read: _form(api, infos[name]) for name, api in kind.fields.items() if api.read}
+    named = [kind.fields[name].read for name in kind.identity if len(kind.identity) == 1 and name in kind.fields]
+    home = {CONTAINER: REF} if kind.inside else {}
+    return Fields(
+        of={"id": WHOLE, **read, **{name: NAME for name in named if name}, **home, **rows.shown}, whole=rows.whole
+    )
 
 
 def _form(api: Api, info: FieldInfo) -> Form:

@@ -8,6 +8,7 @@ from typing import Any
 
 from reconciler.manifest.look_alikes import difference, folded
 from reconciler.model.address import Address, split_key
+from reconciler.model.capabilities import Rows
 from reconciler.model.kind import Kind, Object
 from reconciler.model.name_index import Names
 from reconciler.plan.operations import Warned
@@ -24,7 +25,7 @@ def twins(created: Iterable[Object], names: Names) -> Iterator[Warned]:
         kind = wanted.kind
         if kind.name not in known:
             known[kind.name] = _live(kind, names)
-        project, name = _called(kind, wanted.address.key, getattr(wanted.spec, kind.title or "state"))
+        project, name = _called(kind, wanted.address.key, getattr(wanted.spec, kind.capability(Rows).title or "state"))
         for live, number in known[kind.name].get((project, folded(name)), ()):
             if why := difference(name, live):
                 said = f'it is created beside #{number} "{live}", which looks the same: {why}'
@@ -37,7 +38,7 @@ def _live(kind: Kind, names: Names) -> dict[Shown, list[tuple[str, Any]]]:
     index = names.live(kind.name)
     for number, key in index.keys.items():
         if not names.spec(Address(kind.name, key)) and key not in names.absent(kind.name):
-            project, name = _called(kind, key, index.rows[number].get(kind.title))
+            project, name = _called(kind, key, index.rows[number].get(kind.capability(Rows).title))
             found[project, folded(name)].append((name, number))
     return found
 
@@ -45,4 +46,4 @@ def _live(kind: Kind, names: Names) -> dict[Shown, list[tuple[str, Any]]]:
 def _called(kind: Kind, key: str, title: Any) -> Shown:
     """The project of an object, and what people call it."""
     project, name = split_key(key) if kind.inside else ("", key)
-    return project, str(title or name) if kind.title else name
+    return project, str(title or name) if kind.capability(Rows).title else name

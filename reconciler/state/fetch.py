@@ -16,6 +16,7 @@ from reconciler.model.forms import MISSING, Each, Fields
 from reconciler.model.kind import Kind
 from reconciler.model.name_index import Names
 from reconciler.model.requests import FEW, FieldLists, Listing, Need
+from reconciler.model.row_form import form_of
 from reconciler.model.spec import Id
 from reconciler.redmine.client import Client
 
@@ -148,7 +149,7 @@ class Bulk:
         page = self.kind.details(row, left)
         if page is None:
             return known
-        more = await fetch(client, replace(page, none={404: None, **page.none}), self.kind.form)
+        more = await fetch(client, replace(page, none={404: None, **page.none}), form_of(self.kind))
         # A listing that expects 404 is of a kind whose objects can lack a page: the object exists all the same.
         return {**known, **more[0]} if more else known if 404 in page.none else None
 
@@ -176,7 +177,7 @@ async def _read_lists(client: Client, kind: Kind, bulk: FieldLists, watch: Watch
     items: dict[Id, list[Any] | None] = {}
 
     async def read(listed: tuple[Listing, Any]) -> tuple[Any, list[Row]]:
-        return listed[1], await fetch(client, listed[0], kind.form)
+        return listed[1], await fetch(client, listed[0], form_of(kind))
 
     what = f"lists of {bulk.field} of {kind.plural}"
     async for item, rows in over(bulk.lists, read, client.connection.concurrency, what, watch):

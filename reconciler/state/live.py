@@ -26,6 +26,7 @@ from reconciler.model.codecs import Candidate
 from reconciler.model.forms import TEXT, WHOLE, Fields
 from reconciler.model.kind import Kind, Listing, Need, Object, earlier_key
 from reconciler.model.name_index import Context, CustomField, Names, Traits
+from reconciler.model.row_form import form_of
 from reconciler.redmine.client import Client
 from reconciler.state.desired import Desired
 from reconciler.state.fetch import bulk_details, fetch, together
@@ -171,7 +172,7 @@ class Reader:
 
     async def _tier(self, kind: Kind, tier: Sequence[Listing], rows: dict[int, Row]) -> None:
         left_out = self.left_out.of(kind)
-        lists = await together(fetch(self.client, listing, kind.form, left_out) for listing in tier)
+        lists = await together(fetch(self.client, listing, form_of(kind), left_out) for listing in tier)
         for listing, listed in zip(tier, lists, strict=True):
             for row in listed:
                 rows[row["id"]] = row

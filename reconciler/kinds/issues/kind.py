@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
 from reconciler.kinds.issues import notes, parent_fields, read, relations
 from reconciler.kinds.issues.creation import IssueCreation, StoredKey
@@ -21,6 +21,7 @@ from reconciler.kinds.issues.spec import VERSION, IssueSpec, closes, trackers_of
 from reconciler.kinds.issues.workflow import IssueKeptValues, ParentFields, StatusWorkflow
 from reconciler.model.address import Address, Row, Unresolved
 from reconciler.model.attachments import attaching
+from reconciler.model.capabilities import Rows
 from reconciler.model.codecs import blank
 from reconciler.model.forms import NAMED, NUMBER, REF, TEXT, Each
 from reconciler.model.kind import Inside, Kind, Listing, Matches, Need, Object, Request
@@ -36,19 +37,21 @@ class Issues(Kind[IssueSpec]):
     spec = IssueSpec
     inside = Inside(module="issue_tracking", follows=("membership",))
     identity = ("key",)
-    shown: ClassVar = {
-        "subject": TEXT,
-        "tracker": NAMED,
-        "status": NAMED,
-        "priority": NAMED,
-        "author": REF.optional,
-        "spent_hours": NUMBER.optional,
-        "allowed_statuses": Each(of=NAMED).optional,
-    }
     required = ("subject",)
-    title = "subject"
     rank = 70
     capabilities = (
+        Rows(
+            {
+                "subject": TEXT,
+                "tracker": NAMED,
+                "status": NAMED,
+                "priority": NAMED,
+                "author": REF.optional,
+                "spent_hours": NUMBER.optional,
+                "allowed_statuses": Each(of=NAMED).optional,
+            },
+            title="subject",
+        ),
         IssueCreation(unique=False),
         IssueReadBack(),
         WatcherLists({"watchers": WATCHING}),

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from reconciler.kinds.memberships.inherited_roles import foresee, own_roles, principal
 from reconciler.model.address import Address, Row
-from reconciler.model.capabilities import Creation, Deletion, Dependencies, Nesting
+from reconciler.model.capabilities import Creation, Deletion, Dependencies, Nesting, Rows
 from reconciler.model.codecs import Ref, RefSet
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.forms import FLAG, REF, TEXT, WHOLE, Each, Fields
@@ -90,6 +89,10 @@ class _Export(Exporting):
         return bool(own_roles(row))
 
 
+def _without_member(row: Row) -> str:
+    return "" if any(row.get(name) for name in PRINCIPALS) else "user or group is missing"
+
+
 class Memberships(Kind[MembershipSpec]):
     """The list has users and groups, locked users, and rows that exist through inheritance only."""
 
@@ -98,10 +101,10 @@ class Memberships(Kind[MembershipSpec]):
     spec = MembershipSpec
     inside = Inside()
     identity = ("user", "group")
-    shown: ClassVar = {"roles": Roles.form, **dict.fromkeys(PRINCIPALS, REF.optional)}
     ignores_case = True
     rank = 40
     capabilities = (
+        Rows({"roles": Roles.form, **dict.fromkeys(PRINCIPALS, REF.optional)}, whole=_without_member),
         Nesting("members"),
         # The membership of a group, or in the parent project, can create it in the same apply.
         Creation(adoption_note=""),
@@ -112,10 +115,6 @@ class Memberships(Kind[MembershipSpec]):
         _Dependencies(),
         _Export(),
     )
-
-    @cached_property
-    def form(self) -> Fields:
-        return replace(super().form, whole=_without_member)
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
         yield from project_lists(self, need, names, paged=True)
@@ -186,7 +185,3 @@ class Memberships(Kind[MembershipSpec]):
         if not values:
             kept = sorted({role["name"] for role in row["roles"] if role.get("inherited")})
             yield f"inherited roles are kept: {', '.join(kept)}" if kept else self.capability(Deletion).loss
-
-
-def _without_member(row: Row) -> str:
-    return "" if any(row.get(name) for name in PRINCIPALS) else "user or group is missing"

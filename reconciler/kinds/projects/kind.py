@@ -7,7 +7,7 @@ for administrators, which is how they are found.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from reconciler.kinds.projects.spec import DEFINED, HIDDEN, LEAVING, MODULES, STATUS, ProjectSpec
 from reconciler.manifest.loader import suggest
@@ -19,6 +19,7 @@ from reconciler.model.capabilities import (
     Modules,
     PartialRows,
     ProjectIncludes,
+    Rows,
     Sharing,
     Tree,
 )
@@ -114,10 +115,10 @@ class Projects(Kind[ProjectSpec]):
     plural = "projects"
     spec = ProjectSpec
     identity = ("identifier",)
-    shown: ClassVar = {"identifier": SEGMENT, "status": WHOLE, "time_entry_activities": Each(of=NAMED).optional}
     required = ("name",)
     rank = 30
     capabilities = (
+        Rows({"identifier": SEGMENT, "status": WHOLE, "time_entry_activities": Each(of=NAMED).optional}),
         # Their tree is one nested set, which every write locks.
         # Closing is passed on to all projects below, and reopening opens the whole closed subtree (5.0 to 6.1).
         Tree(one_write_at_a_time=True, cascades=frozenset({"closed"})),
