@@ -8,7 +8,8 @@
     └── ServerError                 1   the server, or the connection to it
         ├── Unreachable                 no usable response: DNS, connection, TLS, timeout
         │   └── AnswerLost              a write was sent, but its response was lost: the outcome is unknown
-        ├── NotRedmine                  the server is not a Redmine, or is older than 5.0
+        ├── OddResponse                 a response lacks something that Redmine's always have
+    ├── NotRedmine                  the server is not a Redmine, or is older than 5.0
         ├── AuthenticationFailed        the credentials are not accepted
         ├── RestApiDisabled             the REST API is disabled in the administration settings
         └── Answered                    the server responded with an error status
@@ -122,6 +123,10 @@ class AnswerLost(Unreachable):
 
 class NotRedmine(ServerError):
     """The server at the URL is not a supported Redmine."""
+
+
+class OddResponse(ServerError):
+    """A response lacks something that Redmine's always have, or has something else in its place."""
 
 
 class AuthenticationFailed(ServerError):

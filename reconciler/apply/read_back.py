@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reconciler.apply.progress import Progress
@@ -12,9 +12,11 @@ from reconciler.model.address import Row, Unresolved
 from reconciler.model.capabilities import PartialRows, ReadBack
 from reconciler.model.kind import Kind, Need, Request
 from reconciler.model.name_index import Context
+from reconciler.model.requests import Listing
+from reconciler.model.row_form import form_of
 from reconciler.model.spec import Id
 from reconciler.plan.diff import gather
-from reconciler.state.fetch import bulk_details, fetch, together
+from reconciler.state.fetch import Spoiled, bulk_details, fetch, refuse, together
 
 if TYPE_CHECKING:
     from reconciler.apply.writer import Writer
@@ -33,7 +35,7 @@ async def read_back(
     )
     rows: dict[Any, Row] = {}
     for tier in kind.capability(ReadBack).again(kind, ids, need, writer.names):
-        lists = await together(fetch(writer.client, listing) for listing in tier)
+        lists = await together(fetch(writer.client, listing, form_of(kind), _other(ids)) for listing in tier)
         rows |= {row["id"]: row for listed in lists for row in listed if row["id"] in ids}
         if len(rows) == len(ids):
             break
@@ -48,6 +50,16 @@ async def read_back(
     bulk = await bulk_details(writer.client, kind, rows, [fields[i] for i in rows], need, writer.names)
     complete = await together(bulk.complete(writer.client, row, fields[i]) for i, row in rows.items())
     return {i: row for i, row in zip(rows, complete, strict=True) if row is not None}
+
+
+def _other(ids: Collection[Any]) -> Spoiled:
+    """Rows that cannot be read do not matter unless they are of an object that was written."""
+
+    def check(listing: Listing, row: Row, why: str) -> None:
+        if any(row.get("id") == number for number in ids):
+            refuse(listing, row, why)
+
+    return check
 
 
 async def executed(writer: Writer, state: Progress, values: Mapping[str, Any], request: Request) -> bool:

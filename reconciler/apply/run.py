@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from reconciler.apply.account import confirm
 from reconciler.apply.blame import item_error
 from reconciler.apply.executor import Applier
 from reconciler.apply.report import Report
@@ -12,7 +13,11 @@ from reconciler.errors import ServerError
 
 
 async def carry_out(applier: Applier) -> Report:
-    """Apply and verify. There is always a report, even after a cancellation or if the server becomes unreachable."""
+    """Apply and verify. There is always a report, even after a cancellation or if the server becomes unreachable.
+
+    Raises as `confirm`, before anything is written.
+    """
+    await confirm(applier.client, applier.names, applier.plan)
     try:
         await _run_and_verify(applier)
     except asyncio.CancelledError:

@@ -20,6 +20,7 @@ from reconciler.model.address import Address, Row, Unresolved
 from reconciler.model.capabilities import DerivedFields, KeptValues, PartialRows, Workflow
 from reconciler.model.codecs import join, shown
 from reconciler.model.requests import Listing
+from reconciler.model.row_form import form_of
 from reconciler.plan.diff import gather, split
 from reconciler.state.fetch import fetch
 from reconciler.state.live import read_files
@@ -165,7 +166,7 @@ async def _follow_workflow(applier: Applier, mismatch: Mismatch, workflow_page: 
     context = applier.writer.context(mismatch.address)
     visited, transition = frozenset({mismatch.live}), None
     while transition != mismatch.wanted:
-        (row,) = await fetch(applier.client, workflow_page)
+        (row,) = await fetch(applier.client, workflow_page, form_of(kind))
         transition = kind.capability(Workflow).next_transition(mismatch.wanted, row, visited, context)
         if transition is None:
             await applier.writer.update(state, dict([split(mismatch.path, mismatch.live)]))

@@ -22,10 +22,12 @@ from reconciler.model.capabilities import Creation, Deletion, ReadBack
 from reconciler.model.codecs import join
 from reconciler.model.kind import Kind, Listing, Request, scope_of
 from reconciler.model.name_index import Context, Names
+from reconciler.model.row_form import form_of
 from reconciler.plan.diff import gather
 from reconciler.plan.operations import FieldChange
 from reconciler.redmine.client import Client
 from reconciler.state.fetch import fetch
+from reconciler.state.unreadable import LeftOut
 
 PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0)
 """Seconds before each lookup of an object whose POST got no response: the server may still be executing it."""
@@ -176,7 +178,9 @@ class Writer:
         """The object, if it exists by now and is not another declared one. Raises AnswerLost if several match."""
         kind, context = kinds()[address.kind], self.context(address)
         listings = kind.lookup(address, self.names, values)
-        rows = [row for listing in listings for row in await fetch(self.client, listing)]
+        left_out = LeftOut()
+        note = left_out.of(kind)
+        rows = [row for listing in listings for row in await fetch(self.client, listing, form_of(kind), note)]
         # If Redmine enforces unique keys, the key decides. An id does not: SQLite reuses those of deleted objects.
         keys = {} if kind.capability(Creation).unique else self.names.live(kind.name).keys
         owned = {i for i, key in keys.items() if key != address.key}
@@ -189,6 +193,8 @@ class Writer:
         if len(matches) > 1:
             ids = ", ".join(f"#{i}" for i in sorted(matches))
             raise AnswerLost(f"several objects match: {ids}", timed_out=False)
+        if left_out.rows and not matches:
+            raise AnswerLost(f"whether it exists cannot be told: {left_out.rows[0].why}", timed_out=False)
         return next(iter(matches.values()), None)
 
 

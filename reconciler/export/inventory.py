@@ -17,13 +17,16 @@ from reconciler.manifest.loader import suggest
 from reconciler.model.address import CONTAINER, Address, Row
 from reconciler.model.capabilities import ManifestKey, ReadOnly, Streamed
 from reconciler.model.export_hooks import Exporting
+from reconciler.model.forms import WHOLE, Fields
 from reconciler.model.kind import Kind, Need
 from reconciler.model.name_index import Context, Names
 from reconciler.model.requests import Listing
+from reconciler.model.row_form import form_of
 from reconciler.redmine.client import Client
 from reconciler.state.desired import Desired
 from reconciler.state.fetch import Watch, bulk_details, fetch, over, together, unwatched
-from reconciler.state.live import Reader, check_settings, check_version, fresh_names
+from reconciler.state.live import FILE, Reader, check_settings, check_version, fresh_names
+from reconciler.state.unreadable import LeftOut, Unreadable
 
 NO_KEYS: Mapping[int, str] = {}
 BATCH = 200
@@ -54,6 +57,7 @@ class Inventory:
 
     names: Names
     projects: frozenset[str]
+    unreadable: tuple[Unreadable, ...] = ()
 
 
 async def take(
@@ -85,24 +89,28 @@ async def take(
     inside = [k for k in kinds().values() if k.inside and (scope.has(k) or k.name in _referenced_by(scope))]
     await reader.wave(need, [k for k in inside if not (k.inside and k.inside.reads_after) and not k.has(Streamed)])
     for kind in (k for k in inside if k.has(Streamed)):
-        await _stream(client, kind, names, projects, watch)
+        await _stream(client, kind, names, projects, watch, reader.left_out)
     for kind in keyed():
         kind.capability(ManifestKey).make_keys(names, keys)
     await reader.wave(need, [k for k in inside if k.inside and k.inside.reads_after])
     await _complete(client, names, [k for k in kinds().values() if k.has(ReadOnly) or scope.has(k)], projects, watch)
-    return Inventory(names, projects)
+    return Inventory(names, projects, reader.left_out.lasting(names))
 
 
-async def _stream(client: Client, kind: Kind, names: Names, projects: Collection[str], watch: Watch) -> None:
+async def _stream(
+    client: Client, kind: Kind, names: Names, projects: Collection[str], watch: Watch, left_out: LeftOut
+) -> None:
     """Read a kind with a large number of objects: by ranges of ids, with the rows on disk."""
     names.live(kind.name).store_rows_in(DiskDict[Any, Row]())
     numbers = sorted(n for p in projects if isinstance(n := names.live(CONTAINER).ids[p], int))
     context, fields = Context(names), frozenset(kind.fields)
-    ends = await together(fetch(client, listing) for listing in kind.capability(Streamed).last(numbers))
+    last_ones = kind.capability(Streamed).last(numbers)
+    ends = await together(fetch(client, listing, Fields(of={"id": WHOLE})) for listing in last_ones)
     last = max((rows[0]["id"] for rows in ends if rows), default=0)
     windows = list(kind.capability(Streamed).windows(kind, numbers, fields, last))
     what = f"lists of {kind.plural}"
-    async for rows in over(windows, partial(fetch, client), WINDOWS, what, watch):
+    read = partial(fetch, client, form=form_of(kind), spoiled=left_out.of(kind))
+    async for rows in over(windows, read, WINDOWS, what, watch):
         for row in rows:
             names.add(kind.name, kind.key_of(row, context) or "", row)
 
@@ -158,7 +166,7 @@ async def _complete(
 
     async def file(number: int) -> None:
         page = Listing(f"/attachments/{number}", "attachment", single=True, none={403: LOST, 404: LOST})
-        (shown,) = await fetch(client, page)
+        (shown,) = await fetch(client, page, FILE)
         names.files[number] = {"id": number, **shown, "sha256": ""}
 
     async for _ in over(_attached(names, chosen), file, BATCH, "files in custom fields", watch):

@@ -184,7 +184,7 @@ async def write_out(
         folder.path,
         {kind.name: counts[kind.name] for kind in declarable().values() if counts[kind.name]},
         len(tree.texts.keys() - {state_files.KEYS}) + len(tree.downloads),
-        tuple(tree.remarks),
+        (*((row.address, str(row)) for row in inventory.unreadable), *tree.remarks),
         removed,
         client.requests,
         replaced.pseudonyms.counts if replaced else None,

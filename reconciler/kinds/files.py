@@ -17,9 +17,10 @@ from pydantic import BeforeValidator, Field, StringConstraints, ValidationInfo, 
 from reconciler.manifest.loader import Map
 from reconciler.model.address import Address, Row, Unresolved, split_key
 from reconciler.model.attachments import sha256
-from reconciler.model.capabilities import Creation, ReadBack
+from reconciler.model.capabilities import Creation, ReadBack, Rows
 from reconciler.model.codecs import Candidate, Codec, Ref, Upload, digest, stored
 from reconciler.model.export_hooks import Exporting
+from reconciler.model.forms import ANY, NAME, TEXT, WHOLE
 from reconciler.model.kind import Inside, Kind, Listing, Matches, Need, Object, Request
 from reconciler.model.local_files import fault, path_of, stored_name
 from reconciler.model.name_index import Context, Names
@@ -50,6 +51,8 @@ LocalFile = Annotated[Any, BeforeValidator(_path), WithJsonSchema({"anyOf": [{"t
 
 class FileName(Codec):
     """A file's name, as Redmine stores it."""
+
+    form = NAME
 
     def canonical(self, value: Any, context: Context) -> Any:
         return stored_name(str(value))
@@ -145,7 +148,12 @@ class Files(Kind[FileSpec]):
     identity = ("filename", "version")
     required = ("path",)
     rank = 84
-    capabilities = (Creation(unique=False, answers=False), _ReadBack(), _Export(own_files=True))
+    capabilities = (
+        Rows({"filename": NAME, "digest": TEXT, "project": ANY, "copies": ANY, "filesize": WHOLE.optional}),
+        Creation(unique=False, answers=False),
+        _ReadBack(),
+        _Export(own_files=True),
+    )
 
     # -- identity ----------------------------------------------------------------------------------------------
 

@@ -11,10 +11,11 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 
 from reconciler.model.address import Address, Row
-from reconciler.model.capabilities import Alternative, Deletion
+from reconciler.model.capabilities import Alternative, Deletion, Rows
 from reconciler.model.codecs import Ref, RefSet
 from reconciler.model.custom_fields import CustomFields
 from reconciler.model.export_hooks import Exporting
+from reconciler.model.forms import TEXT
 from reconciler.model.kind import Kind, Listing, Matches, Need, Object, Request
 from reconciler.model.name_index import Context, Names
 from reconciler.model.requests import payload
@@ -70,11 +71,9 @@ class Groups(Kind[GroupSpec]):
     ignores_case = True
     rank = 20
     capabilities = (
+        Rows({"builtin": TEXT.optional}),
         Alternative("user"),
-        Deletion(
-            "deletes its memberships and the roles that its users have through it; "
-            "its issues lose the assignee"
-        ),
+        Deletion("deletes its memberships and the roles that its users have through it; its issues lose the assignee"),
         _Export(),
     )
 

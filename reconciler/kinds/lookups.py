@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.model.address import Row
-from reconciler.model.capabilities import ReadOnly, VersionProbe
+from reconciler.model.capabilities import ReadOnly, Rows, VersionProbe
+from reconciler.model.forms import FLAG, NAME, PLAIN, REF, TEXT, WHOLE, Each, Fields
 from reconciler.model.kind import Kind, Listing, Need
 from reconciler.model.name_index import Context, CustomField, Names
 from reconciler.model.spec import Spec
@@ -17,12 +18,13 @@ class Lookup(Kind[Spec], abstract=True):
     """A list of names that manifests refer to."""
 
     spec = Spec
+    _rows = Rows({"name": NAME})
 
     def __init__(self, name: str, path: str, root: str, menu: str) -> None:
         self.name = name
         self.plural = root
         self.path = path
-        self.capabilities = (self._read_only(f"Administration → {menu}"),)
+        self.capabilities = (self._read_only(f"Administration → {menu}"), self._rows)
 
     def _read_only(self, menu: str) -> ReadOnly:
         return ReadOnly(menu)
@@ -36,6 +38,8 @@ class Lookup(Kind[Spec], abstract=True):
 
 class Enumeration(Lookup, abstract=True):
     """Values of an enumeration. Objects keep a value that is no longer active (`active`, 5.0 to 7.0)."""
+
+    _rows = Rows({"name": NAME, "active": FLAG.optional})
 
     def _read_only(self, menu: str) -> ReadOnly:
         return _ActiveOnly(menu, self.name.replace("_", " "))
@@ -62,6 +66,8 @@ class _Supported(VersionProbe):
 class Trackers(Lookup, abstract=True):
     """Trackers. Their rows also show whether the server is supported."""
 
+    _rows = Rows({"name": NAME, "enabled_standard_fields": Each(of=TEXT).optional, "default_status": REF.optional})
+
     def __init__(self, name: str, path: str, root: str, menu: str) -> None:
         super().__init__(name, path, root, menu)
         self.capabilities = (*self.capabilities, _Supported())
@@ -70,6 +76,8 @@ class Trackers(Lookup, abstract=True):
 class Roles(Lookup, abstract=True):
     """Roles that members can have. Only their own pages show the permissions (5.0 to 7.0)."""
 
+    _rows = Rows({"name": NAME, "assignable": FLAG.optional, "permissions": Each(of=TEXT).optional})
+
     def details(self, row: Row, fields: frozenset[str]) -> Listing | None:
         return Listing(f"{self.path}/{row['id']}", "role", single=True)
 
@@ -77,9 +85,11 @@ class Roles(Lookup, abstract=True):
 class Queries(Lookup, abstract=True):
     """Public queries of issues for all projects: those of one project cannot exist before it."""
 
+    _rows = Rows({"name": NAME, "is_public": FLAG, "project_id": WHOLE.optional})
+
     def __init__(self) -> None:
         super().__init__("query", "/queries", "queries", "")
-        self.capabilities = (ReadOnly("Issues → Save, visible to any users, for all projects"),)
+        self.capabilities = (ReadOnly("Issues → Save, visible to any users, for all projects"), self._rows)
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
         # Paged, unlike the other lists here (5.0 to 6.1).
@@ -91,6 +101,18 @@ class Queries(Lookup, abstract=True):
 
 class CustomFieldLookup(Lookup, abstract=True):
     """Custom fields' definitions: for administrators only (403 for others, on every version)."""
+
+    _rows = Rows(
+        {
+            "name": NAME,
+            "customized_type": NAME,
+            "field_format": TEXT,
+            "possible_values": Each(of=Fields(of={"value": PLAIN, "label": PLAIN.optional})).optional,
+            "trackers": Each(of=REF).optional,
+            "min_length": WHOLE.optional,
+            "max_length": WHOLE.optional,
+        }
+    )
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
         # 403 is no error: without definitions, names and ids are learnt from the objects (`state/live.py`).

@@ -16,10 +16,11 @@ from reconciler.kinds._keyless import Keyless, KeylessReadBack
 from reconciler.kinds._permissions import lacks_as_member
 from reconciler.kinds._queries import chunks, criterion
 from reconciler.model.address import Address, Row, Unresolved, split_key
-from reconciler.model.capabilities import Creation, ProjectIncludes
+from reconciler.model.capabilities import Creation, ProjectIncludes, Rows
 from reconciler.model.codecs import Codec, Ref, digest
 from reconciler.model.custom_fields import CustomFields
 from reconciler.model.export_hooks import Exporting
+from reconciler.model.forms import DAY, NAMED, NUMBER, REF, TEXT
 from reconciler.model.kind import Inside, Kind, Listing, Need, Object
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import LOCAL, REFUSE, Api, Date, Id, IssueName, Name, ProjectItem
@@ -35,6 +36,8 @@ SHORT = 60
 class Hours(Codec):
     """A duration in hours. Redmine 5.0 shows hundredths of what it keeps, 6.0 and later those of its whole minutes."""
 
+    form = NUMBER
+
     def equal(self, desired: Any, live: Any) -> bool:
         if desired is None or live is None:
             return desired is live
@@ -46,6 +49,7 @@ class Activity(Codec):
     """An activity, by name: the id is that of the project's own one where it has one (5.0 to 7.0)."""
 
     lookups = ("time_entry_activity",)
+    form = NAMED
 
     def canonical(self, value: Any, context: Context) -> Any:
         if value in usable(context) or context.names.id(Address("time_entry_activity", str(value))) is not None:
@@ -153,6 +157,7 @@ class TimeEntries(Keyless[TimeEntrySpec]):
     rank = 80
     read_back = _ReadBack
     capabilities = (
+        Rows({"user": REF, "activity": NAMED, "spent_on": DAY, "hours": NUMBER, "comments": TEXT.present}),
         Creation(unique=False),
         ProjectIncludes("time_entry_activities"),
         _Export(own_files=True),

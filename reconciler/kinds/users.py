@@ -15,6 +15,7 @@ from reconciler.model.capabilities import Deletion, OwnAccount, PartialRows, Peo
 from reconciler.model.codecs import Codec, unknown
 from reconciler.model.custom_fields import FALSE, TRUE, CustomFields
 from reconciler.model.export_hooks import Exporting
+from reconciler.model.forms import NAMED, WHOLE
 from reconciler.model.kind import Kind, Listing, Need, Object, Request
 from reconciler.model.name_index import Context, Names, near_miss
 from reconciler.model.requests import includes
@@ -34,6 +35,8 @@ NUMBER = re.compile(r"#(\d+)(?: \((.*)\))?", re.DOTALL)
 class UserStatus(Codec):
     """1 active, 2 registered (not declarable), 3 locked."""
 
+    form = WHOLE
+
     def decode(self, wire: Any, context: Context) -> Any:
         return next((name for name, number in STATUS.items() if number == wire), wire)
 
@@ -48,6 +51,8 @@ class UserStatus(Codec):
 
 class AuthSource(Codec):
     """`#3 (what Redmine calls it)`. The API has no list of authentication modes: names are those that users show."""
+
+    form = NAMED
 
     def canonical(self, value: Any, context: Context) -> Any:
         if value is None:

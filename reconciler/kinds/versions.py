@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field, StringConstraints
 
 from reconciler.model.address import Address, Reference, Row, split_key
-from reconciler.model.capabilities import Deletion, Sharing
+from reconciler.model.capabilities import Deletion, Rows, Sharing
 from reconciler.model.codecs import Text
 from reconciler.model.custom_fields import CustomFields
 from reconciler.model.export_hooks import Exporting
+from reconciler.model.forms import one_of
 from reconciler.model.kind import Inside, Kind
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import REFUSE, Api, Date, Deferred, Gate, Name, ProjectItem
@@ -97,6 +98,7 @@ class Versions(Kind[VersionSpec]):
     identity = ("name",)
     rank = 50
     capabilities = (
+        Rows({"sharing": one_of(*WIDTH)}),
         Deletion(why_refused="issues, custom fields or attachments still refer to it"),
         _Sharing(),
         Exporting(defaults=(("status", "open"), ("sharing", "none"))),

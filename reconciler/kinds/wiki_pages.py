@@ -18,9 +18,10 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from reconciler.model.address import CONTAINER, Address, Row, split_key
 from reconciler.model.attachments import Attached, Attachments, attaching
-from reconciler.model.capabilities import Creation, Deletion, Dependencies, KeptValues, ReadBack
+from reconciler.model.capabilities import Creation, Deletion, Dependencies, KeptValues, ReadBack, Rows
 from reconciler.model.codecs import Codec, Ref, Text, require_id
 from reconciler.model.export_hooks import Exporting
+from reconciler.model.forms import ANY, NAME, TEXT, WHOLE, Fields
 from reconciler.model.kind import Inside, Kind, Listing, Need, Object, Request, earlier_key
 from reconciler.model.name_index import Context, Names
 from reconciler.model.requests import payload
@@ -51,6 +52,8 @@ def titleize(title: str) -> str:
 class Title(Codec):
     """A title, which Redmine compares without case."""
 
+    form = NAME
+
     def equal(self, desired: Any, live: Any) -> bool:
         return str(desired).casefold() == str(live).casefold()
 
@@ -58,6 +61,8 @@ class Title(Codec):
 @dataclass(frozen=True)
 class Parent(Ref):
     """A page of the same project by title; the API shows `{"title"}`, and takes the title."""
+
+    form = Fields(of={"title": TEXT})
 
     def reference(self, value: Any, project: str) -> Any:
         # A manifest may write `release notes`; keys and the API have `Release_notes`.
@@ -248,6 +253,7 @@ class WikiPages(_Pages):
     required = ("text",)
     rank = 60
     capabilities = (
+        Rows({"id": ANY, "project": ANY, "version": WHOLE.optional}),
         # A PUT would overwrite a page that somebody created meanwhile: it is reported, never adopted.
         Creation(answers=False, adopts=False),
         _ReadBack(),

@@ -19,6 +19,7 @@ from yaml import CSafeLoader, Mark, MarkedYAMLError, YAMLError
 from yaml.events import CollectionEndEvent, CollectionStartEvent, MappingStartEvent, NodeEvent, ScalarEvent
 
 from reconciler.errors import Location
+from reconciler.manifest.look_alikes import same_to_the_eye
 
 MASK = "•••"
 WIDTH = 100  # characters of a source line to show
@@ -213,6 +214,9 @@ def suggest(word: str, known: Iterable[str]) -> str:
     Only the 50 words with the longest common prefix and suffix go through difflib, which is slow: 10,000 known words
     take a few milliseconds.
     """
+    known = list(known)
+    for twin, why in same_to_the_eye(word, known):
+        return f'did you mean "{twin}"? ({why})'
     wanted = word.casefold()
     # Reversed, so that of two names that differ only in case, the one that sorts first is kept.
     spelt = {name.casefold(): name for name in sorted(known, reverse=True) if abs(len(name) - len(word)) <= 3}

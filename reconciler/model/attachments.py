@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from reconciler.model.address import Address, Row, Unresolved
 from reconciler.model.codecs import Candidate, Codec, Difference, Stored, Upload, blank, digest, stored
+from reconciler.model.forms import ATTACHMENTS
 from reconciler.model.local_files import fault, is_file, path_of, stored_name
 from reconciler.model.name_index import Context
 from reconciler.model.requests import Request
@@ -53,6 +54,8 @@ Attached = Annotated[Any, BeforeValidator(_attached), WithJsonSchema(_SCHEMA)]
 
 class Attachments(Codec):
     """The files of an object, by name. Files that are not mentioned are left alone; None is a file to delete."""
+
+    form = ATTACHMENTS
 
     def pieces(self, value: Any) -> Iterable[tuple[str, Any]]:
         # An empty list is a piece too, or a field that is declared empty would not be looked at.

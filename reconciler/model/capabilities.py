@@ -18,6 +18,7 @@ neutral object of its class, which changes nothing: no workflow, no derived fiel
     Sharing         objects that can be used in other projects
     Nesting         another name for the list inside a project
     ReadOnly        a kind whose objects only an administrator can create, in Redmine itself
+    Rows            what is relied on in a row beyond the spec
     VersionProbe    rows that show whether the server is supported
     Tree            objects that Redmine keeps as one tree
     Archive         containers that can be archived
@@ -31,12 +32,13 @@ neutral object of its class, which changes nothing: no workflow, no derived fiel
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from reconciler.model.address import Address, Reference, Row
 from reconciler.model.contract import check_capability
+from reconciler.model.forms import Form
 from reconciler.model.name_index import Context, CustomField, Names
 from reconciler.model.requests import FieldLists, Listing, Need
 from reconciler.model.spec import PARTIAL, Id, Spec
@@ -302,6 +304,18 @@ class ReadOnly(Capability):
     def why_unusable(self, row: Row) -> str:
         """Why no new value may name a live object, or ""."""
         return ""
+
+
+@dataclass(frozen=True)
+class Rows(Capability):
+    """What the engine relies on in a row beyond what follows from the spec (see `model/row_form.py`)."""
+
+    shown: Mapping[str, Form] = field(default_factory=dict)
+    """Key → its form: what the spec lacks, or what must be there (`{"user": REF}`)."""
+    title: str = ""
+    """The field by which people tell objects apart, where it is not part of the key (an issue's subject)."""
+    whole: Callable[[Row], str] = lambda row: ""
+    """A sentence on what is wrong with a row that no single key shows, or ""."""
 
 
 class VersionProbe(Capability):

@@ -11,9 +11,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from reconciler.model.address import Address, Reference, Unresolved
+from reconciler.model.forms import ANY, NUMBER, REF, TEXT, Each, Fields, Form
 from reconciler.model.name_index import Context
 
 Difference = tuple[str, Any, Any]
@@ -90,6 +91,8 @@ class Codec:
 
     lookups: tuple[str, ...] = ()
     """Kinds whose definitions are needed to understand the values."""
+    form: ClassVar[Form] = ANY
+    """What `decode` relies on in a value of the API. The plain codec's follows from the type of the field."""
 
     def named_kinds(self) -> tuple[str, ...]:
         """The kinds whose objects the values name, or whose custom fields they are. Each must exist."""
@@ -147,6 +150,8 @@ class Codec:
 class Text(Codec):
     """A text whose line ends Redmine rewrites to CRLF (the description of an issue, 5.0 to 7.0)."""
 
+    form = TEXT
+
     def canonical(self, value: Any, context: Context) -> Any:
         return value if value is None else unix_lines(value)
 
@@ -156,6 +161,8 @@ class Text(Codec):
 
 class Number(Codec):
     """A number; `empty` is what Redmine makes of null."""
+
+    form = NUMBER
 
     def __init__(self, empty: float | None = None) -> None:
         self.empty = empty
@@ -181,6 +188,7 @@ class Ref(Codec):
     `word` is the key beside `project:` there.
     """
 
+    form = REF
     kinds: tuple[str, ...]
     word: str = "name"
 
@@ -191,11 +199,21 @@ class Ref(Codec):
         """What a manifest's or canonical value refers to (no look-up)."""
         if not isinstance(value, Mapping):
             return Reference(self.kinds, project, str(value))
+        if not self.is_name(value):
+            forms = " or ".join([f"{{project: …, {self.word}: …}}", *(f"{{{kind}: …}}" for kind in self.kinds)])
+            raise Unresolved(f"expected a name or {forms}")
         # Before the other form: `project` is also the name of a kind, but no field refers to one by `{project: name}`.
         if "project" in value:
             return Reference(self.kinds, str(value["project"]), str(value.get(self.word, "")), exact=True)
         kind, name = next(iter(value.items()))
         return Reference((kind,), project, str(name))
+
+    def is_name(self, value: Any) -> bool:
+        """Whether a manifest's value has a form in which an object can be named."""
+        if not isinstance(value, Mapping):
+            return not isinstance(value, list)
+        known = set(value) == {"project", self.word} or (len(value) == 1 and set(value) <= set(self.kinds))
+        return known and all(isinstance(part, str) and part for part in value.values())
 
     def references(self, value: Any, context: Context) -> Iterable[Reference]:
         return () if blank(value) else (self.reference(value, context.project),)
@@ -246,6 +264,7 @@ class Ref(Codec):
 class RefSet(Codec):
     """A set of other objects."""
 
+    form = Each(of=REF)
     of: Ref
 
     def named_kinds(self) -> tuple[str, ...]:
@@ -269,6 +288,8 @@ class RefSet(Codec):
 
 class Names(Codec):
     """A set of plain names (modules); the API shows `{"id", "name"}`, and takes the names."""
+
+    form = Each(of=Fields(of={"name": TEXT}))
 
     def canonical(self, value: Any, context: Context) -> Any:
         return ordered(value or ())

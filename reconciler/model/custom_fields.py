@@ -27,6 +27,7 @@ from reconciler.model.codecs import (
     stored,
     unix_lines,
 )
+from reconciler.model.forms import CUSTOM_FIELDS
 from reconciler.model.local_files import fault, is_file, path_of, stored_name
 from reconciler.model.name_index import Context, CustomField, near_miss
 
@@ -43,6 +44,7 @@ class CustomFields(Codec):
     """The `custom_fields` of an object: `{name: value}`. Fields that are not mentioned are left alone."""
 
     lookups = ("custom_field",)
+    form = CUSTOM_FIELDS
 
     def __init__(self, customized: str) -> None:
         self.customized = customized
@@ -75,7 +77,7 @@ class CustomFields(Codec):
             ref = REFERENCES.get(self.fields(context).get(name, CustomField(0, name)).format)
             if ref is not None:
                 values = item if isinstance(item, list) else [item]
-                yield from (ref.reference(v, context.project) for v in values if not blank(v))
+                yield from (ref.reference(v, context.project) for v in values if not blank(v) and ref.is_name(v))
 
     def faults(self, value: Any) -> Iterable[tuple[str, Unresolved]]:
         for name, item in (value or {}).items():
@@ -215,7 +217,7 @@ def _decode_one(field: CustomField, wire: Any, context: Context) -> Any:
         # Anything else ("true") Redmine takes for no: shown as it is, so that it differs from false (test_trap_33).
         return {"1": True, "0": False}.get(wire, wire)
     if field.format == "text":
-        return unix_lines(wire)
+        return unix_lines(str(wire))
     try:
         return READ[field.format](field, wire, context) if field.format in ("int", "float", "progressbar") else wire
     except Unresolved:

@@ -65,6 +65,8 @@ class Names:
     """The configuration's, such as `issue_key_field`."""
     account: str = ""
     """The login of the account that everything is read with, for an export."""
+    rights: tuple[Any, ...] | None = None
+    """Who reads, as `apply.account` compares it; None if that is not known."""
     custom_fields: dict[str, dict[str, CustomField]] = field(default_factory=dict)
     """type of the customized object → name → definition."""
     sees_definitions: bool = False

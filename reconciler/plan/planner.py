@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from reconciler.errors import ManifestError, Problem, RefusedError
+from reconciler.errors import Location, ManifestError, Problem, RefusedError
 from reconciler.kinds import kinds
 from reconciler.model.address import CONTAINER, Address, Reference, Row, Unresolved
 from reconciler.model.capabilities import (
@@ -31,6 +31,7 @@ from reconciler.plan.archived_projects import archived, purpose, stays_visible, 
 from reconciler.plan.dependencies import build
 from reconciler.plan.diff import canonical, changes, companions, creation, located
 from reconciler.plan.draft import Draft, targets
+from reconciler.plan.look_alikes import twins
 from reconciler.plan.operations import Change, FieldChange, Plan, Warned
 from reconciler.plan.scheduling import affected, schedule
 from reconciler.state.desired import Desired
@@ -66,7 +67,9 @@ def make(
     revealed = planner.unarchived(drafts, [a for a in planner.hidden if chosen(a)])
     problems = [problem for problem in (*live.problems, *planner.problems) if problem not in tolerated]
     if problems:
-        raise ManifestError(problems)
+        # A name without an object may be a row that was left out.
+        left_out = (Problem(w.source, w.message, str(w.address)) for w in _left_out(desired, live))
+        raise ManifestError([*problems, *left_out])
     if planner.protected:
         protected = ", ".join(planner.protected)
         raise RefusedError(f"Protected objects are declared absent: {protected}. Remove `protect` to delete them.")
@@ -75,6 +78,7 @@ def make(
     # Before scheduling, which adds drafts for the gates that it opens: those are no reason to read others back.
     read_back = tuple(affected(drafts, live.names))
     ordered, milestones = build(schedule(drafts, live.names))
+    created = (d.declared for d in drafts.values() if d.row is None)
     uncompared = tuple(a for a in planner.hidden if chosen(a) and a not in revealed)
     others = {c.address for c in ordered}.union(uncompared, revealed)
     return Plan(
@@ -82,11 +86,21 @@ def make(
         ordered,
         unchanged=sum(chosen(a) and a not in others for a in desired.objects),
         uncompared=uncompared,
-        warnings=tuple(w for w in planner.warnings if chosen(w.address)),
+        warnings=(
+            *(w for w in planner.warnings if chosen(w.address)),
+            *twins(created, live.names),
+            *_left_out(desired, live),
+        ),
         affected=read_back,
         revealed=revealed,
         milestones=milestones,
     )
+
+
+def _left_out(desired: Desired, live: Live) -> Iterator[Warned]:
+    """What is told of rows that cannot be read."""
+    place = desired.settings.get("place") or Location("reconciler.yaml")
+    return (Warned(row.address, place, str(row)) for row in live.unreadable)
 
 
 class _Planner:

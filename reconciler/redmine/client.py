@@ -202,9 +202,12 @@ class Client:
         history, what = History(), f"{method} {path}"
         retry = retry or (self._retry_unexecuted if once else self._retry)
         extensions = {"retry": retry, "history": history, "into": into}
-        request = self._http.build_request(
-            method, f"{self.connection.url}{path}{suffix}", extensions=extensions, **content
-        )
+        try:
+            request = self._http.build_request(
+                method, f"{self.connection.url}{path}{suffix}", extensions=extensions, **content
+            )
+        except httpx.InvalidURL as error:
+            raise ReconcilerError(f"{what!r} cannot be asked for: it makes no URL.") from error
         # Waiting for a slot does not count toward the deadline. A download has none, as its size is unknown.
         async with self._slots:
             try:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, TypeVar
 
-from reconciler.errors import Answered
+from reconciler.errors import Answered, OddResponse
 from reconciler.model.address import Row
 from reconciler.model.capabilities import BulkDetails
+from reconciler.model.forms import MISSING, Each, Fields
 from reconciler.model.kind import Kind
 from reconciler.model.name_index import Names
 from reconciler.model.requests import FEW, FieldLists, Listing, Need
+from reconciler.model.row_form import form_of
 from reconciler.model.spec import Id
 from reconciler.redmine.client import Client
 
@@ -68,12 +70,27 @@ async def over(
         await asyncio.gather(*running, return_exceptions=True)
 
 
-async def fetch(client: Client, listing: Listing) -> list[Row]:
-    """The rows of a listing. An error status in `Listing.none` gives no rows, or the row or listing named there."""
+ANYTHING = Fields()
+"""A row of which nothing is relied on."""
+Spoiled = Callable[[Listing, Row, str], None]
+"""Is told of a row that cannot be used, and why."""
+
+
+def refuse(listing: Listing, row: Row, why: str) -> None:
+    """Raise OddResponse for a row that cannot be used."""
+    raise OddResponse(f"The response to GET {listing.path} is not as Redmine's are: {why}.")
+
+
+async def fetch(client: Client, listing: Listing, form: Fields = ANYTHING, spoiled: Spoiled = refuse) -> list[Row]:
+    """The rows of a listing. An error status in `Listing.none` gives no rows, or the row or listing named there.
+
+    A row that is not of the `form` is left out, and `spoiled` is told of it. Raises OddResponse without that, and for a
+    page that is no object.
+    """
+    rows: Iterable[Row]
     try:
         if listing.single:
-            page = (await client.get(listing.path, listing.params))[listing.root]
-            rows = page.get(listing.inner, ()) if listing.inner else [page]
+            rows = _single(listing, await client.get(listing.path, listing.params))
         else:
             listed = {"paged": listing.paged, "brief": listing.brief}
             rows = await client.rows(listing.path, listing.root, listing.params, **listed)
@@ -82,9 +99,30 @@ async def fetch(client: Client, listing: Listing) -> list[Row]:
             raise
         instead = listing.none[error.status]
         if isinstance(instead, Listing):
-            return await fetch(client, instead)
+            return await fetch(client, instead, form, spoiled)
         return [] if instead is None else [instead]
-    return [_marked(listing, row) for row in rows]
+    return list(_usable(listing, rows, ANYTHING if listing.brief else form, spoiled))
+
+
+def _single(listing: Listing, body: Row) -> list[Row]:
+    """The row of an object's own page, or the rows inside it."""
+    page = body.get(listing.root, MISSING)
+    for why in Fields(of={listing.inner: ROWS.optional} if listing.inner else {}).faults(page, listing.root):
+        raise OddResponse(f"The response to GET {listing.path} is not as Redmine's are: {why}.")
+    return list(page.get(listing.inner) or ()) if listing.inner else [page]
+
+
+ROWS = Each(of=Fields())
+
+
+def _usable(listing: Listing, rows: Iterable[Row], form: Fields, spoiled: Spoiled) -> Iterator[Row]:
+    for number, row in enumerate(rows):
+        place = listing.root if listing.single else f"{listing.root}[{number}]"
+        wrong = next(form.faults({**row, **listing.mark}, place), None)
+        if wrong is None:
+            yield _marked(listing, form.without_nulls(row))
+        else:
+            spoiled(listing, row, wrong)
 
 
 def _marked(listing: Listing, row: Row) -> Row:
@@ -111,7 +149,7 @@ class Bulk:
         page = self.kind.details(row, left)
         if page is None:
             return known
-        more = await fetch(client, replace(page, none={404: None, **page.none}))
+        more = await fetch(client, replace(page, none={404: None, **page.none}), form_of(self.kind))
         # A listing that expects 404 is of a kind whose objects can lack a page: the object exists all the same.
         return {**known, **more[0]} if more else known if 404 in page.none else None
 
@@ -139,7 +177,7 @@ async def _read_lists(client: Client, kind: Kind, bulk: FieldLists, watch: Watch
     items: dict[Id, list[Any] | None] = {}
 
     async def read(listed: tuple[Listing, Any]) -> tuple[Any, list[Row]]:
-        return listed[1], await fetch(client, listed[0])
+        return listed[1], await fetch(client, listed[0], form_of(kind))
 
     what = f"lists of {bulk.field} of {kind.plural}"
     async for item, rows in over(bulk.lists, read, client.connection.concurrency, what, watch):

@@ -23,11 +23,14 @@ from reconciler.kinds import kinds
 from reconciler.model.address import Address, Row, Unresolved
 from reconciler.model.capabilities import Alternative, ManifestKey, ReadOnly, Sharing, VersionProbe
 from reconciler.model.codecs import Candidate
+from reconciler.model.forms import TEXT, WHOLE, Fields
 from reconciler.model.kind import Kind, Listing, Need, Object, earlier_key
 from reconciler.model.name_index import Context, CustomField, Names, Traits
+from reconciler.model.row_form import form_of
 from reconciler.redmine.client import Client
 from reconciler.state.desired import Desired
 from reconciler.state.fetch import bulk_details, fetch, together
+from reconciler.state.unreadable import LeftOut, Unreadable
 
 TESTED = "5.0, 6.0 and 6.1, and with recorded answers of 7.0"
 """The versions that the tests run on."""
@@ -41,6 +44,7 @@ class Live:
     names: Names
     me: Mapping[str, Any]
     problems: tuple[Problem, ...] = ()
+    unreadable: tuple[Unreadable, ...] = ()
 
 
 async def read(client: Client, desired: Desired) -> Live:
@@ -50,6 +54,7 @@ async def read(client: Client, desired: Desired) -> Live:
     """
     me = await client.whoami()
     names = fresh_names(desired)
+    names.rights = rights(me)
     reader = Reader(client, names, desired)
     first = desired.need()
     probes = {kind.name: frozenset[str]() for kind in kinds().values() if kind.has(VersionProbe)}
@@ -63,7 +68,12 @@ async def read(client: Client, desired: Desired) -> Live:
     await reader.wave(need, [k for k in kinds().values() if not k.has(ReadOnly) and not k.inside])
     await reader.wave(need, [k for k in kinds().values() if k.inside and not k.inside.reads_after])
     await reader.wave(need, [k for k in kinds().values() if k.inside and k.inside.reads_after])
-    return Live(names, me, tuple(reader.problems))
+    return Live(names, me, tuple(reader.problems), reader.left_out.lasting(names))
+
+
+def rights(me: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What must not change of the account between reading and writing."""
+    return me.get("id"), me.get("login"), bool(me.get("admin"))
 
 
 def fresh_names(desired: Desired) -> Names:
@@ -122,14 +132,17 @@ class Reader:
         self.client = client
         self.names = names
         self.ambiguous: dict[str, list[Problem]] = {}
+        self.left_out = LeftOut()
         self.declared: dict[str, list[Object]] = {}
         for declared in desired.objects.values():
             self.declared.setdefault(declared.kind.name, []).append(declared)
 
     @property
     def problems(self) -> list[Problem]:
-        """A problem for each declared object that matches several live ones."""
-        return [problem for problems in self.ambiguous.values() for problem in problems]
+        """A problem for each declared object that matches several live ones, or may be one that cannot be read."""
+        ambiguous = [problem for problems in self.ambiguous.values() for problem in problems]
+        lost = (self.left_out.problems(kinds()[name], found, self.names) for name, found in self.declared.items())
+        return [*ambiguous, *(problem for found in lost for problem in found)]
 
     async def wave(self, need: Need, chosen: Iterable[Kind]) -> None:
         """Read several kinds concurrently, if they are needed."""
@@ -160,7 +173,8 @@ class Reader:
         return any(not live.has(key) for key in need.keys.get(kind.name, ()))
 
     async def _tier(self, kind: Kind, tier: Sequence[Listing], rows: dict[int, Row]) -> None:
-        lists = await together(fetch(self.client, listing) for listing in tier)
+        left_out = self.left_out.of(kind)
+        lists = await together(fetch(self.client, listing, form_of(kind), left_out) for listing in tier)
         for listing, listed in zip(tier, lists, strict=True):
             for row in listed:
                 rows[row["id"]] = row
@@ -211,7 +225,8 @@ async def read_files(client: Client, kind: Kind, values: Mapping[str, Any], row:
 
 async def _file(client: Client, candidate: Candidate) -> Row:
     """The row of a live file with its digest, which is "" if name or size differ from the declared file."""
-    row = candidate.shown or (await client.get(f"/attachments/{candidate.number}"))["attachment"]
+    page = Listing(f"/attachments/{candidate.number}", "attachment", single=True)
+    row = candidate.shown or (await fetch(client, page, FILE))[0]
     same = row["filename"] == candidate.filename and row["filesize"] == candidate.size
     return {**row, "sha256": await _digest(client, candidate.number) if same else ""}
 
@@ -224,6 +239,7 @@ async def _digest(client: Client, number: int) -> str:
         return file_digest(file, "sha256").hexdigest()
 
 
+FILE = Fields(of={"filename": TEXT, "filesize": WHOLE})
 IN_MEMORY = 1 << 20
 """Bytes of a live file up to which it is kept in memory instead of on disk."""
 

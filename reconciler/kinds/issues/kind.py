@@ -21,7 +21,9 @@ from reconciler.kinds.issues.spec import VERSION, IssueSpec, closes, trackers_of
 from reconciler.kinds.issues.workflow import IssueKeptValues, ParentFields, StatusWorkflow
 from reconciler.model.address import Address, Row, Unresolved
 from reconciler.model.attachments import attaching
+from reconciler.model.capabilities import Rows
 from reconciler.model.codecs import blank
+from reconciler.model.forms import NAMED, NUMBER, REF, TEXT, Each
 from reconciler.model.kind import Inside, Kind, Listing, Matches, Need, Object, Request
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import Id
@@ -38,6 +40,18 @@ class Issues(Kind[IssueSpec]):
     required = ("subject",)
     rank = 70
     capabilities = (
+        Rows(
+            {
+                "subject": TEXT,
+                "tracker": NAMED,
+                "status": NAMED,
+                "priority": NAMED,
+                "author": REF.optional,
+                "spent_hours": NUMBER.optional,
+                "allowed_statuses": Each(of=NAMED).optional,
+            },
+            title="subject",
+        ),
         IssueCreation(unique=False),
         IssueReadBack(),
         WatcherLists({"watchers": WATCHING}),

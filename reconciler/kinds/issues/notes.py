@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from reconciler.kinds._permissions import lacks
 from reconciler.model.address import Reference, Row
 from reconciler.model.codecs import UNKNOWN, Codec, Difference, Ref, blank, unix_lines
+from reconciler.model.forms import FLAG, REF, TEXT, WHOLE, Each, Fields
 from reconciler.model.kind import Request
 from reconciler.model.name_index import Context
 from reconciler.model.spec import Id
@@ -55,6 +56,10 @@ Note = Annotated[Any, BeforeValidator(_note), WithJsonSchema(_SCHEMA)]
 
 class Notes(Codec):
     """Notes in canonical form: `{text:}`, with `author:` and `private:` if they are declared."""
+
+    form = Each(
+        of=Fields(of={"id": WHOLE, "notes": TEXT.optional, "user": REF.optional, "private_notes": FLAG.optional})
+    )
 
     def references(self, value: Any, context: Context) -> Iterable[Reference]:
         items = (item for item in value or () if isinstance(item, Mapping) and item.get("author"))

@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from reconciler.kinds.issues.ancestry import ISSUE, related
 from reconciler.model.address import Address, Reference, Row, Unresolved, split_key
 from reconciler.model.codecs import Codec, Difference, blank, require_id
+from reconciler.model.forms import TEXT, WHOLE, Each, Fields
 from reconciler.model.kind import Request
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import Id
@@ -40,8 +41,8 @@ def _relation(value: Any) -> Any:
     types = [name for name in value if name in REVERSE]
     if len(types) != 1 or set(value) - {types[0], *(("delay",) if types[0] in DELAYED else ())}:
         raise ValueError(said)
-    if blank(value[types[0]]) or isinstance(value[types[0]], list):
-        raise ValueError(f"{types[0]}: expected the key of an issue")
+    if blank(value[types[0]]) or not ISSUE.is_name(value[types[0]]):
+        raise ValueError(f"{types[0]}: expected the key of an issue, or {{project: …, key: …}}")
     if not str(value.get("delay", 0)).lstrip("-").isdigit():
         raise ValueError("delay: expected a whole number of days")
     return value
@@ -58,6 +59,12 @@ Relation = Annotated[Any, BeforeValidator(_relation), WithJsonSchema(_SCHEMA)]
 
 class Relations(Codec):
     """All relations of an issue; those that another issue declares with it are that issue's."""
+
+    form = Each(
+        of=Fields(
+            of={"id": WHOLE, "issue_id": WHOLE, "issue_to_id": WHOLE, "relation_type": TEXT, "delay": WHOLE.optional}
+        )
+    )
 
     def references(self, value: Any, context: Context) -> Iterable[Reference]:
         if isinstance(value, Mapping):
@@ -157,14 +164,15 @@ def seen(row: Row, own: Id | None, context: Context) -> str:
     """A live relation from the side of the issue `own`: `blocks shop/login`."""
     here = row["issue_id"] == own
     other = row["issue_to_id" if here else "issue_id"]
-    kind = row["relation_type"] if here else REVERSE[row["relation_type"]]
+    # A plugin can have added types of its own.
+    kind = row["relation_type"] if here else REVERSE.get(row["relation_type"], row["relation_type"])
     return f"{kind} {context.key('issue', other) or f'#{other}'}"
 
 
 def _others(part: str, context: Context) -> bool:
     """Whether the issue on the other side declares the relation."""
     kind, _, key = part.partition(" ")
-    return REVERSE[kind] in _declared_with(_own(context), context.names).get(Address("issue", key), ())
+    return REVERSE.get(kind, kind) in _declared_with(_own(context), context.names).get(Address("issue", key), ())
 
 
 def _ends(part: str, context: Context) -> bool:

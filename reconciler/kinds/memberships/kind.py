@@ -10,20 +10,25 @@ from pydantic import Field
 
 from reconciler.kinds.memberships.inherited_roles import foresee, own_roles, principal
 from reconciler.model.address import Address, Row
-from reconciler.model.capabilities import Creation, Deletion, Dependencies, Nesting
+from reconciler.model.capabilities import Creation, Deletion, Dependencies, Nesting, Rows
 from reconciler.model.codecs import Ref, RefSet
 from reconciler.model.export_hooks import Exporting
+from reconciler.model.forms import FLAG, REF, TEXT, WHOLE, Each, Fields
 from reconciler.model.kind import Inside, Kind, Listing, Matches, Need, Object, Request, project_lists
 from reconciler.model.name_index import Context, Names
 from reconciler.model.requests import payload
 from reconciler.model.spec import REFUSE, Api, Id, Name, ProjectItem
 
 ROLE = Ref(("role",))
+PRINCIPALS = ("user", "group", "group_anonymous", "group_non_member")
+"""What a row names its member by."""
 
 
 class Roles(RefSet):
     """Direct roles. One that the member inherits as well counts as there: from 5.1.6 and 6.0.3 on Redmine never stores
     it as direct, before that it stores it once more with every PUT."""
+
+    form = Each(of=Fields(of={"id": WHOLE, "name": TEXT, "inherited": FLAG.optional}))
 
     def equal(self, desired: Any, live: Any) -> bool:
         return bool(set(desired) - set(live["inherited"]) == set(live["direct"]) - set(live["inherited"]))
@@ -84,6 +89,10 @@ class _Export(Exporting):
         return bool(own_roles(row))
 
 
+def _without_member(row: Row) -> str:
+    return "" if any(row.get(name) for name in PRINCIPALS) else "user or group is missing"
+
+
 class Memberships(Kind[MembershipSpec]):
     """The list has users and groups, locked users, and rows that exist through inheritance only."""
 
@@ -95,6 +104,7 @@ class Memberships(Kind[MembershipSpec]):
     ignores_case = True
     rank = 40
     capabilities = (
+        Rows({"roles": Roles.form, **dict.fromkeys(PRINCIPALS, REF.optional)}, whole=_without_member),
         Nesting("members"),
         # The membership of a group, or in the parent project, can create it in the same apply.
         Creation(adoption_note=""),

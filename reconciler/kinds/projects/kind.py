@@ -19,10 +19,12 @@ from reconciler.model.capabilities import (
     Modules,
     PartialRows,
     ProjectIncludes,
+    Rows,
     Sharing,
     Tree,
 )
 from reconciler.model.export_hooks import Exporting
+from reconciler.model.forms import NAMED, SEGMENT, WHOLE, Each
 from reconciler.model.kind import Kind, Listing, Need, Object, Request
 from reconciler.model.name_index import Context, Names
 from reconciler.model.requests import includes
@@ -116,6 +118,7 @@ class Projects(Kind[ProjectSpec]):
     required = ("name",)
     rank = 30
     capabilities = (
+        Rows({"identifier": SEGMENT, "status": WHOLE, "time_entry_activities": Each(of=NAMED).optional}),
         # Their tree is one nested set, which every write locks.
         # Closing is passed on to all projects below, and reopening opens the whole closed subtree (5.0 to 6.1).
         Tree(one_write_at_a_time=True, cascades=frozenset({"closed"})),
@@ -178,7 +181,8 @@ class Projects(Kind[ProjectSpec]):
         # Runs after the first tier was read, so just what the list did not show is asked for.
         known = names.live(self.name).ids
         missing = sorted(need.keys.get(self.name, frozenset()) - known.keys())
-        yield [self._page(key, need.fields.get(self.name, frozenset())) for key in missing]
+        # What cannot be an identifier is no project, and would make another path.
+        yield [self._page(key, need.fields.get(self.name, frozenset())) for key in missing if SEGMENT.fits(key)]
 
     def _includes(self, fields: Iterable[str]) -> tuple[tuple[str, str], ...]:
         # The modules show what Redmine hides (trackers, versions, categories), the trackers what issues there can be.

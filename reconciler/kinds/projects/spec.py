@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints
 from reconciler.model.codecs import Codec, Ref, RefSet, Text, ordered
 from reconciler.model.codecs import Names as NameSet
 from reconciler.model.custom_fields import CustomFields
+from reconciler.model.forms import NAMED, WHOLE, Each
 from reconciler.model.name_index import Context
 from reconciler.model.spec import REFUSE, Api, Deferred, Gate, Name, Principal, Spec, Strings, VersionName
 
@@ -32,6 +33,8 @@ DEFAULT_ASSIGNEE = replace(INSIDE, behind=("issue",), fills="assigned_to")
 class ProjectStatus(Codec):
     """Read as a number; written through actions of its own."""
 
+    form = WHOLE
+
     def decode(self, wire: Any, context: Context) -> Any:
         return STATUS.get(wire, wire)
 
@@ -40,6 +43,7 @@ class IssueFields(Codec):
     """A set of issue custom fields by name."""
 
     lookups = ("custom_field",)
+    form = Each(of=NAMED)
 
     def canonical(self, value: Any, context: Context) -> Any:
         return ordered(DEFINED.find(name, context).name for name in value or ())

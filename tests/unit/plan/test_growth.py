@@ -147,7 +147,7 @@ class Redmine:
 
     def _create(self, fields: dict[str, Any]) -> httpx.Response:
         _, _, row = issue(len(self.rows) + 1, "shop", fields["subject"])
-        self.rows[row["id"]] = {**row, "relations": []}
+        self.rows[row["id"]] = {**row, "priority": {"id": 2, "name": "Normal"}, "relations": []}
         return httpx.Response(201, json={"issue": row})
 
     def _relate(self, path: str, body: dict[str, Any]) -> httpx.Response:
