@@ -133,12 +133,16 @@ class RestApiDisabled(ServerError):
 
 
 class Answered(ServerError):
-    """The server responded with an error status: `status` is the HTTP code, `errors` the server's own messages."""
+    """The server responded with an error status: `status` is the HTTP code, `errors` the server's own messages.
 
-    def __init__(self, message: str, *, status: int, errors: tuple[str, ...] = ()) -> None:
+    `gateway` is true if the response is not Redmine's.
+    """
+
+    def __init__(self, message: str, *, status: int, errors: tuple[str, ...] = (), gateway: bool = False) -> None:
         super().__init__(message)
         self.status = status
         self.errors = errors
+        self.gateway = gateway
 
 
 class Denied(Answered):
