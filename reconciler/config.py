@@ -16,8 +16,9 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 
 from reconciler.errors import ConfigError, Location, Problem
-from reconciler.manifest.loader import Map, Templated, expand, locate, suggest
+from reconciler.manifest.loader import Map, Seq, Templated, expand, locate, suggest
 from reconciler.manifest.loader import load as load_yaml
+from reconciler.manifest.rules import Rules
 from reconciler.manifest.sources import CONFIG, find_config, has_content, shown
 from reconciler.redmine.transport import Connection
 from reconciler.settings import VARIABLES, Limits, Settings
@@ -68,6 +69,12 @@ class Config:
     def limits(self) -> Limits:
         """The deletion limits for one apply."""
         return self._value("limits") or Limits()
+
+    @property
+    def rules(self) -> Rules:
+        """Which files of a folder may be manifests."""
+        base = str(Path(self.place.file).absolute().parent)
+        return Rules(base, self._value("include") or (), self._value("ignore") or ())
 
     @property
     def variables(self) -> dict[str, str]:
@@ -316,6 +323,13 @@ def _evaluated(node: Map, environ: Mapping[str, str]) -> tuple[dict[str, Any], d
             for message, hint in wrong.values():
                 unresolved[name] = Problem(node.where(name), message, hint=hint)
             values |= {} if wrong else {name: str(text)}
+        elif isinstance(value, Seq):
+            numbered = Map(value.file, value.at)
+            numbered.update((str(index), item) for index, item in enumerate(value))
+            numbered.marks.update((str(index), mark) for index, mark in enumerate(value.marks))
+            items, inner = _evaluated(numbered, environ)
+            values[name] = list(items.values())
+            unresolved |= {f"{name}.{part}": problem for part, problem in inner.items()}
         elif value is not None:
             values[name] = value
     return values, unresolved
@@ -325,6 +339,8 @@ EXPECTED = {
     "string_type": "a string",
     "path_type": "a path",
     "dict_type": "a mapping of names to strings",
+    "tuple_type": "a list",
+    "string_pattern_mismatch": "a pattern for files, which does not begin with !",
     "int_parsing": "a whole number",
     "int_type": "a whole number",
     "float_parsing": "a number",

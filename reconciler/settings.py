@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 VARIABLES = {
     "url": "REDMINE_URL",
@@ -24,6 +24,10 @@ VARIABLES = {
     "retries": "REDMINE_RETRIES",
 }
 """Setting → environment variable; an empty variable counts as unset."""
+
+
+Pattern = Annotated[str, StringConstraints(pattern="^[^!]")]
+"""A pattern for files; exceptions with `!`, as in .gitignore, do not exist."""
 
 
 class Limits(BaseModel):
@@ -67,4 +71,10 @@ class Settings(BaseModel):
         str | None, Field(min_length=1, description="Name of the issue custom field that stores each issue's key.")
     ] = None
     limits: Annotated[Limits | None, Field(description="Deletion limits for one apply.")] = None
+    include: Annotated[
+        tuple[Pattern, ...] | None, Field(description="Read only these files of a folder, as patterns of .gitignore.")
+    ] = None
+    ignore: Annotated[
+        tuple[Pattern, ...] | None, Field(description="Do not read these files and folders, as patterns of .gitignore.")
+    ] = None
     vars: Annotated[dict[str, str], Field(description="Values for ${NAME} that the environment does not set.")] = {}

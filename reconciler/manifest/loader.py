@@ -18,12 +18,14 @@ from yaml.events import AliasEvent, CollectionEndEvent, DocumentStartEvent, Mapp
 
 from reconciler.errors import Location, ManifestError, Problem
 from reconciler.manifest.excerpt import MAX_BYTES, Source, excerpt, explain_yaml_error, mark_of, suggest
+from reconciler.manifest.rules import Rules
 from reconciler.manifest.sources import File, beside, find, read_text
 
 __all__ = ["Loaded", "Map", "Reported", "Seq", "Templated", "excerpt", "expand", "load", "locate", "suggest"]
 
 MAX_NODES = 2_000_000
 MAX_DEPTH = 60
+ALL = Rules()
 
 # A place is packed into one integer, line << 32 | column (both from 1): a file can have millions of them, and a
 # Location object for each would cost memory and loading time.
@@ -106,12 +108,15 @@ class Reported(str):
 class Loaded:
     """The top-level mappings of all files, all problems sorted by place, and the names of the files.
 
+    `found` are the files that were not named but found in a folder, `left_out` those of them that are no manifests.
     `sources` is a cache for `excerpt`; it has the text of standard input, which cannot be read twice.
     """
 
     documents: tuple[Map, ...]
     problems: tuple[Problem, ...]
     files: tuple[str, ...]
+    found: frozenset[str] = frozenset()
+    left_out: tuple[str, ...] = ()
     sources: dict[str, Source] = field(default_factory=dict, compare=False, repr=False)
 
 
@@ -158,16 +163,17 @@ def load(
     stdin: TextIO | BinaryIO | None = None,
     max_bytes: int = MAX_BYTES,
     max_nodes: int = MAX_NODES,
+    rules: Rules = ALL,
 ) -> Loaded:
     """Read manifests: files, folders (recursively) and `-` for standard input. Never raises for their contents.
 
     `env` has the variables for `${NAME}`. `max_bytes` limits the size of a file, `max_nodes` its number of values
-    after expanding aliases.
+    after expanding aliases. `rules` say which files of a folder are read.
     """
     problems: list[Problem] = []
     documents: list[Map] = []
     sources: dict[str, Source] = {}
-    files = find(paths, problems)
+    files = find(paths, problems, rules)
     for file in files:
         try:
             text = file.text(max_bytes, stdin)
@@ -180,7 +186,8 @@ def load(
         documents += builder.documents()
         problems += builder.problems
     problems.sort(key=lambda problem: (problem.location, problem.message))
-    return Loaded(tuple(documents), tuple(problems), tuple(file.name for file in files), sources)
+    found = frozenset(file.name for file in files if file.found)
+    return Loaded(tuple(documents), tuple(problems), tuple(file.name for file in files), found, sources=sources)
 
 
 class _Builder:

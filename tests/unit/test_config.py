@@ -372,3 +372,11 @@ def test_instances_without_a_choice_say_to_choose(tmp_path: Path, text: str) -> 
     """Where instances are configured and none is chosen, that comes before variables that are not set."""
     write(tmp_path, text)
     assert refusal(tmp_path) == "Several instances are configured: choose one with --instance (a, b)."
+
+
+@pytest.mark.parametrize("text", ["ignore: '*.json'", "ignore: ['!a']", "include: [{a: b}]", "include: ['${NO}']"])
+def test_invalid_patterns(tmp_path: Path, text: str) -> None:
+    """`include` and `ignore` are lists of patterns, without exceptions and unset variables."""
+    write(tmp_path, text)
+    with pytest.raises(ConfigError, match=r"clude|ignore|NO is not set"):
+        load(tmp_path).rules  # noqa: B018
