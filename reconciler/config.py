@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 
 from reconciler.errors import ConfigError, Location, Problem
-from reconciler.manifest.loader import Map, Seq, Templated, expand, locate, suggest
+from reconciler.manifest.loader import Included, Map, Seq, Templated, Variables, expand, locate, suggest
 from reconciler.manifest.loader import load as load_yaml
 from reconciler.manifest.rules import Rules
 from reconciler.manifest.sources import CONFIG, find_config, has_content, shown
@@ -82,7 +82,17 @@ class Config:
         variables: dict[str, str] = {}
         for layer in reversed(self.layers):
             variables |= layer.settings.vars
-        return variables | dict(self.environ)  # last, so that the environment wins
+        found = Variables(variables | dict(self.environ), {})  # the environment last, so that it wins
+        if self._undecided:
+            owners = {name: [i for i, s in self.instances.items() if name in s.vars] for name in self._of_instances}
+            choose = "choose an instance that has it: --instance"
+            found.elsewhere = {name: f"{choose} {' or '.join(having)}" for name, having in owners.items()}
+        return found
+
+    @property
+    def _of_instances(self) -> set[str]:
+        """The variables that instances have values for."""
+        return {name for settings in self.instances.values() for name in settings.vars}
 
     def connection(self) -> Connection:
         """How to reach the server. Raises ConfigError if that is missing, invalid or unsafe."""
@@ -331,7 +341,7 @@ def _evaluated(node: Map, environ: Mapping[str, str]) -> tuple[dict[str, Any], d
             values[name] = list(items.values())
             unresolved |= {f"{name}.{part}": problem for part, problem in inner.items()}
         elif value is not None:
-            values[name] = value
+            values[name] = value.line if isinstance(value, Included) else value
     return values, unresolved
 
 

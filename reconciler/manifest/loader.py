@@ -21,7 +21,10 @@ from reconciler.manifest.excerpt import MAX_BYTES, Source, excerpt, explain_yaml
 from reconciler.manifest.rules import Rules
 from reconciler.manifest.sources import File, beside, find, read_text
 
-__all__ = ["Loaded", "Map", "Reported", "Seq", "Templated", "excerpt", "expand", "load", "locate", "suggest"]
+__all__ = [
+    "Included", "Loaded", "Map", "Reported", "Seq", "Templated", "Variables", "excerpt", "expand", "load",
+    "locate", "suggest",
+]  # fmt: skip
 
 MAX_NODES = 2_000_000
 MAX_DEPTH = 60
@@ -98,6 +101,27 @@ class Templated(str):
         return f"Templated({self.expression!r})"
 
 
+class Variables(dict[str, str]):
+    """Values for `${NAME}`; `elsewhere` has hints for names that have a value only under other circumstances."""
+
+    __slots__ = ("elsewhere",)
+
+    def __init__(self, values: Mapping[str, str], elsewhere: Mapping[str, str]) -> None:
+        super().__init__(values)
+        self.elsewhere = elsewhere
+
+
+class Included(str):
+    """The text of a file that `!file` names."""
+
+    __slots__ = ()
+
+    @property
+    def line(self) -> str:
+        """The text for a value of one line: without the line break that editors put at the end of a file."""
+        return self.removesuffix("\n")
+
+
 class Reported(str):
     """Placeholder for a value that is already reported as a problem: validation errors about it would be noise."""
 
@@ -147,7 +171,8 @@ def expand(text: str, env: Mapping[str, str]) -> tuple[str, dict[str, tuple[str,
         if name is None:
             faults["${"] = ("invalid ${…} expression", _EXPRESSION_HINT)
         elif default is None and name not in env:
-            hint = suggest(name, env) or f"set it, or write ${{{name}:-default}}"
+            other = env.elsewhere.get(name) if isinstance(env, Variables) else None
+            hint = other or suggest(name, env) or f"set it, or write ${{{name}:-default}}"
             faults["${" + name] = (f"the environment variable {name} is not set", hint)
         return env.get(name) or default or ""
 
@@ -374,7 +399,7 @@ class _Builder:
         if isinstance(name, Reported):
             return name
         try:
-            return self._include(name).replace("\r\n", "\n")
+            return Included(self._include(name).replace("\r\n", "\n"))
         except ManifestError as error:
             for problem in error.problems:
                 message = f"!file {_shorten(name)}: {problem.message}"

@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from reconciler.errors import Problem
-from reconciler.manifest.loader import Templated
+from reconciler.manifest.loader import Included, Templated
 from reconciler.model.address import Row, Unresolved
 from reconciler.model.capabilities import PartialRows
-from reconciler.model.codecs import blank, join
+from reconciler.model.codecs import Codec, blank, join
 from reconciler.model.kind import Object
 from reconciler.model.name_index import Context
 from reconciler.model.spec import Secret
@@ -36,15 +36,27 @@ def canonical(declared: Object, context: Context) -> tuple[dict[str, Any], list[
                     raise Unresolved(f"{part}: given twice", "by its name and by its #id")
                 values[name] = {**values.get(name, {}), **one} if part else one
             except Unresolved as error:
-                place = declared.where(join(name, part))
+                place = declared.where(join(name, part or _item(api.codec, piece, context, error)))
                 problems.append(Problem(place, f"{name}: {error}", str(declared.address), error.hint))
     return values, problems
+
+
+def _item(codec: Codec, value: Any, context: Context, error: Unresolved) -> str:
+    """The index of the item of a list that causes an error; "" if it is none alone."""
+    for index, item in enumerate(value if isinstance(value, list | tuple) else ()):
+        try:
+            codec.canonical([item], context)
+        except Unresolved as other:
+            if str(other) == str(error):
+                return str(index)
+    return ""
 
 
 def secret(written: Any) -> Secret | None:
     """A secret, with the `${NAME}` it came from if the manifest says no more than that."""
     if blank(written):
         return None
+    written = written.line if isinstance(written, Included) else written
     expression = written.expression if isinstance(written, Templated) else ""
     return Secret(str(written), expression if PURE.fullmatch(expression) else "")
 

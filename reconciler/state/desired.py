@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from reconciler.errors import Location, Problem
 from reconciler.kinds import declarable, kinds
-from reconciler.manifest.loader import Map, Seq, suggest
+from reconciler.manifest.loader import Included, Map, Seq, suggest
 from reconciler.model.address import CONTAINER, Address, Reference
 from reconciler.model.capabilities import BulkDetails, ManifestKey
 from reconciler.model.codecs import blank, join
@@ -105,7 +105,7 @@ class _Builder:
     def item(self, kind: Kind, body: Map, project: str | None) -> None:
         """Take one object, and what is nested in it."""
         inner = self.nested if kind.name == CONTAINER else {}
-        values = {k: v for k, v in body.items() if k not in inner}
+        values = {k: _one_line(kind, k, v) for k, v in body.items() if k not in inner}
         if project is not None and values.setdefault(CONTAINER, project) != project:
             self.problem(body.where(CONTAINER), f'it is nested in project "{project}"', "leave project out")
             values[CONTAINER] = project
@@ -192,7 +192,7 @@ class _Builder:
         kind, project = " or ".join(reference.kinds), reference.project
         message = f'{field}: there is no {kind} "{reference.name}" in project "{project}" of the manifests'
         hint = suggest(reference.name, self.near(reference)) if len(self.problems) < HINTED else ""
-        self.problem(found.where(field), message, hint, str(found.address))
+        self.problem(_place(found, field, reference), message, hint, str(found.address))
 
     def near(self, reference: Reference) -> list[str]:
         """The names that a reference could have meant."""
@@ -219,6 +219,23 @@ class _Builder:
             places = [every[a].source for a in ring[:-1]]
             self.problem(places[0], f"a circle: {said}", "break it", str(ring[0]), *places[1:])
             graph = {a: targets - set(ring) if a in ring else targets for a, targets in graph.items()}
+
+
+def _one_line(kind: Kind, field: str, value: Any) -> Any:
+    """A secret or a name, without the line break at the end of the file that it was read from."""
+    short = field in kind.identity or (field in kind.fields and kind.fields[field].secret)
+    return value.line if isinstance(value, Included) and short else value
+
+
+def _place(found: Object, field: str, reference: Reference) -> Location:
+    """The place of the item of a list that is a reference, or of the field."""
+    value = found.fields.get(field)
+    if isinstance(value, list | tuple):
+        codec, context = found.kind.fields[field].codec, Context(Names(), found.project)
+        for index, item in enumerate(value):
+            if reference in codec.references([item], context):
+                return found.where(join(field, str(index)))
+    return found.where(field)
 
 
 def scoped(kind: str) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import config
+from reconciler import config, pipeline
 from reconciler.errors import ConfigError, Location
 from reconciler.manifest.sources import find_config
 
@@ -380,3 +380,22 @@ def test_invalid_patterns(tmp_path: Path, text: str) -> None:
     write(tmp_path, text)
     with pytest.raises(ConfigError, match=r"clude|ignore|NO is not set"):
         load(tmp_path).rules  # noqa: B018
+
+
+def test_a_variable_of_an_instance_says_to_choose_it(tmp_path: Path) -> None:
+    """Where a manifest uses a variable that only instances set, and none is chosen, the hint names them."""
+    write(tmp_path, f"instances: {{a: {{url: '{URL}', vars: {{TEAM: x}}}}, b: {{url: '{OTHER}', vars: {{TEAM: y}}}}}}")
+    (tmp_path / "a.yaml").write_text("projects: [{identifier: '${TEAM}'}]")
+    [problem] = pipeline.load(tmp_path, environ={}).problems
+    assert (problem.message, problem.hint) == (
+        "the environment variable TEAM is not set", "choose an instance that has it: --instance a or b",
+    )  # fmt: skip
+    assert not pipeline.load(tmp_path, environ={}, instance="a").problems
+
+
+def test_a_secret_from_a_file_is_without_its_last_line_break(tmp_path: Path) -> None:
+    """Editors put a line break at the end of a file, which is no part of a key."""
+    (tmp_path / "key").write_bytes(KEY.encode() + b"\r\n")
+    write(tmp_path, f"url: {URL}\napi_key: !file key\nheaders: {{X-A: !file key}}\n")
+    headers = load(tmp_path).connection().headers()
+    assert (headers["X-Redmine-API-Key"], headers["X-A"]) == (KEY, KEY)
