@@ -19,6 +19,7 @@ from yaml.events import AliasEvent, CollectionEndEvent, DocumentStartEvent, Mapp
 from reconciler.errors import Location, ManifestError, Problem
 from reconciler.manifest.excerpt import MAX_BYTES, Source, excerpt, explain_yaml_error, mark_of, suggest
 from reconciler.manifest.rules import Rules
+from reconciler.manifest.scalars import Included, Reported, Templated, Variables
 from reconciler.manifest.sources import File, beside, find, read_text
 
 __all__ = [
@@ -81,51 +82,6 @@ class Seq(list[Any]):
         """The place of an item, or of the list if there is no such item."""
         known = index is not None and 0 <= index < len(self.marks)
         return _unpack(self.file, self.marks[index] if known and index is not None else self.at)
-
-
-class Templated(str):
-    """A string with expanded `${NAME}`. `expression` is the text in the manifest, which replaces secrets in output."""
-
-    __slots__ = ("expression",)
-    expression: str
-
-    def __new__(cls, value: str, expression: str) -> Templated:
-        self = super().__new__(cls, value)
-        self.expression = expression
-        return self
-
-    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]  # copies keep the expression
-        return str(self), self.expression
-
-    def __repr__(self) -> str:
-        return f"Templated({self.expression!r})"
-
-
-class Variables(dict[str, str]):
-    """Values for `${NAME}`; `elsewhere` has hints for names that have a value only under other circumstances."""
-
-    __slots__ = ("elsewhere",)
-
-    def __init__(self, values: Mapping[str, str], elsewhere: Mapping[str, str]) -> None:
-        super().__init__(values)
-        self.elsewhere = elsewhere
-
-
-class Included(str):
-    """The text of a file that `!file` names."""
-
-    __slots__ = ()
-
-    @property
-    def line(self) -> str:
-        """The text for a value of one line: without the line break that editors put at the end of a file."""
-        return self.removesuffix("\n")
-
-
-class Reported(str):
-    """Placeholder for a value that is already reported as a problem: validation errors about it would be noise."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +201,7 @@ class _Builder:
             count += 1
             self.anchors = {}
             root = self.next()
+            # The value is built even if it is of no use: its problems are reported together with this one.
             value = self._value(root)
             self.next()
             bare = value is None and root.value == ""
@@ -304,8 +261,9 @@ class _Builder:
             value = self._value(self.next())
             if key is None:
                 continue
+            # After the value was read, as its events have to be consumed in any case.
             if key in marks:
-                self._report(mark, f'duplicate key "{_shorten(key)}"', "keep one", node.where(key))
+                self._report(mark, f'duplicate key "{_shorten(key)}"', "remove all but one", node.where(key))
                 continue
             marks[key] = (mark.line << _SHIFT | mark.column) + _FIRST
             node[key] = value

@@ -54,15 +54,15 @@ def test_one_that_is_named_is_a_problem(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("isues: [{project: web, subject: x}]", 'this is no manifest: unknown list "isues"'),
-        ("verisons: [{name: x}]", 'unknown list "verisons"'),
-        ("uesrs: {amy: {mail: x}}", 'unknown list "uesrs"'),
-        ("tickets: [{project: web, title: x}]", 'unknown list "tickets"'),
-        ("users: [amy]", "a user is a mapping"),
-        ("users: {amy: {}}", "a list is expected"),
-        (MANIFEST + "\nvars: {a: b}", 'unknown list "vars"'),
+        ("isues: [{project: web, subject: x}]", 'not a manifest: unknown top-level key "isues"'),
+        ("verisons: [{name: x}]", 'unknown top-level key "verisons"'),
+        ("uesrs: {amy: {mail: x}}", 'unknown top-level key "uesrs"'),
+        ("tickets: [{project: web, title: x}]", 'unknown top-level key "tickets"'),
+        ("users: [amy]", "expected a mapping, found a string"),
+        ("users: {amy: {}}", "expected a list, found a mapping"),
+        (MANIFEST + "\nvars: {a: b}", 'unknown top-level key "vars"'),
         ("users: [", "expected a value"),
-        ("name: x\n---\nisues: [{a: b}]", "this is no manifest"),
+        ("name: x\n---\nisues: [{a: b}]", "not a manifest"),
     ],
 )
 def test_a_mistake_in_a_manifest_is_still_a_problem(tmp_path: Path, text: str, said: str) -> None:
