@@ -11,33 +11,17 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import SecretStr, ValidationError
 
 from reconciler.errors import ConfigError, Location, Problem
-from reconciler.manifest.loader import Map, Templated, expand, locate, suggest
+from reconciler.manifest.loader import Included, Map, Seq, Templated, Variables, expand, locate, suggest
 from reconciler.manifest.loader import load as load_yaml
+from reconciler.manifest.rules import Rules
 from reconciler.manifest.sources import CONFIG, find_config, has_content, shown
 from reconciler.redmine.transport import Connection
-
-VARIABLES = {
-    "url": "REDMINE_URL",
-    "api_key": "REDMINE_API_KEY",
-    "username": "REDMINE_USERNAME",
-    "password": "REDMINE_PASSWORD",
-    "bearer": "REDMINE_BEARER_TOKEN",
-    "switch_user": "REDMINE_SWITCH_USER",
-    "ca_file": "REDMINE_CA_FILE",
-    "client_cert": "REDMINE_CLIENT_CERT",
-    "client_key": "REDMINE_CLIENT_KEY",
-    "proxy": "REDMINE_PROXY",
-    "timeout": "REDMINE_TIMEOUT",
-    "deadline": "REDMINE_DEADLINE",
-    "concurrency": "REDMINE_CONCURRENCY",
-    "retries": "REDMINE_RETRIES",
-}
-"""Setting → environment variable; an empty variable counts as unset."""
+from reconciler.settings import VARIABLES, Limits, Settings
 
 INSTANCE = "RECONCILER_INSTANCE"
 CREDENTIALS = ("api_key", "username", "password", "bearer")
@@ -45,45 +29,8 @@ BASIC_AUTH = ("username", "password")
 PATHS = ("ca_file", "client_cert", "client_key")
 FIRST_OF_FILE = 2
 """Index of the first layer from the file; the layers before it are the command line and the environment."""
-HIDDEN = frozenset({*CREDENTIALS, "proxy"})
+HIDDEN = frozenset({*CREDENTIALS, "proxy", "headers"})
 """Settings whose values are never shown in a message: a proxy URL may contain a password."""
-
-
-class Limits(BaseModel):
-    """Limits for one apply. Deleting an issue with its subtasks, or a project with its contents, counts as one."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    deletes: Annotated[int, Field(ge=0, description="Objects that one apply may delete. Default: 10.")] = 10
-    delete_ratio: Annotated[
-        float | None, Field(ge=0, le=1, description="Share of the declared objects that one apply may delete.")
-    ] = None
-
-
-class Settings(BaseModel):
-    """The settings at the top level of `reconciler.yaml`, and of each instance."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    url: Annotated[str | None, Field(description="URL of the Redmine, including its path, if any.")] = None
-    api_key: Annotated[SecretStr | None, Field(description="API key of the account. Write it as ${NAME}.")] = None
-    username: Annotated[str | None, Field(description="Login for Basic authentication, with `password`.")] = None
-    password: Annotated[SecretStr | None, Field(description="Password of `username`. Write it as ${NAME}.")] = None
-    bearer: Annotated[SecretStr | None, Field(description="OAuth 2 token (Redmine 6.1). Write it as ${NAME}.")] = None
-    switch_user: Annotated[str | None, Field(description="Login to act as. Administrators only.")] = None
-    ca_file: Annotated[Path | None, Field(description="CA certificates to trust besides the system's (PEM).")] = None
-    client_cert: Annotated[Path | None, Field(description="Client certificate (PEM).")] = None
-    client_key: Annotated[Path | None, Field(description="Private key of `client_cert`, if not in it.")] = None
-    proxy: Annotated[str | None, Field(repr=False, description="URL of an http or https proxy.")] = None
-    timeout: Annotated[float | None, Field(gt=0, description="Seconds per network operation. Default: 30.")] = None
-    deadline: Annotated[float | None, Field(gt=0, description="Seconds per request with retries. Default: 120.")] = None
-    concurrency: Annotated[int | None, Field(gt=0, description="Maximum concurrent requests. Default: 8.")] = None
-    retries: Annotated[int | None, Field(ge=0, description="Maximum number of retries per request. Default: 5.")] = None
-    issue_key_field: Annotated[
-        str | None, Field(min_length=1, description="Name of the issue custom field that stores each issue's key.")
-    ] = None
-    limits: Annotated[Limits | None, Field(description="Deletion limits for one apply.")] = None
-    vars: Annotated[dict[str, str], Field(description="Values for ${NAME} that the environment does not set.")] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +43,11 @@ class Layer:
 
     def has(self, name: str) -> bool:
         """Whether this origin sets a setting."""
-        return name in self.unresolved or getattr(self.settings, name) is not None
+        return self.unset(name) is not None or getattr(self.settings, name) is not None
+
+    def unset(self, name: str) -> Problem | None:
+        """The problem of a setting, or of a part of it, with a `${NAME}` that is not set."""
+        return next((p for n, p in self.unresolved.items() if n == name or n.startswith(f"{name}.")), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,20 +71,37 @@ class Config:
         return self._value("limits") or Limits()
 
     @property
+    def rules(self) -> Rules:
+        """Which files of a folder may be manifests."""
+        base = str(Path(self.place.file).absolute().parent)
+        return Rules(base, self._value("include") or (), self._value("ignore") or ())
+
+    @property
     def variables(self) -> dict[str, str]:
         """Values for `${NAME}` in manifests: the environment, then the instance's `vars`, then the top-level `vars`."""
         variables: dict[str, str] = {}
         for layer in reversed(self.layers):
             variables |= layer.settings.vars
-        return variables | dict(self.environ)  # last, so that the environment wins
+        found = Variables(variables | dict(self.environ), {})  # the environment last, so that it wins
+        if self._undecided:
+            owners = {name: [i for i, s in self.instances.items() if name in s.vars] for name in self._of_instances}
+            choose = "choose an instance that has it: --instance"
+            found.elsewhere = {name: f"{choose} {' or '.join(having)}" for name, having in owners.items()}
+        return found
+
+    @property
+    def _of_instances(self) -> set[str]:
+        """The variables that instances have values for."""
+        return {name for settings in self.instances.values() for name in settings.vars}
 
     def connection(self) -> Connection:
         """How to reach the server. Raises ConfigError if that is missing, invalid or unsafe."""
+        above = self._layer("url")
+        if above is None or (above.unset("url") and self._undecided):
+            raise ConfigError(self._no_url())
         names = [n for n in VARIABLES if n not in CREDENTIALS]
         values = {n: value for n in names if (value := self._value(n)) is not None}
-        if "url" not in values:
-            raise ConfigError(self._no_url())
-        return Connection(**values, **self._credentials(values["url"]))
+        return Connection(**values, **self._credentials(values["url"]), extra=self._headers(values["url"]))
 
     def _layer(self, *names: str) -> Layer | None:
         """The first layer that sets one of these settings."""
@@ -143,12 +111,12 @@ class Config:
         layer = self._layer(name)
         if layer is None:
             return None
-        if name in layer.unresolved:
-            raise ConfigError(_error_text([layer.unresolved[name]]))
+        if unset := layer.unset(name):
+            raise ConfigError(_error_text([unset]))
         return getattr(layer.settings, name)
 
     def _no_url(self) -> str:
-        if self.instances and self._instance is None:
+        if self._undecided:
             return f"Several instances are configured: choose one with --instance ({', '.join(self.instances)})."
         return f"No Redmine is configured: set --url, {VARIABLES['url']}, or `url` in {self.place.file}."
 
@@ -156,12 +124,18 @@ class Config:
     def _instance(self) -> Layer | None:
         return next((layer for layer in self.layers if layer.origin.startswith("instance ")), None)
 
+    @property
+    def _undecided(self) -> bool:
+        """Whether there are instances, and none is chosen."""
+        return bool(self.instances) and self._instance is None
+
     # -- credentials -------------------------------------------------------------------------------------------
 
     def _credentials(self, url: str) -> dict[str, Any]:
         """The credentials of the first layer that has any.
 
-        Credentials of different layers are never mixed, except for a login and its password.
+        Credentials of different layers are never mixed, except for a login and its password. Both may stand beside a
+        key, for a reverse proxy.
         """
         layer = self._layer(*CREDENTIALS)
         if layer is None:
@@ -171,10 +145,17 @@ class Config:
                 f"{VARIABLES['password']}."
             )
         given = [n for n in CREDENTIALS if layer.has(n)]
-        names = BASIC_AUTH if set(given) <= set(BASIC_AUTH) else given
+        names = dict.fromkeys([*given, *BASIC_AUTH] if set(given) & set(BASIC_AUTH) else given)
         for name in names:
             self._refuse_foreign(name, url)
         return {n: self._value(n) for n in names}
+
+    def _headers(self, url: str) -> Mapping[str, SecretStr]:
+        """The headers of the first layer that has any."""
+        headers: Mapping[str, SecretStr] = self._value("headers") or {}
+        if headers:
+            self._refuse_foreign("headers", url)
+        return headers
 
     def _refuse_foreign(self, name: str, url: str) -> None:
         """Raise ConfigError rather than send a credential to a server that it is not configured for.
@@ -352,8 +333,15 @@ def _evaluated(node: Map, environ: Mapping[str, str]) -> tuple[dict[str, Any], d
             for message, hint in wrong.values():
                 unresolved[name] = Problem(node.where(name), message, hint=hint)
             values |= {} if wrong else {name: str(text)}
+        elif isinstance(value, Seq):
+            numbered = Map(value.file, value.at)
+            numbered.update((str(index), item) for index, item in enumerate(value))
+            numbered.marks.update((str(index), mark) for index, mark in enumerate(value.marks))
+            items, inner = _evaluated(numbered, environ)
+            values[name] = list(items.values())
+            unresolved |= {f"{name}.{part}": problem for part, problem in inner.items()}
         elif value is not None:
-            values[name] = value
+            values[name] = value.line if isinstance(value, Included) else value
     return values, unresolved
 
 
@@ -361,6 +349,8 @@ EXPECTED = {
     "string_type": "a string",
     "path_type": "a path",
     "dict_type": "a mapping of names to strings",
+    "tuple_type": "a list",
+    "string_pattern_mismatch": "a pattern for files, which does not begin with !",
     "int_parsing": "a whole number",
     "int_type": "a whole number",
     "float_parsing": "a number",

@@ -141,14 +141,23 @@ class Answered(ServerError):
     """The server responded with an error status: `status` is the HTTP code, `errors` the server's own messages.
 
     `repeated` is true if the response to an earlier attempt of the same write was lost: that one may have succeeded,
-    and may be the very reason for this error.
+    and may be the very reason for this error. `gateway` is true if the response is not Redmine's.
     """
 
-    def __init__(self, message: str, *, status: int, errors: tuple[str, ...] = (), repeated: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        errors: tuple[str, ...] = (),
+        repeated: bool = False,
+        gateway: bool = False,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.errors = errors
         self.repeated = repeated
+        self.gateway = gateway
 
 
 class Denied(Answered):

@@ -28,7 +28,7 @@ from reconciler.plan.planner import make
 from reconciler.plan.targets import ALL, PlanOptions, Selection, resent, select
 from reconciler.redmine.client import Client
 from reconciler.state import desired as declared
-from reconciler.state import live
+from reconciler.state import foreign, live
 from reconciler.state.desired import Desired
 from reconciler.state.live import Live
 
@@ -72,7 +72,7 @@ def validate(*paths: str | Path, file: str | Path | None = None, instance: str |
 
 def read(config: Config, paths: Sequence[str | Path], stdin: TextIO | BinaryIO | None = None) -> Manifests:
     """Read the manifests at `paths` with a configuration."""
-    loaded = manifest.load(paths or (".",), config.variables, stdin=stdin)
+    loaded = foreign.without(manifest.load(paths or (".",), config.variables, stdin=stdin, rules=config.rules))
     desired = declared.build(loaded.documents, config.settings)
     problems = [*loaded.problems, *_not_consequential(loaded, desired.problems)]
     return Manifests(config, loaded, desired, tuple(sorted(problems, key=lambda p: (p.location, p.message))))

@@ -22,7 +22,20 @@ def manifests(state: State, paths: tuple[str, ...]) -> Manifests:
     """The manifests at `paths` with their configuration. Raises ConfigError."""
     result = pipeline.read(state.configuration(paths), paths, sys.stdin)
     state.sources = result.loaded.sources
+    _left_out(result.loaded.left_out)
     return result
+
+
+def _left_out(names: Sequence[str]) -> None:
+    """Name the files that were taken for those of other programs: a manifest among them must not go unnoticed."""
+    if names:
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        files = output.safe(", ".join(names[:SHOWN])) + more
+        output.say(f"Not manifests, so not read: {files}. To silence this, add them to `ignore` in reconciler.yaml.")
+
+
+SHOWN = 5
+"""Files that a message names."""
 
 
 def valid(state: State, paths: tuple[str, ...]) -> Manifests:

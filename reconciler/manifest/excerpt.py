@@ -222,6 +222,8 @@ def suggest(word: str, known: Iterable[str]) -> str:
     spelt = {name.casefold(): name for name in sorted(known, reverse=True) if abs(len(name) - len(word)) <= 3}
     nearest = heapq.nlargest(50, spelt, lambda x: (_shared(wanted, x) + _shared(wanted[::-1], x[::-1]), x))
     match = difflib.get_close_matches(wanted, nearest, n=1, cutoff=0.6)
+    # `amie` and `amy` are near, although half of so short a word differs.
+    match = match or [x for x in difflib.get_close_matches(wanted, nearest, n=3, cutoff=0.57) if x[:2] == wanted[:2]]
     return f'did you mean "{spelt[match[0]]}"?' if match else ""
 
 

@@ -18,12 +18,18 @@ from yaml.events import AliasEvent, CollectionEndEvent, DocumentStartEvent, Mapp
 
 from reconciler.errors import Location, ManifestError, Problem
 from reconciler.manifest.excerpt import MAX_BYTES, Source, excerpt, explain_yaml_error, mark_of, suggest
+from reconciler.manifest.rules import Rules
+from reconciler.manifest.scalars import Included, Reported, Templated, Variables
 from reconciler.manifest.sources import File, beside, find, read_text
 
-__all__ = ["Loaded", "Map", "Reported", "Seq", "Templated", "excerpt", "expand", "load", "locate", "suggest"]
+__all__ = [
+    "Included", "Loaded", "Map", "Reported", "Seq", "Templated", "Variables", "excerpt", "expand", "load",
+    "locate", "suggest",
+]  # fmt: skip
 
 MAX_NODES = 2_000_000
 MAX_DEPTH = 60
+ALL = Rules()
 
 # A place is packed into one integer, line << 32 | column (both from 1): a file can have millions of them, and a
 # Location object for each would cost memory and loading time.
@@ -78,40 +84,19 @@ class Seq(list[Any]):
         return _unpack(self.file, self.marks[index] if known and index is not None else self.at)
 
 
-class Templated(str):
-    """A string with expanded `${NAME}`. `expression` is the text in the manifest, which replaces secrets in output."""
-
-    __slots__ = ("expression",)
-    expression: str
-
-    def __new__(cls, value: str, expression: str) -> Templated:
-        self = super().__new__(cls, value)
-        self.expression = expression
-        return self
-
-    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]  # copies keep the expression
-        return str(self), self.expression
-
-    def __repr__(self) -> str:
-        return f"Templated({self.expression!r})"
-
-
-class Reported(str):
-    """Placeholder for a value that is already reported as a problem: validation errors about it would be noise."""
-
-    __slots__ = ()
-
-
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """The top-level mappings of all files, all problems sorted by place, and the names of the files.
 
+    `found` are the files that were not named but found in a folder, `left_out` those of them that are no manifests.
     `sources` is a cache for `excerpt`; it has the text of standard input, which cannot be read twice.
     """
 
     documents: tuple[Map, ...]
     problems: tuple[Problem, ...]
     files: tuple[str, ...]
+    found: frozenset[str] = frozenset()
+    left_out: tuple[str, ...] = ()
     sources: dict[str, Source] = field(default_factory=dict, compare=False, repr=False)
 
 
@@ -142,7 +127,8 @@ def expand(text: str, env: Mapping[str, str]) -> tuple[str, dict[str, tuple[str,
         if name is None:
             faults["${"] = ("invalid ${…} expression", _EXPRESSION_HINT)
         elif default is None and name not in env:
-            hint = suggest(name, env) or f"set it, or write ${{{name}:-default}}"
+            other = env.elsewhere.get(name) if isinstance(env, Variables) else None
+            hint = other or suggest(name, env) or f"set it, or write ${{{name}:-default}}"
             faults["${" + name] = (f"the environment variable {name} is not set", hint)
         return env.get(name) or default or ""
 
@@ -158,16 +144,17 @@ def load(
     stdin: TextIO | BinaryIO | None = None,
     max_bytes: int = MAX_BYTES,
     max_nodes: int = MAX_NODES,
+    rules: Rules = ALL,
 ) -> Loaded:
     """Read manifests: files, folders (recursively) and `-` for standard input. Never raises for their contents.
 
     `env` has the variables for `${NAME}`. `max_bytes` limits the size of a file, `max_nodes` its number of values
-    after expanding aliases.
+    after expanding aliases. `rules` say which files of a folder are read.
     """
     problems: list[Problem] = []
     documents: list[Map] = []
     sources: dict[str, Source] = {}
-    files = find(paths, problems)
+    files = find(paths, problems, rules)
     for file in files:
         try:
             text = file.text(max_bytes, stdin)
@@ -180,7 +167,8 @@ def load(
         documents += builder.documents()
         problems += builder.problems
     problems.sort(key=lambda problem: (problem.location, problem.message))
-    return Loaded(tuple(documents), tuple(problems), tuple(file.name for file in files), sources)
+    found = frozenset(file.name for file in files if file.found)
+    return Loaded(tuple(documents), tuple(problems), tuple(file.name for file in files), found, sources=sources)
 
 
 class _Builder:
@@ -369,7 +357,7 @@ class _Builder:
         if isinstance(name, Reported):
             return name
         try:
-            return self._include(name).replace("\r\n", "\n")
+            return Included(self._include(name).replace("\r\n", "\n"))
         except ManifestError as error:
             for problem in error.problems:
                 message = f"!file {_shorten(name)}: {problem.message}"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, NoReturn, TextIO
 
 from reconciler.errors import ConfigError, Location, ManifestError, Problem
 from reconciler.manifest.excerpt import BREAKS, json_as_yaml, suggest
+from reconciler.manifest.rules import Rules
 
 STDIN = "<stdin>"
 CONFIG = "reconciler.yaml"
@@ -19,11 +20,15 @@ SUFFIXES = (".yaml", ".yml", ".json")
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A manifest file: its display name, its path ("" for standard input), the real folder that `!file` may read."""
+    """A manifest file: its display name, its path ("" for standard input), the real folder that `!file` may read.
+
+    `found` is true if it was found in a folder, false if it was named.
+    """
 
     name: str
     path: str
     root: str
+    found: bool = False
 
     def text(self, max_bytes: int, stdin: TextIO | BinaryIO | None) -> str:
         """The text of the file. Raises ManifestError if it cannot be read or is not UTF-8."""
@@ -43,30 +48,33 @@ class File:
         return json_as_yaml(text) if self.is_json(text) else text
 
 
-def find(paths: Sequence[str | Path], problems: list[Problem]) -> list[File]:
-    """The manifest files at `paths`, each once; adds a Problem for each path without any."""
+def find(paths: Sequence[str | Path], problems: list[Problem], rules: Rules) -> list[File]:
+    """The manifest files at `paths`, each once; adds a Problem for each path without any. `rules` are for folders."""
     # By real path: a file that is given twice is read once, or all its objects would be duplicates.
     files: dict[str, File] = {}
     for path in map(str, paths):
         if path == "-":
             files.setdefault(path, File(STDIN, "", str(Path.cwd())))
         elif Path(path).is_dir():
-            names = sorted(_manifests(path, problems))
+            names = sorted(_manifests(path, problems, rules))
             if not names:
                 message = "no manifests in this folder"
                 problems.append(Problem(Location(shown(path)), message, hint=f"expected {', '.join(SUFFIXES)} files"))
             for name in names:
-                _add(files, str(name), os.path.realpath(path))
+                _add(files, str(name), os.path.realpath(path), found=True)
         else:
             _add(files, path, os.path.realpath(Path(path).parent))
     return list(files.values())
 
 
-def _add(files: dict[str, File], path: str, root: str) -> None:
+def _add(files: dict[str, File], path: str, root: str, *, found: bool = False) -> None:
     """Add a file. If the same file is given twice (by path and by folder), the wider root counts."""
     real = os.path.realpath(path)
+    named = real in files and not files[real].found
     if real not in files or root in map(str, Path(files[real].root).parents):
-        files[real] = File(shown(path), path, root)
+        files[real] = File(shown(path), path, root, found and not named)
+    elif not found and not named:
+        files[real] = replace(files[real], found=False)
 
 
 def shown(path: str) -> str:
@@ -75,7 +83,7 @@ def shown(path: str) -> str:
     return os.path.normpath(absolute.relative_to(here) if absolute.is_relative_to(here) else absolute)
 
 
-def _manifests(top: str, problems: list[Problem]) -> Iterator[Path]:
+def _manifests(top: str, problems: list[Problem], rules: Rules) -> Iterator[Path]:
     """The manifests below a folder. Symbolic links are followed; each real folder is visited once, so loops end."""
 
     def unreadable(error: OSError) -> None:
@@ -89,12 +97,12 @@ def _manifests(top: str, problems: list[Problem]) -> Iterator[Path]:
             continue
         seen.add(real)
         # In place: `os.walk` goes on with what is left in this list.
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if rules.enters(Path(folder, name), top))
         for name in names:
             path = Path(folder, name)
             wanted = name.endswith(SUFFIXES) and not name.startswith(".") and name != CONFIG
             # A broken link counts, so that reading it is reported; sockets and devices do not.
-            if wanted and (path.is_file() or path.is_symlink()):
+            if wanted and (path.is_file() or path.is_symlink()) and rules.reads(path, top):
                 yield path
 
 

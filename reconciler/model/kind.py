@@ -67,9 +67,10 @@ class Object(Generic[S]):
         return self.body.where()
 
     def where(self, path: str) -> Location:
-        """The place of a field (`custom_fields.Size`), or of the object."""
+        """The place of a field, of a part of it (`custom_fields.Size`, `watchers.0`), or of the object."""
         field, _, rest = path.partition(".")
-        return locate(self.body, [field, rest] if rest else [field])
+        part: str | int = int(rest) if isinstance(self.body.get(field), list) and rest.isdecimal() else rest
+        return locate(self.body, [field, part] if rest else [field])
 
     @property
     def fields(self) -> dict[str, Any]:

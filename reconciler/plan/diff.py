@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from reconciler.errors import Problem
-from reconciler.manifest.loader import Templated
+from reconciler.manifest.loader import Included, Templated
 from reconciler.model.address import Row, Unresolved
 from reconciler.model.capabilities import PartialRows
-from reconciler.model.codecs import blank, join
+from reconciler.model.codecs import Codec, blank, join
 from reconciler.model.kind import Object
 from reconciler.model.name_index import Context
 from reconciler.model.spec import Secret
@@ -36,15 +36,27 @@ def canonical(declared: Object, context: Context) -> tuple[dict[str, Any], list[
                     raise Unresolved(f"{part}: declared twice, by name and by #id", "remove one of them")
                 values[name] = {**values.get(name, {}), **one} if part else one
             except Unresolved as error:
-                place = declared.where(join(name, part))
+                place = declared.where(join(name, part or _item(api.codec, piece, context, error)))
                 problems.append(Problem(place, f"{name}: {error}", str(declared.address), error.hint))
     return values, problems
+
+
+def _item(codec: Codec, value: Any, context: Context, error: Unresolved) -> str:
+    """The index of the item of a list that causes an error; "" if it is none alone."""
+    for index, item in enumerate(value if isinstance(value, list | tuple) else ()):
+        try:
+            codec.canonical([item], context)
+        except Unresolved as other:
+            if str(other) == str(error):
+                return str(index)
+    return ""
 
 
 def secret(raw: Any) -> Secret | None:
     """A secret, with its `${NAME}` if that is all the manifest has: only then can a plan be saved."""
     if blank(raw):
         return None
+    raw = raw.line if isinstance(raw, Included) else raw
     expression = raw.expression if isinstance(raw, Templated) else ""
     return Secret(str(raw), expression if PURE.fullmatch(expression) else "")
 

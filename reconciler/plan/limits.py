@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reconciler.config import Limits
 from reconciler.errors import RefusedError
+from reconciler.settings import Limits
 
 
 def check(deletes: int, objects: int, limits: Limits, allowed: int | None) -> None:

@@ -22,6 +22,7 @@ import httpx
 from httpx_retries import RetryTransport
 
 from reconciler.errors import Answered, AnswerLost, NotRedmine, ReconcilerError
+from reconciler.redmine import gateway
 from reconciler.redmine.error_messages import error_status, json_object, network_failure, not_json, preflight
 from reconciler.redmine.pagination import LIMIT, Page, complete
 from reconciler.redmine.transport import (
@@ -218,7 +219,7 @@ class Client:
                 raise network_failure(self.connection, what, error, lost=lost) from error
         status = response.status_code
         # The object is gone: an earlier attempt deleted it, although its response was lost.
-        if method == "DELETE" and status == 404 and history.may_be_executed:
+        if method == "DELETE" and status == 404 and history.may_be_executed and not gateway.answers(response):
             return httpx.Response(204)
         # 409 after a lost response: the earlier attempt itself may have raised the version (wiki pages).
         if history.may_be_executed and (once if status >= 500 else status == 409):

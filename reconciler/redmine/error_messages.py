@@ -27,6 +27,7 @@ from reconciler.errors import (
     Stale,
     Unreachable,
 )
+from reconciler.redmine import gateway
 from reconciler.redmine.transport import Connection, causes
 
 _CLASSES: dict[int, type[Answered]] = {401: Denied, 403: Denied, 404: Missing, 409: Stale, 422: Rejected}
@@ -52,10 +53,11 @@ def json_object(content: bytes) -> dict[str, Any] | None:
 
 def not_json(url: str, what: str, response: httpx.Response) -> str:
     """The message for a response that is not a JSON object."""
+    hint = f" It looks like a sign-on page: {gateway.PASS}." if gateway.signs_on(response) else ""
     kind = _clean(response.headers.get("content-type", "no content type"))
     return (
         f"{url} responded to {what} with {kind} instead of a JSON object: check `url`, and whether a login page "
-        "or a proxy answers in its place."
+        f"or a proxy answers in its place.{hint}"
     )
 
 
@@ -83,8 +85,13 @@ def error_status(what: str, response: httpx.Response) -> Answered:
     if 300 <= status < 400:
         # The query is dropped like user and password: login pages get the complete original URL in it.
         target = re.sub(r"//[^/]*@", "//", re.split(r"[?#]", response.extensions["location"])[0])
-        hint = "redirects are not followed; if the Redmine has moved, set `url` to its new address."
+        hint = _redirect_hint(str(response.extensions.get("origin", "")), what, target)
         return Answered(f"{what} is redirected to {_clean(target) or 'an empty address'}: {hint}", status=status)
+    if gateway.answers(response):
+        message = f"{what} got status {status} from a gateway, not from Redmine: {gateway.advice(response)}."
+        # Its 404 does not show that an object is missing, nor its 409 that an object was changed.
+        kind = Answered if status in (404, 409) else _CLASSES.get(status, Answered)
+        return kind(message, status=status, gateway=True)
     meaning = _MEANINGS.get(status, "server error" if status >= 500 else "request not accepted")
     # Redmine sends an empty body with some 422s: a version or an inherited membership that cannot be deleted.
     no_reason = "; Redmine gave no reason" if status == 422 else ""
@@ -93,9 +100,20 @@ def error_status(what: str, response: httpx.Response) -> Answered:
     return _CLASSES.get(status, Answered)(message, status=status, errors=errors)
 
 
+def _redirect_hint(url: str, what: str, target: str) -> str:
+    if gateway.redirects_to_sign_on(url, target):
+        return f"that is a sign-on page; {gateway.PASS}."
+    new = gateway.moved(what.partition(" ")[2], target)
+    known = f"set `url` to {_clean(new)}." if new else "if the Redmine has moved, set `url` to its new address."
+    return f"redirects are not followed; {known}"
+
+
 def preflight(connection: Connection, error: Answered) -> ReconcilerError | None:
     """What an error status means for /users/current; None if nothing more specific than elsewhere."""
-    url, kind, basic = connection.url, connection.credentials, connection.username is not None
+    url, kind = connection.url, connection.credentials
+    basic = connection.password is not None and connection.api_key is None
+    if error.gateway and error.status in (401, 403, 407):
+        return AuthenticationFailed(f"{error} Its address is {url}.")
     if error.status == 401:
         # Redmine refuses Basic authentication for users with two-factor authentication, with a plain 401.
         two_factor = " With two-factor authentication, use the API key instead." if basic else ""
@@ -110,7 +128,9 @@ def preflight(connection: Connection, error: Answered) -> ReconcilerError | None
     if error.status == 412:
         return ConfigError(f"switch_user: {connection.switch_user!r} is not the login of an active user of {url}.")
     if error.status == 404:
-        return NotRedmine(f"No Redmine at {url}: it has no /users/current.json. Check `url`, including its path.")
+        root = gateway.without_page(url)
+        hint = f"Set `url` to {root}." if root else "Check `url`, including its path."
+        return NotRedmine(f"No Redmine at {url}: it has no /users/current.json. {hint}")
     return NotRedmine(f"{url}: {error}") if 300 <= error.status < 400 else None
 
 

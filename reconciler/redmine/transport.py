@@ -10,7 +10,7 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -20,6 +20,7 @@ from httpx_retries import Retry
 from pydantic import SecretStr
 
 from reconciler.errors import ConfigError
+from reconciler.redmine.gateway import checked_headers
 
 MAX_BODY = 64 * 1024 * 1024
 """Maximum size of a decoded response. A page of 100 issues with long descriptions has about 1 MiB."""
@@ -43,6 +44,7 @@ BROKEN = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError)
 class Connection:
     """How to reach a Redmine, with an API key, user and password (Basic), or a bearer token (6.1 and later).
 
+    A user and password beside an API key are for a gateway: Redmine looks at the key first. `extra` are headers for it.
     `url` may have a path. `switch_user` is a login to act as; Redmine ignores it unless the account is an
     administrator. `ca_file` is trusted in addition to the system's CAs; `proxy` is an http or https URL. `timeout` is
     in seconds per network operation, `deadline` in seconds per request including its `retries`. Raises ConfigError
@@ -59,6 +61,7 @@ class Connection:
     client_cert: Path | None = None
     client_key: Path | None = None
     proxy: str | None = field(default=None, repr=False)
+    extra: Mapping[str, SecretStr] = field(default_factory=dict)
     timeout: float = 30.0
     deadline: float = 120.0
     concurrency: int = 8
@@ -74,8 +77,8 @@ class Connection:
             _checked_url("proxy", self.proxy)
         if (self.username is None) != (self.password is None):
             raise ConfigError("username and password belong together: set both, or api_key instead.")
-        if sum(secret is not None for secret in (self.api_key, self.password, self.bearer)) > 1:
-            raise ConfigError("Set only one of api_key, username with password, or bearer.")
+        if self.bearer is not None and (self.api_key is not None or self.password is not None):
+            raise ConfigError("bearer cannot be combined with api_key, or with username and password: set only one.")
         if min(self.timeout, self.deadline) <= 0 or self.concurrency < 1 or self.retries < 0:
             raise ConfigError(
                 "timeout, deadline and concurrency must be greater than 0, and retries must not be negative."
@@ -102,7 +105,11 @@ class Connection:
         # Redmine ignores this header, without an error, unless the account is an administrator.
         if self.switch_user is not None:
             headers["X-Redmine-Switch-User"] = checked_header("switch_user", self.switch_user)
-        return headers
+        extra = checked_headers(self.extra)
+        if "authorization" in map(str.lower, extra) and (self.bearer is not None or self.password is not None):
+            raise ConfigError("headers: Authorization is already used by the bearer token, or the user and password.")
+        own = {name: value for name, value in headers.items() if name.lower() not in map(str.lower, extra)}
+        return own | extra
 
     def basic(self) -> httpx.BasicAuth | None:
         """Basic authentication, if a user and password are set."""
@@ -157,10 +164,10 @@ class Attempt(httpx.AsyncBaseTransport):
         finally:
             await response.aclose()
         # Dropping cookies matters: 5.0.4 stores a list's filter in the session cookie, which overflows (500).
-        kept = ("content-type", "retry-after")
+        kept = ("content-type", "retry-after", "www-authenticate")
         headers = {name: response.headers[name] for name in kept if name in response.headers}
         # Not as a header: httpx would build the redirected request, and fail on a malformed URL.
-        target = {"location": response.headers.get("location", "")}
+        target = {"location": response.headers.get("location", ""), "origin": str(request.url)}
         return httpx.Response(response.status_code, headers=headers, content=body, extensions=target)
 
     def _note(self, request: httpx.Request, outcome: str, started: float, *, sent: bool) -> None:

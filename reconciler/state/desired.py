@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from reconciler.errors import Location, Problem
 from reconciler.kinds import declarable, kinds
-from reconciler.manifest.loader import Map, Seq, suggest
+from reconciler.manifest.loader import Included, Map, Seq, suggest
 from reconciler.model.address import CONTAINER, Address, Reference
 from reconciler.model.capabilities import BulkDetails, ManifestKey
 from reconciler.model.codecs import blank, join
@@ -111,7 +111,7 @@ class _Builder:
     def item(self, kind: Kind, body: Map, project: str | None) -> None:
         """Add one object, and the lists nested in it."""
         inner = self.nested if kind.name == CONTAINER else {}
-        values = {k: v for k, v in body.items() if k not in inner}
+        values = {k: _one_line(kind, k, v) for k, v in body.items() if k not in inner}
         if project is not None and values.setdefault(CONTAINER, project) != project:
             self.problem(body.where(CONTAINER), f'conflicts with the enclosing project "{project}"', "omit `project`")
             values[CONTAINER] = project
@@ -204,7 +204,7 @@ class _Builder:
         kind, project = " or ".join(reference.kinds), reference.project
         message = f'{field}: no {kind} "{reference.name}" is declared in project "{project}"'
         hint = suggest(reference.name, self.candidates(reference)) if len(self.problems) < HINTED else ""
-        self.problem(declared.where(field), message, hint, str(declared.address))
+        self.problem(_place(declared, field, reference), message, hint, str(declared.address))
 
     def candidates(self, reference: Reference) -> list[str]:
         """The names that a misspelled reference may have meant."""
@@ -231,6 +231,23 @@ class _Builder:
             hint, places = "remove one of these references", [objects[a].source for a in cycle[:-1]]
             self.problem(places[0], f"dependency cycle: {path}", hint, str(cycle[0]), *places[1:])
             graph = {a: targets - set(cycle) if a in cycle else targets for a, targets in graph.items()}
+
+
+def _one_line(kind: Kind, field: str, value: Any) -> Any:
+    """A secret or a name, without the line break at the end of the file that it was read from."""
+    short = field in kind.identity or (field in kind.fields and kind.fields[field].secret)
+    return value.line if isinstance(value, Included) and short else value
+
+
+def _place(found: Object, field: str, reference: Reference) -> Location:
+    """The place of the item of a list that is a reference, or of the field."""
+    value = found.fields.get(field)
+    if isinstance(value, list | tuple):
+        codec, context = found.kind.fields[field].codec, Context(Names(), found.project)
+        for index, item in enumerate(value):
+            if reference in codec.references([item], context):
+                return found.where(join(field, str(index)))
+    return found.where(field)
 
 
 def is_inside(kind: str) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import config
+from reconciler import config, pipeline
 from reconciler.errors import ConfigError, Location
 from reconciler.manifest.sources import find_config
 
@@ -324,3 +324,78 @@ def test_nothing_shows_a_secret(tmp_path: Path) -> None:
     found = load(tmp_path, {"SOME": KEY})
     assert KEY not in repr(found)
     assert KEY not in repr(found.connection())
+
+
+# -- a gateway before Redmine ----------------------------------------------------------------------------------
+
+GATE = f"url: {URL}\napi_key: own\nheaders: {{X-Gate: 'Token ${{GATE}}'}}\n"
+
+
+def test_headers_are_secret_and_may_have_variables(tmp_path: Path) -> None:
+    """`headers` are evaluated like other settings, and never shown."""
+    write(tmp_path, GATE)
+    made = load(tmp_path, {"GATE": KEY}).connection()
+    assert made.headers()["X-Gate"] == f"Token {KEY}"
+    assert KEY not in repr(made)
+    assert "the environment variable GATE is not set" in refusal(tmp_path)
+
+
+def test_headers_are_not_sent_to_another_server(tmp_path: Path) -> None:
+    """A --url on its own does not carry the file's headers to another host."""
+    write(tmp_path, GATE)
+    text = refusal(tmp_path, {"GATE": KEY, "REDMINE_URL": OTHER, "REDMINE_API_KEY": "own"})
+    assert "`headers` from" in text
+
+
+def test_a_login_for_the_proxy_stands_beside_the_key(tmp_path: Path) -> None:
+    """A user and password in the same place as an API key are for a reverse proxy; either may come from the
+    environment."""
+    write(tmp_path, f"url: {URL}\napi_key: own\nusername: gate\npassword: ${{GATE}}\n")
+    made = load(tmp_path, {"GATE": KEY}).connection()
+    assert (made.credentials, made.username, made.password and made.password.get_secret_value()) == (
+        "API key", "gate", KEY,
+    )  # fmt: skip
+
+
+def test_an_unset_variable_inside_a_setting_is_not_ignored(tmp_path: Path) -> None:
+    """A `${NAME}` that is not set in one of the limits is an error, not the default limit."""
+    write(tmp_path, "limits: {deletes: '${MANY}', delete_ratio: 0.1}")
+    with pytest.raises(ConfigError, match="MANY is not set"):
+        load(tmp_path).limits  # noqa: B018
+
+
+INSTANCES = "url: ${PLACE}\napi_key: k\ninstances: {a: {url: 'https://a.test'}, b: {url: 'https://b.test'}}\n"
+
+
+@pytest.mark.parametrize("text", [INSTANCES, INSTANCES.replace("url: ${PLACE}\n", "").replace(" k", " ${PLACE}")])
+def test_instances_without_a_choice_say_to_choose(tmp_path: Path, text: str) -> None:
+    """Where instances are configured and none is chosen, that comes before variables that are not set."""
+    write(tmp_path, text)
+    assert refusal(tmp_path) == "Several instances are configured: choose one with --instance (a, b)."
+
+
+@pytest.mark.parametrize("text", ["ignore: '*.json'", "ignore: ['!a']", "include: [{a: b}]", "include: ['${NO}']"])
+def test_invalid_patterns(tmp_path: Path, text: str) -> None:
+    """`include` and `ignore` are lists of patterns, without exceptions and unset variables."""
+    write(tmp_path, text)
+    with pytest.raises(ConfigError, match=r"clude|ignore|NO is not set"):
+        load(tmp_path).rules  # noqa: B018
+
+
+def test_a_variable_of_an_instance_says_to_choose_it(tmp_path: Path) -> None:
+    """Where a manifest uses a variable that only instances set, and none is chosen, the hint names them."""
+    write(tmp_path, f"instances: {{a: {{url: '{URL}', vars: {{TEAM: x}}}}, b: {{url: '{OTHER}', vars: {{TEAM: y}}}}}}")
+    (tmp_path / "a.yaml").write_text("projects: [{identifier: '${TEAM}'}]")
+    [problem] = pipeline.load(tmp_path, environ={}).problems
+    assert (problem.message, problem.hint) == (
+        "the environment variable TEAM is not set", "choose an instance that has it: --instance a or b",
+    )  # fmt: skip
+    assert not pipeline.load(tmp_path, environ={}, instance="a").problems
+
+
+def test_a_secret_from_a_file_is_without_its_last_line_break(tmp_path: Path) -> None:
+    """Editors put a line break at the end of a file, which is no part of a key."""
+    (tmp_path / "key").write_bytes(KEY.encode() + b"\r\n")
+    write(tmp_path, f"url: {URL}\napi_key: !file key\nheaders: {{X-A: !file key}}\n")
+    headers = load(tmp_path).connection().headers()
+    assert (headers["X-Redmine-API-Key"], headers["X-A"]) == (KEY, KEY)

@@ -446,3 +446,10 @@ def test_suggestions(word: str, known: str) -> None:
     """The nearest of thousands of known words is suggested whatever its case, and none when none is near."""
     names = ["tracker", "fixed_version", "x", *(f"issue-{number:05}" for number in range(10_000))]
     assert suggest(word, names) == (f'did you mean "{known}"?' if known else "")
+
+
+def test_short_words_are_near_although_half_of_them_differs() -> None:
+    """`amie` is near `amy`, but not another word of that length that begins otherwise."""
+    assert suggest("amie", ["amy", "bob", "mia"]) == 'did you mean "amy"?'
+    assert suggest("amie", ["bob", "tie"]) == ""
+    assert suggest("bob", ["amy"]) == ""

@@ -340,6 +340,10 @@ def test_what_an_object_with_a_mistake_is_inside_of_is_checked(kind: str, more: 
 
 
 REFERENCES = {
+    "to nobody, in a list": (
+        project("issues:", "  - {subject: t}", "  - {subject: s, relations: [{relates: t}, {blocks: nobody}]}"),
+        [Found(5, 48, 'relations: no issue "nobody"')],
+    ),
     "to nobody": (
         project("issues:", "  - {subject: s, parent: nobody, due_date: soon}"),
         [Found(4, 22, 'parent: no issue "nobody" is declared'), Found(4, 38, "due_date: expected a date")],

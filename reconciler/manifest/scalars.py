@@ -1,0 +1,50 @@
+"""Values of manifests that are more than their text, and the values of `${NAME}`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class Templated(str):
+    """A string with expanded `${NAME}`. `expression` is the text in the manifest, which replaces secrets in output."""
+
+    __slots__ = ("expression",)
+    expression: str
+
+    def __new__(cls, value: str, expression: str) -> Templated:
+        self = super().__new__(cls, value)
+        self.expression = expression
+        return self
+
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]  # copies keep the expression
+        return str(self), self.expression
+
+    def __repr__(self) -> str:
+        return f"Templated({self.expression!r})"
+
+
+class Variables(dict[str, str]):
+    """Values for `${NAME}`; `elsewhere` has hints for names that have a value only under other circumstances."""
+
+    __slots__ = ("elsewhere",)
+
+    def __init__(self, values: Mapping[str, str], elsewhere: Mapping[str, str]) -> None:
+        super().__init__(values)
+        self.elsewhere = elsewhere
+
+
+class Included(str):
+    """The text of a file that `!file` names."""
+
+    __slots__ = ()
+
+    @property
+    def line(self) -> str:
+        """The text for a value of one line: without the line break that editors put at the end of a file."""
+        return self.removesuffix("\n")
+
+
+class Reported(str):
+    """Placeholder for a value that is already reported as a problem: validation errors about it would be noise."""
+
+    __slots__ = ()

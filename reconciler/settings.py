@@ -1,0 +1,80 @@
+"""The settings that `reconciler.yaml` and the environment can set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+
+VARIABLES = {
+    "url": "REDMINE_URL",
+    "api_key": "REDMINE_API_KEY",
+    "username": "REDMINE_USERNAME",
+    "password": "REDMINE_PASSWORD",
+    "bearer": "REDMINE_BEARER_TOKEN",
+    "switch_user": "REDMINE_SWITCH_USER",
+    "ca_file": "REDMINE_CA_FILE",
+    "client_cert": "REDMINE_CLIENT_CERT",
+    "client_key": "REDMINE_CLIENT_KEY",
+    "proxy": "REDMINE_PROXY",
+    "timeout": "REDMINE_TIMEOUT",
+    "deadline": "REDMINE_DEADLINE",
+    "concurrency": "REDMINE_CONCURRENCY",
+    "retries": "REDMINE_RETRIES",
+}
+"""Setting → environment variable; an empty variable counts as unset."""
+
+
+Pattern = Annotated[str, StringConstraints(pattern="^[^!]")]
+"""A pattern for files; exceptions with `!`, as in .gitignore, do not exist."""
+
+
+class Limits(BaseModel):
+    """Limits for one apply. Deleting an issue with its subtasks, or a project with its contents, counts as one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    deletes: Annotated[int, Field(ge=0, description="Objects that one apply may delete. Default: 10.")] = 10
+    delete_ratio: Annotated[
+        float | None, Field(ge=0, le=1, description="Share of the declared objects that one apply may delete.")
+    ] = None
+
+
+class Settings(BaseModel):
+    """The settings at the top level of `reconciler.yaml`, and of each instance."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    url: Annotated[str | None, Field(description="URL of the Redmine, including its path, if any.")] = None
+    api_key: Annotated[SecretStr | None, Field(description="API key of the account. Write it as ${NAME}.")] = None
+    username: Annotated[
+        str | None,
+        Field(description="Login for Basic authentication; beside `api_key`, the login for a reverse proxy."),
+    ] = None
+    password: Annotated[SecretStr | None, Field(description="Password of `username`. Write it as ${NAME}.")] = None
+    bearer: Annotated[SecretStr | None, Field(description="OAuth 2 token (Redmine 6.1). Write it as ${NAME}.")] = None
+    switch_user: Annotated[str | None, Field(description="Login to act as. Administrators only.")] = None
+    ca_file: Annotated[Path | None, Field(description="CA certificates to trust besides the system's (PEM).")] = None
+    client_cert: Annotated[Path | None, Field(description="Client certificate (PEM).")] = None
+    client_key: Annotated[Path | None, Field(description="Private key of `client_cert`, if not in it.")] = None
+    proxy: Annotated[str | None, Field(repr=False, description="URL of an http or https proxy.")] = None
+    headers: Annotated[
+        dict[str, SecretStr] | None,
+        Field(description="Headers for each request, such as those of a gateway. Write secrets as ${NAME}."),
+    ] = None
+    timeout: Annotated[float | None, Field(gt=0, description="Seconds per network operation. Default: 30.")] = None
+    deadline: Annotated[float | None, Field(gt=0, description="Seconds per request with retries. Default: 120.")] = None
+    concurrency: Annotated[int | None, Field(gt=0, description="Maximum concurrent requests. Default: 8.")] = None
+    retries: Annotated[int | None, Field(ge=0, description="Maximum number of retries per request. Default: 5.")] = None
+    issue_key_field: Annotated[
+        str | None, Field(min_length=1, description="Name of the issue custom field that stores each issue's key.")
+    ] = None
+    limits: Annotated[Limits | None, Field(description="Deletion limits for one apply.")] = None
+    include: Annotated[
+        tuple[Pattern, ...] | None, Field(description="Read only these files of a folder, as patterns of .gitignore.")
+    ] = None
+    ignore: Annotated[
+        tuple[Pattern, ...] | None, Field(description="Do not read these files and folders, as patterns of .gitignore.")
+    ] = None
+    vars: Annotated[dict[str, str], Field(description="Values for ${NAME} that the environment does not set.")] = {}

@@ -1,0 +1,79 @@
+"""Files beside the manifests that belong to other programs, such as `docker-compose.yml`: told by their contents."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import Any
+
+from reconciler.errors import Location, Problem
+from reconciler.kinds import declarable
+from reconciler.manifest.loader import Loaded, Map, Seq
+
+NEAR = 0.75
+"""How similar a key is to the name of a list to be a typing error: `isues`, `verison`."""
+
+TELLTALE = frozenset({"identifier", "login", "project", "renamed_from", "subject"})
+"""Fields of manifests that are unusual elsewhere."""
+
+OUTPUT = "format_version"
+"""The first key of this program's own JSON."""
+
+
+def without(loaded: Loaded) -> Loaded:
+    """The same without files that were found in a folder and are no manifests; their names are in `left_out`.
+
+    A file that is named on the command line, or contains anything like a manifest, stays: its problems are reported.
+    """
+    documents: defaultdict[str, list[Map]] = defaultdict(list)
+    for document in loaded.documents:
+        documents[document.file].append(document)
+    foreign = {name for name in loaded.found if documents[name] and all(map(_is_foreign, documents[name]))}
+    if not foreign:
+        return loaded
+    own = {name for name in foreign if all(OUTPUT in document for document in documents[name])}
+    files = tuple(name for name in loaded.files if name not in foreign)
+    problems = [problem for problem in loaded.problems if problem.location.file not in foreign]
+    if not files and not problems:
+        problems.append(_none(foreign))
+    return replace(
+        loaded,
+        documents=tuple(document for document in loaded.documents if document.file not in foreign),
+        problems=tuple(problems),
+        files=files,
+        left_out=tuple(name for name in loaded.files if name in foreign - own),
+    )
+
+
+def _none(foreign: Iterable[str]) -> Problem:
+    first = min(foreign)
+    hint = f"{os.path.basename(first)} has no list such as projects or users"  # noqa: PTH119
+    return Problem(Location(os.path.dirname(first) or "."), "no manifests in this folder", hint=hint)  # noqa: PTH120
+
+
+def _is_foreign(document: Map) -> bool:
+    if not document:
+        return False
+    if OUTPUT in document:
+        return True
+    lists = declarable()
+    rest = [name for name in document if name not in lists and not name.startswith("$")]
+    # `files: [dist]` in a package.json; but `users: [amy]` alone is a manifest with an error.
+    if not rest or any(name in lists and _has_objects(document[name]) for name in document):
+        return False
+    return not any(_is_mistyped(name, document[name], lists) for name in rest)
+
+
+def _is_mistyped(name: str, value: Any, lists: Iterable[str]) -> bool:
+    """Whether a key is a mistyped list of a manifest."""
+    if isinstance(value, Seq) and any(isinstance(item, Map) and not TELLTALE.isdisjoint(item) for item in value):
+        return True
+    near = get_close_matches(name.casefold(), list(lists), 1, NEAR)
+    return bool(near) and (value is None or isinstance(value, Map) or _has_objects(value))
+
+
+def _has_objects(value: Any) -> bool:
+    return isinstance(value, Seq) and (not value or any(isinstance(item, Map) for item in value))
