@@ -33,6 +33,7 @@ from reconciler.plan.diff import canonical, changes, companions, creation, locat
 from reconciler.plan.draft import Draft, targets
 from reconciler.plan.operations import Change, FieldChange, Plan, Warned
 from reconciler.plan.scheduling import affected, schedule
+from reconciler.plan.unique import Holders, in_turn
 from reconciler.state.desired import Desired
 from reconciler.state.live import Live
 
@@ -61,7 +62,9 @@ def make(
     planner = _Planner(desired, live.names, live.me, unarchive, resent)
     drafts = {a: d for a, d in planner.drafts().items() if chosen(a)}
     revealed = planner.unarchived(drafts, [a for a in planner.hidden if chosen(a)])
-    problems = [*live.problems, *planner.problems]
+    holders = Holders(drafts, desired.objects, live.names)
+    takes, taken = holders.takes()
+    problems = [*live.problems, *planner.problems, *taken]
     if problems:
         raise ManifestError(problems)
     if planner.protected:
@@ -71,7 +74,7 @@ def make(
         drafts[address].closes_anyway = True
     # Scheduling adds the gates that are opened to what has work: this comes before.
     read_back = tuple(affected(drafts, live.names))
-    ordered, milestones = build(schedule(drafts, live.names))
+    ordered, milestones = build(in_turn(schedule(drafts, live.names), takes))
     uncompared = tuple(a for a in planner.hidden if chosen(a) and a not in revealed)
     others = {c.address for c in ordered}.union(uncompared, revealed)
     return Plan(

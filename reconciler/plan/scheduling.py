@@ -44,6 +44,8 @@ class Step:
     waits_for: tuple[Address, ...] = ()
     kinds_before: tuple[str, ...] = ()
     """Kinds of which everything in the same project is made and changed before."""
+    takes_from: tuple[Address, ...] = ()
+    """Changed objects whose first step gives up a unique value that this one takes."""
 
 
 @dataclass(frozen=True, slots=True)

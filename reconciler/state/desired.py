@@ -21,6 +21,7 @@ from reconciler.model.kind import Kind, Need, Object, earlier_key, nested_name
 from reconciler.model.name_index import Context, Names
 from reconciler.model.requests import FEW
 from reconciler.model.spec import REFUSE, Id
+from reconciler.state.doubles import doubles
 from reconciler.state.partial import NotValid, partial
 from reconciler.state.spec_errors import explain, label_of, named
 
@@ -169,6 +170,7 @@ class _Builder:
         for found in self.doubles:
             self.targets(found, every)
         self.circles(graph, every)
+        self.problems += doubles(every.values())
 
     def targets(self, found: Object, every: Mapping[Address, Object]) -> set[Address]:
         """The objects that one has to wait for; Problems for what it names and must not."""

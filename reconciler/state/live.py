@@ -23,14 +23,15 @@ from typing import Any
 
 from reconciler.errors import Denied, ManifestError, NotRedmine, Problem
 from reconciler.kinds import kinds
-from reconciler.model.address import Address, Row, Unresolved
+from reconciler.model.address import Row, Unresolved
 from reconciler.model.capabilities import Alternative, ManifestKey, ReadOnly, Sharing, VersionProbe
 from reconciler.model.codecs import Candidate
-from reconciler.model.kind import Kind, Listing, Need, Object, earlier_key
+from reconciler.model.kind import Kind, Listing, Need, Object
 from reconciler.model.name_index import Context, CustomField, Names, Traits
 from reconciler.redmine.client import Client
 from reconciler.state.desired import Desired
 from reconciler.state.fetch import fetch, together, told
+from reconciler.state.renames import compared_fields, settle_renames, settle_swaps, undo_renames
 
 OLDEST = "Redmine 5.0 or later is required; this server is older."
 
@@ -106,16 +107,6 @@ def check_settings(names: Names, need: Need) -> None:
             raise ManifestError([Problem(names.settings["place"], message, "", hint)])
 
 
-def settle_renames(objects: Iterable[Object], names: Names) -> None:
-    """Take what is live under its earlier key for the declared object: others name it by the new one."""
-    for found in objects:
-        if found.spec.renamed_from:
-            old = Address(found.kind.name, earlier_key(found.kind, found.spec, found.address.project))
-            row = names.row(old)
-            if row is not None and names.id(found.address) in (None, row["id"]):
-                names.rename(old, found.address.key, row)
-
-
 class Reader:
     """Reads kinds into `names`."""
 
@@ -134,7 +125,16 @@ class Reader:
 
     async def wave(self, need: Need, chosen: Iterable[Kind]) -> None:
         """Read several kinds at once."""
-        await together(self.kind(kind, need) for kind in chosen if kind.name in {*need.keys, *need.whole})
+        needed = [kind for kind in chosen if kind.name in {*need.keys, *need.whole}]
+        await together(self.kind(kind, need) for kind in needed)
+        await together(self._swaps(kind) for kind in needed)
+
+    async def _swaps(self, kind: Kind) -> None:
+        """Settle the renames in a circle, by the values that tell the objects apart."""
+        swapped, unclear = settle_swaps(kind, self.declared.get(kind.name, ()), self.names)
+        self.unclear.setdefault(kind.name, []).extend(unclear)
+        if swapped:
+            await self._files(kind)
 
     async def kind(self, kind: Kind, need: Need) -> None:
         """Read one kind: its tiers until every needed key is found, then what lists leave out."""
@@ -143,7 +143,8 @@ class Reader:
             for tier in kind.tiers(need, self.names):
                 await self._tier(kind, tier, rows)
                 self._match(kind, list(rows.values()))
-                if not (need.everything or kind.name in need.whole or self._missing(kind, need)):
+                partial = self._missing(kind, need) or self._takes_values(kind)
+                if not (need.everything or kind.name in need.whole or partial):
                     break
             else:
                 self.names.live(kind.name).whole = True
@@ -159,6 +160,13 @@ class Reader:
         live = self.names.live(kind.name)
         return any(not live.has(key) for key in need.keys.get(kind.name, ()))
 
+    def _takes_values(self, kind: Kind) -> bool:
+        """Whether a live object is to get another unique value, which an object that was not read may have."""
+        unique = [name for name, api in kind.fields.items() if api.unique]
+        declared = self.declared.get(kind.name, ()) if unique else ()
+        pairs = ((found, self.names.row(found.address)) for found in declared)
+        return any(differs(found, name, row) for found, row in pairs if row is not None for name in unique)
+
     async def _tier(self, kind: Kind, tier: Sequence[Listing], rows: dict[int, Row]) -> None:
         lists = await together(fetch(self.client, listing) for listing in tier)
         for listing, found in zip(tier, lists, strict=True):
@@ -171,15 +179,17 @@ class Reader:
         learn(rows, kind, self.names)
         context = Context(self.names)
         matches = kind.match(rows, context, self.declared.get(kind.name, ()))
+        undo_renames(kind, self.names)
         for key, row in matches.rows.items():
             self.names.add(kind.name, key, row)
-        settle_renames(self.declared.get(kind.name, ()), self.names)
+        settle_renames(kind, self.declared.get(kind.name, ()), self.names)
         # A further tier matches all rows again.
         self.unclear[kind.name] = [Problem(o.source, said, str(o.address), hint) for o, said, hint in matches.problems]
 
     async def _details(self, kind: Kind, need: Need) -> None:
-        live = ((o, self.names.row(o.address)) for o in self.declared.get(kind.name, ()))
-        found = [(o, row, f) for o, row in live if row and kind.details(row, f := frozenset(o.fields))]
+        objects = self.declared.get(kind.name, ())
+        live, needed = ((o, self.names.row(o.address)) for o in objects), compared_fields(kind, objects)
+        found = [(o, row, f) for o, row in live if row and kind.details(row, f := needed[o.address])]
         rows, fields = {row["id"]: row for _, row, _ in found}, [f for _, _, f in found]
         polled = await told(self.client, kind, rows, fields, need, self.names)
         full = await together(polled.complete(self.client, row, f) for _, row, f in found)
@@ -197,6 +207,12 @@ class Reader:
             if row is not None:
                 work.append(read_files(self.client, kind, found.fields, row, Context(self.names, found.project)))
         await together(work)
+
+
+def differs(found: Object, name: str, row: Row) -> bool:
+    """Whether a declared unique value is not the one that a live object has."""
+    value = getattr(found.spec, name)
+    return bool(value) and str(value).casefold() != str(row.get(found.kind.fields[name].read or name)).casefold()
 
 
 async def read_files(client: Client, kind: Kind, values: Mapping[str, Any], row: Row, context: Context) -> None:
