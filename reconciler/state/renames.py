@@ -136,7 +136,10 @@ def _earlier(found: Object) -> Address:
 def _differences(found: Object, row: Row, names: Names) -> int:
     """How many declared fields, but for the name, a live object has otherwise."""
     kind, context, count = found.kind, Context(names, found.project, found.address), 0
-    for name in found.fields.keys() - {kind.identity[0], *found.spec.create_only}:
+    own = found.address.own_name if kind.inside else found.address.key
+    # The name of an issue without a key is its subject.
+    names_it = {name for name, value in found.fields.items() if value == own}
+    for name in found.fields.keys() - {kind.identity[0], *names_it, *found.spec.create_only}:
         api = kind.fields[name]
         silent = api.read is None or api.create_only or api.along or api.secret
         if not silent and kind.capability(PartialRows).shows(kind, row, name, found.fields):

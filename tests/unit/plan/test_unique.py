@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from engine import offline
+from canned import Canned
+from engine import offline, problems_of
 from plans import SHOP, Present, comes_before, inside, issue, plan, steps, the, user, version
 
 from reconciler.errors import ManifestError, Problem
@@ -109,6 +110,14 @@ def test_a_mail_that_a_declared_user_keeps() -> None:
     """A mail that another declared user keeps is a problem that names both places."""
     (problem,) = problems(f"users: [{{login: old}}, {{login: fresh, {NEW}, mail: o@example.net}}]", OLD)
     assert (problem.subject, len(problem.also)) == ("user fresh", 1)
+
+
+def test_a_mail_of_a_locked_user(canned: Canned) -> None:
+    """Whoever gets another mail: locked users, which the first list does not show, are looked at for it too."""
+    canned.add("users", login="amy", mail="amy@example.net")
+    canned.add("users", login="gone", mail="gone@example.net", status=3)
+    (problem,) = problems_of(canned, "users: [{login: amy, mail: gone@example.net}]")
+    assert problem.message == "mail: user gone has it already, and Redmine allows it once"
 
 
 def test_an_own_mail_in_another_case_is_no_conflict() -> None:
