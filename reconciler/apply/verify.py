@@ -6,7 +6,7 @@ What did not stick and has a way there (a status, through the workflow) is walke
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,7 +108,7 @@ async def _mismatches(applier: Applier, written: Iterable[Progress]) -> list[Mis
 
 async def _read_back(applier: Applier, kind: Kind, states: list[Progress]) -> dict[Any, Row]:
     """The rows of written objects, by id."""
-    ids = frozenset(s.id for s in states if s.id is not None)
+    ids = frozenset(i for s in states for i in (s.id, s.earlier_id) if i is not None)
     fields = {s.id: frozenset(gather(s.written)) for s in states}
     need = Need(
         {kind.name: frozenset(s.change.address.key for s in states)},
@@ -121,6 +121,7 @@ async def _read_back(applier: Applier, kind: Kind, states: list[Progress]) -> di
         rows |= {row["id"]: row for listed in lists for row in listed if row["id"] in ids}
         if len(rows) == len(ids):
             break
+    rows = _own_rows(rows, states, fields)
     for state in states:
         if state.id is not None and state.id not in rows:
             known = gather((*state.change.all_fields, *state.change.unchanged))
@@ -132,6 +133,15 @@ async def _read_back(applier: Applier, kind: Kind, states: list[Progress]) -> di
     polled = await told(applier.client, kind, rows, [fields[i] for i in rows], need, applier.names)
     full = await together(polled.complete(applier.client, row, fields[i]) for i, row in rows.items())
     return {i: row for i, row in zip(rows, full, strict=True) if row is not None}
+
+
+def _own_rows(rows: Mapping[Any, Row], states: Iterable[Progress], fields: dict[Any, frozenset[str]]) -> dict[Any, Row]:
+    """The rows of these objects; of one that Redmine gave no other id, the row under the one that it has still."""
+    for state in states:
+        if state.id not in rows and state.earlier_id in rows:
+            fields[state.earlier_id] = fields[state.id]
+            state.id = state.earlier_id
+    return {number: row for number, row in rows.items() if number in fields}
 
 
 def _compare(applier: Applier, state: Progress, row: Row | None) -> Iterator[Mismatch]:

@@ -76,10 +76,11 @@ class Writer:
     def _renumber(self, state: Progress, number: Id) -> None:
         """Note the id that an object has by now: the page of a wiki that got another title."""
         row = self.names.row(state.change.address)
-        if number != state.id and row is not None:
-            state.id = number
-            self.names.remove(state.change.address)
-            self.names.add(state.change.address.kind, state.change.address.key, {**row, "id": number})
+        if number == state.id or row is None:
+            return
+        self.names.remove(state.change.address)
+        self.names.add(state.change.address.kind, state.change.address.key, {**row, "id": number})
+        state.earlier_id, state.id = state.id, number
 
     async def _change(self, state: Progress, values: Mapping[str, Any], request: Request) -> None:
         """Send one request of an update; a POST (a file in the place of another) only if it was not done already."""
