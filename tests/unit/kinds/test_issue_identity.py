@@ -128,6 +128,12 @@ BY_KEY: list[tuple[str, Live, list[str], dict[str, int | None]]] = [
     ("the one with the key", [{**ONE, "key": "a"}, {**ONE, "key": "b"}], ["key: b, subject: One"], {"shop/b": 2}),
     ("whatever its subject is", [{**TWO, "key": "a"}], ["key: a, subject: One"], {"shop/a": 1}),
     ("one of the subject that has no key yet", [{**ONE, "key": "b"}, ONE], ["key: a, subject: One"], {"shop/a": 2}),
+    (
+        "keys that are passed on in a chain",
+        [{**ONE, "key": "a"}, {**TWO, "key": "b"}],
+        ["key: c, subject: Two, renamed_from: b", "key: b, subject: One, renamed_from: a"],
+        {"shop/c": 2, "shop/b": 1},
+    ),
     ("not one that has another key", [{**ONE, "key": "b"}], ["key: a, subject: One"], {"shop/a": None}),
     (
         "without a declared key, one without a key",
