@@ -301,7 +301,7 @@ class _Reader:
         loaded = load_yaml([self.path], _AnyName())
         self.problems += loaded.problems
         for document in loaded.documents[1:]:
-            self.problems.append(Problem(document.where(), "more than one YAML document", hint="keep one"))
+            self.problems.append(Problem(document.where(), "more than one YAML document", hint="remove all but one"))
         return loaded.documents[0] if loaded.documents else Map(self.place.file)
 
     def _instances(self, root: Map, node: Any) -> dict[str, Map]:

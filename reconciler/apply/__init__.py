@@ -1,1 +1,1 @@
-"""Carries out a plan: sends its requests, reads back what was written, reports on each change."""
+"""Applies a plan: sends its requests, reads back what was written, and reports the outcome of each change."""

@@ -1,6 +1,7 @@
-"""Plan → Results: every operation as soon as what comes before it is done, a bounded number at once.
+"""Plan → Results: runs each operation as soon as its predecessors are done, with a bounded number at a time.
 
-The order is all in the plan's edges: nothing here asks what an object is. A failure skips only what requires it.
+The order comes only from the edges of the plan, never from the kinds of the objects. A failure skips only the
+operations that require it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 
 from reconciler.apply.blame import about, item_error, refused
-from reconciler.apply.progress import Listener, Progress, listed, nobody
+from reconciler.apply.progress import Listener, Progress, listed, no_listener
 from reconciler.apply.report import ItemError, Outcome, Report
 from reconciler.apply.writer import Writer
 from reconciler.errors import AnswerLost, Rejected, ServerError
@@ -28,13 +29,13 @@ NO_REASON = "Redmine refused it without giving a reason"
 
 
 class Applier:
-    """Carries out one plan; `listener` hears of each change that ends. `progress` is what has become of them."""
+    """Applies one plan. `listener` is called when a change ends; `progress` has the state of all changes."""
 
     def __init__(self, client: Client, names: Names, plan: Plan, *, listener: Listener | None = None) -> None:
         self.client = client
         self.names = names
         self.plan = plan
-        self.listener = listener or nobody
+        self.listener = listener or no_listener
         self.writer = Writer(client, names)
         self.progress = {change.address: Progress(change, change.id) for change in plan.changes}
         for change in plan.affected:
@@ -42,19 +43,20 @@ class Applier:
             self.progress[change.address] = read_back
         self.operations = {operation.id: operation for operation in plan.operations}
         self.sorter = sorter(plan)
-        self.waiting: list[OperationId] = []
+        self.ready: list[OperationId] = []
         self.postponed: list[OperationId] = []
-        """Operations that are ready and hold until everything else is verified."""
+        """Operations that are ready but wait until everything else is verified, such as closing a project."""
         self.failed: dict[OperationId, str] = {}
+        """Operations that did not succeed, with the reason that their dependents report."""
         self.locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.stopping = False
 
     def stop(self) -> None:
-        """Start nothing new; what is under way is finished."""
+        """Start no further operations; running ones are completed."""
         self.stopping = True
 
     def report(self) -> Report:
-        """What has been done so far."""
+        """The results so far."""
         results = [self.progress[change.address].result() for change in self.plan.changes]
         read_back = (self.progress[change.address].result() for change in self.plan.affected)
         results += [result for result in read_back if result.outcome != "done"]
@@ -63,15 +65,15 @@ class Applier:
     # -- the walk over the graph -------------------------------------------------------------------------------
 
     async def run(self, *, finish: bool = False) -> None:
-        """Carry out what is ready, and what becomes ready; what holds until verified only to `finish`."""
+        """Run all operations that are or become ready. Postponed ones run only to `finish`."""
         running = dict[asyncio.Task[None], OperationId]()
         if finish:
-            self.waiting += self.postponed
+            self.ready += self.postponed
             self.postponed = []
         try:
             while not (self.stopping and not running) and self._advance(finish, len(running)):
-                while self.waiting and len(running) < self.client.connection.concurrency and not self.stopping:
-                    number = self.waiting.pop()
+                while self.ready and len(running) < self.client.connection.concurrency and not self.stopping:
+                    number = self.ready.pop()
                     running[asyncio.create_task(self._operate(self.operations[number]))] = number
                 done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
@@ -81,14 +83,15 @@ class Applier:
             await self._cancel(running)
 
     def _advance(self, finish: bool, running: int) -> bool:
-        """Take over what has become ready, least id last; whether there is anything to do or to wait for."""
-        for number in sorted(self._ready(), reverse=True):
-            holds = self.operations[number].holds_until_verified and not finish
-            (self.postponed if holds else self.waiting).append(number)
-        return bool(self.waiting or running)
+        """Queue the operations that have become ready. Returns whether any is ready or running."""
+        # Reversed, because the queue is popped from its end: the smallest id first, as in the plan.
+        for number in sorted(self._became_ready(), reverse=True):
+            postpone = self.operations[number].holds_until_verified and not finish
+            (self.postponed if postpone else self.ready).append(number)
+        return bool(self.ready or running)
 
-    def _ready(self) -> list[OperationId]:
-        """The operations that have become ready. A milestone is passed as soon as it is reached."""
+    def _became_ready(self) -> list[OperationId]:
+        """The operations that have become ready. A milestone is done as soon as it is reached."""
         ready = []
         while self.sorter.is_active() and (reached := self.sorter.get_ready()):
             for one in reached:
@@ -103,7 +106,8 @@ class Applier:
             task.cancel()
             state = self.progress[address]
             if state.begun:
-                self._end(state, "unknown", [item_error(state.change, "the run was stopped while this was under way")])
+                message = "the run was interrupted while this was in progress"
+                self._end(state, "unknown", [item_error(state.change, message)])
         await asyncio.gather(*running, return_exceptions=True)
 
     # -- one operation -----------------------------------------------------------------------------------------
@@ -145,14 +149,15 @@ class Applier:
         state.written += (*operation.fields, *(state.change.unchanged if operation.id.number == 0 else ()))
 
     def _refusal(self, state: Progress, operation: Operation, error: Rejected) -> list[ItemError]:
-        """The server's sentences about a write, each at the field that it is about."""
+        """The server's messages about a rejected write, each at the field that it is about."""
         change, address = state.change, operation.id.address
         kind, sent, context = kinds()[address.kind], state.sent(operation), self.writer.context(address)
         why = kind.capability(Deletion).why_refused if isinstance(operation, Delete) else ""
-        unsaid = f"{NO_REASON} ({why})" if why else NO_REASON
-        return [refused(change, kind, sentence, sent, context) for sentence in error.errors or (unsaid,)]
+        no_reason = f"{NO_REASON} ({why})" if why else NO_REASON
+        return [refused(change, kind, message, sent, context) for message in error.errors or (no_reason,)]
 
     def _lock(self, kind: str) -> AbstractAsyncContextManager[None]:
+        # Each write locks the whole tree, so concurrent ones gain nothing.
         return self.locks[kind] if kinds()[kind].capability(Tree).one_write_at_a_time else nullcontext()
 
     # -- bookkeeping -------------------------------------------------------------------------------------------
@@ -164,11 +169,11 @@ class Applier:
             state.because = blocker
             self._end(state, "skipped", [])
         elif state.outcome is None:
-            said = f"{listed(operation.fields)} was not set: {blocker}"
-            self._end(state, "failed", [about(state.change, said, operation.fields)])
+            message = f"{listed(operation.fields)} was not set: {blocker}"
+            self._end(state, "failed", [about(state.change, message, operation.fields)])
 
     def refute(self, address: Address, error: ItemError) -> None:
-        """Note that what was done to an object did not last; what requires it is skipped."""
+        """Mark a completed change as failed, because it was read back with a difference. Its dependents are skipped."""
         state = self.progress[address]
         state.outcome = "failed"
         state.errors.append(error)
@@ -177,7 +182,8 @@ class Applier:
 
     def _fail(self, operation: Operation, outcome: Outcome, errors: list[ItemError]) -> None:
         address = operation.id.address
-        self.failed[operation.id] = f"{address} {'is unknown' if outcome == 'unknown' else 'failed'}"
+        unknown = f"the outcome of {address} is unknown"
+        self.failed[operation.id] = unknown if outcome == "unknown" else f"{address} failed"
         self._end(self.progress[address], outcome, errors)
 
     def _end(self, state: Progress, outcome: Outcome, errors: Iterable[ItemError]) -> None:

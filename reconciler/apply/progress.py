@@ -1,4 +1,4 @@
-"""What has become of each change so far: all that the parts of an apply share."""
+"""The progress of each change: the state that the parts of an apply share."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from reconciler.plan.operations import Change, FieldChange, Operation
 Listener = Callable[[Address, Outcome], None]
 
 
-def nobody(address: Address, outcome: Outcome) -> None:
-    """A listener for when nobody listens."""
+def no_listener(address: Address, outcome: Outcome) -> None:
+    """The default listener, which does nothing."""
 
 
 @dataclass(slots=True)
 class Progress:
-    """What has become of a change so far."""
+    """The progress of one change."""
 
     change: Change
     id: Id | None
@@ -31,24 +31,24 @@ class Progress:
     because: str | None = None
     notes: list[str] = field(default_factory=list)
     done: int = 0
-    """How many of its operations are done."""
+    """The number of completed operations."""
     begun: bool = False
     sent_again: bool = False
-    """Whether its POST was sent again because the answer was lost."""
+    """Whether its POST was sent again because the response was lost."""
     sending: Collection[str] = ()
-    """The names of the fields in the write that is under way."""
+    """The names of the fields in the current write."""
     written: list[FieldChange] = field(default_factory=list)
-    """What was sent and has not been read back yet, and what that can have side effects on."""
+    """The fields that must be read back: those that were sent, and those that the write can have side effects on."""
 
     @property
     def number(self) -> Id:
-        """The id of an object that exists by now."""
+        """The id. Raises LookupError if the object does not exist yet."""
         if self.id is None:
             raise LookupError(f"{self.change.address} has no id yet")
         return self.id
 
     def sent(self, operation: Operation) -> list[str]:
-        """The paths of an operation's fields that are in the write that is under way."""
+        """The paths of those fields of an operation that are in the current write."""
         return [f.path for f in operation.fields if f.path.partition(".")[0] in self.sending]
 
     def result(self) -> Result:
@@ -61,7 +61,7 @@ class Progress:
         if self.done == 0:
             return Result(self.change, "skipped", self.id, because="the run was interrupted")
         left = [f for operation in self.change.operations[self.done :] for f in operation.fields]
-        error = about(self.change, f"the run was interrupted before this was set: {listed(left)}", left)
+        error = about(self.change, f"the run was interrupted before setting {listed(left)}", left)
         return Result(self.change, "failed", self.id, (*self.errors, error), notes=tuple(self.notes))
 
 

@@ -1,4 +1,4 @@
-"""What became of a plan, as data."""
+"""The report of an apply, as data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OUTCOMES: tuple[Outcome, ...] = ("done", "failed", "skipped", "unknown")
 
 @dataclass(frozen=True, slots=True)
 class ItemError:
-    """What went wrong with a change: a sentence, the field that it is about ("" is the object), and its place."""
+    """An error of a change: the message, the field that it is about ("" for the object), and its place."""
 
     message: str
     path: str = ""
@@ -27,7 +27,7 @@ class ItemError:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a change. `because` says what a skipped one was waiting for; `notes` are not errors."""
+    """The outcome of a change. `because` is why it was skipped; `notes` are not errors."""
 
     change: Change
     outcome: Outcome
@@ -39,7 +39,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What an apply did: the plan, a result for each of its changes in order, and the requests of the whole run."""
+    """The report of an apply: the plan, a result for each change in order, and the number of requests of the run."""
 
     plan: Plan
     results: tuple[Result, ...]
@@ -48,5 +48,5 @@ class Report:
 
     @property
     def summary(self) -> dict[str, int]:
-        """How many changes ended how."""
+        """The number of changes by outcome."""
         return {o: sum(r.outcome == o for r in self.results) for o in OUTCOMES}

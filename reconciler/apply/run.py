@@ -1,4 +1,4 @@
-"""A whole apply: the operations, what they did read back, then what holds until verified, and this read back too."""
+"""A complete apply: run the operations and verify them, then run the postponed ones and verify those."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from reconciler.errors import ServerError
 
 
 async def carry_out(applier: Applier) -> Report:
-    """Apply and verify. There is always a report: after a cancellation, and if the server goes away, too."""
+    """Apply and verify. There is always a report, even after a cancellation or if the server becomes unreachable."""
     try:
         await _run_and_verify(applier)
     except asyncio.CancelledError:
+        # The cancellation ends here: the caller gets a report that says `interrupted`.
         applier.stop()
         task = asyncio.current_task()
         if task is not None:
             task.uncancel()
     except ServerError as error:
-        _unverified(applier, f"it was written, but could not be read back: {error}")
+        _unverified(applier, f"written, but reading it back failed: {error}")
     return applier.report()
 
 
@@ -29,7 +30,7 @@ async def _run_and_verify(applier: Applier) -> None:
     await applier.run()
     await verify(applier)
     if applier.postponed and not applier.stopping:
-        # A closed project cannot be corrected: everything else is settled by now.
+        # Nothing inside a closed project can be corrected, so everything else is verified before.
         await applier.run(finish=True)
         await verify(applier)
 

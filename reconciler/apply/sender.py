@@ -1,4 +1,4 @@
-"""One write as a kind says it: with its files uploaded, for the account it is made for, undone if it destroyed."""
+"""Sends one write of a kind: uploads its files, acts as its account, and repairs the damage of a refused one."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Sender:
         self.client = client
 
     async def send(self, request: Request) -> Row:
-        """The answer. Raises as `Client.write`, and Unresolved for a file that is not what the plan was made with."""
+        """The response. Raises as `Client.write`; Unresolved for a local file that changed after the plan was made."""
         body = await self._uploaded(request.body)
         headers = {SWITCH_USER: request.login} if request.login else {}
         try:
             return await self.client.write(request.method, request.path, body, (), headers, once=request.once)
         except AnswerLost:
-            # Reading back will tell whether it is there.
+            # Not repeatable, such as an issue's notes: reading it back tells whether it was executed.
             if not request.once:
                 raise
             return {}
@@ -43,14 +43,14 @@ class Sender:
             raise type(error)(f"as {request.login}: {error}", status=error.status, errors=error.errors) from error
 
     async def _undo(self, request: Request) -> None:
-        """Put back what a refused request has destroyed all the same, by the first way that is accepted."""
+        """Restore what a refused request destroyed nevertheless, with the first request that is accepted."""
         for other in request.undo:
             with suppress(Answered):
                 await self.client.write(other.method, other.path, other.body)
                 return
 
     async def _uploaded(self, body: Any) -> Any:
-        """The body with each file in it uploaded, and its token in its place."""
+        """The body with each file uploaded and replaced by its token."""
         if isinstance(body, Upload):
             return await self._upload(body)
         if isinstance(body, Mapping):
@@ -60,11 +60,11 @@ class Sender:
     async def _upload(self, file: Upload) -> dict[str, Any]:
         content = await asyncio.to_thread(file.path.read_bytes)
         if digest(content) != file.sha256:
-            raise Unresolved(f"{file.path} has changed since the plan was made", "make a new plan")
+            raise Unresolved(f"{file.path} has changed since the plan was made", "plan again")
         name = file.name or file.path.name
         try:
-            answer = await self.client.upload(name, content)
+            response = await self.client.upload(name, content)
         except Rejected as error:
-            errors = tuple(f"{name}: {said}" for said in error.errors)
+            errors = tuple(f"{name}: {message}" for message in error.errors)
             raise Rejected(f"{name}: {error}", status=error.status, errors=errors) from error
-        return {"token": answer["token"], "filename": name, **file.more}
+        return {"token": response["token"], "filename": name, **file.more}

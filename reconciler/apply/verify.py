@@ -1,6 +1,6 @@
-"""What was written, read back in bulk and compared: Redmine answers 204 and drops what it does not allow.
+"""Reads back in bulk what was written, and compares it: Redmine responds with 204 and drops what it does not allow.
 
-What did not stick and has a way there (a status, through the workflow) is walked; what still differs is a failure.
+A difference is written once more, a status step by step through its workflow. What still differs is a failure.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from reconciler.model.codecs import join, shown
 from reconciler.model.kind import Kind, Need
 from reconciler.model.requests import Listing
 from reconciler.plan.diff import gather, split
-from reconciler.state.fetch import fetch, together, told
+from reconciler.state.fetch import bulk_details, fetch, together
 from reconciler.state.live import read_files
 
 ROUNDS = 3
-"""Times that what did not stick is written again, as long as that changes anything: one write can disturb another."""
+"""How often differences are written again, as long as that changes anything: one write can undo another."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """A field that the server did not take: what was wanted, and what it has. Without a path: the object is missing."""
+    """A field whose live value is not the desired one. Without a path, the object is missing."""
 
     address: Address
     path: str
@@ -40,7 +40,7 @@ class Mismatch:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a field did not arrive when it was written again; `refused` if the server said so."""
+    """Why a field did not get its value when it was written again; `refused` if the server rejected the write."""
 
     text: str = ""
     refused: bool = False
@@ -50,7 +50,7 @@ Reasons = dict[tuple[Address, str], Reason]
 
 
 async def verify(applier: Applier) -> None:
-    """Compare everything that was written with what the server has now; what differs becomes `failed`."""
+    """Compare everything that was written with the live state. Changes with differences become `failed`."""
     await _resolve_unknown(applier)
     written = [s for s in applier.progress.values() if s.written and s.change.action != "delete"]
     mismatches, reasons = await _mismatches(applier, written), Reasons()
@@ -66,13 +66,13 @@ async def verify(applier: Applier) -> None:
     for mismatch in mismatches:
         reason = reasons.get((mismatch.address, mismatch.path), Reason())
         change = applier.progress[mismatch.address].change
-        applier.refute(mismatch.address, item_error(change, _sentence(applier, mismatch, reason), mismatch.path))
+        applier.refute(mismatch.address, item_error(change, _message(applier, mismatch, reason), mismatch.path))
     for state in written:
         state.written.clear()
 
 
 async def _resolve_unknown(applier: Applier) -> None:
-    """Look once more for what may have been created: time has passed."""
+    """Look up objects whose creation had an unknown outcome once more: the server may have created them by now."""
     for state in applier.progress.values():
         if state.outcome == "unknown" and state.change.action == "create":
             address = state.change.address
@@ -84,7 +84,7 @@ async def _resolve_unknown(applier: Applier) -> None:
                 applier.names.add(address.kind, address.key, row)
                 state.id, state.outcome = row["id"], "done"
                 state.errors.clear()
-                state.notes.append("the answer to its creation was lost; it was found afterwards")
+                state.notes.append("the response to its creation was lost; the object was found afterwards")
 
 
 # -- reading back ----------------------------------------------------------------------------------------------
@@ -130,9 +130,9 @@ async def _read_back(applier: Applier, kind: Kind, states: list[Progress]) -> di
                 # A file that was replaced, or a page that was renamed, has another id.
                 fields[row["id"]] = fields[state.id]
                 state.id, rows[row["id"]] = row["id"], row
-    polled = await told(applier.client, kind, rows, [fields[i] for i in rows], need, applier.names)
-    full = await together(polled.complete(applier.client, row, fields[i]) for i, row in rows.items())
-    return {i: row for i, row in zip(rows, full, strict=True) if row is not None}
+    bulk = await bulk_details(applier.client, kind, rows, [fields[i] for i in rows], need, applier.names)
+    complete = await together(bulk.complete(applier.client, row, fields[i]) for i, row in rows.items())
+    return {i: row for i, row in zip(rows, complete, strict=True) if row is not None}
 
 
 def _own_rows(rows: Mapping[Any, Row], states: Iterable[Progress], fields: dict[Any, frozenset[str]]) -> dict[Any, Row]:
@@ -154,8 +154,8 @@ def _compare(applier: Applier, state: Progress, row: Row | None) -> Iterator[Mis
     context = applier.writer.context(address)
     for name, wanted in gather(state.written).items():
         api = kind.fields[name]
-        fixed = api.create_only and state.change.action != "create"
-        if not fixed and api.read is not None and kind.capability(PartialRows).shows(kind, row, name, {}):
+        unchangeable = api.create_only and state.change.action != "create"
+        if not unchangeable and api.read is not None and kind.capability(PartialRows).shows(kind, row, name, {}):
             for part, live, after in api.codec.differences(wanted, kind.live(row, name, context)):
                 yield Mismatch(address, join(name, part), after, live)
 
@@ -164,16 +164,16 @@ def _compare(applier: Applier, state: Progress, row: Row | None) -> Iterator[Mis
 
 
 async def _write_again(applier: Applier, mismatches: Iterable[Mismatch]) -> Reasons:
-    """Write once more what did not stick for no known reason: by now, what it was waiting for may be there.
+    """Write mismatches without a known reason again: what they depend on may exist by now.
 
-    Returns, for each (object, path) that was written again, why it did not arrive.
+    Returns, for each (object, path) that was written again, why it did not get its value.
     """
     by_address = defaultdict(list)
     for mismatch in mismatches:
         if mismatch.path and not _known_reason(applier, mismatch):
             by_address[mismatch.address].append(mismatch)
     reasons = Reasons()
-    # Subtasks come after their parents in the plan, and must be closed before them.
+    # Reversed: subtasks come after their parents in the plan, and must be closed before them.
     order = [change.address for change in (*applier.plan.affected, *applier.plan.changes)]
     for address in reversed([address for address in order if address in by_address]):
         for mismatch in by_address[address]:
@@ -182,20 +182,23 @@ async def _write_again(applier: Applier, mismatches: Iterable[Mismatch]) -> Reas
 
 
 async def _reach(applier: Applier, mismatch: Mismatch) -> Reason:
-    """Take a field to its value, through the workflow if it has one; why it ended before."""
+    """Write a field again, through its workflow if it has one. Returns why it did not get its value, if known."""
     kind, state = kinds()[mismatch.address.kind], applier.progress[mismatch.address]
     page = kind.capability(Workflow).workflow_page(state.number, mismatch.path)
     try:
         if page is not None:
-            return await _walk(applier, mismatch, page)
+            return await _follow_workflow(applier, mismatch, page)
         await applier.writer.update(state, dict([split(mismatch.path, mismatch.wanted)]))
     except (ServerError, Unresolved) as error:
         return Reason(str(error), refused=True)
     return Reason()
 
 
-async def _walk(applier: Applier, mismatch: Mismatch, workflow_page: Listing) -> Reason:
-    """From one value that the server allows to the next, to the wanted one; back if there is no way."""
+async def _follow_workflow(applier: Applier, mismatch: Mismatch, workflow_page: Listing) -> Reason:
+    """Make allowed transitions until the desired value is reached; restore the live value if there is no path.
+
+    The object's page shows only the transitions that are allowed now, so each step takes a GET and a PUT.
+    """
     kind, state = kinds()[mismatch.address.kind], applier.progress[mismatch.address]
     context = applier.writer.context(mismatch.address)
     visited, transition = frozenset({mismatch.live}), None
@@ -219,16 +222,16 @@ def _known_reason(applier: Applier, mismatch: Mismatch) -> str:
     if row is None:
         return ""
     context = applier.writer.context(mismatch.address)
-    decided = kind.capability(DerivedFields).why_derived(row, mismatch.path, context)
-    return decided or kind.capability(KeptValues).why_kept(kind, mismatch.path, mismatch.wanted, row, context)
+    derived = kind.capability(DerivedFields).why_derived(row, mismatch.path, context)
+    return derived or kind.capability(KeptValues).why_kept(kind, mismatch.path, mismatch.wanted, row, context)
 
 
-def _sentence(applier: Applier, mismatch: Mismatch, reason: Reason) -> str:
-    """What did not stick, and why, as far as can be told."""
+def _message(applier: Applier, mismatch: Mismatch, reason: Reason) -> str:
+    """The message for a mismatch, with the reason if it is known."""
     if not mismatch.path:
-        return "the server accepted it, but does not have it"
+        return "the server accepted it, but it does not exist"
     why = _known_reason(applier, mismatch) or reason.text
     if reason.refused and mismatch.wanted is True:
         return f"{mismatch.path}: {why}"
-    said = f"{mismatch.path}: the server accepted {shown(mismatch.wanted)} but has {shown(mismatch.live)}"
-    return f"{said} ({why})" if why else said
+    message = f"{mismatch.path}: the server accepted {shown(mismatch.wanted)} but has {shown(mismatch.live)}"
+    return f"{message} ({why})" if why else message

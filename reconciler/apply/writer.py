@@ -1,6 +1,6 @@
-"""Writes one object: a creation exactly once, an update, a deletion.
+"""Writes one object: creates it exactly once, updates or deletes it.
 
-A POST whose answer is lost is never simply sent again: the object is looked for first, and if that cannot decide, the
+A POST whose response is lost is never simply sent again. The object is looked up first; if that cannot decide, the
 outcome is unknown.
 """
 
@@ -27,14 +27,14 @@ from reconciler.redmine.client import Client
 from reconciler.state.fetch import fetch
 
 PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0)
-"""Seconds before each look-up of an object whose POST got no answer: the server may still be working on it."""
+"""Seconds before each lookup of an object whose POST got no response: the server may still be executing it."""
 LINGERING = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0)
-"""Seconds between looks at an object that the server deletes in its own time."""
-MEANWHILE = "it came to exist meanwhile, and is left as it is: make a new plan"
+"""Seconds between checks whether an object is deleted: Redmine deletes projects in a background job (from 5.1 on)."""
+MEANWHILE = "created by someone else meanwhile; left unchanged: plan again"
 
 
 class Writer:
-    """Writes through a client. `names` are those that the plan was made with; what is created is added to them."""
+    """Writes through a client. `names` is the name index of the plan; new objects are added to it."""
 
     def __init__(self, client: Client, names: Names) -> None:
         self.client = client
@@ -42,11 +42,11 @@ class Writer:
         self.names = names
 
     def context(self, address: Address) -> Context:
-        """Where names in the fields of an object are looked up."""
+        """The context in which references in the fields of an object are resolved."""
         return Context(self.names, scope_of(kinds()[address.kind], address), address)
 
     async def create(self, state: Progress, values: Mapping[str, Any]) -> None:
-        """Make an object, then write what a POST does not take or did not keep."""
+        """Create an object, then write the fields that a POST does not accept or did not keep."""
         address = state.change.address
         kind, context = kinds()[address.kind], self.context(address)
         first = {n: v for n, v in values.items() if not kind.fields[n].update_only}
@@ -54,17 +54,17 @@ class Writer:
         row, adopted = await self._post(kind, state, first, kind.create(address, first, context))
         self.names.add(kind.name, address.key, row)
         state.id = row["id"]
-        later = kind.capability(Creation).sent_after(kind, values, context)
-        left = {n: v for n, v in values.items() if n in later}
+        after_post = kind.capability(Creation).sent_after(kind, values, context)
+        later = {n: v for n, v in values.items() if n in after_post}
         for name, value in first.items():
             if adopted and not kind.fields[name].create_only:
-                left[name] = value
+                later[name] = value
             elif kind.fields[name].in_answer:
-                left |= remaining(kind, name, value, row, context)
-        await self.update(state, left)
+                later |= remaining(kind, name, value, row, context)
+        await self.update(state, later)
 
     async def update(self, state: Progress, values: Mapping[str, Any]) -> None:
-        """Write canonical values to an object that exists."""
+        """Write canonical values to an existing object."""
         state.sending = values.keys()
         if values:
             address = state.change.address
@@ -83,11 +83,11 @@ class Writer:
         state.earlier_id, state.id = state.id, number
 
     async def _change(self, state: Progress, values: Mapping[str, Any], request: Request) -> None:
-        """Send one request of an update; a POST (a file in the place of another) only if it was not done already."""
+        """Send one request of an update; a POST (a new file in place of another) again only if it was not executed."""
         try:
             await self.sender.send(request)
         except Missing:
-            # What is to go may have gone with something else: a relation with the other issue.
+            # It may have been deleted together with something else: a relation with the other issue.
             if request.method != "DELETE":
                 raise
         except AnswerLost as lost:
@@ -99,17 +99,17 @@ class Writer:
                 await self.sender.send(request)
 
     async def delete(self, state: Progress) -> None:
-        """Delete an object, and wait a while for a server that does it in its own time."""
+        """Delete an object, and wait a while if the server does it in the background."""
         address = state.change.address
         kind = kinds()[address.kind]
         with suppress(Missing):
             await self.sender.send(kind.delete(address, state.number, self.context(address)))
         self.names.remove(address)
-        if not await self._gone(kind.capability(Deletion).until_gone(address)):
-            state.notes.append("the server has accepted its deletion and is still at it")
+        if not await self._is_deleted(kind.capability(Deletion).until_gone(address)):
+            state.notes.append("the server accepted the deletion and is still processing it")
 
-    async def _gone(self, page: Listing | None) -> bool:
-        """Whether an object that is deleted is gone by now, or soon; `page` shows it until then."""
+    async def _is_deleted(self, page: Listing | None) -> bool:
+        """Whether an object is deleted, after waiting a while; `page` shows it until then."""
         for pause in LINGERING if page else ():
             with suppress(ServerError):
                 if page and not await fetch(self.client, page):
@@ -120,12 +120,12 @@ class Writer:
     # -- exactly one create ------------------------------------------------------------------------------------
 
     async def _post(self, kind: Kind, state: Progress, values: Mapping[str, Any], request: Request) -> tuple[Row, bool]:
-        """The new object's row, and whether it was there already. Raises AnswerLost when that cannot be told."""
+        """The new object's row, and whether it was adopted. Raises AnswerLost if the outcome is unknown."""
         address = state.change.address
         try:
-            return await self._made(kind, address, values, await self.sender.send(request)), False
+            return await self._created(kind, address, values, await self.sender.send(request)), False
         except Rejected as error:
-            # Made meanwhile, by somebody else or through inheritance (a group's membership makes its users').
+            # Created meanwhile, by someone else or by inheritance (a group's membership creates those of its users).
             row = await self.look_up(address, values) if kind.capability(Creation).unique else None
             if row is None:
                 raise
@@ -136,23 +136,24 @@ class Writer:
         except AnswerLost as lost:
             row = await self._settle(address, values)
             if row is not None:
-                state.notes.append("the answer to its creation was lost; it was found and not created twice")
+                state.notes.append("the response to its creation was lost; the object exists and was not created again")
                 return row, False
             if state.sent_again or (lost.timed_out and not kind.capability(Creation).unique):
                 raise
             state.sent_again = True
             return await self._post(kind, state, values, request)
 
-    async def _made(self, kind: Kind, address: Address, values: Mapping[str, Any], answer: Row) -> Row:
-        """The row of an object that was created, from the answer or looked up where the answer has none."""
-        made = await self.look_up(address, values) if not kind.capability(Creation).answers else answer.get(kind.name)
-        row = made if isinstance(made, dict) else {}
+    async def _created(self, kind: Kind, address: Address, values: Mapping[str, Any], response: Row) -> Row:
+        """The row of a created object, from the response, or looked up if the response does not contain it."""
+        answers = kind.capability(Creation).answers
+        shown = response.get(kind.name) if answers else await self.look_up(address, values)
+        row = shown if isinstance(shown, dict) else {}
         if "id" not in row:
-            raise AnswerLost(f"the answer to the creation of a {kind.name} shows no {kind.name}", timed_out=False)
+            raise AnswerLost(f"the response to the creation of a {kind.name} contains no {kind.name}", timed_out=False)
         return row
 
     async def _settle(self, address: Address, values: Mapping[str, Any]) -> Row | None:
-        """The object that a write without an answer made, if it did; the server gets some time for it."""
+        """The object that a write without a response created, if it did. The server gets some time to finish."""
         for pause in PAUSES:
             await asyncio.sleep(pause)
             row = await self.look_up(address, values)
@@ -161,11 +162,11 @@ class Writer:
         return None
 
     async def look_up(self, address: Address, values: Mapping[str, Any]) -> Row | None:
-        """The object, if it is live by now and nobody else's. Raises AnswerLost when several could be it."""
+        """The object, if it exists by now and is not another declared one. Raises AnswerLost if several match."""
         kind, context = kinds()[address.kind], self.context(address)
         listings = kind.lookup(address, self.names, values)
         rows = [row for listing in listings for row in await fetch(self.client, listing)]
-        # Where Redmine guards the key, it says who it is: SQLite gives the ids of what went with others to new objects.
+        # If Redmine enforces unique keys, the key decides. An id does not: SQLite reuses those of deleted objects.
         keys = {} if kind.capability(Creation).unique else self.names.live(kind.name).keys
         owned = {i for i, key in keys.items() if key != address.key}
         candidates = (
@@ -176,11 +177,11 @@ class Writer:
         matches = {row["id"]: row for row in candidates}
         if len(matches) > 1:
             ids = ", ".join(f"#{i}" for i in sorted(matches))
-            raise AnswerLost(f"several objects could be it: {ids}", timed_out=False)
+            raise AnswerLost(f"several objects match: {ids}", timed_out=False)
         return next(iter(matches.values()), None)
 
 
 def remaining(kind: Kind, name: str, value: Any, row: Row, context: Context) -> dict[str, Any]:
-    """The part of a field that an answer shows not to be as it was sent, as values to send again."""
+    """The part of a field that the response shows with another value than sent, as values to send again."""
     differences = kind.fields[name].codec.differences(value, kind.live(row, name, context))
     return gather(FieldChange(join(name, part), None, after) for part, _, after in differences)

@@ -1,4 +1,4 @@
-"""Rows on disk: what a server has too many of to keep them all in memory."""
+"""A dictionary on disk, for more rows than fit into memory."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Spool(MutableMapping[K, V]):
-    """Rows by id, or texts by path, in a temporary file that goes with it; what is put in again is appended."""
+class DiskDict(MutableMapping[K, V]):
+    """Rows by id, or texts by path, in a temporary file.
+
+    Append-only: a replaced value stays in the file. The file is deleted together with this object.
+    """
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115  # it is closed, and gone, with this object
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115  # closed, and so deleted, by `__del__`
         self._places: dict[K, tuple[int, int]] = {}
 
     def __del__(self) -> None:

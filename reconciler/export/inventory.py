@@ -1,6 +1,6 @@
-"""Everything live, for an export: all objects of the chosen kinds and projects, with what lists leave out.
+"""The complete live state for an export: all objects of the chosen kinds and projects, with all details.
 
-Requests: those of a plan for the same kinds and projects, and one for each object whose own page shows more than lists.
+Requests: those of a plan for the same kinds and projects, and one for each object whose own page has more than lists.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from reconciler.errors import Denied, ReconcilerError
-from reconciler.export.disk_dict import Spool
+from reconciler.export.disk_dict import DiskDict
 from reconciler.kinds import keyed, kinds
 from reconciler.manifest.loader import suggest
 from reconciler.model.address import CONTAINER, Address, Row
@@ -22,22 +22,22 @@ from reconciler.model.name_index import Context, Names
 from reconciler.model.requests import Listing
 from reconciler.redmine.client import Client
 from reconciler.state.desired import Desired
-from reconciler.state.fetch import Watch, fetch, over, together, told, unwatched
+from reconciler.state.fetch import Watch, bulk_details, fetch, over, together, unwatched
 from reconciler.state.live import Reader, check_settings, check_version, fresh_names
 
 NO_KEYS: Mapping[int, str] = {}
 BATCH = 200
-"""Objects whose own pages are asked for at the same time, most of which wait for their turn."""
+"""Objects whose pages are requested at a time; the client limits how many requests are sent at once."""
 LOST = {"filename": "", "lost": "the server has lost the file"}
-"""What is known of a file that the server lists and does not have."""
+"""The row of a file that the server lists but does not have."""
 WINDOWS = 4
-"""Ranges of numbers that are read at the same time: each is many pages."""
+"""Ranges of ids that are read at a time; each has many pages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What is exported. `projects` are identifiers (none: all), with those below them if `subprojects`; `chosen` are
-    kinds (none: all)."""
+    """The scope of an export. `projects` are identifiers (none: all), with their descendants if `subprojects`; `chosen`
+    are kinds (none: all)."""
 
     projects: frozenset[str] = frozenset()
     subprojects: bool = False
@@ -50,7 +50,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """What is live. `projects` are those in scope."""
+    """The live state. `projects` are those in scope."""
 
     names: Names
     projects: frozenset[str]
@@ -61,16 +61,16 @@ async def take(
     settings: Mapping[str, Any],
     scope: Scope,
     watch: Watch = unwatched,
-    called: Mapping[int, str] = NO_KEYS,
+    keys: Mapping[int, str] = NO_KEYS,
 ) -> Inventory:
-    """Read everything in scope; `watch` is told how far it is. `called` has the keys to give to objects that have
-    none, by id.
+    """Read everything in scope. `watch` is called with the progress. `keys` are those to give to objects without a
+    stored key, by id.
 
-    Raises ServerError; Denied without an administrator's key; ReconcilerError for a project or kind that there is not.
+    Raises ServerError; Denied without an administrator's key; ReconcilerError for an unknown project.
     """
     me = await client.whoami()
     if not me.get("admin"):
-        raise Denied("An export needs an administrator's key: others are not shown everything.", status=403)
+        raise Denied("An export needs an administrator's API key: other accounts do not see everything.", status=403)
     nothing = Desired({}, (), settings)
     names = fresh_names(nothing)
     names.account = str(me["login"])
@@ -82,20 +82,20 @@ async def take(
     await _check_projects(client, names, scope)
     projects = _projects(names, scope)
     need = _need(names, projects)
-    inside = [k for k in kinds().values() if k.inside and (scope.has(k) or k.name in _named_by(scope))]
+    inside = [k for k in kinds().values() if k.inside and (scope.has(k) or k.name in _referenced_by(scope))]
     await reader.wave(need, [k for k in inside if not (k.inside and k.inside.reads_after) and not k.has(Streamed)])
     for kind in (k for k in inside if k.has(Streamed)):
         await _stream(client, kind, names, projects, watch)
     for kind in keyed():
-        kind.capability(ManifestKey).make_keys(names, called)
+        kind.capability(ManifestKey).make_keys(names, keys)
     await reader.wave(need, [k for k in inside if k.inside and k.inside.reads_after])
     await _complete(client, names, [k for k in kinds().values() if k.has(ReadOnly) or scope.has(k)], projects, watch)
     return Inventory(names, projects)
 
 
 async def _stream(client: Client, kind: Kind, names: Names, projects: Collection[str], watch: Watch) -> None:
-    """Read a kind of which there can be very many: by ranges of numbers, the rows on disk."""
-    names.live(kind.name).store_rows_in(Spool[Any, Row]())
+    """Read a kind with a large number of objects: by ranges of ids, with the rows on disk."""
+    names.live(kind.name).store_rows_in(DiskDict[Any, Row]())
     numbers = sorted(n for p in projects if isinstance(n := names.live(CONTAINER).ids[p], int))
     context, fields = Context(names), frozenset(kind.fields)
     ends = await together(fetch(client, listing) for listing in kind.capability(Streamed).last(numbers))
@@ -113,19 +113,19 @@ def _need(names: Names, projects: Collection[str]) -> Need:
     return Need({k.name: keys if k.inside else frozenset() for k in kinds().values()}, fields, everything=True)
 
 
-def _named_by(scope: Scope) -> frozenset[str]:
-    """The kinds inside projects that names in what is exported are of."""
-    found: set[str] = set()
+def _referenced_by(scope: Scope) -> frozenset[str]:
+    """The kinds to which objects in scope can refer: their keys are needed even if they are not exported."""
+    referenced: set[str] = set()
     for kind in kinds().values():
         if scope.has(kind):
             codecs = (api.codec for api in kind.fields.values())
             of = (getattr(codec, "of", codec) for codec in codecs)
-            found |= {name for codec in of for name in getattr(codec, "kinds", ())} | {*_near(kind)}
-    return frozenset(found)
+            referenced |= {name for codec in of for name in getattr(codec, "kinds", ())} | {*_order(kind)}
+    return frozenset(referenced)
 
 
-def _near(kind: Kind) -> tuple[str, ...]:
-    """The kinds in the same project that a kind comes after."""
+def _order(kind: Kind) -> tuple[str, ...]:
+    """The kinds in the same project that are read or written before a kind."""
     return (*kind.inside.reads_after, *kind.inside.follows) if kind.inside else ()
 
 
@@ -152,7 +152,7 @@ async def _check_projects(client: Client, names: Names, scope: Scope) -> None:
 async def _complete(
     client: Client, names: Names, chosen: Collection[Kind], projects: Collection[str], watch: Watch
 ) -> None:
-    """Add what only the objects' own pages show."""
+    """Add the details that only the objects' own pages have."""
     for kind in chosen:
         await _pages(client, kind, names, projects, watch)
 
@@ -166,19 +166,19 @@ async def _complete(
 
 
 async def _pages(client: Client, kind: Kind, names: Names, projects: Collection[str], watch: Watch) -> None:
-    """Complete the objects of a kind, after what lists of other things tell of all."""
+    """Complete the objects of a kind: from bulk lists, then from each page that is still needed."""
     live, fields = names.live(kind.name), frozenset(kind.fields)
     numbers = [n for n, key in live.keys.items() if not kind.inside or key.partition("/")[0] in projects]
-    polled = await told(client, kind, live.rows, [fields] * len(numbers), _need(names, projects), names, watch)
+    bulk = await bulk_details(client, kind, live.rows, [fields] * len(numbers), _need(names, projects), names, watch)
     paged = []
     for number in numbers:
-        row, left = polled.of(live.rows[number], fields)
+        row, lacking = bulk.of(live.rows[number], fields)
         live.replace_row(number, row)
-        if kind.details(row, left):
+        if kind.details(row, lacking):
             paged.append(number)
 
     async def one(number: Any) -> None:
-        row = await polled.complete(client, live.rows[number], fields)
+        row = await bulk.complete(client, live.rows[number], fields)
         if row is None:
             live.remove(live.keys[number])
         else:
@@ -192,5 +192,5 @@ def _attached(names: Names, chosen: Iterable[Kind]) -> list[int]:
     """The ids of the files in custom fields."""
     files = {f.id for fields in names.custom_fields.values() for f in fields.values() if f.format == "attachment"}
     rows = (row for kind in chosen for row in names.live(kind.name).rows.values())
-    held = (str(f.get("value") or "") for row in rows for f in row.get("custom_fields", ()) if f["id"] in files)
-    return sorted({int(value) for value in held if value.isdigit()})
+    values = (str(f.get("value") or "") for row in rows for f in row.get("custom_fields", ()) if f["id"] in files)
+    return sorted({int(value) for value in values if value.isdigit()})

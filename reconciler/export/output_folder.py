@@ -1,8 +1,8 @@
-"""The folder that an export is written to: what an earlier export left there and this one does not have is removed.
+"""The output folder of an export. Files of an earlier export that this one lacks are removed; no others are touched.
 
-    .reconciler-export          what the last export was of, and its files: nothing of anybody else's is touched
-    .reconciler-export.new      what an export that is not at its end has added: it can be repeated
-    .reconciler-export.tmp/     files that are not complete; what is in it is of an export that was killed
+    .reconciler-export          the scope of the last export, and its files
+    .reconciler-export.new      the files that an unfinished export has added, so that it can be repeated
+    .reconciler-export.tmp/     incomplete files; leftovers are from an export that was killed
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CHUNK = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """What an export is of."""
+    """The scope and options of an export."""
 
     projects: tuple[str, ...] = ()
     subprojects: bool = False
@@ -40,21 +40,21 @@ class Extent:
 
     @classmethod
     def of(cls, scope: Scope, *, sanitized: bool) -> Self:
-        """What an export of a scope is of."""
+        """The extent of an export of `scope`."""
         below = scope.subprojects and bool(scope.projects)
         return cls(tuple(sorted(scope.projects)), below, tuple(sorted(scope.chosen)), sanitized)
 
     @classmethod
-    def read(cls, found: Any) -> Self:
-        """The same as it was noted. Raises ValueError for anything else."""
+    def read(cls, data: Any) -> Self:
+        """The extent in the data of `stored`. Raises ValueError for anything else."""
         names = ("projects", "kinds")
-        if not isinstance(found, dict) or not all(_texts(found.get(name)) for name in names):
-            raise ValueError("no extent")
-        projects, chosen = (tuple(found[name]) for name in names)
-        return cls(projects, bool(found.get("subprojects")), chosen, bool(found.get("sanitized")))
+        if not isinstance(data, dict) or not all(_is_strings(data.get(name)) for name in names):
+            raise ValueError("not an extent")
+        projects, chosen = (tuple(data[name]) for name in names)
+        return cls(projects, bool(data.get("subprojects")), chosen, bool(data.get("sanitized")))
 
-    def noted(self) -> dict[str, Any]:
-        """As it is noted."""
+    def stored(self) -> dict[str, Any]:
+        """The data that the folder stores."""
         return {
             "projects": list(self.projects),
             "subprojects": self.subprojects,
@@ -63,62 +63,66 @@ class Extent:
         }
 
     def __str__(self) -> str:
-        below = " with what is below" if self.subprojects else ""
+        below = " with subprojects" if self.subprojects else ""
         chosen = [f"project {', '.join(self.projects)}{below}"] if self.projects else []
         chosen += [f"kind {', '.join(self.kinds)}"] if self.kinds else []
-        return " and ".join(chosen or ["everything"]) + (" without personal data" if self.sanitized else "")
+        return " and ".join(chosen or ["everything"]) + (", sanitized" if self.sanitized else "")
 
 
 EVERYTHING = Extent()
 
 
 class Folder:
-    """An export's folder. Raises ReconcilerError if it is none, cannot be read, holds what is not of an earlier export,
-    nor hidden, nor the configuration, or holds an export of something else."""
+    """The output folder of an export.
+
+    Raises ReconcilerError if the path is not a folder, cannot be read, contains an export of another extent, or is not
+    empty without an earlier export (hidden files and the configuration do not count).
+    """
 
     def __init__(self, path: Path, extent: Extent = EVERYTHING) -> None:
         self.path = path
         self.extent = extent
         self.configured = True
-        """Whether an export may write the configuration."""
+        """Whether the export writes a configuration."""
         self._started = 0
-        with _sentence(path, "read"):
+        with _readable_errors(path, "read"):
             self._check_place()
-            earlier = self._listed()
+            earlier = self._indexed()
             self.earlier = frozenset({*(earlier or ()), *self._added()})
-            if earlier is None and not self.earlier and path.exists() and not all(map(_harmless, path.iterdir())):
+            if earlier is None and not self.earlier and path.exists() and not all(map(_is_ignored, path.iterdir())):
                 raise ReconcilerError(
-                    f"{path} is not empty and holds no earlier export: give another folder, nothing is overwritten."
+                    f"{path} is not empty and contains no earlier export. Nothing was overwritten; "
+                    "choose another folder."
                 )
         self.before = set(self.earlier)
+        """The files that may be overwritten or removed."""
         self._spelled = {folded(name): name for name in self.earlier}
 
     def _check_place(self) -> None:
-        """Raise ReconcilerError if there can be no folder, or what is noted in it would be noted elsewhere."""
-        there = next(p for p in (self.path, *self.path.absolute().parents) if os.path.lexists(p))
-        if not there.is_dir():
-            raise ReconcilerError(f"{there} is not a folder: give another one.")
+        """Raise ReconcilerError if there can be no folder, or if a link would lead the index elsewhere."""
+        existing = next(p for p in (self.path, *self.path.absolute().parents) if os.path.lexists(p))
+        if not existing.is_dir():
+            raise ReconcilerError(f"{existing} is not a folder; choose another path.")
         for name in (INDEX, ADDED, SCRATCH):
             if (self.path / name).is_symlink():
-                raise ReconcilerError(f"{self.path / name} is a link, and would be followed: remove it.")
+                raise ReconcilerError(f"{self.path / name} is a symbolic link; remove it.")
 
-    def _listed(self) -> list[str] | None:
-        """The files of the last export, or None if there was none. Raises ReconcilerError if that was of something
-        else."""
+    def _indexed(self) -> list[str] | None:
+        """The files of the last export, or None if there was none. Raises ReconcilerError for another extent."""
         try:
-            found = json.loads((self.path / INDEX).read_text(encoding="utf-8"))
-            extent, files = Extent.read(found["scope"]), [str(name) for name in found["files"]]
+            index = json.loads((self.path / INDEX).read_text(encoding="utf-8"))
+            extent, files = Extent.read(index["scope"]), [str(name) for name in index["files"]]
         except (FileNotFoundError, ValueError, LookupError, TypeError):
             return None
         if extent != self.extent:
             raise ReconcilerError(
-                f"{self.path} holds an export of {extent}, and this one is of {self.extent}: what is not in it would "
-                "be removed. Export with the options of that one, or to another folder."
+                f"{self.path} contains an export of {extent}, but this one is of {self.extent}, so files would be "
+                "removed. Use the options of the earlier export, or another folder."
             )
         return files
 
     def _added(self) -> list[str]:
-        """The files that an export added which did not come to its end."""
+        """The files that an unfinished export added."""
         try:
             lines = (self.path / ADDED).read_text(encoding="utf-8", errors="replace").splitlines()
         except FileNotFoundError:
@@ -128,20 +132,20 @@ class Folder:
     # -- writing -----------------------------------------------------------------------------------------------
 
     def check(self, names: Iterable[str]) -> None:
-        """Raise ReconcilerError for a name that no file can have here."""
+        """Raise ReconcilerError for a file name that cannot be encoded on this system."""
         for name in names:
             try:
                 os.fsencode(name)
             except UnicodeEncodeError as error:
                 raise ReconcilerError(
-                    f"There can be no file {name} here, as the names of files are in {sys.getfilesystemencoding()}: "
-                    "set LC_ALL=C.UTF-8, and export again."
+                    f"Cannot create the file {name}: file names are encoded as {sys.getfilesystemencoding()}. "
+                    "Set LC_ALL=C.UTF-8 and export again."
                 ) from error
 
     def write(self, name: str, content: bytes) -> None:
         """Write one file, as `writing` does."""
         path = self.path / name
-        with _sentence(path, "written"):
+        with _readable_errors(path, "written"):
             same = path.is_file() and path.read_bytes() == content
         if not same:
             with self.writing(name) as file:
@@ -149,11 +153,13 @@ class Folder:
 
     @contextmanager
     def writing(self, name: str) -> Iterator[BinaryIO]:
-        """A file that gets this name when all of it is there, or never; one that has this content already is left
-        alone. Raises ReconcilerError if it cannot be written, or if somebody else's file has the name."""
+        """A file that replaces the one with this name when it is complete; one with equal content is left unchanged.
+
+        Raises ReconcilerError if it cannot be written, or if the existing file is not of an earlier export.
+        """
         path = self.path / name
-        with _sentence(path, "written"):
-            temporary = self._scratch()
+        with _readable_errors(path, "written"):
+            temporary = self._temporary()
             try:
                 with temporary.open("xb") as file:
                     yield file
@@ -163,8 +169,8 @@ class Folder:
                     temporary.unlink(missing_ok=True)
                     temporary.parent.rmdir()
 
-    def _scratch(self) -> Path:
-        """A name for a file that is not complete yet. What an export left there that was killed is removed first."""
+    def _temporary(self) -> Path:
+        """A path for an incomplete file. Leftovers of a killed export are removed first."""
         place = self.path / SCRATCH
         if not self._started:
             shutil.rmtree(place, ignore_errors=True)
@@ -181,47 +187,50 @@ class Folder:
         temporary.replace(path)
 
     def _claim(self, name: str, path: Path) -> None:
-        """Note a new file before it is there."""
+        """Record a new file before it is created, so that a killed export can be repeated."""
         if not self._inside(path):
-            raise ReconcilerError(f"{path} leads out of {self.path}: nothing is written there.")
+            raise ReconcilerError(f"{path} is outside {self.path}; nothing was written there.")
         if name in self.before or name == INDEX:
             return
         if os.path.lexists(path) and not self._respelled(name, path):
-            raise ReconcilerError(f"{path} is not of an earlier export: move it away, nothing is overwritten.")
+            raise ReconcilerError(f"{path} is not part of an earlier export. Nothing was overwritten; move it away.")
         with (self.path / ADDED).open("a", encoding="utf-8") as file:
             file.write(json.dumps(name) + "\n")
         self.before.add(name)
 
     def _respelled(self, name: str, path: Path) -> bool:
-        """Whether a file of an earlier export is found under another spelling of its name."""
+        """Whether a file of an earlier export exists under another spelling of its name."""
         spelled = self._spelled.get(folded(name))
         return spelled is not None and path.samefile(self.path / spelled)
 
     def _inside(self, path: Path) -> bool:
-        # Not `resolve`, which fails on a link that leads to itself.
+        # Not `Path.resolve`, which raises for a link to itself.
         return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self.path))
 
     # -- the end -----------------------------------------------------------------------------------------------
 
     def keep(self, name: str) -> None:
-        """Leave a file of an earlier export to people."""
+        """Keep a file of an earlier export that people have edited."""
         self.before.discard(name)
 
     def finish(self, names: Iterable[str]) -> int:
-        """Remove what the last export wrote and this one does not have, and note what this one wrote; how many files
-        of an earlier export were removed."""
+        """Remove the files of the last export that this one lacks, and store the index.
+
+        Returns the number of removed files of earlier exports. The index comes last, so that a killed export can be
+        repeated.
+        """
         spelled = {folded(name): name for name in names}
         written = sorted(spelled.values())
-        gone = sorted(self.before.difference(written))
-        removed = [name for name in gone if self._remove(name, spelled.get(folded(name)))]
-        index = {"scope": self.extent.noted(), "files": written}
+        obsolete = sorted(self.before.difference(written))
+        removed = [name for name in obsolete if self._remove(name, spelled.get(folded(name)))]
+        index = {"scope": self.extent.stored(), "files": written}
         self.write(INDEX, (json.dumps(index, indent=0, ensure_ascii=False) + "\n").encode())
         with suppress(OSError):
             (self.path / ADDED).unlink()
         return len(self.earlier.intersection(removed))
 
     def _remove(self, name: str, other: str | None) -> bool:
-        """Remove a file, unless it is this export's `other` one under an earlier spelling; whether it was."""
+        """Remove a file, or rename it if it is an earlier spelling of `other`. Returns whether it was removed."""
         path = self.path / name
         with suppress(OSError):
             if not self._inside(path.parent):
@@ -235,7 +244,7 @@ class Folder:
         return False
 
     def _tidy(self, folder: Path) -> None:
-        """Remove folders that have become empty."""
+        """Remove empty folders."""
         while folder != self.path:
             try:
                 folder.rmdir()
@@ -245,16 +254,16 @@ class Folder:
 
 
 @contextmanager
-def _sentence(path: Path, what: str) -> Iterator[None]:
-    """Raise ReconcilerError for what the system says."""
+def _readable_errors(path: Path, what: str) -> Iterator[None]:
+    """Raise ReconcilerError for an OSError."""
     try:
         yield
     except OSError as error:
         raise ReconcilerError(f"{path} cannot be {what}: {error.strerror or error}.") from error
 
 
-def _texts(found: Any) -> bool:
-    return isinstance(found, list) and all(isinstance(text, str) for text in found)
+def _is_strings(data: Any) -> bool:
+    return isinstance(data, list) and all(isinstance(item, str) for item in data)
 
 
 def _equal(one: Path, other: Path) -> bool:
@@ -267,13 +276,13 @@ def _equal(one: Path, other: Path) -> bool:
 
 
 def _name(line: str) -> str:
-    """The name in a line of what was added; a line may have been cut off."""
+    """The name in a line of the list of added files, or "" for a line that was cut off."""
     try:
         return str(json.loads(line))
     except ValueError:
         return ""
 
 
-def _harmless(path: Path) -> bool:
-    """Whether a file may be in a folder before the first export: the configuration, or a hidden one."""
+def _is_ignored(path: Path) -> bool:
+    """Whether a file may exist before the first export: the configuration, or a hidden one."""
     return path.name.startswith(".") or path.name == CONFIG

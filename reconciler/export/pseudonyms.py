@@ -1,7 +1,7 @@
-"""Personal data in texts → stand-ins, the same for the same person everywhere.
+"""Personal data in texts → pseudonyms, the same ones for a person everywhere.
 
-Users are numbered in the order of their logins: user3, First3 Last3, user3@example.net. A number whose stand-in is
-written anywhere already is nobody's, so that no stand-in means two things.
+Users are numbered in the order of their logins: user3, First3 Last3, user3@example.net. A number whose pseudonym
+already occurs in some text is skipped, so that no pseudonym is ambiguous.
 """
 
 from __future__ import annotations
@@ -19,37 +19,37 @@ from reconciler.model.address import Row
 
 DOMAIN = "example.net"
 SINGLE = 3
-"""Letters of a first or last name that is looked for by itself."""
+"""Minimum length of a first or last name that is replaced by itself."""
 PART = 4
-"""Letters of one of several words of a name, and of a first name in capitals: MAX is a word of its own."""
+"""Minimum length of one of several words of a name, and of a first name in capitals: MAX is also a word."""
 IMPERSONAL = frozenset({"Redmine", "Admin"})
-"""What Redmine calls its first account."""
+"""The names of Redmine's first account."""
 NEAR = 255
-"""Characters around a word in which it is seen whether it is in the name of a file."""
+"""Characters around a word that are searched for the name of a file."""
 
 HOST = r"(?:[^\W_]|-)+"
 DOMAINS = rf"(?:{HOST}(?:\.{HOST})+|(?!v?\d|-){HOST})"
-"""What can follow the @ of a mail address: `corp.com` or `buildhost`, and no version (`checkout@v4`)."""
+"""What can follow the @ of a mail address: `corp.com` or `buildhost`, but not a version (`checkout@v4`)."""
 LOCAL = r"[^\W_](?:[\w.%+'\-]{0,254}@|(?:[\w.+'\-]|%2[Bb]){0,254}%40)"
 QUOTED = r'"[^"\n]{1,64}"@(?=[^@\s]*\.)'
 ESCAPE = "%[0-9A-Fa-f]{2}"
-"""An encoded character in an address of the web: what follows is a word of its own."""
+"""An encoded character in a URL: a word begins after it."""
 WORD = re.compile(r"[^\W_]+")
 WORDS = re.compile(rf"{ESCAPE}|[^\W_]+")
 MAIL = re.compile(rf"(?:{QUOTED}|{LOCAL}){DOMAINS}")
 TOKENS = re.compile(rf"(?P<mail>{MAIL.pattern})|{WORDS.pattern}")
 BETWEEN = r"[\s_.,'’‘`´\-‐‑–]{1,2}"
-"""What stands between the words of a name."""
+"""Separators between the words of a name."""
 END = rf"(?![^\W_]|[\w.%+'\-]*(?:@|%40){DOMAINS})"
-"""Neither in the middle of a word nor of a mail address."""
-STAND_IN = re.compile(r"(user|first|last|person)([1-9]\d*)")
+"""Not in the middle of a word or mail address."""
+PSEUDONYM = re.compile(r"(user|first|last|person)([1-9]\d*)")
 ENDING = re.compile(r"[^\W_]\.[^\W_]{1,5}(?![^\W_])")
-"""What the name of a file has, as `cv_smith.pdf`, and what is just written in one, as `max_size`, has not."""
+"""A suffix, by which the name of a file (`cv_smith.pdf`) differs from other joined words (`max_size`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What stands for a user."""
+    """The pseudonyms of a user."""
 
     login: str
     firstname: str
@@ -59,17 +59,17 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """Something that is replaced; `exact` if only in this spelling where it stands in a sentence."""
+    """A text to replace; `exact` if only in this spelling within a sentence."""
 
     pattern: str
     new: str
     exact: bool = False
 
 
-class Disguise:
-    """The stand-ins for `users` (rows of the API), and for the mail addresses in `texts` that are nobody's.
+class Pseudonyms:
+    """The pseudonyms of `users` (rows), and of mail addresses in `texts` that belong to no user.
 
-    `texts` are all that there are: what looks like a stand-in in one of them is used for nobody.
+    `texts` must be all texts of the export: a number that occurs like a pseudonym in one of them is not used.
     """
 
     def __init__(self, users: Iterable[Row], texts: Iterable[str]) -> None:
@@ -90,7 +90,7 @@ class Disguise:
 
     @property
     def counts(self) -> tuple[int, int]:
-        """How many users, and how many other mail addresses, have stand-ins."""
+        """The numbers of users and of other mail addresses with pseudonyms."""
         return len(self.people), sum(mail.startswith("person") for mail in self.mails.values())
 
     def _person(self, number: int, row: Row) -> None:
@@ -116,7 +116,7 @@ class Disguise:
             self._single(name, new, SINGLE, PART if new == person.firstname else SINGLE)
 
     def _parts(self, row: Row, person: Person) -> None:
-        """The long words of names of several ones, but for particles such as `della`."""
+        """The long words of names with several words, except for particles such as `della`."""
         for name, new in _names(row, person):
             for part in WORD.findall(name):
                 if not part.islower():
@@ -128,7 +128,7 @@ class Disguise:
                 self._term(spelling, Term(_spaced(spelling), new, exact=True))
 
     def _term(self, text: str, term: Term) -> None:
-        """Know a term by its first word; of two people with the same name the first one stands for both."""
+        """Index a term by its first word. Two people with the same name get the pseudonym of the first."""
         word = WORD.search(text)
         if word:
             self.terms[word[0].lower()].setdefault(term.pattern, term)
@@ -139,20 +139,20 @@ class Disguise:
         return mail in self.mails or bool(self._account(mail))
 
     def _account(self, mail: str) -> str:
-        """What stands for somebody's account on a machine (`amy@buildhost`), or ""."""
+        """The replacement for a user's account on a host (`amy@buildhost`), or ""."""
         local, _, host = mail.partition("@")
         return f"{self.logins[local]}@{host}" if "." not in host and local in self.logins else ""
 
-    def _mail(self, found: str) -> str:
-        mail = _address(found)
+    def _mail(self, text: str) -> str:
+        mail = _address(text)
         new = self.mails.get(mail) or self._account(mail) or f"person@{DOMAIN}"
-        return new if "@" in found else new.replace("@", "%40")
+        return new if "@" in text else new.replace("@", "%40")
 
     # -- texts -------------------------------------------------------------------------------------------------
 
     def text(self, text: str) -> str:
-        """A text without personal data. Case makes no difference in one that is one word, and in names of files."""
-        # Accents are letters of their own in what some systems write.
+        """A text with pseudonyms. Case is ignored in texts of a single word, and in names of files."""
+        # Some systems (macOS) write accents as separate characters.
         plain = unicodedata.normalize("NFC", text)
         parts, end, loose = list[str](), 0, not any(map(str.isspace, plain))
         for token in (TOKENS if _addressed(plain) else WORDS).finditer(plain):
@@ -164,49 +164,49 @@ class Disguise:
         return "".join([*parts, plain[end:]]) if parts else text
 
     def _at(self, text: str, token: re.Match[str], loose: bool) -> tuple[int, str]:
-        """Where the longest thing ends that begins at a token and is replaced, and by what; 0 if there is none."""
+        """The end and the replacement of the longest match that begins at a token; 0 if there is none."""
         stop, new = (token.end(), self._mail(token[0])) if token.lastgroup else (0, "")
         word = WORD.match(text, token.start())
         terms = self.terms.get(word[0].lower(), {}) if word else {}
         loose = loose or (bool(terms) and _in_file_name(text, token.start()))
         for pattern, term in terms.items():
-            found = _compiled(pattern, term.exact and not loose).match(text, token.start())
-            if found and found.end() > stop:
-                stop, new = found.end(), _cased(found[0], found.expand(term.new))
+            match = _compiled(pattern, term.exact and not loose).match(text, token.start())
+            if match and match.end() > stop:
+                stop, new = match.end(), _cased(match[0], match.expand(term.new))
         return stop, new
 
 
 def _seen(texts: Iterable[str]) -> tuple[set[tuple[str, str]], set[str]]:
-    """What looks like a stand-in in texts, and the mail addresses in them."""
+    """The texts that look like pseudonyms, and the mail addresses."""
     written, mails = set[tuple[str, str]](), set[str]()
     for text in texts:
-        written.update(STAND_IN.findall(text.lower()))
+        written.update(PSEUDONYM.findall(text.lower()))
         if _addressed(text):
             plain = unicodedata.normalize("NFC", text)
-            mails.update(_address(found[0]) for found in TOKENS.finditer(plain) if found.lastgroup)
+            mails.update(_address(token[0]) for token in TOKENS.finditer(plain) if token.lastgroup)
     return written, mails
 
 
 def _free(written: set[tuple[str, str]], *words: str) -> Iterator[int]:
-    """The numbers that follow none of these words in any text."""
+    """The numbers that occur after none of these words in any text."""
     return (n for n in count(1) if not any((word, str(n)) in written for word in words))
 
 
 def _names(row: Row, person: Person) -> list[tuple[str, str]]:
-    """First and last name with their stand-ins, as far as there are letters in them."""
+    """First and last name with their pseudonyms, if they contain letters."""
     pairs = (row.get("firstname"), person.firstname), (row.get("lastname"), person.lastname)
-    named = ((unicodedata.normalize("NFC", str(name or "")), new) for name, new in pairs)
-    return [(name, new) for name, new in named if WORD.search(name)]
+    normalized = ((unicodedata.normalize("NFC", str(name or "")), new) for name, new in pairs)
+    return [(name, new) for name, new in normalized if WORD.search(name)]
 
 
 def _start(text: str) -> int:
-    """Where the first word begins."""
+    """The start of the first word."""
     word = WORD.search(text)
     return word.start() if word else 0
 
 
 def _spaced(name: str) -> str:
-    """A pattern for a name, whatever its words are joined by: `Smith-Jones` is `Smith Jones` too."""
+    """A pattern for a name with any separators: `Smith-Jones` also matches `Smith Jones`."""
     words = list(WORD.finditer(name))
     joints = (name[one.end() : two.start()] for one, two in pairwise(words))
     rest = (f"(?:{re.escape(joint)}|{BETWEEN}){re.escape(w[0])}" for joint, w in zip(joints, words[1:], strict=True))
@@ -217,13 +217,13 @@ def _addressed(text: str) -> bool:
     return "@" in text or "%40" in text
 
 
-def _address(found: str) -> str:
-    """A mail address as it is found, decoded and in small letters."""
-    return (found if "@" in found else unquote(found)).lower()
+def _address(text: str) -> str:
+    """A mail address, decoded and in lower case."""
+    return (text if "@" in text else unquote(text)).lower()
 
 
 def _in_file_name(text: str, at: int) -> bool:
-    """Whether a word of a sentence is in the name of a file."""
+    """Whether the word at a position is in the name of a file."""
     before, after = text[max(0, at - NEAR) : at], text[at : at + NEAR]
     start = before.rsplit(None, 1)[-1] if before and not before[-1].isspace() else ""
     return bool(ENDING.search(start + after.split(None, 1)[0]))
@@ -235,7 +235,7 @@ def _compiled(pattern: str, exact: bool) -> re.Pattern[str]:
 
 
 def _cased(old: str, new: str) -> str:
-    """A stand-in in the case of what it stands for."""
+    """A pseudonym in the case of the text that it replaces."""
     if old.islower():
         return new.lower()
     return new[:1].upper() + new[1:] if old[:1].isupper() else new

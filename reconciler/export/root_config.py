@@ -1,7 +1,7 @@
-"""Whether an export's folder needs a `reconciler.yaml` of its own: it says where issues have their keys.
+"""Whether an export writes a `reconciler.yaml` with the `issue_key_field`.
 
-It would hide one in a folder above, with the address of the server and what else people set, so there is one only where
-nothing above says the same.
+That file would hide one in a parent folder, with its URL and other settings, so it is written only if no parent folder
+sets the same field.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ FIELD = "issue_key_field"
 
 
 def needed(folder: Folder, config: Config, instance: str | None = None) -> bool:
-    """Whether an export with this configuration writes one; one that people have completed stays.
+    """Whether an export with this configuration writes one. A file that people have edited is kept.
 
-    Raises ReconcilerError if that says something else; ConfigError if it is not valid.
+    Raises ReconcilerError if that file sets another field, ConfigError if it is invalid.
     """
     key, own = config.settings.get(FIELD), folder.path / CONFIG
     if own.exists() and not _exported(folder, own):
-        said = _said(own, config, instance)
-        if said != key:
-            raise ReconcilerError(f"{own} {_names(said)}, and this export is made with one that {_names(key)}: {HINT}")
+        theirs = _key_field(own, config, instance)
+        if theirs != key:
+            raise ReconcilerError(f"{own} sets {_setting(theirs)}, but this export uses {_setting(key)}: {HINT}")
         folder.keep(CONFIG)
         return False
     return key is not None and _above(folder.path, config, instance) != key
 
 
-HINT = f"make the {FIELD} the same in both, or give another folder."
+HINT = "use the same one in both, or choose another folder."
 
 
-def _names(key: str | None) -> str:
-    return f"has no {FIELD}" if key is None else f'has the {FIELD} "{key}"'
+def _setting(key: str | None) -> str:
+    return f"no {FIELD}" if key is None else f'{FIELD} "{key}"'
 
 
 def _exported(folder: Folder, own: Path) -> bool:
-    """Whether it is as an earlier export wrote it."""
+    """Whether the file is unchanged since an earlier export wrote it."""
     if CONFIG not in folder.before:
         return False
     try:
@@ -52,17 +52,19 @@ def _exported(folder: Folder, own: Path) -> bool:
         return False
 
 
-def _said(file: Path, config: Config, instance: str | None) -> str | None:
+def _key_field(file: Path, config: Config, instance: str | None) -> str | None:
     key: str | None = configuration.load((), config.environ, file=file, instance=instance).settings.get(FIELD)
     return key
 
 
 def _above(folder: Path, config: Config, instance: str | None) -> str | None:
-    """The key field of the configuration that manifests in the folder have without one of its own; None also if that
-    is not valid, as it is of no use to them then."""
+    """The key field from a parent folder's configuration, which manifests in the folder use if it has none of its own.
+
+    None also if that configuration is invalid.
+    """
     place = Path(os.path.abspath(folder))  # noqa: PTH100
-    found = None if (place / ".git").exists() else find_config((place.parent,))
+    file = None if (place / ".git").exists() else find_config((place.parent,))
     try:
-        return None if found is None else _said(found, config, instance)
+        return None if file is None else _key_field(file, config, instance)
     except ConfigError:
         return None

@@ -1,4 +1,4 @@
-"""The steps of an export, from the live server to a folder, as the command line and the public API take them."""
+"""The steps of an export, from the live server to a folder. The command line and the public API both use them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reconciler.config import Config
 from reconciler.errors import Denied, Missing, ReconcilerError
 from reconciler.export import root_config, state_files, write_keys
 from reconciler.export.describe import Item
-from reconciler.export.file_tree import Tree, items, tree
+from reconciler.export.file_tree import Tree, file_tree, items
 from reconciler.export.inventory import Inventory, Scope, take
 from reconciler.export.output_folder import Extent, Folder
 from reconciler.export.sanitize import WITHHELD, Sanitized, sanitize
@@ -31,9 +31,11 @@ from reconciler.state.fetch import Watch, over, unwatched
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """An export that was written: where from and to, how many objects of each kind, how many files, what could not be
-    said of which object, how many files of an earlier export were removed; `sanitized` has the numbers of users and of
-    other mail addresses that were replaced."""
+    """The result of an export.
+
+    `counts` is the number of objects by kind, `left_out` the remarks on values that were left out, `removed` the number
+    of removed files of an earlier export, `sanitized` the number of replaced users and of other mail addresses.
+    """
 
     url: str
     folder: Path
@@ -56,10 +58,10 @@ def export_to(
     instance: str | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Exported:
-    """Write manifests of what is live into a folder: of some projects (identifiers) and kinds, or of all; with
-    `sanitize`, without personal data. For the configuration see `config.load`.
+    """Export live state as manifests into a folder: of these projects (identifiers) and kinds, by default of all.
 
-    Raises ConfigError, ServerError; ReconcilerError for a folder, project or kind that cannot be.
+    `sanitize` replaces personal data. For the configuration see `config.load`. Raises ConfigError, ServerError;
+    ReconcilerError for an unusable folder, or an unknown project or kind.
     """
     return asyncio.run(
         export_to_async(
@@ -91,12 +93,12 @@ async def export_to_async(
     chosen = scope(projects, subprojects, kinds)
     into = target(Path(folder), chosen, config, instance, sanitized=sanitize)
     async with Client(config.connection()) as client:
-        found = await look(client, config, chosen, into, sanitized=sanitize)
-        return await write_out(client, found, chosen, into, sanitized=sanitize)
+        inventory = await look(client, config, chosen, into, sanitized=sanitize)
+        return await write_out(client, inventory, chosen, into, sanitized=sanitize)
 
 
 def scope(projects: str | Iterable[str], subprojects: bool, chosen: str | Iterable[str]) -> Scope:
-    """What to export; kinds by name or as manifests call their lists. Raises ReconcilerError for one that is none."""
+    """The scope of an export; kinds by name or by the name of their list. Raises ReconcilerError for unknown ones."""
     known = {alias: kind.name for kind in declarable().values() for alias in (kind.name, kind.plural)}
     names = _several(chosen)
     for name in names:
@@ -107,14 +109,14 @@ def scope(projects: str | Iterable[str], subprojects: bool, chosen: str | Iterab
 
 
 def _several(names: str | Iterable[str]) -> list[str]:
-    """The names; a text is one."""
+    """The names; a string is a single name."""
     return [names] if isinstance(names, str) else list(names)
 
 
 def target(
     path: Path, scope: Scope, config: Config, instance: str | None = None, *, sanitized: bool = False
 ) -> Folder:
-    """The folder for an export with a configuration. Raises ReconcilerError for one that cannot be."""
+    """The output folder for an export with a configuration. Raises ReconcilerError if it is unusable."""
     folder = Folder(path, Extent.of(scope, sanitized=sanitized))
     folder.configured = root_config.needed(folder, config, instance)
     return folder
@@ -129,97 +131,103 @@ async def look(
     sanitized: bool = False,
     watch: Watch = unwatched,
 ) -> Inventory:
-    """Read everything in scope; issues keep the keys that the last export into the folder gave them.
+    """Read everything in scope. Issues keep the keys that the last export into the folder gave them.
 
     Raises as `take`.
     """
     known = state_files.keys(folder.path, client.connection.url)
-    called = known if remembers(scope, config.settings, sanitized=sanitized) else {}
-    return await take(client, config.settings, scope, watch, called)
+    keys = known if stores_keys(scope, config.settings, sanitized=sanitized) else {}
+    return await take(client, config.settings, scope, watch, keys)
 
 
-def remembers(scope: Scope, settings: Mapping[str, Any], *, sanitized: bool) -> bool:
-    """Whether an export notes which issue got which key: where nothing in Redmine holds it, and nobody is hidden."""
+def stores_keys(scope: Scope, settings: Mapping[str, Any], *, sanitized: bool) -> bool:
+    """Whether an export stores the keys of issues in its folder: if Redmine does not, and keys are no personal data."""
     return not sanitized and not settings.get("issue_key_field") and any(map(scope.has, keyed()))
 
 
 async def key_plan(
-    client: Client, config: Config, found: Inventory, reopened: Collection[str] = ()
+    client: Client, config: Config, inventory: Inventory, reopened: Collection[str] = ()
 ) -> tuple[Planned, tuple[Address, ...]]:
-    """The plan that stores keys in the issues that have none, and the issues that cannot have one; `found` is as
-    `write_keys.named` gives it. Projects that a run before has `reopened` are closed."""
-    desired, lacking = write_keys.wanted(found, reopened)
+    """The plan that stores keys in issues without one, and the issues that cannot have one.
+
+    `inventory` comes from `write_keys.with_keys`. Projects that an earlier run has `reopened` are closed again.
+    """
+    desired, lacking = write_keys.desired_keys(inventory, reopened)
     return await plan(client, Manifests(config, Loaded((), (), ()), desired, ())), lacking
 
 
 async def write_out(
     client: Client,
-    found: Inventory,
+    inventory: Inventory,
     scope: Scope,
     folder: Folder,
     *,
     sanitized: bool = False,
     watch: Watch = unwatched,
 ) -> Exported:
-    """Write what was read into a folder; `watch` is told how far the downloads are. Raises ServerError; ReconcilerError
-    for what cannot be written."""
-    without = sanitize(found) if sanitized else None
-    counts, made = await _files(client, without or found, scope, folder, watch)
-    for name in made.downloads if without else ():
+    """Write the inventory into a folder. `watch` is called with the progress of the downloads.
+
+    Raises ServerError; ReconcilerError for a file that cannot be written.
+    """
+    replaced = sanitize(inventory) if sanitized else None
+    counts, tree = await _files(client, replaced or inventory, scope, folder, watch)
+    for name in tree.downloads if replaced else ():
         folder.write(name, WITHHELD)
-    if remembers(scope, found.names.settings, sanitized=sanitized):
-        made.texts[state_files.KEYS] = state_files.keys_file(found.names, found.projects, client.connection.url)
-    for name, text in made.texts.items():
+    if stores_keys(scope, inventory.names.settings, sanitized=sanitized):
+        url = client.connection.url
+        tree.texts[state_files.KEYS] = state_files.keys_file(inventory.names, inventory.projects, url)
+    for name, text in tree.texts.items():
         folder.write(name, text.encode())
-    removed = folder.finish([*made.texts, *made.downloads])
+    removed = folder.finish([*tree.texts, *tree.downloads])
     return Exported(
         client.connection.url,
         folder.path,
         {kind.name: counts[kind.name] for kind in declarable().values() if counts[kind.name]},
-        len(made.texts.keys() - {state_files.KEYS}) + len(made.downloads),
-        tuple(made.remarks),
+        len(tree.texts.keys() - {state_files.KEYS}) + len(tree.downloads),
+        tuple(tree.remarks),
         removed,
         client.requests,
-        without.disguise.counts if without else None,
+        replaced.pseudonyms.counts if replaced else None,
     )
 
 
 async def _files(
-    client: Client, found: Inventory | Sanitized, scope: Scope, folder: Folder, watch: Watch
+    client: Client, source: Inventory | Sanitized, scope: Scope, folder: Folder, watch: Watch
 ) -> tuple[Counter[str], Tree]:
-    """The files of an export with how many objects of each kind they have; those that can be downloaded are written.
+    """The files of an export and the number of objects by kind. Downloads are written already.
 
-    Without one that cannot, others may have other names: then these are downloaded again.
+    If a download fails, its file is left out, which can change the names of others. So the tree is built again, and
+    only files whose names changed are downloaded again.
     """
-    without = found if isinstance(found, Sanitized) else None
-    shown = found.inventory if isinstance(found, Sanitized) else found
-    there: dict[str, int] = {}
+    sanitized = source if isinstance(source, Sanitized) else None
+    inventory = source.inventory if isinstance(source, Sanitized) else source
+    downloaded: dict[str, int] = {}
     while True:
         counts = Counter[str]()
-        described = items(shown, scope)
-        made = tree(_counted(without.items(described) if without else described, counts), shown.names.settings)
+        described = items(inventory, scope)
+        counted = _counted(sanitized.items(described) if sanitized else described, counts)
+        tree = file_tree(counted, inventory.names.settings)
         if not folder.configured:
-            made.texts.pop(CONFIG, None)
-        folder.check([*made.texts, *made.downloads])
-        lost = {} if without else await _download(client, made.downloads, there, folder, watch)
+            tree.texts.pop(CONFIG, None)
+        folder.check([*tree.texts, *tree.downloads])
+        lost = {} if sanitized else await _download(client, tree.downloads, downloaded, folder, watch)
         if not lost:
-            return counts, made
+            return counts, tree
         for number, why in lost.items():
-            shown.names.files[number] = {**shown.names.files.get(number, {}), "lost": why}
+            inventory.names.files[number] = {**inventory.names.files.get(number, {}), "lost": why}
 
 
 def _counted(described: Iterable[Item], counts: Counter[str]) -> Iterator[Item]:
-    """The same, counted by kind: what is an object in a manifest."""
+    """The same items. Counts those that become objects in a manifest, by kind."""
     for item in described:
         counts[item.address.kind] += item.body is not None
         yield item
 
 
 async def _download(
-    client: Client, files: Mapping[str, Stored], there: dict[str, int], folder: Folder, watch: Watch
+    client: Client, files: Mapping[str, Stored], downloaded: dict[str, int], folder: Folder, watch: Watch
 ) -> dict[int, str]:
-    """Write live files, but for those that are `there` (path → number); the numbers of those that cannot be had, and
-    why."""
+    """Download live files, except those `downloaded` already (path → id). Returns id → reason for failures."""
     lost: dict[int, str] = {}
 
     async def one(name: str) -> None:
@@ -228,33 +236,33 @@ async def _download(
         except _Lost as error:
             lost[files[name].number] = str(error)
         else:
-            there[name] = files[name].number
+            downloaded[name] = files[name].number
 
-    wanted = [name for name, file in files.items() if there.get(name) != file.number]
-    async for _ in over(wanted, one, AHEAD * client.connection.concurrency, "downloads", watch):
+    pending = [name for name, file in files.items() if downloaded.get(name) != file.number]
+    async for _ in over(pending, one, AHEAD * client.connection.concurrency, "downloads", watch):
         pass
     return lost
 
 
 class _Lost(Exception):
-    """A live file cannot be had; the text says why."""
+    """A live file cannot be downloaded; the text is the reason."""
 
 
 async def _fetch(client: Client, name: str, file: Stored, folder: Folder) -> None:
-    """Write a live file. Raises _Lost if the server gives something else again, or says that it will not."""
+    """Download a live file. Raises _Lost if the server refuses it, or if the size is wrong twice."""
     for last in (False, True):
         try:
             with folder.writing(name) as into:
                 await client.download(f"/attachments/download/{file.number}", into)
                 if file.size not in (None, into.tell()):
-                    raise _Lost(f"the server gave {into.tell():,} bytes, and says that the file has {file.size:,}")
+                    raise _Lost(f"the server sent {into.tell():,} bytes, but lists the file with {file.size:,}")
                 return
         except Missing as error:
-            raise _Lost("the server has lost what is in the file") from error
+            raise _Lost("the server has lost the content of the file") from error
         except Denied as error:
             if error.status != FORBIDDEN:
                 raise
-            raise _Lost("the server does not give out what is in the file (403)") from error
+            raise _Lost("the server denies access to the content of the file (403)") from error
         except _Lost:
             if last:
                 raise
@@ -262,4 +270,4 @@ async def _fetch(client: Client, name: str, file: Stored, folder: Folder) -> Non
 
 FORBIDDEN = 403
 AHEAD = 2
-"""Downloads for each that is under way, so that one that is large keeps few waiting: each holds a file open."""
+"""Downloads to start ahead, by which a large one does not hold up others; each keeps a file open."""

@@ -1,7 +1,7 @@
-"""What an export remembers in its folder, for the next one.
+"""Files that an export stores in its folder for the next one.
 
-    .reconciler-keys       which issue got which key, where no custom field holds the keys: so that it keeps it
-    .reconciler-reopened   closed projects that were opened to store keys: a run that was killed did not close them
+    .reconciler-keys       the key of each issue, if no custom field stores it, so that the next export reuses it
+    .reconciler-reopened   closed projects that were reopened to store keys, in case the run is killed
 """
 
 from __future__ import annotations
@@ -21,31 +21,32 @@ REOPENED = ".reconciler-reopened"
 
 
 def keys(folder: Path, url: str) -> dict[int, str]:
-    """Issues by number → the keys that the last export of this server gave them."""
-    found = _read(folder / KEYS)
-    said = found.get("keys") if isinstance(found, Mapping) and found.get("url") == url else None
-    pairs = said.items() if isinstance(said, Mapping) else ()
+    """The keys that the last export of this server gave to issues, by id."""
+    data = _read(folder / KEYS)
+    # Ids are those of one server.
+    keys = data.get("keys") if isinstance(data, Mapping) and data.get("url") == url else None
+    pairs = keys.items() if isinstance(keys, Mapping) else ()
     return {number: str(key) for key, number in pairs if type(number) is int}
 
 
 def keys_file(names: Names, projects: Collection[str], url: str) -> str:
-    """The file of keys: a line for each issue, in the order of the keys."""
+    """The text of the file of keys: one line for each issue, sorted by key."""
     pairs = [pair for kind in keyed() for pair in names.live(kind.name).keys.items()]
-    found = {key: number for number, key in pairs if key.partition("/")[0] in projects}
-    return json.dumps({"url": url, "keys": dict(sorted(found.items()))}, indent=1, ensure_ascii=False) + "\n"
+    numbers = {key: number for number, key in pairs if key.partition("/")[0] in projects}
+    return json.dumps({"url": url, "keys": dict(sorted(numbers.items()))}, indent=1, ensure_ascii=False) + "\n"
 
 
 def reopened(folder: Path) -> frozenset[str]:
-    """The projects that a run before opened and did not close."""
-    found = _read(folder / REOPENED)
-    return frozenset(map(str, found)) if isinstance(found, list) else frozenset()
+    """The projects that an earlier run reopened and did not close again."""
+    data = _read(folder / REOPENED)
+    return frozenset(map(str, data)) if isinstance(data, list) else frozenset()
 
 
 def remember_reopened(folder: Path, projects: Iterable[str]) -> None:
-    """Note projects before they are opened; none: all are closed again. Raises ReconcilerError."""
+    """Store projects before they are reopened; without projects, remove the file. Raises ReconcilerError."""
     path, listed = folder / REOPENED, sorted(projects)
     if path.is_symlink():
-        raise ReconcilerError(f"{path} is a link, and would be followed: remove it.")
+        raise ReconcilerError(f"{path} is a symbolic link; remove it.")
     try:
         if listed:
             folder.mkdir(parents=True, exist_ok=True)

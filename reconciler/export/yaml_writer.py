@@ -1,7 +1,7 @@
-"""Plain data → YAML as a person would have written it: block texts, no anchors, short lists on one line.
+"""Plain data → YAML as people write it: block scalars, no anchors, short lists on one line.
 
-Texts that YAML 1.1 takes for something else (`yes`, `1e3`, dates) are quoted, for the editors and tools that type them;
-`${` is doubled, as manifests expand it.
+Strings that YAML 1.1 reads as another type (`yes`, `1e3`, dates) are quoted, for editors and other tools. `${` is
+escaped, because manifests expand it.
 """
 
 from __future__ import annotations
@@ -15,84 +15,84 @@ from typing import Any
 import yaml
 
 WIDTH = 100
-"""Characters of a mapping or list that are put on one line; texts are never folded."""
+"""Characters up to which a mapping or list is written on one line; strings are never folded."""
 MEMORABLE = 40
-"""Characters of a value that is likely to come again."""
+"""Characters up to which the YAML of a value is cached, because it is likely to occur again."""
 ENDLESS = 1 << 30
 BREAKS = frozenset("\r\x85\u2028\u2029\ufeff")
-"""What YAML takes for the end of a line, or for nothing, where it is not escaped."""
+"""Characters that YAML reads as a line break, or drops, unless they are escaped."""
 
 
 BLOCK = re.compile(r"(?!\n*\t)[\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]*")
-"""Texts that a block gives back: printable, and not with a tab where the indentation of a block is found out."""
+"""Strings that a block scalar preserves: printable, without a tab where YAML detects the indentation."""
 SIMPLE = re.compile(r"[A-Za-z0-9][\w./-]*", re.ASCII)
 
 
 class Day(str):
-    """A date: it needs no quotes where a date is meant."""
+    """A date, written without quotes."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Included:
-    """A text that stands in a file of its own: `!file path`, relative to the manifest."""
+    """A text in a file of its own: `!file path`, relative to the manifest."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """An object in a list with lines of comment above it; without a value, the comment alone."""
+    """An object in a list with a comment above it; without a value, only the comment."""
 
     value: Any
     lines: tuple[str, ...]
     brief: bool = False
-    """Whether it is written on one line if it fits."""
+    """Whether the object is written on one line if it fits."""
 
 
 class Written(str):
-    """An object in a list that is YAML already, see `written`."""
+    """The YAML of an object in a list, from `written`."""
 
     __slots__ = ()
 
 
 class _Key(str):
-    """A key: what is in it is not expanded."""
+    """A key of a mapping. Keys are not expanded, so `${` is not escaped."""
 
     __slots__ = ()
 
 
 class _Block(dict[str, Any]):
-    """A mapping that is written over several lines, however short it is."""
+    """A mapping that is always written over several lines."""
 
 
 class _Dumper(yaml.SafeDumper):
-    """PyYAML's emitter, with list items indented and no aliases."""
+    """PyYAML's dumper, with indented list items and without aliases."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         """Indent list items below their key."""
         super().increase_indent(flow, False)
 
     def ignore_aliases(self, data: Any) -> bool:
-        """Write out what is the same object twice."""
+        """Write an object again where it occurs again."""
         return True
 
     def analyze_scalar(self, scalar: str) -> Any:
-        """PyYAML allows no block where a blank or a tab ends a line, although it is read back as it is."""
-        found = super().analyze_scalar(scalar)
-        found.allow_block = found.allow_block or bool(BLOCK.fullmatch(scalar))
-        return found
+        """Allow blocks with trailing white space in a line, which PyYAML reads back unchanged but never writes."""
+        analysis = super().analyze_scalar(scalar)
+        analysis.allow_block = analysis.allow_block or bool(BLOCK.fullmatch(scalar))
+        return analysis
 
     def choose_scalar_style(self) -> str:
-        """No quotes for the path of an included file that needs none."""
+        """Write the path of an included file without quotes if it needs none."""
         event: Any = self.event
         plain = event.tag == "!file" and SIMPLE.fullmatch(event.value)
         return "" if plain else str(super().choose_scalar_style())
 
 
 OTHERS = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?|0o[0-7]+|[yYnN]")
-"""What YAML 1.2 takes for a number, and some readers of YAML 1.1 for yes or no."""
+"""Strings that YAML 1.2 reads as numbers, and some YAML 1.1 readers as Booleans."""
 
 
 def _text(dumper: _Dumper, value: str) -> yaml.Node:
@@ -125,7 +125,7 @@ def _sequence(dumper: _Dumper, value: Iterable[Any]) -> yaml.Node:
 
 
 def _short(value: Any) -> bool:
-    """Whether a list or mapping is written on one line: there is little in it, and it fits."""
+    """Whether a list or mapping fits on one line: short and without nested collections."""
     return len(str(value)) <= WIDTH and all(_plain(part) for part in _parts(value))
 
 
@@ -149,14 +149,14 @@ _Dumper.add_representer(list, _sequence)
 
 
 def dump(value: Any) -> str:
-    """Any plain data, as YAML."""
+    """Plain data as YAML."""
     options: dict[str, Any] = {"sort_keys": False, "allow_unicode": True, "width": ENDLESS, "default_flow_style": False}
-    # A document that ends in blank lines, or is one plain text, gets a mark of its end.
+    # PyYAML ends a document that is a plain scalar, or ends in blank lines, with a marker `...`.
     return re.sub(r"^\.\.\.\n\Z", "", str(yaml.dump(value, Dumper=_Dumper, **options)), flags=re.MULTILINE)
 
 
 def written(item: Any) -> Written:
-    """An object of a list as YAML: of many, that takes less memory than the objects."""
+    """An object of a list as YAML, which takes less memory than the object."""
     return Written(_item(item))
 
 
@@ -173,7 +173,7 @@ def _item(item: Any) -> str:
 
 
 def _block(item: Any) -> str:
-    """An object over several lines, whatever its length; its fields may be on one."""
+    """An object over several lines; each field may be on one line."""
     if not item or not isinstance(item, Mapping):
         return dump(item)
     return "".join(_list(n, v) if _noted(v) else _field(n, v) for n, v in item.items())
@@ -187,7 +187,7 @@ def _field(name: str, value: Any) -> str:
 
 @lru_cache(maxsize=10_000, typed=True)
 def _remembered(name: str, value: Any) -> str:
-    """The same, of a value that many objects have, such as a status."""
+    """The same for a value that many objects have, such as a status."""
     return dump(_Block({name: value}))
 
 
@@ -201,16 +201,16 @@ def _list(name: str, items: Iterable[Any]) -> str:
 
 
 def _indented(text: str) -> str:
-    """All lines but the first moved to the right by two."""
+    """The text with all lines but the first indented by two."""
     first, *rest = text.split("\n")
     return "\n".join([first, *(f"  {line}" if line else line for line in rest)])
 
 
 def _one_line(text: str) -> str:
-    """A comment's text on one line, printable."""
+    """The text of a comment on one line, with printable characters only."""
     return "".join(char if char.isprintable() else " " for char in text)
 
 
 def manifest(lists: Mapping[str, Iterable[Any]]) -> str:
-    """A manifest: lists of objects (or `Noted` ones) by their names."""
-    return "\n".join(_list(name, found) for name, items in lists.items() if (found := list(items)))
+    """A manifest with these lists of objects (or `Noted` ones)."""
+    return "\n".join(_list(name, listed) for name, items in lists.items() if (listed := list(items)))

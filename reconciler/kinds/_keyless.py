@@ -32,6 +32,7 @@ class Keyless(Kind[S], abstract=True):
     read_back: ClassVar[type[KeylessReadBack]] = KeylessReadBack
 
     def __init__(self) -> None:
+        # Not a class variable: the read-back needs the kind itself, which exists only now.
         self.capabilities = (*self.capabilities, self.read_back(self))
 
     @abstractmethod
@@ -48,6 +49,7 @@ class Keyless(Kind[S], abstract=True):
 
     def match(self, rows: Sequence[Row], context: Context, objects: Sequence[Object[S]]) -> Matches:
         matching = _Matching(self, rows, context)
+        # An `id` leaves no choice, so those objects take theirs before others are matched by values.
         for wanted in sorted(objects, key=lambda o: getattr(o.spec, "id", None) is None):
             matching.settle(wanted)
         return matching.result()
@@ -61,6 +63,7 @@ class _Matching:
         self.context = context
         self.rows: dict[Id, Row] = {row["id"]: row for row in rows}
         self.alike: defaultdict[Hashable, list[Id]] = defaultdict(list)
+        # By id, so that the answer does not depend on the order of the list.
         for number, row in sorted(self.rows.items()):
             self.alike[kind.nature(row, context)].append(number)
         self.taken: dict[Id, Object] = {}
@@ -74,19 +77,21 @@ class _Matching:
             return
         numbers = self._live(wanted, wanted.fields)
         named = bool(numbers)
+        # Only where nothing has the new name: otherwise an earlier run has renamed it already.
         if not named and wanted.spec.renamed_from:
             earlier = {self.kind.identity[0]: wanted.spec.renamed_from}
             numbers = self._live(wanted, wanted.fields | earlier)
         if len(numbers) > 1:
             said = ", ".join(f"#{n}" for n in numbers)
             what = self.kind.plural.replace("_", " ")
-            self.problems.append((wanted, f"several {what} match: {said}", f"say which: id: {numbers[0]}"))
+            self.problems.append((wanted, f"several {what} match: {said}", f"set `id: {numbers[0]}` to choose one"))
         # A single one of the earlier name is left to the planner, which renames it.
         if named or len(numbers) > 1:
             self.taken[numbers[0]] = wanted
 
     def _live(self, wanted: Object, values: Mapping[str, Any]) -> list[Id]:
         """The live objects with these values that no other declared object has been matched to."""
+        # None (a user or issue that does not exist yet) is the nature of no row, so it matches nothing.
         nature = self.kind.wanted(wanted.address, values, self.context)
         return [number for number in self.alike.get(nature, ()) if number not in self.taken]
 
@@ -96,13 +101,13 @@ class _Matching:
         if row is None:
             # What is declared absent and does not exist is as declared.
             if wanted.spec.state == "present":
-                self.problems.append((wanted, f"there is no {what} #{number}", "leave id out to create one"))
+                self.problems.append((wanted, f"there is no {what} #{number}", "omit `id` to create a new one"))
         elif home != wanted.address.project:
             where = f'project "{home}"' if home else "another project"
-            self.problems.append((wanted, f"{what} #{number} is in {where}", "declare it there"))
+            self.problems.append((wanted, f"{what} #{number} is in {where}", "declare it in that project"))
         elif number in self.taken:
-            said = f"{self.taken[number].address} has the id {number} too"
-            self.problems.append((wanted, said, "keep one"))
+            message = f"{self.taken[number].address} has the same id {number}"
+            self.problems.append((wanted, message, "remove one of them"))
         else:
             self.taken[number] = wanted
 

@@ -22,9 +22,9 @@ from reconciler.model.spec import LOCAL, REFUSE, Api, Id, Name, ProjectItem
 
 
 class NewsSpec(ProjectItem):
-    """A piece of news. Its identity is the project and the title."""
+    """A news item. Its identity is the project and the title."""
 
-    id: Annotated[PositiveInt | None, Field(description="Its number, where several have the same title."), LOCAL] = None
+    id: Annotated[PositiveInt | None, Field(description="The id, if several items have the same title."), LOCAL] = None
     title: Annotated[
         Name, StringConstraints(max_length=60), Field(description="At most 60 characters."), Api(clear=REFUSE)
     ]
@@ -38,7 +38,8 @@ class NewsSpec(ProjectItem):
     ] = None
     attachments: Annotated[
         list[Attached] | None,
-        Field(description="Files, by name; those that are not mentioned are left alone."),
+        Field(description="Files, by name; undeclared ones are kept."),
+        # The index ignores `include=attachments` (5.0 to 6.1), hence `detail`.
         Api(codec=Attachments(), write="uploads", read="attachments", include="attachments", detail=True, clear=REFUSE),
     ] = None
 
@@ -54,8 +55,9 @@ class News(Keyless[NewsSpec]):
     required = ("description",)
     rank = 82
     capabilities = (
+        # 204 without an id or a body (5.0 to 6.1): the object is found again by its title.
         Creation(unique=False, answers=False),
-        Deletion("its comments and attachments are deleted"),
+        Deletion("also deletes its comments and attachments"),
         Exporting(own_files=True),
     )
 
@@ -66,6 +68,7 @@ class News(Keyless[NewsSpec]):
         return self.home(row, context), row["title"]
 
     def wanted(self, address: Address, values: Mapping[str, Any], context: Context) -> Hashable:
+        # `values` can be just the fields that were written; the title is in the key then.
         return address.project, values.get("title", address.own_name)
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:

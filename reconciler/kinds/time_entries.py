@@ -82,27 +82,27 @@ def usable(context: Context) -> Mapping[str, Id]:
 
 
 class TimeEntrySpec(ProjectItem):
-    """Spent time. Its identity is the project, issue, user, day, activity and comments together."""
+    """A time entry. Its identity is the project, issue, user, day, activity and comments together."""
 
     id: Annotated[
         PositiveInt | None,
-        Field(description="The entry's number, where several are alike, or to change what tells it from others."),
+        Field(description="The id of the entry, if several are equal, or to change a field of its identity."),
         LOCAL,
     ] = None
     issue: Annotated[
         IssueName | None,
-        Field(description="Key of an issue of the project. Default: none, the time is the project's."),
+        Field(description="Key of an issue of the project. Default: none; the time is logged on the project."),
         Api(codec=ISSUE, write="issue_id", clear=""),
     ] = None
     user: Annotated[
         Name,
-        Field(description="Login of who spent the time: a member of the project, or the tool's own account."),
+        Field(description="Login of the user who spent the time: a member of the project, or the API key's account."),
         Api(codec=USER, write="user_id", clear=REFUSE),
     ]
     spent_on: Annotated[Date, Field(description="The day, YYYY-MM-DD."), Api(clear=REFUSE, date=True, label="Date")]
     activity: Annotated[
         Name,
-        Field(description="Name of an activity that the project has."),
+        Field(description="Name of an activity that is active in the project."),
         Api(codec=Activity(), write="activity_id", clear=REFUSE),
     ]
     comments: Annotated[
@@ -113,7 +113,7 @@ class TimeEntrySpec(ProjectItem):
     ] = None
     hours: Annotated[
         float | None,
-        Field(description="Hours, to the minute (1.5 is one hour and a half).", ge=0),
+        Field(description="Hours, to the minute (1.5 is one and a half hours).", ge=0),
         Api(codec=Hours(), clear=REFUSE),
     ] = None
     custom_fields: Annotated[
@@ -135,10 +135,10 @@ class _Export(Exporting):
 
     def refused(self, kind: Kind, values: Mapping[str, Any], row: Row, context: Context) -> Iterable[tuple[str, str]]:
         if values.get("activity") and values["activity"] not in usable(context):
-            yield "activity", f"{inactive(values['activity'], context)}, so no new entry can have it"
+            yield "activity", f"{inactive(values['activity'], context)}, so a new entry cannot use it"
         user = values.get("user")
         if user and user != context.names.account and lacks_as_member(user, "log_time", context):
-            yield "user", f"{user} may log no time in the project any more"
+            yield "user", f"{user} may no longer log time in the project"
 
 
 class TimeEntries(Keyless[TimeEntrySpec]):
@@ -191,9 +191,9 @@ class TimeEntries(Keyless[TimeEntrySpec]):
     def check(self, declared: Object[TimeEntrySpec], settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         spec, project = declared.spec, declared.address.project
         if spec.renamed_from:
-            yield "renamed_from", "a time entry has no name: give its id, and everything else can change"
+            yield "renamed_from", "a time entry has no name; set `id` to change its other fields"
         if spec.issue and ISSUE.reference(spec.issue, project).project != project:
-            yield "issue", "the time spent on an issue belongs to the issue's project: declare the entry there"
+            yield "issue", "the issue is in another project: declare the entry in that project"
 
     def conflicts(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
         activity = values.get("activity")

@@ -42,7 +42,7 @@ class UserStatus(Codec):
 
     def written(self, value: Any, context: Context) -> Any:
         if value == "registered":
-            raise Unresolved("the user has registered and waits to be activated, which no manifest can say")
+            raise Unresolved("the account is registered but not activated, which cannot be expressed in a manifest")
         return value
 
 
@@ -58,8 +58,8 @@ class AuthSource(Codec):
         if name in known:
             return unknown(known[name])
         if number is None:
-            said = f'no user shows an authentication mode "{value}"'
-            hint = near_miss(value, known) or 'write its number, "#3": the address of its page has it'
+            said = f'no user has an authentication mode "{value}"'
+            hint = near_miss(value, known) or 'write its id as "#3"; it is in the URL of its page'
             raise Unresolved(said, hint)
         others = [source["name"] for source in shown if source["id"] == number]
         if name and others:
@@ -101,9 +101,9 @@ def _preferences(value: Any) -> Any:
             hint = suggest(name, PREFERENCES)
             raise ValueError(f'unknown preference "{name}"{f": {hint}" if hint else ""}')
         if name in YES_OR_NO and str(item).lower() not in TRUE | FALSE:
-            raise ValueError(f"{name}: true or false is expected")
+            raise ValueError(f"{name}: expected true or false")
         if (name in LISTS) != isinstance(item, list):
-            raise ValueError(f"{name}: a {'list' if name in LISTS else 'text'} is expected")
+            raise ValueError(f"{name}: expected a {'list' if name in LISTS else 'string'}")
     return value
 
 
@@ -148,58 +148,63 @@ class UserSpec(Spec):
     admin: Annotated[
         bool | None,
         Field(description="Whether the user is an administrator. Default: false."),
+        # null is a 500 for `admin`, `mail_notification` and `must_change_passwd` (seen on 5.0).
         Api(clear=REFUSE, label="Administrator"),
     ] = None
     status: Annotated[
         Literal["active", "locked"] | None,
-        Field(description="`active` or `locked`; locked after all work that names the user. Default: active."),
+        Field(description="`active` or `locked`; locked after all changes that refer to the user. Default: active."),
         Api(
             codec=UserStatus(),
             clear=REFUSE,
+            # A locked user can be neither a new assignee nor a new watcher (5.0 to 6.1).
             deferred=Deferred("referrers", when=lambda value, context: value == "locked"),
         ),
     ] = None
     language: Annotated[
         str | None,
-        Field(description="Code of the user's language (`en`, `pt-BR`), set on create. null: as the browser asks."),
+        Field(description="Language code (`en`, `pt-BR`), set on create. null: the language of the browser."),
         Api(read=None, create_only=True, clear=""),
     ] = None
     mail_notification: Annotated[
         Literal["all", "selected", "only_my_events", "only_assigned", "only_owner", "none"] | None,
-        Field(description="What the user gets mail about, set on create. Default: a setting of the server."),
+        Field(description="Email notifications, set on create. Default: the server's setting."),
         Api(read=None, create_only=True, clear=REFUSE, label="Email notifications"),
     ] = None
     auth_source: Annotated[
         str | None,
         Field(
-            description='Authentication mode: its number as `"#3"` or `"#3 (NAME)"`, or its name if some user has it. '
+            description='Authentication mode: its id as `"#3"` or `"#3 (NAME)"`, or its name if some user has it. '
             "Compared from Redmine 6.0; before, set on create only. null: Redmine's own password."
         ),
         Api(codec=AuthSource(), write="auth_source_id", include="auth_source", clear="", label="Authentication mode"),
     ] = None
     password: Annotated[
         SecretStr | None,
-        Field(description="Sent when the user is created, never compared, never shown. Give it as ${NAME}."),
+        Field(description="Password, set on create. Write it as ${NAME}."),
+        # Each PUT with a password counts as a change of it (5.0 to 6.1; test_trap_34), and mails the user.
         Api(read=None, create_only=True, secret=True, clear=REFUSE),
     ] = None
     generate_password: Annotated[
         bool | None,
-        Field(description="Let Redmine choose a password when the user is created."),
+        Field(description="Whether Redmine generates a password on create."),
         Api(read=None, create_only=True, clear=REFUSE),
     ] = None
     must_change_passwd: Annotated[
         bool | None,
-        Field(description="The user must change the password at the first login (set on create)."),
+        Field(description="Whether the user must change the password at the first login; set on create."),
         Api(read=None, create_only=True, clear=REFUSE, label="Must change password at next logon"),
     ] = None
     send_information: Annotated[
         bool | None,
-        Field(description="Mail the account's data, the password among them, to the new user (on create)."),
+        Field(description="Whether Redmine mails the account data, including the password, to the user; on create."),
+        # No `write`: Redmine expects it beside "user", not inside; `create` puts it there.
         Api(write=None, read=None, create_only=True, clear=REFUSE),
     ] = None
     pref: Annotated[
         Preferences | None,
         Field(description=f"Preferences, set on create: {', '.join(PREFERENCES)}."),
+        # Also beside "user": the payload has it inside, and `_beside` moves it.
         Api(codec=PreferenceCodec(), read=None, create_only=True, clear=REFUSE),
     ] = None
     custom_fields: Annotated[
@@ -213,6 +218,7 @@ class _Rows(PartialRows):
     """Lists show the authentication mode from 6.0 on, as they do the status."""
 
     def shows(self, kind: Kind, row: Row, name: str, values: Mapping[str, Any]) -> bool:
+        # An absent key alone says nothing: before 6.0 no list has it, later those of users without a mode lack it.
         return super().shows(kind, row, name, values) and (name != "auth_source" or "status" in row)
 
 
@@ -221,17 +227,18 @@ class _OwnAccount(OwnAccount):
 
     def forbids(self, declared: Object[UserSpec], me: Row) -> Iterable[tuple[str, str]]:
         spec, login = declared.spec, str(me.get("login", ""))
-        own = "this is the account that the reconciler works with"
+        own = "this is the account that applies the plan"
+        # Another case would be a rename as well, although the login is compared without case.
         if spec.login != login and login.casefold() in (spec.login.casefold(), str(spec.renamed_from).casefold()):
-            yield "login", f'{own}: it does not rename itself (its login is "{login}")'
+            yield "login", f'{own}, so its login "{login}" cannot be changed'
         if spec.login.casefold() != login.casefold():
             return
         if spec.state == "absent":
-            yield "state", f"{own}: it cannot delete itself"
+            yield "state", f"{own}, so it cannot be deleted"
         if spec.admin is False and me.get("admin"):
-            yield "admin", f"{own}: it would lose its rights half-way"
+            yield "admin", f"{own}, so it must stay an administrator"
         if spec.status == "locked":
-            yield "status", f"{own}: it would lock itself out"
+            yield "status", f"{own}, so it cannot be locked"
 
 
 class Users(Kind[UserSpec]):
@@ -246,8 +253,8 @@ class Users(Kind[UserSpec]):
     rank = 10
     capabilities = (
         Deletion(
-            "what it wrote and its time entries go to Anonymous; its memberships, private queries and assignments are "
-            "deleted (`status: locked` keeps them)"
+            "assigns its contributions and time entries to Anonymous; deletes its memberships, private queries and "
+            "assignments (`status: locked` keeps them)"
         ),
         _Rows(),
         _OwnAccount(),
@@ -258,11 +265,13 @@ class Users(Kind[UserSpec]):
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
         include = includes(self.fields, need.fields.get(self.name, ()))
         # One list a status: `status=` means all up to 5.1 but is 422 later, `status=*` is nothing on 5.0.
+        # Reading ends when all names are found: most are active, registered users are rarely named.
         for status in (1, 3, 2):
             yield [self._list(status, include)]
 
     def lookup(self, address: Address, names: Names, values: Mapping[str, Any]) -> list[Listing]:
         # `name` finds parts of logins, names and addresses; `login=` is ignored before 5.1.
+        # It may show too many: every row is checked by `ReadBack.identifies` (test_trap_22).
         query = (("name", address.key), *includes(self.fields, self.fields))
         return [self._list(status, query) for status in (1, 3)]
 
@@ -283,17 +292,18 @@ class Users(Kind[UserSpec]):
     def check(self, declared: Object[UserSpec], settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         spec = declared.spec
         if spec.state == "present" and spec.password and spec.generate_password:
-            yield "generate_password", "give either password or generate_password, not both"
+            yield "generate_password", "set either password or generate_password, not both"
         for name in ("password", "generate_password") if spec.auth_source else ():
             if getattr(spec, name):
-                yield name, "with an authentication mode Redmine keeps no password of its own: leave it out"
+                yield name, "Redmine stores no password for users with an authentication mode: omit it"
         if spec.language and spec.language not in LANGUAGES:
             hint = suggest(spec.language, LANGUAGES)
-            yield "language", f'"{spec.language}" is no language of Redmine{": " if hint else ""}{hint}'
+            yield "language", f'unknown language "{spec.language}"{": " if hint else ""}{hint}'
 
 
 def _beside(request: Request, more: Mapping[str, Any]) -> Request:
     """The request with the preferences, and more, beside the user, where Redmine expects them (5.0 to 7.0)."""
+    # A copy: the body is a plain dictionary, and others may hold the same request.
     user = dict((request.body or {})["user"])
     pref = {"pref": user.pop("pref")} if "pref" in user else {}
     return replace(request, body={"user": user, **pref, **more})

@@ -27,20 +27,23 @@ class VersionSpec(ProjectItem):
     name: Annotated[
         Name,
         StringConstraints(max_length=60),
-        Field(description="At most 60 characters, compared exactly (blanks and case count)."),
+        Field(description="At most 60 characters, compared exactly, including spaces and case."),
         Api(clear=REFUSE),
     ]
     status: Annotated[
         Literal["open", "locked", "closed"] | None,
-        Field(description="`locked` and `closed` come after the issues that target the version. Default: open."),
+        Field(description="Locked or closed after changes to issues that target it. Default: open."),
         Api(
+            # Issues can only be given an open version (422 otherwise, 5.0 to 6.1): they come before the lock.
             clear=REFUSE,
             deferred=Deferred("referrers", when=lambda value, context: value != "open"),
+            # A custom field can name versions too, and may take open ones only.
             gate=Gate("open", frozenset({"locked", "closed"}), via=frozenset({"fixed_version", "custom_fields"})),
         ),
     ] = None
     sharing: Annotated[
-        SHARING | None, Field(description="Which other projects may use it. Default: none."), Api(clear=REFUSE)
+        # Redmine answers 201 to a sharing that it does not know, and stores `none` (5.0 to 6.1; test_trap_07).
+        SHARING | None, Field(description="Which other projects can use it. Default: none."), Api(clear=REFUSE)
     ] = None
     due_date: Annotated[Date | None, Field(description="YYYY-MM-DD."), Api(clear="", date=True)] = None
     description: Annotated[
@@ -67,6 +70,7 @@ class _Sharing(Sharing):
 
     def visible_elsewhere(self, reference: Reference, names: Names) -> Iterable[Address]:
         """Versions of other projects that are shared with the reference's project: live, then declared."""
+        # The server's own answer, right even where projects between are hidden from the account.
         for number, projects in names.live("version").seen_from.items():
             key = names.live("version").keys.get(number, "")
             if reference.project in projects and split_key(key)[1] == reference.name:
@@ -101,7 +105,7 @@ class Versions(Kind[VersionSpec]):
     def losses(self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context) -> Iterable[str]:
         # Redmine clears their target version without an error (5.0 to 6.1).
         if "sharing" in changed and WIDTH.index(values["sharing"]) < WIDTH.index(row["sharing"]):
-            yield "issues of projects that it is no longer shared with lose it"
+            yield "issues in projects that it is no longer shared with lose their target version"
 
 
 def _sharing(address: Address, names: Names) -> str:
@@ -118,6 +122,7 @@ def shared(sharing: str, owner: str, user: str, names: Names) -> bool:
         "system": True,
         "descendants": owner in up,
         "hierarchy": owner in up or user in down,
+        # The last of the ancestors is the root; a project without any is one itself.
         "tree": ([owner, *down])[-1] == ([user, *up])[-1],
     }.get(sharing, False)
 

@@ -51,6 +51,7 @@ class Capability:
     def __init_subclass__(cls, **more: Any) -> None:
         """Raise ContractError for a misspelt method or attribute in a kind's own version of a capability."""
         super().__init_subclass__(**more)
+        # A direct subclass defines the names; only what derives from one can misspell them.
         if Capability not in cls.__bases__:
             check_capability(cls, Capability)
 
@@ -73,7 +74,7 @@ class Creation(Capability):
     """Whether the answer to the POST shows the object; else it is looked up."""
     adopts: bool = True
     """Whether an object that somebody created after the plan was made is adopted."""
-    adoption_note: str = "it had come to exist meanwhile and was adopted"
+    adoption_note: str = "created by someone else meanwhile; adopted"
     """The note in the result of an adopted object; "" for none."""
 
     def sent_after(self, kind: Kind, values: Mapping[str, Any], context: Context) -> frozenset[str]:
@@ -87,6 +88,7 @@ class ReadBack(Capability):
     def identifies(self, kind: Kind, row: Row, address: Address, values: Mapping[str, Any], context: Context) -> bool:
         """Whether a row of `Kind.lookup` is the object with these canonical values."""
         key = kind.key_of(row, context) or ""
+        # The server may have stored another spelling of the login or name.
         return key == address.key or (kind.ignores_case and key.lower() == address.key.lower())
 
     def again(self, kind: Kind, ids: frozenset[Id], need: Need, names: Names) -> Iterable[list[Listing]]:

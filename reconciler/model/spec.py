@@ -17,6 +17,7 @@ class Spec(BaseModel):
     """What every declared object has in common. Names of fields are Redmine's, without `_id`."""
 
     # `defer_build`: a kind that no manifest declares costs nothing.
+    # `extra="forbid"`: a misspelt field is a problem, not a field that is never applied.
     model_config = ConfigDict(
         extra="forbid", frozen=True, coerce_numbers_to_str=True, allow_inf_nan=False, defer_build=True
     )
@@ -25,10 +26,10 @@ class Spec(BaseModel):
         Literal["present", "absent"], Field(description="`absent` deletes the object. Default: present.")
     ] = "present"
     renamed_from: Annotated[
-        str | None, Field(description="The earlier key: the object is renamed, not deleted and created again.")
+        str | None, Field(description="The previous key: the object is renamed instead of created anew.")
     ] = None
     create_only: Annotated[
-        tuple[str, ...], Field(description="Fields that are set when the object is created, then left alone.")
+        tuple[str, ...], Field(description="Fields that are set on create and ignored afterwards.")
     ] = ()
     protect: Annotated[bool, Field(description="Refuse to delete the object. Default: false.")] = False
 
@@ -47,9 +48,10 @@ Name = Annotated[str, StringConstraints(min_length=1)]
 
 def _date(value: Any) -> Any:
     try:
+        # Not `fromisoformat`, which from Python 3.11 on also takes 20261201 and 2026-W49-2.
         return value if value is None else dt.datetime.strptime(str(value), "%Y-%m-%d").date().isoformat()
     except ValueError as error:
-        raise ValueError("a date (YYYY-MM-DD) is expected") from error
+        raise ValueError("expected a date (YYYY-MM-DD)") from error
 
 
 Date = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$"), BeforeValidator(_date)]
@@ -62,11 +64,12 @@ def _reference(*forms: tuple[str, ...]) -> BeforeValidator:
 
     def check(value: Any) -> Any:
         if isinstance(value, Mapping):
+            # Exactly these words: `{user: a, group: b}` would name two objects.
             valid = set(value) in map(set, forms) and all(isinstance(v, str) and v for v in value.values())
         else:
             valid = value is None or not isinstance(value, list)
         if not valid:
-            raise ValueError(f"a name or {said} is expected")
+            raise ValueError(f"expected a name or {said}")
         return value
 
     return BeforeValidator(check)
@@ -80,7 +83,7 @@ IssueName = Annotated[str | dict[str, str], _reference(("project", "key"))]
 class ProjectItem(Spec):
     """What is inside a project: nested in it, or at top level with `project:`."""
 
-    project: Annotated[Name, Field(description="Identifier of the project (given by nesting, or here).")]
+    project: Annotated[Name, Field(description="Identifier of the project; implied by nesting.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ class Deferred:
     """
 
     wait: Literal["itself", "referrers", "references"]
+    # A blank value names nothing, so there is nothing to wait for.
     when: Callable[[Any, Context], bool] = lambda value, context: not blank(value)
     via: frozenset[str] = frozenset()
     inside: tuple[str, ...] = ()
@@ -137,6 +141,7 @@ class Api:
 
     codec: Codec = field(default_factory=Codec)
     write: str | None = ""
+    # "" and None differ: the field's own name, and not at all.
     read: str | None = ""
     clear: Any = None
     include: str = ""
@@ -159,6 +164,7 @@ class Api:
         return not (self.include or self.detail or self.create_only or self.read is None)
 
 
+# An object of its own, as None is a value that can be sent to clear a field.
 REFUSE: Any = object()
 DEFAULT = Api()
 LOCAL = Api(local=True)
@@ -185,6 +191,7 @@ class Secret:
         return self._value
 
     def __repr__(self) -> str:
+        # pydantic, logging and tracebacks use the repr, so it must be safe by itself.
         return "(secret)"
 
     def __eq__(self, other: object) -> bool:

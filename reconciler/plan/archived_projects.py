@@ -1,7 +1,7 @@
-"""Archived projects: the API shows nothing of them (403, Redmine 5.0 to 7.0), so they are unarchived to be compared.
+"""Archived projects: the API hides their contents (403, Redmine 5.0 to 7.0), so they are unarchived to be compared.
 
-That takes two plans. The first one unarchives; the second one is made of what can be seen then, and archives again
-what was archived and is not declared otherwise. Redmine unarchives the projects above along with a project.
+That takes two plans. The first one unarchives projects. The second one compares their contents and archives the
+projects again, unless they are declared otherwise. Redmine unarchives the ancestors of a project together with it.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ def archived(project: Address, names: Names) -> bool:
 
 
 def wanted(project: Address, names: Names) -> str | None:
-    """The status that a project is declared to have."""
+    """The declared status of a project, if there is one."""
     return getattr(names.spec(project), _archive().field, None)
 
 
 def stays_visible(project: Address, names: Names) -> bool:
-    """Whether a project is declared with a status in which the API shows it."""
+    """Whether a project is declared with a status other than archived."""
     return wanted(project, names) not in (None, _archive().archived)
 
 
@@ -44,7 +44,7 @@ def archives(change: FieldChange) -> bool:
 
 
 def unarchives(change: FieldChange) -> bool:
-    """Whether a change takes a project out of the archive and leaves it open."""
+    """Whether a change unarchives a project and makes it active."""
     archive = _archive()
     return (change.path, change.before, change.after) == (archive.field, archive.archived, archive.active)
 
@@ -55,51 +55,51 @@ def opened(plan: Plan) -> list[Change]:
 
 
 def unarchiving(project: Object) -> FieldChange:
-    """The change of a project's status that takes it out of the archive, with its place in the manifest."""
+    """The change of the status that unarchives a project, with its place in the manifest."""
     archive = _archive()
     return FieldChange(archive.field, archive.archived, archive.active, project.where(archive.field))
 
 
 def visible(names: Names) -> frozenset[str]:
-    """The projects of which the server shows something."""
+    """The live projects that are not archived."""
     return frozenset(key for key in names.live(CONTAINER).ids if not archived(Address(CONTAINER, key), names))
 
 
-def purpose(project: Address, shown: Collection[Address], names: Names) -> str:
-    """Why a project is unarchived: how many objects can be compared then, and what becomes of it."""
-    inside = len([a for a in shown if a != project])
+def purpose(project: Address, revealed: Collection[Address], names: Names) -> str:
+    """The reason why a project is unarchived: what can be compared then, and its status afterwards."""
+    inside = len([a for a in revealed if a != project])
     counted = [f"{inside} {'object' if inside == 1 else 'objects'} inside"] if inside else []
-    what = " and ".join([*(["its fields"] if project in shown else []), *counted])
+    what = " and ".join([*(["its fields"] if project in revealed else []), *counted])
     status = wanted(project, names)
     again = status if stays_visible(project, names) else f"{_archive().archived} again"
-    end = "" if status == _archive().active else f"; then it is {again}"
-    return f"{what} can be compared after that{end}"
+    end = "" if status == _archive().active else f"; {again} afterwards"
+    return f"to compare {what}{end}"
 
 
-def shut_again(first: Plan, before: Collection[str], desired: Desired, names: Names) -> dict[Address, Object]:
-    """The projects that the plan `first` took out of the archive and that go back, as the manifests would say it.
+def to_archive_again(first: Plan, before: Collection[str], desired: Desired, names: Names) -> dict[Address, Object]:
+    """The projects that the plan `first` unarchived and that are archived again, as declared objects.
 
-    `before` are those that were visible, `names` is what was read since.
+    `before` are the projects that were visible before that plan, `names` is the live state after it.
     """
-    back: dict[Address, Object] = {}
+    archived_again: dict[Address, Object] = {}
     for change in opened(first):
         for project in (change.address, *above(change.address, before, names)):
             if wanted(project, names) in (None, _archive().archived) and not _kept_open(project, first, names):
-                back[project] = _archived(project, change.address, first, desired)
-    return back
+                archived_again[project] = _archived(project, change.address, first, desired)
+    return archived_again
 
 
 def stay_open(first: Plan, before: Collection[str], names: Names) -> Iterator[Warned]:
-    """What is to be said of projects that were archived and that Redmine keeps no longer so, unasked."""
+    """Warnings for undeclared projects that Redmine unarchived and that cannot be archived again."""
     for change in opened(first):
         for project in above(change.address, before, names):
             if wanted(project, names) is None and _kept_open(project, first, names):
-                said = f"was archived, and Redmine unarchives it with {change.address} below it"
-                yield Warned(project, change.source, said)
+                message = f"no longer archived: Redmine unarchived it together with {change.address} below it"
+                yield Warned(project, change.source, message)
 
 
 def above(project: Address, before: Collection[str], names: Names) -> list[Address]:
-    """The projects that Redmine unarchived along with one: those above it that could not be seen."""
+    """The ancestors that Redmine unarchived together with a project: those that were not visible."""
     ancestors: list[Address] = []
     while (key := names.live_parent((ancestors[-1] if ancestors else project).key)) and key not in before:
         ancestors.append(Address(CONTAINER, key))
@@ -107,12 +107,13 @@ def above(project: Address, before: Collection[str], names: Names) -> list[Addre
 
 
 def _kept_open(project: Address, first: Plan, names: Names) -> bool:
-    """Whether a project below it shall not be archived: Redmine archives all that is below an archived one."""
+    """Whether a descendant is declared as not archived: archiving a project archives all of its descendants."""
     below = (c.address for c in opened(first) if project in above(c.address, (), names))
     return any(stays_visible(other, names) for other in below)
 
 
 def _archived(project: Address, near: Address, first: Plan, desired: Desired) -> Object:
+    """A project, declared as archived. An undeclared one gets the place of `near` or of an object inside that."""
     declared = desired.objects.get(project)
     if declared is not None:
         return replace(declared, spec=declared.spec.model_copy(update={_archive().field: _archive().archived}))
@@ -121,7 +122,7 @@ def _archived(project: Address, near: Address, first: Plan, desired: Desired) ->
 
 
 def alone(projects: Mapping[Address, Object], desired: Desired) -> Desired:
-    """A desired state of nothing but these projects, archived."""
+    """A desired state with only these projects, archived."""
     status = {_archive().field: _archive().archived}
     bare = {address: undeclared(o.kind, address.key, o.body, **status) for address, o in projects.items()}
     return replace(desired, objects=dict(sorted(bare.items())))

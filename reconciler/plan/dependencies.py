@@ -1,7 +1,7 @@
-"""What comes after what: the work on all objects → operations with explicit edges, in order.
+"""The dependency graph: the work on all objects → operations with explicit edges, in order.
 
-The edges are decided here and nowhere else: projects before what is inside them, what is named before what names it,
-what leaves an object before the object is deleted.
+All edges are made here: a project comes before its contents, an object before those that refer to it, and what no
+longer refers to an object before its deletion.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Graph(NamedTuple):
 
 
 def build(work: Iterable[Work]) -> Graph:
-    """The operations of all work, with their edges. Raises RefusedError for changes that wait for each other."""
+    """The operations of all work, with their edges. Raises RefusedError for a cycle."""
     builder = _Builder({item.address: item for item in work})
     changes = [builder.change(item) for item in builder.work.values()]
     milestones = _relaxed(changes, builder.milestones(changes))
@@ -47,7 +47,7 @@ def sorter(plan: Plan) -> graphlib.TopologicalSorter[Id]:
 
 
 def declared_dependencies(desired: Desired) -> Iterator[tuple[Address, Address]]:
-    """(what is needed, what needs it), for every name in the manifests that stands for another declared object."""
+    """(dependency, dependent) for every reference from one declared object to another."""
     names = fresh_names(desired)
     for address, declared in desired.objects.items():
         for _, reference in references(declared, names):
@@ -63,7 +63,7 @@ def declared_dependencies(desired: Desired) -> Iterator[tuple[Address, Address]]
 
 
 class _Builder:
-    """Makes operations of the work on all objects."""
+    """Makes operations from the work on all objects."""
 
     def __init__(self, work: Mapping[Address, Work]) -> None:
         self.work = work
@@ -90,7 +90,7 @@ class _Builder:
         return step.type(OperationId(work.address), step.fields, requires, after, work.draft.reason)
 
     def _required(self, work: Work) -> Iterator[OperationId]:
-        """Without these the first operation fails: objects that are created, or whose gate is opened for it."""
+        """The operations without which the first one fails: those that create an object or open a gate for it."""
         deletes = work.draft.action == "delete"
         for address in dict.fromkeys((*(() if deletes else work.depends_on), *_container(work))):
             other = self.work.get(address)
@@ -101,7 +101,7 @@ class _Builder:
         """The operations that come before the first one."""
         for address in (*work.depends_on, *_container(work)):
             other = self.work.get(address)
-            # What refers to an object that is deleted, or is inside it, is done with before.
+            # Before an object is deleted, all changes to its contents and to objects that refer to it are complete.
             refers = work.draft.action == "delete" and address in work.depends_on
             if other is not None and (refers or other.draft.action != "delete"):
                 yield self._last(address) if refers else OperationId(address)
@@ -114,14 +114,14 @@ class _Builder:
         project = work.address.project
         milestones = tuple(MilestoneId(kind, project, deletions=False) for kind in step.kinds_before)
         if work.opens_gate and not step.takes_from:
-            # A gate that was opened is shut again whatever became of the work behind it.
+            # A gate that was opened is restored even if the work that needed it failed.
             return step.type(own, step.fields, (before,), (*ends, *milestones))
         return step.type(own, step.fields, (before, *ends), milestones)
 
     def _end(self, work: Work, step: Step, other: Work) -> OperationId:
         """The operation of `other` that comes before `step`: its last one that does not itself wait for `work`.
 
-        What is inside a project never waits for the project to be finished, so the project waits for all of it.
+        The contents of a project never wait for the project's later steps, so these wait for all of the contents.
         """
         if step.type.names_what_it_waits_for:
             return OperationId(other.address)
@@ -133,13 +133,13 @@ class _Builder:
         return OperationId(address, len(self.work[address].steps) - 1)
 
     def milestones(self, changes: Iterable[Change]) -> list[Milestone]:
-        """The milestones that operations come after, each with what comes before it."""
+        """The milestones that are used, each with the operations that come before it."""
         members: dict[MilestoneId, list[OperationId]] = {}
         for change in changes:
             for operation in change.operations:
                 members |= {other: [] for other in operation.after if isinstance(other, MilestoneId)}
         for work in self.work.values():
-            for milestone in _milestones_behind(work):
+            for milestone in _milestones_after(work):
                 if milestone in members:
                     members[milestone].append(OperationId(work.address))
         return [Milestone(milestone, tuple(before)) for milestone, before in members.items()]
@@ -151,7 +151,7 @@ def _container(work: Work) -> Iterator[Address]:
 
 
 def _waiting(other: Work, address: Address) -> Iterator[int]:
-    """The numbers of the steps that wait for an object because that refers to theirs."""
+    """The numbers of the steps that wait for an object that refers to this one."""
     for number, step in enumerate(other.steps):
         if address in step.waits_for and not step.type.names_what_it_waits_for:
             yield number
@@ -161,11 +161,11 @@ def _milestones_before(work: Work) -> Iterator[MilestoneId]:
     inside = work.draft.kind.inside
     for kind in inside.follows if inside else ():
         yield MilestoneId(kind, work.address.project, deletions=True)
-        # What is made in one project can be inherited by others.
+        # Objects created in one project can be inherited by others, as members are.
         yield MilestoneId(kind, "", deletions=False)
 
 
-def _milestones_behind(work: Work) -> Iterator[MilestoneId]:
+def _milestones_after(work: Work) -> Iterator[MilestoneId]:
     """The milestones that come after the first operation on an object."""
     kind, project = work.draft.kind, work.address.project
     if kind.inside:
@@ -185,7 +185,10 @@ def _predecessors(changes: Iterable[Change], milestones: Iterable[Milestone]) ->
 
 
 def _relaxed(changes: Sequence[Change], milestones: list[Milestone]) -> list[Milestone]:
-    """The milestones; if there is a cycle, without what comes after them itself: not all has to be done before.
+    """The milestones; in case of a cycle, without the operations that themselves come after them.
+
+    A milestone is a coarse order (all memberships before all issues). Where a single reference
+    contradicts it, the reference wins.
 
     Raises RefusedError for a cycle that remains.
     """
@@ -194,16 +197,16 @@ def _relaxed(changes: Sequence[Change], milestones: list[Milestone]) -> list[Mil
     successors = _successors(_predecessors(changes, milestones))
     relaxed = []
     for milestone in milestones:
-        behind = _reached(milestone.id, successors)
-        relaxed.append(replace(milestone, after=tuple(one for one in milestone.after if one not in behind)))
+        dependents = _reached(milestone.id, successors)
+        relaxed.append(replace(milestone, after=tuple(one for one in milestone.after if one not in dependents)))
     if cycle := _cycle(_predecessors(changes, relaxed)):
-        ring = " → ".join(dict.fromkeys(str(one.address) for one in cycle if isinstance(one, OperationId)))
-        raise RefusedError(f"These changes wait for each other and cannot be made together: {ring}.")
+        path = " → ".join(dict.fromkeys(str(one.address) for one in cycle if isinstance(one, OperationId)))
+        raise RefusedError(f"These changes form a dependency cycle and cannot be applied together: {path}.")
     return relaxed
 
 
 def _cycle(predecessors: Predecessors) -> Sequence[Id]:
-    """One cycle, if there is any."""
+    """A cycle, if there is one."""
     try:
         graphlib.TopologicalSorter(predecessors).prepare()
     except graphlib.CycleError as error:
@@ -221,15 +224,15 @@ def _successors(predecessors: Predecessors) -> Mapping[Id, set[Id]]:
 
 
 def _reached(start: Id, successors: Mapping[Id, set[Id]]) -> set[Id]:
-    reached, fresh = set[Id](), {start}
-    while fresh:
-        fresh = {other for one in fresh for other in successors.get(one, ())} - reached
-        reached |= fresh
+    reached, frontier = set[Id](), {start}
+    while frontier:
+        frontier = {other for one in frontier for other in successors.get(one, ())} - reached
+        reached |= frontier
     return reached
 
 
 def in_order(changes: Sequence[Change], milestones: Sequence[Milestone]) -> Iterator[Change]:
-    """The changes as they will be made; kinds by rank and keys by name where the graph leaves it open."""
+    """The changes in the order of the graph; ties are broken by the rank of the kind, then by key."""
     by_address = {change.address: change for change in changes}
     ranks = {name: rank for rank, name in enumerate(kinds())}
     prepared = graphlib.TopologicalSorter(_predecessors(changes, milestones))

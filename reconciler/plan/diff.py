@@ -1,4 +1,4 @@
-"""Declared fields against a live object → field changes. What a manifest leaves out is never looked at."""
+"""Declared fields against a live object → field changes. Fields that a manifest omits are never compared."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PURE = re.compile(r"\$\{\w+\}", re.ASCII)
 
 
 def canonical(declared: Object, context: Context) -> tuple[dict[str, Any], list[Problem]]:
-    """The declared fields of an object in canonical form, and a Problem for each that cannot be."""
+    """The declared fields of an object in canonical form, and a Problem for each invalid value."""
     values: dict[str, Any] = {}
     problems = []
     for name, value in declared.fields.items():
@@ -33,7 +33,7 @@ def canonical(declared: Object, context: Context) -> tuple[dict[str, Any], list[
             try:
                 one = api.codec.canonical(piece, context)
                 if part and set(one) & set(values.get(name, {})):
-                    raise Unresolved(f"{part}: given twice", "by its name and by its #id")
+                    raise Unresolved(f"{part}: declared twice, by name and by #id", "remove one of them")
                 values[name] = {**values.get(name, {}), **one} if part else one
             except Unresolved as error:
                 place = declared.where(join(name, part))
@@ -41,25 +41,26 @@ def canonical(declared: Object, context: Context) -> tuple[dict[str, Any], list[
     return values, problems
 
 
-def secret(written: Any) -> Secret | None:
-    """A secret, with the `${NAME}` it came from if the manifest says no more than that."""
-    if blank(written):
+def secret(raw: Any) -> Secret | None:
+    """A secret, with its `${NAME}` if that is all the manifest has: only then can a plan be saved."""
+    if blank(raw):
         return None
-    expression = written.expression if isinstance(written, Templated) else ""
-    return Secret(str(written), expression if PURE.fullmatch(expression) else "")
+    expression = raw.expression if isinstance(raw, Templated) else ""
+    return Secret(str(raw), expression if PURE.fullmatch(expression) else "")
 
 
 def changes(declared: Object, values: Mapping[str, Any], row: Row, context: Context) -> Iterator[FieldChange]:
-    """What must change for a live object to be as declared; nothing for what is set on create only."""
-    kind, left_alone = declared.kind, frozenset(declared.spec.create_only)
+    """The changes that make a live object match its declaration; none for create-only fields."""
+    kind, create_only = declared.kind, frozenset(declared.spec.create_only)
     for name, wanted in values.items():
         api = kind.fields[name]
-        if api.create_only or api.along or name in left_alone:
+        if api.create_only or api.along or name in create_only:
             continue
         if kind.capability(PartialRows).shows(kind, row, name, values):
             live = kind.live(row, name, context)
             differences = api.codec.differences(wanted, live) if wanted != live else []
         else:
+            # The row lacks the field. It is written without comparing if it can be read back after the write.
             parts = api.codec.parts(wanted) if kind.capability(PartialRows).writes_unseen(row, context) else ()
             differences = [(part, None, value) for part, value in parts]
         for part, before, after in differences:
@@ -69,7 +70,7 @@ def changes(declared: Object, values: Mapping[str, Any], row: Row, context: Cont
 def matching(
     declared: Object, values: Mapping[str, Any], row: Row, changed: Iterable[FieldChange]
 ) -> Iterator[FieldChange]:
-    """The declared fields that a live object has as declared, given those that change."""
+    """The declared fields that already match the live object; `changed` are those that do not."""
     kind, paths = declared.kind, {change.path for change in changed}
     for name, wanted in values.items():
         api = kind.fields[name]
@@ -80,14 +81,14 @@ def matching(
 
 
 def companions(declared: Object, values: Mapping[str, Any], changed: Collection[str]) -> Iterator[FieldChange]:
-    """What goes with the change of some of an object's fields."""
+    """Write-only fields that accompany a change, such as the comment on a change of a wiki page."""
     for name, wanted in values.items():
         if declared.kind.fields[name].along & set(changed) and not blank(wanted):
             yield located(declared, name, None, wanted)
 
 
 def creation(declared: Object, values: Mapping[str, Any]) -> Iterator[FieldChange]:
-    """What a new object gets."""
+    """The fields of a new object."""
     for name, wanted in values.items():
         for part, value in declared.kind.fields[name].codec.parts(wanted):
             yield located(declared, join(name, part), None, value)
@@ -99,13 +100,13 @@ def located(declared: Object, path: str, before: Any, after: Any) -> FieldChange
 
 
 def split(path: str, value: Any) -> tuple[str, Any]:
-    """A field's name, and the value that a path's value makes of it (the reverse of `join`)."""
+    """The name of the field of a path, and the field's value that contains the path's value (the reverse of `join`)."""
     name, _, part = path.partition(".")
     return name, {part: value} if part else value
 
 
 def gather(fields: Iterable[FieldChange]) -> dict[str, Any]:
-    """The canonical values that field changes lead to, by field; the last change of a path counts."""
+    """The canonical values after the changes, by field. Of several changes of a path, the last one counts."""
     values: dict[str, Any] = {}
     for change in fields:
         name, value = split(change.path, change.after)
@@ -116,14 +117,14 @@ def gather(fields: Iterable[FieldChange]) -> dict[str, Any]:
 
 
 def detail(before: Any, after: Any) -> list[str]:
-    """How a long value changes, in lines that begin with `-`, `+`, a blank (kept) or `@@` (a place in a text).
+    """The diff of a long value, in lines that begin with `-`, `+`, a space (context) or `@@` (a position in a text).
 
-    Lists are compared as sets and mappings key by key (`+key: value`); anything else is compared as lines of text.
+    Lists are compared as sets and mappings key by key (`+key: value`), anything else line by line.
     """
     if not isinstance(before, list | dict) and not isinstance(after, list | dict):
         old, new = ([] if blank(value) else str(value).split("\n") for value in (before, after))
         return list(difflib.unified_diff(old, new, lineterm=""))[2:]
-    from deepdiff import DeepDiff  # takes a tenth of a second to import, and few plans need it
+    from deepdiff import DeepDiff  # slow to import (100 ms), and few plans need it
     from deepdiff.helper import notpresent
 
     empty: list[Any] | dict[str, Any] = {} if isinstance(before or after, dict) else []

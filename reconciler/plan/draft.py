@@ -1,4 +1,4 @@
-"""A change in the making: what the planner knows of one object before the order of the work is settled."""
+"""A draft of a change: what the planner knows about one object before it schedules the work."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reconciler.plan.operations import Action, FieldChange
 
 @dataclass(slots=True)
 class Draft:
-    """A declared object, its live row, its canonical values and what must change."""
+    """A declared object, its live row, its canonical values and the fields that must change."""
 
     declared: Object
     row: Row | None
@@ -25,11 +25,11 @@ class Draft:
     fields: list[FieldChange]
     reason: str | None = None
     reopened: FieldChange | None = None
-    """The change that opens the object's gate for other work."""
+    """The change that opens the gate of the object for other work."""
     reopened_with: set[Address] = field(default_factory=set)
-    """The objects above whose reopening opens this one as well."""
+    """The ancestors whose reopening also reopens this one."""
     closes_anyway: bool = False
-    """Whether its gate is shut in the end whatever becomes of the work behind it."""
+    """Whether its gate is closed at the end even if the work that needed it failed."""
 
     @property
     def address(self) -> Address:
@@ -59,17 +59,17 @@ class Draft:
         return {change.path.partition(".")[0] for change in self.fields}
 
     def api(self, change: FieldChange) -> Api:
-        """How the field of a change travels."""
+        """How the field of a change is read and written."""
         return self.kind.fields[change.path.partition(".")[0]]
 
     def context(self, names: Names) -> Context:
-        """Where the names in its fields are looked up."""
+        """The context in which references in its fields are resolved."""
         return Context(names, self.declared.project, self.address)
 
-    # -- what the kind knows about the order of the work -------------------------------------------------------
+    # -- dependencies that the kind knows ----------------------------------------------------------------------
 
     def depends_on(self, names: Names) -> list[tuple[str, Address]]:
-        """(field, object) for objects that the work depends on although no changed field names them."""
+        """(field, object) for dependencies to which no changed field refers."""
         return list(
             self.kind.capability(Dependencies).depends_on(
                 self.address, self.row, self.values, self.changed_fields, self.context(names)
@@ -85,7 +85,7 @@ class Draft:
         )
 
     def side_effects_on(self, names: Names) -> set[Address]:
-        """The objects that Redmine may change along with this one."""
+        """The objects that Redmine may change together with this one."""
         return set(
             self.kind.capability(SideEffects).side_effects_on(
                 self.address, self.row, self.values, self.changed_fields, self.context(names)
@@ -93,12 +93,12 @@ class Draft:
         )
 
     def runs_after(self, names: Names) -> Iterable[Address]:
-        """The objects whose planned work comes first, whatever becomes of it."""
+        """The objects whose planned work comes first, even if it fails."""
         return self.kind.capability(Dependencies).runs_after(self.address, self.row, self.context(names))
 
 
 def targets(declared: Object, path: str, value: Any, names: Names) -> list[Address]:
-    """The objects that a canonical value of a field names."""
+    """The objects to which a canonical value of a field refers."""
     name, whole = split(path, value)
     references = declared.kind.fields[name].codec.references(whole, Context(names, declared.project))
     return [names.canonical(reference.addresses(names.is_inside)[0]) for reference in references]

@@ -1,6 +1,6 @@
-"""Gates: fields whose live value forbids work on other objects, opened before planned work and shut again after it.
+"""Gates: fields whose live value prevents changes to other objects. They are opened first and restored last.
 
-A locked version takes no issues, a closed project takes no work at all (Redmine 5.0 to 6.1).
+A locked version accepts no issues; a closed project accepts no changes inside it (Redmine 5.0 to 6.1).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from reconciler.plan.operations import FieldChange
 
 
 def open_gates(changed: dict[Address, Draft], drafts: Mapping[Address, Draft], names: Names) -> None:
-    """Reopen what stands before planned work: a locked version that an issue moves to, a closed project."""
+    """Plan to open each closed gate that planned work needs, such as a locked version that an issue moves to."""
     for draft in list(changed.values()):
         for address, name in _gates(draft, names):
             owner = drafts.get(address)
@@ -27,32 +27,32 @@ def open_gates(changed: dict[Address, Draft], drafts: Mapping[Address, Draft], n
                 gate = owner.kind.fields[name].gate
                 live = owner.kind.live(owner.row, name, Context(names, owner.declared.project))
                 if gate is not None and live in gate.shut:
-                    _reopen(owner, name, live, gate.open, f"{name} {live} forbids the planned work")
+                    _reopen(owner, name, live, gate.open, f"{name} {live} prevents the planned changes")
                     changed[address] = owner
     for draft in list(changed.values()):
         _open_below(draft, changed, drafts, names)
 
 
 def opens(draft: Draft, change: FieldChange) -> bool:
-    """Whether a change opens a gate for all work: a project is reopened or taken out of the archive."""
+    """Whether a change opens a gate for all work: it reopens or unarchives a project."""
     gate = draft.api(change).gate
     return gate is not None and not gate.via and change.before in gate.shut and change.after == gate.open
 
 
 def shuts(draft: Draft, change: FieldChange) -> bool:
-    """Whether a change shuts a gate for its own object too: what else is written must be read back before."""
+    """Whether a change also closes the gate for its own object, so that everything else must be verified before it."""
     gate = draft.api(change).gate
     return gate is not None and not gate.via and change.after in gate.shut
 
 
 def locks(draft: Draft, change: FieldChange) -> bool:
-    """Whether a change shuts a gate for certain fields of other objects only."""
+    """Whether a change closes a gate only for certain fields of other objects, such as an issue's target version."""
     gate = draft.api(change).gate
     return gate is not None and bool(gate.via) and change.after in gate.shut
 
 
 def _open_below(draft: Draft, changed: dict[Address, Draft], drafts: Mapping[Address, Draft], names: Names) -> None:
-    """Whoever reopens a project reopens all closed projects below it: they are shut again."""
+    """Close the closed descendants of a reopened project again: Redmine reopens them with it (5.0 to 6.1)."""
     change = draft.reopened or next((f for f in draft.fields if opens(draft, f)), None)
     if change is None or change.before not in draft.kind.capability(Tree).cascades:
         return
@@ -67,14 +67,14 @@ def _open_below(draft: Draft, changed: dict[Address, Draft], drafts: Mapping[Add
 
 
 def _reopen_with(draft: Draft, other: Draft, change: FieldChange) -> None:
-    _reopen(other, change.path, change.before, change.after, f"{change.path} follows {draft.address}")
+    _reopen(other, change.path, change.before, change.after, f"reopened together with {draft.address}")
     other.reopened_with.add(draft.address)
 
 
 def _undeclared_below(
     draft: Draft, change: FieldChange, drafts: Mapping[Address, Draft], names: Names
 ) -> Iterator[Draft]:
-    """Whatever is below a gate that stays open, was shut, and is not declared."""
+    """The undeclared closed descendants of a project that stays open."""
     kind = draft.kind
     for key in sorted(names.live(kind.name).ids):
         row = names.row(Address(kind.name, key)) or {}
@@ -86,7 +86,8 @@ def _undeclared_below(
 
 
 def _gates(draft: Draft, names: Names) -> Iterator[tuple[Address, str]]:
-    """(object, field) for every gate that the work on `draft` has to pass."""
+    """(object, field) for every gate that must be open for the work on `draft`."""
+    # The fields through which the work touches each object; "" stands for any work.
     through: defaultdict[Address, set[str]] = defaultdict(set)
     for change in draft.fields:
         for address in targets(draft.declared, change.path, change.after, names):
@@ -105,7 +106,7 @@ def _gates(draft: Draft, names: Names) -> Iterator[tuple[Address, str]]:
 
 
 def _reopen(owner: Draft, name: str, live: Any, opened: str, reason: str) -> None:
-    """Plan to open a gate before, and to bring it to what it was or is declared to be after."""
+    """Plan to open a gate first, and to set it to its declared or previous value afterwards."""
     wanted = next((f.after for f in owner.fields if f.path == name), live)
     place = owner.declared.where(name)
     owner.fields = [f for f in owner.fields if f.path != name]

@@ -1,4 +1,4 @@
-"""How much one `apply` may delete, unless it is told otherwise."""
+"""The limit on deletions in one `apply`, which `--max-deletes` overrides."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from reconciler.errors import RefusedError
 
 
 def check(deletes: int, objects: int, limits: Limits, allowed: int | None) -> None:
-    """Raise RefusedError if `deletes` of `objects` is more than the limits, or than `allowed` if that is given."""
+    """Raise RefusedError if `deletes` of `objects` exceeds the limits, or `allowed` if that is given."""
     if allowed is not None:
         why = f"more than --max-deletes {allowed}" if deletes > allowed else ""
     elif deletes > limits.deletes:
@@ -15,9 +15,9 @@ def check(deletes: int, objects: int, limits: Limits, allowed: int | None) -> No
     else:
         ratio = limits.delete_ratio
         over = ratio is not None and deletes > ratio * objects
-        why = f"more than {ratio:.0%} of the {objects} that are planned for (limits.delete_ratio)" if over else ""
+        why = f"more than {ratio:.0%} of the {objects} declared objects (limits.delete_ratio)" if over else ""
     if why:
         raise RefusedError(
-            f"The plan deletes {deletes} objects, {why}, and nothing was done: look at it again, then allow it with "
+            f"The plan deletes {deletes} objects, {why}. No changes were made. Review the plan, then allow it with "
             f"--max-deletes {deletes}."
         )

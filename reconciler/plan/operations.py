@@ -1,8 +1,8 @@
-"""The plan as pure data: typed operations, what each of them comes after, and what happens to each object.
+"""The plan as pure data: one `Change` for each object, with typed operations and explicit edges between them.
 
-An object is one `Change` with one or more operations. An operation `requires` others (if one of them fails, it is
-skipped) and comes `after` others (whatever becomes of them). Those edges are all that decides about order: they are
-made once, by `dependencies`, and read by the executor, by `--target`, by saved plans and by the renderers.
+An operation `requires` others (it is skipped if one of them fails) and comes `after` others (even if they fail). These
+edges alone determine the order. `dependencies` makes them once; the executor, `--target`, saved plans and the renderers
+read them.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ ACTIONS: tuple[Action, ...] = ("create", "update", "delete")
 
 
 def _storable(value: Any) -> Any:
-    """A value as a saved plan has it; no other value is a mapping with just this key."""
+    """A value as stored in a saved plan. No other value is a mapping with only this key."""
     return {"secret": value.expression} if isinstance(value, Secret) else value
 
 
 def is_stored_secret(value: Any) -> bool:
-    """Whether a value of a saved plan stands for a secret."""
+    """Whether a value of a saved plan is the placeholder of a secret."""
     return isinstance(value, Mapping) and value.keys() == {"secret"}
 
 
@@ -51,7 +51,7 @@ class FieldChange:
 
 
 class OperationId(NamedTuple):
-    """An object and the number of one of its operations, which are made in this order."""
+    """An object, and the number of one of its operations; they run in this order."""
 
     address: Address
     number: int = 0
@@ -71,7 +71,7 @@ Id = OperationId | MilestoneId
 
 @dataclass(frozen=True, slots=True)
 class Milestone:
-    """Stands between n operations and m that come after all of them, so that there are n + m edges and not n * m."""
+    """A node between n operations and the m that come after all of them: n + m edges instead of n * m."""
 
     id: MilestoneId
     after: tuple[OperationId, ...] = ()
@@ -82,38 +82,38 @@ class Milestone:
 
 @dataclass(frozen=True, slots=True)
 class _Operation:
-    """One write to one object: its fields, why it is there, and what comes before it."""
+    """One write to one object: its fields, the reason for it, and what comes before it."""
 
     id: OperationId
     fields: tuple[FieldChange, ...] = ()
     requires: tuple[OperationId, ...] = ()
-    """Operations without which it fails: it is skipped if one of them did."""
+    """Operations that must succeed first; it is skipped if one of them fails."""
     after: tuple[Id, ...] = ()
-    """What else comes before it, whatever becomes of that."""
+    """What else comes before it, even if that fails."""
     reason: str | None = None
 
     action: ClassVar[Action] = "update"
-    """What it is for its object, if it is the first operation on it."""
+    """The action on the object, if this is its first operation."""
     holds_until_verified: ClassVar[bool] = False
-    """Whether nothing can be corrected once it is done: all other work is read back before."""
+    """Whether nothing can be corrected after it, so that everything else is verified first."""
     names_what_it_waits_for: ClassVar[bool] = False
-    """Whether its fields name the objects that it comes after (else these refer to its object)."""
+    """Whether its fields refer to the objects that it comes after; otherwise these refer to its object."""
 
     @property
     def predecessors(self) -> tuple[Id, ...]:
-        """Everything that comes directly before it."""
+        """Everything that comes immediately before it."""
         return (*self.requires, *self.after)
 
     @property
     def waits_for(self) -> tuple[Address, ...]:
-        """The other objects whose operations come directly before it."""
+        """The other objects whose operations come immediately before it."""
         ids = (before.address for before in self.predecessors if isinstance(before, OperationId))
         return tuple(dict.fromkeys(address for address in ids if address != self.id.address))
 
 
 @dataclass(frozen=True, slots=True)
 class Create(_Operation):
-    """Makes the object: a POST, and a PUT for what a POST does not take."""
+    """Creates the object: a POST, and a PUT for fields that a POST does not accept."""
 
     type: Literal["create"] = "create"
     action: ClassVar[Action] = "create"
@@ -121,14 +121,14 @@ class Create(_Operation):
 
 @dataclass(frozen=True, slots=True)
 class Update(_Operation):
-    """Writes fields of an object that exists. One without fields begins an object whose fields all have to wait."""
+    """Writes fields of an existing object. Without fields, it only precedes operations that all have to wait."""
 
     type: Literal["update"] = "update"
 
 
 @dataclass(frozen=True, slots=True)
 class Link(_Operation):
-    """Writes fields that name objects which are ready only then: the default version of a new project."""
+    """Writes references to objects that are created in the meantime: the default version of a new project."""
 
     type: Literal["link"] = "link"
     names_what_it_waits_for: ClassVar[bool] = True
@@ -147,9 +147,9 @@ class Take(_Operation):
 
 @dataclass(frozen=True, slots=True)
 class Transition(_Operation):
-    """Takes an object through its workflow, such as a parent issue that is closed after its subtasks.
+    """Moves an object through its workflow, such as a parent issue that is closed after its subtasks.
 
-    A status that can be written along with other fields is part of their update.
+    A status that can be written together with other fields is part of their `Update`.
     """
 
     type: Literal["transition"] = "transition"
@@ -157,28 +157,28 @@ class Transition(_Operation):
 
 @dataclass(frozen=True, slots=True)
 class Reopen(_Operation):
-    """Opens a gate: a locked version takes issues again, a closed project takes any work. Other fields can go along."""
+    """Opens a gate: a locked version or closed project accepts changes again. It can write other fields as well."""
 
     type: Literal["reopen"] = "reopen"
 
 
 @dataclass(frozen=True, slots=True)
 class Unarchive(_Operation):
-    """Takes a project out of the archive; only then does the API show what is inside it."""
+    """Unarchives a project. Only then does the API show its contents."""
 
     type: Literal["unarchive"] = "unarchive"
 
 
 @dataclass(frozen=True, slots=True)
 class Lock(_Operation):
-    """Shuts a gate for certain work on other objects: a locked or closed version takes no issues."""
+    """Closes a gate for certain changes to other objects: a locked or closed version accepts no issues."""
 
     type: Literal["lock"] = "lock"
 
 
 @dataclass(frozen=True, slots=True)
 class Close(_Operation):
-    """Closes a project: neither it nor anything inside it can be changed any more."""
+    """Closes a project: neither it nor its contents can be changed afterwards."""
 
     type: Literal["close"] = "close"
     holds_until_verified: ClassVar[bool] = True
@@ -186,7 +186,7 @@ class Close(_Operation):
 
 @dataclass(frozen=True, slots=True)
 class Archive(_Operation):
-    """Archives a project: the API shows nothing of it any more."""
+    """Archives a project: the API no longer shows its contents."""
 
     type: Literal["archive"] = "archive"
     holds_until_verified: ClassVar[bool] = True
@@ -209,10 +209,10 @@ _Tagged = Annotated[Operation, Discriminator("type")]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Everything that happens to one object. `id` is the server's, None for what does not exist yet.
+    """All operations on one object. `id` is the server's, None for a new object.
 
-    `fingerprint` stands for the live fields that the change was made from; `unchanged` are the declared fields that
-    match already: they are read back with the others, as a write can have side effects on them.
+    `fingerprint` is a digest of the live values that were compared. `unchanged` are the declared fields that already
+    match; they are read back with the others, because a write can have side effects on them.
     """
 
     address: Address
@@ -224,12 +224,12 @@ class Change:
 
     @property
     def action(self) -> Action:
-        """What becomes of the object."""
+        """The action on the object."""
         return self.operations[0].action if self.operations else "update"
 
     @property
     def reason(self) -> str | None:
-        """Why the object is changed, where that is not plain."""
+        """Why the object is changed, if that is not obvious."""
         return next((operation.reason for operation in self.operations if operation.reason), None)
 
     @property
@@ -248,7 +248,7 @@ class Change:
         return tuple(field for operation in self.operations for field in operation.fields)
 
     def place(self, path: str) -> Location:
-        """Where the manifest declares a field, what it is a part of, or a part of it; else the object's place."""
+        """The place of a field in the manifest; else that of its containing field, a part of it, or the object."""
         name = path.partition(".")[0]
         known = {f.path: f.location for f in (*self.unchanged, *self.all_fields) if f.location}
         parts = (place for other, place in known.items() if other.startswith(f"{path}."))
@@ -257,7 +257,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """Something about a declared object that is no change and that somebody should know."""
+    """A warning about a declared object, such as a value that Redmine computes itself."""
 
     address: Address
     source: Location
@@ -266,19 +266,19 @@ class Warned:
 
 @dataclass(frozen=True)
 class Plan:
-    """What `apply` would do to the server at `url`. `requests` is how many were made to find out."""
+    """What `apply` would do to the server at `url`. `requests` is the number that planning took."""
 
     url: str
     changes: tuple[Change, ...]
     unchanged: int
     requests: int = 0
     uncompared: tuple[Address, ...] = ()
-    """Declared objects of which the server shows nothing: those inside archived projects."""
+    """Declared objects that the server does not show: those in archived projects."""
     warnings: tuple[Warned, ...] = ()
     affected: tuple[Change, ...] = ()
-    """Objects without operations on which those of others can have side effects: they are read back as well."""
+    """Objects without operations that others can have side effects on; they are read back as well."""
     revealed: tuple[Address, ...] = ()
-    """Declared objects that can be compared once this is done: it unarchives the projects that they are inside of."""
+    """Declared objects that can be compared once the plan is applied, because it unarchives their projects."""
     milestones: tuple[Milestone, ...] = ()
 
     @property
@@ -288,13 +288,13 @@ class Plan:
 
     @property
     def summary(self) -> dict[str, int]:
-        """How many objects get each action, and how many need nothing."""
+        """The number of objects by action, and of those that need none."""
         counts: dict[str, int] = {a: sum(c.action == a for c in self.changes) for a in ACTIONS}
         return {**counts, "unchanged": self.unchanged}
 
     @cached_property
     def digest(self) -> str:
-        """`sha256:…` of what would be done, and where; not of where it is written, nor of secrets."""
+        """`sha256:…` of the changes and the server; places in manifests and secrets do not affect it."""
         body = [self.url, [_essence(c) for c in self.changes]]
         text = json.dumps(body, sort_keys=True, default=str)
         return "sha256:" + hashlib.sha256(text.encode()).hexdigest()

@@ -1,10 +1,10 @@
-"""A plan as a file: what the public JSON has, and what is needed to carry it out later and elsewhere.
+"""A plan as a file: the public JSON, and what is needed to apply it later and elsewhere.
 
     save(plan, names, public) → text → load(text, …) → Saved
     live.read(client, saved.desired) → Live → check(saved.plan, live)
 
-Secrets are not in it: a `${NAME}` is kept as such and evaluated again when the plan is applied. `seal` covers all of
-the file, so a change by hand is noticed (not one by somebody who means harm: the file is as trusted as a manifest).
+It contains no secrets: `${NAME}` is stored as such and evaluated again when the plan is applied. `seal` is a digest of
+the whole file that detects manual changes. It does not protect against an attacker: trust the file like a manifest.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ from reconciler.state.desired import Desired
 from reconciler.state.live import Live
 
 FORMAT = "2.0"
-"""Version of what is in the file beyond the public plan."""
-REPLAN = "make a new plan"
+"""Version of the file's contents beyond the public JSON."""
+REPLAN = "plan again"
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A plan from a file, and a desired state that stands for just the objects that carrying it out concerns."""
+    """A plan from a file, and a desired state with just the objects that applying it involves."""
 
     plan: Plan
     desired: Desired
@@ -58,9 +58,9 @@ def _plans() -> TypeAdapter[Plan]:
 
 
 def save(plan: Plan, names: Names, public: Mapping[str, Any] | None = None) -> str:
-    """The file's text; `public` is the plan as other programs read it.
+    """The text of the file; `public` is the public JSON of the plan.
 
-    Raises RefusedError for a secret that is in the manifest itself.
+    Raises RefusedError for a secret that the manifest contains in plain text.
     """
     for change in plan.changes:
         _check_secrets(change)
@@ -70,7 +70,7 @@ def save(plan: Plan, names: Names, public: Mapping[str, Any] | None = None) -> s
         "saved": FORMAT,
         "settings": {k: v for k, v in names.settings.items() if k != "place"},
         "plan": _plans().dump_python(plan, mode="json"),
-        "needs": [{"kind": a.kind, "key": a.key, "id": names.id(a)} for a in sorted(_named(plan, names))],
+        "needs": [{"kind": a.kind, "key": a.key, "id": names.id(a)} for a in sorted(_referenced(plan, names))],
     }
     lines = (f"{json.dumps(key)}: {json.dumps(value)}" for key, value in {**data, "seal": _seal(data)}.items())
     return "{\n" + ",\n".join(lines) + "\n}\n"
@@ -80,8 +80,8 @@ def _check_secrets(change: Change) -> None:
     for field in (*change.all_fields, *change.unchanged):
         if isinstance(field.after, Secret) and not field.after.expression:
             raise RefusedError(
-                f"The plan cannot be saved, because {field.path} of {change.address} would be in the file: in the "
-                "manifest, write it as ${NAME} and no more."
+                f"Cannot save the plan: it would contain {field.path} of {change.address} in plain text. In the "
+                "manifest, write the value as just ${NAME}."
             )
 
 
@@ -94,15 +94,15 @@ def _is_plan(path: Path) -> bool:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, all of it or nothing.
+    """Write a file that only its owner can read, completely or not at all.
 
-    Raises ReconcilerError, also for a file that is there and is no saved plan: nothing else is overwritten.
+    Raises ReconcilerError, also for an existing file that is not a saved plan: only saved plans are overwritten.
     """
     real = Path(os.path.realpath(path))
     if real.exists() and not real.is_file():
-        raise ReconcilerError(f"The plan cannot be saved as {path}: that is not a regular file.")
+        raise ReconcilerError(f"Cannot save the plan as {path}: not a regular file.")
     if real.exists() and not _is_plan(real):
-        raise ReconcilerError(f"{path} is there and is no saved plan: it is not overwritten. Save the plan elsewhere.")
+        raise ReconcilerError(f"{path} exists and is not a saved plan, so it was not overwritten. Choose another file.")
     try:
         handle, name = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name}.")
         try:
@@ -114,12 +114,12 @@ def write(path: Path, text: str) -> None:
                 Path(name).unlink()
             raise
     except OSError as error:
-        raise ReconcilerError(f"The plan cannot be saved as {path}: {error.strerror}.") from error
+        raise ReconcilerError(f"Cannot save the plan as {path}: {error.strerror}.") from error
 
 
-def _named(plan: Plan, names: Names) -> set[Address]:
-    """The live objects that the values before and after name."""
-    named = set()
+def _referenced(plan: Plan, names: Names) -> set[Address]:
+    """The live objects to which values before and after refer."""
+    referenced = set()
     for change in (*plan.changes, *plan.affected):
         kind = kinds()[change.address.kind]
         context = Context(names, scope_of(kind, change.address))
@@ -127,9 +127,9 @@ def _named(plan: Plan, names: Names) -> set[Address]:
             for value in (field.before, field.after):
                 name, whole = split(field.path, value)
                 for reference in kind.fields[name].codec.references(whole, context):
-                    named.add(names.canonical(reference.addresses(names.is_inside)[0]))
+                    referenced.add(names.canonical(reference.addresses(names.is_inside)[0]))
     own = {c.address for c in (*plan.changes, *plan.affected)}
-    return {a for a in named - own if names.id(a) is not None}
+    return {a for a in referenced - own if names.id(a) is not None}
 
 
 def _seal(data: Mapping[str, Any]) -> str:
@@ -141,10 +141,10 @@ def _seal(data: Mapping[str, Any]) -> str:
 
 
 def load(text: str, name: str, variables: Mapping[str, str], place: Location) -> Saved:
-    """The plan in a file's text. `variables` are for its secrets, `place` is where problems with settings are shown.
+    """The plan in the text of a file. `variables` give its secrets; `place` is reported for problems with settings.
 
-    Raises ReconcilerError for what is no saved plan, RefusedError for one that was changed or is of another version,
-    ConfigError for a secret whose variable is not set.
+    Raises ReconcilerError for anything but a saved plan, RefusedError for one that was modified or is of another
+    version, ConfigError for a secret whose variable is not set.
     """
     data = _checked(text, name)
     try:
@@ -155,7 +155,7 @@ def load(text: str, name: str, variables: Mapping[str, str], place: Location) ->
     except (KeyError, TypeError, ValueError) as error:
         raise RefusedError(f"{name} was saved by another version of reconciler: {REPLAN}.") from error
     if plan.digest != data["digest"]:
-        raise RefusedError(f"{name} does not have the digest that it was saved with: {REPLAN}.")
+        raise RefusedError(f"{name} does not match its digest: {REPLAN}.")
     return Saved(plan, desired)
 
 
@@ -163,13 +163,13 @@ def _checked(text: str, name: str) -> dict[str, Any]:
     try:
         data = json.loads(text)
     except ValueError as error:
-        raise ReconcilerError(f"{name} is not a saved plan, or not a whole one: it is not valid JSON.") from error
+        raise ReconcilerError(f"{name} is not a saved plan, or is incomplete: it is not valid JSON.") from error
     if not isinstance(data, dict) or "seal" not in data:
-        raise ReconcilerError(f"{name} is not a saved plan: `reconciler plan --out FILE` makes one.")
+        raise ReconcilerError(f"{name} is not a saved plan. Create one with `reconciler plan --out FILE`.")
     if data.get("saved") != FORMAT:
         raise RefusedError(f"{name} was saved by another version of reconciler: {REPLAN}.")
     if data["seal"] != _seal(data):
-        raise RefusedError(f"{name} was changed after it was saved: {REPLAN}.")
+        raise RefusedError(f"{name} was modified after it was saved: {REPLAN}.")
     return data
 
 
@@ -189,14 +189,14 @@ def _evaluated(address: Address, field: FieldChange, variables: Mapping[str, str
     if not is_stored_secret(field.after):
         return field
     expression = field.after["secret"]
-    text, faults = expand(expression, variables)
-    if faults:
-        raise ConfigError(f"The plan needs {expression} for {field.path} of {address}, and it is not set.")
+    text, problems = expand(expression, variables)
+    if problems:
+        raise ConfigError(f"The plan needs {expression} for {field.path} of {address}, but it is not set.")
     return replace(field, after=Secret(str(text), expression))
 
 
 def _stand_ins(plan: Plan, needs: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Address, Object]]:
-    """An object for each change, and for each that its values name: as much of it as reading the live state takes."""
+    """An object for each change, and for each to which its values refer, complete enough to read the live state."""
     for item in needs:
         address = Address(item["kind"], item["key"])
         yield address, _object(address, item["id"], {}, Location(""))
@@ -226,27 +226,28 @@ def _object(
 
 
 def check_url(plan: Plan, url: str) -> None:
-    """Raise RefusedError for a plan that was made for another server."""
+    """Raise RefusedError for a plan of another server."""
     if plan.url != url:
         raise RefusedError(f"The plan was made for {plan.url}, not for {url}: {REPLAN}.")
 
 
 def check(plan: Plan, live: Live) -> None:
-    """Raise RefusedError, naming each object, unless everything is as it was when the plan was made."""
-    stale = [f"{c.address} {said}" for c in plan.changes if (said := _stale(c, live.names))]
+    """Raise RefusedError, listing each difference, if the live state or local files changed after the plan was made."""
+    changes = plan.changes
+    stale = [f"{c.address} {reason}" for c in changes if (reason := _stale(c, live.names))]
     stale += [f"{p.subject or 'the server'}: {p.message}" for p in live.problems]
-    stale += [f"{c.address} {said}" for c in plan.changes for f in c.all_fields for said in _changed_files(f.after)]
+    stale += [f"{c.address} {reason}" for c in changes for f in c.all_fields for reason in _changed_files(f.after)]
     if stale:
         listed = "\n".join(f"  {line}" for line in stale)
-        raise RefusedError(f"What the plan was made from changed meanwhile; nothing was done: {REPLAN}.\n{listed}")
+        raise RefusedError(f"The plan is out of date. No changes were made; {REPLAN}:\n{listed}")
 
 
 def _changed_files(value: Any) -> Iterator[str]:
-    """What is not as it was of the local files that a canonical value names."""
+    """A reason for each local file of a canonical value that has changed."""
     if isinstance(value, Mapping) and "sha256" in value:
         path = Path(str(value["file"]))
         if not path.is_file():
-            yield f"needs the file {path}, which is not there any more"
+            yield f"needs the file {path}, which no longer exists"
         elif digest(path.read_bytes()) != value["sha256"]:
             yield f"needs the file {path}, which has changed"
     elif isinstance(value, Mapping | list):
@@ -255,14 +256,14 @@ def _changed_files(value: Any) -> Iterator[str]:
 
 
 def _stale(change: Change, names: Names) -> str:
-    """How an object is not what it was, or ""."""
+    """How a live object differs from the one that the plan was made for, or ""."""
     row = _row(change, names)
     if change.action == "create":
-        return "" if row is None else f"was created meanwhile{_number(row)}"
+        return "" if row is None else f"was created after the plan was made{_number(row)}"
     if row is None:
-        return "does not exist any more"
+        return "no longer exists"
     if row["id"] != change.id:
-        return f"is another object now (#{row['id']}, it was #{change.id})"
+        return f"is a different object now (#{row['id']}, was #{change.id})"
     now = _before(change, row, names)
     if fingerprint(row, now) == change.fingerprint:
         return ""
@@ -275,7 +276,7 @@ def _number(row: Row) -> str:
 
 
 def _row(change: Change, names: Names) -> Row | None:
-    """The live object; if a change gives it another key, by its id."""
+    """The live object, by key, or by id if the change gives it another key."""
     row = names.row(change.address)
     if row is None and change.id is not None:
         row = names.live(change.address.kind).rows.get(change.id)
@@ -285,7 +286,7 @@ def _row(change: Change, names: Names) -> Row | None:
 
 
 def _before(change: Change, row: Row, names: Names) -> list[FieldChange]:
-    """The same fields with what they are now as `before`: as the plan would show them if it were made now."""
+    """The same fields with the current live values as `before`, as a new plan would show them."""
     kind = kinds()[change.address.kind]
     context = Context(names, scope_of(kind, change.address), change.address)
     first = {f.path: f for f in reversed(change.all_fields)}
@@ -300,5 +301,5 @@ def _before(change: Change, row: Row, names: Names) -> list[FieldChange]:
 
 
 def _unread(kind: Kind, change: FieldChange) -> Any:
-    """The live value of a field that does not differ: the wanted one, or what the API never tells."""
+    """The live value of a field without a difference: the desired one, or the recorded one of a write-only field."""
     return change.before if kind.fields[split(change.path, None)[0]].read is None else change.after

@@ -1,8 +1,8 @@
-"""Desired + live → Plan: what to do, as pure data, in order.
+"""Desired + live → Plan: the changes as pure data, in order.
 
-Each declared object is compared with its live one (a `Draft`), `scheduling` settles what has to wait, and
-`dependencies` makes operations with edges of it. The order is that of the edges, and by kind and key where they leave
-it open, so the same manifests in any order give the same plan.
+Each declared object is compared with its live one (a `Draft`), `scheduling` decides which fields must wait, and
+`dependencies` turns the drafts into operations with edges. Ties in the order are broken by kind and key, so the same
+manifests in any order give the same plan.
 """
 
 from __future__ import annotations
@@ -50,12 +50,13 @@ def make(
     resent: frozenset[tuple[Address, str]] = frozenset(),
     unarchived: Collection[Address] = (),
 ) -> Plan:
-    """The plan for the objects that `chosen` accepts. With `unarchive`, archived projects are opened to be compared;
-    `resent` are (object, field) that are sent though the server does not show them, or decides about them;
-    `unarchived` are projects that an earlier plan opened: they go back whatever becomes of the work inside them.
+    """The plan for the objects that `chosen` accepts. With `unarchive`, archived projects are opened to be compared.
 
-    Raises ManifestError with every name that stands for nothing and every value that cannot be, RefusedError for the
-    deletion of a protected object.
+    `resent` are (object, field) to send again although they are write-only or computed by Redmine. `unarchived` are
+    projects that an earlier plan opened; they are archived again even if work inside them fails.
+
+    Raises ManifestError with all unresolved references and invalid values, RefusedError for the deletion of a protected
+    object.
     """
     if desired.problems:
         raise ManifestError(desired.problems)
@@ -68,11 +69,11 @@ def make(
     if problems:
         raise ManifestError(problems)
     if planner.protected:
-        said = ", ".join(planner.protected)
-        raise RefusedError(f"Declared absent, but protected: {said}. Nothing is deleted: remove protect first.")
+        protected = ", ".join(planner.protected)
+        raise RefusedError(f"Protected objects are declared absent: {protected}. Remove `protect` to delete them.")
     for address in drafts.keys() & set(unarchived):
         drafts[address].closes_anyway = True
-    # Scheduling adds the gates that are opened to what has work: this comes before.
+    # Before scheduling, which adds drafts for the gates that it opens: those are no reason to read others back.
     read_back = tuple(affected(drafts, live.names))
     ordered, milestones = build(in_turn(schedule(drafts, live.names), takes))
     uncompared = tuple(a for a in planner.hidden if chosen(a) and a not in revealed)
@@ -90,7 +91,7 @@ def make(
 
 
 class _Planner:
-    """Compares every declared object with its live one."""
+    """Compares each declared object with its live one."""
 
     def __init__(
         self, desired: Desired, names: Names, me: Row, unarchive: bool, resent: frozenset[tuple[Address, str]]
@@ -110,28 +111,28 @@ class _Planner:
                 self.inside[address.container].append(address)
 
     def drafts(self) -> dict[Address, Draft]:
-        """A draft for every object that is there, or shall be."""
-        rows = {address: self.live(thing) for address, thing in self.desired.objects.items()}
+        """A draft for every declared object, except those that are absent as declared or cannot be compared."""
+        rows = {address: self.live(declared) for address, declared in self.desired.objects.items()}
         self.distinct({a: row for a, (row, _) in rows.items() if row is not None})
         drafts = {a: self.draft(self.desired.objects[a], *live) for a, live in rows.items()}
         return {address: draft for address, draft in drafts.items() if draft is not None}
 
     def distinct(self, rows: Mapping[Address, Row]) -> None:
-        """A Problem for two declared objects that are one live one (a rename, and the old name)."""
+        """A Problem for two declared objects that match the same live one (a rename, and the old name)."""
         owners: dict[tuple[str, Any], Address] = {}
         for address, row in rows.items():
             owner = owners.setdefault((address.kind, row["id"]), address)
             if owner != address:
                 places = (self.desired.objects[a].source for a in (address, owner))
-                said = f"it and {owner} are the same object on the server (#{row['id']})"
-                self.problems.append(Problem(next(places), said, str(address), "keep one", tuple(places)))
+                message = f"is the same object on the server as {owner} (#{row['id']})"
+                self.problems.append(Problem(next(places), message, str(address), "remove one of them", tuple(places)))
 
     def draft(self, declared: Object, row: Row | None, reason: str | None) -> Draft | None:
-        """What must happen to one object; None if it is gone, as it should be."""
-        for field, said in declared.kind.capability(OwnAccount).forbids(declared, self.me):
-            self.problems.append(Problem(declared.where(field), said, str(declared.address)))
+        """The draft of one object. None if it is absent as declared, being deleted, or cannot be compared."""
+        for field, message in declared.kind.capability(OwnAccount).forbids(declared, self.me):
+            self.problems.append(Problem(declared.where(field), message, str(declared.address)))
         if row is not None and (why := declared.kind.capability(Deletion).being_deleted(row)):
-            self.leaving(declared, why)
+            self.being_deleted(declared, why)
             return None
         if self.out_of_reach(declared):
             self.hidden.append(declared.address)
@@ -143,174 +144,186 @@ class _Planner:
         self.problems += [*problems, *self.container(declared)]
         if row is None:
             self.problems += self.lacking(declared)
-        for path, said, hint in declared.kind.conflicts(row, values, context):
-            self.problems.append(Problem(declared.where(path), said, str(declared.address), hint))
-        made = list(creation(declared, values)) if row is None else self.differences(declared, values, row, context)
-        marks = declared.kind.capability(ManifestKey).to_store(declared.address, row, context)
-        made += [located(declared, path, before, after) for path, (before, after) in marks.items()]
-        if row is not None and any(before is None for before, _ in marks.values()):
-            reason = reason or "found without its key"
-        if row is not None and self.unseen(declared, row, values):
-            self.unshown(declared)
-        self.problems += self.retired(declared, made)
+        for path, message, hint in declared.kind.conflicts(row, values, context):
+            self.problems.append(Problem(declared.where(path), message, str(declared.address), hint))
+        fields = list(creation(declared, values)) if row is None else self.differences(declared, values, row, context)
+        keys = declared.kind.capability(ManifestKey).to_store(declared.address, row, context)
+        fields += [located(declared, path, before, after) for path, (before, after) in keys.items()]
+        if row is not None and any(before is None for before, _ in keys.values()):
+            reason = reason or "adopted; its key is stored"
+        if row is not None and self.incomplete(declared, row, values):
+            self.not_compared(declared)
+        self.problems += self.inactive(declared, fields)
         if row is None:
-            return Draft(declared, row, values, made, reason)
-        changed = {f.path.partition(".")[0] for f in made}
-        lost = declared.kind.losses(row, values, changed, context) if made else ()
-        made += companions(declared, values, changed)
-        return Draft(declared, row, values, made, "; ".join(filter(None, (reason, *lost))) or None)
+            return Draft(declared, row, values, fields, reason)
+        changed = {f.path.partition(".")[0] for f in fields}
+        lost = declared.kind.losses(row, values, changed, context) if fields else ()
+        fields += companions(declared, values, changed)
+        return Draft(declared, row, values, fields, "; ".join(filter(None, (reason, *lost))) or None)
 
     def differences(self, declared: Object, values: Mapping[str, Any], row: Row, context: Context) -> list[FieldChange]:
-        """What must change, but for what Redmine itself decides: that is only told."""
-        made = []
+        """The fields that must change. A difference in a field that Redmine computes is only a warning."""
+        fields = []
         for change in changes(declared, values, row, context):
             why = declared.kind.capability(DerivedFields).why_derived(row, change.path, context)
             if why and (declared.address, change.path) not in self.resent:
-                said = f"{change.path}: {why}; it has {shown(change.before)}, not {shown(change.after)}"
-                self.warnings.append(Warned(declared.address, declared.where(change.path), said))
+                message = f"{change.path}: {why}; live is {shown(change.before)}, declared is {shown(change.after)}"
+                self.warnings.append(Warned(declared.address, declared.where(change.path), message))
             else:
-                made.append(change)
-        unseen = (n for n in values if declared.kind.fields[n].read is None and not declared.kind.fields[n].along)
-        again = (n for n in unseen if (declared.address, n) in self.resent)
-        return [*made, *(located(declared, n, None, values[n]) for n in again)]
+                fields.append(change)
+        write_only = (n for n in values if declared.kind.fields[n].read is None and not declared.kind.fields[n].along)
+        again = (n for n in write_only if (declared.address, n) in self.resent)
+        return [*fields, *(located(declared, n, None, values[n]) for n in again)]
 
-    def retired(self, declared: Object, made: Iterable[FieldChange]) -> Iterator[Problem]:
-        """A Problem for each new value that names what may only be kept."""
-        for change in made:
+    def inactive(self, declared: Object, fields: Iterable[FieldChange]) -> Iterator[Problem]:
+        """A Problem for each new reference to something inactive (a priority), which objects may only keep."""
+        for change in fields:
             for address in targets(declared, change.path, change.after, self.names):
-                named = self.names.row(address)
-                why = "" if named is None else kinds()[address.kind].capability(ReadOnly).why_unusable(named)
+                row = self.names.row(address)
+                why = "" if row is None else kinds()[address.kind].capability(ReadOnly).why_unusable(row)
                 if why:
-                    hint = f"an administrator has to activate it: {kinds()[address.kind].capability(ReadOnly).menu}"
+                    hint = f"ask an administrator to activate it: {kinds()[address.kind].capability(ReadOnly).menu}"
                     yield Problem(declared.where(change.path), f"{change.path}: {why}", str(declared.address), hint)
 
-    def leaving(self, declared: Object, why: str) -> None:
-        """A Problem for an object that the server is deleting and that shall be there; else it is only told."""
+    def being_deleted(self, declared: Object, why: str) -> None:
+        """A Problem for an object that the server is still deleting; only a warning if it is declared absent."""
         if declared.spec.state == "absent":
             self.warnings.append(Warned(declared.address, declared.source, why))
         else:
-            hint = "plan again then; if it stays, delete it again in Redmine"
+            hint = "plan again when it is deleted; if it remains, delete it in Redmine"
             self.problems.append(Problem(declared.source, why, str(declared.address), hint))
 
     def lacking(self, declared: Object) -> Iterator[Problem]:
-        """A Problem if an object that does not exist yet lacks what Redmine needs to create it."""
+        """A Problem if a new object lacks a field that Redmine requires."""
         missing = [name for name in declared.kind.required if getattr(declared.spec, name) is None]
         if missing:
-            said = f"it does not exist yet, and {' and '.join(missing)} must be given to create it"
-            yield Problem(declared.source, said, str(declared.address))
+            message = f"does not exist yet; to create it, {' and '.join(missing)} must be set"
+            yield Problem(declared.source, message, str(declared.address))
 
     def deletion(self, declared: Object, row: Row, reason: str | None) -> Draft:
-        """The deletion of an object, with what Redmine deletes along with it; Problems for what the manifests want."""
+        """The deletion of an object. Adds a Problem for each declared object that Redmine would delete with it."""
         if declared.spec.protect:
             self.protected.append(f"{declared.address} ({declared.source})")
         kind = declared.kind
-        along = [
-            Address(kind.name, key) for key in kind.capability(Deletion).takes_along(declared.address, row, self.names)
-        ]
+        keys = kind.capability(Deletion).takes_along(declared.address, row, self.names)
+        along = [Address(kind.name, key) for key in keys]
         for other in self.declared_among([declared.address, *along]):
             if other.spec.state == "present":
-                said = f"Redmine deletes it with {declared.address}, which is declared absent"
-                self.problems.append(Problem(other.source, said, str(other.address), also=(declared.source,)))
-        taken = [f"deletes {', '.join(a.key for a in along)} as well"] if along else []
+                message = f"Redmine deletes it together with {declared.address}, which is declared absent"
+                self.problems.append(Problem(other.source, message, str(other.address), also=(declared.source,)))
+        taken = [f"also deletes {', '.join(a.key for a in along)}"] if along else []
         lost = kind.losses(row, {}, frozenset(), Context(self.names, declared.project))
         return Draft(declared, row, {}, [], "; ".join(filter(None, (reason, *taken, *lost))) or None)
 
-    def declared_among(self, gone: Iterable[Address]) -> list[Object]:
-        """The declared objects that are among those that are deleted, or inside one of them."""
+    def declared_among(self, deleted: Iterable[Address]) -> list[Object]:
+        """The declared objects among the deleted ones and their contents."""
         objects = self.desired.objects
-        among = {a for one in gone for a in (one, *self.inside.get(one, ())) if a in objects}
+        among = {a for one in deleted for a in (one, *self.inside.get(one, ())) if a in objects}
         return [objects[address] for address in sorted(among)]
 
     def out_of_reach(self, declared: Object) -> bool:
-        """Whether an object is inside an archived project, which the API does not show: nothing can be compared.
+        """Whether an object cannot be compared because it is inside an archived project, which the API does not show.
 
-        A Problem, unless the manifests want the project archived, or it is unarchived for that.
+        Adds a Problem, unless the project is declared archived, or is unarchived to compare its contents.
         """
         project = declared.address.container
-        above = self.desired.objects.get(project)
+        container = self.desired.objects.get(project)
         if not declared.kind.inside or not archived(project, self.names):
             return False
-        if above is not None and above.spec.state == "absent":
+        if container is not None and container.spec.state == "absent":
             return False
         if not self.opens(project) and wanted(project, self.names) is None:
-            said = f'project "{project.key}" is archived, and what is inside it cannot be read'
+            message = f'project "{project.key}" is archived, so its contents cannot be read'
             hint = "declare its status, or use --unarchive"
-            self.problems.append(Problem(declared.source, said, str(declared.address), hint))
+            self.problems.append(Problem(declared.source, message, str(declared.address), hint))
         return True
 
-    def unseen(self, declared: Object, row: Row, values: Mapping[str, Any]) -> bool:
-        """Whether a row does not tell declared fields that are to be compared."""
-        told = (
+    def incomplete(self, declared: Object, row: Row, values: Mapping[str, Any]) -> bool:
+        """Whether a row lacks declared fields that must be compared."""
+        present = (
             declared.kind.capability(PartialRows).shows(declared.kind, row, name, values)
             for name in values
             if name not in declared.spec.create_only
         )
-        return PARTIAL in row and not all(told)
+        return PARTIAL in row and not all(present)
 
-    def unshown(self, declared: Object) -> None:
-        """Note that a live object cannot be compared: its project is archived, or closed and of an old Redmine."""
+    def not_compared(self, declared: Object) -> None:
+        """Record that a live object cannot be compared: its project is archived, or closed (Redmine 5.0)."""
         if archived(declared.address.container, self.names):
             self.hidden.append(declared.address)
         else:
-            said = "it is not compared: Redmine 5.0 does not show it while its project is closed"
-            hint = "to change it, declare the project's `status: active`, and apply"
-            self.warnings.append(Warned(declared.address, declared.source, f"{said}; {hint}"))
+            message = "not compared: Redmine 5.0 does not show it while its project is closed"
+            hint = "to change it, first apply the project with `status: active`"
+            self.warnings.append(Warned(declared.address, declared.source, f"{message}; {hint}"))
 
     def opens(self, project: Address) -> bool:
-        """Whether an archived project is unarchived to be compared: it is asked for, or shall not be archived."""
+        """Whether an archived project is unarchived: on request, or because it is declared as not archived."""
         return self.unarchive or stays_visible(project, self.names)
 
     def unarchived(self, drafts: dict[Address, Draft], hidden: Iterable[Address]) -> tuple[Address, ...]:
-        """Add to `drafts` what unarchives the projects of `hidden` objects, and take away what has to wait for it.
+        """Add drafts that unarchive the projects of `hidden` objects, and remove the drafts that depend on them.
 
-        Returns the objects that are compared after that.
+        Returns the objects that the second plan compares. References to objects that stay hidden are Problems.
         """
-        shown: defaultdict[Address, list[Address]] = defaultdict(list)
+        revealed: defaultdict[Address, list[Address]] = defaultdict(list)
         for address in hidden:
             if archived(address.container, self.names) and self.opens(address.container):
-                shown[address.container].append(address)
-        drafts |= {project: self.opening(project, inside) for project, inside in shown.items()}
-        later = {a for inside in shown.values() for a in inside}
-        shut = {Address(CONTAINER, key) for key in self.names.live(CONTAINER).ids} - shown.keys()
-        left = {a for a in set(hidden) - later if archived(a.container, self.names)}
-        lost = left.union(a for a in shut if archived(a, self.names))
-        names = {a: self.named(d) for a, d in drafts.items() if a not in shown} if later or lost else {}
-        while more := [a for a, others in names.items() if a in drafts and others & (later | shown.keys())]:
-            later.update(more)
-            for address in more:
-                del drafts[address]
-        cut = {a: names[a] & lost for a in drafts if names.get(a, set()) & lost}
-        self.problems += [self.cut_off(drafts[a], min(others)) for a, others in cut.items()]
+                revealed[address.container].append(address)
+        drafts |= {project: self.opening(project, inside) for project, inside in revealed.items()}
+        later = {a for inside in revealed.values() for a in inside}
+        unreachable = self.unreachable(set(hidden) - later, revealed)
+        if later or unreachable:
+            needs = {a: self.needs(d) for a, d in drafts.items() if a not in revealed}
+            later |= self.postpone(drafts, needs, {*later, *revealed})
+            unmet = {a: needs[a] & unreachable for a in drafts if needs.get(a, set()) & unreachable}
+            self.problems += [self.unmet(drafts[a], min(others)) for a, others in unmet.items()]
         return tuple(sorted(later))
 
-    def cut_off(self, draft: Draft, other: Address) -> Problem:
-        """The Problem of an object that needs one of an archived project."""
-        naming = (f for f in draft.fields if other in targets(draft.declared, f.path, f.after, self.names))
-        place = next((draft.declared.where(f.path) for f in naming), draft.declared.source)
-        said = f"it needs {other}, which is archived or in an archived project"
-        return Problem(place, said, str(draft.address), "use --unarchive")
+    def unreachable(self, hidden: Iterable[Address], revealed: Collection[Address]) -> set[Address]:
+        """The archived projects that stay archived, and the `hidden` objects inside them."""
+        projects = (Address(CONTAINER, key) for key in self.names.live(CONTAINER).ids)
+        archives = {a for a in projects if a not in revealed and archived(a, self.names)}
+        return archives | {a for a in hidden if archived(a.container, self.names)}
 
-    def named(self, draft: Draft) -> set[Address]:
-        """The objects that a change needs: those that its new values name, and its project."""
-        named = {a for f in draft.fields for a in targets(draft.declared, f.path, f.after, self.names)}
-        return named | ({draft.address.container} if draft.kind.inside else set())
+    def postpone(
+        self, drafts: dict[Address, Draft], needs: Mapping[Address, set[Address]], later: set[Address]
+    ) -> set[Address]:
+        """Remove the drafts that depend on `later`, directly or through other drafts. Returns their addresses."""
+        postponed = set[Address]()
+        while dependents := [a for a, others in needs.items() if a in drafts and others & (later | postponed)]:
+            postponed.update(dependents)
+            for address in dependents:
+                del drafts[address]
+        return postponed
 
-    def opening(self, project: Address, shown: list[Address]) -> Draft:
-        """What unarchives a project so that objects can be compared."""
+    def unmet(self, draft: Draft, other: Address) -> Problem:
+        """The Problem of an object that depends on one in an archived project."""
+        referring = (f for f in draft.fields if other in targets(draft.declared, f.path, f.after, self.names))
+        place = next((draft.declared.where(f.path) for f in referring), draft.declared.source)
+        message = f"depends on {other}, which is archived or in an archived project"
+        return Problem(place, message, str(draft.address), "use --unarchive")
+
+    def needs(self, draft: Draft) -> set[Address]:
+        """The objects that a change depends on: those to which its new values refer, and its project."""
+        referenced = {a for f in draft.fields for a in targets(draft.declared, f.path, f.after, self.names)}
+        return referenced | ({draft.address.container} if draft.kind.inside else set())
+
+    def opening(self, project: Address, revealed: list[Address]) -> Draft:
+        """The draft that unarchives a project so that objects can be compared."""
         declared = self.desired.objects.get(project)
         if declared is None:
-            declared = undeclared(kinds()[CONTAINER], project.key, self.desired.objects[shown[0]].body)
-        reason = purpose(project, shown, self.names)
+            declared = undeclared(kinds()[CONTAINER], project.key, self.desired.objects[revealed[0]].body)
+        reason = purpose(project, revealed, self.names)
         return Draft(declared, self.names.row(project), {}, [unarchiving(declared)], reason)
 
     def live(self, declared: Object) -> tuple[Row | None, str | None]:
-        """The live object, under its key or the one it was renamed from."""
+        """The live object and the reason of a rename: reading gave it the declared key already."""
         row = self.names.row(declared.address)
         old = self.names.renamed.get(declared.address)
         return row, f"renamed from {old}" if old else None
 
     def container(self, declared: Object) -> Iterator[Problem]:
-        """A Problem if the project that an object is inside of is nowhere."""
+        """A Problem if the project of an object neither exists nor is declared."""
         if declared.kind.inside:
             try:
                 Context(self.names).resolve(Reference((CONTAINER,), "", declared.address.project))
@@ -319,10 +332,10 @@ class _Planner:
             yield from self.module(declared)
 
     def module(self, declared: Object) -> Iterator[Problem]:
-        """A Problem if Redmine hides objects of this kind, because the project's module is or will be off."""
+        """A Problem if the module of the object's kind is not enabled: Redmine hides all objects of it."""
         project, module = declared.address.container, declared.kind.inside.module if declared.kind.inside else ""
         modules = kinds()[CONTAINER].capability(Modules)
         enabled = modules.enabled(self.names.row(project), self.names.spec(project))
         if module and enabled is not None and module not in enabled:
-            said = f'it needs the module {module}, which is off in project "{project.key}"'
-            yield Problem(declared.source, said, str(declared.address), modules.hint(module))
+            message = f'requires the module {module}, which is not enabled in project "{project.key}"'
+            yield Problem(declared.source, message, str(declared.address), modules.hint(module))

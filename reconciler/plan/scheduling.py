@@ -1,4 +1,4 @@
-"""Which of an object's field changes are written at once, which must wait, and for what."""
+"""Which field changes of an object are written immediately, which must wait, and for what."""
 
 from __future__ import annotations
 
@@ -43,21 +43,21 @@ class Step:
     fields: tuple[FieldChange, ...]
     waits_for: tuple[Address, ...] = ()
     kinds_before: tuple[str, ...] = ()
-    """Kinds of which everything in the same project is made and changed before."""
+    """Kinds of which all objects in the same project are created and updated first."""
     takes_from: tuple[Address, ...] = ()
     """Changed objects whose first step gives up a unique value that this one takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """All steps for one object, and what the first one depends on; the graph is made of these."""
+    """All steps for one object, and what the first one depends on. `dependencies` makes the graph from these."""
 
     draft: Draft
     steps: tuple[Step, ...]
     depends_on: tuple[Address, ...] = ()
-    """Changed objects that its new values name (for a deletion: that refer to it, or are inside it)."""
+    """Changed objects to which its new values refer (for a deletion: that refer to it, or are inside it)."""
     runs_after: tuple[Address, ...] = ()
-    """Changed objects whose whole work comes first, whatever becomes of it."""
+    """Changed objects whose work comes first, even if it fails."""
     unchanged: tuple[FieldChange, ...] = ()
 
     @property
@@ -67,7 +67,7 @@ class Work:
 
     @property
     def opens_gate(self) -> bool:
-        """Whether others depend on its first step because that opens a gate for them."""
+        """Whether others depend on its first step, because that opens a gate for them."""
         return self.draft.reopened is not None or self.draft.closes_anyway
 
     @property
@@ -77,7 +77,7 @@ class Work:
 
 
 def schedule(drafts: Mapping[Address, Draft], names: Names) -> list[Work]:
-    """The work that the drafts make together."""
+    """The work on all drafts with changes."""
     changed = {a: d for a, d in drafts.items() if d.changed}
     open_gates(changed, drafts, names)
     referrers = _Referrers(changed.values(), names)
@@ -85,13 +85,13 @@ def schedule(drafts: Mapping[Address, Draft], names: Names) -> list[Work]:
 
 
 def affected(drafts: Mapping[Address, Draft], names: Names) -> list[Change]:
-    """The objects without work of their own that are read back: that of others can have side effects on them."""
+    """Unchanged objects that are read back, because work on others can have side effects on them."""
     touched: set[Address] = set()
     for draft in drafts.values():
         if draft.changed:
             touched |= draft.side_effects_on(names)
-    quiet = [drafts[a] for a in sorted(touched & drafts.keys()) if not drafts[a].changed]
-    return [change for draft in quiet if (change := _read_back(draft, names)).unchanged]
+    unchanged = [drafts[a] for a in sorted(touched & drafts.keys()) if not drafts[a].changed]
+    return [change for draft in unchanged if (change := _read_back(draft, names)).unchanged]
 
 
 def _read_back(draft: Draft, names: Names) -> Change:
@@ -105,7 +105,7 @@ def _read_back(draft: Draft, names: Names) -> Change:
 
 
 def _unchanged(draft: Draft, changed: Iterable[FieldChange], names: Names) -> Iterator[FieldChange]:
-    """The declared fields that match already and that Redmine does not decide about."""
+    """The declared fields that already match, without those that Redmine computes."""
     context = draft.context(names)
     for same in matching(draft.declared, draft.values, draft.row, changed) if draft.row else ():
         if draft.row and not draft.kind.capability(DerivedFields).why_derived(draft.row, same.path, context):
@@ -116,7 +116,7 @@ def _unchanged(draft: Draft, changed: Iterable[FieldChange], names: Names) -> It
 
 
 class _Referrers:
-    """Which changed objects refer to which others, and by which field; and which are inside which project."""
+    """Which changed objects refer to which others, by which field, and which are inside which project."""
 
     def __init__(self, changed: Iterable[Draft], names: Names) -> None:
         self.by_target: defaultdict[Address, set[tuple[str, Address]]] = defaultdict(set)
@@ -134,7 +134,7 @@ class _Referrers:
                     self.by_target[target].add((name, draft.address))
 
     def _values(self, draft: Draft) -> Iterator[tuple[str, Any]]:
-        """The declared values, and what live ones name: both count until all is done."""
+        """The declared values, and the live references: both hold until the change is applied."""
         yield from draft.values.items()
         if draft.row is not None:
             context, kind = Context(self.names, draft.declared.project), draft.kind
@@ -152,7 +152,7 @@ class _Referrers:
 
 
 def _work(draft: Draft, changed: Mapping[Address, Draft], referrers: _Referrers, names: Names) -> Work:
-    """What is written at once, and what later."""
+    """The steps for one object: what is written immediately, and what later."""
     stages = _Stages([draft.reopened] if draft.reopened else [])
     for change in draft.fields:
         stages.add(change, _when(draft, change, changed, referrers, names))
@@ -163,9 +163,10 @@ def _work(draft: Draft, changed: Mapping[Address, Draft], referrers: _Referrers,
     if draft.action == "delete":
         depends_on = set(referrers.of(draft.address, frozenset()))
     else:
-        at_once = (c for c in draft.fields if c not in stages.linked)
-        named = {a for c in at_once for a in targets(draft.declared, c.path, c.after, names)}
-        depends_on = (named | {a for _, a in draft.depends_on(names)}) & changed.keys()
+        # A link is a later step: a new project cannot wait for its default version, which is inside it.
+        immediate = (c for c in draft.fields if c not in stages.linked)
+        referenced = {a for c in immediate for a in targets(draft.declared, c.path, c.after, names)}
+        depends_on = (referenced | {a for _, a in draft.depends_on(names)}) & changed.keys()
     return Work(
         draft,
         steps,
@@ -176,8 +177,9 @@ def _work(draft: Draft, changed: Mapping[Address, Draft], referrers: _Referrers,
 
 
 class When(NamedTuple):
-    """When a field is written: at once, after what it names (a link), last (after all that refers to its object), or
-    after even that."""
+    """When a field is written: now, after the objects it refers to (link), after those that refer to this one (last),
+    or after all of these (final).
+    """
 
     turn: Literal["now", "link", "last", "final"]
     waits_for: tuple[Address, ...] = ()
@@ -196,19 +198,19 @@ class Stage(NamedTuple):
 
 @dataclass(slots=True)
 class _Stages:
-    """Field changes by what they wait for."""
+    """The field changes of an object, by what they wait for."""
 
     now: list[FieldChange]
     linked: list[FieldChange] = field(default_factory=list)
-    """What waits for objects that it names: one step, so one PUT."""
+    """References to objects that are created first: one step, so one PUT."""
     link_targets: set[Address] = field(default_factory=set)
     last: dict[tuple[Address, ...], list[FieldChange]] = field(default_factory=dict)
-    """What ends the work on an object, by what it waits for."""
+    """Fields that end the work on the object, by what they wait for."""
     final: list[FieldChange] = field(default_factory=list)
-    """What waits for all that."""
+    """Fields that wait for all others."""
 
     def add(self, change: FieldChange, when: When) -> None:
-        """Take one field change."""
+        """Add one field change."""
         if when.turn == "now":
             self.now.append(change)
         elif when.turn == "link":
@@ -220,7 +222,7 @@ class _Stages:
             self.final.append(change)
 
     def split(self, action: Action) -> Iterator[Stage]:
-        """The fields that are written at once, then the later ones; what waits for less comes first."""
+        """The fields that are written immediately, then later ones. Those that wait for fewer objects come first."""
         if action == "update" and not self.now:
             self.now = self.last.pop((), [])
         yield Stage(tuple(self.now))
@@ -261,7 +263,7 @@ def _kinds_before(draft: Draft, number: int, fields: Sequence[FieldChange]) -> t
 
 
 def _type(draft: Draft, number: int, stage: Stage) -> type[Operation]:
-    """What kind of operation some fields make."""
+    """The type of the operation that writes these fields."""
     fields = stage.fields
     if number == 0 and draft.action != "update":
         return Create if draft.action == "create" else Delete
@@ -279,13 +281,13 @@ def _type(draft: Draft, number: int, stage: Stage) -> type[Operation]:
 
 
 def _by_workflow(draft: Draft, fields: Sequence[FieldChange]) -> bool:
-    """Whether this is one field that may take several writes to reach its value."""
+    """Whether this is a single field that may take several writes to reach its value."""
     number = draft.row["id"] if draft.row else 0
     return len(fields) == 1 and draft.kind.capability(Workflow).workflow_page(number, fields[0].path) is not None
 
 
 def fingerprint(row: Row | None, fields: Iterable[FieldChange]) -> str:
-    """A digest of the live values that a change was made from (`before` of its fields), or of "it is not there"."""
+    """A digest of the live values that a change is based on (`before` of its fields), or of the object's absence."""
     before: dict[str, Any] = {}
     for change in fields:
         before.setdefault(change.path, change.before)

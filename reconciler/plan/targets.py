@@ -1,7 +1,7 @@
-"""Which objects a plan is for: `--target` and `--exclude`, as globs over `kind/key` (`version/web-shop/*`).
+"""The objects of a plan: `--target` and `--exclude`, as globs over `kind/key` (`version/web-shop/*`).
 
-A target takes in what it needs: objects that it names, or is inside, and that are to be created or opened for it. What
-needs an excluded object is left out with it.
+A target includes its dependencies: objects that it refers to, or is inside, and that must be created or opened for it.
+Whatever depends on an excluded object is excluded with it.
 """
 
 from __future__ import annotations
@@ -21,9 +21,12 @@ from reconciler.plan.operations import Change, MilestoneId, Operation, Plan
 
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
-    """What to plan, and how. `targets` and `excludes` are globs over `kind/key`; `resend` are globs over
-    `kind/key.field` for values that Redmine never shows (a password), or is thought to decide about: they are sent
-    though nothing tells that they differ. With `unarchive`, archived projects are opened to be compared."""
+    """What to plan, and how.
+
+    `targets` and `excludes` are globs over `kind/key`. `resend` are globs over `kind/key.field` for values that cannot
+    be compared, because they are write-only (a password) or computed by Redmine: they are sent in any case. With
+    `unarchive`, archived projects are opened to be compared.
+    """
 
     targets: Sequence[str] = ()
     excludes: Sequence[str] = ()
@@ -36,7 +39,7 @@ ALL = PlanOptions()
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The chosen objects. `added` were not asked for but are needed, `dropped` need what is excluded."""
+    """The chosen objects. `added` are dependencies of targets, `dropped` depend on excluded objects."""
 
     chosen: frozenset[Address]
     added: tuple[Address, ...] = ()
@@ -44,21 +47,21 @@ class Selection:
 
 
 def resent(patterns: Sequence[str], objects: Mapping[Address, Object]) -> frozenset[tuple[Address, str]]:
-    """The (object, field) that `patterns` mean. Raises ReconcilerError for a pattern that matches no such field."""
+    """The (object, field) that match `patterns`. Raises ReconcilerError for a pattern that matches no such field."""
     labels = {f"{label(a)}.{name}": (a, name) for a, declared in objects.items() for name in declared.fields}
     chosen = set()
     for pattern in patterns:
-        fields = [labels[text] for text in _alike(pattern, labels, "--resend", "field")]
-        unseen = [(a, name) for a, name in fields if _unseen(objects[a].kind, name)]
-        if not unseen:
-            said = "Redmine shows this field, so it is compared, and there is nothing to send again"
-            raise ReconcilerError(f'--resend "{pattern}": {said}.')
-        chosen.update(unseen)
+        fields = [labels[text] for text in _matches(pattern, labels, "--resend", "field")]
+        resendable = [(a, name) for a, name in fields if _resendable(objects[a].kind, name)]
+        if not resendable:
+            reason = "Redmine returns this field, so it is compared and need not be sent again"
+            raise ReconcilerError(f'--resend "{pattern}": {reason}.')
+        chosen.update(resendable)
     return frozenset(chosen)
 
 
-def _unseen(kind: Kind, name: str) -> bool:
-    """Whether a field is one that is not compared, or not always."""
+def _resendable(kind: Kind, name: str) -> bool:
+    """Whether a field is never compared, or not always."""
     api = kind.fields[name]
     return (api.read is None and not api.along) or name in kind.capability(DerivedFields).fields
 
@@ -66,7 +69,7 @@ def _unseen(kind: Kind, name: str) -> bool:
 def select(
     plan: Plan, declared: Iterable[Address], targets: Sequence[str] = (), excludes: Sequence[str] = ()
 ) -> Selection:
-    """What of the `declared` objects to work on; `plan` is the one for all of them.
+    """The objects to plan among the `declared` ones; `plan` is the one for all of them.
 
     Raises ReconcilerError for a pattern that matches nothing, and for a target that needs an excluded object.
     """
@@ -83,16 +86,16 @@ def select(
 
 
 def label(address: Address) -> str:
-    """What patterns are compared with."""
+    """The text that patterns are matched with."""
     return f"{address.kind}/{address.key}"
 
 
 def _matching(patterns: Sequence[str], known: Iterable[Address], option: str) -> frozenset[Address]:
     labels = {label(a): a for a in known}
-    return frozenset(labels[text] for pattern in patterns for text in _alike(pattern, labels, option, "object"))
+    return frozenset(labels[text] for pattern in patterns for text in _matches(pattern, labels, option, "object"))
 
 
-def _alike(pattern: str, labels: Iterable[str], option: str, what: str) -> list[str]:
+def _matches(pattern: str, labels: Iterable[str], option: str, what: str) -> list[str]:
     """The labels that a pattern matches; raises ReconcilerError if there are none."""
     matches = [text for text in labels if text == pattern or fnmatchcase(text, pattern)]
     if not matches:
@@ -102,7 +105,7 @@ def _alike(pattern: str, labels: Iterable[str], option: str, what: str) -> list[
 
 def _hint(pattern: str, labels: Iterable[str]) -> str:
     near = suggest(pattern, labels)
-    return f" ({near})" if near else ": a pattern is KIND/KEY, such as version/web-shop/1.0 or issue/web-shop/*"
+    return f" ({near})" if near else "; a pattern is KIND/KEY, such as version/web-shop/1.0 or issue/web-shop/*"
 
 
 def _needs(plan: Plan) -> dict[Address, set[Address]]:
@@ -112,7 +115,7 @@ def _needs(plan: Plan) -> dict[Address, set[Address]]:
 
 
 def _required(change: Change) -> Iterator[Address]:
-    """What is created or opened for an object, and what it names later on."""
+    """What must be created or opened for an object, and what it refers to in later operations."""
     for operation in change.operations:
         if operation.names_what_it_waits_for:
             yield from operation.waits_for
@@ -121,28 +124,28 @@ def _required(change: Change) -> Iterator[Address]:
 
 
 class _Companions:
-    """What comes before an object by way of a milestone and names the same object: the membership of an assignee."""
+    """What comes before an object through a milestone and refers to the same object: the membership of an assignee."""
 
     def __init__(self, plan: Plan) -> None:
-        self.named = {o.id: _named(o) for o in plan.operations if o.id.number == 0}
-        self.naming: dict[MilestoneId, Mapping[Address, set[Address]]] = {}
+        self.references = {o.id: _references(o) for o in plan.operations if o.id.number == 0}
+        self.referrers: dict[MilestoneId, Mapping[Address, set[Address]]] = {}
         for milestone in plan.milestones:
-            # Such a milestone orders the work in all projects; companions are in the object's own.
+            # A milestone without a project orders the work in all projects; companions are in the object's own.
             if milestone.id.project:
-                pairs = ((named, one.address) for one in milestone.after for named in self.named.get(one, ()))
-                self.naming[milestone.id] = _grouped(pairs)
+                pairs = ((target, one.address) for one in milestone.after for target in self.references.get(one, ()))
+                self.referrers[milestone.id] = _grouped(pairs)
 
     def of(self, change: Change) -> Iterator[Address]:
         """The companions of one object."""
         for operation in change.operations[:1]:
             for milestone in operation.after:
-                naming = self.naming.get(milestone, {}) if isinstance(milestone, MilestoneId) else {}
-                for named in self.named[operation.id] if naming else ():
-                    yield from naming.get(named, ())
+                referrers = self.referrers.get(milestone, {}) if isinstance(milestone, MilestoneId) else {}
+                for target in self.references[operation.id] if referrers else ():
+                    yield from referrers.get(target, ())
 
 
-def _named(operation: Operation) -> set[Address]:
-    """The objects that an operation comes after, but for the project that its own is inside of."""
+def _references(operation: Operation) -> set[Address]:
+    """The objects that an operation comes after, except the project of its own object."""
     address = operation.id.address
     return {other for other in operation.waits_for if other != address.container}
 
@@ -159,14 +162,14 @@ def _reversed(needs: Mapping[Address, Iterable[Address]]) -> dict[Address, set[A
 
 
 def _closure(start: Iterable[Address], edges: Mapping[Address, Iterable[Address]]) -> frozenset[Address]:
-    """`start` and everything that the edges lead to."""
+    """`start` and everything reachable from it."""
     reached: set[Address] = set()
-    waiting = list(start)
-    while waiting:
-        address = waiting.pop()
+    pending = list(start)
+    while pending:
+        address = pending.pop()
         if address not in reached:
             reached.add(address)
-            waiting += edges.get(address, ())
+            pending += edges.get(address, ())
     return frozenset(reached)
 
 
@@ -174,4 +177,4 @@ def _check(wanted: Iterable[Address], excluded: frozenset[Address], needs: Mappi
     for address in sorted(set(wanted) - excluded):
         missing = sorted(_closure([address], needs) & excluded)
         if missing:
-            raise ReconcilerError(f"{address} needs {missing[0]}, which --exclude leaves out: leave out both, or none.")
+            raise ReconcilerError(f"{address} depends on {missing[0]}, which is excluded: exclude both, or neither.")

@@ -1,4 +1,4 @@
-"""The kinds and their fields in words: `reconciler explain`, and docs/reference.md. Both come from the models."""
+"""Descriptions of kinds and fields, generated from the models: `reconciler explain` and docs/reference.md."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ TYPES = {
     "null": "null",
     "number": "number",
     "object": "mapping",
-    "string": "text",
+    "string": "string",
 }
 REFERENCE = """\
 # Manifest reference
 
-Made from the models in `reconciler/kinds/`; `reconciler explain KIND[.FIELD]` says the same. How to write a
-manifest, and what stands for what, is in the README.
+Generated from the models in `reconciler/kinds/`. `reconciler explain KIND[.FIELD]` prints the same. The README and
+[examples](../examples/README.md) show complete manifests.
 
-A field that is left out is never sent and never compared. *Clear* says whether an explicit `null` clears it. Fields
-are there from Redmine 5.0 on, if they do not say otherwise.
+A field that a manifest omits is never sent and never compared. *Clear* tells whether an explicit `null` clears it.
+Fields work from Redmine 5.0 on, unless stated otherwise.
 """
 
 
 def explain(kind: str, field: str | None = None) -> str:
-    """A kind (by its name or by that of its list) or one of its fields, in words.
+    """Describe a kind (by its name or that of its list), or one of its fields.
 
-    Raises ConfigError for a kind or field that there is not, with a near miss.
+    Raises ConfigError for an unknown kind or field, with a near miss.
     """
-    found = _kind(kind)
-    return "\n".join(_about_kind(found) if field is None else _about_field(found, field))
+    known = _kind(kind)
+    return "\n".join(_about_kind(known) if field is None else _about_field(known, field))
 
 
 def reference() -> str:
-    """All kinds in Markdown: docs/reference.md."""
+    """The text of docs/reference.md: all kinds in Markdown."""
     common = Spec.model_json_schema()["properties"]
-    rows = [f"| `{name}` | {_cell(type_of(made))} | {_cell(made['description'])} |" for name, made in common.items()]
+    rows = [f"| `{name}` | {_cell(type_of(one))} | {_cell(one['description'])} |" for name, one in common.items()]
     parts = [REFERENCE, "## Every object\n", "| field | value | |\n| --- | --- | --- |", *rows, ""]
     for kind in declarable().values():
         parts += _section(kind)
@@ -64,24 +64,24 @@ def _kind(name: str) -> Kind:
     if name in known:
         return known[name]
     if name in kinds():
-        said = kinds()[name].plural.replace("_", " ").capitalize()
-        raise ConfigError(f"{said} cannot be declared: Redmine's API only reads them; manifests refer to them by name.")
-    near = suggest(name, known) or f"There is: {', '.join(k.name for k in declarable().values())}."
+        plural = kinds()[name].plural.replace("_", " ").capitalize()
+        raise ConfigError(f"{plural} cannot be declared: Redmine's API is read-only for them. Refer to them by name.")
+    near = suggest(name, known) or f"Kinds: {', '.join(k.name for k in declarable().values())}."
     raise ConfigError(f'There is no kind "{name}". {near[0].upper()}{near[1:]}')
 
 
 def _about_kind(kind: Kind) -> Iterator[str]:
-    made = raw_schema(kind)
-    properties = {name: found for name, found in made["properties"].items() if name not in COMMON}
-    yield f"{kind.name}: {_sentence(made['description'])}"
+    schema = raw_schema(kind)
+    properties = {name: field_schema for name, field_schema in schema["properties"].items() if name not in COMMON}
+    yield f"{kind.name}: {_sentence(schema['description'])}"
     yield f"\n{_declared(kind)}\n"
-    marked = {name: f"{name} *" if name in made.get("required", ()) else name for name in properties}
+    marked = {name: f"{name} *" if name in schema.get("required", ()) else name for name in properties}
     names = max(map(len, marked.values()))
-    for name, found in properties.items():
+    for name, field_schema in properties.items():
         head = f"  {marked[name]:{names}}  "
-        text = f"{type_of(found)}. {_sentence(found['description'])}"
+        text = f"{type_of(field_schema)}. {_sentence(field_schema['description'])}"
         yield textwrap.fill(text, WIDTH, initial_indent=head, subsequent_indent=" " * len(head))
-    yield f"\n* required. Every object also takes: {', '.join(Spec.model_fields)}."
+    yield f"\n* required. Every object also has: {', '.join(Spec.model_fields)}."
 
 
 def _declared(kind: Kind) -> str:
@@ -93,14 +93,14 @@ def _declared(kind: Kind) -> str:
 
 def _about_field(kind: Kind, field: str) -> Iterator[str]:
     name = field.partition(".")[0]
-    made = raw_schema(kind)
-    if name not in made["properties"]:
-        near = suggest(name, made["properties"]) or f"There is: {', '.join(made['properties'])}."
+    schema = raw_schema(kind)
+    if name not in schema["properties"]:
+        near = suggest(name, schema["properties"]) or f"Fields: {', '.join(schema['properties'])}."
         raise ConfigError(f'{kind.name} has no field "{name}". {near[0].upper()}{near[1:]}')
-    found = made["properties"][name]
+    field_schema = schema["properties"][name]
     yield f"{kind.name}.{name}"
-    yield f"\n{textwrap.fill(_sentence(found['description']), WIDTH)}\n"
-    facts = {"value": type_of(found), "required": "yes" if name in made.get("required", ()) else "no"}
+    yield f"\n{textwrap.fill(_sentence(field_schema['description']), WIDTH)}\n"
+    facts = {"value": type_of(field_schema), "required": "yes" if name in schema.get("required", ()) else "no"}
     for label, fact in (facts | _facts(kind, name)).items():
         yield textwrap.fill(fact, WIDTH, initial_indent=f"  {label:10}", subsequent_indent=" " * 12)
 
@@ -109,50 +109,50 @@ def _about_field(kind: Kind, field: str) -> Iterator[str]:
 
 
 def _facts(kind: Kind, name: str) -> dict[str, str]:
-    """What the contract says of a field, by the word that each fact is listed under."""
+    """The facts about a field, by label."""
     api = kind.fields.get(name)
     if api is None:
-        return {"sent": "never: it steers the reconciler, or says which object is meant"}
-    clear = "cannot be cleared: leave the field out" if api.clear is REFUSE else "clears it"
+        return {"sent": "never; it controls the reconciler or identifies the object"}
+    clear = "cannot be cleared; omit the field" if api.clear is REFUSE else "clears it"
     targets = " or ".join(known.replace("_", " ") for known in _targets(api.codec))
     sent = "; ".join(_sent(api))
     return {"null": clear} | ({"refers to": targets} if targets else {}) | ({"sent": sent} if sent else {})
 
 
 def _targets(codec: Codec) -> tuple[str, ...]:
-    """The kinds of the objects that a field names."""
+    """The kinds to which a field refers."""
     ref = codec.of if isinstance(codec, RefSet) else codec
     return ref.kinds if isinstance(ref, Ref) else ()
 
 
 def _sent(api: Api) -> Iterator[str]:
-    """When a field is written, where it is not simply with the others."""
+    """When a field is written, if not together with the others."""
     if api.create_only:
-        yield "on create only, and never compared"
+        yield "only on create, never compared"
     if api.secret:
         yield "never shown"
     if api.deferred is not None and api.deferred.wait == "references":
-        yield "after the objects that it names, if they change in the same apply"
+        yield "after the objects it refers to, if they change in the same apply"
     elif api.deferred is not None and api.deferred.wait == "referrers":
-        yield "after the work on objects that name this one, in the same apply"
+        yield "after changes to objects that refer to this one, in the same apply"
     if api.gate is not None:
-        yield f"{' or '.join(sorted(api.gate.shut))} is opened for planned work and restored after it"
+        yield f"{' or '.join(sorted(api.gate.shut))} is opened for planned changes and restored afterwards"
 
 
-def type_of(made: Mapping[str, Any]) -> str:
-    """A JSON Schema in words, `null` left out."""
-    if "anyOf" in made:
-        return " or ".join(dict.fromkeys(type_of(part) for part in made["anyOf"] if part.get("type") != "null"))
-    if "enum" in made or "const" in made:
-        choices = made.get("enum") or [made["const"]]
+def type_of(schema: Mapping[str, Any]) -> str:
+    """A JSON Schema in words, without `null`."""
+    if "anyOf" in schema:
+        return " or ".join(dict.fromkeys(type_of(part) for part in schema["anyOf"] if part.get("type") != "null"))
+    if "enum" in schema or "const" in schema:
+        choices = schema.get("enum") or [schema["const"]]
         return f"one of {', '.join(choices)}" if len(choices) > 1 else str(choices[0])
-    if made.get("type") == "array":
-        return f"list of {type_of(made['items'])}".replace("list of text", "list of texts")
-    return "date" if made.get("pattern") == DATE else TYPES.get(made.get("type", ""), "any value")
+    if schema.get("type") == "array":
+        return "list of " + " or ".join(f"{item}s" for item in type_of(schema["items"]).split(" or "))
+    return "date" if schema.get("pattern") == DATE else TYPES.get(schema.get("type", ""), "any value")
 
 
 def _sentence(text: str) -> str:
-    """A docstring as one line."""
+    """A docstring on one line."""
     return " ".join(text.split())
 
 
@@ -160,17 +160,17 @@ def _sentence(text: str) -> str:
 
 
 def _section(kind: Kind) -> Iterator[str]:
-    made = raw_schema(kind)
-    yield f"## {kind.plural}\n\n{_sentence(made['description'])} {_declared(kind)}\n"
+    schema = raw_schema(kind)
+    yield f"## {kind.plural}\n\n{_sentence(schema['description'])} {_declared(kind)}\n"
     yield "| field | value | refers to | clear | |\n| --- | --- | --- | --- | --- |"
-    for name, found in made["properties"].items():
+    for name, field_schema in schema["properties"].items():
         if name not in COMMON:
             facts = _facts(kind, name)
-            required = "**required** " if name in made.get("required", ()) else ""
+            required = "**required** " if name in schema.get("required", ()) else ""
             clear = {"clears it": "yes"}.get(facts.get("null", ""), "no" if "null" in facts else "")
-            said = required + _sentence(found["description"])
-            notes = f"{said} Sent: {facts['sent']}." if "sent" in facts and "null" in facts else said
-            cells = (type_of(found), facts.get("refers to", ""), clear, notes)
+            description = required + _sentence(field_schema["description"])
+            notes = f"{description} Sent: {facts['sent']}." if "sent" in facts and "null" in facts else description
+            cells = (type_of(field_schema), facts.get("refers to", ""), clear, notes)
             yield f"| `{name}` | {' | '.join(map(_cell, cells))} |"
     yield ""
 

@@ -1,7 +1,7 @@
-"""Kinds → JSON Schema (draft 2020-12) of a manifest, and the schemas of the JSON that the commands print.
+"""Kinds → JSON Schema (draft 2020-12) of manifests, and the schemas of the JSON output.
 
-The manifest's schema is made for editors: it accepts what `validate` accepts as far as types go. A plain YAML scalar is
-text to the loader, and any text may hold `${NAME}`, so every scalar may also be such a text.
+The schema of manifests is for editors: it accepts what `validate` accepts, as far as types go. The loader reads plain
+YAML scalars as strings, and a string may contain `${NAME}`, so each scalar may also be such a string.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ Schema = dict[str, Any]
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 EXPRESSION: Schema = {"type": "string", "pattern": r"\$\{"}
-"""A text with `${NAME}` in it: what it comes to is not known to an editor."""
+"""A string with `${NAME}`, whose value an editor cannot know."""
 WORDS: Schema = {"type": "string", "pattern": r"^(true|false|yes|no|on|off)$|\$\{"}
-"""The words for a truth value that YAML 1.2 takes as text."""
+"""The words for a Boolean that YAML 1.2 reads as strings."""
 
 
 # -- manifest --------------------------------------------------------------------------------------------------
 
 
 def manifest_schema() -> Schema:
-    """The schema of a manifest: every kind's list, at top level and inside a project (there without `project`)."""
+    """The schema of a manifest: the list of each kind, at top level and inside projects (there without `project`)."""
     kinds = declarable().values()
     definitions = {kind.name: item_schema(kind) for kind in kinds}
     nested = {kind: f"{kind.name}_in_project" for kind in kinds if kind.inside}
@@ -40,7 +40,7 @@ def manifest_schema() -> Schema:
     definitions[CONTAINER]["properties"] |= lists
     return {
         "$schema": DRAFT,
-        "description": "What a Redmine should be like. All manifests together make one desired state.",
+        "description": "The desired state of a Redmine. All manifests together form one desired state.",
         **_object({"$schema": {"type": "string"}} | {kind.plural: _list(kind, kind.name) for kind in kinds}, ()),
         "$defs": dict(sorted(definitions.items())),
     }
@@ -48,55 +48,58 @@ def manifest_schema() -> Schema:
 
 def item_schema(kind: Kind) -> Schema:
     """The schema of one declared object of a kind."""
-    made = raw_schema(kind)
-    properties = {name: field_schema(kind, name, found) for name, found in made["properties"].items()}
-    return {"description": _sentence(made), **_object(properties, made.get("required", ()))}
+    schema = raw_schema(kind)
+    properties = {name: field_schema(kind, name, field) for name, field in schema["properties"].items()}
+    return {"description": _sentence(schema), **_object(properties, schema.get("required", ()))}
 
 
 def raw_schema(kind: Kind) -> Schema:
-    """What pydantic says of a kind's spec, with its references put in and without its titles and defaults."""
-    made = kind.spec.model_json_schema()
-    found: Schema = _inlined(made, made.get("$defs", {}))
-    return found
+    """Pydantic's schema of a kind's spec, with inlined references and without titles and defaults."""
+    schema = kind.spec.model_json_schema()
+    inlined: Schema = _inlined(schema, schema.get("$defs", {}))
+    return inlined
 
 
-def _inlined(found: Any, definitions: Mapping[str, Any], *, named: bool = False) -> Any:
-    """`found` without `$ref`, titles and defaults; the keys of a `named` mapping are names of fields."""
-    if isinstance(found, list):
-        return [_inlined(part, definitions) for part in found]
-    if not isinstance(found, dict):
-        return found
-    if "$ref" in found and not named:
-        referred = definitions[found["$ref"].rpartition("/")[2]]
-        found = {**referred, **{key: value for key, value in found.items() if key != "$ref"}}
-    noise = () if named else ("title", "default", "format", "$defs")
-    kept = {key: value for key, value in found.items() if key not in noise}
-    return {key: _inlined(value, definitions, named=key == "properties" and not named) for key, value in kept.items()}
+def _inlined(node: Any, definitions: Mapping[str, Any], *, fields: bool = False) -> Any:
+    """A node of a schema without `$ref`, titles and defaults.
+
+    With `fields`, the keys of the node are names of fields, one of which may be called `title`.
+    """
+    if isinstance(node, list):
+        return [_inlined(part, definitions) for part in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node and not fields:
+        target = definitions[node["$ref"].rpartition("/")[2]]
+        node = {**target, **{key: value for key, value in node.items() if key != "$ref"}}
+    dropped = () if fields else ("title", "default", "format", "$defs")
+    kept = {key: value for key, value in node.items() if key not in dropped}
+    return {key: _inlined(part, definitions, fields=key == "properties" and not fields) for key, part in kept.items()}
 
 
-def field_schema(kind: Kind, name: str, made: Schema) -> Schema:
-    """The schema of one field: pydantic's `made`, for YAML."""
+def field_schema(kind: Kind, name: str, schema: Schema) -> Schema:
+    """The schema of one field for YAML, from pydantic's schema."""
     if name == "create_only":
-        made = {**made, "items": {"type": "string", "enum": list(kind.fields)}}
+        schema = {**schema, "items": {"type": "string", "enum": list(kind.fields)}}
     clearable = name not in kind.fields or kind.fields[name].clear is not REFUSE
-    found = [part for part in _loosened(made) if clearable or part.get("type") != "null"]
-    return _described(found, made)
+    alternatives = [part for part in _loosened(schema) if clearable or part.get("type") != "null"]
+    return _described(alternatives, schema)
 
 
-def _described(alternatives: list[Schema], made: Mapping[str, Any]) -> Schema:
-    """The alternatives as one schema, with the description that `made` has."""
-    said = {"description": made["description"]} if "description" in made else {}
-    return {**said, **(alternatives[0] if len(alternatives) == 1 else {"anyOf": alternatives})}
+def _described(alternatives: list[Schema], schema: Mapping[str, Any]) -> Schema:
+    """The alternatives as one schema, with the description of the original."""
+    description = {"description": schema["description"]} if "description" in schema else {}
+    return {**description, **(alternatives[0] if len(alternatives) == 1 else {"anyOf": alternatives})}
 
 
-def _sentence(made: Mapping[str, Any]) -> str:
-    return str(made.get("description", "")).strip()
+def _sentence(schema: Mapping[str, Any]) -> str:
+    return str(schema.get("description", "")).strip()
 
 
 def _object(properties: Mapping[str, Any], required: Any) -> Schema:
-    """A mapping with these keys and no others."""
-    found: Schema = {"type": "object", "properties": dict(properties), "additionalProperties": False}
-    return {**found, "required": list(required)} if required else found
+    """A mapping with only these keys."""
+    mapping: Schema = {"type": "object", "properties": dict(properties), "additionalProperties": False}
+    return {**mapping, "required": list(required)} if required else mapping
 
 
 def _list(kind: Kind, definition: str) -> Schema:
@@ -105,21 +108,21 @@ def _list(kind: Kind, definition: str) -> Schema:
 
 
 def _without_project(definition: Schema) -> Schema:
-    properties = {name: found for name, found in definition["properties"].items() if name != CONTAINER}
+    properties = {name: field for name, field in definition["properties"].items() if name != CONTAINER}
     required = [name for name in definition.get("required", ()) if name != CONTAINER]
     return {"description": definition["description"], **_object(properties, required)}
 
 
 def _loosened(part: Schema) -> list[Schema]:
-    """What a plain YAML scalar needs in the place of what pydantic says: a list of alternatives."""
+    """The alternatives that a plain YAML scalar needs in place of pydantic's schema."""
     part = {key: value for key, value in part.items() if key != "description"}
     if "anyOf" in part:
-        return [found for choice in part["anyOf"] for found in _loosened(choice)]
+        return [alternative for choice in part["anyOf"] for alternative in _loosened(choice)]
     if "enum" in part or "const" in part:
         return [{"enum": part.get("enum") or [part["const"]]}, EXPRESSION]
     match part.get("type"):
         case "string":
-            return _text(part)
+            return _string(part)
         case "boolean":
             return [part, WORDS]
         case "integer" | "number":
@@ -128,17 +131,17 @@ def _loosened(part: Schema) -> list[Schema]:
 
 
 def _collection(part: Schema) -> Schema:
-    """A list or a mapping, with what is in it loosened."""
+    """A list or mapping with loosened contents."""
     inner = {key: _described(_loosened(part[key]), part[key]) for key in INNER if isinstance(part.get(key), dict)}
-    named = {key: _described(_loosened(found), found) for key, found in part.get("properties", {}).items()}
-    return {**part, **inner, **({"properties": named} if named else {})}
+    fields = {key: _described(_loosened(field), field) for key, field in part.get("properties", {}).items()}
+    return {**part, **inner, **({"properties": fields} if fields else {})}
 
 
 INNER = ("items", "additionalProperties")
 
 
-def _text(part: Schema) -> list[Schema]:
-    """A text: also what YAML takes for a number or a truth value, where that can be one; `${NAME}` has any length."""
+def _string(part: Schema) -> list[Schema]:
+    """A string: also a number or Boolean of YAML if it matches the pattern. `${NAME}` can have any length."""
     pattern = re.compile(part.get("pattern", ""))
     types = [name for name, sample in (("number", "1"), ("boolean", "true")) if pattern.search(sample)]
     bounded = {"pattern", "maxLength"} & part.keys()
@@ -149,8 +152,8 @@ def _text(part: Schema) -> list[Schema]:
 
 TEXT: Schema = {"type": "string"}
 COUNT: Schema = {"type": "integer", "minimum": 0}
-PLACE: Schema = {"file": TEXT, "line": {**COUNT, "description": "From 1; 0 is the whole file."}, "column": COUNT}
-ANY: Schema = {"description": 'A value in the terms of the manifests; `{"secret": true}` for what is never shown.'}
+PLACE: Schema = {"file": TEXT, "line": {**COUNT, "description": "Starts at 1; 0 is the whole file."}, "column": COUNT}
+ANY: Schema = {"description": 'A value as in manifests; `{"secret": true}` for a secret.'}
 
 ERROR: Schema = {"message": TEXT, "path": {"description": "The field; empty for the object.", **TEXT}, **PLACE}
 WARNING: Schema = {"kind": TEXT, "key": TEXT, **PLACE, "message": TEXT}
@@ -160,13 +163,12 @@ def plan_schema() -> Schema:
     """The schema of a plan as JSON."""
     counts = dict.fromkeys(("create", "update", "delete", "unchanged"), COUNT)
     changes = _array(_open(_change(), optional=("then",)))
-    hidden = {"description": "Declared objects inside archived projects: the API does not show them.", **_array(TEXT)}
-    warned = {"description": "What is no change and should be known.", **_array(_open(WARNING))}
-    later = {"description": "Declared objects to compare when this is done: it unarchives projects.", **_array(TEXT)}
-    made = {"changes": changes, "summary": _open(counts), "requests": COUNT, "uncompared": hidden, "revealed": later}
-    return _envelope(
-        "What `apply` would do.", {**made, "warnings": warned}, optional=("uncompared", "revealed", "warnings")
-    )
+    uncompared = {"description": "Declared objects in archived projects, which the API does not show.", **_array(TEXT)}
+    warnings = {"description": "Warnings about declared objects.", **_array(_open(WARNING))}
+    later = {"description": "Declared objects that are compared once the plan is applied.", **_array(TEXT)}
+    required = {"changes": changes, "summary": _open(counts), "requests": COUNT}
+    optional = {"uncompared": uncompared, "revealed": later, "warnings": warnings}
+    return _envelope("What `apply` would do.", {**required, **optional}, optional=tuple(optional))
 
 
 def results_schema() -> Schema:
@@ -175,10 +177,10 @@ def results_schema() -> Schema:
     result = {
         **_change(),
         "outcome": {"enum": list(outcomes)},
-        "errors": {"description": "The server's own sentences, or what went wrong.", **_array(TEXT)},
-        "problems": {"description": "The same, each with its place in the manifests.", **_array(_open(ERROR))},
-        "because": {"description": "What a skipped item was waiting for.", "type": ["string", "null"]},
-        "notes": {"description": "What is worth knowing and no error.", **_array(TEXT)},
+        "errors": {"description": "Messages of the server, or of the reconciler.", **_array(TEXT)},
+        "problems": {"description": "The same errors, each with its place in the manifests.", **_array(_open(ERROR))},
+        "because": {"description": "Why the change was skipped.", "type": ["string", "null"]},
+        "notes": {"description": "Notes that are not errors.", **_array(TEXT)},
     }
     return _envelope(
         "What `apply` did.",
@@ -196,7 +198,7 @@ def problems_schema() -> Schema:
     problem = {**PLACE, "message": TEXT, "subject": TEXT, "hint": TEXT, "also": _array(_open(PLACE))}
     return {
         "$schema": DRAFT,
-        "description": "What is wrong with the manifests.",
+        "description": "Problems in the manifests.",
         **_open({"format_version": _version(), "problems": _array(_open(problem))}),
     }
 
@@ -204,20 +206,22 @@ def problems_schema() -> Schema:
 def export_schema() -> Schema:
     """The schema of what an export wrote as JSON."""
     counts = {"description": "How many objects of each kind.", "type": "object", "additionalProperties": COUNT}
-    said = {"description": "What no manifest can say.", **_array(_open({"kind": TEXT, "key": TEXT, "message": TEXT}))}
+    remark = _open({"kind": TEXT, "key": TEXT, "message": TEXT})
+    left_out = {"description": "Values that cannot be expressed in a manifest.", **_array(remark)}
     replaced = {"description": "With --sanitize: what was replaced.", **_open({"users": COUNT, "mails": COUNT})}
     removed = {"description": "How many files of an earlier export were removed.", **COUNT}
     first = {"format_version": _version(), "url": TEXT, "folder": TEXT, "objects": counts, "files": COUNT}
-    made = {**first, "removed": removed, "left_out": said, "sanitized": replaced, "requests": COUNT}
+    properties = {**first, "removed": removed, "left_out": left_out, "sanitized": replaced, "requests": COUNT}
     return {
         "$schema": DRAFT,
         "description": "What `export` wrote.",
-        **_open(made, optional=("sanitized",)),
+        **_open(properties, optional=("sanitized",)),
     }
 
 
 def _envelope(description: str, properties: Mapping[str, Any], optional: tuple[str, ...] = ()) -> Schema:
-    digest = {"description": "Of what would be done, and where.", "type": "string", "pattern": "^sha256:[0-9a-f]{64}$"}
+    pattern = "^sha256:[0-9a-f]{64}$"
+    digest = {"description": "Digest of the changes and the server.", "type": "string", "pattern": pattern}
     first = {"format_version": _version(), "url": TEXT, "digest": digest}
     return {"$schema": DRAFT, "description": description, **_open({**first, **properties}, optional=optional)}
 
@@ -233,16 +237,16 @@ def _change() -> Schema:
         "action": {"enum": ["create", "update", "delete"]},
         "kind": TEXT,
         "key": {"description": "`project/key` for what is inside a project.", "type": "string"},
-        "id": {"description": "The server's; null for what is not there yet.", "type": ["integer", "string", "null"]},
-        "source": {"description": "Where it is declared, if it is.", "anyOf": [_open(PLACE), {"type": "null"}]},
+        "id": {"description": "The server's id; null for a new object.", "type": ["integer", "string", "null"]},
+        "source": {"description": "Where it is declared, or null.", "anyOf": [_open(PLACE), {"type": "null"}]},
         "fields": fields,
-        "then": {"description": "What is written later in the same apply.", **then},
+        "then": {"description": "Fields that are written later in the same apply.", **then},
         "reason": {"type": ["string", "null"]},
     }
 
 
 def _open(properties: Mapping[str, Any], optional: tuple[str, ...] = ()) -> Schema:
-    """A mapping that has these keys; further ones may come with a later version."""
+    """A mapping with these keys. Later versions may add others."""
     required = [name for name in properties if name not in optional]
     return {"type": "object", "properties": dict(properties), "required": required}
 
@@ -260,7 +264,7 @@ SCHEMAS: Mapping[str, Callable[[], Schema]] = {
     "problems": problems_schema,
     "export": export_schema,
 }
-"""What is described, by the name that its file begins with."""
+"""The schemas, by the name that their files begin with."""
 
 
 def dumps(schema: Schema) -> str:
@@ -269,7 +273,7 @@ def dumps(schema: Schema) -> str:
 
 
 def write(directory: Path) -> list[Path]:
-    """Write `NAME.schema.json` for every schema into a directory, which is made if need be; the files' paths."""
+    """Write `NAME.schema.json` for each schema into a directory, which is created if needed. Returns the paths."""
     directory.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, make in SCHEMAS.items():

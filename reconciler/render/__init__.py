@@ -1,5 +1,5 @@
-"""Plans, reports and problems → text, JSON, Markdown, HTML, workflow commands: pure functions that give a text.
+"""Plans, reports and problems → text, JSON, Markdown, HTML and workflow commands: pure functions that return text.
 
-`words` says what a value, a field or a step is called, the same in every format; `safe` makes a text from a server or a
-manifest harmless in each of them; the other modules only lay out.
+`words` has the wording of values, fields and sentences, the same in every format. `safe` makes text from servers and
+manifests harmless in each format. The other modules only do the layout.
 """

@@ -1,6 +1,6 @@
-"""Problems and failures as GitHub workflow commands, which show them on the lines of the manifests.
+"""Problems and failures as GitHub workflow commands, which become annotations on the lines of the manifests.
 
-Form and escapes: actions/toolkit, `packages/core/src/command.ts`.
+Syntax and escapes: actions/toolkit, `packages/core/src/command.ts`.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 def problems(problems: Sequence[Problem]) -> str:
     """One `::error …` line for each problem."""
-    return "\n".join(_command("error", p.location, p.subject, _sentence(p)) for p in problems)
+    return "\n".join(_command("error", p.location, p.subject, _message(p)) for p in problems)
 
 
 def results(report: Report) -> str:
-    """An `::error …` line for each place of an item that failed or is unknown, a `::warning …` for what was skipped."""
+    """An `::error …` line for each place of a failed or unknown change, a `::warning …` line for a skipped one."""
     return "\n".join(line for result in report.results if result.outcome != "done" for line in _result(result))
 
 
 def _result(result: Result) -> Iterator[str]:
-    """A line for each place that the errors of an item are about, or one for the item."""
+    """A line for each place of the errors of a change, or one for the object."""
     title, by_place = str(result.change.address), defaultdict[Location, list[str]](list)
     for error in result.errors:
         by_place[error.location if error.location.file else result.change.source].append(error.message)
@@ -38,7 +38,7 @@ def _result(result: Result) -> Iterator[str]:
         yield _command(level, result.change.source, title, f"{result.outcome} because {result.because}")
 
 
-def _sentence(problem: Problem) -> str:
+def _message(problem: Problem) -> str:
     return f"{problem.message} ({problem.hint})" if problem.hint else problem.message
 
 

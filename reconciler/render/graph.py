@@ -1,4 +1,4 @@
-"""What depends on what, for Graphviz (DOT) and Mermaid. An edge is a pair: the second object needs the first."""
+"""The dependency graph for Graphviz (DOT) and Mermaid. An edge is a pair: the second object depends on the first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DOT = str.maketrans({'"': '\\"', "\\": "\\\\"})
 
 
 def dot(edges: Iterable[Edge], alone: Iterable[Address] = ()) -> str:
-    """A graph for `dot -Tsvg`; `alone` are objects to show even if no edge has them."""
+    """A graph for `dot -Tsvg`; `alone` are objects to show even without edges."""
     ordered = sorted(set(edges))
     lines = [f'  "{_dot(node)}";' for node in _nodes(ordered, alone)]
     lines += [f'  "{_dot(first)}" -> "{_dot(then)}";' for first, then in ordered]
@@ -21,7 +21,7 @@ def dot(edges: Iterable[Edge], alone: Iterable[Address] = ()) -> str:
 
 
 def mermaid(edges: Iterable[Edge], alone: Iterable[Address] = ()) -> str:
-    """A graph for Mermaid, which GitHub and GitLab show; `alone` are objects to show even if no edge has them."""
+    """A graph for Mermaid, which GitHub and GitLab render; `alone` are objects to show even without edges."""
     ordered = sorted(set(edges))
     numbers = {node: number for number, node in enumerate(_nodes(ordered, alone))}
     lines = [f'  n{number}["{terminal(str(node)).translate(_MERMAID)}"]' for node, number in numbers.items()]

@@ -1,4 +1,4 @@
-"""Plans, reports and problems as one self-contained page: no scripts, nothing loaded, light and dark."""
+"""Plans, reports and problems as one self-contained page: no scripts, no external resources, light and dark."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from reconciler.plan.operations import Change, Plan
 
 ORDER: tuple[Outcome, ...] = ("failed", "unknown", "skipped", "done")
-"""What needs attention comes first, next to the heading."""
+"""Outcomes that need attention come first, next to the heading."""
 CLASSES = {"+": "add", "-": "del", "~": "mod", "@": "dim"}
 STYLE = """\
 :root { color-scheme: light dark; --add: #1a7f37; --del: #cf222e; --mod: #9a6700; --dim: #6e7781; }
@@ -35,14 +35,14 @@ pre { margin: .3rem 0 .3rem 1rem; white-space: pre-wrap; }
 def plan(plan: Plan) -> str:
     """What would be done."""
     if not plan.changes:
-        said = [words.unchanged(plan), *words.warnings(plan)]
-        return _page(words.summary(plan), [f"<p>{html(s)}</p>" for s in said])
-    remarks = [f"<p>{html(said)}</p>" for said in words.remarks(plan)]
+        sentences = [words.unchanged(plan), *words.warnings(plan)]
+        return _page(words.summary(plan), [f"<p>{html(sentence)}</p>" for sentence in sentences])
+    remarks = [f"<p>{html(sentence)}</p>" for sentence in words.remarks(plan)]
     return _page(words.summary(plan), [_server(plan), *remarks, *map(_block, plan.changes)])
 
 
 def results(report: Report) -> str:
-    """What an apply did, what failed first."""
+    """What an apply did; failures come first."""
     parts = [_server(report.plan)]
     if report.interrupted:
         parts.append(f"<p>{html(words.INTERRUPTED)}</p>")
@@ -54,12 +54,12 @@ def results(report: Report) -> str:
 
 
 def problems(problems: Sequence[Problem], excerpt: Callable[[Location], str]) -> str:
-    """What is wrong, each with the line it is about."""
+    """Each problem with the line that it is about."""
     return _page(words.problems(len(problems)), [_problem(problem, excerpt) for problem in problems])
 
 
 def _page(title: str, parts: Iterable[str]) -> str:
-    """The page; the policy lets the browser load and run nothing, whatever the parts say."""
+    """The page. Its content security policy forbids loading and running anything, whatever the parts contain."""
     return "\n".join(
         (
             "<!doctype html>",
@@ -81,7 +81,7 @@ def _server(plan: Plan) -> str:
 
 
 def _title(change: Change, number: int | str | None = None) -> str:
-    """The object's name with the symbol of what happens to it, and its place in the manifests."""
+    """The object's name with the symbol of its action, and its place in the manifests."""
     symbol = words.SYMBOLS[change.action]
     name = _span(CLASSES[symbol], f"{symbol} {words.head(change, number)}")
     return f"<code>{name} {_span('dim', words.place(change))}</code>"
@@ -123,7 +123,7 @@ def _section(name: Outcome, results: list[Result]) -> Iterator[str]:
 
 
 def _details(result: Result) -> str:
-    """What is to be said of one result: each error, with the place of its field, and the rest."""
+    """The details of one result: each error with the place of its field, the reason of a skip, and notes."""
     errors = [f"<br>{_span('del', e.message)}{_error_place(result.change, e)}" for e in result.errors]
     because = [f"<br>because {html(result.because)}"] if result.because else []
     return "".join([*errors, *because, *(f"<br>note: {html(note)}" for note in result.notes)])

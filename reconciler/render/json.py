@@ -1,6 +1,6 @@
-"""Plans, reports and problems as JSON: stable names in a stable order, described by `schemas/*.schema.json`.
+"""Plans, reports and problems as JSON: stable keys in a stable order, described by `schemas/*.schema.json`.
 
-A secret is shown as `{"secret": true}`, which no value from a manifest or a server can be taken for.
+A secret is `{"secret": true}`, which no value from a manifest or a server can be.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from reconciler.export.run import Exported
     from reconciler.plan.operations import Change, FieldChange, Plan, Warned
 
-FORMAT_VERSION = "1.0"
-"""The second number counts what is added, the first what is changed or taken away."""
+FORMAT_VERSION = "1.1"
+"""The minor part rises when keys are added, the major part when keys change or are removed."""
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:
@@ -36,13 +36,13 @@ def plan_json(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _warning(warned: Warned) -> dict[str, Any]:
-    place = {"file": warned.source.file, "line": warned.source.line, "column": warned.source.column}
-    return {"kind": warned.address.kind, "key": warned.address.key, **place, "message": warned.message}
+def _warning(warning: Warned) -> dict[str, Any]:
+    address = warning.address
+    return {"kind": address.kind, "key": address.key, **_place(warning.source), "message": warning.message}
 
 
 def results_json(report: Report) -> dict[str, Any]:
-    """What an apply did, as plain data: the plan's changes, each with what became of it."""
+    """The report of an apply as plain data: the changes of the plan, each with its outcome."""
     return {
         **_envelope(report.plan),
         "results": [_result(result) for result in report.results],
@@ -53,7 +53,7 @@ def results_json(report: Report) -> dict[str, Any]:
 
 
 def problems_json(problems: Iterable[Problem]) -> dict[str, Any]:
-    """Problems as plain data; line and column count from 1, 0 is the whole file."""
+    """Problems as plain data. Lines and columns start at 1; 0 is the whole file."""
     return {"format_version": FORMAT_VERSION, "problems": [_problem(problem) for problem in problems]}
 
 
@@ -67,14 +67,14 @@ def export_json(done: Exported) -> dict[str, Any]:
         "objects": dict(done.counts),
         "files": done.files,
         "removed": done.removed,
-        "left_out": [{"kind": a.kind, "key": a.key, "message": said} for a, said in done.left_out],
+        "left_out": [{"kind": a.kind, "key": a.key, "message": message} for a, message in done.left_out],
         **({"sanitized": replaced} if replaced else {}),
         "requests": done.requests,
     }
 
 
 def dumps(data: Mapping[str, Any]) -> str:
-    """The JSON text: UTF-8 as it is, but nothing that a terminal would obey or an encoder refuse."""
+    """The JSON text: UTF-8, with escapes for everything that a terminal would interpret or an encoder refuse."""
     text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
     return "\n".join(INVISIBLE.sub(lambda match: json.dumps(match[0])[1:-1], line) for line in text.split("\n"))
 
@@ -132,7 +132,7 @@ def _problem(problem: Problem) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """A canonical value as JSON can say it."""
+    """A canonical value as plain JSON data."""
     if isinstance(value, Secret):
         return {"secret": True}
     if isinstance(value, Mapping):

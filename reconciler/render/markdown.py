@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from reconciler.plan.operations import Change, Plan
 
 LIMIT = 60_000
-"""Characters; GitHub takes comments of up to 65,536, GitLab of up to 1,000,000."""
+"""Characters. GitHub accepts comments of up to 65,536, GitLab of up to 1,000,000."""
 ORDER: tuple[Outcome, ...] = ("failed", "unknown", "skipped", "done")
-"""What needs attention comes first, next to the heading."""
+"""Outcomes that need attention come first, next to the heading."""
 
 
 def plan(plan: Plan, *, limit: int = LIMIT) -> str:
-    """What would be done, one folded block for each object; what goes beyond `limit` characters is counted."""
+    """What would be done, one folded block for each object. Blocks beyond `limit` characters are only counted."""
     head = [f"### {words.summary(plan)}"]
     if not plan.changes:
         return "\n\n".join([*head, *map(markdown, [words.unchanged(plan), *words.warnings(plan)])])
@@ -30,7 +30,7 @@ def plan(plan: Plan, *, limit: int = LIMIT) -> str:
 
 
 def results(report: Report, *, limit: int = LIMIT) -> str:
-    """What an apply did, what failed first; what goes beyond `limit` characters is counted."""
+    """What an apply did; failures come first. Results beyond `limit` characters are only counted."""
     head = [f"### {words.outcome(report)}", f"Server: {code(report.plan.url)}"]
     if report.interrupted:
         head.append(markdown(words.INTERRUPTED))
@@ -44,17 +44,17 @@ def results(report: Report, *, limit: int = LIMIT) -> str:
 
 
 def problems(problems: Sequence[Problem], excerpt: Callable[[Location], str], *, limit: int = LIMIT) -> str:
-    """What is wrong, each with the line it is about; what goes beyond `limit` characters is counted."""
+    """Each problem with the line that it is about. Problems beyond `limit` characters are only counted."""
     blocks = ("\n\n".join(_problem(problem, excerpt)) for problem in problems)
     return "\n\n".join([f"### {words.problems(len(problems))}", *_fitting(blocks, len(problems), limit)])
 
 
 def _fitting(blocks: Iterable[str], total: int, limit: int, bullet: str = "") -> Iterator[str]:
-    """The blocks that fit, and how many do not."""
+    """The blocks that fit, then the number of those that do not."""
     for index, block in enumerate(blocks):
         limit -= len(block) + 2
         if limit < 0:
-            yield f"{bullet}… and {total - index} more, left out to keep this text short."
+            yield f"{bullet}… and {total - index} more, omitted to keep this short."
             return
         yield block
 
@@ -66,7 +66,7 @@ def _block(change: Change) -> str:
     body = list(_body(change))
     if not body:
         return code(_title(change))
-    # Inside an HTML block Markdown means nothing, up to the next empty line.
+    # Markdown is not interpreted inside an HTML block, up to the next empty line.
     summary = f"<summary><code>{html(_title(change))}</code></summary>"
     return "\n\n".join([f"<details>\n{summary}", *body, "</details>"])
 
@@ -104,7 +104,7 @@ def _cells(cells: Iterable[str]) -> str:
 
 
 def _later(field: Field) -> str:
-    """What is said of a field that is set later on."""
+    """The mark of a field that a later operation sets."""
     return f" *then* {markdown(field.waits)}".rstrip() if field.number else ""
 
 
@@ -112,8 +112,8 @@ def _later(field: Field) -> str:
 
 
 def _section(name: Outcome, results: list[Result]) -> tuple[str, list[str]]:
-    said = f"**{name.capitalize()}: {words.happened(results) if name == 'done' else len(results)}**"
-    intro = f"{said}\n\n{words.UNKNOWN}" if name == "unknown" else said
+    heading = f"**{name.capitalize()}: {words.happened(results) if name == 'done' else len(results)}**"
+    intro = f"{heading}\n\n{words.UNKNOWN}" if name == "unknown" else heading
     return intro, [_item(result) for result in results]
 
 
@@ -123,7 +123,7 @@ def _item(result: Result) -> str:
     errors = [_error(result.change, error) for error in result.errors]
     because = [markdown(f"because {result.because}")] if result.because else []
     notes = [markdown(f"note: {note}") for note in result.notes]
-    return "\n".join([line, *(f"  - {said}" for said in (*errors, *because, *notes))])
+    return "\n".join([line, *(f"  - {detail}" for detail in (*errors, *because, *notes))])
 
 
 def _error(change: Change, error: ItemError) -> str:

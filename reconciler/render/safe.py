@@ -1,7 +1,7 @@
-"""Texts from servers and manifests, made harmless: each function takes any text and gives one for its format.
+"""Makes text from servers and manifests harmless: each function escapes any text for one format.
 
-All of them replace what a reader cannot see or what moves other characters about (control characters, also those of C1,
-bidirectional overrides, invisible marks, lone surrogates) by U+FFFD, and line breaks and tabs by a blank.
+All of them replace invisible characters and those that rearrange others (C0 and C1 control characters, bidirectional
+overrides, invisible marks, lone surrogates) by U+FFFD, and line breaks and tabs by a space.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ INVISIBLE = re.compile(
     "\U000e0000-\U000e007f]"
 )
 COMMAND = re.compile(r"##(?=[\w.]*\[)")
-"""`##[command]` and `##vso[command]`: CI servers obey these anywhere in a line of a log."""
+"""`##[command]` and `##vso[command]`, which CI servers execute anywhere in a line of a log."""
 
 PUNCTUATION = re.compile(r"[\\`*_{}\[\]()<>#|~@&$^!]|^[-+=:]|(?<=\d)\.(?=\s|$)|(?<=www)\.|:(?=//|\w+:)")
-"""What Markdown gives a meaning to: everywhere, at the beginning, after a number, in a link, around an emoji's name."""
+"""Characters with a meaning in Markdown: anywhere, at the start, after a number, in a link, around an emoji name."""
 ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "@<!-- -->", "#": "#<!-- -->"}
-"""An escaped `@name` or `#12` still is a mention or a link for GitHub and GitLab: a comment after the sign stops it."""
+"""GitHub and GitLab link even an escaped `@name` or `#12`; a comment after the sign prevents it."""
 
 
 def terminal(text: str) -> str:
-    """One line that cannot move the cursor, change colours, reorder what is around it or command a CI server."""
+    """One line that cannot move the cursor, change colors, reorder the text around it or command a CI server."""
     if text.isprintable() and "##" not in text:
         return text
     return COMMAND.sub("# #", INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", BREAKS.sub(" ", text)))
 
 
 def markdown(text: str) -> str:
-    """Running text for Markdown (CommonMark and GitHub's): shown as it is, in a table cell too."""
-    # An empty line of a list could make a heading of the line before it.
+    """Text for Markdown (CommonMark and GitHub's) that is shown literally, also in a table cell."""
+    # An empty list item could turn the line before it into a heading.
     clean = terminal(text).strip()
     return PUNCTUATION.sub(lambda match: ENTITIES.get(match[0], "\\" + match[0]), clean) or "&nbsp;"
 
 
 def code(text: str, *, cell: bool = False) -> str:
-    """A code span for Markdown; `cell` is for inside a table, where a pipe ends the cell even in code."""
+    """A code span for Markdown. `cell` is for tables, where a pipe ends the cell even in code."""
     clean = terminal(text) or " "
     fence = "`" * (_longest_run(clean) + 1)
     pad = " " if clean[0] in "` " or clean[-1] in "` " else ""
@@ -57,7 +57,7 @@ def _longest_run(text: str) -> int:
 
 
 def html(text: str) -> str:
-    """Text for HTML, in an element or a quoted attribute."""
+    """Text for HTML, for an element or a quoted attribute."""
     return stdlib_html.escape(terminal(text), quote=True)
 
 

@@ -19,13 +19,13 @@ STYLES = {"+": "32", "~": "33", "-": "31", "!": "31", "?": "35", "@": "36", "bol
 """SGR parameters by symbol or purpose."""
 WIDEST_HEAD = 60
 WIDEST_LABEL = 32
-"""Columns up to which what follows is aligned."""
+"""The widest heads and labels after which the next column is still aligned."""
 ORDER: tuple[Outcome, ...] = ("done", "skipped", "unknown", "failed")
-"""What needs attention stands last, next to the summary."""
+"""Outcomes that need attention come last, next to the summary and the prompt."""
 
 
 class Paint:
-    """Colours a text, or leaves it alone."""
+    """Colors text, or returns it unchanged."""
 
     def __init__(self, color: bool) -> None:
         self.color = color
@@ -39,7 +39,7 @@ class Paint:
 
 
 def plan(plan: Plan, *, color: bool, files: bool = True) -> str:
-    """What would be done; `files` says whether each object's place in the manifests is shown."""
+    """What would be done. `files` tells whether each object's place in the manifests is shown."""
     paint = Paint(color)
     summary = paint("bold", words.summary(plan))
     if not plan.changes:
@@ -52,12 +52,12 @@ def plan(plan: Plan, *, color: bool, files: bool = True) -> str:
 
 def _legend(changes: Iterable[Change], paint: Paint) -> str:
     used = {change.action for change in changes}
-    symbols = [(words.SYMBOLS[action], said) for action, said in words.VERBS.items() if action in used]
-    return "  ".join(f"{paint(symbol, symbol)} {said}" for symbol, said in symbols)
+    symbols = [(words.SYMBOLS[action], verb) for action, verb in words.VERBS.items() if action in used]
+    return "  ".join(f"{paint(symbol, symbol)} {verb}" for symbol, verb in symbols)
 
 
 class _Layout:
-    """Where the places of objects are aligned, and whether they are shown."""
+    """The column in which the places of objects are aligned, and whether places are shown."""
 
     def __init__(self, paint: Paint, heads: Iterable[str], files: bool = True) -> None:
         self.paint = paint
@@ -83,7 +83,7 @@ def _close(blocks: Iterable[str]) -> str:
 
 
 def _block(change: Change, layout: _Layout) -> str:
-    """One object: its name and place, why, and its fields."""
+    """One object: its name and place, the reason of the change, and its fields."""
     lines = [layout.head(change, words.head(change))]
     if change.reason:
         lines.append(f"      ({terminal(change.reason)})")
@@ -103,7 +103,7 @@ def _field(field: Field, column: int, paint: Paint) -> Iterator[str]:
 
 
 def _later(field: Field, paint: Paint) -> Iterator[str]:
-    """A field of a later operation; it says what that waits for."""
+    """A field of a later operation, with what that waits for."""
     waits = f"   {paint('dim', terminal(field.waits))}" if field.waits else ""
     head = f"    {paint('~', 'then')} {terminal(field.label)}:"
     yield f"{head}{waits}" if field.lines else f"{head} {_values(field, paint)}{waits}"
@@ -117,7 +117,7 @@ def _values(field: Field, paint: Paint) -> str:
 
 
 def _gutter(field: Field, paint: Paint) -> Iterator[str]:
-    # With a bar before it no line of a text can begin with `::`, which a CI server would obey.
+    # With a bar before it, no line can begin with `::`, which a CI server would execute.
     return (f"        │ {paint(line[:1], terminal(line))}".rstrip() for line in field.lines)
 
 
@@ -161,7 +161,7 @@ def _section(name: Outcome, results: list[Result], layout: _Layout, verbose: boo
 
 
 def _details(result: Result, layout: _Layout) -> Iterator[str]:
-    """What is to be said of one result: each error, with the place of its field, and the rest."""
+    """The details of one result: each error with the place of its field, the reason of a skip, and notes."""
     for error in result.errors:
         place = words.error_place(result.change, error) if layout.files else ""
         line = f"{layout.paint('!', '!')} {terminal(error.message)}"
@@ -175,7 +175,7 @@ def _details(result: Result, layout: _Layout) -> Iterator[str]:
 
 
 def problems(problems: Sequence[Problem], excerpt: Callable[[Location], str], *, color: bool) -> str:
-    """What is wrong, each with the line it is about; `excerpt` gives the line with a caret, or ""."""
+    """Each problem with the line that it is about; `excerpt` returns that line with a caret, or ""."""
     paint = Paint(color)
     blocks = ["\n".join(_problem(problem, excerpt, paint)) for problem in problems]
     return "\n\n".join([*blocks, paint("bold", words.problems(len(blocks)))])
@@ -185,13 +185,13 @@ def _problem(problem: Problem, excerpt: Callable[[Location], str], paint: Paint)
     subject = f"{terminal(problem.subject)}: " if problem.subject else ""
     place = f"{paint('bold', terminal(str(problem.location)))}  " if problem.location.file else ""
     yield f"{paint('!', '!')} {place}{subject}{terminal(problem.message)}"
-    yield from _quoted(problem.location, excerpt, paint)
+    yield from _excerpt(problem.location, excerpt, paint)
     for other in problem.also:
         yield f"  also {terminal(str(other))}"
-        yield from _quoted(other, excerpt, paint)
+        yield from _excerpt(other, excerpt, paint)
     if problem.hint:
         yield f"  hint: {terminal(problem.hint)}"
 
 
-def _quoted(location: Location, excerpt: Callable[[Location], str], paint: Paint) -> Iterator[str]:
+def _excerpt(location: Location, excerpt: Callable[[Location], str], paint: Paint) -> Iterator[str]:
     return (paint("dim", f"  {terminal(line)}") for line in excerpt(location).splitlines())

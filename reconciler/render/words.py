@@ -1,4 +1,4 @@
-"""What plans and results are called in words, the same in every format; nothing here is escaped for one of them."""
+"""The wording of plans and results, the same in every format. Nothing here is escaped."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ VERBS: Mapping[Action, str] = {"create": "create", "update": "change", "delete":
 PAST: Mapping[Action, str] = {"create": "created", "update": "changed", "delete": "deleted"}
 NONE = "(none)"
 LONG = 100
-"""Characters of old and new value together that are shown side by side."""
+"""Characters of old and new value together up to which they are shown side by side."""
 FEW = 3
-"""Items of a set that are shown side by side."""
+"""Items of a set up to which old and new set are shown side by side."""
 SHORT = 12
-"""Characters of a digest that are shown."""
+"""Characters of a digest to show."""
 NEW_LINES = 20
-"""Lines of a text that is wholly new, or goes, that are shown."""
+"""Lines to show of a text that is added or removed completely."""
 NAMED = 3
-"""Objects that a step waits for that are named; more are counted."""
-UNKNOWN = "Whether it happened is not known. `reconciler plan` shows it; apply again if it is still in the plan."
-INTERRUPTED = "The run was interrupted. The same command again does the rest."
+"""Objects to list by name that an operation waits for; more are counted by kind."""
+UNKNOWN = "The outcome is unknown. Run `reconciler plan`, and apply again if the change is still planned."
+INTERRUPTED = "The run was interrupted. Run the same command again to finish."
 
 _TRAILING = re.compile(r"[ \t]+$")
 _VISIBLE = str.maketrans({" ": "·", "\t": "⇥"})
@@ -70,13 +70,13 @@ def _mapping(parts: Mapping[str, Any]) -> str:
 
 
 def _text(text: str, *, item: bool) -> str:
-    """A text as it is, or quoted where it could be taken for something else."""
-    odd = text != text.strip() or text.startswith(('"', "(")) or "\n" in text or " → " in text
-    return json.dumps(text, ensure_ascii=False) if odd or (item and ", " in text) else text
+    """A text literally, or quoted if it could be mistaken for something else."""
+    ambiguous = text != text.strip() or text.startswith(('"', "(")) or "\n" in text or " → " in text
+    return json.dumps(text, ensure_ascii=False) if ambiguous or (item and ", " in text) else text
 
 
 def pair(before: Any, after: Any) -> tuple[str, str]:
-    """Two values that differ, so that they look different."""
+    """Two different values, in a notation in which they look different."""
     old, new = value(before), value(after)
     if terminal(old) == terminal(new):
         return json.dumps(before, default=repr), json.dumps(after, default=repr)
@@ -84,7 +84,7 @@ def pair(before: Any, after: Any) -> tuple[str, str]:
 
 
 def _leaves(canonical: Any) -> Any:
-    """A list or mapping whose leaves are in words."""
+    """A list or mapping with its leaves as `value` shows them."""
     if isinstance(canonical, Mapping) and not _is_name(canonical):
         return {str(key): _leaves(part) for key, part in canonical.items()}
     if isinstance(canonical, list | tuple):
@@ -101,9 +101,11 @@ def _is_name(parts: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One changed field in words. `lines` (as `detail` gives them) stand instead of `before` and `after`, if any;
-    `before` is None for what is new; `number` is that of the operation, and the last field of a later one has what that
-    waits for."""
+    """One changed field in words.
+
+    If there are `lines` (a diff from `detail`), they replace `before` and `after`. `before` is None for a new value.
+    `number` is that of the operation; the last field of a later one has what it `waits` for.
+    """
 
     label: str
     before: str | None = None
@@ -114,18 +116,18 @@ class Field:
 
 
 def fields(change: Change) -> Iterator[Field]:
-    """All fields of a change, those of later operations last, with what these wait for."""
+    """All fields of a change; those of later operations come last."""
     created = change.action == "create"
     for changed in change.fields:
-        yield field(changed, new=created or _unread(change, changed))
+        yield field(changed, new=created or _is_write_only(change, changed))
     for operation in change.later:
         for changed in operation.fields:
             waits = waits_for(operation) if changed is operation.fields[-1] else ""
             yield field(changed, new=created, number=operation.id.number, waits=waits)
 
 
-def _unread(change: Change, changed: FieldChange) -> bool:
-    """Whether the server never shows what a field is: nothing can be said of its value before."""
+def _is_write_only(change: Change, changed: FieldChange) -> bool:
+    """Whether the server never returns a field, so that its previous value is unknown."""
     api = kinds()[change.address.kind].fields.get(changed.path.partition(".")[0])
     return api is not None and api.read is None and changed.before is None
 
@@ -150,7 +152,7 @@ def label(path: str) -> str:
 
 
 def _lines(before: Any, after: Any) -> list[str]:
-    """The lines of a value that is better shown by what differs: a text of several lines, a long set, a mapping."""
+    """The diff of a value that is long: a text of several lines, a large set, a mapping. Empty for other values."""
     sides = [side for side in (before, after) if not blank(side)]
     if sides and all(isinstance(side, str) for side in sides):
         return _text_lines(sides, blank(before)) if any("\n" in side for side in sides) else []
@@ -163,7 +165,7 @@ def _lines(before: Any, after: Any) -> list[str]:
 
 
 def _text_lines(sides: list[str], new: bool) -> list[str]:
-    """What differs between two texts, or the beginning of one that is wholly new or goes."""
+    """The diff of two texts, or the first lines of one that is added or removed completely."""
     if all(side.endswith("\n") for side in sides):
         sides = [side.removesuffix("\n") for side in sides]
     if len(sides) == 2:
@@ -174,14 +176,14 @@ def _text_lines(sides: list[str], new: bool) -> list[str]:
 
 
 def _set_lines(before: Any, after: Any) -> list[str]:
-    """What is added to and removed from a set, and how much of it stays."""
+    """The items that are added to and removed from a set, and the number of unchanged ones."""
     lines = detail(_leaves(before), _leaves(after))
-    stays = len(after) - sum(line.startswith("+") for line in lines)
-    return [*lines, f" … {stays} unchanged"] if stays else lines
+    unchanged = len(after) - sum(line.startswith("+") for line in lines)
+    return [*lines, f" … {unchanged} unchanged"] if unchanged else lines
 
 
 def visible(line: str) -> str:
-    """A line of a diff with its trailing white space shown."""
+    """A line of a diff with its trailing white space made visible."""
     return line[:1] + _TRAILING.sub(lambda match: match[0].translate(_VISIBLE), line[1:])
 
 
@@ -189,18 +191,18 @@ def visible(line: str) -> str:
 
 
 def head(change: Change, number: int | str | None = None) -> str:
-    """The object's name, with the id that the server knows it by."""
+    """The name of the object, with its id on the server."""
     shown = change.id if number is None else number
     return f"{change.address} (#{shown})" if isinstance(shown, int) else str(change.address)
 
 
 def place(change: Change) -> str:
-    """`file:line` of the manifest, or "" if no manifest declares the object."""
+    """`file:line` in the manifest, or "" for an undeclared object."""
     return _place(change.source)
 
 
 def error_place(change: Change, error: ItemError) -> str:
-    """`file:line` of the field that an error is about, or "" if that is the object's."""
+    """`file:line` of the field that an error is about, or "" if that is the place of the object."""
     there = _place(error.location)
     return "" if there == place(change) else there
 
@@ -210,7 +212,7 @@ def _place(location: Location) -> str:
 
 
 def waits_for(operation: Operation) -> str:
-    """`after issue web-shop/login, …`, or how many of each kind; "" if it only comes after others on its object."""
+    """`after issue web-shop/login, …`, or numbers by kind; "" if it only follows operations on its own object."""
     others = operation.waits_for
     if len(others) <= NAMED:
         return f"after {', '.join(map(str, others))}" if others else ""
@@ -227,33 +229,33 @@ def count(number: int, kind: str) -> str:
 
 def unchanged(plan: Plan) -> str:
     """The sentence for an empty plan."""
-    return " ".join([f"No changes. {plan.url} is as the manifests say.", *_uncompared(plan)])
+    return " ".join([f"No changes. {plan.url} matches the manifests.", *_uncompared(plan)])
 
 
 def remarks(plan: Plan) -> list[str]:
-    """Sentences about declared objects of which the server shows nothing, and about what is no change."""
+    """Sentences about objects that are not compared, and warnings."""
     return [*_uncompared(plan), *warnings(plan)]
 
 
 def warnings(plan: Plan) -> list[str]:
-    """A sentence for each thing about a declared object that is no change and that somebody should know."""
+    """A sentence for each warning."""
     return [f"Warning: {w.source.file}:{w.source.line}: {w.address}: {w.message}." for w in plan.warnings]
 
 
 def _uncompared(plan: Plan) -> list[str]:
-    said = []
+    sentences = []
     if plan.uncompared:
         projects = ", ".join(sorted({a.project for a in plan.uncompared}))
-        what = f"{_are(plan.uncompared)} of an archived project ({projects})"
-        said.append(f"Not compared: {what}, which the API does not show; --unarchive opens it for that.")
+        what = f"{_objects(plan.uncompared)} in archived projects ({projects})"
+        sentences.append(f"Not compared: {what}, which the API does not show. Use --unarchive to compare them.")
     if plan.revealed:
         projects = ", ".join(c.address.key for c in opened(plan))
-        said.append(f"Compared later: {_are(plan.revealed)} planned when {projects} can be seen.")
-    return said
+        sentences.append(f"Compared later: {_objects(plan.revealed)}, after unarchiving {projects}.")
+    return sentences
 
 
-def _are(addresses: Sequence[Address]) -> str:
-    return "1 object is" if len(addresses) == 1 else f"{len(addresses)} objects are"
+def _objects(addresses: Sequence[Address]) -> str:
+    return "1 object" if len(addresses) == 1 else f"{len(addresses)} objects"
 
 
 def summary(plan: Plan) -> str:
@@ -270,9 +272,9 @@ def outcome(report: Report) -> str:
 
 
 def happened(results: list[Result]) -> str:
-    """`2 created, 1 changed`: what was done, leaving out what was not."""
+    """`2 created, 1 changed`: the actions that occurred."""
     counts = Counter(result.change.action for result in results)
-    return ", ".join(f"{counts[action]} {said}" for action, said in PAST.items() if counts[action])
+    return ", ".join(f"{counts[action]} {verb}" for action, verb in PAST.items() if counts[action])
 
 
 def problems(number: int) -> str:

@@ -1,1 +1,1 @@
-"""The two states that a plan compares: what manifests declare, and what is live."""
+"""The two states that a plan compares: the desired state of the manifests, and the live state of the server."""

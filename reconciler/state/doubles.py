@@ -20,7 +20,7 @@ def doubles(objects: Iterable[Object]) -> Iterator[Problem]:
             if other is not found:
                 said = "has the same earlier name" if field == "renamed_from" else "has the same, and it is unique"
                 places = found.where(field), other.where(field)
-                hint = "keep one" if field == "renamed_from" else "give each its own"
+                hint = "remove one of them" if field == "renamed_from" else "give each its own"
                 yield Problem(places[0], f"{field}: {other.address} {said}", str(found.address), hint, places[1:])
 
 

@@ -1,4 +1,4 @@
-"""Listings → rows, and what lists of objects leave out: by bulk lists for all at once, or by the objects' own pages."""
+"""Listings → rows, and details that lists omit: from bulk lists for all objects at once, or from each object's page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ T = TypeVar("T")
 
 
 async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """The results of all, made concurrently; the first error ends the others and is raised as it is."""
+    """The results of all coroutines, run concurrently. The first error cancels the others and is raised unchanged.
+
+    Not a TaskGroup, which would wrap the error in an ExceptionGroup.
+    """
     tasks = [asyncio.create_task(coroutine) for coroutine in work]
     try:
         return await asyncio.gather(*tasks)
@@ -34,18 +37,18 @@ async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 
 
 Watch = Callable[[str, int, int], None]
-"""Is told what is read, and how many of how many are done."""
+"""A progress callback: what is read, how many are done, and how many there are."""
 
 
 def unwatched(what: str, done: int, total: int) -> None:
-    """Nobody watches."""
+    """The default: progress is not reported."""
 
 
 async def over(
     items: Collection[S], action: Callable[[S], Coroutine[Any, Any, T]], size: int, what: str, watch: Watch
 ) -> AsyncIterator[T]:
-    """What `action` makes of each item, in order; so many are under way at the same time. Raises as `together`."""
-    done, left, under_way = 0, iter(items), deque[asyncio.Task[T]]()
+    """The result of `action` for each item, in order, with at most `size` running at a time. Raises as `together`."""
+    done, remaining, running = 0, iter(items), deque[asyncio.Task[T]]()
 
     async def one(item: S) -> T:
         nonlocal done
@@ -55,18 +58,18 @@ async def over(
         return result
 
     try:
-        under_way.extend(asyncio.create_task(one(item)) for item in islice(left, size))
-        while under_way:
-            yield await under_way.popleft()
-            under_way.extend(asyncio.create_task(one(item)) for item in islice(left, 1))
+        running.extend(asyncio.create_task(one(item)) for item in islice(remaining, size))
+        while running:
+            yield await running.popleft()
+            running.extend(asyncio.create_task(one(item)) for item in islice(remaining, 1))
     finally:
-        for task in under_way:
+        for task in running:
             task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
+        await asyncio.gather(*running, return_exceptions=True)
 
 
 async def fetch(client: Client, listing: Listing) -> list[Row]:
-    """The rows of a listing; what its `none` says for the statuses named there."""
+    """The rows of a listing. An error status in `Listing.none` gives no rows, or the row or listing named there."""
     try:
         if listing.single:
             page = (await client.get(listing.path, listing.params))[listing.root]
@@ -90,30 +93,30 @@ def _marked(listing: Listing, row: Row) -> Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What bulk lists show of a kind: field → id → items, or None where only the object's page shows them."""
+class Bulk:
+    """The details of a kind from bulk lists: field → id → items, or None if only the object's own page has them."""
 
     kind: Kind
     fields: Mapping[str, Mapping[Id, list[Any] | None]] = field(default_factory=dict)
 
     def of(self, row: Row, fields: frozenset[str]) -> tuple[Row, frozenset[str]]:
-        """The row with what is told of these fields, and the fields that its page has to show."""
-        found = {name: self.fields[name].get(row["id"], []) for name in fields & self.fields.keys()}
-        told = {self.kind.fields[name].read or name: items for name, items in found.items() if items is not None}
-        return {**row, **told}, fields - {name for name, items in found.items() if items is not None}
+        """The row with the known details of these fields, and the fields that still need the object's page."""
+        listed = {name: self.fields[name].get(row["id"], []) for name in fields & self.fields.keys()}
+        known = {name: items for name, items in listed.items() if items is not None}
+        return {**row, **{self.kind.fields[n].read or n: items for n, items in known.items()}}, fields - known.keys()
 
     async def complete(self, client: Client, row: Row, fields: frozenset[str]) -> Row | None:
-        """The row with everything that lists do not show of these fields; None if the object was deleted meanwhile."""
+        """The row with all details of these fields. None if the object was deleted meanwhile."""
         known, left = self.of(row, fields)
         page = self.kind.details(row, left)
         if page is None:
             return known
         more = await fetch(client, replace(page, none={404: None, **page.none}))
-        # Some kinds have objects without a page.
+        # A listing that expects 404 is of a kind whose objects can lack a page: the object exists all the same.
         return {**known, **more[0]} if more else known if 404 in page.none else None
 
 
-async def told(
+async def bulk_details(
     client: Client,
     kind: Kind,
     rows: Mapping[Id, Row],
@@ -121,24 +124,25 @@ async def told(
     need: Need,
     names: Names,
     watch: Watch = unwatched,
-) -> Told:
-    """What bulk lists show of objects, where that takes fewer requests than the pages of those that have `fields`."""
+) -> Bulk:
+    """The details from bulk lists, for the fields for which that takes fewer requests than one page for each object."""
     counts = Counter(name for wanted in fields for name in wanted)
     bulk = kind.capability(BulkDetails)
     many = max((counts[name] for name in bulk.needs), default=0) > FEW
-    every = bulk.lists(kind, rows, need, names) if many else ()
-    cheap = [one for one in every if len(one.lists) < counts[one.field]]
-    return Told(kind, {one.field: await _called(client, kind, one, watch) for one in cheap})
+    candidates = bulk.lists(kind, rows, need, names) if many else ()
+    cheaper = [one for one in candidates if len(one.lists) < counts[one.field]]
+    return Bulk(kind, {one.field: await _read_lists(client, kind, one, watch) for one in cheaper})
 
 
-async def _called(client: Client, kind: Kind, bulk: FieldLists, watch: Watch) -> dict[Id, list[Any] | None]:
-    found: dict[Id, list[Any] | None] = {}
+async def _read_lists(client: Client, kind: Kind, bulk: FieldLists, watch: Watch) -> dict[Id, list[Any] | None]:
+    """The items of a field by the id of the object. A list for the item None marks objects whose page must be read."""
+    items: dict[Id, list[Any] | None] = {}
 
-    async def call(listed: tuple[Listing, Any]) -> tuple[Any, list[Row]]:
+    async def read(listed: tuple[Listing, Any]) -> tuple[Any, list[Row]]:
         return listed[1], await fetch(client, listed[0])
 
     what = f"lists of {bulk.field} of {kind.plural}"
-    async for item, rows in over(bulk.lists, call, client.connection.concurrency, what, watch):
+    async for item, rows in over(bulk.lists, read, client.connection.concurrency, what, watch):
         for row in rows:
-            found[row["id"]] = None if item is None else [*(found.get(row["id"]) or ()), item]
-    return found
+            items[row["id"]] = None if item is None else [*(items.get(row["id"]) or ()), item]
+    return items

@@ -1,15 +1,12 @@
-"""Client + kinds → the live state: only the kinds and projects that are needed, by bulk lists, in four waves.
+"""Client + kinds → the live state: only the kinds and projects that are needed, from bulk lists, in four waves.
 
-Requests for a plan: 2 (the account; the trackers, which tell a Redmine that is too old) + 1 for each other kind of
-name that is used + for users one list a status until all are found + 1 for groups + for projects one list and 1 for
-each that it does not show + 1 for each other kind and project + the issues, and the time entries, of all needed
-projects together. Lists do not show everything: 1 more for each declared group with `users`, issue with `watchers` or
-`notes`, wiki page, and piece of news with `attachments`; for each project with a `default_version`,
-`default_assigned_to` or (before 5.1) `homepage`; for each wiki page that is not there yet, and for each wiki with a
-declared start page. Watchers of more than 20 issues are told by one list for each user and group, if that is less (see
-`BulkDetails`). Attachments are downloaded, 1 each, if a live one has the name and size of the declared one; the
-files of a project are not. A list of N rows takes 1 request up to 100, then 1 + ceil((N - 100) / 99), as pages
-overlap.
+    1. names that only administrators create   custom fields tell which other kinds are needed
+    2. users, groups, projects                 their ids are needed to list what is inside projects
+    3. what is inside projects                 versions, issues, memberships, …
+    4. what reads other kinds first            files need versions, time entries need issues
+
+docs/guarantees.md has the number of requests. To keep it low, a kind is read by lists in the order of its `tiers` until
+every needed key is known, and an object's own page only for declared fields that the lists lack.
 """
 
 from __future__ import annotations
@@ -30,7 +27,7 @@ from reconciler.model.kind import Kind, Listing, Need, Object
 from reconciler.model.name_index import Context, CustomField, Names, Traits
 from reconciler.redmine.client import Client
 from reconciler.state.desired import Desired
-from reconciler.state.fetch import fetch, together, told
+from reconciler.state.fetch import bulk_details, fetch, together
 from reconciler.state.renames import compared_fields, settle_renames, settle_swaps, undo_renames
 
 OLDEST = "Redmine 5.0 or later is required; this server is older."
@@ -38,7 +35,7 @@ OLDEST = "Redmine 5.0 or later is required; this server is older."
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """What the server has of what was needed. `me` is the account, as `GET /users/current` shows it."""
+    """The live state, as far as it was needed. `me` is the account, as in `GET /users/current`."""
 
     names: Names
     me: Mapping[str, Any]
@@ -48,7 +45,7 @@ class Live:
 async def read(client: Client, desired: Desired) -> Live:
     """Read everything that planning `desired` needs. Writes nothing.
 
-    Raises a ServerError when the server cannot be used, ManifestError if it lacks what the configuration names.
+    Raises ServerError if the server cannot be used, ManifestError if it lacks what the configuration names.
     """
     me = await client.whoami()
     names = fresh_names(desired)
@@ -60,7 +57,7 @@ async def read(client: Client, desired: Desired) -> Live:
     check_settings(names, first)
     need = desired.need(names)
     if not me.get("admin"):
-        # Others are not shown all users, nor who watches what.
+        # Other accounts do not see all users, nor the watchers of issues, so whole lists would be incomplete.
         need = replace(need, whole=frozenset())
     await reader.wave(need, [k for k in kinds().values() if not k.has(ReadOnly) and not k.inside])
     await reader.wave(need, [k for k in kinds().values() if k.inside and not k.inside.reads_after])
@@ -69,7 +66,7 @@ async def read(client: Client, desired: Desired) -> Live:
 
 
 def fresh_names(desired: Desired) -> Names:
-    """Names that know what is declared, and nothing live yet."""
+    """A name index with all declared objects, and no live ones yet."""
     names = Names({kind.name: _traits(kind) for kind in kinds().values()}, desired.settings)
     for address, declared in desired.objects.items():
         if declared.spec.state == "present":
@@ -92,14 +89,14 @@ def _traits(kind: Kind) -> Traits:
 
 
 def check_version(names: Names) -> None:
-    """Raise NotRedmine for a server that is not supported."""
+    """Raise NotRedmine for an unsupported version. No request returns the version: trackers show newer attributes."""
     for kind in kinds().values():
         if not kind.capability(VersionProbe).is_supported(names.live(kind.name).rows.values()):
             raise NotRedmine(OLDEST)
 
 
 def check_settings(names: Names, need: Need) -> None:
-    """Raise ManifestError if the configuration names what does not exist and is needed."""
+    """Raise ManifestError if the configuration refers to something that is needed and does not exist."""
     for kind in kinds().values():
         problem = kind.capability(ManifestKey).setting_problem(names) if kind.name in need.keys else None
         if problem:
@@ -108,23 +105,23 @@ def check_settings(names: Names, need: Need) -> None:
 
 
 class Reader:
-    """Reads kinds into `names`."""
+    """Reads live objects into `names`, kind by kind."""
 
     def __init__(self, client: Client, names: Names, desired: Desired) -> None:
         self.client = client
         self.names = names
-        self.unclear: dict[str, list[Problem]] = {}
+        self.ambiguous: dict[str, list[Problem]] = {}
         self.declared: dict[str, list[Object]] = {}
-        for found in desired.objects.values():
-            self.declared.setdefault(found.kind.name, []).append(found)
+        for declared in desired.objects.values():
+            self.declared.setdefault(declared.kind.name, []).append(declared)
 
     @property
     def problems(self) -> list[Problem]:
-        """Declared objects that cannot be told apart among the live ones."""
-        return [problem for found in self.unclear.values() for problem in found]
+        """A problem for each declared object that matches several live ones."""
+        return [problem for problems in self.ambiguous.values() for problem in problems]
 
     async def wave(self, need: Need, chosen: Iterable[Kind]) -> None:
-        """Read several kinds at once."""
+        """Read several kinds concurrently, if they are needed."""
         needed = [kind for kind in chosen if kind.name in {*need.keys, *need.whole}]
         await together(self.kind(kind, need) for kind in needed)
         await together(self._swaps(kind) for kind in needed)
@@ -132,12 +129,12 @@ class Reader:
     async def _swaps(self, kind: Kind) -> None:
         """Settle the renames in a circle, by the values that tell the objects apart."""
         swapped, unclear = settle_swaps(kind, self.declared.get(kind.name, ()), self.names)
-        self.unclear.setdefault(kind.name, []).extend(unclear)
+        self.ambiguous.setdefault(kind.name, []).extend(unclear)
         if swapped:
             await self._files(kind)
 
     async def kind(self, kind: Kind, need: Need) -> None:
-        """Read one kind: its tiers until every needed key is found, then what lists leave out."""
+        """Read one kind: its tiers until every needed key is known, then the details that lists omit."""
         rows: dict[int, Row] = {}
         try:
             for tier in kind.tiers(need, self.names):
@@ -151,7 +148,8 @@ class Reader:
             await self._details(kind, need)
             await self._files(kind)
         except Denied as error:
-            # An assignee is mostly a user: that groups may not be listed only matters for a name that is a group's.
+            # An assignee is a user or a group, so groups are listed too. That only administrators may list them matters
+            # only if a name is not that of a user.
             keys, others = (need.keys.get(name, frozenset()) for name in (kind.name, kind.capability(Alternative).kind))
             if not kind.capability(Alternative).kind or keys - others:
                 raise Denied(denied(kind, error), status=error.status) from error
@@ -169,8 +167,8 @@ class Reader:
 
     async def _tier(self, kind: Kind, tier: Sequence[Listing], rows: dict[int, Row]) -> None:
         lists = await together(fetch(self.client, listing) for listing in tier)
-        for listing, found in zip(tier, lists, strict=True):
-            for row in found:
+        for listing, listed in zip(tier, lists, strict=True):
+            for row in listed:
                 rows[row["id"]] = row
                 if listing.seen_from:
                     self.names.live(kind.name).note_seen(row["id"], listing.seen_from)
@@ -183,29 +181,30 @@ class Reader:
         for key, row in matches.rows.items():
             self.names.add(kind.name, key, row)
         settle_renames(kind, self.declared.get(kind.name, ()), self.names)
-        # A further tier matches all rows again.
-        self.unclear[kind.name] = [Problem(o.source, said, str(o.address), hint) for o, said, hint in matches.problems]
+        # Replaces the problems of an earlier tier: a further tier matches all rows again.
+        problems = (Problem(o.source, message, str(o.address), hint) for o, message, hint in matches.problems)
+        self.ambiguous[kind.name] = list(problems)
 
     async def _details(self, kind: Kind, need: Need) -> None:
         objects = self.declared.get(kind.name, ())
         live, needed = ((o, self.names.row(o.address)) for o in objects), compared_fields(kind, objects)
-        found = [(o, row, f) for o, row in live if row and kind.details(row, f := needed[o.address])]
-        rows, fields = {row["id"]: row for _, row, _ in found}, [f for _, _, f in found]
-        polled = await told(self.client, kind, rows, fields, need, self.names)
-        full = await together(polled.complete(self.client, row, f) for _, row, f in found)
-        for (wanted, _, _), row in zip(found, full, strict=True):
+        lacking = [(o, row, f) for o, row in live if row and kind.details(row, f := needed[o.address])]
+        rows, fields = {row["id"]: row for _, row, _ in lacking}, [f for _, _, f in lacking]
+        bulk = await bulk_details(self.client, kind, rows, fields, need, self.names)
+        complete = await together(bulk.complete(self.client, row, f) for _, row, f in lacking)
+        for (declared, _, _), row in zip(lacking, complete, strict=True):
             if row is None:
-                self.names.remove(wanted.address)
+                self.names.remove(declared.address)
             else:
-                self.names.add(kind.name, wanted.address.key, row)
+                self.names.add(kind.name, declared.address.key, row)
 
     async def _files(self, kind: Kind) -> None:
-        """Learn what is in the live files that declared ones have to be compared with."""
+        """Read the contents of live files that must be compared with declared ones."""
         work = []
-        for found in self.declared.get(kind.name, ()):
-            row = self.names.row(found.address)
+        for declared in self.declared.get(kind.name, ()):
+            row = self.names.row(declared.address)
             if row is not None:
-                work.append(read_files(self.client, kind, found.fields, row, Context(self.names, found.project)))
+                work.append(read_files(self.client, kind, declared.fields, row, Context(self.names, declared.project)))
         await together(work)
 
 
@@ -216,23 +215,23 @@ def differs(found: Object, name: str, row: Row) -> bool:
 
 
 async def read_files(client: Client, kind: Kind, values: Mapping[str, Any], row: Row, context: Context) -> None:
-    """Put into `names.files` what is known of an object's live files; read are only those of equal name and size."""
+    """Add the live files of an object to `names.files`. Only those of equal name and size are downloaded to compare."""
     for name, value in values.items():
         api = kind.fields[name]
         with suppress(Unresolved):
-            for found in api.codec.files(value, row.get(api.read or name), context):
-                context.names.files[found.number] = await _file(client, found)
+            for candidate in api.codec.files(value, row.get(api.read or name), context):
+                context.names.files[candidate.number] = await _file(client, candidate)
 
 
-async def _file(client: Client, found: Candidate) -> Row:
-    """What is known of a live file; its digest is "" if it cannot be the one."""
-    shown = found.shown or (await client.get(f"/attachments/{found.number}"))["attachment"]
-    same = shown["filename"] == found.filename and shown["filesize"] == found.size
-    return {**shown, "sha256": await _digest(client, found.number) if same else ""}
+async def _file(client: Client, candidate: Candidate) -> Row:
+    """The row of a live file with its digest, which is "" if name or size differ from the declared file."""
+    row = candidate.shown or (await client.get(f"/attachments/{candidate.number}"))["attachment"]
+    same = row["filename"] == candidate.filename and row["filesize"] == candidate.size
+    return {**row, "sha256": await _digest(client, candidate.number) if same else ""}
 
 
 async def _digest(client: Client, number: int) -> str:
-    """The SHA-256 of what is in a live file, however large it is."""
+    """The SHA-256 of the content of a live file of any size."""
     with SpooledTemporaryFile(IN_MEMORY) as file:
         await client.download(f"/attachments/download/{number}", file)
         file.seek(0)
@@ -240,17 +239,17 @@ async def _digest(client: Client, number: int) -> str:
 
 
 IN_MEMORY = 1 << 20
-"""Bytes of a live file that are compared without a file on the disk."""
+"""Bytes of a live file up to which it is kept in memory instead of on disk."""
 
 
 def denied(kind: Kind, error: Denied) -> str:
-    """A sentence for a list that the account may not read."""
+    """The message for a list that the account may not read."""
     what = kind.plural.replace("_", " ")
-    return f"This account may not read {what} ({error.status}): an administrator's key is needed."
+    return f"This account may not read {what} ({error.status}): use an administrator's API key."
 
 
 def learn(rows: Iterable[Row], kind: Kind, names: Names) -> None:
-    """Without the right to list custom fields, learn their names and ids from the objects (format unknown)."""
+    """Take names and ids of custom fields from the objects if the account may not list them; formats stay unknown."""
     if names.sees_definitions:
         return
     known = names.custom_fields.setdefault(kind.name, {})

@@ -1,4 +1,4 @@
-"""Objects of which some fields are not valid: what can still be said of the others."""
+"""Objects with invalid fields: their valid ones are kept, so that these are checked as well."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ from reconciler.model.spec import Spec
 
 
 class NotValid(AttributeError):
-    """A field was asked for that is not valid, or that is missing."""
+    """The value of an invalid or missing field was requested."""
 
 
 class _Partial(Spec):
-    """A spec that lacks the fields which are not valid: asking for one of them raises NotValid."""
+    """A spec without its invalid fields. Reading one of them raises NotValid."""
 
     def __getattr__(self, name: str) -> Any:
         raise NotValid(name)
 
 
 def partial(kind: Kind, body: Map, values: Mapping[str, Any], error: ValidationError) -> Object | None:
-    """The object without the fields that `error` is about; None if its key cannot be told without them."""
-    wrong = frozenset(str(item["loc"][0]) for item in error.errors() if item["loc"])
-    if kind.inside and CONTAINER in wrong:
+    """The object without the fields that `error` is about. None if they are needed for its key."""
+    invalid = frozenset(str(item["loc"][0]) for item in error.errors() if item["loc"])
+    if kind.inside and CONTAINER in invalid:
         return None
     known = {name: value for name, value in values.items() if name in kind.spec.model_fields}
     try:
         base: type[Spec] = kind.spec
-        lenient = _lenient(base, wrong.intersection(base.model_fields))
+        lenient = _lenient(base, invalid.intersection(base.model_fields))
         spec = lenient.model_validate(known, context={"body": body})
-        _drop(spec, wrong)
+        _drop(spec, invalid)
         key = kind.key(spec, str(values.get(CONTAINER, "")))
     except (ValidationError, NotValid):
         return None
     return Object(kind, Address(kind.name, key), spec, body)
 
 
-# The same mistake can be in thousands of objects, and it takes a millisecond to make a class.
+# The same mistake can occur in thousands of objects, and pydantic takes a millisecond to create a class.
 @lru_cache(maxsize=256)
-def _lenient(spec: type[Spec], wrong: frozenset[str]) -> type[Spec]:
-    """The spec, with anything allowed in some of its fields."""
-    anything: dict[str, Any] = dict.fromkeys(wrong, (Any, None))
+def _lenient(spec: type[Spec], invalid: frozenset[str]) -> type[Spec]:
+    """The spec, with any value allowed in its `invalid` fields."""
+    anything: dict[str, Any] = dict.fromkeys(invalid, (Any, None))
     return create_model(spec.__name__, __base__=(_Partial, spec), **anything)
 
 
-def _drop(spec: Spec, wrong: frozenset[str]) -> None:
-    for name in wrong:
+def _drop(spec: Spec, invalid: frozenset[str]) -> None:
+    for name in invalid:
         spec.__dict__.pop(name, None)
-    spec.model_fields_set.difference_update(wrong)
+    spec.model_fields_set.difference_update(invalid)

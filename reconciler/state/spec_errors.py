@@ -1,4 +1,4 @@
-"""Pydantic's errors in the words of a manifest."""
+"""Pydantic's validation errors as problems in the terms of manifests."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from reconciler.manifest.loader import Map, locate, suggest
 from reconciler.model.kind import Kind
 
 
-def named(value: Any) -> str:
-    """What a value is, for a sentence (never the value itself)."""
+def type_name(value: Any) -> str:
+    """The type of a value for a message; never the value itself, which may be a secret."""
     if value is None:
-        return "nothing"
+        return "null"
     if isinstance(value, Mapping):
         return "a mapping"
-    return "a list" if isinstance(value, list) else "a text"
+    return "a list" if isinstance(value, list) else "a string"
 
 
 def explain(kind: Kind, body: Map, error: ValidationError, nested: Iterable[str]) -> Iterator[Problem]:
-    """One Problem for each thing that pydantic found wrong with `body`."""
+    """One Problem for each validation error of `body`."""
     known = [*kind.spec.model_fields, *nested]
     subject = " ".join([kind.name, *label_of(kind, body)])
     for item in error.errors(include_url=False, include_context=True):
         path = [p for p in item["loc"] if not str(p).startswith(("function-", "constrained-"))]
-        message, hint = _say(kind, path, item, known)
+        message, hint = _message(kind, path, item, known)
         yield Problem(_place(body, path, item["type"]), message, subject, hint)
 
 
 def label_of(kind: Kind, body: Map) -> Iterator[str]:
-    """What names an object that is not valid, if anything does."""
+    """The name of an invalid object for messages, if it has one."""
     for name in (*kind.identity, *kind.required):
         if isinstance(body.get(name), str):
             yield body[name]
@@ -43,7 +43,7 @@ def _place(body: Map, path: Sequence[str | int], error: str) -> Location:
     return body.where() if error == "missing" else locate(body, path)
 
 
-def _say(kind: Kind, path: Sequence[str | int], item: Mapping[str, Any], known: Sequence[str]) -> tuple[str, str]:
+def _message(kind: Kind, path: Sequence[str | int], item: Mapping[str, Any], known: Sequence[str]) -> tuple[str, str]:
     field = str(path[0]) if path else ""
     error, context = item["type"], item.get("ctx", {})
     if error == "extra_forbidden":
@@ -52,23 +52,23 @@ def _say(kind: Kind, path: Sequence[str | int], item: Mapping[str, Any], known: 
         return f"{field} is missing", ""
     secret = field in kind.fields and kind.fields[field].secret
     plain = isinstance(item["input"], str) and not secret
-    shown = f', found "{item["input"]}"' if plain else f", found {named(item['input'])}"
+    shown = f', found "{item["input"]}"' if plain else f", found {type_name(item['input'])}"
     if error == "literal_error":
         choices = str(context["expected"]).replace("'", "").replace(" or ", ", ")
-        return f"{field}: one of {choices} is expected{shown}", suggest(str(item["input"]), choices.split(", "))
+        return f"{field}: expected one of {choices}{shown}", suggest(str(item["input"]), choices.split(", "))
     if error == "string_pattern_mismatch":
         form = str(kind.spec.model_fields[field].description).partition(". ")[0].rstrip(".")
-        return f"{field}: {form[0].lower()}{form[1:]}{shown}", ""
+        return f"{field}: expected {form[0].lower()}{form[1:]}{shown}", ""
     if error == "value_error":
         return f"{field}: {context['error']}{shown}", ""
     expected = EXPECTED.get(error)
     if expected:
-        return f"{field}: {expected.format(**context)} is expected{shown}", ""
+        return f"{field}: expected {expected.format(**context)}{shown}", ""
     return f"{field}: {item['msg'][0].lower()}{item['msg'][1:]}{shown}", ""
 
 
 EXPECTED = {
-    "string_type": "a text",
+    "string_type": "a string",
     "bool_parsing": "true or false",
     "bool_type": "true or false",
     "int_parsing": "a whole number",
@@ -79,11 +79,11 @@ EXPECTED = {
     "list_type": "a list",
     "tuple_type": "a list",
     "dict_type": "a mapping",
-    "string_too_short": "a text that is not empty",
-    "string_too_long": "a text of at most {max_length} characters",
-    "too_short": "a list of at least {min_length}",
-    "greater_than": "more than {gt}",
-    "greater_than_equal": "at least {ge}",
-    "less_than_equal": "at most {le}",
+    "string_too_short": "a non-empty string",
+    "string_too_long": "a string of at most {max_length} characters",
+    "too_short": "a list of at least {min_length} items",
+    "greater_than": "a number greater than {gt:g}",
+    "greater_than_equal": "a number of at least {ge:g}",
+    "less_than_equal": "a number of at most {le:g}",
     "finite_number": "a number",
 }

@@ -143,8 +143,8 @@ def test_an_export_as_json(there: Path, world: Running) -> None:
         (("-o", "out", "--yes"), "--yes needs --write-keys"),
         (("-o", "out", "--write-keys"), "--write-keys needs `issue_key_field` in reconciler.yaml"),
         (("-o", "out", "--write-keys", "--kind", "user"), "--write-keys needs issues"),
-        (("-o", "mine"), "mine is not empty and holds no earlier export"),
-        (("-o", "mine/notes.txt"), "notes.txt is not a folder: give another one."),
+        (("-o", "mine"), "mine is not empty and contains no earlier export"),
+        (("-o", "mine/notes.txt"), "notes.txt is not a folder; choose another path."),
     ],
 )
 def test_what_cannot_be_exported(there: Path, api: Api, args: tuple[str, ...], said: str) -> None:
@@ -447,7 +447,7 @@ def test_values_of_choices_that_name_somebody(there: Path, world: Running, api: 
     raw_user(api, "red")
     tool(world).settle(shop(issues=[{"subject": "It", "custom_fields": {"Issue list": "red", "Issue bool": True}}]))
     shown = run("export", "-o", "out", "--sanitize").stdout
-    assert "issue shop/it: custom_fields.Issue list: left out, as it names somebody" in shown
+    assert "issue shop/it: custom_fields.Issue list: left out because it names a person" in shown
     (issue,) = yaml.safe_load((there / "out" / "projects" / "shop" / "issues.yaml").read_text())["issues"]
     assert issue["custom_fields"] == {"Issue bool": True}
 
@@ -472,8 +472,8 @@ def test_texts_that_do_not_fit_any_more(there: Path, world: Running, api: Api) -
     users = [person("boy", firstname="Bo", lastname="Y", custom_fields={"User string": "abc", "User text": "abc"})]
     tool(world).settle({"users": users, **shop(members=[{"user": "boy", "roles": ["Manager"]}], issues=[one])})
     shown = run("export", "-o", "out", "--sanitize", "--project", "shop").stdout
-    assert "user user2: custom_fields.User string: left out, as it names somebody" in shown
-    assert "custom_fields.Issue string: left out, as it names somebody" in shown
+    assert "user user2: custom_fields.User string: left out because it names a person" in shown
+    assert "custom_fields.Issue string: left out because it names a person" in shown
     (issue,) = yaml.safe_load((there / "out" / "projects" / "shop" / "issues.yaml").read_text())["issues"]
     assert issue["subject"] == f"{'x' * 250} Firs"
     run("validate", "out")
@@ -513,7 +513,7 @@ def test_names_that_become_the_same(there: Path, world: Running) -> None:
     tool(world).settle({"users": users, "projects": [project(name, **more) for name in ("smith-jones", "smith_jones")]})
     shown = run("export", "-o", "out", "--sanitize").stdout
     for name in ("last2", "last2-2"):
-        assert f"wiki_page {name}/Last2: without personal data its name is that of another one" in shown
+        assert f"wiki_page {name}/Last2: its sanitized name is that of another object" in shown
         assert b"title: Last2" in tree(there / "out")[f"projects/{name}/wiki_pages.yaml"]
         assert b"subject: One" in tree(there / "out")[f"projects/{name}/issues.yaml"]
     run("validate", "out")

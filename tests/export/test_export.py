@@ -88,49 +88,49 @@ def test_the_left_out_things_are_these(exported: World) -> None:
 
 
 LEFT_OUT = """\
-file ugly/same.txt: there are 2 files of this name, of which a manifest can have one
-issue 1-private/by-an-outsider: author: amy may add no issues to the project any more
-issue 1-private/by-an-outsider: notes: 1 of them are without their author, who has no account, or may add none there
-issue shut/older: author: no manifest of this export can name #4 (Anonymous)
-issue ugly/assigned-to-the-left: assigned_to: no new issue of the project can be assigned there any more
+file ugly/same.txt: there are 2 files of this name, but a manifest can declare only one
+issue 1-private/by-an-outsider: author: amy may no longer add issues to the project
+issue 1-private/by-an-outsider: notes: 1 without the author, who has no account or may not add notes there
+issue shut/older: author: this export cannot refer to #4 (Anonymous)
+issue ugly/assigned-to-the-left: assigned_to: new issues of the project can no longer be assigned to it
 issue ugly/backwards: due_date: due_date 2026-01-01 is before start_date 2026-02-02
-issue ugly/by-nobody: author: no manifest of this export can name #4 (Anonymous)
-issue ugly/closed-parent: status: it is closed although subtasks are open: ugly/open-child
-issue ugly/files: attachments.lost.txt: the server has lost what is in the file
-issue ugly/files: attachments.same.txt: there are 2 files of this name, of which a manifest can have one
-issue ugly/files: attachments.twice.txt: there are 2 files of this name, of which a manifest can have one
-issue ugly/foreign-category: category: it is one of project "shut"
+issue ugly/by-nobody: author: this export cannot refer to #4 (Anonymous)
+issue ugly/closed-parent: status: closed although subtasks are open: ugly/open-child
+issue ugly/files: attachments.lost.txt: the server has lost the content of the file
+issue ugly/files: attachments.same.txt: there are 2 files of this name, but a manifest can declare only one
+issue ugly/files: attachments.twice.txt: there are 2 files of this name, but a manifest can declare only one
+issue ugly/foreign-category: category: belongs to project "shut"
 issue ugly/foreign-version: fixed_version: version 1-private/secret is not shared with project "ugly" (sharing: none)
-issue ugly/noted: author: no manifest of this export can name #4 (Anonymous)
-issue ugly/noted: notes: 1 private without the author, for whom Redmine might publish it
-issue ugly/noted: notes: 2 of them are without their author, who has no account, or may add none there
-issue ugly/noted: notes: a note "none" is left out: Redmine loses it
-issue ugly/noted: notes: a note of blanks is left out
-issue ugly/values: custom_fields.Issue bool: no manifest can say what it has
-issue ugly/values: custom_fields.Issue date: "2026-13-01" is not a date
-issue ugly/values: custom_fields.Issue enumeration: "#999" is not one of its values
-issue ugly/values: custom_fields.Issue int: "many" is not a whole number
-issue ugly/values: custom_fields.Issue list multiple: "purple" is not one of its values
-issue ugly/values: custom_fields.Issue list: "purple" is not one of its values
-issue ugly/values: custom_fields.Issue user multiple: no manifest of this export can name #9999
-issue ugly/values: custom_fields.Issue user: no manifest of this export can name #9999
+issue ugly/noted: author: this export cannot refer to #4 (Anonymous)
+issue ugly/noted: notes: 1 private without the author: Redmine might publish it otherwise
+issue ugly/noted: notes: 2 without the author, who has no account or may not add notes there
+issue ugly/noted: notes: a blank note is left out
+issue ugly/noted: notes: the note "none" is left out: Redmine does not store it
+issue ugly/values: custom_fields.Issue bool: its value cannot be expressed in a manifest
+issue ugly/values: custom_fields.Issue date: expected a date (YYYY-MM-DD), found "2026-13-01"
+issue ugly/values: custom_fields.Issue enumeration: "#999" is not a value of this field
+issue ugly/values: custom_fields.Issue int: expected a whole number, found "many"
+issue ugly/values: custom_fields.Issue list multiple: "purple" is not a value of this field
+issue ugly/values: custom_fields.Issue list: "purple" is not a value of this field
+issue ugly/values: custom_fields.Issue user multiple: this export cannot refer to #9999
+issue ugly/values: custom_fields.Issue user: this export cannot refer to #9999
 issue ugly/values: custom_fields.Issue version: version 1-private/secret is not shared with project "ugly" (sharing: none)
-news ugly/Empty: description: it has none, and Redmine creates no news without
-news ugly/Twice: several news are called so, and only their numbers tell them apart: #1, #2
-project ugly: custom_fields.Project list: "purple" is not one of its values
-project ugly: custom_fields.Project user: no manifest of this export can name #9999
-time_entry ugly/2026-01-02 #4 Design: user: no manifest of this export can name #4 (Anonymous)
-time_entry ugly/2026-01-02 admin Design: several time entries are called so, and only their numbers tell them apart: #1, #2
-time_entry ugly/2026-01-02 amy Retired: activity: activity "Retired" is not active in project "ugly", so no new entry can have it
-user nomail: mail: it has none, and Redmine creates no user without
-user noname: firstname: it has none, and Redmine creates no user without
-user noname: lastname: it has none, and Redmine creates no user without
-user odd login/1: login: letters, digits, underscores, hyphens, @ and dots only, found "odd login/1"
-user reg: status: the user has registered and waits to be activated, which no manifest can say
-version ugly/yes: custom_fields.Version date: "soon" is not a date
-wiki_page shut/Wiki: text: Redmine keeps no page without a text
-wiki_page ugly/Bare: text: it has none, and Redmine creates no wiki page without
-wiki_page ugly/Home: attachments.same.txt: there are 2 files of this name, of which a manifest can have one
+news ugly/Empty: description: empty, but required to create the object
+news ugly/Twice: several news share this name; only their ids differ: #1, #2
+project ugly: custom_fields.Project list: "purple" is not a value of this field
+project ugly: custom_fields.Project user: this export cannot refer to #9999
+time_entry ugly/2026-01-02 #4 Design: user: this export cannot refer to #4 (Anonymous)
+time_entry ugly/2026-01-02 admin Design: several time entries share this name; only their ids differ: #1, #2
+time_entry ugly/2026-01-02 amy Retired: activity: activity "Retired" is not active in project "ugly", so a new entry cannot use it
+user nomail: mail: empty, but required to create the object
+user noname: firstname: empty, but required to create the object
+user noname: lastname: empty, but required to create the object
+user odd login/1: login: expected letters, digits, underscores, hyphens, @ and dots only, found "odd login/1"
+user reg: status: the account is registered but not activated, which cannot be expressed in a manifest
+version ugly/yes: custom_fields.Version date: expected a date (YYYY-MM-DD), found "soon"
+wiki_page shut/Wiki: text: Redmine does not store a page without text
+wiki_page ugly/Bare: text: empty, but required to create the object
+wiki_page ugly/Home: attachments.same.txt: there are 2 files of this name, but a manifest can declare only one
 """
 
 
@@ -274,7 +274,7 @@ def test_a_file_in_the_way_is_not_overwritten(world: Running, shop: Api, tmp_pat
     exports.write(folder)
     raw_shop(shop, "late")
     (folder / "projects/late.yaml").write_text("mine")
-    with pytest.raises(ReconcilerError, match=r"late\.yaml is not of an earlier export: move it away"):
+    with pytest.raises(ReconcilerError, match=r"late\.yaml is not part of an earlier export: move it away"):
         exports.write(folder)
     assert (folder / "projects/late.yaml").read_text() == "mine"
 

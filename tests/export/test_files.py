@@ -79,8 +79,8 @@ def test_files_of_any_size(there: Path, world: Running, numbers: dict[str, str],
 @pytest.mark.parametrize(
     ("status", "said"),
     [
-        (403, "the server does not give out what is in the file (403)"),
-        (404, "the server has lost what is in the file"),
+        (403, "the server denies access to the content of the file (403)"),
+        (404, "the server has lost the content of the file"),
     ],
 )
 def test_files_that_cannot_be_had(
@@ -100,7 +100,7 @@ def test_files_of_another_size(there: Path, world: Running, numbers: dict[str, s
     """What answers with something else is asked once more; the file is left out then, and its sizes are named."""
     fault = Fault(status=200)
     done, asked = exported(world, there / "out", lambda e: fault if e.path == numbers[name] else None)
-    said = f"the server gave 0 bytes, and says that the file has {(there / name).stat().st_size:,}"
+    said = f"the server sent 0 bytes, but lists the file with {(there / name).stat().st_size:,}"
     assert [text for _, text in done.left_out if text.endswith(said)] != []
     assert PLACES[name] not in contents(there / "out")
     assert asked == Counter({**dict.fromkeys(numbers.values(), 1), numbers[name]: 2})
@@ -148,7 +148,7 @@ def test_a_name_that_is_free_once_another_file_is_lost(there: Path, world: Runni
     ("options", "said"),
     [
         (("--project", "shop"), "project shop"),
-        (("--project", "shop", "--with-subprojects"), "project shop with what is below"),
+        (("--project", "shop", "--with-subprojects"), "project shop with subprojects"),
         (("--kind", "issues"), "kind issue"),
         (("--sanitize",), "everything without personal data"),
     ],
@@ -162,7 +162,7 @@ def test_a_narrower_export_into_the_same_folder(
     before = contents(there / "out")
     with Proxy(world.url) as proxy:
         result = run("export", "-o", "out", "--url", proxy.url, *options, code=1)
-    assert f"out holds an export of everything, and this one is of {said}: what is not in it" in result.stderr
+    assert f"out contains an export of everything, but this one is of {said}, so files would be removed" in result.stderr
     assert proxy.exchanges == []
     assert contents(there / "out") == before
 
@@ -246,7 +246,7 @@ def test_a_configuration_that_people_have_completed(there: Path, world: Running,
     now = contents(there / "out")
     with Proxy(world.url) as proxy:
         said = run("export", "-o", "out", "--url", proxy.url, "--config", str(plain), code=1).stderr
-    assert f'{OWN} has the issue_key_field "{KEY}", and this export is made with one that has no issue_key_field' in said
+    assert f'{OWN} sets issue_key_field "{KEY}", but this export uses no issue_key_field' in said
     assert proxy.exchanges == []
     assert contents(there / "out") == now
 
@@ -257,7 +257,7 @@ def test_a_configuration_that_people_have_begun(there: Path, api: Api) -> None:
     own = config(there / "out", None, dump({"issue_key_field": KEY}))
     plain = config(there / "plain", None)
     said = run("export", "-o", "out", "--config", str(plain), code=1).stderr
-    assert "make the issue_key_field the same in both, or give another folder" in said
+    assert "use the same one in both, or choose another folder" in said
     run("export", "-o", "out", "--config", str(own))
     run("export", "-o", "out", "--config", str(own))
     assert own.read_text() == dump({"issue_key_field": KEY})

@@ -19,22 +19,22 @@ tracker.custom_fields = IssueCustomField.where(name: 'Config key')
 tracker.save!
 """
 LEFT_OUT = """\
-issue shop/Twin: several issues are called so, and only their numbers tell them apart
-issue shop/assigned to a silent one: assigned_to: no new issue of the project can be assigned there any more
-issue shop/assignee gone: assigned_to: no new issue of the project can be assigned there any more
-issue shop/blocked but closed: status: it is closed although what blocks it is open: shop/open blocker
-issue shop/by a silent one: author: silent may add no issues to the project any more
-issue shop/by a silent one: notes: 1 of them are without their author, who has no account, or may add none there
-issue shop/closed over an open one: status: it is closed although subtasks are open: shop/still open
-issue shop/risky: description: tracker "Risk" has this field disabled
-issue shop/risky: fixed_version: tracker "Risk" has this field disabled
-issue shop/second: due_date: the issue begins before what it follows ends: shop/first
-issue shop/second: start_date: the issue begins before what it follows ends: shop/first
+issue shop/Twin: several issues share this name; only their ids differ
+issue shop/assigned to a silent one: assigned_to: new issues of the project can no longer be assigned to it
+issue shop/assignee gone: assigned_to: new issues of the project can no longer be assigned to it
+issue shop/blocked but closed: status: closed although open issues block it: shop/open blocker
+issue shop/by a silent one: author: silent may no longer add issues to the project
+issue shop/by a silent one: notes: 1 without the author, who has no account or may not add notes there
+issue shop/closed over an open one: status: closed although subtasks are open: shop/still open
+issue shop/risky: description: disabled in tracker "Risk"
+issue shop/risky: fixed_version: disabled in tracker "Risk"
+issue shop/second: due_date: starts before its predecessor ends: shop/first
+issue shop/second: start_date: starts before its predecessor ends: shop/first
 issue shop/tracker gone: tracker: the project no longer has "Support"; another server would take its first one
-issue shop/urgent once: priority: "Urgent" is not active any more
-time_entry shop/2026-01-02 gone Design: user: gone may log no time in the project any more
+issue shop/urgent once: priority: "Urgent" is no longer active
+time_entry shop/2026-01-02 gone Design: user: gone may no longer log time in the project
 time_entry shop/2026-01-02 member Design (twin): on a twin: issue: issue shop/Twin is left out
-wiki_page shop/Empty: text: it has none, and Redmine creates no wiki page without
+wiki_page shop/Empty: text: empty, but required to create the object
 """
 
 
@@ -78,4 +78,4 @@ def test_what_a_save_will_clear_is_said_before(world: Running, worn: Path) -> No
     path = worn / "projects" / "shop" / "issues.yaml"
     path.write_text(path.read_text().replace("subject: risky\n", "subject: risky\n    done_ratio: 10\n"))
     (change,) = exports.plan(worn).changes
-    assert change.reason == "Redmine clears description, fixed_version, which its tracker has disabled"
+    assert change.reason == "Redmine clears description, fixed_version, which the tracker disables"

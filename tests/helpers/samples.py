@@ -107,7 +107,7 @@ CHANGES = (
         at(31),
         (changed("status", "locked", "open"),),
         (Lock, (changed("status", "open", "locked"),), (LOGIN,)),
-        reason="status locked forbids the planned work: it is opened for it",
+        reason="status locked prevents the planned changes",
     ),
     change(
         Update,
@@ -136,7 +136,7 @@ REPORT = Report(
     PLAN,
     (
         Result(CHANGES[0], "done", 11),
-        Result(CHANGES[1], "done", 4, notes=("it had come to exist meanwhile and was adopted",)),
+        Result(CHANGES[1], "done", 4, notes=("created by someone else meanwhile; adopted",)),
         Result(CHANGES[2], "failed", errors=ERRORS),
         Result(CHANGES[3], "done", 7),
         Result(CHANGES[4], "skipped", 123, because="version web-shop/1.0 failed"),
@@ -147,7 +147,7 @@ REPORT = Report(
 )
 PROBLEMS = (
     Problem(at(3, 7), 'unknown field "nme"', "user jsmith", 'did you mean "name"?'),
-    Problem(at(24), "declared twice", "version web-shop/1.0", "keep one", (Location("more.yaml", 2, 5),)),
+    Problem(at(24), "declared twice", "version web-shop/1.0", "remove one of them", (Location("more.yaml", 2, 5),)),
     Problem(Location("empty.yaml"), "the manifest is empty"),
 )
 

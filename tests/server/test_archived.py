@@ -112,8 +112,8 @@ def test_a_plan_shows_it_and_writes_nothing(world: Running, api: Api, monkeypatc
         shown = run("plan", text, "--unarchive").stdout
         assert proxy.writes == []
     assert re.search(r"status: +archived → active|status +archived → active", shown)
-    assert "its fields and 3 objects inside can be compared after that; then it is archived again" in shown
-    assert "Compared later: 4 objects are planned when shop can be seen." in shown
+    assert "to compare its fields and 3 objects inside; archived again afterwards" in shown
+    assert "Compared later: 4 objects, after unarchiving shop." in shown
     assert "Plan: 0 to create, 1 to change, 0 to delete, 0 unchanged." in shown
     monkeypatch.setenv("REDMINE_URL", world.url)
     data = json.loads(run("plan", text, "--unarchive", "--format", "json").stdout)
@@ -124,7 +124,7 @@ def test_without_a_status_it_is_said_how(world: Running, api: Api) -> None:
     """Contents of an archived project whose status is not declared are a problem that names both ways."""
     act(api, "shop", "archive")
     (problem,) = problems_of(world, "issues: [{project: shop, subject: old, done_ratio: 10}]")
-    assert "is archived, and what is inside it cannot be read" in problem.message
+    assert "is archived, so its contents cannot be read" in problem.message
     assert problem.hint == "declare its status, or use --unarchive"
 
 
@@ -151,7 +151,7 @@ def test_what_redmine_unarchives_along(world: Running, api: Api) -> None:
     assert set(statuses(world).values()) == {"archived"}
     results = run("apply", "projects: [{identifier: leaf, name: Leaf, status: active}]", "--yes")
     assert results.exit_code == 0
-    assert "project sub: was archived, and Redmine unarchives it with project leaf below it" in results.output
+    assert "project sub: no longer archived: Redmine unarchived it together with project leaf below it" in results.output
     assert statuses(world) == {"shop": "active", "sub": "active", "leaf": "active", "twig": "archived"}
     act(api, "leaf", "reopen")
     assert api.get("/projects/leaf/versions")[0]["name"] == "v"
@@ -162,7 +162,7 @@ def test_an_active_project_below_one_that_is_shut(world: Running, api: Api, abov
     """What Redmine does to all projects below cannot be declared otherwise for one of them in the same apply."""
     text = f"{{identifier: shop, status: {above}}}, {{identifier: sub, name: S, parent: shop, status: active}}"
     (problem,) = problems_of(world, f"projects: [{text}]")
-    assert f'project "shop" above it is declared {above}' in problem.message
+    assert f'the parent project "shop" is declared {above}' in problem.message
     assert problem.hint == f"declare it {above} too"
 
 
@@ -311,6 +311,6 @@ def test_closing_says_what_it_closes_along(world: Running, api: Api) -> None:
     """Redmine closes and archives what is below a project; the reason names what is not declared."""
     raw_shop(api, "sub", parent_id=1)
     (change,) = plan_of(world, "projects: [{identifier: shop, status: closed}]").changes
-    assert change.reason == "closes sub below it as well"
+    assert change.reason == "also closes its subprojects sub"
     apply_to(world, "projects: [{identifier: shop, status: archived}]")
     assert statuses(world) == {"shop": "archived", "sub": "archived"}

@@ -158,4 +158,4 @@ def test_a_saved_plan_is_refused_when_a_local_file_has_changed(world: Running) -
     with pytest.raises(RefusedError) as caught:
         check(plan, live)
     assert "needs the file note.txt, which has changed" in str(caught.value)
-    assert "needs the file blob.bin, which is not there any more" in str(caught.value)
+    assert "needs the file blob.bin, which no longer exists" in str(caught.value)

@@ -49,7 +49,7 @@ def test_a_job_that_does_not_end(
     monkeypatch.setattr(writer, "LINGERING", (0.1, 0.1))
     sql(world, "CREATE TRIGGER stuck BEFORE DELETE ON projects BEGIN SELECT RAISE(ABORT, 'stuck'); END")
     (result,) = apply_to(world, ABSENT).results
-    assert result.notes == ("the server has accepted its deletion and is still at it",)
+    assert result.notes == ("the server accepted the deletion and is still processing it",)
     again = plan_of(world, ABSENT)
     assert again.changes == ()
     assert "the server is deleting it" in again.warnings[0].message
@@ -67,4 +67,4 @@ def test_a_project_that_is_about_to_go(world: Running, api: Api, text: str) -> N
     """A project that the server is deleting can neither be declared, nor have something inside or below."""
     sql(world, "UPDATE projects SET status = 10")
     (problem,) = problems_of(world, text)
-    assert "the server is deleting it, and its identifier is free again when that is done" in problem.message
+    assert "the server is still deleting it; its identifier cannot be used until then" in problem.message

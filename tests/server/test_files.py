@@ -85,10 +85,10 @@ def test_a_file_that_changes_after_the_plan_is_not_sent(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("value", "sentence"),
     [
-        ("contract.txt", "it holds a file"),
+        ("contract.txt", "expected a file"),
         ("{file: gone.txt}", "there is no file gone.txt"),
         ("{file: ../outside.txt}", "is outside the manifests' folder"),
-        ("{path: contract.txt}", "it holds a file"),
+        ("{path: contract.txt}", "expected a file"),
     ],
 )
 def test_what_is_no_file_is_a_problem_before_anything_is_written(folder: Path, value: str, sentence: str) -> None:

@@ -120,7 +120,7 @@ def test_news_of_the_same_title_are_a_problem(world: Running, api: Api) -> None:
     """Two live news of the title, or of the title that they had, are a problem with both ids; an id settles it."""
     for text in ("one", "two"):
         api.send("POST", "/projects/shop/news", {"news": {"title": "Open", "description": text}})
-    assert "several news match: #1, #2 (say which: id: 1)" in problem(world, "news: [{title: Open}]")
+    assert "several news match: #1, #2 (set `id: 1` to choose one)" in problem(world, "news: [{title: Open}]")
     assert "several news match: #1, #2" in problem(world, "news: [{title: Shut, renamed_from: Open}]")
     assert "there is no news #9" in problem(world, "news: [{id: 9, title: Open, description: text}]")
     (change,) = declare(world, "news: [{id: 2, title: Open, description: new}]").plan().changes
@@ -129,16 +129,16 @@ def test_news_of_the_same_title_are_a_problem(world: Running, api: Api) -> None:
 
 def test_what_news_need(world: Running, api: Api) -> None:
     """New news without a text, and news in a project without the module, are problems before anything is written."""
-    assert "description must be given to create it" in problem(world, "news: [{title: Open}]")
+    assert "to create it, description must be set" in problem(world, "news: [{title: Open}]")
     off = "enabled_modules: [files], news: [{title: Open, description: text}]"
-    assert "it needs the module news" in problem(world, off)
+    assert "requires the module news" in problem(world, off)
 
 
 def test_deleted_news_take_their_comments_along(world: Running, api: Api) -> None:
     """The plan says what is lost with news; protected ones are not deleted."""
     settle(declare(world, "news: [{title: Open, description: text}]"))
     (change,) = declare(world, "news: [{title: Open, state: absent}]").plan().changes
-    assert (change.action, change.reason) == ("delete", "its comments and attachments are deleted")
+    assert (change.action, change.reason) == ("delete", "also deletes its comments and attachments")
     with pytest.raises(RefusedError, match="news shop/Open"):
         declare(world, "news: [{title: Open, state: absent, protect: true}]").plan()
 
@@ -275,9 +275,9 @@ def test_a_refused_file_fails_by_itself(world: Running, api: Api) -> None:
     [
         ("files: [{path: gone.txt}]", "path: there is no file"),
         ("files: [{path: ../outside.txt}]", "is outside the manifests' folder"),
-        ("files: [{filename: a.txt}]", "path must be given to create it"),
+        ("files: [{filename: a.txt}]", "to create it, path must be set"),
         ("files: [{path: a.txt, version: '9'}]", 'there is no version "9"'),
-        ("enabled_modules: [news], files: [{path: a.txt}]", "it needs the module files"),
+        ("enabled_modules: [news], files: [{path: a.txt}]", "requires the module files"),
     ],
 )
 def test_what_files_need(world: Running, api: Api, text: str, said: str) -> None:

@@ -80,7 +80,7 @@ def test_trap_19_the_account_that_works_renames_itself(world: Running, api: Api)
 
     for renamed in ({"login": "boss", "renamed_from": "Admin"}, {"login": "ADMIN"}):
         (problem,) = tool(world).problems({"users": [renamed]})
-        assert 'it does not rename itself (its login is "admin")' in problem
+        assert 'so its login "admin" cannot be changed' in problem
     assert tool(world).plan({"users": [{"login": "admin", "renamed_from": "boss"}]}).changes == ()
 
 
@@ -97,7 +97,7 @@ def test_trap_10_builtin_groups_that_cannot_be_changed(world: Running, api: Api)
     builtin = {"name": "Anonymous users"}
     for declared in (builtin, {**builtin, "state": "absent"}, {"name": "Other", "renamed_from": "anonymous users"}):
         (problem,) = tool(world).problems({"groups": [declared]})
-        assert "Redmine does not let anybody change its built-in groups" in problem
+        assert "built-in groups cannot be changed" in problem
 
 
 def test_users_of_a_group_whose_answer_is_lost(world: Running, api: Api) -> None:
@@ -229,10 +229,10 @@ def test_what_a_deletion_takes_along_is_said(world: Running) -> None:
     )
     parts = {
         "user amy": "its time entries go to Anonymous",
-        "group Support": "its memberships and the roles that its users have through it are deleted",
+        "group Support": "deletes its memberships and the roles that its users have through it",
         "membership shop/user:amy": "no longer assign new issues",
-        "version shop/1.0": "issues of projects that it is no longer shared with lose it",
-        "issue_category shop/Backend": "its issues lose their category",
+        "version shop/1.0": "issues in projects that it is no longer shared with lose their target version",
+        "issue_category shop/Backend": "its issues lose the category",
     }
     assert {address for address, part in parts.items() if part not in said[address]} == set()
 
@@ -242,7 +242,7 @@ def test_the_inherited_roles_of_a_membership_that_is_deleted_stay(world: Running
     groups = {"groups": [{"name": "Support", "users": ["amy"]}]}
     tool(world).settle({"users": [person()], **groups, **shop(members=[{"user": "amy", "roles": ["Manager"]}, GROUP])})
     gone = shop(members=[{"user": "amy", "state": "absent"}])
-    assert reasons(world, gone) == {"membership shop/user:amy": "the inherited roles stay: Developer"}
+    assert reasons(world, gone) == {"membership shop/user:amy": "inherited roles are kept: Developer"}
     tool(world).settle(gone)
     assert roles(api)["amy"] == ["Developer (inherited)"]
 
@@ -275,7 +275,7 @@ def test_what_is_protected_is_not_deleted(world: Running, data: dict[str, Any]) 
     inside = {"versions": [{"name": "1.0"}], "issue_categories": [{"name": "Backend"}], "members": [MEMBER]}
     tool(world).settle({"users": [person()], "groups": [{"name": "Support"}], **shop(**inside)})
     protected = {name: [{**item, "state": "absent", "protect": True} for item in items] for name, items in data.items()}
-    with pytest.raises(RefusedError, match="Declared absent, but protected"):
+    with pytest.raises(RefusedError, match="Protected objects are declared absent"):
         tool(world).plan(protected)
 
 

@@ -113,7 +113,7 @@ def test_entries_that_are_alike_are_a_problem(world: Running, api: Api) -> None:
     first, second = raw_entry(api), raw_entry(api, hours=2)
     (problem,) = tool(world).problems(shop(entry()))
     assert f"several time entries match: #{first}, #{second}" in problem
-    assert f"say which: id: {first}" in problem
+    assert f"set `id: {first}` to choose one" in problem
     assert [c.id for c in tool(world).plan(shop(entry(id=first, hours=3))).changes] == [first]
     (problem,) = tool(world).problems(shop(entry(id=999)))
     assert "there is no time entry #999" in problem
@@ -196,9 +196,9 @@ def test_lists_are_bounded_by_what_is_declared(world: Running, api: Api) -> None
 def test_an_entry_needs_hours_and_the_module(world: Running, api: Api) -> None:
     """A new entry without hours, and one in a project without time tracking, are problems before anything is written."""
     hourless = {name: value for name, value in entry().items() if name != "hours"}
-    assert "hours must be given to create it" in tool(world).problems(shop(hourless))[0]
+    assert "to create it, hours must be set" in tool(world).problems(shop(hourless))[0]
     off = {"projects": [project(time_entries=[entry()])]}
-    assert "it needs the module time_tracking" in tool(world).problems(off)[0]
+    assert "requires the module time_tracking" in tool(world).problems(off)[0]
 
 
 def test_a_protected_entry_is_not_deleted(world: Running, api: Api) -> None:

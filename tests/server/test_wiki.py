@@ -77,7 +77,7 @@ def test_trap_29_the_title_that_a_renamed_page_had(world: Running, api: Api) -> 
     assert page(api, "New")["text"] == "through"
 
     (problem,) = tool(world).problems(pages({"title": "Old", "text": "mine"}))
-    assert 'the page that was called "Old" has been renamed' in problem
+    assert 'the title "Old" redirects to a page that was renamed' in problem
     (problem,) = tool(world).problems(pages({"title": "Child", "text": "c", "parent": "Old"}))
     assert 'there is no wiki page "Old"' in problem
     assert tool(world).plan(pages({"title": "Old", "state": "absent"})).changes == ()
@@ -203,7 +203,7 @@ def test_without_the_module_it_is_a_problem(world: Running, api: Api) -> None:
     """A page in a project whose module wiki is off is found before anything is written."""
     raw_shop(api, "plain")
     (problem,) = tool(world).problems({"wiki_pages": [{"project": "plain", "title": "A", "text": "a"}]})
-    assert "it needs the module wiki" in problem
+    assert "requires the module wiki" in problem
 
 
 # -- before anything is written ------------------------------------------------------------------------------------
@@ -215,7 +215,7 @@ def test_parents_that_cannot_be(world: Running, api: Api) -> None:
         put(api, title, "text", parent_title=parent)
     assert put(api, "A", "text", parent_title="C") == 422
     (problem,) = tool(world).problems(pages({"title": "A", "parent": "C"}))
-    assert 'the page "C" is itself below this one' in problem
+    assert 'the page "C" is below this one' in problem
     (problem,) = tool(world).problems(pages({"title": "A", "parent": "D"}))
     assert 'there is no wiki page "D"' in problem
 
@@ -223,14 +223,14 @@ def test_parents_that_cannot_be(world: Running, api: Api) -> None:
 def test_a_new_page_needs_a_text(world: Running, api: Api) -> None:
     """A page that does not exist yet cannot be made without a text; a PUT without one would make an empty shell."""
     (problem,) = tool(world).problems(pages({"title": "A"}))
-    assert "text must be given to create it" in problem
+    assert "to create it, text must be set" in problem
 
 
 def test_one_start_page(world: Running, api: Api) -> None:
     """Two pages that are declared the start page are a problem of both; the one stays it when it is renamed."""
     found = tool(world).problems(pages(*({"title": t, "text": "a", "start_page": True} for t in "AB")))
     assert len(found) == 2
-    assert "shop/B is declared the start page as well" in found[0]
+    assert "shop/B is also declared as the start page" in found[0]
 
     put(api, "Wiki", "start")
     assert tool(world).plan(pages({"title": "Wiki", "text": "start", "start_page": True})).changes == ()
@@ -245,7 +245,7 @@ def test_a_deletion_says_what_goes_with_it(world: Running, api: Api) -> None:
         put(api, title, "text", parent_title=parent)
     gone = pages({"title": "A", "state": "absent"})
     (change,) = tool(world).plan(gone).changes
-    assert change.reason == "its history and its attachments are deleted; shop/B will have no parent"
+    assert change.reason == "also deletes its history and attachments; shop/B will have no parent page"
     with pytest.raises(RefusedError):
         tool(world).plan(pages({"title": "A", "state": "absent", "protect": True}))
     tool(world).settle(gone)

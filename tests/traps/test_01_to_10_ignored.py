@@ -152,7 +152,7 @@ def test_trap_05_attributes_that_are_ignored(world: Running, api: Api) -> None:
     assert api.get(f"/versions/{version}")["project"]["name"] == "shop"
 
     (problem,) = tool(world).problems({"projects": [project("renamed", renamed_from="shop")]})
-    assert "Redmine never changes the identifier of a project" in problem
+    assert "the identifier of a project cannot be changed" in problem
     tool(world).settle(shop(status="closed", issues=[{"subject": "top"}, {"subject": "it", "parent": "top"}]))
     assert api.get("/projects/shop")["status"] == 5
     assert api.get(f"/issues/{issue}")["parent"]["id"] == top

@@ -54,7 +54,7 @@ def test_trap_30_a_lost_answer_makes_two(world: Running, api: Api) -> None:
         proxy.clear()
         report = Tool(proxy.url, world.api_key).apply(shop(issues=[{"subject": "it"}]))
     assert troubles(report) == {}
-    assert report.results[0].notes == ("the answer to its creation was lost; it was found and not created twice",)
+    assert report.results[0].notes == ("the response to its creation was lost; the object exists and was not created again",)
     assert len(api.get("/issues?subject=it")) == 1
 
 
@@ -208,7 +208,7 @@ def test_trap_39_input_that_crashes_redmine(world: Running, api: Api) -> None:
         (shop(is_public=None), "is_public cannot be cleared"),
         (shop(inherit_members=None), "inherit_members cannot be cleared"),
         (shop(issues=[{"subject": "it", "is_private": None}]), "is_private cannot be cleared"),
-        (shop(issues=[{"subject": "it", "custom_fields": "x"}]), "custom_fields: a mapping is expected"),
+        (shop(issues=[{"subject": "it", "custom_fields": "x"}]), "custom_fields: expected a mapping"),
         ({"users": [{**person(), "admin": None}]}, "admin cannot be cleared"),
     ]
     for wrong, sentence in refused:

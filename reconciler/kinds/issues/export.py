@@ -36,6 +36,7 @@ class IssueExport(Exporting):
         # Fields that Redmine would fill in by itself are declared null.
         project = context.names.row(context.container) or {}
         category = context.names.live("issue_category").rows.get((row.get("category") or {}).get("id", 0), {})
+        # What a new issue would get from a setting, the project or the category (5.0 to 6.1; test_trap_36).
         filled = {"start_date": True, "fixed_version": "default_version" in project}
         filled["assigned_to"] = "default_assignee" in project or "assigned_to" in category
         nulls = {n: None for n, by_itself in filled.items() if by_itself and n in values and blank(values[n])}
@@ -45,6 +46,7 @@ class IssueExport(Exporting):
         for name in ("status", "priority"):
             if kept.get(name) is not None and kept[name] == _default(name, values, context):
                 del kept[name]
+        # The key is exported as `key`.
         field = key_field(context.names)
         if field and "custom_fields" in kept:
             kept["custom_fields"] = {n: v for n, v in kept["custom_fields"].items() if n != field.name}
@@ -59,35 +61,36 @@ class IssueExport(Exporting):
     def refused(self, kind: Kind, values: Mapping[str, Any], row: Row, context: Context) -> Iterator[tuple[str, str]]:
         trackers, name = trackers_of(context), values.get("tracker")
         if trackers is not None and name is not None and name not in trackers:
-            yield "tracker", f'the project no longer has "{name}"; another server would take its first one'
+            yield "tracker", f'"{name}" is no longer enabled in the project; another server would use the default'
         priority = context.names.row(Address("issue_priority", str(values.get("priority")))) or {}
         if not priority.get("active", True):
-            yield "priority", f'"{values["priority"]}" is not active any more'
+            yield "priority", f'"{values["priority"]}" is no longer active'
+        # Redmine refuses a category of another project for a new issue (422, seen on 5.0).
         if isinstance(values.get("category"), Mapping):
-            yield "category", f'it is one of project "{values["category"]["project"]}"'
+            yield "category", f'belongs to project "{values["category"]["project"]}"'
         yield from self._disabled(kind, values, row, context)
         if not blank(values.get("assigned_to")) and not _assignable(values["assigned_to"], row, context):
-            yield "assigned_to", "no new issue of the project can be assigned there any more"
+            yield "assigned_to", "new issues of the project can no longer be assigned to it"
         if closes(values.get("status"), context):
             yield from self._wrongly_closed(row, context)
         early = [n for n, day in relations.bounds(row, context) if _earliest(values, day) < day]
         for field in ("start_date", "due_date") if early else ():
             if not blank(values.get(field)):
-                yield field, f"the issue begins before what it follows ends: {_called(early, context)}"
+                yield field, f"starts before its predecessor ends: {_keys(early, context)}"
 
     def _wrongly_closed(self, row: Row, context: Context) -> Iterator[tuple[str, str]]:
         blockers = [n for n in relations.blockers(row) if _is_open(n, context)]
         below = _open_below(context).get(row["id"], [])
         if blockers:
-            yield "status", f"it is closed although what blocks it is open: {_called(blockers, context)}"
+            yield "status", f"closed although open issues block it: {_keys(blockers, context)}"
         elif below:
-            yield "status", f"it is closed although subtasks are open: {_called(below, context)}"
+            yield "status", f"closed although subtasks are open: {_keys(below, context)}"
 
     def _disabled(self, kind: Kind, values: Mapping[str, Any], row: Row, context: Context) -> Iterator[tuple[str, str]]:
         tracker = context.names.live("tracker").rows.get(row["tracker"]["id"], {})
         for name in disabled(kind, tracker):
             if not blank(values.get(name)) and (name, values[name]) not in self.defaults:
-                yield name, f'tracker "{row["tracker"]["name"]}" has this field disabled'
+                yield name, f'disabled in tracker "{row["tracker"]["name"]}"'
 
 
 CORE = frozenset(
@@ -106,6 +109,7 @@ def disabled(kind: Kind, tracker: Row) -> list[str]:
 def _assignable(value: Any, row: Row, context: Context) -> bool:
     """Whether a new issue could be assigned to a user or group: who creates it, or a member with a role for that."""
     members, rows = context.names.live("membership"), context.names.live("role").rows
+    # Redmine also takes the author as assignee (5.0 to 6.1). No members read: nothing is certain.
     if (row.get("author") or {}).get("id") == row["assigned_to"]["id"] or not members.ids:
         return True
     kind, name = next(iter(value.items())) if isinstance(value, Mapping) else ("user", value)
@@ -144,6 +148,6 @@ def _open_below(context: Context) -> dict[int, list[int]]:
     return below
 
 
-def _called(numbers: Iterable[int], context: Context) -> str:
+def _keys(numbers: Iterable[int], context: Context) -> str:
     """Issues by their keys, as ids differ on another server."""
     return ", ".join(sorted(context.key("issue", number) or f"#{number}" for number in numbers))

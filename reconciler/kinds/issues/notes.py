@@ -24,21 +24,21 @@ WORDS = TRUE | {"false", "no", "off"}
 
 
 def _note(value: Any) -> Any:
-    said = "a text or {text: …, author: LOGIN, private: true} is expected"
+    message = "expected a string or {text: …, author: LOGIN, private: true}"
     text = value.get("text") if isinstance(value, Mapping) else value
     if isinstance(value, list) or blank(text) or not str(text).strip():
-        raise ValueError(said)
+        raise ValueError(message)
     if isinstance(value, Mapping):
         if set(value) - {"text", "author", "private"} or not isinstance(value.get("author", ""), str):
-            raise ValueError(said)
+            raise ValueError(message)
         if str(value.get("private", "no")).casefold() not in WORDS:
-            raise ValueError("private: true or false is expected")
+            raise ValueError("private: expected true or false")
         if value.get("author") and str(value.get("private", "no")).casefold() in TRUE:
             # Redmine answers 204, and publishes the note (5.0 to 6.1).
-            raise ValueError("Redmine publishes a private note of an author who may not write such: leave author out")
+            raise ValueError("Redmine may publish a private note that has an author: omit `author`")
     if text == "none":
         # Any attribute of a PUT to an issue that is "none" becomes "" (5.0 to 7.0).
-        raise ValueError('Redmine loses a note "none"')
+        raise ValueError('Redmine does not store the note "none"')
     return value
 
 
@@ -71,6 +71,7 @@ class Notes(Codec):
         return {"text": unix_lines(str(item["text"])), **author, **private}
 
     def decode(self, wire: Any, context: Context) -> Any:
+        # A journal without notes records a change of fields.
         journals = (j for j in wire or () if not blank(j.get("notes")))
         return [
             {
@@ -86,6 +87,7 @@ class Notes(Codec):
         return [self._written(note, context) for note in value or () if not unsayable(note)]
 
     def _written(self, note: Mapping[str, Any], context: Context) -> Any:
+        # A private note is exported without its author: Redmine would publish it if that user may not write such.
         fit = not note["private"] and not _unfit(note["author"], context)
         author = {"author": note["author"]} if fit else {}
         private = {"private": True} if note["private"] else {}
@@ -102,8 +104,8 @@ class Notes(Codec):
 def unsayable(note: Mapping[str, Any]) -> str:
     """Why a live note cannot be expressed in a manifest, or ""."""
     if not note["text"].strip():
-        return "a note of blanks is left out"
-    return 'a note "none" is left out: Redmine loses it' if note["text"] == "none" else ""
+        return "a blank note is left out"
+    return 'the note "none" is left out: Redmine does not store it' if note["text"] == "none" else ""
 
 
 def doubts(wire: Any, context: Context) -> Iterator[str]:
@@ -112,10 +114,10 @@ def doubts(wire: Any, context: Context) -> Iterator[str]:
     yield from dict.fromkeys(filter(None, map(unsayable, notes)))
     unfit = sum(_unfit(note["author"], context) for note in notes)
     if unfit:
-        yield f"{unfit} of them are without their author, who has no account, or may add none there"
+        yield f"{unfit} without the author, who has no account or may not add notes there"
     hidden = sum(note["private"] and not _unfit(note["author"], context) for note in notes)
     if hidden:
-        yield f"{hidden} private without the author, for whom Redmine might publish it"
+        yield f"{hidden} private without the author: Redmine might publish it otherwise"
 
 
 def _unfit(author: Any, context: Context) -> bool:
@@ -131,15 +133,18 @@ def paired(desired: Iterable[Said], live: Iterable[Said] | None) -> list[tuple[S
     held, pairs = list(live or ()), list[tuple[Said, Said | None]]()
     for note in desired:
         alike = [h for h in held if h["text"] == note["text"] and note.get("author", h["author"]) == h["author"]]
+        # Of equal notes the one that is as private as declared, so that no other one is changed for it.
         partner = next((h for h in alike if h["private"] == bool(note.get("private"))), next(iter(alike), None))
         pairs.append((note, partner))
         if partner is not None:
+            # Each live note counts once: the same text declared twice means two notes.
             held.remove(partner)
     return pairs
 
 
 def _wrong(note: Said, held: Said | None) -> bool:
     """Whether a note is missing, or is public although it is declared private."""
+    # Never the other way: a private note is not published because a manifest does not say `private`.
     return held is None or (bool(note.get("private")) and not held["private"])
 
 
@@ -151,4 +156,5 @@ def requests(wanted: Iterable[Said], row: Row, number: Id, context: Context) -> 
             body = {"issue": {"notes": note["text"], **private}}
             yield Request("PUT", f"/issues/{number}", body, login=note.get("author", ""), once=True)
         elif _wrong(note, held):
+            # Safe to repeat, unlike the PUT above (journals can be changed from 5.0 on).
             yield Request("PUT", f"/journals/{held['id']}", {"journal": private})

@@ -34,22 +34,22 @@ DELAYED = frozenset({"precedes", "follows"})
 
 
 def _relation(value: Any) -> Any:
-    said = f"{{TYPE: KEY}} is expected, with one of {', '.join(TYPES)} (and delay: DAYS for precedes and follows)"
+    said = f"expected {{TYPE: KEY}} with one of {', '.join(TYPES)} (and delay: DAYS for precedes and follows)"
     if not isinstance(value, Mapping):
         raise ValueError(said)
     types = [name for name in value if name in REVERSE]
     if len(types) != 1 or set(value) - {types[0], *(("delay",) if types[0] in DELAYED else ())}:
         raise ValueError(said)
     if blank(value[types[0]]) or isinstance(value[types[0]], list):
-        raise ValueError(f"{types[0]}: the key of an issue is expected")
+        raise ValueError(f"{types[0]}: expected the key of an issue")
     if not str(value.get("delay", 0)).lstrip("-").isdigit():
-        raise ValueError("delay: a whole number of days is expected")
+        raise ValueError("delay: expected a whole number of days")
     return value
 
 
 _PROPERTIES = {
     **{name: {"description": "Key of an issue, or {project:, key:}."} for name in TYPES},
-    "delay": {"description": "Days between the two, for precedes and follows. Default: 0."},
+    "delay": {"description": "Days between the two issues, for precedes and follows. Default: 0."},
 }
 _SCHEMA: dict[str, Any] = {"type": "object", "properties": _PROPERTIES, "additionalProperties": False}
 Relation = Annotated[Any, BeforeValidator(_relation), WithJsonSchema(_SCHEMA)]
@@ -61,6 +61,7 @@ class Relations(Codec):
 
     def references(self, value: Any, context: Context) -> Iterable[Reference]:
         if isinstance(value, Mapping):
+            # Canonical already (of a saved plan): its keys have the project, so it is looked up exactly.
             return [Reference((a.kind,), a.project, a.own_name, True) for a in _named(value)]
         return [ISSUE.reference(item[_type(item)], context.project) for item in value or ()]
 
@@ -69,13 +70,14 @@ class Relations(Codec):
         for item in value or ():
             other = str(item[_type(item)])
             if other in seen:
-                yield "", Unresolved(f"two relations with {other}", "keep one")
+                yield "", Unresolved(f"several relations with {other}", "remove one of them")
             seen.add(other)
 
     def canonical(self, value: Any, context: Context) -> Any:
         parts: dict[str, Any] = {}
         for item in value or ():
             self._take(parts, item, context)
+        # All relations are declared, so live ones that nobody declares are deleted: they are part of the value.
         live = self.decode((context.names.row(_own(context)) or {}).get("relations"), context)
         gone = {p: None for p in live if p not in parts and not _others(p, context) and _ends(p, context)}
         return {**dict(sorted(parts.items())), **gone}
@@ -84,18 +86,23 @@ class Relations(Codec):
         kind, own = _type(item), _own(context)
         other = context.resolve(ISSUE.reference(item[kind], context.project))
         if other == own:
-            raise Unresolved("an issue has no relation with itself")
+            raise Unresolved("an issue cannot be related to itself")
+        # Redmine refuses it (422, 5.0 to 6.1), also for more than one level.
         if related(own, other, context.names):
-            raise Unresolved(f"{other} and this one are an issue and its subtask, which cannot be related")
+            raise Unresolved(f"an issue and its subtask cannot be related: {other}")
         theirs = _declared_with(own, context.names).get(other, {})
         if theirs and REVERSE[kind] not in theirs:
-            raise Unresolved(f"{other} declares another relation with it: {', '.join(theirs)}", "keep one")
+            raise Unresolved(f"{other} declares another relation with it: {', '.join(theirs)}", "remove one of them")
+        # A delay is one number on the server, whichever side declares it.
         if theirs and kind in DELAYED and theirs[REVERSE[kind]] != int(item.get("delay", 0)):
             said = f"{other} declares the same relation with a delay of {theirs[REVERSE[kind]]} days"
-            raise Unresolved(said, "give both the same delay, or declare it once")
+            raise Unresolved(said, "declare the same delay in both, or the relation only once")
+        # Redmine keeps one relation for each ordered pair, whatever the type (5.0 to 6.1).
         twin = next((p for p in parts if p.partition(" ")[2] == other.key), None)
         if twin is not None:
-            raise Unresolved(f"two relations with {other}: {twin.partition(' ')[0]} and {kind}", "keep one")
+            types = f"{twin.partition(' ')[0]} and {kind}"
+            raise Unresolved(f"several relations with {other}: {types}", "remove one of them")
+        # Declared on both sides: the lower address writes it, or both would POST it and one get a 422.
         if not theirs or own < other:
             parts[f"{kind} {other.key}"] = {"delay": int(item.get("delay", 0))} if kind in DELAYED else True
 
@@ -109,7 +116,7 @@ class Relations(Codec):
         for part, wanted in (value or {}).items():
             kind, _, key = part.partition(" ")
             if "/" not in key:
-                raise Unresolved(f"{kind} {key}: that issue is not among what was read")
+                raise Unresolved(f"{kind} {key}: the issue is not part of this export")
             if own < Address("issue", key):
                 name = ISSUE.term(Address("issue", key), context)
                 delay = {"delay": wanted["delay"]} if isinstance(wanted, Mapping) and wanted["delay"] else {}
@@ -210,12 +217,14 @@ def creations(values: Mapping[str, Any], number: Id, context: Context) -> Iterat
             kind, _, key = part.partition(" ")
             body = {"issue_to_id": require_id(Address("issue", key), context), "relation_type": kind}
             more = wanted if isinstance(wanted, Mapping) else {}
+            # `once`: a second POST is a 422, which would make a relation that arrived look refused.
             yield Request("POST", f"/issues/{number}/relations", {"relation": {**body, **more}}, once=True)
 
 
 def blockers(row: Row) -> list[int]:
     """The numbers of the issues that block a live one."""
     blocking = (r for r in row.get("relations") or () if r["relation_type"] == "blocks")
+    # `blocked` is stored reversed, as `blocks` (5.0 to 6.1), so one type is enough.
     return [r["issue_id"] for r in blocking if r["issue_to_id"] == row["id"]]
 
 
@@ -227,6 +236,7 @@ def bounds(row: Row, context: Context) -> Iterator[tuple[int, str]]:
     for relation in row.get("relations") or ():
         if relation["relation_type"] == "precedes" and relation["issue_to_id"] == row["id"]:
             before = context.names.live("issue").rows.get(relation["issue_id"], {})
+            # Redmine takes the start date for an issue without a due date (5.0 to 6.1).
             end = before.get("due_date") or before.get("start_date")
             if end:
                 day = date.fromisoformat(end) + timedelta(days=1 + (relation.get("delay") or 0))

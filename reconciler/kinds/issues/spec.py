@@ -38,6 +38,7 @@ def closed_parent(value: Any, context: Context) -> bool:
         return False
     address = PARENT.address(value, context)
     row, spec = context.names.row(address), context.names.spec(address)
+    # A declared status that is open reopens the parent in the same run.
     stays = spec is None or spec.status is None or closes(spec.status, context)
     return stays and bool(row and row["status"].get("is_closed"))
 
@@ -53,7 +54,7 @@ class Author(Ref):
 
     def written(self, value: Any, context: Context) -> Any:
         if isinstance(value, str) and lacks(value, "add_issues", context):
-            raise Unresolved(f"{value} may add no issues to the project any more")
+            raise Unresolved(f"{value} may no longer add issues to the project")
         return super().written(value, context)
 
 
@@ -75,23 +76,25 @@ class IssueSpec(ProjectItem):
 
     project: Annotated[
         Name,
-        Field(description="Identifier of the project (given by nesting, or here); another one moves the issue."),
+        Field(description="Identifier of the project; implied by nesting. Another one moves the issue."),
+        # The one kind that can be moved by a PUT; a version's project is fixed (204, ignored; test_trap_05).
         Api(codec=Ref(("project",)), write="project_id", clear=REFUSE),
     ]
 
     key: Annotated[
         Name | None,
-        Field(description="Names the issue in the manifests; stored in `issue_key_field`. Default: the subject."),
+        Field(description="Name of the issue in manifests; stored in `issue_key_field`. Default: the subject."),
         LOCAL,
     ] = None
     id: Annotated[
         PositiveInt | None,
-        Field(description="The issue's number, where key and subject cannot tell which one it is."),
+        Field(description="The id of the issue, if key and subject are ambiguous."),
         LOCAL,
     ] = None
     tracker: Annotated[
         Name | None,
-        Field(description="Name of the tracker. Default: the project's first."),
+        Field(description="Name of the tracker. Default: the first one of the project."),
+        # null is 204 and ignored, here and for the status (5.0 to 6.1; test_trap_02).
         Api(codec=Ref(("tracker",)), write="tracker_id", clear=REFUSE),
     ] = None
     subject: Annotated[
@@ -102,22 +105,25 @@ class IssueSpec(ProjectItem):
     ] = None
     status: Annotated[
         Name | None,
-        Field(description="Name of the status; a closed one comes after the subtasks. Default: the tracker's."),
+        Field(description="Name of the status; an issue is closed after its subtasks. Default: the tracker's."),
         Api(
             codec=Ref(("issue_status",)),
             write="status_id",
             clear=REFUSE,
+            # Closing above an open subtask or behind an open blocker is 204 and ignored (5.0 to 6.1; test_trap_04).
             deferred=Deferred("referrers", when=closes, via=frozenset({"parent", BLOCKS})),
         ),
     ] = None
     priority: Annotated[
         Name | None,
-        Field(description="Name of the priority. Default: a setting. Derived for issues with subtasks."),
+        Field(description="Name of the priority. Default: the server's. Redmine computes it for issues with subtasks."),
+        # null is a 422: each issue has a priority.
         Api(codec=Ref(("issue_priority",)), write="priority_id", clear=REFUSE),
     ] = None
     category: Annotated[
         Name | None,
         Field(description="Name of a category of the project."),
+        # The category's assignee becomes that of a new issue, even if the POST says none (test_trap_36).
         Api(codec=Ref(("issue_category",)), write="category_id", clear=""),
     ] = None
     fixed_version: Annotated[
@@ -136,28 +142,35 @@ class IssueSpec(ProjectItem):
         Field(description="Key of the parent issue, or {project:, key:}."),
         Api(
             codec=PARENT,
+            # Not `parent_id`, which is 204 and ignored (5.0 to 6.1; test_trap_05).
             write="parent_issue_id",
             clear="",
+            # An open issue below a closed one is a 422 (5.0 to 6.1): it is closed by the same run first.
             deferred=Deferred("itself", when=closed_parent),
             label="Parent task",
         ),
     ] = None
     start_date: Annotated[
         Date | None,
-        Field(description="YYYY-MM-DD. Default: today. Derived for issues with subtasks."),
+        Field(description="YYYY-MM-DD. Default: today. Redmine computes it for issues with subtasks."),
+        # Left out on create it becomes today, by a setting that is on by default (5.0 to 6.1); "" keeps it empty.
         Api(clear="", date=True),
     ] = None
     due_date: Annotated[
-        Date | None, Field(description="YYYY-MM-DD. Derived for issues with subtasks."), Api(clear="", date=True)
+        Date | None,
+        Field(description="YYYY-MM-DD. Redmine computes it for issues with subtasks."),
+        Api(clear="", date=True),
     ] = None
     estimated_hours: Annotated[
         float | None, Field(description="Hours.", ge=0), Api(codec=Number(), clear="", label="Estimated time")
     ] = None
     done_ratio: Annotated[
         int | None,
-        Field(description="Percent, 0 to 100; null is 0. Derived for issues with subtasks.", ge=0, le=100),
+        Field(description="Percent, 0 to 100; null is 0. Redmine computes it for issues with subtasks.", ge=0, le=100),
+        # Redmine makes 0 of null, so null and 0 are equal.
         Api(codec=Number(empty=0), clear=0, label="% Done"),
     ] = None
+    # null and "" are a 500, and any text counts as true (seen on 5.0): booleans only.
     is_private: Annotated[bool | None, Field(description="Default: false."), Api(clear=REFUSE, label="Private")] = None
     custom_fields: Annotated[
         dict[str, Any] | None,
@@ -169,6 +182,7 @@ class IssueSpec(ProjectItem):
         Field(description="All watchers: logins, names of groups, or {user:} / {group:}."),
         Api(
             codec=WATCHERS,
+            # Taken by a POST only: a PUT is 204 and ignored (seen on 5.0), see `Issues._watching`.
             write="watcher_user_ids",
             include="watchers",
             detail=True,
@@ -179,10 +193,11 @@ class IssueSpec(ProjectItem):
     relations: Annotated[
         list[Relation] | None,
         Field(
-            description="All relations, {blocks: KEY} and so on; those that another issue declares are that issue's."
+            description="All relations, such as {blocks: KEY}; one that only the other issue declares is that issue's."
         ),
         Api(
             codec=Relations(),
+            # A relation is an object of its own, with requests of its own.
             write=None,
             include="relations",
             update_only=True,
@@ -196,13 +211,14 @@ class IssueSpec(ProjectItem):
         list[Attached] | None,
         Field(
             description="Files: {file: PATH, filename: …, description: …}, or {filename: …, state: absent}. "
-            "Others are left alone."
+            "Others are kept."
         ),
+        # No `detail`: unlike watchers and journals, attachments are in lists too, if asked for (5.0 to 6.1).
         Api(codec=Attachments(), write="uploads", read="attachments", include="attachments", clear=REFUSE),
     ] = None
     notes: Annotated[
         list[Note] | None,
-        Field(description="Notes that it has: texts, or {text:, author:, private: true}. Others are left alone."),
+        Field(description="Notes: strings, or {text:, author:, private: true}. Others are kept."),
         Api(
             codec=Notes(),
             write=None,
@@ -215,6 +231,7 @@ class IssueSpec(ProjectItem):
     ] = None
     author: Annotated[
         Name | None,
-        Field(description="Login of the user who creates the issue; for administrators only. Never changed."),
+        Field(description="Login of the author; needs an administrator's API key. Never changed."),
+        # `author_id` is 204 and ignored (test_trap_05): the POST is sent as this user, see `Issues.create`.
         Api(codec=Author(("user",)), write=None, create_only=True, clear=REFUSE),
     ] = None

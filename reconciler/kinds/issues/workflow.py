@@ -21,6 +21,7 @@ class StatusWorkflow(Workflow):
     def workflow_page(self, number: Id, name: str) -> Listing | None:
         if name != "status":
             return None
+        # With the relations: where no status is left, an open blocker may be why.
         return Listing(f"/issues/{number}", "issue", (("include", "allowed_statuses,relations"),), single=True)
 
     def next_transition(self, wanted: Any, row: Row, visited: frozenset[Any], context: Context) -> Any:
@@ -28,6 +29,7 @@ class StatusWorkflow(Workflow):
         allowed = [s["name"] for s in row.get("allowed_statuses", ())]
         if wanted in allowed:
             return wanted
+        # The server's order of statuses: the nearer one is to the goal in it, the likelier it is on the way.
         order = list(context.names.live("issue_status").ids)
         goal = order.index(wanted)
         fresh = [s for s in allowed if s not in visited and s in order]
@@ -35,9 +37,9 @@ class StatusWorkflow(Workflow):
 
     def why_stuck(self, row: Row) -> str:
         allowed = ", ".join(s["name"] for s in row.get("allowed_statuses", ()) if s["id"] != row["status"]["id"])
-        said = f'from "{row["status"]["name"]}" Redmine allows {allowed or "no other status"}'
+        reason = f'from "{row["status"]["name"]}" Redmine allows {allowed or "no other status"}'
         blockers = ", ".join(f"#{number}" for number in relations.blockers(row))
-        return f"{said}; it is blocked by {blockers}" if blockers else said
+        return f"{reason}; blocked by {blockers}" if blockers else reason
 
 
 class ParentFields(DerivedFields):
@@ -55,9 +57,10 @@ class IssueKeptValues(KeptValues):
         if field == "custom_fields":
             return _lacks_custom_field(row, custom, context)
         if field in parent_fields.DERIVED and parent_fields.children(row, context.names):
-            return f"Redmine may derive it from the subtasks ({parent_fields.SETTINGS})"
+            return f"Redmine may compute it from the subtasks ({parent_fields.SETTINGS})"
         if field == "author":
-            return "the user may not add issues to the project, or is locked"
+            return "the user is locked, or may not add issues to the project"
+        # 204, although nothing is stored for a locked user (5.0 to 6.1).
         if field == "watchers":
             return _locked_watchers(wanted, kind.live(row, name, context), context)
         why = _keeps_status(wanted, row, context) if field == "status" else ""
@@ -86,20 +89,20 @@ def _keeps_status(wanted: Any, row: Row, context: Context) -> str:
         return f"subtasks are open: {', '.join(numbers)}" if numbers else _blocked(row, context)
     parent = context.names.live("issue").rows.get((row.get("parent") or {}).get("id", 0))
     shut = parent is not None and closes(parent["status"]["name"], context)
-    return f"the parent #{parent['id']} is closed" if parent and shut else ""
+    return f"the parent issue #{parent['id']} is closed" if parent and shut else ""
 
 
 def _disabled(kind: Kind, field: str, row: Row, context: Context) -> str:
     tracker = row["tracker"]
     enabled = context.names.live("tracker").rows.get(tracker["id"], {}).get("enabled_standard_fields", ())
     off = kind.fields[field].write not in enabled
-    return f'tracker "{tracker["name"]}" has this field disabled' if off else ""
+    return f'disabled in tracker "{tracker["name"]}"' if off else ""
 
 
 def _blocked(row: Row, context: Context) -> str:
     known = context.names.live("issue").rows
     numbers = [n for n in relations.blockers(row) if n in known and not closes(known[n]["status"]["name"], context)]
-    return f"it is blocked by {', '.join(f'#{n}' for n in numbers)}" if numbers else ""
+    return f"blocked by {', '.join(f'#{n}' for n in numbers)}" if numbers else ""
 
 
 LOCKED = 3

@@ -41,21 +41,23 @@ class Roles(RefSet):
 
 
 class MembershipSpec(ProjectItem):
-    """The direct roles of a user or a group in a project. `state: absent` takes them away; inherited ones stay."""
+    """The direct roles of a user or a group in a project. `state: absent` removes them; inherited ones are kept."""
 
     user: Annotated[
         Name | None,
-        Field(description="Login of the user (or give `group`)."),
+        Field(description="Login of the user; or set `group`."),
+        # Both are `user_id`: Redmine has users and groups in one table, and takes either id here.
         Api(codec=Ref(("user",)), write="user_id"),
     ] = None
     group: Annotated[
         Name | None,
-        Field(description="Name of the group (or give `user`)."),
+        Field(description="Name of the group; or set `user`."),
         Api(codec=Ref(("group",)), write="user_id"),
     ] = None
     roles: Annotated[
         list[Name] | None,
-        Field(description="Names of all direct roles; inherited ones are left alone.", min_length=1),
+        Field(description="Names of all direct roles; inherited ones are kept.", min_length=1),
+        # An empty list is a 422 that deletes the roles (5.0) or the member (6.1) all the same (test_trap_12).
         Api(codec=Roles(ROLE), write="role_ids", clear=REFUSE, label="Role"),
     ] = None
 
@@ -97,8 +99,8 @@ class Memberships(Kind[MembershipSpec]):
         # The membership of a group, or in the parent project, can create it in the same apply.
         Creation(adoption_note=""),
         Deletion(
-            loss="categories and the project no longer assign new issues to the member; assigned ones stay so",
-            why_refused="it has come to inherit roles, which go with the group's or the parent project's membership",
+            loss="categories and the project no longer assign new issues to the member; assigned issues stay",
+            why_refused="it now inherits roles, which only go with the membership of the group or parent project",
         ),
         _Dependencies(),
         _Export(),
@@ -113,6 +115,7 @@ class Memberships(Kind[MembershipSpec]):
     def key_of(self, row: Row, context: Context) -> str | None:
         project = context.key("project", row["project"]["id"])
         kind, member = principal(row)
+        # A member whose name was not read still needs a key of its own.
         name = context.key(kind, member["id"]) or f"#{member['id']}"
         return None if project is None else f"{project}/{kind}:{name}"
 
@@ -120,6 +123,7 @@ class Memberships(Kind[MembershipSpec]):
         matches = super().match(rows, context, objects)
         gone = {o.address.key.lower() for o in objects if o.spec.state == "absent"}
         # Inherited roles cannot be taken from the member itself.
+        # After the match: what is foreseen depends on all members of all projects that were read.
         seen = foresee(matches.rows.items(), context)
         return Matches({k: r for k, r in seen if k.lower() not in gone or self._has_own(r)}, matches.problems)
 
@@ -128,16 +132,17 @@ class Memberships(Kind[MembershipSpec]):
         return bool(own_roles(row)) or not (row["roles"] or "given_by" in row)
 
     def live(self, row: Row, name: str, context: Context) -> Any:
+        # Groups come under keys such as `group_non_member`; the field is `group`.
         return super().live({**row, **dict([principal(row)])}, name, context)
 
     def check(self, declared: Object[MembershipSpec], settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         spec = declared.spec
         if bool(spec.user) == bool(spec.group):
-            yield "", "give either user or group"
+            yield "", "set either user or group"
         if spec.renamed_from:
-            yield "renamed_from", "a member is not renamed: declare the one absent and the other present"
+            yield "renamed_from", "a membership cannot be renamed: declare the old one absent and the new one present"
         if spec.state == "present" and not spec.roles:
-            yield "", "roles is missing: a member has at least one role"
+            yield "", "roles is missing: a member needs at least one role"
 
     def update(self, address: Address, number: Id, values: Mapping[str, Any], context: Context) -> list[Request]:
         row = context.names.row(address) or {}
@@ -169,4 +174,4 @@ class Memberships(Kind[MembershipSpec]):
     def losses(self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context) -> Iterable[str]:
         if not values:
             kept = sorted({role["name"] for role in row["roles"] if role.get("inherited")})
-            yield f"the inherited roles stay: {', '.join(kept)}" if kept else self.capability(Deletion).loss
+            yield f"inherited roles are kept: {', '.join(kept)}" if kept else self.capability(Deletion).loss

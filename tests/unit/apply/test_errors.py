@@ -140,7 +140,7 @@ def test_what_is_not_there_is_told_of_its_object() -> None:
     """An object that the server does not have afterwards is an error at its own line."""
     report, _ = applied(AMY, keep=lambda row: {}, verified=True)
     assert errors_of(report) == [("", 2)]
-    assert report.results[0].errors[0].message == "the server accepted it, but does not have it"
+    assert report.results[0].errors[0].message == "the server accepted it, but it does not exist"
 
 
 REFUSED = {"/users": ["Email is invalid", "No"]}

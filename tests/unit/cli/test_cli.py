@@ -224,7 +224,7 @@ def test_a_server_that_goes_away_before_it_is_read_back(
     assert result.exit_code == 4
     (found,) = json.loads(result.stdout)["results"]
     assert found["outcome"] == "unknown"
-    assert "could not be read back: the server is gone" in found["errors"][0]
+    assert "reading it back failed: the server is gone" in found["errors"][0]
 
 
 def test_debug_shows_where_an_error_comes_from(server: Stub) -> None:
@@ -287,8 +287,8 @@ def test_a_stale_plan_is_refused(form: str, server: Stub, fake: Fake) -> None:
 @pytest.mark.parametrize(
     ("now", "said"),
     [
-        (None, "project shop does not exist any more"),
-        ({"id": 2, "name": "Old"}, "project shop is another object now (#2, it was #1)"),
+        (None, "project shop no longer exists"),
+        ({"id": 2, "name": "Old"}, "project shop is a different object now (#2, was #1)"),
         ({"id": 1, "name": "Shop"}, "project shop changed: name"),
     ],
 )
@@ -306,7 +306,7 @@ def test_a_plan_to_create_what_exists_by_now_is_refused(server: Stub, fake: Fake
     run("plan", "--out", "saved.plan", manifest=SHOP)
     assert run("apply", "--plan", "saved.plan", "--yes").exit_code == 0
     result = run("apply", "--plan", "saved.plan", "--yes")
-    assert (result.exit_code, "project shop was created meanwhile (#1)" in result.stderr) == (5, True)
+    assert (result.exit_code, "project shop was created after the plan was made (#1)" in result.stderr) == (5, True)
 
 
 def test_a_plan_for_another_server_is_refused(server: Stub, fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -322,8 +322,8 @@ def test_a_plan_for_another_server_is_refused(server: Stub, fake: Fake, monkeypa
 @pytest.mark.parametrize(
     ("old", "new", "code", "said"),
     [
-        ('"Shop"', '"Shap"', 5, "was changed after it was saved"),
-        ('"action": "create"', '"action": "delete"', 5, "was changed after it was saved"),
+        ('"Shop"', '"Shap"', 5, "was modified after it was saved"),
+        ('"action": "create"', '"action": "delete"', 5, "was modified after it was saved"),
         ('"saved": "2.0"', '"saved": "1.1"', 5, "was saved by another version"),
         ('"seal"', '"sael"', 1, "is not a saved plan"),
         ("}\n", "", 1, "is not valid JSON"),
@@ -369,7 +369,7 @@ def test_a_plan_is_saved_as_a_regular_file_or_not_at_all(path: str, server: Stub
     Path("folder").mkdir()
     result = run("plan", "--out", path, "--format", "json", manifest=SHOP)
     assert (result.exit_code, json.loads(result.stdout)["summary"]["create"]) == (1, 1)
-    assert f"cannot be saved as {path}" in result.stderr
+    assert f"Cannot save the plan as {path}" in result.stderr
     assert sorted(p.name for p in Path().iterdir()) == ["a.yaml", "folder"]
 
 

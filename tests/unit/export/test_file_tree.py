@@ -10,7 +10,7 @@ from promises import Api, raw_issue, raw_shop
 
 from reconciler.errors import Problem, ReconcilerError
 from reconciler.export.describe import Item
-from reconciler.export.file_tree import Tree, safe, tree
+from reconciler.export.file_tree import Tree, file_tree, safe
 from reconciler.export.output_folder import Folder
 from reconciler.kinds import declarable
 from reconciler.manifest import sources
@@ -35,7 +35,7 @@ def test_a_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     Folder(tmp_path)
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(ReconcilerError, match="is not empty and holds no earlier export"):
+    with pytest.raises(ReconcilerError, match="is not empty and contains no earlier export"):
         Folder(tmp_path)
 
 
@@ -45,7 +45,7 @@ def test_a_link_does_not_lead_an_export_out_of_its_folder(tmp_path: Path) -> Non
     folder = Folder(tmp_path / "out")
     folder.write("a.yaml", b"a")
     (tmp_path / "out/projects").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(ReconcilerError, match="leads out of"):
+    with pytest.raises(ReconcilerError, match="is outside"):
         folder.write("projects/b.yaml", b"b")
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
@@ -89,7 +89,7 @@ def test_every_manifest_is_read_back(tmp_path: Path) -> None:
         for project in ("shop", *ODD):
             key = project if kind.name == "project" else f"{project}/a" if kind.inside else "a"
             items.append(Item(Address(kind.name, key), {"x": "y"}, ()))
-    texts = tree(items, {}).texts
+    texts = file_tree(items, {}).texts
     for name, text in texts.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)

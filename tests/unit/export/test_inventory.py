@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from plans import live_of
 
 from reconciler.errors import RefusedError
-from reconciler.export.disk_dict import Spool
+from reconciler.export.disk_dict import DiskDict
 from reconciler.kinds._queries import LENGTH, portions
 from reconciler.kinds.issues.made_keys import SLUG, slug
 from reconciler.plan.planner import make
@@ -21,7 +21,7 @@ from reconciler.state.fetch import over
 @given(st.dictionaries(st.integers(), st.dictionaries(st.text(), st.text() | st.integers() | st.none()), max_size=20))
 def test_rows_on_disk_are_the_same_rows(found: dict[int, dict[str, object]]) -> None:
     """A spool gives every row back as it was put in, whatever is in it; of two with one number, the later."""
-    spool = Spool()
+    spool = DiskDict()
     for number in found:
         spool[number] = {"id": "earlier"}
     for number, row in found.items():
@@ -85,6 +85,6 @@ def test_what_waits_for_itself_is_refused_with_a_sentence() -> None:
         - {project: shop, subject: a, status: Closed}
     """
     wanted = offline(text)
-    with pytest.raises(RefusedError, match="wait for each other"):
+    with pytest.raises(RefusedError, match="form a dependency cycle"):
         make(wanted, live_of(wanted), "http://redmine.test")
 

@@ -76,7 +76,7 @@ def test_somebody_elses_file_of_another_case(tmp_path: Path) -> None:
     """It is not taken for one of an earlier export, although that has one whose name differs in case alone."""
     written(tmp_path / "out", {"Wiki.txt": b"a"})
     (tmp_path / "out/wiki.txt").write_text("mine")
-    with pytest.raises(ReconcilerError, match=r"wiki\.txt is not of an earlier export"):
+    with pytest.raises(ReconcilerError, match=r"wiki\.txt is not part of an earlier export"):
         written(tmp_path / "out", {"wiki.txt": b"a"})
     assert (tmp_path / "out/wiki.txt").read_text() == "mine"
 
@@ -91,8 +91,8 @@ def test_names_that_the_system_cannot_have(tmp_path: Path) -> None:
     environ = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     args = [sys.executable, "-c", code, str(tmp_path)]
     said = subprocess.run(args, env=environ, capture_output=True, text=True, check=True).stdout
-    assert said.startswith("ReconcilerError 'There can be no file \\xfcber.txt here")
-    assert "set LC_ALL=C.UTF-8, and export again" in said
+    assert said.startswith("ReconcilerError 'Cannot create the file \\xfcber.txt: ")
+    assert "Set LC_ALL=C.UTF-8 and export again" in said
 
 
 # -- what is there already -------------------------------------------------------------------------------------
@@ -101,17 +101,17 @@ def test_names_that_the_system_cannot_have(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("first", "second", "said"),
     [
-        (Scope(), Scope(frozenset({"shop"})), "of everything, and this one is of project shop:"),
-        (Scope(frozenset({"a", "b"}), True), Scope(), "of project a, b with what is below, and this one is of everything:"),
-        (Scope(frozenset({"a"}), True), Scope(frozenset({"a"})), "of project a with what is below, and this one is of project a:"),
-        (Scope(), Scope(frozenset(), False, frozenset({"issue"})), "of everything, and this one is of kind issue:"),
+        (Scope(), Scope(frozenset({"shop"})), "of everything, but this one is of project shop,"),
+        (Scope(frozenset({"a", "b"}), True), Scope(), "of project a, b with subprojects, but this one is of everything,"),
+        (Scope(frozenset({"a"}), True), Scope(frozenset({"a"})), "of project a with subprojects, but this one is of project a,"),
+        (Scope(), Scope(frozenset(), False, frozenset({"issue"})), "of everything, but this one is of kind issue,"),
     ],
 )
 def test_an_export_of_something_else(tmp_path: Path, first: Scope, second: Scope, said: str) -> None:
     """It would remove what it is not of: both are named, nothing is changed; the same scope again is taken."""
     written(tmp_path / "out", {"a.yaml": b"a"}, Extent.of(first, sanitized=False))
     before = contents(tmp_path / "out")
-    with pytest.raises(ReconcilerError, match=f"out holds an export {said} .* or to another folder"):
+    with pytest.raises(ReconcilerError, match=f"out contains an export {said} so .* or another folder"):
         Folder(tmp_path / "out", Extent.of(second, sanitized=False))
     assert contents(tmp_path / "out") == before
     Folder(tmp_path / "out", Extent.of(first, sanitized=False))
@@ -120,7 +120,7 @@ def test_an_export_of_something_else(tmp_path: Path, first: Scope, second: Scope
 def test_an_export_without_personal_data_is_something_else(tmp_path: Path) -> None:
     """Neither takes the place of the other."""
     written(tmp_path / "out", {"a.yaml": b"a"}, Extent.of(Scope(), sanitized=True))
-    with pytest.raises(ReconcilerError, match="of everything without personal data, and this one is of everything:"):
+    with pytest.raises(ReconcilerError, match="of everything, sanitized, but this one is of everything,"):
         Folder(tmp_path / "out")
 
 
@@ -134,7 +134,7 @@ def test_a_damaged_index(tmp_path: Path, text: str) -> None:
     """It says nothing of any export, so what is in the folder is somebody else's."""
     written(tmp_path / "out", {"a.yaml": b"a"})
     (tmp_path / "out/.reconciler-export").write_text(text)
-    with pytest.raises(ReconcilerError, match="is not empty and holds no earlier export"):
+    with pytest.raises(ReconcilerError, match="is not empty and contains no earlier export"):
         Folder(tmp_path / "out")
 
 
@@ -154,7 +154,7 @@ def test_a_link_in_the_place_of_the_folders_own_files(tmp_path: Path, name: str)
     (tmp_path / "mine").write_text("mine")
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / name).symlink_to(tmp_path / "mine")
-    with pytest.raises(ReconcilerError, match="is a link, and would be followed: remove it"):
+    with pytest.raises(ReconcilerError, match="is a symbolic link; remove it"):
         Folder(tmp_path / "out")
     assert (tmp_path / "mine").read_text() == "mine"
 
@@ -166,7 +166,7 @@ def test_a_file_in_the_place_of_the_folder(tmp_path: Path) -> None:
     """A file where the folder or one above it would be is a sentence."""
     (tmp_path / "file").write_text("mine")
     for path in (tmp_path / "file", tmp_path / "file" / "out"):
-        with pytest.raises(ReconcilerError, match="file is not a folder: give another one"):
+        with pytest.raises(ReconcilerError, match="file is not a folder; choose another path"):
             Folder(path)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.export.pseudonyms import Disguise
+from reconciler.export.pseudonyms import Pseudonyms
 
 # -- personal data ---------------------------------------------------------------------------------------------
 
@@ -46,7 +46,7 @@ def test_what_is_replaced_in_a_text(text: str, expected: str) -> None:
     """Logins in any case as whole words, full names in both orders, single names as they are written, all mail
     addresses; in one pass, so that nothing is replaced twice."""
     texts = ["not.amy@example.org else@example.org", "USER1@example.org amy@example.org"]
-    assert Disguise([BOB, AMY, ADMIN], texts).text(text) == expected
+    assert Pseudonyms([BOB, AMY, ADMIN], texts).text(text) == expected
 
 
 PEOPLE = [
@@ -85,5 +85,5 @@ def test_how_else_somebody_is_written(text: str, expected: str) -> None:
     """Composed and decomposed accents, capitals, other hyphens and apostrophes, parts of names, file names in
     sentences, and addresses in each of their forms; one stand-in for each address."""
     texts = ['root@buildhost "J P"@x.org x%40corp.com', "x@corp.com"]
-    assert Disguise(PEOPLE, texts).text(text) == expected
+    assert Pseudonyms(PEOPLE, texts).text(text) == expected
 

@@ -155,7 +155,7 @@ def test_names_that_become_the_same(people: Canned) -> None:
         people.add("wiki_pages", inside="shop", title=title, text="x")
     _, left_out = exported(people)
     assert left_out
-    assert all("without personal data" in remark or "only their" in remark for remark in left_out)
+    assert all("its sanitized name is that of another object" in remark or "only their" in remark for remark in left_out)
 
 
 def test_contents_of_files_are_withheld(people: Canned) -> None:

@@ -14,7 +14,7 @@ from reconciler.kinds.issues.ancestry import related
 from reconciler.model.address import Address
 from reconciler.model.name_index import Names
 
-RELATED = "are an issue and its subtask"
+RELATED = "an issue and its subtask cannot be related"
 
 
 def forest(random: Random, count: int) -> tuple[Names, dict[int, int]]:

@@ -183,7 +183,7 @@ def test_a_key_in_a_project_where_it_is_declared_is_not_taken_from_there(canned:
         ([ONE, ONE], ["subject: One"], "several issues match: #1, #2"),
         ([ONE, ONE, ONE], ["key: a, subject: One", "key: b, subject: One"], "several issues match: #1, #2, #3"),
         ([ONE], ["id: 9, subject: One"], "there is no issue #9"),
-        ([ONE], ["id: 1, key: a, subject: A", "id: 1, key: b, subject: B"], "both match issue #1"),
+        ([ONE], ["id: 1, key: a, subject: A", "id: 1, key: b, subject: B"], "matches issue #1, as does"),
     ],
 )
 def test_what_cannot_be_told_is_a_problem(canned: Canned, rows: Live, declared: list[str], said: str) -> None:

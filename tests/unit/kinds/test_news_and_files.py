@@ -37,10 +37,10 @@ def at(number: int, fault: Fault) -> Any:
     ("fields", "said"),
     [
         ("description: text", "filename or path is missing"),
-        ("path: [a.txt]", "path: a path, or {file: PATH}, is expected"),
-        ("path: {url: a.txt}", "path: a path, or {file: PATH}, is expected"),
-        ("path: a.txt, filename: b/a.txt", "filename: a name without slashes"),
-        (f"path: a.txt, description: {'x' * 256}", "a text of at most 255 characters"),
+        ("path: [a.txt]", "path: expected a path or {file: PATH}"),
+        ("path: {url: a.txt}", "path: expected a path or {file: PATH}"),
+        ("path: a.txt, filename: b/a.txt", "filename: expected a name without slashes"),
+        (f"path: a.txt, description: {'x' * 256}", "a string of at most 255 characters"),
     ],
 )
 def test_what_can_be_said_without_a_server(fields: str, said: str) -> None:

@@ -79,13 +79,13 @@ def test_long_comments_make_a_short_key() -> None:
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ({"renamed_from": "x"}, "a time entry has no name: give its id"),
-        ({"issue": {"project": "else", "key": "a"}}, "belongs to the issue's project"),
-        ({"hours": -1}, "hours: at least 0"),
+        ({"renamed_from": "x"}, "a time entry has no name; set `id`"),
+        ({"issue": {"project": "else", "key": "a"}}, "the issue is in another project"),
+        ({"hours": -1}, "hours: expected a number of at least 0"),
         ({"hours": None}, "hours cannot be cleared"),
-        ({"spent_on": "tomorrow"}, "spent_on: a date (YYYY-MM-DD) is expected"),
-        ({"user": None}, "user: a text is expected"),
-        ({"comments": "x" * 1025}, "comments: a text of at most 1024 characters"),
+        ({"spent_on": "tomorrow"}, "spent_on: expected a date (YYYY-MM-DD)"),
+        ({"user": None}, "user: expected a string"),
+        ({"comments": "x" * 1025}, "comments: expected a string of at most 1024 characters"),
     ],
 )
 def test_what_can_be_said_without_a_server(more: dict[str, Any], said: str) -> None:

@@ -44,14 +44,14 @@ def test_titles_that_cannot_be() -> None:
     """
     found = {p.location.line: p.message for p in offline(text % ("x" * 256)).problems}
     expected = {
-        3: "nothing is left of the title",
+        3: "the title is empty",
         4: "control characters",
-        5: "at most 255 characters is expected, found 256",
-        6: "no page without a text",
+        5: "expected at most 255 characters, found 256",
+        6: "does not store a page without text",
         7: "text cannot be cleared",
         8: "a wiki always has a start page",
         10: "declared twice",
-        11: "a circle",
+        11: "dependency cycle",
     }
     assert found.keys() == expected.keys(), found
     for line, part in expected.items():

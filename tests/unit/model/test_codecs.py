@@ -124,13 +124,13 @@ def test_what_does_not_exist_yet_has_no_id(context: Context) -> None:
     [
         (Reference(("user",), "", "ami"), 'there is no user "ami", neither on the server nor in the manifests', "amy"),
         (Reference(("user", "group"), "", "taem"), 'there is no user or group "taem"', 'did you mean "team"?'),
-        (Reference(("user", "group"), "", "both"), '"both" is both user both and group both', "write {user: both}"),
-        (Reference(("tracker",), "", "Task"), 'there is no tracker "Task"', "there is: Bug, Feature, Support"),
+        (Reference(("user", "group"), "", "both"), '"both" is ambiguous: user both and group both', "write {user: both}"),
+        (Reference(("tracker",), "", "Task"), 'there is no tracker "Task"', "available: Bug, Feature, Support"),
         (Reference(("issue_status",), "", "closed"), 'there is no issue status "closed"', 'did you mean "Closed"?'),
         (Reference(("version",), "shop", "1,0"), 'there is no version "1,0" in project "shop"', 'did you mean "1.0"?'),
         (
             Reference(("version",), "shop", "twice"),
-            '"twice" can be version hq/twice and version other/twice',
+            '"twice" is ambiguous: version hq/twice and version other/twice',
             "write {project: hq, name: twice}",
         ),
         (Reference(("version",), "shop", "own"), 'there is no version "own" in project "shop"', ""),

@@ -126,23 +126,23 @@ def test_clearing_several(context: Context, form: str, blank: Any) -> None:
 
 WRONG = [
     # format, in a manifest, part of the message, part of the hint
-    ("bool", "perhaps", '"perhaps" is not true or false', ""),
-    ("int", "1.5", '"1.5" is not a whole number', ""),
-    ("int", "many", '"many" is not a whole number', ""),
-    ("int", "1_0", "is not a whole number", ""),
-    ("float", "1,5", '"1,5" is not a number', ""),
-    ("float", "nan", "is not a number", ""),
-    ("float", "inf", "is not a number", ""),
-    ("date", "05.01.2026", "is not a date", "write YYYY-MM-DD"),
-    ("date", "2026-02-30", "is not a date", "write YYYY-MM-DD"),
-    ("list", "Red", '"Red" is not one of its values', 'did you mean "red"?'),
-    ("enumeration", "huge", '"huge" is not one of its values', "there is: large, small"),
-    ("enumeration", "12", '"12" is not one of its values', ""),
+    ("bool", "perhaps", 'expected true or false, found "perhaps"', ""),
+    ("int", "1.5", 'expected a whole number, found "1.5"', ""),
+    ("int", "many", 'expected a whole number, found "many"', ""),
+    ("int", "1_0", 'expected a whole number, found "1_0"', ""),
+    ("float", "1,5", 'expected a number, found "1,5"', ""),
+    ("float", "nan", 'expected a number, found "nan"', ""),
+    ("float", "inf", 'expected a number, found "inf"', ""),
+    ("date", "05.01.2026", 'expected a date (YYYY-MM-DD), found "05.01.2026"', ""),
+    ("date", "2026-02-30", 'expected a date (YYYY-MM-DD), found "2026-02-30"', ""),
+    ("list", "Red", '"Red" is not a value of this field', 'did you mean "red"?'),
+    ("enumeration", "huge", '"huge" is not a value of this field', "available: large, small"),
+    ("enumeration", "12", '"12" is not a value of this field', ""),
     ("user", "any", 'there is no user "any"', 'did you mean "amy"?'),
     ("version", "1.1", 'there is no version "1.1"', 'did you mean "1.0"?'),
-    ("list", ["red"], "it takes one value, not a list", ""),
-    ("string", {"a": "b"}, "it takes a text, not a mapping", ""),
-    ("attachment", "file.txt", "it holds a file", "{file: PATH}"),
+    ("list", ["red"], "expected one value, found a list", ""),
+    ("string", {"a": "b"}, "expected a string, found a mapping", ""),
+    ("attachment", "file.txt", "expected a file", "{file: PATH}"),
 ]
 
 
@@ -227,11 +227,11 @@ class TestAllOfAnObject:
         """An unknown name is a problem with a near miss."""
         with pytest.raises(Unresolved, match='there is no custom field "A bol" for') as caught:
             self.codec.canonical({"A bol": "true"}, context)
-        assert caught.value.hint.startswith('did you mean "A bool"?; an administrator has to create it: ')
+        assert caught.value.hint.startswith('did you mean "A bool"?; ask an administrator to create it: ')
 
     def test_the_field_is_named_in_the_message(self, context: Context) -> None:
         """A value that cannot be is reported with the name of its field."""
-        with pytest.raises(Unresolved, match=r'A bool.*"perhaps" is not true or false'):
+        with pytest.raises(Unresolved, match=r'A bool.*expected true or false, found "perhaps"'):
             self.codec.canonical({"A bool": "perhaps"}, context)
 
     def test_by_id(self, context: Context) -> None:

@@ -158,7 +158,7 @@ def test_a_name_of_two_kinds_is_not_guessed() -> None:
     made.add("group", "amy", {"id": 8})
     with pytest.raises(Unresolved) as caught:
         Context(made).resolve(Reference(("user", "group"), "", "amy"))
-    assert (str(caught.value), caught.value.hint) == ('"amy" is both user Amy and group amy', "write {user: amy}")
+    assert (str(caught.value), caught.value.hint) == ('"amy" is ambiguous: user Amy and group amy', "write {user: amy}")
 
 
 def test_a_project_that_does_not_exist_is_what_is_wrong() -> None:
@@ -174,7 +174,7 @@ def test_what_only_an_administrator_can_make_says_so() -> None:
     made.add("role", "Manager", {"id": 3})
     with pytest.raises(Unresolved, match='there is no role "Managr" on the server') as caught:
         Context(made).resolve(Reference(("role",), "", "Managr"))
-    assert caught.value.hint == 'did you mean "Manager"?; an administrator has to create it: Administration → Roles'
+    assert caught.value.hint == 'did you mean "Manager"?; ask an administrator to create it: Administration → Roles'
 
 
 def test_the_same_miss_is_explained_once() -> None:
@@ -195,7 +195,7 @@ def test_a_key_is_found_by_id() -> None:
     ("word", "known", "advice"),
     [
         ("Bgu", ["Bug", "Feature"], 'did you mean "Bug"?'),
-        ("xyz", ["Bug", "Feature "], 'there is: Bug, "Feature "'),
+        ("xyz", ["Bug", "Feature "], 'available: Bug, "Feature "'),
         ("xyz", [str(n) for n in range(13)], ""),
         ("xyz", [], ""),
     ],

@@ -29,7 +29,7 @@ def problem(text: str, *present: Present) -> Problem:
 @pytest.mark.parametrize(
     "line, said, hint",
     [
-        ("trackers: [Bgu]", "tracker", 'did you mean "Bug"?; an administrator has to create it: Administration → Trackers'),
+        ("trackers: [Bgu]", "tracker", 'did you mean "Bug"?; ask an administrator to create it: Administration → Trackers'),
         ("issues: [{subject: s, tracker: Bgu}]", "tracker", "Administration → Trackers"),
         ("issues: [{subject: s, status: Opne}]", "issue status", "Administration → Issue statuses"),
         ("issues: [{subject: s, priority: Hihg}]", "issue priority", "Administration → Enumerations → Issue priorities"),
@@ -43,7 +43,7 @@ def test_what_is_missing(line: str, said: str, hint: str) -> None:
     """A name without an object is a problem that says who can make one and where, beside the near miss."""
     found = problem(inside(line), ("user", "admin", {"id": 1, "login": "admin", "status": 1}))
     assert f"there is no {said} " in found.message
-    assert "an administrator has to create it: " in found.hint
+    assert "ask an administrator to create it: " in found.hint
     assert hint in found.hint
 
 

@@ -103,7 +103,7 @@ def test_what_goes_with_what_is_absent() -> None:
     live = (SHOP, project(2, "below", parent={"id": 1}), user(5, "below"), version(7, "shop", "1.0"))
     projects = "projects: [{identifier: shop, state: absent}, {identifier: below, name: Below}]"
     found = {p.subject: p.message for p in problems(f"{projects}\nversions: [{{project: below, name: '1.0'}}]", *live)}
-    said = "Redmine deletes it with project shop, which is declared absent"
+    said = "Redmine deletes it together with project shop, which is declared absent"
     assert found == {"project below": said, "version below/1.0": said}
     text = "users: [{login: below, state: absent}]\nversions: [{project: below, name: '1.0'}]"
     assert [str(c.address) for c in plan(text, *live).changes] == ["user below", "version below/1.0"]
@@ -152,7 +152,7 @@ def test_a_name_that_is_a_user_and_a_group() -> None:
     """`user:` and `group:` tell a name apart that both have; without them it is a problem."""
     live = (SHOP, user(5, "both"), ("group", "both", {"id": 6}))
     (problem,) = problems(inside("issues: [{subject: s, assigned_to: both}]"), *live)
-    assert '"both" is both user both and group both' in problem.message
+    assert '"both" is ambiguous: user both and group both' in problem.message
     for kind in ("user", "group"):
         made = plan(inside(f"issues: [{{subject: s, assigned_to: {{{kind}: both}}}}]"), *live)
         assert made.summary["create"] == 1

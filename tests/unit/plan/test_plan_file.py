@@ -89,7 +89,7 @@ def test_a_secret_without_its_variable() -> None:
 
 def test_a_secret_in_the_manifest_itself_is_not_saved() -> None:
     """It would be in the file."""
-    with pytest.raises(RefusedError, match="password of user amy would be in the file"):
+    with pytest.raises(RefusedError, match="it would contain password of user amy in plain text"):
         planned("users: [{login: amy, password: plain, " + PERSON + "}]")
 
 
@@ -99,7 +99,7 @@ def test_an_edge_that_was_changed_by_hand() -> None:
     data = json.loads(saved)
     operations = [o for change in data["plan"]["changes"] for o in change["operations"]]
     next(o for o in operations if o["after"])["after"] = []
-    with pytest.raises(RefusedError, match="was changed after it was saved"):
+    with pytest.raises(RefusedError, match="was modified after it was saved"):
         read(json.dumps(data))
 
 

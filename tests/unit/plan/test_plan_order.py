@@ -332,7 +332,7 @@ def test_the_reason_is_that_of_the_operation() -> None:
     """Why a gate is opened is said of the operation that opens it; the object has the first reason."""
     made = plan(inside("issues: [{subject: s}]"), CLOSED)
     first, last = the(made, "project", "shop").operations
-    assert first.reason == the(made, "project", "shop").reason == "status closed forbids the planned work"
+    assert first.reason == the(made, "project", "shop").reason == "status closed prevents the planned changes"
     assert last.reason is None
 
 

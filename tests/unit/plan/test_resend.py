@@ -40,7 +40,7 @@ def test_what_is_asked_for_is_sent_again() -> None:
 
 def test_what_redmine_shows_is_compared_as_ever() -> None:
     """To ask for a field that can be read is an error: it would do nothing."""
-    with pytest.raises(ReconcilerError, match="it is compared, and there is nothing to send again"):
+    with pytest.raises(ReconcilerError, match="it is compared and need not be sent again"):
         plan("user/amy.firstname")
 
 

@@ -107,7 +107,7 @@ def test_it_tells_what_it_added_and_left_out() -> None:
 
 def test_a_target_that_needs_an_excluded_object_is_refused() -> None:
     """It cannot be done, and is not left out without a word."""
-    with pytest.raises(ReconcilerError, match="issue shop/child needs user amy, which --exclude leaves out") as caught:
+    with pytest.raises(ReconcilerError, match="issue shop/child depends on user amy, which is excluded") as caught:
         select(PLAN, DECLARED, ["issue/shop/child"], ["user/amy"])
     assert caught.value.exit_code == Exit.CANNOT_RUN
 
@@ -117,7 +117,7 @@ def test_a_target_that_needs_an_excluded_object_is_refused() -> None:
     [
         (["user/carl"], [], '--target "user/carl" matches no declared object'),
         (["user/bobb"], [], 'did you mean "user/bob"?'),
-        (["user/amy"], ["group/*"], '--exclude "group/*" matches no declared object: a pattern is KIND/KEY'),
+        (["user/amy"], ["group/*"], '--exclude "group/*" matches no declared object; a pattern is KIND/KEY'),
         (["bob"], [], '--target "bob" matches no declared object'),
         (["USER/bob"], [], '--target "USER/bob" matches no declared object'),
     ],

@@ -261,7 +261,7 @@ def test_a_field_is_explained_from_its_model(kind: Kind, name: str) -> None:
 @pytest.mark.parametrize("name", sorted(COMMON))
 def test_common_fields_are_explained_for_every_kind(name: str) -> None:
     """What steers the reconciler is said never to be sent."""
-    assert "never: it steers the reconciler" in explain("version", name)
+    assert "never; it controls the reconciler" in explain("version", name)
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_common_fields_are_explained_for_every_kind(name: str) -> None:
         (
             "tracker",
             None,
-            "Trackers cannot be declared: Redmine's API only reads them; manifests refer to them by name.",
+            "Trackers cannot be declared: Redmine's API is read-only for them. Refer to them by name.",
         ),
     ],
 )
@@ -285,9 +285,9 @@ def test_what_there_is_not_has_a_near_miss(kind: str, field: str | None, sentenc
 
 def test_a_name_like_no_other_is_answered_with_all_names() -> None:
     """Without a near miss, all kinds, or all fields, are listed."""
-    with pytest.raises(ConfigError, match=r"There is: user, .*issue"):
+    with pytest.raises(ConfigError, match=r"Kinds: user, .*issue"):
         explain("zzzzzz")
-    with pytest.raises(ConfigError, match=r"There is: .*due_date"):
+    with pytest.raises(ConfigError, match=r"Fields: .*due_date"):
         explain("version", "zzzzzz")
 
 
@@ -295,6 +295,6 @@ def test_facts_of_the_contract_are_in_the_text() -> None:
     """What a field refers to, when it is sent and how it is shut and opened come from the contract."""
     assert "refers to user or group" in explain("issue", "assigned_to")
     assert "never compared; never shown" in explain("user", "password")
-    assert "closed or locked is opened for planned work" in " ".join(explain("version", "status").split())
+    assert "closed or locked is opened for planned changes" in " ".join(explain("version", "status").split())
     assert "value     date" in explain("version", "due_date")
-    assert "value     list of texts" in explain("project", "trackers")
+    assert "value     list of strings" in explain("project", "trackers")

@@ -508,7 +508,7 @@ def test_a_comment_is_not_longer_than_its_limit() -> None:
     rendered = markdown.plan(plan_of(*changes))
     assert len(rendered) < 65_536
     shown = rendered.count("<details>")
-    assert rendered.endswith(f"… and {5000 - shown} more, left out to keep this text short.")
+    assert rendered.endswith(f"… and {5000 - shown} more, omitted to keep this short.")
 
 
 def test_a_comment_about_results_is_not_longer_than_its_limit() -> None:
@@ -519,7 +519,7 @@ def test_a_comment_about_results_is_not_longer_than_its_limit() -> None:
     rendered = markdown.results(Report(plan_of(*changes), results, 1))
     assert len(rendered) < 65_536
     shown = [rendered.count(f"- `+ issue p/{n}`") for n in range(5000)]
-    counted = [int(number) for number in re.findall(r"\n- … and (\d+) more, left out", rendered)]
+    counted = [int(number) for number in re.findall(r"\n- … and (\d+) more, omitted", rendered)]
     assert counted == [2500 - sum(shown[1::2]), 2500 - sum(shown[::2])]
 
 

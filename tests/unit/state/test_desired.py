@@ -30,17 +30,17 @@ def project(*lines: str) -> str:
 WRONG: dict[str, tuple[str, list[Found]]] = {
     "a list that there is not": (
         "projcts:\n  - {identifier: a}",
-        [Found(1, 1, 'unknown list "projcts"', 'did you mean "projects"?')],
+        [Found(1, 1, 'unknown top-level key "projcts"', 'did you mean "projects"?')],
     ),
     "a mapping in the place of a list": (
         "projects: {identifier: a}",
-        [Found(1, 1, "a list is expected, found a mapping", "start each project with a dash")],
+        [Found(1, 1, "expected a list, found a mapping", 'start each item with "- "')],
     ),
     "a text in the place of a list inside a project": (
         project("issues: none"),
-        [Found(3, 5, "a list is expected, found a text", "start each issue with a dash")],
+        [Found(3, 5, "expected a list, found a string", 'start each item with "- "')],
     ),
-    "a text in the place of an object": ("users:\n  - amy", [Found(2, 5, "a user is a mapping, found a text")]),
+    "a text in the place of an object": ("users:\n  - amy", [Found(2, 5, "expected a mapping, found a string")]),
     "a field that there is not": (
         "users:\n  - {login: amy, fistname: Amy}",
         [Found(2, 18, 'unknown field "fistname"', 'did you mean "firstname"?')],
@@ -55,7 +55,7 @@ WRONG: dict[str, tuple[str, list[Found]]] = {
     ),
     "no identity": ("projects:\n  - {name: A}", [Found(2, 5, "identifier is missing")]),
     "no project": ("versions:\n  - {name: v}", [Found(2, 5, "project is missing")]),
-    "an empty project": ("versions:\n  - {project: null, name: v}", [Found(2, 6, "project: a text is expected")]),
+    "an empty project": ("versions:\n  - {project: null, name: v}", [Found(2, 6, "project: expected a string")]),
     "no subject": (project("issues:", "  - {tracker: Bug}"), [Found(4, 9, "subject is missing")]),
     "a key without a subject, where keys are only in the manifests": (
         project("issues:", "  - {key: login}"),
@@ -64,19 +64,19 @@ WRONG: dict[str, tuple[str, list[Found]]] = {
     "values of the wrong type, all at once": (
         project("is_public: maybe", "trackers: Bug", "name: [x]", "custom_fields: [x]", "create_only: name"),
         [
-            Found(3, 5, 'is_public: true or false is expected, found "maybe"'),
-            Found(4, 5, 'trackers: a list is expected, found "Bug"'),
-            Found(5, 5, "name: a text is expected, found a list"),
-            Found(6, 5, "custom_fields: a mapping is expected, found a list"),
-            Found(7, 5, 'create_only: a list is expected, found "name"'),
+            Found(3, 5, 'is_public: expected true or false, found "maybe"'),
+            Found(4, 5, 'trackers: expected a list, found "Bug"'),
+            Found(5, 5, "name: expected a string, found a list"),
+            Found(6, 5, "custom_fields: expected a mapping, found a list"),
+            Found(7, 5, 'create_only: expected a list, found "name"'),
         ],
     ),
     "numbers that are none": (
         "issues:\n  - project: a\n    subject: s\n    done_ratio: many\n    estimated_hours: long\n    id: x\n",
         [
-            Found(4, 5, 'done_ratio: a whole number is expected, found "many"'),
-            Found(5, 5, 'estimated_hours: a number is expected, found "long"'),
-            Found(6, 5, 'id: a whole number is expected, found "x"'),
+            Found(4, 5, 'done_ratio: expected a whole number, found "many"'),
+            Found(5, 5, 'estimated_hours: expected a number, found "long"'),
+            Found(6, 5, 'id: expected a whole number, found "x"'),
         ],
     ),
     "numbers out of range": (
@@ -86,17 +86,17 @@ WRONG: dict[str, tuple[str, list[Found]]] = {
             Found(4, 5, "done_ratio: "),
             Found(5, 5, "estimated_hours: "),
             Found(6, 5, "id: "),
-            Found(9, 5, 'done_ratio: a whole number is expected, found "1.5"'),
-            Found(10, 5, 'estimated_hours: a number is expected, found ".nan"'),
+            Found(9, 5, 'done_ratio: expected a whole number, found "1.5"'),
+            Found(10, 5, 'estimated_hours: expected a number, found ".nan"'),
         ],
     ),
     "words that are not offered": (
         "versions:\n  - {project: a, name: v, status: opn}\n  - {project: a, name: w, sharing: all}\n"
         "users:\n  - {login: amy, state: absend}",
         [
-            Found(2, 27, 'status: one of open, locked, closed is expected, found "opn"', 'did you mean "open"?'),
-            Found(3, 27, "sharing: one of none, descendants, hierarchy, tree, system is expected"),
-            Found(5, 18, "state: one of present, absent is expected", 'did you mean "absent"?'),
+            Found(2, 27, 'status: expected one of open, locked, closed, found "opn"', 'did you mean "open"?'),
+            Found(3, 27, "sharing: expected one of none, descendants, hierarchy, tree, system"),
+            Found(5, 18, "state: expected one of present, absent", 'did you mean "absent"?'),
         ],
     ),
     "identities that Redmine refuses": (
@@ -104,18 +104,18 @@ WRONG: dict[str, tuple[str, list[Found]]] = {
         "users:\n  - {login: a b}\nversions:\n  - {project: a, name: ''}",
         [
             Found(2, 6, "identifier: "),
-            Found(3, 6, '"12" is refused by Redmine'),
-            Found(4, 6, '"new" is refused by Redmine'),
+            Found(3, 6, 'Redmine refuses "12"'),
+            Found(4, 6, 'Redmine refuses "new"'),
             Found(6, 6, "login: "),
-            Found(8, 18, 'name: a text that is not empty is expected, found ""'),
+            Found(8, 18, 'name: expected a non-empty string, found ""'),
         ],
     ),
     "a text that is too long": (f"versions:\n  - {{project: a, name: {'x' * 61}}}", [Found(2, 18, "60 characters")]),
     "dates that are none": (
         "issues:\n  - project: a\n    subject: s\n    start_date: soon\n    due_date: 2026-02-30\n",
         [
-            Found(4, 5, 'start_date: a date (YYYY-MM-DD) is expected, found "soon"'),
-            Found(5, 5, 'due_date: a date (YYYY-MM-DD) is expected, found "2026-02-30"'),
+            Found(4, 5, 'start_date: expected a date (YYYY-MM-DD), found "soon"'),
+            Found(5, 5, 'due_date: expected a date (YYYY-MM-DD), found "2026-02-30"'),
         ],
     ),
     "an end before its start": (
@@ -124,27 +124,27 @@ WRONG: dict[str, tuple[str, list[Found]]] = {
     ),
     "the same object twice, both places": (
         "users:\n  - {login: amy}\n  - {login: amy}",
-        [Found(3, 5, "declared twice", "keep one")],
+        [Found(3, 5, "declared twice", "remove one of them")],
     ),
     "the same login in another case": (
         "users:\n  - {login: amy}\n  - {login: AMY}",
-        [Found(3, 5, "declared twice", "keep one")],
+        [Found(3, 5, "declared twice", "remove one of them")],
     ),
     "the same object nested and at top level": (
         "versions:\n  - {project: a, name: v}\n" + project("versions:", "  - {name: v}"),
-        [Found(6, 9, "declared twice", "keep one")],
+        [Found(6, 9, "declared twice", "remove one of them")],
     ),
     "three issues with one subject": (
         project("issues:", "  - {subject: s}", "  - {subject: s}", "  - {subject: s}"),
-        [Found(5, 9, "declared twice", "a key of its own"), Found(6, 9, "declared twice", "a key of its own")],
+        [Found(5, 9, "declared twice", "its own key"), Found(6, 9, "declared twice", "its own key")],
     ),
     "another project than the one it is nested in": (
         project("versions:", "  - {name: v, project: b}"),
-        [Found(4, 19, 'it is nested in project "a"', "leave project out")],
+        [Found(4, 19, 'conflicts with the enclosing project "a"', "omit `project`")],
     ),
     "a parent that nobody declares": (
         project("issues:", "  - {key: login, subject: x}", "  - {subject: y, parent: logn}"),
-        [Found(5, 22, 'parent: there is no issue "logn" in project "a" of the manifests', 'did you mean "login"?')],
+        [Found(5, 22, 'parent: no issue "logn" is declared in project "a"', 'did you mean "login"?')],
     ),
     "a parent in another project": (
         project("issues:", "  - {key: login, subject: x}")
@@ -152,17 +152,17 @@ WRONG: dict[str, tuple[str, list[Found]]] = {
         + "      - {subject: z, parent: {project: a, key: login}}\n"
         + "      - {subject: q, parent: {project: a, key: logi}}",
         [
-            Found(7, 22, 'parent: there is no issue "login" in project "b"'),
-            Found(9, 22, 'parent: there is no issue "logi" in project "a"', 'did you mean "login"?'),
+            Found(7, 22, 'parent: no issue "login" is declared in project "b"'),
+            Found(9, 22, 'parent: no issue "logi" is declared in project "a"', 'did you mean "login"?'),
         ],
     ),
     "circles, each once": (
         project("parent: b", "issues:", "  - {subject: x, parent: y}", "  - {subject: y, parent: x}")
         + "\n  - {identifier: b, parent: a}\n  - {identifier: c, parent: c}",
         [
-            Found(2, 5, "a circle: a → b → a", "break it"),
-            Found(5, 9, "a circle: a/x → a/y → a/x", "break it"),
-            Found(8, 5, "a circle: c → c", "break it"),
+            Found(2, 5, "dependency cycle: a → b → a", "remove one of these references"),
+            Found(5, 9, "dependency cycle: a/x → a/y → a/x", "remove one of these references"),
+            Found(8, 5, "dependency cycle: c → c", "remove one of these references"),
         ],
     ),
     "null for what cannot be empty": (
@@ -170,12 +170,12 @@ WRONG: dict[str, tuple[str, list[Found]]] = {
         "versions:\n  - {project: a, name: v, sharing: null}\nissues:\n  - {project: a, subject: s, status: null}\n"
         "memberships:\n  - {project: a, user: amy, roles: null}",
         [
-            Found(2, 18, "mail cannot be cleared", "leave it out"),
-            Found(4, 21, "is_public cannot be cleared", "leave it out"),
-            Found(6, 27, "sharing cannot be cleared", "leave it out"),
-            Found(8, 30, "status cannot be cleared", "leave it out"),
+            Found(2, 18, "mail cannot be cleared", "omit it to leave it unchanged"),
+            Found(4, 21, "is_public cannot be cleared", "omit it to leave it unchanged"),
+            Found(6, 27, "sharing cannot be cleared", "omit it to leave it unchanged"),
+            Found(8, 30, "status cannot be cleared", "omit it to leave it unchanged"),
             Found(10, 5, "roles is missing"),
-            Found(10, 29, "roles cannot be cleared", "leave it out"),
+            Found(10, 29, "roles cannot be cleared", "omit it to leave it unchanged"),
         ],
     ),
     "create_only with a field that there is not": (
@@ -186,15 +186,15 @@ WRONG: dict[str, tuple[str, list[Found]]] = {
         "memberships:\n  - {project: a, roles: [Manager]}\n  - {project: a, user: x, group: y, roles: [Manager]}\n"
         "  - {project: a, user: amy}\n  - {project: a, user: bob, roles: []}",
         [
-            Found(2, 5, "give either user or group"),
-            Found(3, 5, "give either user or group"),
+            Found(2, 5, "set either user or group"),
+            Found(3, 5, "set either user or group"),
             Found(4, 5, "roles is missing"),
             Found(5, 29, "roles: "),
         ],
     ),
     "another identifier for a project": (
         project("renamed_from: b"),
-        [Found(3, 5, "Redmine never changes the identifier of a project")],
+        [Found(3, 5, "the identifier of a project cannot be changed")],
     ),
     "references in a form that there is not": (
         "issues:\n  - {project: a, subject: s, assigned_to: {usr: amy}}\n"
@@ -202,10 +202,10 @@ WRONG: dict[str, tuple[str, list[Found]]] = {
         "  - {project: a, subject: u, assigned_to: [amy]}\n"
         "  - {project: a, subject: v, parent: {project: a, key: k, more: x}}",
         [
-            Found(2, 30, "assigned_to: a name or {user: …} or {group: …} is expected, found a mapping"),
-            Found(3, 30, "fixed_version: a name or {project: …, name: …} is expected, found a mapping"),
-            Found(4, 30, "assigned_to: a name or {user: …} or {group: …} is expected, found a list"),
-            Found(5, 30, "parent: a name or {project: …, key: …} is expected, found a mapping"),
+            Found(2, 30, "assigned_to: expected a name or {user: …} or {group: …}, found a mapping"),
+            Found(3, 30, "fixed_version: expected a name or {project: …, name: …}, found a mapping"),
+            Found(4, 30, "assigned_to: expected a name or {user: …} or {group: …}, found a list"),
+            Found(5, 30, "parent: expected a name or {project: …, key: …}, found a mapping"),
         ],
     ),
     "a project without an identifier, and no noise about what is in it": (
@@ -342,15 +342,15 @@ def test_what_an_object_with_a_mistake_is_inside_of_is_checked(kind: str, more: 
 REFERENCES = {
     "to nobody": (
         project("issues:", "  - {subject: s, parent: nobody, due_date: soon}"),
-        [Found(4, 22, 'parent: there is no issue "nobody"'), Found(4, 38, "due_date: a date")],
+        [Found(4, 22, 'parent: no issue "nobody" is declared'), Found(4, 38, "due_date: expected a date")],
     ),
     "of an object with a mistake to one with another": (
         project("issues:", "  - {subject: s, parent: t, due_date: soon}", "  - {subject: t, trackr: Bug}"),
-        [Found(4, 33, "due_date: a date"), Found(5, 22, 'unknown field "trackr"', 'did you mean "tracker"?')],
+        [Found(4, 33, "due_date: expected a date"), Found(5, 22, 'unknown field "trackr"', 'did you mean "tracker"?')],
     ),
     "of a valid object to one whose key is not valid": (
         project("issues:", "  - {subject: s, parent: t}", "  - {subject: t, key: [t]}"),
-        [Found(5, 22, "key: a text is expected")],
+        [Found(5, 22, "key: expected a string")],
     ),
     "to what is absent": (
         "users: [{login: amy, state: absent, mial: x}]\ngroups: [{name: g, users: [amy], nmae: x}]",
@@ -362,21 +362,21 @@ REFERENCES = {
     ),
     "to what is perhaps absent": (
         "users: [{login: amy, state: absend}]\ngroups: [{name: g, users: [amy]}]",
-        [Found(1, 22, "state: one of present, absent is expected", 'did you mean "absent"?')],
+        [Found(1, 22, "state: expected one of present, absent", 'did you mean "absent"?')],
     ),
     "that make a circle": (
         project("issues:", "  - {subject: x, parent: y, due_date: soon}", "  - {subject: y, parent: x, id: x}"),
         [
-            Found(4, 9, "a circle: a/x → a/y → a/x", "break it"),
-            Found(4, 33, "due_date: a date"),
-            Found(5, 33, "id: a whole number"),
+            Found(4, 9, "dependency cycle: a/x → a/y → a/x", "remove one of these references"),
+            Found(4, 33, "due_date: expected a date"),
+            Found(5, 33, "id: expected a whole number"),
         ],
     ),
     "of what is declared twice": (
         project("issues:", "  - {subject: s}", "  - {subject: s, parent: nobody}"),
         [
-            Found(5, 9, "declared twice", "a key of its own"),
-            Found(5, 22, 'parent: there is no issue "nobody"'),
+            Found(5, 9, "declared twice", "its own key"),
+            Found(5, 22, 'parent: no issue "nobody" is declared'),
         ],
     ),
 }
@@ -395,23 +395,23 @@ MISTAKES = {
         [
             Found(3, 5, 'unknown field "nmae"', 'did you mean "name"?'),
             Found(4, 26, 'unknown field "stauts"', 'did you mean "status"?'),
-            Found(4, 41, "declared twice", "keep one"),
+            Found(4, 41, "declared twice", "remove one of them"),
         ],
     ),
     "what names another project than the one it is nested in": (
         project("versions:", "  - {name: v, project: b, stauts: open}", "  - {name: v}"),
         [
-            Found(4, 19, 'it is nested in project "a"', "leave project out"),
+            Found(4, 19, 'conflicts with the enclosing project "a"', "omit `project`"),
             Found(4, 31, 'unknown field "stauts"', 'did you mean "status"?'),
-            Found(5, 9, "declared twice", "keep one"),
+            Found(5, 9, "declared twice", "remove one of them"),
         ],
     ),
     "keys that Redmine refuses": (
         "projects: [{identifier: new, nmae: x}]\nwiki_pages: [{project: a, title: '...', txet: x}]",
         [
-            Found(1, 13, '"new" is refused by Redmine'),
+            Found(1, 13, 'Redmine refuses "new"'),
             Found(1, 30, 'unknown field "nmae"', 'did you mean "name"?'),
-            Found(2, 27, "nothing is left of the title"),
+            Found(2, 27, "the title is empty"),
             Found(2, 41, 'unknown field "txet"', 'did you mean "text"?'),
         ],
     ),
@@ -420,8 +420,8 @@ MISTAKES = {
         [
             Found(1, 10, "subject is missing"),
             Found(1, 23, 'unknown field "trackr"', 'did you mean "tracker"?'),
-            Found(2, 15, "give either user or group"),
             Found(2, 15, "roles is missing"),
+            Found(2, 15, "set either user or group"),
             Found(2, 28, 'unknown field "rolse"', 'did you mean "roles"?'),
             Found(3, 9, "filename or path is missing"),
             Found(3, 22, 'unknown field "txt"'),
@@ -431,11 +431,11 @@ MISTAKES = {
         "issues: [{project: a, subject: [s]}, {project: a, subject: [s]}]\nmemberships: [{project: a, user: amy, roles: x}]\n"
         "files: [{project: a, path: [x]}, {project: a, path: [x]}]",
         [
-            Found(1, 23, "subject: a text is expected"),
-            Found(1, 51, "subject: a text is expected"),
-            Found(2, 39, "roles: a list is expected"),
-            Found(3, 22, "path: a path, or {file: PATH}, is expected"),
-            Found(3, 47, "path: a path, or {file: PATH}, is expected"),
+            Found(1, 23, "subject: expected a string"),
+            Found(1, 51, "subject: expected a string"),
+            Found(2, 39, "roles: expected a list"),
+            Found(3, 22, "path: expected a path or {file: PATH}"),
+            Found(3, 47, "path: expected a path or {file: PATH}"),
         ],
     ),
 }
