@@ -24,6 +24,8 @@ class Progress:
 
     change: Change
     id: Id | None
+    earlier_id: Id | None = None
+    """What the object is still called if Redmine dropped the write that gives it another id."""
     outcome: Outcome | None = None
     errors: list[ItemError] = field(default_factory=list)
     because: str | None = None

@@ -26,7 +26,7 @@ async def read_back(
     writer: Writer, kind: Kind, states: Sequence[Progress], values: Mapping[Id | None, Mapping[str, Any]]
 ) -> dict[Any, Row]:
     """The rows of written objects, by id, with the fields in `values` (by id)."""
-    ids = frozenset(s.id for s in states if s.id is not None)
+    ids = frozenset(i for s in states for i in (s.id, s.earlier_id) if i is not None)
     fields = {number: frozenset(wanted) for number, wanted in values.items()}
     need = Need(
         {kind.name: frozenset(s.change.address.key for s in states)},
@@ -39,6 +39,7 @@ async def read_back(
         rows |= {row["id"]: row for listed in lists for row in listed if row["id"] in ids}
         if len(rows) == len(ids):
             break
+    rows = _own_rows(rows, states, fields)
     for state in states:
         if state.id is not None and state.id not in rows:
             known = gather((*state.change.all_fields, *state.change.unchanged))
@@ -50,6 +51,15 @@ async def read_back(
     bulk = await bulk_details(writer.client, kind, rows, [fields[i] for i in rows], need, writer.names)
     complete = await together(bulk.complete(writer.client, row, fields[i]) for i, row in rows.items())
     return {i: row for i, row in zip(rows, complete, strict=True) if row is not None}
+
+
+def _own_rows(rows: Mapping[Any, Row], states: Sequence[Progress], fields: dict[Any, frozenset[str]]) -> dict[Any, Row]:
+    """The rows of these objects; of one that Redmine gave no other id, the row under the one that it has still."""
+    for state in states:
+        if state.id not in rows and state.earlier_id in rows:
+            fields[state.earlier_id] = fields[state.id]
+            state.id = state.earlier_id
+    return {number: row for number, row in rows.items() if number in fields}
 
 
 def _other(ids: Collection[Any]) -> Spoiled:

@@ -23,6 +23,7 @@ from reconciler.model.codecs import join
 from reconciler.model.kind import Kind, Listing, Request, scope_of
 from reconciler.model.name_index import Context, Names
 from reconciler.model.row_form import form_of
+from reconciler.model.spec import Id
 from reconciler.plan.diff import gather
 from reconciler.plan.operations import FieldChange
 from reconciler.redmine.client import Client
@@ -74,6 +75,16 @@ class Writer:
             requests = kinds()[address.kind].update(address, state.number, values, self.context(address))
             for request in requests:
                 await self._change(state, values, request)
+            self._renumber(state, kinds()[address.kind].capability(ReadBack).id_after(state.number, values))
+
+    def _renumber(self, state: Progress, number: Id) -> None:
+        """Note the id that an object has by now: the page of a wiki that got another title."""
+        row = self.names.row(state.change.address)
+        if number == state.id or row is None:
+            return
+        self.names.remove(state.change.address)
+        self.names.add(state.change.address.kind, state.change.address.key, {**row, "id": number})
+        state.earlier_id, state.id = state.id, number
 
     async def _change(self, state: Progress, values: Mapping[str, Any], request: Request) -> None:
         """Send one request of an update; a POST (a new file in place of another) again only if it was not executed."""

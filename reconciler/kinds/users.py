@@ -147,7 +147,9 @@ class UserSpec(Spec):
         Field(description="At most 255 characters (30 before Redmine 5.1)."),
         Api(clear=REFUSE, label="Last name"),
     ] = None
-    mail: Annotated[str | None, Field(description="E-mail address, unique."), Api(clear=REFUSE, label="Email")] = None
+    mail: Annotated[
+        str | None, Field(description="E-mail address, unique."), Api(clear=REFUSE, unique=True, label="Email")
+    ] = None
     admin: Annotated[
         bool | None,
         Field(description="Whether the user is an administrator. Default: false."),

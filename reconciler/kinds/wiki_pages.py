@@ -79,8 +79,8 @@ class Parent(Ref):
     def encode(self, value: Any, context: Context) -> Any:
         address = self.address(value, context)
         require_id(address, context)
-        # Not the declared title: a page that is renamed later in the same run still has its old one.
-        return (context.names.row(address) or {})["title"]
+        # Not the declared title: a page has its old one until it is renamed, and a temporary one in between.
+        return split_key(str(context.names.id(address)))[1]
 
 
 class StartPage(Codec):
@@ -217,6 +217,9 @@ class _ReadBack(ReadBack):
     def again(self, kind: Kind, ids: frozenset[Id], need: Need, names: Names) -> Iterable[list[Listing]]:
         return [_indexes(need, names)]
 
+    def id_after(self, number: Id, values: Mapping[str, Any]) -> Id:
+        return f"{split_key(str(number))[0]}/{values['title']}" if "title" in values else number
+
 
 class _Dependencies(Dependencies):
     """A page above is moved away before this one is put below it."""
@@ -309,7 +312,11 @@ class WikiPages(_Pages):
         # The next tier is computed after this one was read: `_new` looks at the rows.
         yield _indexes(need, names)
         # A title that is not in the index may lead to a page that was renamed: writing there would change that one.
-        yield [self._title(key) for key in sorted(need.keys.get(PAGE, ())) if self._new(key, names)]
+        # If that is the declared page of that earlier title, a new one can have the title.
+        renamed = ((split_key(key)[0], spec) for key, spec in names.declared(PAGE).items() if spec.renamed_from)
+        free = {earlier_key(self, spec, project).lower() for project, spec in renamed}
+        keys = (key for key in sorted(need.keys.get(PAGE, ())) if key.lower() not in free)
+        yield [self._title(key) for key in keys if self._new(key, names)]
 
     def _new(self, key: str, names: Names) -> bool:
         """Whether a declared page is to be created, as far as the index shows."""

@@ -97,6 +97,10 @@ class ReadBack(Capability):
         """The lists that show the objects with these ids after a write."""
         return kind.tiers(need, names)
 
+    def id_after(self, number: Id, values: Mapping[str, Any]) -> Id:
+        """The id of an object once these canonical values are written to it."""
+        return number
+
 
 @dataclass(frozen=True)
 class BulkDetails(Capability):

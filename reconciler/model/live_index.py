@@ -87,6 +87,14 @@ class LiveIndex:
         self._ids.setdefault(key, number)
         self._keys[number] = key
 
+    def rename(self, keys: Mapping[Any, str]) -> None:
+        """Give objects (by id) other keys, all at once: one may get the key that another one has."""
+        self._ids = {key: number for key, number in self._ids.items() if number not in keys}
+        if self._folded is not None:
+            self._folded = {key.lower(): key for key in reversed(self._ids)}
+        for number, key in keys.items():
+            self.add(key, self._rows[number])
+
     def replace_row(self, number: Any, row: Row) -> None:
         """Take another row of an object that is known."""
         self._rows[number] = row

@@ -130,14 +130,11 @@ class Names:
         self.memo.clear()
         self.live(kind).add(key, row)
 
-    def rename(self, old: Address, key: str, row: Row) -> None:
-        """Take what is live as `old` for the object that the manifests call `key`; the old name is forgotten."""
-        # A manifest may give the old name to a new object: that one is still to be created.
-        if old.key not in self.declared(old.kind):
-            self.remove(old)
-        # After the removal, which forgets the id that both keys share.
-        self.add(old.kind, key, row)
-        self.renamed[Address(old.kind, key)] = old.key
+    def rename(self, kind: str, keys: Mapping[int, str]) -> None:
+        """Take live objects (by id) for those that the manifests call by other keys; their old names are forgotten."""
+        self.memo.clear()
+        self.renamed |= {Address(kind, key): self.live(kind).keys[number] for number, key in keys.items()}
+        self.live(kind).rename(keys)
 
     def remove(self, address: Address) -> None:
         """Forget an object that was deleted."""

@@ -136,6 +136,8 @@ class Api:
     secret      its value must never be shown
     local       it says which object is meant, and is never sent
     date        it is a day, YYYY-MM-DD
+    unique      Redmine refuses a second object of the kind with the same value, compared without case; a key is unique
+                anyway
     main_text   it is the text that the object is about
     label       what Redmine's English sentences call it ("Email is invalid"; `field_*` in its config/locales/en.yml);
                 "" is the field's own name: "Due date"
@@ -154,6 +156,7 @@ class Api:
     secret: bool = False
     local: bool = False
     date: bool = False
+    unique: bool = False
     main_text: bool = False
     deferred: Deferred | None = None
     gate: Gate | None = None

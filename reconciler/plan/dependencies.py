@@ -83,7 +83,8 @@ class _Builder:
 
     def _first(self, work: Work) -> Operation:
         step = work.steps[0]
-        requires = tuple(self._required(work))
+        taken = (OperationId(address) for address in step.takes_from)
+        requires = tuple(dict.fromkeys((*self._required(work), *taken)))
         before: list[Id] = [*self._before(work), *map(self._last, work.runs_after), *_milestones_before(work)]
         after = tuple(dict.fromkeys(other for other in before if other not in requires))
         return step.type(OperationId(work.address), step.fields, requires, after, work.draft.reason)
@@ -108,10 +109,11 @@ class _Builder:
     def _later(self, work: Work, number: int, step: Step) -> Operation:
         """An operation after the first; it requires the one before it."""
         own, before = OperationId(work.address, number), OperationId(work.address, number - 1)
-        ends = tuple(self._end(work, step, self.work[a]) for a in step.waits_for if a in self.work)
+        waited_for = dict.fromkeys((*step.waits_for, *step.takes_from))
+        ends = tuple(self._end(work, step, self.work[a]) for a in waited_for if a in self.work)
         project = work.address.project
         milestones = tuple(MilestoneId(kind, project, deletions=False) for kind in step.kinds_before)
-        if work.opens_gate:
+        if work.opens_gate and not step.takes_from:
             # A gate that was opened is restored even if the work that needed it failed.
             return step.type(own, step.fields, (before,), (*ends, *milestones))
         return step.type(own, step.fields, (before, *ends), milestones)

@@ -135,6 +135,17 @@ class Link(_Operation):
 
 
 @dataclass(frozen=True, slots=True)
+class Take(_Operation):
+    """Gives an object the unique value (a name, a mail address) that another one has given up by then.
+
+    Until then it has a temporary value: others wait for the one that it had.
+    """
+
+    type: Literal["take"] = "take"
+    names_what_it_waits_for: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
 class Transition(_Operation):
     """Moves an object through its workflow, such as a parent issue that is closed after its subtasks.
 
@@ -189,7 +200,7 @@ class Delete(_Operation):
     action: ClassVar[Action] = "delete"
 
 
-Operation = Create | Update | Link | Transition | Reopen | Unarchive | Lock | Close | Archive | Delete
+Operation = Create | Update | Link | Take | Transition | Reopen | Unarchive | Lock | Close | Archive | Delete
 _Tagged = Annotated[Operation, Discriminator("type")]
 
 

@@ -34,6 +34,7 @@ from reconciler.plan.draft import Draft, targets
 from reconciler.plan.look_alikes import twins
 from reconciler.plan.operations import Change, FieldChange, Plan, Warned
 from reconciler.plan.scheduling import affected, schedule
+from reconciler.plan.unique import Holders, in_turn
 from reconciler.state.desired import Desired
 from reconciler.state.live import Live
 
@@ -65,7 +66,9 @@ def make(
     planner = _Planner(desired, live.names, live.me, unarchive, resent)
     drafts = {a: d for a, d in planner.drafts().items() if chosen(a)}
     revealed = planner.unarchived(drafts, [a for a in planner.hidden if chosen(a)])
-    problems = [problem for problem in (*live.problems, *planner.problems) if problem not in tolerated]
+    holders = Holders(drafts, desired.objects, live.names)
+    takes, taken = holders.takes()
+    problems = [p for p in (*live.problems, *planner.problems, *taken) if p not in tolerated]
     if problems:
         # A name without an object may be a row that was left out.
         left_out = (Problem(w.source, w.message, str(w.address)) for w in _left_out(desired, live))
@@ -77,7 +80,7 @@ def make(
         drafts[address].closes_anyway = True
     # Before scheduling, which adds drafts for the gates that it opens: those are no reason to read others back.
     read_back = tuple(affected(drafts, live.names))
-    ordered, milestones = build(schedule(drafts, live.names))
+    ordered, milestones = build(in_turn(schedule(drafts, live.names), takes))
     created = (d.declared for d in drafts.values() if d.row is None)
     uncompared = tuple(a for a in planner.hidden if chosen(a) and a not in revealed)
     others = {c.address for c in ordered}.union(uncompared, revealed)

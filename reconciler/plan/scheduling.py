@@ -45,6 +45,8 @@ class Step:
     waits_for: tuple[Address, ...] = ()
     kinds_before: tuple[str, ...] = ()
     """Kinds of which all objects in the same project are created and updated first."""
+    takes_from: tuple[Address, ...] = ()
+    """Changed objects whose first step gives up a unique value that this one takes."""
 
 
 @dataclass(frozen=True, slots=True)

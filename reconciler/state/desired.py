@@ -21,6 +21,7 @@ from reconciler.model.kind import Kind, Need, Object, earlier_key, nested_name
 from reconciler.model.name_index import Context, Names
 from reconciler.model.requests import FEW
 from reconciler.model.spec import REFUSE, Id
+from reconciler.state.doubles import doubles
 from reconciler.state.partial import NotValid, partial
 from reconciler.state.spec_errors import explain, label_of, type_name
 
@@ -178,6 +179,7 @@ class _Builder:
         for duplicate in self.duplicates:
             self.targets(duplicate, objects)
         self.cycles(graph, objects)
+        self.problems += doubles(objects.values())
 
     def targets(self, declared: Object, objects: Mapping[Address, Object]) -> set[Address]:
         """The objects that one depends on. Adds a Problem for each invalid reference."""

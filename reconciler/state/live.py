@@ -20,19 +20,20 @@ from typing import Any
 
 from reconciler.errors import Denied, ManifestError, NotRedmine, Problem
 from reconciler.kinds import kinds
-from reconciler.model.address import Address, Row, Unresolved
+from reconciler.model.address import Row, Unresolved
 from reconciler.model.capabilities import Alternative, ManifestKey, ReadOnly, Sharing, VersionProbe
 from reconciler.model.codecs import Candidate
 from reconciler.model.forms import TEXT, WHOLE, Fields
-from reconciler.model.kind import Kind, Listing, Need, Object, earlier_key
+from reconciler.model.kind import Kind, Listing, Need, Object
 from reconciler.model.name_index import Context, CustomField, Names, Traits
 from reconciler.model.row_form import form_of
 from reconciler.redmine.client import Client
 from reconciler.state.desired import Desired
 from reconciler.state.fetch import bulk_details, fetch, together
+from reconciler.state.renames import compared_fields, settle_renames, settle_swaps, undo_renames
 from reconciler.state.unreadable import LeftOut, Unreadable
 
-TESTED = "5.0, 6.0 and 6.1, and with recorded answers of 7.0"
+TESTED = "5.0, 6.0 and 6.1, and with sample answers of 7.0"
 """The versions that the tests run on."""
 OLDEST = "Redmine 5.0 or later is required; this server is older."
 
@@ -115,16 +116,6 @@ def check_settings(names: Names, need: Need) -> None:
             raise ManifestError([Problem(names.settings["place"], message, "", hint)])
 
 
-def settle_renames(objects: Iterable[Object], names: Names) -> None:
-    """Give live objects with the key of a `renamed_from` their new key, by which references in manifests mean them."""
-    for declared in objects:
-        if declared.spec.renamed_from:
-            old = Address(declared.kind.name, earlier_key(declared.kind, declared.spec, declared.address.project))
-            row = names.row(old)
-            if row is not None and names.id(declared.address) in (None, row["id"]):
-                names.rename(old, declared.address.key, row)
-
-
 class Reader:
     """Reads live objects into `names`, kind by kind."""
 
@@ -146,7 +137,16 @@ class Reader:
 
     async def wave(self, need: Need, chosen: Iterable[Kind]) -> None:
         """Read several kinds concurrently, if they are needed."""
-        await together(self.kind(kind, need) for kind in chosen if kind.name in {*need.keys, *need.whole})
+        needed = [kind for kind in chosen if kind.name in {*need.keys, *need.whole}]
+        await together(self.kind(kind, need) for kind in needed)
+        await together(self._swaps(kind) for kind in needed)
+
+    async def _swaps(self, kind: Kind) -> None:
+        """Settle the renames in a circle, by the values that tell the objects apart."""
+        swapped, unclear = settle_swaps(kind, self.declared.get(kind.name, ()), self.names)
+        self.ambiguous.setdefault(kind.name, []).extend(unclear)
+        if swapped:
+            await self._files(kind)
 
     async def kind(self, kind: Kind, need: Need) -> None:
         """Read one kind: its tiers until every needed key is known, then the details that lists omit."""
@@ -155,7 +155,8 @@ class Reader:
             for tier in kind.tiers(need, self.names):
                 await self._tier(kind, tier, rows)
                 self._match(kind, list(rows.values()))
-                if not (need.everything or kind.name in need.whole or self._missing(kind, need)):
+                partial = self._missing(kind, need) or self._takes_values(kind)
+                if not (need.everything or kind.name in need.whole or partial):
                     break
             else:
                 self.names.live(kind.name).whole = True
@@ -172,6 +173,13 @@ class Reader:
         live = self.names.live(kind.name)
         return any(not live.has(key) for key in need.keys.get(kind.name, ()))
 
+    def _takes_values(self, kind: Kind) -> bool:
+        """Whether a live object is to get another unique value, which an object that was not read may have."""
+        unique = [name for name, api in kind.fields.items() if api.unique]
+        declared = self.declared.get(kind.name, ()) if unique else ()
+        pairs = ((found, self.names.row(found.address)) for found in declared)
+        return any(differs(found, name, row) for found, row in pairs if row is not None for name in unique)
+
     async def _tier(self, kind: Kind, tier: Sequence[Listing], rows: dict[int, Row]) -> None:
         left_out = self.left_out.of(kind)
         lists = await together(fetch(self.client, listing, form_of(kind), left_out) for listing in tier)
@@ -185,16 +193,18 @@ class Reader:
         learn(rows, kind, self.names)
         context = Context(self.names)
         matches = kind.match(rows, context, self.declared.get(kind.name, ()))
+        undo_renames(kind, self.names)
         for key, row in matches.rows.items():
             self.names.add(kind.name, key, row)
-        settle_renames(self.declared.get(kind.name, ()), self.names)
+        settle_renames(kind, self.declared.get(kind.name, ()), self.names)
         # Replaces the problems of an earlier tier: a further tier matches all rows again.
         problems = (Problem(o.source, message, str(o.address), hint) for o, message, hint in matches.problems)
         self.ambiguous[kind.name] = list(problems)
 
     async def _details(self, kind: Kind, need: Need) -> None:
-        live = ((o, self.names.row(o.address)) for o in self.declared.get(kind.name, ()))
-        lacking = [(o, row, f) for o, row in live if row and kind.details(row, f := frozenset(o.fields))]
+        objects = self.declared.get(kind.name, ())
+        live, needed = ((o, self.names.row(o.address)) for o in objects), compared_fields(kind, objects)
+        lacking = [(o, row, f) for o, row in live if row and kind.details(row, f := needed[o.address])]
         rows, fields = {row["id"]: row for _, row, _ in lacking}, [f for _, _, f in lacking]
         bulk = await bulk_details(self.client, kind, rows, fields, need, self.names)
         complete = await together(bulk.complete(self.client, row, f) for _, row, f in lacking)
@@ -212,6 +222,12 @@ class Reader:
             if row is not None:
                 work.append(read_files(self.client, kind, declared.fields, row, Context(self.names, declared.project)))
         await together(work)
+
+
+def differs(found: Object, name: str, row: Row) -> bool:
+    """Whether a declared unique value is not the one that a live object has."""
+    value = getattr(found.spec, name)
+    return bool(value) and str(value).casefold() != str(row.get(found.kind.fields[name].read or name)).casefold()
 
 
 async def read_files(client: Client, kind: Kind, values: Mapping[str, Any], row: Row, context: Context) -> None:

@@ -11,11 +11,16 @@ from typing import Any
 
 from engine import offline
 
+from reconciler.errors import Problem
+from reconciler.kinds import kinds
 from reconciler.model.address import Address
+from reconciler.model.kind import Kind
+from reconciler.model.name_index import Names
 from reconciler.plan.operations import Change, Id, Operation, OperationId
 from reconciler.plan.planner import Plan, make
 from reconciler.state.desired import Desired
-from reconciler.state.live import Live, fresh_names, settle_renames
+from reconciler.state.live import Live, fresh_names
+from reconciler.state.renames import settle_renames, settle_swaps
 
 LOOKUPS: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "tracker": [{"id": 1, "name": "Bug"}, {"id": 2, "name": "Feature"}, {"id": 3, "name": "Support"}],
@@ -42,8 +47,15 @@ def live_of(wanted: Desired, present: Iterable[Present] = ()) -> Live:
             names.add(kind, row["name"], row)
     for kind, key, row in present:
         names.add(kind, key, row)
-    settle_renames(wanted.objects.values(), names)
-    return Live(names, {"id": 1, "login": "admin", "admin": True})
+    problems = [problem for kind in kinds().values() for problem in settled(kind, wanted, names)]
+    return Live(names, {"id": 1, "login": "admin", "admin": True}, tuple(problems))
+
+
+def settled(kind: Kind, wanted: Desired, names: Names) -> list[Problem]:
+    """Settle which live object is which renamed one; what cannot be told."""
+    objects = [found for found in wanted.objects.values() if found.kind is kind]
+    settle_renames(kind, objects, names)
+    return settle_swaps(kind, objects, names)[1]
 
 
 def planned(wanted: Desired, present: Iterable[Present] = ()) -> Plan:

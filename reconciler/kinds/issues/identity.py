@@ -30,6 +30,10 @@ def stored_key(values: Mapping[str, Any], names: Names) -> str:
     return str((values.get("custom_fields") or {}).get(field.name) or "") if field else ""
 
 
+def _named(wanted: Object, subject: str | None) -> str:
+    return f"{wanted.address.project}/{subject}"
+
+
 class Matching:
     """Matches declared issues to live ones."""
 
@@ -49,6 +53,8 @@ class Matching:
         for row in rows:
             self.candidates[self.keys.get(row["id"], "")].append(row)
             self.subjects[self._subject(row)].append(row)
+        self.renamed: dict[str, Object] = {}
+        """subject → the declared issue without a key that had it earlier."""
         self.taken: dict[int, Object] = {}
         self.problems: list[tuple[Object, str, str]] = []
 
@@ -58,6 +64,8 @@ class Matching:
     def settle(self, objects: Sequence[Object]) -> None:
         """Find the live issue of each declared one, if there is one: by `id`, by key, by what they are."""
         unsettled: list[tuple[Object, list[Row]]] = []
+        renamed = (o for o in objects if o.spec.renamed_from and not (self.field and o.spec.key))
+        self.renamed = {_named(o, o.spec.renamed_from): o for o in renamed}
         # By `id` first, as it leaves no choice; those with a key before those with a subject only.
         for wanted in sorted(objects, key=lambda o: (o.spec.id is None, o.spec.key is None)):
             spec: Any = wanted.spec
@@ -73,6 +81,8 @@ class Matching:
         rows = self.candidates.get(wanted.address.key, []) if keyed else []
         # A key that no issue has may be new for an old issue: it is found by its subject once more, and gets the key.
         rows = rows or self._by_subject(wanted, spec.subject, keyed=keyed)
+        if not keyed and len(rows) == 1 and self._is_passed_on(wanted):
+            rows = []
         # As for other kinds: where the new name exists, it is renamed already.
         rows = rows or ([] if keyed else self._by_subject(wanted, spec.renamed_from, keyed=False))
         if self.field and not spec.key:
@@ -82,6 +92,16 @@ class Matching:
             # `or rows`: the declared tracker may be the very change that is planned.
             rows = [r for r in rows if spec.tracker in (None, r["tracker"]["name"])] or rows
         return rows or (self._elsewhere(wanted) if keyed else [])
+
+    def _is_passed_on(self, wanted: Object) -> bool:
+        """Whether the live issue of the same subject is another declared one, which is to be renamed."""
+        seen, name = {wanted.address}, _named(wanted, wanted.spec.subject)
+        while (taker := self.renamed.get(name)) is not None and taker.address not in seen:
+            seen.add(taker.address)
+            name = _named(taker, taker.spec.subject)
+            if not self.subjects.get(name):
+                return True
+        return False
 
     def _share(self, unsettled: Sequence[tuple[Object, list[Row]]]) -> None:
         """Give each declared issue a live one. Of several that are alike each takes the one most like it, unless there

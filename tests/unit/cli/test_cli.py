@@ -464,7 +464,7 @@ def test_check_says_who_and_whether_all_names_are_there(server: Stub) -> None:
     """Reachable, the account, and the manifests' names."""
     result = run("check", manifest=SHOP)
     assert result.exit_code == 0
-    assert "Tested with Redmine 5.0, 6.0 and 6.1, and with recorded answers of 7.0." in result.stdout
+    assert "Tested with Redmine 5.0, 6.0 and 6.1, and with sample answers of 7.0." in result.stdout
     assert "The account is admin, an administrator." in result.stdout
     assert "Plan: 1 to create" in result.stdout
     assert written(server) == []

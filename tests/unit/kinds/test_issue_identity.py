@@ -44,6 +44,30 @@ BY_SUBJECT: list[tuple[str, Live, list[str], dict[str, int | None]]] = [
     ("the one that it was called before", [ONE], ["subject: New, renamed_from: One"], {"shop/New": 1}),
     ("the new name first, if both are there", [ONE, TWO], ["subject: Two, renamed_from: One"], {"shop/Two": 2}),
     (
+        "a chain of renames",
+        [ONE, TWO],
+        ["subject: Three, renamed_from: Two", "subject: Two, renamed_from: One"],
+        {"shop/Three": 2, "shop/Two": 1},
+    ),
+    (
+        "a chain of renames that is done is not done backwards",
+        [TWO, {"subject": "Three"}],
+        ["subject: Three, renamed_from: Two", "subject: Two, renamed_from: One"],
+        {"shop/Three": 2, "shop/Two": 1},
+    ),
+    (
+        "a new one of the subject that another had",
+        [ONE],
+        ["subject: Two, renamed_from: One", "subject: One"],
+        {"shop/Two": 1, "shop/One": None},
+    ),
+    (
+        "two that exchange their subjects",
+        [{**ONE, "description": "a"}, {**TWO, "description": "b"}],
+        ["subject: Two, renamed_from: One, description: a", "subject: One, renamed_from: Two, description: b"],
+        {"shop/Two": 1, "shop/One": 2},
+    ),
+    (
         "of two, the one with the declared tracker",
         [{**ONE, "tracker": "Bug"}, {**ONE, "tracker": "Feature"}],
         ["subject: One, tracker: Feature"],
@@ -76,7 +100,10 @@ BY_SUBJECT: list[tuple[str, Live, list[str], dict[str, int | None]]] = [
     (
         "the pair with fewer differences goes first",
         [{**ONE, "description": "x", "priority": "High"}, {**ONE, "description": "y"}],
-        ["key: a, subject: One, description: x, is_private: true", "key: b, subject: One, description: x, priority: High"],
+        [
+            "key: a, subject: One, description: x, is_private: true",
+            "key: b, subject: One, description: x, priority: High",
+        ],
         {"shop/a": 2, "shop/b": 1},
     ),
     (
@@ -88,7 +115,9 @@ BY_SUBJECT: list[tuple[str, Live, list[str], dict[str, int | None]]] = [
 ]
 
 
-@pytest.mark.parametrize(("rows", "declared", "expected"), [case[1:] for case in BY_SUBJECT], ids=[c[0] for c in BY_SUBJECT])
+@pytest.mark.parametrize(
+    ("rows", "declared", "expected"), [case[1:] for case in BY_SUBJECT], ids=[c[0] for c in BY_SUBJECT]
+)
 def test_which_issue_it_is(canned: Canned, rows: Live, declared: list[str], expected: dict[str, int | None]) -> None:
     """Without a key field an issue is known by its number, its subject, and what else it has."""
     live(canned, rows)
@@ -99,6 +128,12 @@ BY_KEY: list[tuple[str, Live, list[str], dict[str, int | None]]] = [
     ("the one with the key", [{**ONE, "key": "a"}, {**ONE, "key": "b"}], ["key: b, subject: One"], {"shop/b": 2}),
     ("whatever its subject is", [{**TWO, "key": "a"}], ["key: a, subject: One"], {"shop/a": 1}),
     ("one of the subject that has no key yet", [{**ONE, "key": "b"}, ONE], ["key: a, subject: One"], {"shop/a": 2}),
+    (
+        "keys that are passed on in a chain",
+        [{**ONE, "key": "a"}, {**TWO, "key": "b"}],
+        ["key: c, subject: Two, renamed_from: b", "key: b, subject: One, renamed_from: a"],
+        {"shop/c": 2, "shop/b": 1},
+    ),
     ("not one that has another key", [{**ONE, "key": "b"}], ["key: a, subject: One"], {"shop/a": None}),
     (
         "without a declared key, one without a key",
@@ -106,10 +141,20 @@ BY_KEY: list[tuple[str, Live, list[str], dict[str, int | None]]] = [
         ["key: b, subject: One", "subject: One"],
         {"shop/b": 1, "shop/One": 2},
     ),
-    ("without a declared key, one without a key, if nothing else is declared", [{**ONE, "key": "b"}, ONE], ["subject: One"], {"shop/One": 2}),
+    (
+        "without a declared key, one without a key, if nothing else is declared",
+        [{**ONE, "key": "b"}, ONE],
+        ["subject: One"],
+        {"shop/One": 2},
+    ),
     ("one with a key only where there is no other", [{**ONE, "key": "b"}], ["subject: One"], {"shop/One": 1}),
     ("the key that it had", [{**ONE, "key": "b"}], ["key: a, subject: One, renamed_from: b"], {"shop/a": 1}),
-    ("the key in another project: moved here", [{**ONE, "key": "a", "project": "other"}], ["key: a, subject: One"], {"shop/a": 1}),
+    (
+        "the key in another project: moved here",
+        [{**ONE, "key": "a", "project": "other"}],
+        ["key: a, subject: One"],
+        {"shop/a": 1},
+    ),
     ("nothing else of another project", [{**ONE, "project": "other"}], ["key: a, subject: One"], {"shop/a": None}),
 ]
 
@@ -192,5 +237,7 @@ def test_each_field_tells_twins_apart(
     values = [first, second][:: -1 if turned else 1]
     numbers = [canned.add("issues", project="shop", subject="Twin", **{field: value}) for value in values]
     declared = [f"subject: Twin, {one}".replace("key: a", "is_private: false"), f"subject: Twin, {other}"]
-    found = matched(canned, "subject: Top", "subject: Other top", *(f"key: {k}, {d}" for k, d in zip("xy", declared, strict=True)))
+    found = matched(
+        canned, "subject: Top", "subject: Other top", *(f"key: {k}, {d}" for k, d in zip("xy", declared, strict=True))
+    )
     assert [found["shop/x"], found["shop/y"]] == numbers[:: -1 if turned else 1]

@@ -51,6 +51,14 @@ def test_a_deleted_object_is_gone_from_every_view() -> None:
     assert (live.id("a"), live.id("c")) == (None, 1)
 
 
+def test_names_are_passed_on() -> None:
+    """Objects get each other's keys at once; a key that nobody has any more is gone, in every spelling."""
+    live = index("a", "B", "c", ignores_case=True)
+    live.rename({1: "b", 2: "d"})
+    assert (live.id("B"), live.id("d"), live.id("a"), live.id("C")) == (1, 2, None, 3)
+    assert dict(live.keys) == {1: "b", 2: "d", 3: "c"}
+
+
 def test_what_is_not_there_can_be_removed() -> None:
     """Removing a key that no object has does nothing."""
     live = index("a")

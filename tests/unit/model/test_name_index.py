@@ -71,19 +71,20 @@ def test_case_counts_for_other_kinds() -> None:
 def test_a_renamed_object_is_known_by_its_new_name_alone() -> None:
     """The old name means nothing any more, and is remembered as what the object is called on the server."""
     made = names()
-    made.rename(AMY, "annie", {"id": 5, "login": "Amy"})
+    made.rename("user", {5: "annie"})
     assert (made.id(Address("user", "annie")), made.is_live(AMY)) == (5, False)
     assert made.renamed == {Address("user", "annie"): "Amy"}
     assert made.live("user").keys[5] == "annie"
 
 
 def test_an_old_name_that_is_declared_again_stays() -> None:
-    """`b` renamed from `a` beside a new `a`: the old name is that of the new object."""
+    """`b` renamed from `a` beside a new `a`: the old name is that of the new object, which is not live yet."""
     made, new = names(), object()
     made.declare(AMY, new)
-    made.rename(AMY, "annie", {"id": 5, "login": "Amy"})
+    made.rename("user", {5: "annie"})
     assert made.id(Address("user", "annie")) == 5
     assert made.spec(AMY) is new
+    assert not made.is_live(AMY)
 
 
 def test_what_was_worked_out_is_forgotten_with_every_change() -> None:

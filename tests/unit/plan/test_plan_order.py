@@ -303,7 +303,7 @@ def test_changes_are_listed_by_kind_where_the_graph_leaves_it_open() -> None:
         "versions: [{name: v}]",
         "members: [{user: zoe, roles: [Manager]}]",
     )
-    text += "\nusers: [{login: zoe, " + PERSON + "}, {login: amy, " + PERSON + "}]"
+    text += "\nusers: [{login: zoe, " + PERSON + "}, {login: amy, " + PERSON.replace("c@", "d@") + "}]"
     made = plan(text)
     order = [str(c.address) for c in made.changes]
     assert order[:3] == ["user amy", "user zoe", "project shop"]

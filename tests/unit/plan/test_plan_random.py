@@ -26,7 +26,7 @@ PROJECTS = {"p0": None, "p1": "p0", "p2": "p1"}
 LOGINS = ("amy", "bob")
 LABELS = {"user": "login", "project": "identifier", "membership": "user", "version": "name", "issue": "subject"}
 NEEDED: Mapping[str, Mapping[str, Any]] = {
-    "user": {"firstname": "A", "lastname": "B", "mail": "c@example.net"},
+    "user": {"firstname": "A", "lastname": "B"},
     "project": {"name": "A"},
     "membership": {"roles": ["Manager"]},
 }
@@ -49,6 +49,11 @@ class World:
     wanted: State
     declared: dict[str, set[str]]
     gone: set[str] = field(default_factory=set)
+
+
+def needed(kind: str, key: str) -> dict[str, Any]:
+    """What must be declared of a new object; each user has a mail address of its own."""
+    return {**NEEDED.get(kind, {}), **({"mail": f"{key}@example.net"} if kind == "user" else {})}
 
 
 # -- random worlds ---------------------------------------------------------------------------------------------
@@ -164,7 +169,7 @@ def _item(name: str, world: World) -> dict[str, Any]:
     item: dict[str, Any] = {LABELS[kind]: rest.removeprefix("user:")}
     if name in world.gone:
         return {**item, "state": "absent"}
-    item |= NEEDED.get(kind, {})
+    item |= needed(kind, key)
     if kind == "project" and PROJECTS[key]:
         item["parent"] = PROJECTS[key]
     before = world.live.get(name)
@@ -196,7 +201,7 @@ def _rows(live: State) -> list[Present]:
         inside = {"project": {"id": ids.get(f"project {owner}")}}
         refs = {p: {"id": ids[v]} for p, v in fields.items() if v and p != "status"}
         if kind == "user":
-            found.append(user(ids[name], key, **NEEDED[kind], status={"active": 1, "locked": 3}[fields["status"]]))
+            found.append(user(ids[name], key, **needed(kind, key), status={"active": 1, "locked": 3}[fields["status"]]))
         elif kind == "project":
             above = {"parent": {"id": ids[f"project {PROJECTS[key]}"]}} if PROJECTS[key] else {}
             status = {"active": 1, "closed": 5}[fields["status"]]
