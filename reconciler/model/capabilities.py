@@ -32,7 +32,7 @@ neutral object of its class, which changes nothing: no workflow, no derived fiel
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -318,8 +318,13 @@ class Rows(Capability):
     """Key → its form: what the spec lacks, or what must be there (`{"user": REF}`)."""
     title: str = ""
     """The field by which people tell objects apart, where it is not part of the key (an issue's subject)."""
-    whole: Callable[[Row], str] = lambda row: ""
-    """A sentence on what is wrong with a row that no single key shows, or ""."""
+
+    def named_fields(self) -> Iterable[tuple[str, str]]:
+        return (("title", self.title),) if self.title else ()
+
+    def whole(self, row: Row) -> str:
+        """A sentence on what is wrong with a row that no single key shows, or ""."""
+        return ""
 
 
 class VersionProbe(Capability):

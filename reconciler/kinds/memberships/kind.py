@@ -89,8 +89,11 @@ class _Export(Exporting):
         return bool(own_roles(row))
 
 
-def _without_member(row: Row) -> str:
-    return "" if any(row.get(name) for name in PRINCIPALS) else "user or group is missing"
+class _Rows(Rows):
+    """A row names its member as a user or as one of several sorts of group."""
+
+    def whole(self, row: Row) -> str:
+        return "" if any(row.get(name) for name in PRINCIPALS) else "user or group is missing"
 
 
 class Memberships(Kind[MembershipSpec]):
@@ -104,7 +107,7 @@ class Memberships(Kind[MembershipSpec]):
     ignores_case = True
     rank = 40
     capabilities = (
-        Rows({"roles": Roles.form, **dict.fromkeys(PRINCIPALS, REF.optional)}, whole=_without_member),
+        _Rows({"roles": Roles.form, **dict.fromkeys(PRINCIPALS, REF.optional)}),
         Nesting("members"),
         # The membership of a group, or in the parent project, can create it in the same apply.
         Creation(adoption_note=""),
