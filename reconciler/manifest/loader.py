@@ -18,7 +18,7 @@ from yaml.events import AliasEvent, CollectionEndEvent, DocumentStartEvent, Mapp
 
 from reconciler.errors import Location, ManifestError, Problem
 from reconciler.manifest.excerpt import MAX_BYTES, Source, excerpt, explain_yaml_error, mark_of, suggest
-from reconciler.manifest.rules import Rules
+from reconciler.manifest.rules import ALL, Rules
 from reconciler.manifest.scalars import Included, Reported, Templated, Variables
 from reconciler.manifest.sources import File, beside, find, read_text
 
@@ -29,7 +29,6 @@ __all__ = [
 
 MAX_NODES = 2_000_000
 MAX_DEPTH = 60
-ALL = Rules()
 
 # A place is packed into one integer, line << 32 | column (both from 1): a file can have millions of them, and a
 # Location object for each would cost memory and loading time.

@@ -49,6 +49,9 @@ class Rules:
         yield from (p.as_posix() for p in (relative, *relative.parents) if p.name not in ("", ".", ".."))
 
 
+ALL = Rules()
+
+
 def _any(patterns: Iterable[str], names: Iterable[str]) -> bool:
     tests = [_compiled(pattern) for pattern in patterns]
     return any(test.fullmatch(name) for name in names for test in tests)

@@ -11,7 +11,7 @@ from typing import BinaryIO, NoReturn, TextIO
 
 from reconciler.errors import ConfigError, Location, ManifestError, Problem
 from reconciler.manifest.excerpt import BREAKS, json_as_yaml, suggest
-from reconciler.manifest.rules import Rules
+from reconciler.manifest.rules import ALL, Rules
 
 STDIN = "<stdin>"
 CONFIG = "reconciler.yaml"
@@ -48,7 +48,7 @@ class File:
         return json_as_yaml(text) if self.is_json(text) else text
 
 
-def find(paths: Sequence[str | Path], problems: list[Problem], rules: Rules) -> list[File]:
+def find(paths: Sequence[str | Path], problems: list[Problem], rules: Rules = ALL) -> list[File]:
     """The manifest files at `paths`, each once; adds a Problem for each path without any. `rules` are for folders."""
     # By real path: a file that is given twice is read once, or all its objects would be duplicates.
     files: dict[str, File] = {}
