@@ -86,6 +86,7 @@ async def take(
     await reader.wave(need, [k for k in inside if not (k.inside and k.inside.reads_after) and not k.has(Streamed)])
     for kind in (k for k in inside if k.has(Streamed)):
         await _stream(client, kind, names, projects, watch)
+    # Keys are unique, so all issues are known before. What is read next, time entries, refers to issues by these keys.
     for kind in keyed():
         kind.capability(ManifestKey).make_keys(names, keys)
     await reader.wave(need, [k for k in inside if k.inside and k.inside.reads_after])
@@ -100,6 +101,7 @@ async def _stream(client: Client, kind: Kind, names: Names, projects: Collection
     context, fields = Context(names), frozenset(kind.fields)
     ends = await together(fetch(client, listing) for listing in kind.capability(Streamed).last(numbers))
     last = max((rows[0]["id"] for rows in ends if rows), default=0)
+    # By ranges of ids: a list that changes while it is read is read again, which takes too long for a whole list.
     windows = list(kind.capability(Streamed).windows(kind, numbers, fields, last))
     what = f"lists of {kind.plural}"
     async for rows in over(windows, partial(fetch, client), WINDOWS, what, watch):
@@ -173,6 +175,7 @@ async def _pages(client: Client, kind: Kind, names: Names, projects: Collection[
     paged = []
     for number in numbers:
         row, lacking = bulk.of(live.rows[number], fields)
+        # Not `names.add`: the key stays, so nothing computed from all rows has to be computed again.
         live.replace_row(number, row)
         if kind.details(row, lacking):
             paged.append(number)

@@ -81,6 +81,8 @@ class Pseudonyms:
         written, mails = _seen(texts)
         for number, row in zip(_free(written, "user", "first", "last"), rows, strict=False):
             self._person(number, row)
+        # All full names first: the first term of a spelling counts, and a full name identifies a person better than a
+        # part.
         for name in (self._full_names, self._single_names, self._parts):
             for row in rows:
                 name(row, self.people[row["login"]])
@@ -161,6 +163,7 @@ class Pseudonyms:
                 if stop:
                     parts += [plain[end : token.start()], new]
                     end = stop
+        # A text without any match is not even normalized.
         return "".join([*parts, plain[end:]]) if parts else text
 
     def _at(self, text: str, token: re.Match[str], loose: bool) -> tuple[int, str]:

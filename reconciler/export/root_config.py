@@ -47,6 +47,7 @@ def _exported(folder: Folder, own: Path) -> bool:
         return False
     try:
         key = configuration.load((), {}, file=own).settings.get(FIELD)
+        # Compared as bytes: even a comment that someone has added makes the file theirs.
         return own.read_bytes() == dump({FIELD: key}).encode()
     except (ConfigError, OSError):
         return False

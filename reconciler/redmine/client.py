@@ -64,6 +64,8 @@ class Client:
         self._retry = policy(connection.retries, RETRY_STATUSES, BROKEN)
         self._retry_unexecuted = policy(connection.retries, (429,), NOT_CONNECTED)
         self._fail_fast = policy(min(connection.retries, 1), RETRY_STATUSES, BROKEN)
+        # Redirects are not followed (httpx's default): the header with the API key would go to any host that they lead
+        # to.
         self._http = httpx.AsyncClient(
             transport=RetryTransport(self._attempt),
             headers=connection.headers(),
@@ -181,6 +183,7 @@ class Client:
     async def _write(self, method: str, path: str, *, once: bool, **content: Any) -> Row:
         response = await self._send(method, path, once=once, **content)
         body = json_object(response.content) if response.content.strip() else {}
+        # Probably a proxy's page: the request may or may not have reached Redmine.
         if body is None:
             message = not_json(self.connection.url, f"{method} {path}", response)
             raise AnswerLost(f"{message} The outcome is unknown.", timed_out=False)
@@ -230,6 +233,7 @@ def quote(segment: str) -> str:
     """A percent-encoded path segment. Raises ReconcilerError for one that would resolve to another path."""
     if segment in ("", ".", ".."):
         raise ReconcilerError(f"{segment!r} cannot be part of a URL in Redmine: choose another key for the object.")
+    # Also `/`: in a wiki page's title it must not begin another segment.
     return percent_encode(segment, safe="")
 
 

@@ -104,6 +104,7 @@ def _object(properties: Mapping[str, Any], required: Any) -> Schema:
 
 def _list(kind: Kind, definition: str) -> Schema:
     items = {"$ref": f"#/$defs/{definition}"}
+    # null: a list whose items are all commented out.
     return {"description": _sentence(raw_schema(kind)), "type": ["array", "null"], "items": items}
 
 
@@ -143,6 +144,7 @@ INNER = ("items", "additionalProperties")
 def _string(part: Schema) -> list[Schema]:
     """A string: also a number or Boolean of YAML if it matches the pattern. `${NAME}` can have any length."""
     pattern = re.compile(part.get("pattern", ""))
+    # `search`, because patterns in JSON Schema are not anchored.
     types = [name for name, sample in (("number", "1"), ("boolean", "true")) if pattern.search(sample)]
     bounded = {"pattern", "maxLength"} & part.keys()
     return [{**part, "type": ["string", *types] if types else "string"}, *([EXPRESSION] if bounded else [])]
