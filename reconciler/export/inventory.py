@@ -75,6 +75,7 @@ async def take(
     names = fresh_names(nothing)
     names.account = str(me["login"])
     reader = Reader(client, names, nothing)
+    # In the waves of `live.read`, for the same reasons.
     await reader.wave(_need(names, ()), [k for k in kinds().values() if k.has(ReadOnly)])
     check_version(names)
     check_settings(names, _need(names, ()))
@@ -161,6 +162,7 @@ async def _complete(
     async def file(number: int) -> None:
         page = Listing(f"/attachments/{number}", "attachment", single=True, none={403: LOST, 404: LOST})
         (shown,) = await fetch(client, page)
+        # Without a digest: contents are downloaded later, directly into the folder.
         names.files[number] = {"id": number, **shown, "sha256": ""}
 
     async for _ in over(_attached(names, chosen), file, BATCH, "files in custom fields", watch):

@@ -100,6 +100,7 @@ class Folder:
 
     def _check_place(self) -> None:
         """Raise ReconcilerError if there can be no folder, or if a link would lead the index elsewhere."""
+        # `lexists`: a link that leads nowhere is in the way, too.
         existing = next(p for p in (self.path, *self.path.absolute().parents) if os.path.lexists(p))
         if not existing.is_dir():
             raise ReconcilerError(f"{existing} is not a folder; choose another path.")
@@ -147,6 +148,7 @@ class Folder:
         """Write one file, as `writing` does."""
         path = self.path / name
         with _readable_errors(path, "written"):
+            # Checked before anything is written: most files of a repeated export have not changed.
             same = path.is_file() and path.read_bytes() == content
         if not same:
             with self.writing(name) as file:

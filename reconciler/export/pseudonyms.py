@@ -101,6 +101,7 @@ class Pseudonyms:
         self.people[login] = person
         self.logins[login.lower()] = person.login
         for text, new in ((login, person.login), (mail, person.mail)):
+            # A login can be a mail address as well.
             if "@" in text:
                 self.mails.setdefault(text.lower(), new)
             self._term(text, Term(re.escape(text[_start(text) :]), new))
@@ -174,6 +175,7 @@ class Pseudonyms:
         loose = loose or (bool(terms) and _in_file_name(text, token.start()))
         for pattern, term in terms.items():
             match = _compiled(pattern, term.exact and not loose).match(text, token.start())
+            # The longest match, so that a full name is not replaced in part.
             if match and match.end() > stop:
                 stop, new = match.end(), _cased(match[0], match.expand(term.new))
         return stop, new

@@ -215,6 +215,7 @@ async def _files(
         lost = {} if sanitized else await _download(client, tree.downloads, downloaded, folder, watch)
         if not lost:
             return counts, tree
+        # Lost files are not tried again, so each round has fewer to download, and this ends.
         for number, why in lost.items():
             inventory.names.files[number] = {**inventory.names.files.get(number, {}), "lost": why}
 

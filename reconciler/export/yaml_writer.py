@@ -140,6 +140,7 @@ def _plain(part: Any) -> bool:
     return not isinstance(part, Included) and not (isinstance(part, str) and "\n" in part)
 
 
+# PyYAML looks these up by the exact type, so each subclass needs its own.
 _Dumper.add_representer(str, _text)
 _Dumper.add_representer(Included, _included)
 _Dumper.add_representer(_Key, _key)

@@ -246,6 +246,7 @@ def in_order(changes: Sequence[Change], milestones: Sequence[Milestone]) -> Iter
     while prepared.is_active():
         # All that is ready at once, so that it can be sorted: graphlib's own order follows the order of the manifests.
         ready = prepared.get_ready()
+        # An object is listed at its first operation, with all later ones.
         first = (one.address for one in ready if isinstance(one, OperationId) and one.number == 0)
         for address in sorted(first, key=lambda a: (ranks[a.kind], a.key)):
             yield by_address[address]

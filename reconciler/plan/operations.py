@@ -206,6 +206,7 @@ class Change:
     """
 
     address: Address
+    # A wiki page has no number (5.0 to 6.1): its project and title are its id.
     id: int | str | None
     source: Location
     operations: tuple[_Tagged, ...]

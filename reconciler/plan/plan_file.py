@@ -68,6 +68,7 @@ def save(plan: Plan, names: Names, public: Mapping[str, Any] | None = None) -> s
         **(public or {}),
         "digest": plan.digest,
         "saved": FORMAT,
+        # Without the place of the configuration on this machine: `load` gets the one where the plan is applied.
         "settings": {k: v for k, v in names.settings.items() if k != "place"},
         "plan": _plans().dump_python(plan, mode="json"),
         "needs": [{"kind": a.kind, "key": a.key, "id": names.id(a)} for a in sorted(_referenced(plan, names))],

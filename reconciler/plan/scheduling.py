@@ -291,6 +291,7 @@ def _type(draft: Draft, number: int, stage: Stage) -> type[Operation]:
 
 def _by_workflow(draft: Draft, fields: Sequence[FieldChange]) -> bool:
     """Whether this is a single field that may take several writes to reach its value."""
+    # 0: only whether there is a page matters here, and a new object has no id yet.
     number = draft.row["id"] if draft.row else 0
     return len(fields) == 1 and draft.kind.capability(Workflow).workflow_page(number, fields[0].path) is not None
 

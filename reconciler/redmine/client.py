@@ -63,6 +63,7 @@ class Client:
         # 429 and a connection that was never made are safe to retry even for a POST: nothing was executed.
         self._retry = policy(connection.retries, RETRY_STATUSES, BROKEN)
         self._retry_unexecuted = policy(connection.retries, (429,), NOT_CONNECTED)
+        # For the first request: that a URL is wrong must not take minutes to find out.
         self._fail_fast = policy(min(connection.retries, 1), RETRY_STATUSES, BROKEN)
         # Redirects are not followed (httpx's default): the header with the API key would go to any host that they lead
         # to.

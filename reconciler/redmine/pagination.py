@@ -75,6 +75,7 @@ async def _scan(fetch: Fetch, first: Page, what: str) -> list[Page] | None:
         total = max(page.total for page in fetched)
         if pages[-1].end >= total:
             return pages
+        # A page of a single row has no room for the overlap.
         if step < 1 or total > step * MAX_PAGES:
             raise NotRedmine(f"{what} does not end: the server reports {total} rows, {first.limit} per page.")
         # The last page is not full if the list has grown since: read it again from its own offset.

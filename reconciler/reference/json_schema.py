@@ -79,6 +79,7 @@ def _inlined(node: Any, definitions: Mapping[str, Any], *, fields: bool = False)
 
 def field_schema(kind: Kind, name: str, schema: Schema) -> Schema:
     """The schema of one field for YAML, from pydantic's schema."""
+    # The type only says that these are names; which ones there are depends on the kind.
     if name == "create_only":
         schema = {**schema, "items": {"type": "string", "enum": list(kind.fields)}}
     clearable = name not in kind.fields or kind.fields[name].clear is not REFUSE

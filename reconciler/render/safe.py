@@ -41,6 +41,7 @@ def markdown(text: str) -> str:
 def code(text: str, *, cell: bool = False) -> str:
     """A code span for Markdown. `cell` is for tables, where a pipe ends the cell even in code."""
     clean = terminal(text) or " "
+    # Longer than any run of backticks inside, which would end the span.
     fence = "`" * (_longest_run(clean) + 1)
     # Markdown strips one space from both ends of a code span, and a backtick there would lengthen the fence.
     pad = " " if clean[0] in "` " or clean[-1] in "` " else ""
