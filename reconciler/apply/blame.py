@@ -30,6 +30,7 @@ def about(change: Change, message: str, fields: Iterable[FieldChange]) -> ItemEr
 def refused(change: Change, kind: Kind, message: str, sent: Collection[str], context: Context) -> ItemError:
     """An error for a message of the server about a write; `sent` are the paths of the fields in it."""
     only = _common(sent)
+    # The only field that was sent is to blame, whatever the language of the message.
     if len(set(sent)) == 1:
         return item_error(change, message, only)
     paths = (path for label, path in _labels(kind, sent, context) if _begins(message, label))
@@ -54,11 +55,13 @@ def _labels(kind: Kind, sent: Iterable[str], context: Context) -> list[tuple[str
 
 def _custom_fields(kind: Kind, context: Context) -> Iterator[tuple[str, str]]:
     for name, api in kind.fields.items():
+        # All of them: once any is sent, Redmine also checks required fields that were not (5.0 to 6.1).
         if isinstance(api.codec, CustomFields):
             yield from ((custom, join(name, custom)) for custom in api.codec.fields(context))
 
 
 def _begins(message: str, label: str) -> bool:
     """Whether a message begins with a label. Rails changes case and underscores of names without a translation."""
+    # With the space after it, so that the label `Start` does not match `Started on`.
     beginning = message[: len(label) + 1].replace("_", " ").lower()
     return bool(label) and beginning == label.replace("_", " ").lower() + " "

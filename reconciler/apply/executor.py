@@ -39,6 +39,7 @@ class Applier:
         self.writer = Writer(client, names)
         self.progress = {change.address: Progress(change, change.id) for change in plan.changes}
         for change in plan.affected:
+            # Nothing to send, but `written` makes `verify` read it back.
             read_back = Progress(change, change.id, outcome="done", written=list(change.unchanged))
             self.progress[change.address] = read_back
         self.operations = {operation.id: operation for operation in plan.operations}
@@ -71,13 +72,18 @@ class Applier:
             self.ready += self.postponed
             self.postponed = []
         try:
+            # After a stop, what is running is still awaited: a request that was sent must get its outcome.
             while not (self.stopping and not running) and self._advance(finish, len(running)):
                 while self.ready and len(running) < self.client.connection.concurrency and not self.stopping:
                     number = self.ready.pop()
                     running[asyncio.create_task(self._operate(self.operations[number]))] = number
                 done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
+                    # Raises what `_operate` does not expect: a mistake of the program must not count as a completed
+                    # operation.
                     task.result()
+                    # Whether it succeeded or not: `after` is just an order, and `requires` is checked when an operation
+                    # starts.
                     self.sorter.done(running.pop(task))
         finally:
             await self._cancel(running)
@@ -93,6 +99,7 @@ class Applier:
     def _became_ready(self) -> list[OperationId]:
         """The operations that have become ready. A milestone is done as soon as it is reached."""
         ready = []
+        # Repeated, because a milestone can make further operations ready at once.
         while self.sorter.is_active() and (reached := self.sorter.get_ready()):
             for one in reached:
                 if isinstance(one, OperationId):
@@ -105,6 +112,7 @@ class Applier:
         for task, (address, _) in running.items():
             task.cancel()
             state = self.progress[address]
+            # Otherwise it was still waiting for a lock, and nothing was sent.
             if state.begun:
                 message = "the run was interrupted while this was in progress"
                 self._end(state, "unknown", [item_error(state.change, message)])
@@ -113,6 +121,7 @@ class Applier:
     # -- one operation -----------------------------------------------------------------------------------------
 
     async def _operate(self, operation: Operation) -> None:
+        # Sorted: of several causes, a report always names the same one.
         blocker = next((self.failed[one] for one in sorted(operation.requires) if one in self.failed), None)
         if blocker is not None:
             self._skip(operation, blocker)
@@ -120,6 +129,7 @@ class Applier:
         state = self.progress[operation.id.address]
         try:
             async with self._lock(operation.id.address.kind):
+                # Again after the wait for the lock: the run may have been stopped meanwhile.
                 if self.stopping:
                     return
                 state.begun = True
@@ -146,6 +156,7 @@ class Applier:
             await self.writer.delete(state)
         else:
             await self.writer.update(state, values)
+        # After the write: what was never sent is not read back. The unchanged fields are added once.
         state.written += (*operation.fields, *(state.change.unchanged if operation.id.number == 0 else ()))
 
     def _refusal(self, state: Progress, operation: Operation, error: Rejected) -> list[ItemError]:
@@ -168,6 +179,7 @@ class Applier:
         if state.outcome is None and operation.id.number == 0:
             state.because = blocker
             self._end(state, "skipped", [])
+        # Its first operation was completed, so the object did change: `failed`, not `skipped`.
         elif state.outcome is None:
             message = f"{listed(operation.fields)} was not set: {blocker}"
             self._end(state, "failed", [about(state.change, message, operation.fields)])
@@ -177,6 +189,7 @@ class Applier:
         state = self.progress[address]
         state.outcome = "failed"
         state.errors.append(error)
+        # For operations that were postponed until now: those that require this object are skipped.
         for operation in state.change.operations:
             self.failed[operation.id] = f"{address} failed"
 
@@ -188,6 +201,7 @@ class Applier:
 
     def _end(self, state: Progress, outcome: Outcome, errors: Iterable[ItemError]) -> None:
         state.errors += errors
+        # The first outcome stays: a gate that is closed again after a failure makes no success of it.
         if state.outcome is None:
             state.outcome = outcome
             self.listener(state.change.address, outcome)

@@ -42,6 +42,7 @@ async def _run_and_verify(applier: Applier) -> None:
 
 def _unverified(applier: Applier, message: str) -> None:
     for state in applier.progress.values():
+        # Deletions have nothing to read back.
         if state.outcome == "done" and state.written and state.change.action != "delete":
             state.outcome = "unknown"
             state.errors.append(item_error(state.change, message))

@@ -48,6 +48,7 @@ class Sender:
             if isinstance(error, Rejected) and not error.repeated:
                 if request.instead is not None:
                     return await self.send(request.instead)
+                # A refused list of roles removes them all the same (5.0), or the member (6.0, 6.1; test_trap_12).
                 await self._undo(request)
             if not request.login:
                 raise
@@ -71,6 +72,7 @@ class Sender:
 
     async def _upload(self, file: Upload) -> dict[str, Any]:
         content = await asyncio.to_thread(file.path.read_bytes)
+        # What was shown and agreed to is the content at the time of the plan.
         if digest(content) != file.sha256:
             raise Unresolved(f"{file.path} has changed since the plan was made", "plan again")
         name = file.name or file.path.name

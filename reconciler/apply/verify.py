@@ -61,6 +61,7 @@ async def verify(applier: Applier) -> None:
         objects = {address for address, _ in tried}
         again = [s for s in written if s.change.address in objects]
         left = [m for m in mismatches if m.address not in objects] + await _mismatches(applier, again)
+        # Nothing has changed, so another round would not change anything either.
         if left == mismatches:
             break
         mismatches = left
@@ -69,6 +70,7 @@ async def verify(applier: Applier) -> None:
         change = applier.progress[mismatch.address].change
         applier.refute(mismatch.address, item_error(change, _message(applier, mismatch, reason), mismatch.path))
     for state in written:
+        # `verify` runs again after the postponed operations, for what those have written.
         state.written.clear()
 
 
@@ -113,6 +115,7 @@ def _compare(applier: Applier, state: Progress, row: Row | None) -> Iterator[Mis
         yield Mismatch(address, "", "an object", None)
         return
     kind = kinds()[address.kind]
+    # From here on this row is the live state: for writing again, and for the reasons of mismatches.
     applier.names.add(kind.name, address.key, row)
     context = applier.writer.context(address)
     for name, wanted in gather(state.written).items():
@@ -164,11 +167,13 @@ async def _follow_workflow(applier: Applier, mismatch: Mismatch, workflow_page: 
     """
     kind, state = kinds()[mismatch.address.kind], applier.progress[mismatch.address]
     context = applier.writer.context(mismatch.address)
+    # A workflow can have cycles, so no status is entered twice.
     visited, transition = frozenset({mismatch.live}), None
     while transition != mismatch.wanted:
         (row,) = await fetch(applier.client, workflow_page, form_of(kind))
         transition = kind.capability(Workflow).next_transition(mismatch.wanted, row, visited, context)
         if transition is None:
+            # Better the status from before than one on the way, which nobody asked for.
             await applier.writer.update(state, dict([split(mismatch.path, mismatch.live)]))
             return Reason(kind.capability(Workflow).why_stuck(row))
         visited |= {transition}

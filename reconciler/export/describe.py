@@ -51,6 +51,7 @@ def describe(kind: Kind, key: str, row: Row, names: Names, left_out: Collection[
         return Item(address, None, tuple(work.remarks))
     for path, remark in exporting.doubts(values, row, work.context):
         work.leave_out(path, remark)
+    # Only from what the manifest has: users that only a left-out value names are not needed.
     references = frozenset(_references(kind, {name: body[name] for name in values if name in body}, work.context))
     return Item(address, body, tuple(work.remarks), references)
 
@@ -84,6 +85,7 @@ class _Description:
                 continue
             live = self.kind.live(self.row, name, self.context)
             written = self._written(name, api.codec, live)
+            # Sorted: two exports of the same data must be equal.
             pieces = sorted((pair for value in written for pair in api.codec.pieces(value)), key=itemgetter(0))
             kept = [piece for part, piece in pieces if self._reads_back(name, part, piece, api.codec, live)]
             if kept:

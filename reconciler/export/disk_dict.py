@@ -25,7 +25,9 @@ class DiskDict(MutableMapping[K, V]):
         self._file.close()
 
     def __setitem__(self, number: K, row: V) -> None:
+        # JSON can contain lone surrogates, which UTF-8 cannot; the row must be read back unchanged.
         text = json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        # At the end, wherever the last read has left the position.
         self._places[number] = (self._file.seek(0, 2), len(text))
         self._file.write(text)
 

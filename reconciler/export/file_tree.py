@@ -63,7 +63,9 @@ def items(inventory: Inventory, scope: Scope) -> Iterator[Item]:
     """All objects in scope, described. If projects are chosen, users and groups only if those refer to them."""
     chosen, referenced = [kind for kind in kinds().values() if scope.has(kind)], set[Address]()
     for kind in chosen:
+        # Before anything is described: references to these objects are written with the new names.
         kind.capability(Exporting).rename_for_export(kind, inventory.names)
+    # In advance: a reference can be described before its target.
     left_out = {a for kind in kinds().values() for a in _ambiguous(kind, inventory.names)}
     left_out |= {address for kind in kinds().values() for address in _out_of_scope(kind, inventory, scope)}
     # People come first, because other objects must not refer to those that are left out.
@@ -73,6 +75,7 @@ def items(inventory: Inventory, scope: Scope) -> Iterator[Item]:
             for item in _of(kind, inventory, left_out):
                 referenced |= item.references
                 yield item
+    # At the end: which people are needed is only known when everything else has been described.
     yield from _needed(people, referenced) if scope.projects else people
 
 
@@ -98,6 +101,7 @@ def _of(kind: Kind, inventory: Inventory, left_out: set[Address]) -> Iterator[It
             item = Item(address, None, (f"{address.container} is left out",))
         elif name not in same_name:
             item = describe(kind, address.key, rows[number], inventory.names, left_out)
+        # One remark for all objects of that name.
         elif number == same_name[name][0]:
             item = Item(name, None, (_several(kind, same_name[name]),))
         else:
@@ -146,6 +150,7 @@ def file_tree(items: Iterable[Item], settings: Mapping[str, Any]) -> Tree:
     if settings.get("issue_key_field"):
         tree.texts["reconciler.yaml"] = dump({"issue_key_field": settings["issue_key_field"]})
     files: defaultdict[str, defaultdict[str, list[Item]]] = defaultdict(lambda: defaultdict(list))
+    # Items come sorted, so those of one file follow each other, and large kinds are never in memory as a whole.
     for (path, own_file), some in groupby(_remarked(items, tree), _place):
         if own_file:
             _split(path, some, tree)
@@ -241,6 +246,7 @@ def _own(address: Address) -> str:
 
 def _text(name: str, value: str, path: str, folder: str, item: Item, tree: Tree) -> Any:
     kind = kinds()[item.address.kind]
+    # `is`, not `==`: an equal text nested in another field has the same name only by chance.
     api = kind.fields.get(name, DEFAULT) if (item.body or {}).get(name) is value else DEFAULT
     if api.date and DAY.fullmatch(value):
         return Day(value)
@@ -274,6 +280,7 @@ DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 def _needs_file(value: str, *, always: bool) -> bool:
     """Whether a text gets a file of its own, from which it can be read back unchanged."""
+    # At the start of a file, U+FEFF would be dropped as a byte order mark.
     if ODD.search(value) or value.startswith("\ufeff"):
         return False
     return always or value.count("\n") >= LONG
@@ -300,8 +307,11 @@ def _no_manifest(name: str) -> str:
 
 def safe(text: str) -> str:
     """A text as a valid name of a file or folder on all systems."""
+    # Windows drops dots and spaces at the end of a name; a dot at the start would hide the file.
     name = re.sub(r"[^\w.\- ]", "_", text).strip(". ")[:LENGTH]
+    # In bytes as well: file systems count those, and 80 characters of Chinese are 240 bytes.
     name = name.encode()[:BYTES].decode(errors="ignore").rstrip(". ")
+    # Windows reserves `con.txt` as well as `con`.
     return f"{name}_" if RESERVED.fullmatch(name.partition(".")[0]) else name or "_"
 
 

@@ -79,6 +79,7 @@ async def take(
     names = fresh_names(nothing)
     names.account = str(me["login"])
     reader = Reader(client, names, nothing)
+    # In the waves of `live.read`, for the same reasons.
     await reader.wave(_need(names, ()), [k for k in kinds().values() if k.has(ReadOnly)])
     check_version(names)
     check_settings(names, _need(names, ()))
@@ -107,6 +108,7 @@ async def _stream(
     last_ones = kind.capability(Streamed).last(numbers)
     ends = await together(fetch(client, listing, Fields(of={"id": WHOLE})) for listing in last_ones)
     last = max((rows[0]["id"] for rows in ends if rows), default=0)
+    # By ranges of ids: a list that changes while it is read is read again, which takes too long for a whole list.
     windows = list(kind.capability(Streamed).windows(kind, numbers, fields, last))
     what = f"lists of {kind.plural}"
     read = partial(fetch, client, form=form_of(kind), spoiled=left_out.of(kind))
@@ -181,6 +183,7 @@ async def _pages(client: Client, kind: Kind, names: Names, projects: Collection[
     paged = []
     for number in numbers:
         row, lacking = bulk.of(live.rows[number], fields)
+        # Not `names.add`: the key stays, so nothing computed from all rows has to be computed again.
         live.replace_row(number, row)
         if kind.details(row, lacking):
             paged.append(number)

@@ -100,6 +100,7 @@ class Folder:
 
     def _check_place(self) -> None:
         """Raise ReconcilerError if there can be no folder, or if a link would lead the index elsewhere."""
+        # `lexists`: a link that leads nowhere is in the way, too.
         existing = next(p for p in (self.path, *self.path.absolute().parents) if os.path.lexists(p))
         if not existing.is_dir():
             raise ReconcilerError(f"{existing} is not a folder; choose another path.")
@@ -112,6 +113,7 @@ class Folder:
         try:
             index = json.loads((self.path / INDEX).read_text(encoding="utf-8"))
             extent, files = Extent.read(index["scope"]), [str(name) for name in index["files"]]
+        # A damaged index counts as none: files of unknown origin are not overwritten (test_a_damaged_index).
         except (FileNotFoundError, ValueError, LookupError, TypeError):
             return None
         if extent != self.extent:
@@ -146,6 +148,7 @@ class Folder:
         """Write one file, as `writing` does."""
         path = self.path / name
         with _readable_errors(path, "written"):
+            # Checked before anything is written: most files of a repeated export have not changed.
             same = path.is_file() and path.read_bytes() == content
         if not same:
             with self.writing(name) as file:
@@ -161,17 +164,20 @@ class Folder:
         with _readable_errors(path, "written"):
             temporary = self._temporary()
             try:
+                # `x`: never through a link that already exists.
                 with temporary.open("xb") as file:
                     yield file
                 self._place(name, temporary)
             finally:
                 with suppress(OSError):
                     temporary.unlink(missing_ok=True)
+                    # Fails as long as other downloads have files there; the last one removes the folder.
                     temporary.parent.rmdir()
 
     def _temporary(self) -> Path:
         """A path for an incomplete file. Leftovers of a killed export are removed first."""
         place = self.path / SCRATCH
+        # Later leftovers are files of this run that are still being written.
         if not self._started:
             shutil.rmtree(place, ignore_errors=True)
         self._started += 1
@@ -201,6 +207,8 @@ class Folder:
     def _respelled(self, name: str, path: Path) -> bool:
         """Whether a file of an earlier export exists under another spelling of its name."""
         spelled = self._spelled.get(folded(name))
+        # Where case counts, the other spelling is another file, and not ours
+        # (test_somebody_elses_file_of_another_case).
         return spelled is not None and path.samefile(self.path / spelled)
 
     def _inside(self, path: Path) -> bool:
@@ -233,6 +241,7 @@ class Folder:
         """Remove a file, or rename it if it is an earlier spelling of `other`. Returns whether it was removed."""
         path = self.path / name
         with suppress(OSError):
+            # The parent, because a link in place of the file is removed itself, wherever it leads.
             if not self._inside(path.parent):
                 return False
             if other is not None and path.samefile(self.path / other):

@@ -81,6 +81,8 @@ class Pseudonyms:
         written, mails = _seen(texts)
         for number, row in zip(_free(written, "user", "first", "last"), rows, strict=False):
             self._person(number, row)
+        # All full names first: the first term of a spelling counts, and a full name identifies a person better than a
+        # part.
         for name in (self._full_names, self._single_names, self._parts):
             for row in rows:
                 name(row, self.people[row["login"]])
@@ -99,6 +101,7 @@ class Pseudonyms:
         self.people[login] = person
         self.logins[login.lower()] = person.login
         for text, new in ((login, person.login), (mail, person.mail)):
+            # A login can be a mail address as well.
             if "@" in text:
                 self.mails.setdefault(text.lower(), new)
             self._term(text, Term(re.escape(text[_start(text) :]), new))
@@ -161,6 +164,7 @@ class Pseudonyms:
                 if stop:
                     parts += [plain[end : token.start()], new]
                     end = stop
+        # A text without any match is not even normalized.
         return "".join([*parts, plain[end:]]) if parts else text
 
     def _at(self, text: str, token: re.Match[str], loose: bool) -> tuple[int, str]:
@@ -171,6 +175,7 @@ class Pseudonyms:
         loose = loose or (bool(terms) and _in_file_name(text, token.start()))
         for pattern, term in terms.items():
             match = _compiled(pattern, term.exact and not loose).match(text, token.start())
+            # The longest match, so that a full name is not replaced in part.
             if match and match.end() > stop:
                 stop, new = match.end(), _cased(match[0], match.expand(term.new))
         return stop, new

@@ -47,6 +47,7 @@ def _exported(folder: Folder, own: Path) -> bool:
         return False
     try:
         key = configuration.load((), {}, file=own).settings.get(FIELD)
+        # Compared as bytes: even a comment that someone has added makes the file theirs.
         return own.read_bytes() == dump({FIELD: key}).encode()
     except (ConfigError, OSError):
         return False
@@ -62,7 +63,9 @@ def _above(folder: Path, config: Config, instance: str | None) -> str | None:
 
     None also if that configuration is invalid.
     """
+    # As in `find_config`: a linked folder belongs to the place that the user named.
     place = Path(os.path.abspath(folder))  # noqa: PTH100
+    # The search for a configuration ends at the root of a repository.
     file = None if (place / ".git").exists() else find_config((place.parent,))
     try:
         return None if file is None else _key_field(file, config, instance)

@@ -176,6 +176,7 @@ async def write_out(
     if stores_keys(scope, inventory.names.settings, sanitized=sanitized):
         url = client.connection.url
         tree.texts[state_files.KEYS] = state_files.keys_file(inventory.names, inventory.projects, url)
+    # After the downloads: an export that is killed leaves no new manifest that names a missing file.
     for name, text in tree.texts.items():
         folder.write(name, text.encode())
     removed = folder.finish([*tree.texts, *tree.downloads])
@@ -210,9 +211,11 @@ async def _files(
         if not folder.configured:
             tree.texts.pop(CONFIG, None)
         folder.check([*tree.texts, *tree.downloads])
+        # Contents are withheld from a sanitized export, so nothing is downloaded.
         lost = {} if sanitized else await _download(client, tree.downloads, downloaded, folder, watch)
         if not lost:
             return counts, tree
+        # Lost files are not tried again, so each round has fewer to download, and this ends.
         for number, why in lost.items():
             inventory.names.files[number] = {**inventory.names.files.get(number, {}), "lost": why}
 
@@ -260,6 +263,7 @@ async def _fetch(client: Client, name: str, file: Stored, folder: Folder) -> Non
         except Missing as error:
             raise _Lost("the server has lost the content of the file") from error
         except Denied as error:
+            # 401 is about the account, so the export as a whole fails.
             if error.status != FORBIDDEN:
                 raise
             raise _Lost("the server denies access to the content of the file (403)") from error

@@ -155,11 +155,13 @@ class _Sanitizer:
 
     def _row(self, kind: Kind, row: Row) -> Row:
         new = {**row, **self._deep(row), **self._identifiers(row)}
+        # After the texts: logins and names of accounts are replaced as a whole, not by the words in them.
         if "login" in row and row["login"] in self.pseudonyms.people:
             person = self.pseudonyms.people[row["login"]]
             new |= {n: getattr(person, n) for n in ("login", "firstname", "lastname", "mail")}
         if "custom_fields" in row:
             new["custom_fields"] = list(self._custom_fields(kind, row, new["id"]))
+        # A pseudonym can be longer than the name that it replaces.
         return {**new, **{n: str(new[n])[:most] for n, most in _limits(kind) if isinstance(new.get(n), str)}}
 
     def _identifiers(self, row: Row) -> dict[str, Any]:
@@ -206,6 +208,7 @@ class _Sanitizer:
     def _fits(self, field: CustomField, value: str) -> bool:
         """Whether a custom field's rules allow a value."""
         most = field.max_length or len(value)
+        # No guess at patterns: Redmine's are Ruby's, which differ from Python's.
         return not field.pattern and (field.min_length or 0) <= len(value) <= most
 
 
@@ -219,6 +222,7 @@ def people(names: Names) -> Iterator[Row]:
 def _distinct(identifiers: Iterable[str], pseudonyms: Pseudonyms) -> dict[str, str]:
     """The sanitized identifiers of projects. Of several equal ones, all but the first get a number."""
     sanitized = {old: pseudonyms.text(old)[:LONGEST] for old in sorted(identifiers)}
+    # Identifiers that stay come first: no replacement may be equal to one.
     taken = {old for old, new in sanitized.items() if old == new}
     for old, new in sanitized.items():
         if old != new:

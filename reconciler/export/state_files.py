@@ -26,6 +26,7 @@ def keys(folder: Path, url: str) -> dict[int, str]:
     # Ids are those of one server.
     keys = data.get("keys") if isinstance(data, Mapping) and data.get("url") == url else None
     pairs = keys.items() if isinstance(keys, Mapping) else ()
+    # Not `isinstance`, for which JSON's `true` is an integer.
     return {number: str(key) for key, number in pairs if type(number) is int}
 
 
@@ -58,6 +59,7 @@ def remember_reopened(folder: Path, projects: Iterable[str]) -> None:
 
 
 def _read(path: Path) -> Any:
+    # A damaged file is like none: keys are made from the subjects again.
     with suppress(OSError, ValueError):
         return json.loads(path.read_text(encoding="utf-8"))
     return None

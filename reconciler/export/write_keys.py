@@ -28,6 +28,8 @@ def _with_keys(kind: Kind, names: Names) -> Names:
     manifest_key, live = kind.capability(ManifestKey), names.live(kind.name)
     keys = dict(live.keys)
     for number, key in keys.items():
+        # `make_keys` only makes keys for objects under their number; one made for manifests can be too long for the
+        # field (test_keys_are_no_longer_than_the_field_allows).
         if not manifest_key.stored(live.rows[number], names):
             keys[number] = f"{key.partition('/')[0]}/#{number}"
     new, field = names.with_keys(kind.name, keys), manifest_key.field(names)

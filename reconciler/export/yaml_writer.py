@@ -18,6 +18,7 @@ WIDTH = 100
 """Characters up to which a mapping or list is written on one line; strings are never folded."""
 MEMORABLE = 40
 """Characters up to which the YAML of a value is cached, because it is likely to occur again."""
+# As the width, because PyYAML folds longer strings.
 ENDLESS = 1 << 30
 BREAKS = frozenset("\r\x85\u2028\u2029\ufeff")
 """Characters that YAML reads as a line break, or drops, unless they are escaped."""
@@ -139,6 +140,7 @@ def _plain(part: Any) -> bool:
     return not isinstance(part, Included) and not (isinstance(part, str) and "\n" in part)
 
 
+# PyYAML looks these up by the exact type, so each subclass needs its own.
 _Dumper.add_representer(str, _text)
 _Dumper.add_representer(Included, _included)
 _Dumper.add_representer(_Key, _key)
@@ -185,6 +187,7 @@ def _field(name: str, value: Any) -> str:
     return _remembered(name, value) if brief else dump(_Block({name: value}))
 
 
+# `typed`: 1, 1.0 and True are equal, but are not written alike.
 @lru_cache(maxsize=10_000, typed=True)
 def _remembered(name: str, value: Any) -> str:
     """The same for a value that many objects have, such as a status."""
@@ -203,6 +206,7 @@ def _list(name: str, items: Iterable[Any]) -> str:
 def _indented(text: str) -> str:
     """The text with all lines but the first indented by two."""
     first, *rest = text.split("\n")
+    # Empty lines stay empty; a block scalar reads back the same either way.
     return "\n".join([first, *(f"  {line}" if line else line for line in rest)])
 
 

@@ -84,6 +84,7 @@ def to_archive_again(first: Plan, before: Collection[str], desired: Desired, nam
     archived_again: dict[Address, Object] = {}
     for change in opened(first):
         for project in (change.address, *above(change.address, before, names)):
+            # None: neither it nor its status is declared, so it must end as it was found.
             if wanted(project, names) in (None, _archive().archived) and not _kept_open(project, first, names):
                 archived_again[project] = _archived(project, change.address, first, desired)
     return archived_again
@@ -101,6 +102,7 @@ def stay_open(first: Plan, before: Collection[str], names: Names) -> Iterator[Wa
 def above(project: Address, before: Collection[str], names: Names) -> list[Address]:
     """The ancestors that Redmine unarchived together with a project: those that were not visible."""
     ancestors: list[Address] = []
+    # The live parents, not the declared ones: Redmine follows the tree as it is now.
     while (key := names.live_parent((ancestors[-1] if ancestors else project).key)) and key not in before:
         ancestors.append(Address(CONTAINER, key))
     return ancestors
@@ -108,6 +110,7 @@ def above(project: Address, before: Collection[str], names: Names) -> list[Addre
 
 def _kept_open(project: Address, first: Plan, names: Names) -> bool:
     """Whether a descendant is declared as not archived: archiving a project archives all of its descendants."""
+    # `()`: here every ancestor counts, whether it was visible before or not.
     below = (c.address for c in opened(first) if project in above(c.address, (), names))
     return any(stays_visible(other, names) for other in below)
 
@@ -116,6 +119,7 @@ def _archived(project: Address, near: Address, first: Plan, desired: Desired) ->
     """A project, declared as archived. An undeclared one gets the place of `near` or of an object inside that."""
     declared = desired.objects.get(project)
     if declared is not None:
+        # A copy: the spec belongs to the desired state, which may leave the status open.
         return replace(declared, spec=declared.spec.model_copy(update={_archive().field: _archive().archived}))
     place = desired.objects.get(near) or next(desired.objects[a] for a in first.revealed if a.container == near)
     return undeclared(kinds()[CONTAINER], project.key, place.body, **{_archive().field: _archive().archived})
@@ -124,5 +128,6 @@ def _archived(project: Address, near: Address, first: Plan, desired: Desired) ->
 def alone(projects: Mapping[Address, Object], desired: Desired) -> Desired:
     """A desired state with only these projects, archived."""
     status = {_archive().field: _archive().archived}
+    # Without other fields: these can be why there is no second plan, and must not keep the project open.
     bare = {address: undeclared(o.kind, address.key, o.body, **status) for address, o in projects.items()}
     return replace(desired, objects=dict(sorted(bare.items())))

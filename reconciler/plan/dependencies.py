@@ -86,6 +86,7 @@ class _Builder:
         taken = (OperationId(address) for address in step.takes_from)
         requires = tuple(dict.fromkeys((*self._required(work), *taken)))
         before: list[Id] = [*self._before(work), *map(self._last, work.runs_after), *_milestones_before(work)]
+        # Not a set: strings hash differently in each process, so a saved plan would not be the same twice.
         after = tuple(dict.fromkeys(other for other in before if other not in requires))
         return step.type(OperationId(work.address), step.fields, requires, after, work.draft.reason)
 
@@ -103,6 +104,7 @@ class _Builder:
             other = self.work.get(address)
             # Before an object is deleted, all changes to its contents and to objects that refer to it are complete.
             refers = work.draft.action == "delete" and address in work.depends_on
+            # No edge to a deletion: it waits for those that refer to the object, so the reverse edge would be a cycle.
             if other is not None and (refers or other.draft.action != "delete"):
                 yield self._last(address) if refers else OperationId(address)
 
@@ -116,6 +118,7 @@ class _Builder:
         if work.opens_gate and not step.takes_from:
             # A gate that was opened is restored even if the work that needed it failed.
             return step.type(own, step.fields, (before,), (*ends, *milestones))
+        # Required, not just earlier: above an open subtask Redmine drops a closing (204; 5.0 to 6.1; test_trap_04).
         return step.type(own, step.fields, (before, *ends), milestones)
 
     def _end(self, work: Work, step: Step, other: Work) -> OperationId:
@@ -123,6 +126,7 @@ class _Builder:
 
         The contents of a project never wait for the project's later steps, so these wait for all of the contents.
         """
+        # A link only needs the object to exist; the object's later steps may themselves wait for this one.
         if step.type.names_what_it_waits_for:
             return OperationId(other.address)
         if other.draft.kind.inside and work.address == other.address.container:
@@ -160,6 +164,8 @@ def _waiting(other: Work, address: Address) -> Iterator[int]:
 def _milestones_before(work: Work) -> Iterator[MilestoneId]:
     inside = work.draft.kind.inside
     for kind in inside.follows if inside else ():
+        # Deletions too: deleting a membership clears the member as assignee of categories (5.0 to 6.1), so these come
+        # after.
         yield MilestoneId(kind, work.address.project, deletions=True)
         # Objects created in one project can be inherited by others, as members are.
         yield MilestoneId(kind, "", deletions=False)
@@ -194,9 +200,11 @@ def _relaxed(changes: Sequence[Change], milestones: list[Milestone]) -> list[Mil
     """
     if not _cycle(_predecessors(changes, milestones)):
         return milestones
+    # From the complete graph: if milestones were relaxed one by one, the result would depend on their order.
     successors = _successors(_predecessors(changes, milestones))
     relaxed = []
     for milestone in milestones:
+        # What comes after a milestone cannot also come before it (test_work_waits_for_no_members_that_wait_for_it).
         dependents = _reached(milestone.id, successors)
         relaxed.append(replace(milestone, after=tuple(one for one in milestone.after if one not in dependents)))
     if cycle := _cycle(_predecessors(changes, relaxed)):
@@ -238,7 +246,9 @@ def in_order(changes: Sequence[Change], milestones: Sequence[Milestone]) -> Iter
     prepared = graphlib.TopologicalSorter(_predecessors(changes, milestones))
     prepared.prepare()
     while prepared.is_active():
+        # All that is ready at once, so that it can be sorted: graphlib's own order follows the order of the manifests.
         ready = prepared.get_ready()
+        # An object is listed at its first operation, with all later ones.
         first = (one.address for one in ready if isinstance(one, OperationId) and one.number == 0)
         for address in sorted(first, key=lambda a: (ranks[a.kind], a.key)):
             yield by_address[address]

@@ -17,6 +17,7 @@ from reconciler.model.name_index import Context
 from reconciler.model.spec import Secret
 from reconciler.plan.operations import FieldChange
 
+# Just the variable: text around it, or a default, would have to be stored in plain text.
 PURE = re.compile(r"\$\{\w+\}", re.ASCII)
 
 
@@ -27,8 +28,10 @@ def canonical(declared: Object, context: Context) -> tuple[dict[str, Any], list[
     for name, value in declared.fields.items():
         api = declared.kind.fields[name]
         if api.secret:
+            # From the mapping: only there is the `${NAME}` that the value came from.
             values[name] = secret(declared.body.get(name))
             continue
+        # Piece by piece, so that one invalid custom field does not hide the problems of the others.
         for part, piece in api.codec.pieces(value):
             try:
                 one = api.codec.kept(piece, context)
@@ -70,6 +73,8 @@ def changes(declared: Object, values: Mapping[str, Any], row: Row, context: Cont
             continue
         if kind.capability(PartialRows).shows(kind, row, name, values):
             live = kind.live(row, name, context)
+            # Equal as it is in most cases; the codec decides what only looks different (`1.5` and `1.50`;
+            # test_trap_33).
             differences = api.codec.differences(wanted, live) if wanted != live else []
         else:
             # The row lacks the field. It is written without comparing if it can be read back after the write.
@@ -122,6 +127,7 @@ def gather(fields: Iterable[FieldChange]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for change in fields:
         name, value = split(change.path, change.after)
+        # Parts of one field are sent together; a change of the whole field replaces earlier ones.
         if isinstance(values.get(name), dict) and change.path != name:
             value = {**values[name], **value}
         values[name] = value
@@ -135,6 +141,7 @@ def detail(before: Any, after: Any) -> list[str]:
     """
     if not isinstance(before, list | dict) and not isinstance(after, list | dict):
         old, new = ([] if blank(value) else str(value).split("\n") for value in (before, after))
+        # Without the two lines for file names.
         return list(difflib.unified_diff(old, new, lineterm=""))[2:]
     from deepdiff import DeepDiff  # slow to import (100 ms), and few plans need it
     from deepdiff.helper import notpresent
@@ -142,6 +149,7 @@ def detail(before: Any, after: Any) -> list[str]:
     empty: list[Any] | dict[str, Any] = {} if isinstance(before or after, dict) else []
     # Pairing similar items (the default) is quadratic: 10 s for 1,000 names with deepdiff 9.1.
     options: dict[str, Any] = {"ignore_order": True, "cutoff_intersection_for_pairs": 0}
+    # Without this option, keys that begin with `__` would be ignored, and a custom field can be called that.
     tree = DeepDiff(before or empty, after or empty, view="tree", ignore_private_variables=False, **options)
     lines = set()
     for level in (level for levels in tree.values() for level in levels):
@@ -149,5 +157,6 @@ def detail(before: Any, after: Any) -> list[str]:
         label = f"{'.'.join(keys)}: " if keys else ""
         sides = (("-", level.t1), ("+", level.t2))
         lines |= {(label, sign, str(value)) for sign, value in sides if value is not notpresent}
+    # A set has no order, and the same plan must always read the same.
     ordered = sorted(lines, key=lambda line: (line[0], line[1] == "+", line[2]))
     return [f"{sign}{label}{value}" for label, sign, value in ordered]

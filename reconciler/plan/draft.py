@@ -99,6 +99,7 @@ class Draft:
 
 def targets(declared: Object, path: str, value: Any, names: Names) -> list[Address]:
     """The objects to which a canonical value of a field refers."""
+    # Canonical values are exact: the first address of each reference is the only one.
     name, whole = split(path, value)
     references = declared.kind.fields[name].codec.references(whole, Context(names, declared.project))
     return [names.canonical(reference.addresses(names.is_inside)[0]) for reference in references]

@@ -20,6 +20,7 @@ from reconciler.plan.operations import FieldChange
 
 def open_gates(changed: dict[Address, Draft], drafts: Mapping[Address, Draft], names: Names) -> None:
     """Plan to open each closed gate that planned work needs, such as a locked version that an issue moves to."""
+    # Copies, here and below: opening a gate adds its owner to `changed`.
     for draft in list(changed.values()):
         for address, name in _gates(draft, names):
             owner = drafts.get(address)
@@ -30,6 +31,7 @@ def open_gates(changed: dict[Address, Draft], drafts: Mapping[Address, Draft], n
                     _reopen(owner, name, live, gate.open, f"{name} {live} prevents the planned changes")
                     changed[address] = owner
     for draft in list(changed.values()):
+        # After all gates: a project that the first loop reopens also reopens those below it.
         _open_below(draft, changed, drafts, names)
 
 
@@ -62,6 +64,7 @@ def _open_below(draft: Draft, changed: dict[Address, Draft], drafts: Mapping[Add
             if live == change.before and not other.reopened and other.action == "update":
                 _reopen_with(draft, other, change)
                 changed[other.address] = other
+    # If the project itself is closed again, Redmine closes everything below with it (5.0 to 6.1).
     if all(f.path != change.path or f.after == change.after for f in draft.fields):
         changed |= {other.address: other for other in _undeclared_below(draft, change, drafts, names)}
 
@@ -76,6 +79,7 @@ def _undeclared_below(
 ) -> Iterator[Draft]:
     """The undeclared closed descendants of a project that stays open."""
     kind = draft.kind
+    # Sorted: the plan must not depend on the order of the server's list.
     for key in sorted(names.live(kind.name).ids):
         row = names.row(Address(kind.name, key)) or {}
         below = Address(kind.name, key) not in drafts and draft.address.key in names.ancestors(key)
@@ -97,6 +101,7 @@ def _gates(draft: Draft, names: Names) -> Iterator[tuple[Address, str]]:
     if draft.kind.inside:
         through[draft.address.container].add("")
     gates = {name for name, api in draft.kind.fields.items() if api.gate}
+    # A closed project refuses changes to its own fields too, but not to its status.
     if any(change.path not in gates for change in draft.fields):
         through[draft.address].add("")
     for address, used in through.items():
@@ -109,6 +114,7 @@ def _reopen(owner: Draft, name: str, live: Any, opened: str, reason: str) -> Non
     """Plan to open a gate first, and to set it to its declared or previous value afterwards."""
     wanted = next((f.after for f in owner.fields if f.path == name), live)
     place = owner.declared.where(name)
+    # The declared change is replaced: it would start from a value that the opened gate no longer has.
     owner.fields = [f for f in owner.fields if f.path != name]
     owner.reopened = FieldChange(name, live, opened, place)
     if wanted != opened:

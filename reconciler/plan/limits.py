@@ -8,6 +8,7 @@ from reconciler.settings import Limits
 
 def check(deletes: int, objects: int, limits: Limits, allowed: int | None) -> None:
     """Raise RefusedError if `deletes` of `objects` exceeds the limits, or `allowed` if that is given."""
+    # A number on the command line was chosen for this plan, so it replaces both limits of the configuration.
     if allowed is not None:
         why = f"more than --max-deletes {allowed}" if deletes > allowed else ""
     elif deletes > limits.deletes:

@@ -44,6 +44,7 @@ class FieldChange:
     path: str
     before: Value
     after: Value
+    # Not compared: a value that has moved in the manifest is the same change.
     location: Location | None = field(default=None, compare=False)
 
 
@@ -216,6 +217,7 @@ class Change:
     """
 
     address: Address
+    # A wiki page has no number (5.0 to 6.1): its project and title are its id.
     id: int | str | None
     source: Location
     operations: tuple[_Tagged, ...]
@@ -264,6 +266,7 @@ class Warned:
     message: str
 
 
+# Without `slots`, unlike the others: `cached_property` needs the dictionary of the instance.
 @dataclass(frozen=True)
 class Plan:
     """What `apply` would do to the server at `url`. `requests` is the number that planning took."""
@@ -295,6 +298,8 @@ class Plan:
     @cached_property
     def digest(self) -> str:
         """`sha256:…` of the changes and the server; places in manifests and secrets do not affect it."""
+        # `default=str` writes a secret as its mask, so a new password is the same plan
+        # (test_a_secret_does_not_change_the_digest).
         body = [self.url, [_essence(c) for c in self.changes]]
         text = json.dumps(body, sort_keys=True, default=str)
         return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
@@ -302,6 +307,7 @@ class Plan:
 
 def _essence(change: Change) -> list[Any]:
     later = [[_values(operation.fields), operation.waits_for] for operation in change.later]
+    # With the fingerprint: a plan that was agreed to is another one after the live values have changed.
     return [change.action, change.address, change.id, [_values(change.fields), *later], change.fingerprint]
 
 

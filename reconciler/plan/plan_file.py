@@ -68,6 +68,7 @@ def save(plan: Plan, names: Names, public: Mapping[str, Any] | None = None) -> s
         **(public or {}),
         "digest": plan.digest,
         "saved": FORMAT,
+        # Without the place of the configuration on this machine: `load` gets the one where the plan is applied.
         "settings": {k: v for k, v in names.settings.items() if k != "place"},
         "plan": _plans().dump_python(plan, mode="json"),
         "needs": [{"kind": a.kind, "key": a.key, "id": names.id(a)} for a in sorted(_referenced(plan, names))],
@@ -87,6 +88,7 @@ def _check_secrets(change: Change) -> None:
 
 def _is_plan(path: Path) -> bool:
     try:
+        # An empty file is replaced too: it has nothing to lose (`mktemp` makes one).
         content = json.loads(path.read_bytes() or b'{"saved": ""}')
     except (OSError, ValueError):
         return False
@@ -98,17 +100,21 @@ def write(path: Path, text: str) -> None:
 
     Raises ReconcilerError, also for an existing file that is not a saved plan: only saved plans are overwritten.
     """
+    # Renaming onto a link would replace the link instead of the file that it leads to.
     real = Path(os.path.realpath(path))
     if real.exists() and not real.is_file():
         raise ReconcilerError(f"Cannot save the plan as {path}: not a regular file.")
     if real.exists() and not _is_plan(real):
         raise ReconcilerError(f"{path} exists and is not a saved plan, so it was not overwritten. Choose another file.")
     try:
+        # In the same folder, because a rename cannot cross file systems. `mkstemp` makes it readable for its owner
+        # only.
         handle, name = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name}.")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.write(text)
             Path(name).replace(real)
+        # Also after Ctrl-C, no temporary file stays.
         except BaseException:
             with suppress(OSError):
                 Path(name).unlink()
@@ -128,6 +134,7 @@ def _referenced(plan: Plan, names: Names) -> set[Address]:
                 name, whole = split(field.path, value)
                 for reference in kind.fields[name].codec.references(whole, context):
                     referenced.add(names.canonical(reference.addresses(names.is_inside)[0]))
+    # These are in the plan itself: each object must have exactly one stand-in.
     own = {c.address for c in (*plan.changes, *plan.affected)}
     return {a for a in referenced - own if names.id(a) is not None}
 
@@ -152,8 +159,10 @@ def load(text: str, name: str, variables: Mapping[str, str], place: Location) ->
         plan = replace(plan, changes=tuple(_with_secrets(change, variables) for change in plan.changes))
         settings = {**data["settings"], "place": place}
         desired = Desired(dict(sorted(_stand_ins(plan, data["needs"]))), (), settings)
+    # pydantic's ValidationError is a ValueError.
     except (KeyError, TypeError, ValueError) as error:
         raise RefusedError(f"{name} was saved by another version of reconciler: {REPLAN}.") from error
+    # The seal is about the text, the digest about its meaning, which this version may read differently.
     if plan.digest != data["digest"]:
         raise RefusedError(f"{name} does not match its digest: {REPLAN}.")
     return Saved(plan, desired)
@@ -166,6 +175,7 @@ def _checked(text: str, name: str) -> dict[str, Any]:
         raise ReconcilerError(f"{name} is not a saved plan, or is incomplete: it is not valid JSON.") from error
     if not isinstance(data, dict) or "seal" not in data:
         raise ReconcilerError(f"{name} is not a saved plan. Create one with `reconciler plan --out FILE`.")
+    # Before the seal, which another format may compute differently.
     if data.get("saved") != FORMAT:
         raise RefusedError(f"{name} was saved by another version of reconciler: {REPLAN}.")
     if data["seal"] != _seal(data):
@@ -219,6 +229,7 @@ def _object(
         values.setdefault(kind.identity[0], name)
     if kind.inside:
         values[CONTAINER] = address.project
+    # Not validated: the values are canonical, not those of a manifest, and were checked when the plan was made.
     return Object(kind, address, kind.spec.model_construct(_fields_set=set(fields), **values), Map(source.file))
 
 
@@ -262,11 +273,13 @@ def _stale(change: Change, names: Names) -> str:
         return "" if row is None else f"was created after the plan was made{_number(row)}"
     if row is None:
         return "no longer exists"
+    # Deleted and created again: equal values would not show it.
     if row["id"] != change.id:
         return f"is a different object now (#{row['id']}, was #{change.id})"
     now = _before(change, row, names)
     if fingerprint(row, now) == change.fingerprint:
         return ""
+    # Reversed, so that the first change of a path counts: a later one starts from a value that this plan writes.
     was = {f.path: f.before for f in reversed(change.all_fields)}
     return "changed: " + ", ".join(f.path for f in now if f.before != was[f.path])
 
@@ -281,6 +294,7 @@ def _row(change: Change, names: Names) -> Row | None:
     if row is None and change.id is not None:
         row = names.live(change.address.kind).rows.get(change.id)
         if row is not None:
+            # Applying looks it up by the key in the plan.
             names.add(change.address.kind, change.address.key, row)
     return row
 

@@ -64,6 +64,7 @@ def make(
     if desired.problems:
         raise ManifestError(desired.problems)
     planner = _Planner(desired, live.names, live.me, unarchive, resent)
+    # All objects are compared, whichever are chosen: only then is it known which of them are the same live object.
     drafts = {a: d for a, d in planner.drafts().items() if chosen(a)}
     revealed = planner.unarchived(drafts, [a for a in planner.hidden if chosen(a)])
     holders = Holders(drafts, desired.objects, live.names)
@@ -128,6 +129,7 @@ class _Planner:
 
     def drafts(self) -> dict[Address, Draft]:
         """A draft for every declared object, except those that are absent as declared or cannot be compared."""
+        # All rows first: an object that two declarations match is a problem before either of them is compared.
         rows = {address: self.live(declared) for address, declared in self.desired.objects.items()}
         self.distinct({a: row for a, (row, _) in rows.items() if row is not None})
         drafts = {a: self.draft(self.desired.objects[a], *live) for a, live in rows.items()}
@@ -147,9 +149,11 @@ class _Planner:
         """The draft of one object. None if it is absent as declared, being deleted, or cannot be compared."""
         for field, message in declared.kind.capability(OwnAccount).forbids(declared, self.me):
             self.problems.append(Problem(declared.where(field), message, str(declared.address)))
+        # From 5.1 on, Redmine deletes a project in the background and shows it until then.
         if row is not None and (why := declared.kind.capability(Deletion).being_deleted(row)):
             self.being_deleted(declared, why)
             return None
+        # Before `absent`: what the API hides looks the same as what does not exist.
         if self.out_of_reach(declared):
             self.hidden.append(declared.address)
             return None
@@ -174,6 +178,7 @@ class _Planner:
             return Draft(declared, row, values, fields, reason)
         changed = {f.path.partition(".")[0] for f in fields}
         lost = declared.kind.losses(row, values, changed, context) if fields else ()
+        # Last: the comment on a wiki page is no change by itself (Redmine drops it then; 5.0 to 6.1; test_trap_11).
         fields += companions(declared, values, changed)
         return Draft(declared, row, values, fields, "; ".join(filter(None, (reason, *lost))) or None)
 
@@ -246,6 +251,7 @@ class _Planner:
         container = self.desired.objects.get(project)
         if not declared.kind.inside or not archived(project, self.names):
             return False
+        # Deleted together with the project, so there is nothing to compare.
         if container is not None and container.spec.state == "absent":
             return False
         if not self.opens(project) and wanted(project, self.names) is None:
@@ -290,7 +296,9 @@ class _Planner:
         unreachable = self.unreachable(set(hidden) - later, revealed)
         if later or unreachable:
             needs = {a: self.needs(d) for a, d in drafts.items() if a not in revealed}
+            # What refers to a hidden object waits for the second plan: the id to send is not known yet.
             later |= self.postpone(drafts, needs, {*later, *revealed})
+            # Without those that were just postponed: the second plan decides about them.
             unmet = {a: needs[a] & unreachable for a in drafts if needs.get(a, set()) & unreachable}
             self.problems += [self.unmet(drafts[a], min(others)) for a, others in unmet.items()]
         return tuple(sorted(later))
@@ -330,6 +338,7 @@ class _Planner:
         if declared is None:
             declared = undeclared(kinds()[CONTAINER], project.key, self.desired.objects[revealed[0]].body)
         reason = purpose(project, revealed, self.names)
+        # Only the status: the second plan compares the other fields, with what is visible then.
         return Draft(declared, self.names.row(project), {}, [unarchiving(declared)], reason)
 
     def live(self, declared: Object) -> tuple[Row | None, str | None]:

@@ -80,6 +80,7 @@ class Work:
 def schedule(drafts: Mapping[Address, Draft], names: Names) -> list[Work]:
     """The work on all drafts with changes."""
     changed = {a: d for a, d in drafts.items() if d.changed}
+    # Before the referrers are collected: it adds drafts, whose gates are closed after the work of those referrers.
     open_gates(changed, drafts, names)
     referrers = _Referrers(changed.values(), names)
     return [_work(draft, changed, referrers, names) for draft in changed.values()]
@@ -126,6 +127,7 @@ class _Referrers:
         for draft in changed:
             self.by_project[draft.address.kind, draft.address.project].add(draft.address)
             if draft.kind.inside:
+                # Redmine closes everything below a closed project (5.0 to 6.1), so work in a subproject is work inside.
                 for key in (draft.address.project, *names.ancestors(draft.address.project)):
                     self.by_target[Address(CONTAINER, key)].add(("", draft.address))
             for name, target in (*draft.depends_on(names), *draft.blocks(names)):
@@ -138,6 +140,7 @@ class _Referrers:
         """The declared values, and the live references: both hold until the change is applied."""
         yield from draft.values.items()
         if draft.row is not None:
+            # An issue must have left a version before that is locked or deleted.
             context, kind = Context(self.names, draft.declared.project), draft.kind
             references = (n for n, api in kind.fields.items() if isinstance(api.codec, Ref | RefSet))
             yield from ((n, kind.live(draft.row, n, context)) for n in references)
@@ -224,11 +227,13 @@ class _Stages:
 
     def split(self, action: Action) -> Iterator[Stage]:
         """The fields that are written immediately, then later ones. Those that wait for fewer objects come first."""
+        # If a project is just closed, that is its first operation, not one after an empty operation.
         if action == "update" and not self.now:
             self.now = self.last.pop((), [])
         yield Stage(tuple(self.now))
         if self.linked:
             yield Stage(tuple(self.linked), tuple(sorted(self.link_targets)), link=True)
+        # What waits for less must not be held up by what waits for more; among equals by address, the same each time.
         for waits_for, fields in sorted(self.last.items(), key=lambda item: (len(item[0]), item[0])):
             yield Stage(tuple(fields), waits_for)
         if self.final:
@@ -241,15 +246,20 @@ def _when(
     """When a field is written, and which changed objects it waits for."""
     deferred, closing = draft.api(change).deferred, shuts(draft, change)
     if draft.reopened is not None and draft.reopened.path == change.path:
+        # It was opened for any of the referrers, so it is closed after all of them, not just those through `via`.
         return When("last", referrers.of(draft.address, frozenset()))
     if deferred is None or not deferred.when(change.after, Context(names, draft.declared.project)):
+        # Even if nothing refers to a project, it is closed after its own fields: it accepts none then (5.0 to 6.1).
         return When("last") if closing else NOW
     if deferred.wait == "itself":
+        # An open issue cannot be moved below a closed one (422; 5.0 to 6.1), so its status is written before its
+        # parent.
         return When("final")
     if deferred.wait == "referrers":
         waits_for = referrers.of(draft.address, deferred.via)
         return When("last", waits_for) if waits_for or closing else NOW
     named = set(targets(draft.declared, change.path, change.after, names))
+    # Custom fields for users accept only members of the project (5.0 to 6.1), so memberships come first.
     members = referrers.inside(draft.address.key, deferred.inside) if named else set()
     waits_for = tuple(sorted(a for a in named | members if a in changed))
     fills = _fills(draft, deferred, changed, referrers)
@@ -279,6 +289,7 @@ def _type(draft: Draft, number: int, stage: Stage) -> type[Operation]:
     fields = stage.fields
     if number == 0 and draft.action != "update":
         return Create if draft.action == "create" else Delete
+    # Before `Reopen`: unarchiving opens the gate as well.
     if number == 0 and fields and unarchives(fields[0]):
         return Unarchive
     if number == 0 and (draft.reopened or any(opens(draft, f) for f in fields)):
@@ -294,6 +305,7 @@ def _type(draft: Draft, number: int, stage: Stage) -> type[Operation]:
 
 def _by_workflow(draft: Draft, fields: Sequence[FieldChange]) -> bool:
     """Whether this is a single field that may take several writes to reach its value."""
+    # 0: only whether there is a page matters here, and a new object has no id yet.
     number = draft.row["id"] if draft.row else 0
     return len(fields) == 1 and draft.kind.capability(Workflow).workflow_page(number, fields[0].path) is not None
 
@@ -302,6 +314,7 @@ def fingerprint(row: Row | None, fields: Iterable[FieldChange]) -> str:
     """A digest of the live values that a change is based on (`before` of its fields), or of the object's absence."""
     before: dict[str, Any] = {}
     for change in fields:
+        # The first change of a path has the live value; a later one starts from what the plan writes.
         before.setdefault(change.path, change.before)
     text = json.dumps(None if row is None else before, sort_keys=True, default=str)
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()[:32]

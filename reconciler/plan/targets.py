@@ -108,6 +108,7 @@ def _matching(patterns: Sequence[str], known: Iterable[Address], option: str) ->
 
 def _matches(pattern: str, labels: Iterable[str], option: str, what: str) -> list[str]:
     """The labels that a pattern matches; raises ReconcilerError if there are none."""
+    # Also literally: keys can contain `[` and `*`. Not `fnmatch`, which ignores case on Windows.
     matches = [text for text in labels if text == pattern or fnmatchcase(text, pattern)]
     if not matches:
         raise ReconcilerError(f'{option} "{pattern}" matches no declared {what}{_hint(pattern, labels)}.')
@@ -130,6 +131,7 @@ def _required(change: Change) -> Iterator[Address]:
     for operation in change.operations:
         if operation.names_what_it_waits_for:
             yield from operation.waits_for
+        # Later operations wait for objects that refer to this one, which it does not need.
         elif operation.id.number == 0:
             yield from (required.address for required in operation.requires)
 
@@ -185,6 +187,7 @@ def _closure(start: Iterable[Address], edges: Mapping[Address, Iterable[Address]
 
 
 def _check(wanted: Iterable[Address], excluded: frozenset[Address], needs: Mapping[Address, set[Address]]) -> None:
+    # An object that is both targeted and excluded is left out without an error.
     for address in sorted(set(wanted) - excluded):
         missing = sorted(_closure([address], needs) & excluded)
         if missing:

@@ -64,7 +64,10 @@ class Client:
         # 429 and a connection that was never made are safe to retry even for a POST: nothing was executed.
         self._retry = policy(connection.retries, RETRY_STATUSES, BROKEN)
         self._retry_unexecuted = policy(connection.retries, (429,), NOT_CONNECTED)
+        # For the first request: that a URL is wrong must not take minutes to find out.
         self._fail_fast = policy(min(connection.retries, 1), RETRY_STATUSES, BROKEN)
+        # Redirects are not followed (httpx's default): the header with the API key would go to any host that they lead
+        # to.
         self._http = httpx.AsyncClient(
             transport=RetryTransport(self._attempt),
             headers=connection.headers(),
@@ -182,6 +185,7 @@ class Client:
     async def _write(self, method: str, path: str, *, once: bool, **content: Any) -> Row:
         response = await self._send(method, path, once=once, **content)
         body = json_object(response.content) if response.content.strip() else {}
+        # Probably a proxy's page: the request may or may not have reached Redmine.
         if body is None:
             message = not_json(self.connection.url, f"{method} {path}", response)
             raise AnswerLost(f"{message} The outcome is unknown.", timed_out=False)
@@ -236,6 +240,7 @@ def quote(segment: str) -> str:
     """A percent-encoded path segment. Raises ReconcilerError for one that would resolve to another path."""
     if segment in ("", ".", ".."):
         raise ReconcilerError(f"{segment!r} cannot be part of a URL in Redmine: choose another key for the object.")
+    # Also `/`: in a wiki page's title it must not begin another segment.
     return percent_encode(segment, safe="")
 
 

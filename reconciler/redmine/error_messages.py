@@ -67,6 +67,7 @@ LENGTH = 500
 
 def _clean(text: str) -> str:
     """Text from a server, safe to show: one printable line of limited length."""
+    # Cut before it is cleaned, too: an error page can have megabytes.
     line = " ".join("".join(char if char.isprintable() else " " for char in text[: 4 * LENGTH]).split())
     return line if len(line) <= LENGTH else f"{line[:LENGTH]}…"
 

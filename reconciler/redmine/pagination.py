@@ -75,11 +75,13 @@ async def _scan(fetch: Fetch, first: Page, what: str) -> list[Page] | None:
         total = max(page.total for page in fetched)
         if pages[-1].end >= total:
             return pages
+        # A page of a single row has no room for the overlap.
         if step < 1 or total > step * MAX_PAGES:
             raise NotRedmine(f"{what} does not end: the server reports {total} rows, {first.limit} per page.")
         # The last page is not full if the list has grown since: read it again from its own offset.
         full = len(pages[-1].rows) == first.limit
         start = pages[-1].offset + step if full else pages.pop().offset
+        # `total - 1`: the last row alone would be just the overlap with the page before.
         fetched = await _fetch_concurrently(fetch, range(start, total - 1, step))
         pages += fetched
     return None

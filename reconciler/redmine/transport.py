@@ -182,6 +182,7 @@ async def _read(response: httpx.Response) -> bytes:
     body = bytearray()
     async for chunk in response.aiter_bytes():
         body += chunk
+        # Counted after decompression: a small response can become a huge one.
         if len(body) > MAX_BODY:
             raise httpx.DecodingError(f"the response is larger than {MAX_BODY // 2**20} MiB")
     return bytes(body)
@@ -208,6 +209,7 @@ def policy(retries: int, statuses: Sequence[int], exceptions: Sequence[type[Exce
     """A policy that retries after these statuses and exceptions."""
     return Policy(
         total=retries,
+        # POST too, unlike httpx_retries' default: each policy's statuses and exceptions decide what is safe to repeat.
         allowed_methods=["GET", "POST", "PUT", "DELETE"],
         status_forcelist=statuses,
         retry_on_exceptions=exceptions,
@@ -225,6 +227,8 @@ def network(connection: Connection) -> httpx.AsyncHTTPTransport:
     return httpx.AsyncHTTPTransport(
         verify=tls or False,
         trust_env=False,  # HTTP_PROXY and the like in the environment must not redirect the credentials
+        # As many as the client's own slots: waiting for a slot is not part of a deadline, waiting for a connection
+        # would be.
         limits=httpx.Limits(max_connections=limit, max_keepalive_connections=limit, keepalive_expiry=KEEP_ALIVE),
         proxy=_proxy(connection.proxy, tls),
     )

@@ -17,6 +17,7 @@ from reconciler.model.spec import COMMON, REFUSE, Api, Date, Spec
 from reconciler.reference.json_schema import raw_schema
 
 WIDTH = 100
+# In a schema, only their pattern distinguishes dates from other strings.
 DATE = TypeAdapter(Date).json_schema()["pattern"]
 TYPES = {
     "boolean": "true or false",

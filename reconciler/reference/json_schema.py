@@ -79,6 +79,7 @@ def _inlined(node: Any, definitions: Mapping[str, Any], *, fields: bool = False)
 
 def field_schema(kind: Kind, name: str, schema: Schema) -> Schema:
     """The schema of one field for YAML, from pydantic's schema."""
+    # The type only says that these are names; which ones there are depends on the kind.
     if name == "create_only":
         schema = {**schema, "items": {"type": "string", "enum": list(kind.fields)}}
     clearable = name not in kind.fields or kind.fields[name].clear is not REFUSE
@@ -104,6 +105,7 @@ def _object(properties: Mapping[str, Any], required: Any) -> Schema:
 
 def _list(kind: Kind, definition: str) -> Schema:
     items = {"$ref": f"#/$defs/{definition}"}
+    # null: a list whose items are all commented out.
     return {"description": _sentence(raw_schema(kind)), "type": ["array", "null"], "items": items}
 
 
@@ -143,6 +145,7 @@ INNER = ("items", "additionalProperties")
 def _string(part: Schema) -> list[Schema]:
     """A string: also a number or Boolean of YAML if it matches the pattern. `${NAME}` can have any length."""
     pattern = re.compile(part.get("pattern", ""))
+    # `search`, because patterns in JSON Schema are not anchored.
     types = [name for name, sample in (("number", "1"), ("boolean", "true")) if pattern.search(sample)]
     bounded = {"pattern", "maxLength"} & part.keys()
     return [{**part, "type": ["string", *types] if types else "string"}, *([EXPRESSION] if bounded else [])]

@@ -28,6 +28,7 @@ def results(report: Report) -> str:
 
 def _result(result: Result) -> Iterator[str]:
     """A line for each place of the errors of a change, or one for the object."""
+    # One command for each place: GitHub shows only ten errors of a step as annotations.
     title, by_place = str(result.change.address), defaultdict[Location, list[str]](list)
     for error in result.errors:
         by_place[error.location if error.location.file else result.change.source].append(error.message)

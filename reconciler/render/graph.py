@@ -8,6 +8,7 @@ from reconciler.model.address import Address
 from reconciler.render.safe import terminal
 
 Edge = tuple[Address, Address]
+# Mermaid has no backslash escapes, just entities: `#34;` for a quote.
 _MERMAID = str.maketrans({c: f"#{ord(c)};" for c in '"#&<>`\\'})
 _DOT = str.maketrans({'"': '\\"', "\\": "\\\\"})
 

@@ -76,6 +76,7 @@ def export_json(done: Exported) -> dict[str, Any]:
 def dumps(data: Mapping[str, Any]) -> str:
     """The JSON text: UTF-8, with escapes for everything that a terminal would interpret or an encoder refuse."""
     text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
+    # Line by line: the line breaks left are those of the layout, which must stay.
     return "\n".join(INVISIBLE.sub(lambda match: json.dumps(match[0])[1:-1], line) for line in text.split("\n"))
 
 
@@ -139,6 +140,7 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(part) for part in value]
+    # JSON has no NaN or infinity; such a number becomes a string.
     if value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value)):
         return value
     return str(value)

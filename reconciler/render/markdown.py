@@ -52,6 +52,7 @@ def problems(problems: Sequence[Problem], excerpt: Callable[[Location], str], *,
 def _fitting(blocks: Iterable[str], total: int, limit: int, bullet: str = "") -> Iterator[str]:
     """The blocks that fit, then the number of those that do not."""
     for index, block in enumerate(blocks):
+        # 2 for the empty line between blocks.
         limit -= len(block) + 2
         if limit < 0:
             yield f"{bullet}… and {total - index} more, omitted to keep this short."

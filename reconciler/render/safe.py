@@ -25,6 +25,7 @@ ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "@<!-- -->", "#": "#<!-
 
 def terminal(text: str) -> str:
     """One line that cannot move the cursor, change colors, reorder the text around it or command a CI server."""
+    # A shortcut for nearly all texts: none of the characters that are replaced is printable.
     if text.isprintable() and "##" not in text:
         return text
     return COMMAND.sub("# #", INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", BREAKS.sub(" ", text)))
@@ -40,7 +41,9 @@ def markdown(text: str) -> str:
 def code(text: str, *, cell: bool = False) -> str:
     """A code span for Markdown. `cell` is for tables, where a pipe ends the cell even in code."""
     clean = terminal(text) or " "
+    # Longer than any run of backticks inside, which would end the span.
     fence = "`" * (_longest_run(clean) + 1)
+    # Markdown strips one space from both ends of a code span, and a backtick there would lengthen the fence.
     pad = " " if clean[0] in "` " or clean[-1] in "` " else ""
     return (fence + pad + clean + pad + fence).replace("|", "\\|" if cell else "|")
 
@@ -63,5 +66,6 @@ def html(text: str) -> str:
 
 def workflow(text: str, *, part: bool = False) -> str:
     """The message of a GitHub workflow command; `part` is for one of its properties (`file=…`)."""
+    # `%` first, because the other escapes contain it.
     escaped = terminal(text).replace("%", "%25")
     return escaped.replace(":", "%3A").replace(",", "%2C") if part else escaped

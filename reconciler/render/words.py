@@ -18,6 +18,8 @@ from reconciler.plan.diff import detail
 from reconciler.plan.operations import FieldChange
 from reconciler.render.safe import terminal
 
+# Not at run time: text is rendered without importing what sends requests
+# (test_rendering_text_imports_no_heavy_library).
 if TYPE_CHECKING:
     from reconciler.apply.report import ItemError, Report, Result
     from reconciler.plan.operations import Action, Change, Operation, Plan
@@ -78,6 +80,7 @@ def _text(text: str, *, item: bool) -> str:
 def pair(before: Any, after: Any) -> tuple[str, str]:
     """Two different values, in a notation in which they look different."""
     old, new = value(before), value(after)
+    # Different types, as 1 and "1", or characters that are replaced before they are shown.
     if terminal(old) == terminal(new):
         return json.dumps(before, default=repr), json.dumps(after, default=repr)
     return old, new
@@ -166,12 +169,14 @@ def _lines(before: Any, after: Any) -> list[str]:
 
 def _text_lines(sides: list[str], new: bool) -> list[str]:
     """The diff of two texts, or the first lines of one that is added or removed completely."""
+    # A line break at the end of both would only show as an empty line.
     if all(side.endswith("\n") for side in sides):
         sides = [side.removesuffix("\n") for side in sides]
     if len(sides) == 2:
         return detail(sides[0], sides[1])
     body = (detail(None, sides[0]) if new else detail(sides[0], None))[1:]
     more = len(body) - NEW_LINES
+    # A note about one more line would be as long as that line.
     return body if more <= 1 else [*body[:NEW_LINES], f"@@ {more} more lines @@"]
 
 

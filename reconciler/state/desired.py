@@ -58,6 +58,7 @@ def build(documents: Iterable[Map], settings: Mapping[str, Any]) -> Desired:
     for document in documents:
         builder.document(document)
     builder.check_references()
+    # Sorted: neither the files nor the order within them may change a plan or its digest (docs/guarantees.md).
     return Desired(dict(sorted(builder.objects.items())), tuple(builder.problems), settings)
 
 
@@ -83,6 +84,7 @@ class _Builder:
 
     def document(self, document: Map) -> None:
         """Add one document: a mapping of lists."""
+        # Probably another YAML file in the folder: one problem for it, not one for each of its keys.
         if document and not any(name in self.lists or name in IGNORED for name in document):
             names = ", ".join(f'"{name}"' for name in list(document)[:3])
             near = suggest(next(iter(document)), self.lists)
@@ -98,6 +100,7 @@ class _Builder:
 
     def items(self, kind: Kind, items: Any, place: Location, project: str | None) -> None:
         """Add one list of objects of a kind."""
+        # A list whose items are all commented out is null in YAML.
         if items is None:
             return
         if not isinstance(items, Seq):
@@ -115,8 +118,11 @@ class _Builder:
         values = {k: _one_line(kind, k, v) for k, v in body.items() if k not in inner}
         if project is not None and values.setdefault(CONTAINER, project) != project:
             self.problem(body.where(CONTAINER), f'conflicts with the enclosing project "{project}"', "omit `project`")
+            # The enclosing project counts for the other checks: one mistake must not cause further problems.
             values[CONTAINER] = project
         identifier = body.get(kind.identity[0])
+        # Without an identifier there is no project that the nested objects could be in; that it is missing is one
+        # problem.
         for name, child in inner.items() if identifier else ():
             if name in body:
                 self.items(child, body[name], body.where(name), str(identifier))
@@ -125,6 +131,7 @@ class _Builder:
     def declare(self, kind: Kind, body: Map, values: dict[str, Any]) -> None:
         """Add the object of a mapping, as far as it is valid."""
         try:
+            # Validators of local files need the mapping: it knows the manifest that a path is relative to.
             spec = kind.spec.model_validate(values, context={"body": body})
         except ValidationError as error:
             self.problems.extend(explain(kind, body, error, self.nested if kind.name == CONTAINER else ()))
@@ -147,6 +154,7 @@ class _Builder:
         if first is not declared:
             hint = "give each its own key" if kind.capability(ManifestKey).only_declared({}) else "remove one of them"
             self.problem(declared.source, "declared twice", hint, str(address), first.source)
+            # Not a declared object, but its fields and references are checked like any other's.
             self.duplicates.append(declared)
         else:
             objects[address] = declared
@@ -165,6 +173,7 @@ class _Builder:
                 hint = suggest(name, declared.kind.fields)
                 self.problem(declared.where("create_only"), message, hint, str(declared.address))
         for name, value in declared.fields.items():
+            # All optional fields allow null by their types; whether Redmine can clear one is known only here.
             if value is None and declared.kind.fields[name].clear is REFUSE:
                 hint = "omit it to leave it unchanged"
                 self.problem(declared.where(name), f"{name} cannot be cleared", hint, str(declared.address))
@@ -174,6 +183,7 @@ class _Builder:
 
     def check_references(self) -> None:
         """Check the references between declared objects: their targets exist, and they form no cycle."""
+        # Objects with invalid fields are targets too: a reference to one is not a second mistake.
         objects = {**self.objects, **self.partial}
         graph = {address: self.targets(declared, objects) for address, declared in objects.items()}
         for duplicate in self.duplicates:
@@ -184,6 +194,7 @@ class _Builder:
     def targets(self, declared: Object, objects: Mapping[Address, Object]) -> set[Address]:
         """The objects that one depends on. Adds a Problem for each invalid reference."""
         targets: set[Address] = set()
+        # An empty name index: here only the manifests count, without a server.
         for field, reference in references(declared, Names()):
             named = [objects[a] for a in reference.addresses(is_inside) if a in objects]
             self.check_declared(declared, field, reference, named)
@@ -230,8 +241,10 @@ class _Builder:
             except graphlib.CycleError as error:
                 cycle: list[Address] = error.args[1]
             path = " → ".join(a.key for a in reversed(cycle))
+            # graphlib repeats the first node at the end of a cycle.
             hint, places = "remove one of these references", [objects[a].source for a in cycle[:-1]]
             self.problem(places[0], f"dependency cycle: {path}", hint, str(cycle[0]), *places[1:])
+            # Only the references within this cycle are removed: its members can be part of further ones.
             graph = {a: targets - set(cycle) if a in cycle else targets for a, targets in graph.items()}
 
 
@@ -259,6 +272,7 @@ def is_inside(kind: str) -> bool:
 
 def depends(declared: Object, field: str) -> bool:
     """Whether the whole object depends on the target of a field; a deferred field is written later by itself."""
+    # The default version of a project is inside that project: as a dependency it would always be a cycle.
     deferred = declared.kind.fields[field].deferred if field in declared.kind.fields else None
     return deferred is None or deferred.wait != "references"
 
@@ -291,12 +305,14 @@ class _Needs:
         self.fields[kind.name].update(declared.fields)
         bulk = kind.capability(BulkDetails).needs
         self.detailed.update((kind.name, field) for field in declared.fields if field in bulk)
+        # Lists are read until all needed keys are known, so the earlier name must be one of them.
         if declared.spec.renamed_from:
             self.keys[kind.name].add(earlier_key(kind, declared.spec, address.project))
         if number := getattr(declared.spec, "id", None):
             self.ids[kind.name].add(number)
         lookups = [k for f in declared.fields for k in kind.fields[f].codec.lookups]
         for name in (*lookups, *kind.capability(ManifestKey).definitions(settings, declared.fields)):
+            # No key, but an entry: that alone makes `live.read` read the kind.
             self.keys[name] |= set()
         for _, reference in references(declared, self.names):
             for target in reference.addresses(is_inside):
@@ -306,6 +322,7 @@ class _Needs:
 
     def need(self) -> Need:
         """The collected needs."""
+        # Bulk details need complete lists of other kinds (all users), which a few pages of objects do not.
         many = (pair for pair, number in self.detailed.items() if number > FEW)
         whole = frozenset(name for kind, field in many for name in kinds()[kind].capability(BulkDetails).needs[field])
         return Need(_frozen(self.keys), _frozen(self.fields), _frozen(self.ids), whole=whole)

@@ -35,6 +35,7 @@ async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     finally:
         for task in tasks:
             task.cancel()
+        # Until they have ended: otherwise a canceled request could still be under way while the error is handled.
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
@@ -62,7 +63,9 @@ async def over(
     try:
         running.extend(asyncio.create_task(one(item)) for item in islice(remaining, size))
         while running:
+            # The oldest, not the first to finish: in the order of the items, two exports of the same data are equal.
             yield await running.popleft()
+            # Only after the result was taken: a slow consumer never has more than `size` results waiting.
             running.extend(asyncio.create_task(one(item)) for item in islice(remaining, 1))
     finally:
         for task in running:
@@ -139,6 +142,7 @@ class Bulk:
 
     def of(self, row: Row, fields: frozenset[str]) -> tuple[Row, frozenset[str]]:
         """The row with the known details of these fields, and the fields that still need the object's page."""
+        # In none of the lists means empty, not unknown: together they show all items of a field.
         listed = {name: self.fields[name].get(row["id"], []) for name in fields & self.fields.keys()}
         known = {name: items for name, items in listed.items() if items is not None}
         return {**row, **{self.kind.fields[n].read or n: items for n, items in known.items()}}, fields - known.keys()
@@ -149,6 +153,7 @@ class Bulk:
         page = self.kind.details(row, left)
         if page is None:
             return known
+        # The object can be deleted between the list and its page. A kind's own meaning of 404 takes precedence.
         more = await fetch(client, replace(page, none={404: None, **page.none}), form_of(self.kind))
         # A listing that expects 404 is of a kind whose objects can lack a page: the object exists all the same.
         return {**known, **more[0]} if more else known if 404 in page.none else None
@@ -166,6 +171,7 @@ async def bulk_details(
     """The details from bulk lists, for the fields for which that takes fewer requests than one page for each object."""
     counts = Counter(name for wanted in fields for name in wanted)
     bulk = kind.capability(BulkDetails)
+    # Checked first: `lists` uses names that are only read completely if there are many objects (`Desired.need`).
     many = max((counts[name] for name in bulk.needs), default=0) > FEW
     candidates = bulk.lists(kind, rows, need, names) if many else ()
     cheaper = [one for one in candidates if len(one.lists) < counts[one.field]]

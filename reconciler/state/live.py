@@ -53,13 +53,16 @@ async def read(client: Client, desired: Desired) -> Live:
 
     Raises ServerError if the server cannot be used, ManifestError if it lacks what the configuration names.
     """
+    # First: with a wrong key, lists are 200 and have just the public objects (5.0 to 6.1; test_trap_20).
     me = await client.whoami()
     names = fresh_names(desired)
     names.rights = rights(me)
     reader = Reader(client, names, desired)
     first = desired.need()
+    # Trackers are read even if no manifest uses them: nothing else tells the version.
     probes = {kind.name: frozenset[str]() for kind in kinds().values() if kind.has(VersionProbe)}
     await reader.wave(Need({**probes, **first.keys}), [k for k in kinds().values() if k.has(ReadOnly)])
+    # Before the other lists, some of whose parameters and fields an older Redmine does not know.
     check_version(names)
     check_settings(names, first)
     need = desired.need(names)
@@ -154,13 +157,17 @@ class Reader:
         try:
             for tier in kind.tiers(need, self.names):
                 await self._tier(kind, tier, rows)
+                # All rows so far, not just those of this tier: which object is meant, and whether it is ambiguous,
+                # depends on all.
                 self._match(kind, list(rows.values()))
                 partial = self._missing(kind, need) or self._takes_values(kind)
                 if not (need.everything or kind.name in need.whole or partial):
                     break
             else:
+                # No tier was left out: what is not among the rows does not exist.
                 self.names.live(kind.name).whole = True
             await self._details(kind, need)
+            # After the details: the attachments of news are only on their own pages (5.0 to 6.1).
             await self._files(kind)
         except Denied as error:
             # An assignee is a user or a group, so groups are listed too. That only administrators may list them matters
@@ -185,17 +192,20 @@ class Reader:
         lists = await together(fetch(self.client, listing, form_of(kind), left_out) for listing in tier)
         for listing, listed in zip(tier, lists, strict=True):
             for row in listed:
+                # By id: a shared version is in the lists of several projects (5.0 to 6.1; test_trap_23).
                 rows[row["id"]] = row
                 if listing.seen_from:
                     self.names.live(kind.name).note_seen(row["id"], listing.seen_from)
 
     def _match(self, kind: Kind, rows: Sequence[Row]) -> None:
+        # Before matching: an issue's key is in a custom field, whose id may only be known from these rows.
         learn(rows, kind, self.names)
         context = Context(self.names)
         matches = kind.match(rows, context, self.declared.get(kind.name, ()))
         undo_renames(kind, self.names)
         for key, row in matches.rows.items():
             self.names.add(kind.name, key, row)
+        # Before the next tier is considered: a new name counts as known if the old one was found.
         settle_renames(kind, self.declared.get(kind.name, ()), self.names)
         # Replaces the problems of an earlier tier: a further tier matches all rows again.
         problems = (Problem(o.source, message, str(o.address), hint) for o, message, hint in matches.problems)
@@ -209,6 +219,7 @@ class Reader:
         bulk = await bulk_details(self.client, kind, rows, fields, need, self.names)
         complete = await together(bulk.complete(self.client, row, f) for _, row, f in lacking)
         for (declared, _, _), row in zip(lacking, complete, strict=True):
+            # Deleted between the list and its page: it is planned as an object that does not exist.
             if row is None:
                 self.names.remove(declared.address)
             else:
@@ -234,6 +245,7 @@ async def read_files(client: Client, kind: Kind, values: Mapping[str, Any], row:
     """Add the live files of an object to `names.files`. Only those of equal name and size are downloaded to compare."""
     for name, value in values.items():
         api = kind.fields[name]
+        # What does not resolve is a problem of the plan, with its place; here it only means that no file is compared.
         with suppress(Unresolved):
             for candidate in api.codec.files(value, row.get(api.read or name), context):
                 context.names.files[candidate.number] = await _file(client, candidate)
@@ -241,6 +253,7 @@ async def read_files(client: Client, kind: Kind, values: Mapping[str, Any], row:
 
 async def _file(client: Client, candidate: Candidate) -> Row:
     """The row of a live file with its digest, which is "" if name or size differ from the declared file."""
+    # The value of a custom field is just the id of a file; lists of attachments show name and size already.
     page = Listing(f"/attachments/{candidate.number}", "attachment", single=True)
     row = candidate.shown or (await fetch(client, page, FILE))[0]
     same = row["filename"] == candidate.filename and row["filesize"] == candidate.size
@@ -270,6 +283,7 @@ def learn(rows: Iterable[Row], kind: Kind, names: Names) -> None:
     """Take names and ids of custom fields from the objects if the account may not list them; formats stay unknown."""
     if names.sees_definitions:
         return
+    # Only what objects show of their fields: neither format nor options (5.0 to 6.1).
     known = names.custom_fields.setdefault(kind.name, {})
     for row in rows:
         for field in row.get("custom_fields", ()):

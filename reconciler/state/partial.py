@@ -30,11 +30,13 @@ def partial(kind: Kind, body: Map, values: Mapping[str, Any], error: ValidationE
     invalid = frozenset(str(item["loc"][0]) for item in error.errors() if item["loc"])
     if kind.inside and CONTAINER in invalid:
         return None
+    # Unknown fields would fail this validation again; they have their own problem already.
     known = {name: value for name, value in values.items() if name in kind.spec.model_fields}
     try:
         base: type[Spec] = kind.spec
         lenient = _lenient(base, invalid.intersection(base.model_fields))
         spec = lenient.model_validate(known, context={"body": body})
+        # Also their defaults: a check must not take one for the declared value.
         _drop(spec, invalid)
         key = kind.key(spec, str(values.get(CONTAINER, "")))
     except (ValidationError, NotValid):
@@ -52,5 +54,6 @@ def _lenient(spec: type[Spec], invalid: frozenset[str]) -> type[Spec]:
 
 def _drop(spec: Spec, invalid: frozenset[str]) -> None:
     for name in invalid:
+        # Not `delattr`: specs are frozen. Without the entry, Python asks `_Partial.__getattr__`, which raises NotValid.
         spec.__dict__.pop(name, None)
     spec.model_fields_set.difference_update(invalid)

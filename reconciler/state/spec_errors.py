@@ -26,6 +26,7 @@ def explain(kind: Kind, body: Map, error: ValidationError, nested: Iterable[str]
     known = [*kind.spec.model_fields, *nested]
     subject = " ".join([kind.name, *label_of(kind, body)])
     for item in error.errors(include_url=False, include_context=True):
+        # pydantic puts the names of validators into the path of an error; manifests have no such level.
         path = [p for p in item["loc"] if not str(p).startswith(("function-", "constrained-"))]
         message, hint = _message(kind, path, item, known)
         yield Problem(_place(body, path, item["type"]), message, subject, hint)
@@ -51,12 +52,15 @@ def _message(kind: Kind, path: Sequence[str | int], item: Mapping[str, Any], kno
     if error == "missing":
         return f"{field} is missing", ""
     secret = field in kind.fields and kind.fields[field].secret
+    # Only a plain string is repeated: a list or mapping could contain a secret.
     plain = isinstance(item["input"], str) and not secret
     shown = f', found "{item["input"]}"' if plain else f", found {type_name(item['input'])}"
     if error == "literal_error":
+        # pydantic has the choices only in words: 'a', 'b' or 'c'.
         choices = str(context["expected"]).replace("'", "").replace(" or ", ", ")
         return f"{field}: expected one of {choices}{shown}", suggest(str(item["input"]), choices.split(", "))
     if error == "string_pattern_mismatch":
+        # The description of such a field begins with the allowed form in words, which says more than the pattern.
         form = str(kind.spec.model_fields[field].description).partition(". ")[0].rstrip(".")
         return f"{field}: expected {form[0].lower()}{form[1:]}{shown}", ""
     if error == "value_error":
