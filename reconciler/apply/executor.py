@@ -18,7 +18,8 @@ from reconciler.apply.writer import Writer
 from reconciler.errors import AnswerLost, Rejected, ServerError
 from reconciler.kinds import kinds
 from reconciler.model.address import Address, Unresolved
-from reconciler.model.capabilities import Deletion, Tree
+from reconciler.model.capabilities import Deletion
+from reconciler.model.containers import Tree
 from reconciler.model.name_index import Names
 from reconciler.plan.dependencies import sorter
 from reconciler.plan.diff import gather

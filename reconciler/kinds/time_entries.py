@@ -16,8 +16,9 @@ from reconciler.kinds._keyless import Keyless, KeylessReadBack
 from reconciler.kinds._permissions import lacks_as_member
 from reconciler.kinds._queries import chunks, criterion
 from reconciler.model.address import Address, Row, Unresolved, split_key
-from reconciler.model.capabilities import Creation, ProjectIncludes, Rows
+from reconciler.model.capabilities import Creation, Rows
 from reconciler.model.codecs import Codec, Ref, digest
+from reconciler.model.containers import ProjectIncludes
 from reconciler.model.custom_fields import CustomFields
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.forms import DAY, NAMED, NUMBER, REF, TEXT

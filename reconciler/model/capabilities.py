@@ -20,14 +20,11 @@ neutral object of its class, which changes nothing: no workflow, no derived fiel
     ReadOnly        a kind whose objects only an administrator can create, in Redmine itself
     Rows            what is relied on in a row beyond the spec
     VersionProbe    rows that show whether the server is supported
-    Tree            objects that Redmine keeps as one tree
-    Archive         containers that can be archived
-    Modules         containers whose modules decide what can be inside them
-    ProjectIncludes what a project's page must show so that names in its objects can be resolved
     Alternative     another kind that a name of this one more often means
     People          rows of persons
     OwnAccount      what the account must not do to itself
     Exporting       how a live object is written as a manifest (`model/export_hooks.py`)
+    Tree, Archive, Modules, ProjectIncludes: of containers and what is in them (`model/containers.py`)
 """
 
 from __future__ import annotations
@@ -41,7 +38,7 @@ from reconciler.model.contract import check_capability
 from reconciler.model.forms import Form
 from reconciler.model.name_index import Context, CustomField, Names
 from reconciler.model.requests import FieldLists, Listing, Need
-from reconciler.model.spec import PARTIAL, Id, Spec
+from reconciler.model.spec import PARTIAL, Id
 
 if TYPE_CHECKING:
     from reconciler.model.kind import Kind, Object
@@ -143,6 +140,10 @@ class Deletion(Capability):
 
     def takes_along(self, address: Address, row: Row, names: Names) -> list[str]:
         """The keys of further live objects of the kind that Redmine deletes with this one."""
+        return []
+
+    def live_below(self, address: Address, row: Row, names: Names) -> list[str]:
+        """The keys of all objects that Redmine would delete with this one now, before any of them is moved away."""
         return []
 
     def until_gone(self, address: Address) -> Listing | None:
@@ -333,52 +334,6 @@ class VersionProbe(Capability):
     def is_supported(self, rows: Iterable[Row]) -> bool:
         """Whether a server with these rows is supported."""
         return True
-
-
-@dataclass(frozen=True)
-class Tree(Capability):
-    """Objects that Redmine keeps as one tree."""
-
-    one_write_at_a_time: bool = False
-    """Whether two writes must not overlap: each locks the whole tree."""
-    cascades: frozenset[str] = frozenset()
-    """Values of a gate that Redmine, when it is opened, also changes for all objects below."""
-
-
-@dataclass(frozen=True)
-class Archive(Capability):
-    """Containers that can be archived: the API shows nothing of them then, and they are unarchived to be compared."""
-
-    field: str = ""
-    """The field that says so, and its values for what is archived and for what is not."""
-    archived: str = ""
-    active: str = ""
-
-    def named_fields(self) -> Iterable[tuple[str, str]]:
-        return (("field", self.field),) if self.field else ()
-
-    def is_archived(self, row: Row) -> bool:
-        """Whether a live container is archived."""
-        return False
-
-
-class Modules(Capability):
-    """Containers whose modules decide what can be inside them (`Inside.module`)."""
-
-    def enabled(self, row: Row | None, spec: Spec | None) -> Collection[str] | None:
-        """The modules that a container will have: as declared, else as live; None if that is not known."""
-        return None
-
-    def hint(self, module: str) -> str:
-        """How to enable a module."""
-        return ""
-
-
-@dataclass(frozen=True)
-class ProjectIncludes(Capability):
-    """The `include=` of the project's page without which names in an object cannot be resolved."""
-
-    include: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from reconciler.kinds import kinds
 from reconciler.model.address import CONTAINER, Address
-from reconciler.model.capabilities import Archive
+from reconciler.model.containers import Archive
 from reconciler.model.kind import Object, undeclared
 from reconciler.model.name_index import Names
 from reconciler.plan.operations import Change, FieldChange, Plan, Unarchive, Warned

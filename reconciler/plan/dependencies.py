@@ -97,6 +97,8 @@ class _Builder:
             other = self.work.get(address)
             if other is not None and (other.draft.action == "create" or other.opens_gate):
                 yield OperationId(address)
+        # What leaves must have left: if its move is refused, Redmine deletes it along, declared or not.
+        yield from map(self._last, work.rescues)
 
     def _before(self, work: Work) -> Iterator[OperationId]:
         """The operations that come before the first one."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from reconciler.kinds import kinds
 from reconciler.model.address import Address
-from reconciler.model.capabilities import Tree
+from reconciler.model.containers import Tree
 from reconciler.model.kind import undeclared
 from reconciler.model.name_index import Context, Names
 from reconciler.plan.draft import Draft, targets

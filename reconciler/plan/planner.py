@@ -14,16 +14,9 @@ from typing import Any
 from reconciler.errors import Location, ManifestError, Problem, RefusedError
 from reconciler.kinds import kinds
 from reconciler.model.address import CONTAINER, Address, Reference, Row, Unresolved
-from reconciler.model.capabilities import (
-    Deletion,
-    DerivedFields,
-    ManifestKey,
-    Modules,
-    OwnAccount,
-    PartialRows,
-    ReadOnly,
-)
+from reconciler.model.capabilities import Deletion, DerivedFields, ManifestKey, OwnAccount, PartialRows, ReadOnly
 from reconciler.model.codecs import shown
+from reconciler.model.containers import Modules
 from reconciler.model.kind import Object, undeclared
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import PARTIAL

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from reconciler.model.address import CONTAINER, Address, Row
-from reconciler.model.capabilities import DerivedFields, SideEffects, Workflow
+from reconciler.model.capabilities import Deletion, DerivedFields, SideEffects, Workflow
 from reconciler.model.codecs import Ref, RefSet, blank
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import Deferred
@@ -57,6 +57,8 @@ class Work:
     steps: tuple[Step, ...]
     depends_on: tuple[Address, ...] = ()
     """Changed objects to which its new values refer (for a deletion: that refer to it, or are inside it)."""
+    rescues: tuple[Address, ...] = ()
+    """For a deletion: changed objects that Redmine would delete with this one if their own change failed."""
     runs_after: tuple[Address, ...] = ()
     """Changed objects whose work comes first, even if it fails."""
     unchanged: tuple[FieldChange, ...] = ()
@@ -175,9 +177,18 @@ def _work(draft: Draft, changed: Mapping[Address, Draft], referrers: _Referrers,
         draft,
         steps,
         depends_on=tuple(sorted((depends_on | draft.reopened_with) - {draft.address})),
+        rescues=_rescues(draft, changed, names) if draft.action == "delete" else (),
         runs_after=tuple(sorted({a for a in draft.runs_after(names) if a in changed} - {draft.address})),
         unchanged=tuple(_unchanged(draft, [f for step in steps for f in step.fields], names)),
     )
+
+
+def _rescues(draft: Draft, changed: Mapping[Address, Draft], names: Names) -> tuple[Address, ...]:
+    """What leaves an object before it is deleted: a subtask with another parent, a subproject that moves."""
+    deletion = draft.kind.capability(Deletion)
+    below = deletion.live_below(draft.address, draft.row, names) if draft.row else ()
+    addresses = (Address(draft.kind.name, key) for key in below)
+    return tuple(a for a in addresses if a in changed and changed[a].action == "update")
 
 
 class When(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from reconciler.kinds.issues import parent_fields, relations
@@ -19,10 +19,17 @@ class IssueDeletion(Deletion):
 
     def takes_along(self, address: Address, row: Row, names: Names) -> list[str]:
         # Not a subtask that is declared with another parent: it is moved before.
-        below, level = dict[int, Row](), [row]
-        while level := [c for one in level for c in parent_fields.staying(one, names) if c["id"] not in below]:
-            below |= {c["id"]: c for c in level}
-        return [names.live(ISSUE).keys[number] for number in sorted(below)]
+        return _below(row, names, parent_fields.staying)
+
+    def live_below(self, address: Address, row: Row, names: Names) -> list[str]:
+        return _below(row, names, parent_fields.children)
+
+
+def _below(row: Row, names: Names, subtasks: Callable[[Row, Names], Sequence[Row]]) -> list[str]:
+    below, level = dict[int, Row](), [row]
+    while level := [c for one in level for c in subtasks(one, names) if c["id"] not in below]:
+        below |= {c["id"]: c for c in level}
+    return [names.live(ISSUE).keys[number] for number in sorted(below)]
 
 
 class IssueDependencies(Dependencies):

@@ -12,17 +12,8 @@ from typing import Any
 from reconciler.kinds.projects.spec import DEFINED, HIDDEN, LEAVING, MODULES, STATUS, ProjectSpec
 from reconciler.manifest.loader import suggest
 from reconciler.model.address import Address, Row
-from reconciler.model.capabilities import (
-    Archive,
-    Deletion,
-    Dependencies,
-    Modules,
-    PartialRows,
-    ProjectIncludes,
-    Rows,
-    Sharing,
-    Tree,
-)
+from reconciler.model.capabilities import Deletion, Dependencies, PartialRows, Rows, Sharing
+from reconciler.model.containers import Archive, Modules, ProjectIncludes, Tree
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.forms import NAMED, SEGMENT, WHOLE, Each
 from reconciler.model.kind import Kind, Listing, Need, Object, Request
@@ -57,6 +48,9 @@ class _Deletion(Deletion):
 
     def takes_along(self, address: Address, row: Row, names: Names) -> list[str]:
         return [key for key in names.live("project").ids if address.key in names.ancestors(key)]
+
+    def live_below(self, address: Address, row: Row, names: Names) -> list[str]:
+        return [key for key in names.live("project").ids if address.key in _live_ancestors(key, names)]
 
     def until_gone(self, address: Address) -> Listing | None:
         # Until the job has run, its page is there with the status 10 (from 5.1 on).
@@ -225,6 +219,13 @@ class Projects(Kind[ProjectSpec]):
 
     def delete(self, address: Address, number: Id, context: Context) -> Request:
         return Request("DELETE", f"/projects/{address.key}")
+
+
+def _live_ancestors(key: str, names: Names) -> list[str]:
+    ancestors: list[str] = []
+    while (key := names.live_parent(key)) and key not in ancestors:
+        ancestors.append(key)
+    return ancestors
 
 
 def _leaving(row: Row) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from answers import applied
-from plans import SHOP, inside, project, version
+from plans import SHOP, inside, issue, project, version
 
 from reconciler.apply.report import Report
 
+OUTGOING = inside("issues: [{subject: a, state: absent}, {subject: b, parent: null}]")
 LOCKED = version(5, "shop", "1.0", status="locked")
 GATED = inside('versions: [{name: "1.0"}]', 'issues: [{subject: s, fixed_version: "1.0"}, {subject: t}]')
 
@@ -64,3 +65,22 @@ def test_a_project_is_closed_after_everything_else() -> None:
         ("POST", "/projects/shop/issues"),
         ("PUT", "/projects/shop/close"),
     ]
+
+
+def test_a_deletion_requires_that_what_must_leave_has_left() -> None:
+    """A parent issue is not deleted if a subtask that moves away could not: Redmine would delete it along."""
+    live = SHOP, issue(9, "shop", "a"), issue(10, "shop", "b", parent={"id": 9})
+    report, server = applied(OUTGOING, *live, refuse={"/issues/10": ["Subject is invalid"]})
+    assert outcomes(report) == {"issue shop/a": "skipped", "issue shop/b": "failed"}
+    assert server.writes == [("PUT", "/issues/10")]
+    report, server = applied(OUTGOING, *live)
+    assert server.writes == [("PUT", "/issues/10"), ("DELETE", "/issues/9")]
+
+
+def test_a_project_is_not_deleted_while_a_subproject_could_not_leave() -> None:
+    """The same for projects: Redmine deletes what is below a project with it."""
+    text = "projects: [{identifier: old, state: absent}, {identifier: sub, parent: null}]"
+    live = project(1, "old"), project(2, "sub", parent={"id": 1})
+    report, server = applied(text, *live, refuse={"/projects/sub": ["Name is invalid"]})
+    assert outcomes(report) == {"project old": "skipped", "project sub": "failed"}
+    assert ("DELETE", "/projects/old") not in server.writes

@@ -166,7 +166,8 @@ def test_the_page_names_every_capability() -> None:
 # -- what breaks it --------------------------------------------------------------------------------------------
 
 IMPORTS = """
-from reconciler.model.capabilities import Alternative, Archive, BulkDetails, DerivedFields, SideEffects
+from reconciler.model.capabilities import Alternative, BulkDetails, DerivedFields, SideEffects
+from reconciler.model.containers import Archive
 from reconciler.model.custom_fields import CustomFields
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.spec import Gate, Spec

@@ -12,7 +12,6 @@ from pydantic import Field
 from reconciler.model.address import Address, Reference, Row
 from reconciler.model.capabilities import (
     Alternative,
-    Archive,
     BulkDetails,
     Capability,
     Creation,
@@ -21,21 +20,19 @@ from reconciler.model.capabilities import (
     DerivedFields,
     KeptValues,
     ManifestKey,
-    Modules,
     Nesting,
     OwnAccount,
     PartialRows,
     People,
-    ProjectIncludes,
     ReadBack,
     ReadOnly,
     Sharing,
     SideEffects,
     Streamed,
-    Tree,
     VersionProbe,
     Workflow,
 )
+from reconciler.model.containers import Archive, Modules, ProjectIncludes, Tree
 from reconciler.model.contract import ContractError
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.kind import Inside, Kind, earlier_key, nested_name
