@@ -48,6 +48,151 @@ class Planned:
     """The projects that were not archived before the plan."""
 
 
+def load(
+    *paths: str | Path,
+    file: str | Path | None = None,
+    instance: str | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Manifests:
+    """Read the manifests at `paths` (default: the current folder) with their configuration; see `config.load`.
+
+    Raises ConfigError. Problems in the manifests do not raise; they are in `problems`.
+    """
+    return read(configuration.load(paths, environ, file=file, instance=instance), paths)
+
+
+def validate(*paths: str | Path, file: str | Path | None = None, instance: str | None = None) -> tuple[Problem, ...]:
+    """All problems that can be detected without a server."""
+    return load(*paths, file=file, instance=instance).problems
+
+
+def read(config: Config, paths: Sequence[str | Path], stdin: TextIO | BinaryIO | None = None) -> Manifests:
+    """Read the manifests at `paths` with a configuration."""
+    loaded = manifest.load(paths or (".",), config.variables, stdin=stdin)
+    desired = declared.build(loaded.documents, config.settings)
+    problems = [*loaded.problems, *_not_consequential(loaded, desired.problems)]
+    return Manifests(config, loaded, desired, tuple(sorted(problems, key=lambda p: (p.location, p.message))))
+
+
+async def plan(client: Client, manifests: Manifests, options: PlanOptions = ALL) -> Planned:
+    """Read the live state and compare. Raises ManifestError, ServerError; ReconcilerError as in `Manifests.plan`."""
+    desired = manifests.desired
+    state = await live.read(client, desired)
+    visible = archived_projects.visible(state.names)
+    return replace(_compare(client, desired, state, options), visible=visible)
+
+
+async def apply(
+    client: Client,
+    manifests: Manifests,
+    options: PlanOptions,
+    agreed: Plan | None = None,
+    listener: Listener | None = None,
+) -> Report:
+    """Plan, apply, read back; with unarchived projects, plan and apply a second time. Raises as `Manifests.apply`."""
+    planned = await plan(client, manifests, options)
+    if agreed is not None and agreed.digest != planned.plan.digest:
+        raise RefusedError("The manifests or the server changed since the plan was made: make a new one.")
+    reports = [await carry_out(client, planned, listener)]
+    if planned.plan.revealed:
+        try:
+            second = await again(client, manifests, planned, options)
+        except ReconcilerError:
+            await archive_again(client, manifests, planned)
+            raise
+        reports.append(await carry_out(client, second, listener))
+    return joined(reports)
+
+
+async def carry_out(client: Client, planned: Planned, listener: Listener | None = None) -> Report:
+    """Apply a plan and read back what was written. What fails is in the report."""
+    from reconciler.apply import run
+    from reconciler.apply.executor import Applier
+
+    return await run.carry_out(Applier(client, planned.names, planned.plan, listener=listener))
+
+
+async def again(client: Client, manifests: Manifests, first: Planned, options: PlanOptions = ALL) -> Planned:
+    """The second plan, after the first was applied: for objects that are visible now, and to archive projects again.
+
+    Raises as `plan`.
+    """
+    desired = manifests.desired
+    state = await live.read(client, desired)
+    archive = archived_projects.to_archive_again(first.plan, first.visible, desired, state.names)
+    warnings = tuple(archived_projects.stay_open(first.plan, first.visible, state.names))
+    for address, project in archive.items():
+        state.names.declare(address, project.spec)
+    desired = replace(desired, objects=dict(sorted({**desired.objects, **archive}.items())))
+    planned = _compare(client, desired, state, replace(options, unarchive=False), first=first.plan, unarchived=archive)
+    return replace(planned, plan=replace(planned.plan, warnings=(*planned.plan.warnings, *warnings)))
+
+
+async def archive_again(client: Client, manifests: Manifests, first: Planned) -> Report:
+    """Archive the projects that were unarchived, and change nothing else: for when there can be no second plan."""
+    names = (await live.read(client, manifests.desired)).names
+    archive = archived_projects.to_archive_again(first.plan, first.visible, manifests.desired, names)
+    desired = archived_projects.alone(archive, manifests.desired)
+    state = await live.read(client, desired)
+    return await carry_out(client, Planned(make(desired, state, client.connection.url), state.names, state.me))
+
+
+def joined(reports: Sequence[Report]) -> Report:
+    """One report of several plans that were applied one after the other."""
+    from reconciler.apply.report import Report
+
+    changes = tuple(change for report in reports for change in report.plan.changes)
+    warnings = tuple(warning for report in reports for warning in report.plan.warnings)
+    return Report(
+        replace(reports[-1].plan, changes=changes, warnings=tuple(dict.fromkeys(warnings))),
+        tuple(result for report in reports for result in report.results),
+        reports[-1].requests,
+        any(report.interrupted for report in reports),
+    )
+
+
+def _compare(
+    client: Client,
+    desired: Desired,
+    state: Live,
+    options: PlanOptions,
+    *,
+    first: Plan | None = None,
+    unarchived: Collection[Address] = (),
+) -> Planned:
+    """The plan for the chosen objects and the `unarchived` projects. What the `first` plan resent is not resent."""
+    url, selection = client.connection.url, None
+    done = {change.address for change in first.changes} if first else set()
+    sent = frozenset((a, field) for a, field in resent(options.resend, desired.objects) if a not in done)
+    if options.targets or options.excludes:
+        # Dependencies of targets are edges of the plan for all objects, so that is made first.
+        everything = make(desired, state, url, unarchive=options.unarchive, resent=sent)
+        selection = select(everything, desired.objects, options.targets, options.excludes)
+    chosen = (selection.chosen.union(unarchived)).__contains__ if selection else _all
+    plan = make(desired, state, url, chosen, unarchive=options.unarchive, resent=sent, unarchived=unarchived)
+    made = replace(plan, requests=client.requests)
+    return Planned(made, state.names, state.me, selection)
+
+
+def _all(address: Address) -> bool:
+    return True
+
+
+def _not_consequential(loaded: Loaded, problems: Iterable[Problem]) -> Iterator[Problem]:
+    """The problems without those that only follow from another one at the same value, such as an unset variable."""
+    known = set(_reported(loaded.documents)) if loaded.problems else set()
+    return (problem for problem in problems if problem.location not in known)
+
+
+def _reported(nodes: Iterable[Any]) -> Iterator[Location]:
+    """The places of all placeholders for values that have a problem already."""
+    for node in nodes:
+        if isinstance(node, Map | Seq):
+            keys = range(len(node)) if isinstance(node, Seq) else node
+            yield from (node.where(k) for k in keys if isinstance(node[k], Reported))  # type: ignore[arg-type,index]
+            yield from _reported(node if isinstance(node, Seq) else node.values())
+
+
 @dataclass(frozen=True, slots=True)
 class Manifests:
     """The configuration, the manifests and their desired state; `problems` are sorted by place."""
@@ -109,144 +254,11 @@ class Manifests:
         resend: Sequence[str] = (),
     ) -> Report:
         """The same as `apply`, inside an event loop."""
-        from reconciler.apply.executor import Applier
-        from reconciler.apply.run import carry_out
-
         self.check()
-        options = PlanOptions(unarchive=unarchive, resend=resend)
         async with Client(self.config.connection()) as client:
-            planned = await plan(client, self, options)
-            if agreed is not None and agreed.digest != planned.plan.digest:
-                raise RefusedError("The manifests or the server changed since the plan was made: plan again.")
-            reports = [await carry_out(Applier(client, planned.names, planned.plan, listener=listener))]
-            if planned.plan.revealed:
-                try:
-                    second = await again(client, self, planned, options)
-                except ReconcilerError:
-                    await archive_again(client, self, planned)
-                    raise
-                reports.append(await carry_out(Applier(client, second.names, second.plan, listener=listener)))
-            return joined(reports)
+            return await apply(client, self, PlanOptions(unarchive=unarchive, resend=resend), agreed, listener)
 
     def check(self) -> None:
         """Raise ManifestError if there are problems."""
         if self.problems:
             raise ManifestError(self.problems)
-
-
-def load(
-    *paths: str | Path,
-    file: str | Path | None = None,
-    instance: str | None = None,
-    environ: Mapping[str, str] | None = None,
-) -> Manifests:
-    """Read the manifests at `paths` (default: the current folder) with their configuration; see `config.load`.
-
-    Raises ConfigError. Problems in the manifests do not raise; they are in `problems`.
-    """
-    return read(configuration.load(paths, environ, file=file, instance=instance), paths)
-
-
-def validate(*paths: str | Path, file: str | Path | None = None, instance: str | None = None) -> tuple[Problem, ...]:
-    """All problems that can be detected without a server."""
-    return load(*paths, file=file, instance=instance).problems
-
-
-def read(config: Config, paths: Sequence[str | Path], stdin: TextIO | BinaryIO | None = None) -> Manifests:
-    """Read the manifests at `paths` with a configuration."""
-    loaded = manifest.load(paths or (".",), config.variables, stdin=stdin)
-    desired = declared.build(loaded.documents, config.settings)
-    problems = [*loaded.problems, *_not_consequential(loaded, desired.problems)]
-    return Manifests(config, loaded, desired, tuple(sorted(problems, key=lambda p: (p.location, p.message))))
-
-
-async def plan(client: Client, manifests: Manifests, options: PlanOptions = ALL) -> Planned:
-    """Read the live state and compare. Raises ManifestError, ServerError; ReconcilerError as in `Manifests.plan`."""
-    desired = manifests.desired
-    state = await live.read(client, desired)
-    visible = archived_projects.visible(state.names)
-    return replace(_compare(client, desired, state, options), visible=visible)
-
-
-async def again(client: Client, manifests: Manifests, first: Planned, options: PlanOptions = ALL) -> Planned:
-    """The second plan, after the first was applied: for objects that are visible now, and to archive projects again.
-
-    Raises as `plan`.
-    """
-    desired = manifests.desired
-    state = await live.read(client, desired)
-    archive = archived_projects.to_archive_again(first.plan, first.visible, desired, state.names)
-    warnings = tuple(archived_projects.stay_open(first.plan, first.visible, state.names))
-    for address, project in archive.items():
-        state.names.declare(address, project.spec)
-    desired = replace(desired, objects=dict(sorted({**desired.objects, **archive}.items())))
-    planned = _compare(client, desired, state, replace(options, unarchive=False), first=first.plan, unarchived=archive)
-    return replace(planned, plan=replace(planned.plan, warnings=(*planned.plan.warnings, *warnings)))
-
-
-async def archive_again(client: Client, manifests: Manifests, first: Planned) -> Report:
-    """Archive the projects that were unarchived, and change nothing else: for when there can be no second plan."""
-    from reconciler.apply.executor import Applier
-    from reconciler.apply.run import carry_out
-
-    names = (await live.read(client, manifests.desired)).names
-    archive = archived_projects.to_archive_again(first.plan, first.visible, manifests.desired, names)
-    desired = archived_projects.alone(archive, manifests.desired)
-    state = await live.read(client, desired)
-    return await carry_out(Applier(client, state.names, make(desired, state, client.connection.url)))
-
-
-def joined(reports: Sequence[Report]) -> Report:
-    """One report of several plans that were applied one after the other."""
-    from reconciler.apply.report import Report
-
-    changes = tuple(change for report in reports for change in report.plan.changes)
-    warnings = tuple(warning for report in reports for warning in report.plan.warnings)
-    return Report(
-        replace(reports[-1].plan, changes=changes, warnings=tuple(dict.fromkeys(warnings))),
-        tuple(result for report in reports for result in report.results),
-        reports[-1].requests,
-        any(report.interrupted for report in reports),
-    )
-
-
-def _compare(
-    client: Client,
-    desired: Desired,
-    state: Live,
-    options: PlanOptions,
-    *,
-    first: Plan | None = None,
-    unarchived: Collection[Address] = (),
-) -> Planned:
-    """The plan for the chosen objects and the `unarchived` projects. What the `first` plan resent is not resent."""
-    url, selection = client.connection.url, None
-    done = {change.address for change in first.changes} if first else set()
-    sent = frozenset((a, field) for a, field in resent(options.resend, desired.objects) if a not in done)
-    if options.targets or options.excludes:
-        # Dependencies of targets are edges of the plan for all objects, so that is made first.
-        everything = make(desired, state, url, unarchive=options.unarchive, resent=sent)
-        selection = select(everything, desired.objects, options.targets, options.excludes)
-    chosen = (selection.chosen.union(unarchived)).__contains__ if selection else _all
-    plan = make(desired, state, url, chosen, unarchive=options.unarchive, resent=sent, unarchived=unarchived)
-    made = replace(plan, requests=client.requests)
-    return Planned(made, state.names, state.me, selection)
-
-
-def _all(address: Address) -> bool:
-    return True
-
-
-def _not_consequential(loaded: Loaded, problems: Iterable[Problem]) -> Iterator[Problem]:
-    """The problems without those that only follow from another one at the same value, such as an unset variable."""
-    known = set(_reported(loaded.documents)) if loaded.problems else set()
-    return (problem for problem in problems if problem.location not in known)
-
-
-def _reported(nodes: Iterable[Any]) -> Iterator[Location]:
-    """The places of all placeholders for values that have a problem already."""
-    for node in nodes:
-        if isinstance(node, Map | Seq):
-            keys = range(len(node)) if isinstance(node, Seq) else node
-            yield from (node.where(k) for k in keys if isinstance(node[k], Reported))  # type: ignore[arg-type,index]
-            yield from _reported(node if isinstance(node, Seq) else node.values())

@@ -59,6 +59,7 @@ def apply(
 
     PATH is a file, a folder, or - for standard input (default: the current folder).
     """
+    # A saved plan is applied as it was reviewed: nothing may widen or narrow it.
     if file is not None and (paths or targets or excludes or unarchive or resend):
         raise click.UsageError("--plan cannot be combined with PATH, --target, --exclude, --unarchive or --resend.")
     with progress(state) as shown:
@@ -80,20 +81,24 @@ async def _manifests(
     from reconciler.cli import steps
     from reconciler.plan.targets import PlanOptions
 
+    # Before the connection: invalid manifests are reported without a request.
     manifests, plan_options = steps.valid(state, paths), PlanOptions(*options)
     async with steps.client(state, manifests.config, shown) as client:
         planned = await pipeline.plan(client, manifests, plan_options)
         shown.stop()
         steps.selected(planned)
+        # Before the question: what the limits refuse cannot be confirmed either.
         steps.within_limits(planned.plan, manifests.config, max_deletes)
         with _reported(state) as done:
             if not await carry_out(state, client, planned, yes, shown, done):
                 return Exit.CANNOT_RUN
+            # What was unarchived can be compared only now, so it has a plan, limits and a confirmation of its own.
             if planned.plan.revealed and not done[-1].interrupted:
                 second = _Second(client, manifests, planned, plan_options, max_deletes)
                 code = await _again(state, second, yes, shown, done)
                 if code is not None:
                     return code
+        # Of both runs together: a failure in the first is not made good by the second.
         return exit_code(pipeline.joined(done))
 
 
@@ -106,9 +111,11 @@ async def _saved(state: State, file: Path, yes: bool, max_deletes: int | None, s
     config = state.configuration()
     saved = _load(file, config.variables, config.settings["place"])
     async with steps.client(state, config, shown) as client:
+        # Before anything is read: the plan may be of another server.
         plan_file.check_url(saved.plan, client.connection.url)
         now = await live.read(client, saved.desired)
         shown.stop()
+        # Exit code 5 if what the plan relies on has changed since.
         plan_file.check(saved.plan, now)
         steps.within_limits(saved.plan, config, max_deletes)
         planned = pipeline.Planned(saved.plan, now.names, now.me)
@@ -128,6 +135,7 @@ def _load(file: Path, variables: dict[str, str], place: Location) -> Saved:
     from reconciler.plan import plan_file
 
     try:
+        # `replace`: a file that is not UTF-8 is no plan, which `load` says in a sentence.
         text = file.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise ReconcilerError(f"Cannot read the plan {file}: {error.strerror}.") from error
@@ -169,6 +177,7 @@ async def carry_out(
     if plan.changes and not yes and not _confirmed(plan, state, hint):
         output.say("No further changes were made." if done else "No changes were made.")
         return False
+    # Without --yes the warnings are in the plan that is confirmed.
     for warning in words.warnings(plan) if yes else ():
         output.say(output.safe(warning))
     applier = Applier(client, planned.names, plan, listener=shown.ended)
@@ -179,6 +188,7 @@ async def carry_out(
             await run.carry_out(applier)
     finally:
         shown.stop()
+        # Also after an error: part of the plan may have been carried out, and its outcomes must be reported.
         done.append(applier.report())
     return True
 
@@ -207,8 +217,10 @@ async def _again(state: State, second: _Second, yes: bool, shown: Progress, done
         agreed = await carry_out(state, client, planned, yes, shown, done)
     except ReconcilerError as error:
         shown.stop()
+        # The first error is the one to report, even if the server is gone and nothing can be archived again.
         with suppress(ServerError):
             done.append(await pipeline.archive_again(client, manifests, first))
+        # Other errors are printed by `Program`; this one would print its problems to stdout, after the report.
         if not isinstance(error, ManifestError):
             raise
         # stdout has exactly one document, the report, so this goes to stderr.
@@ -235,9 +247,11 @@ def _confirmed(plan: Plan, state: State, hint: str) -> bool:
         raise ReconcilerError(
             f"Confirmation needed for {changes}, but there is no terminal; no changes were made: {hint}."
         )
+    # On stderr: stdout has only the report, so that it can be redirected.
     with _ctrl_c_at_once():
         output.say(text.plan(plan, color=output.colored(sys.stderr, state)))
         click.echo(f"Apply {'this' if len(plan.changes) == 1 else 'these'} {changes}? [y/N] ", err=True, nl=False)
+        # Not `click.confirm`: it would ask again after anything else, and take the end of input for an abort.
         return sys.stdin.readline().strip().casefold() in ("y", "yes")
 
 
@@ -246,6 +260,7 @@ def _ctrl_c_at_once() -> Iterator[None]:
     """Let Ctrl-C interrupt a read from the terminal: the event loop's handler cannot, as nothing awaits there."""
     before, task = signal.signal(signal.SIGINT, signal.default_int_handler), asyncio.current_task()
     try:
+        # Ctrl-C just before: the event loop has cancelled the task, which would notice after the answer only.
         if task is not None and task.cancelling():
             raise KeyboardInterrupt
         yield
@@ -259,6 +274,7 @@ def _interruptible(applier: Applier) -> Iterator[None]:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
     def stop() -> None:
+        # Cancelling leaves the outcomes of the running requests unknown, so it takes a second signal.
         if applier.stopping and task is not None:
             task.cancel()
         else:
@@ -267,6 +283,7 @@ def _interruptible(applier: Applier) -> Iterator[None]:
 
     signals = (signal.SIGINT, signal.SIGTERM)
     for number in signals:
+        # Not `signal.signal`: a handler that raises could interrupt the loop at any point, a request included.
         loop.add_signal_handler(number, stop)
     try:
         yield

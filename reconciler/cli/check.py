@@ -43,6 +43,7 @@ async def _check(state: State, paths: tuple[str, ...], shown: Progress) -> int:
     from reconciler.cli import steps
 
     manifests = steps.manifests(state, paths)
+    # No paths and no files: `check` also serves to try a URL and a key before there are manifests.
     has_manifests = bool(paths or manifests.loaded.files)
     async with steps.client(state, manifests.config, shown) as client:
         # Report the server and the account first, even if the manifests are invalid.
@@ -70,6 +71,7 @@ async def _manifests(state: State, client: Client, manifests: Manifests, me: Map
 
     planned = await pipeline.plan(client, manifests)
     output.result(f"All references resolve.\n{summary(planned.plan)}", state)
+    # An administrator may write everywhere, member or not.
     missing = [] if me.get("admin") else await _not_a_member(client, planned)
     if missing:
         need = "it needs a role there with permission for the planned changes"

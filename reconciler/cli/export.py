@@ -111,6 +111,7 @@ async def _export(state: State, config: Config, request: Request, shown: Progres
         inventory = await run.look(client, config, scope, folder, sanitized=sanitized, watch=watch)
         if request.write_keys:
             code, inventory = await _write_keys(state, client, config, inventory, request, shown)
+        # INCOMPLETE: some keys could not be written; everything can be exported all the same.
         if code not in (Exit.DONE, Exit.INCOMPLETE):
             return code
         done = await run.write_out(client, inventory, scope, folder, sanitized=sanitized, watch=watch)
@@ -131,6 +132,7 @@ async def _write_keys(
     from reconciler.plan.operations import Reopen
 
     folder = request.folder.path
+    # Projects that an earlier run left open: they are declared closed in this plan.
     before = state_files.reopened(folder)
     planned, lacking = await run.key_plan(client, config, write_keys.with_keys(inventory), before)
     shown.stop()
@@ -146,6 +148,7 @@ async def _write_keys(
     try:
         agreed = await carry_out(state, client, planned, request.yes, shown, done, hint=hint)
     finally:
+        # Also after an error, as in the normal case: only what was closed again is forgotten.
         state_files.remember_reopened(folder, _left_open(done[-1]) if done else before)
     if not agreed:
         return Exit.CANNOT_RUN, inventory
@@ -204,5 +207,6 @@ def _text(done: Exported) -> str:
         counts = Counter(address for address, _ in done.left_out)
         total = f"{output.plural(len(done.left_out), 'value')} of {output.plural(len(counts), 'object')}"
         lines += ["", f"Left out: {total}; each has a comment in the manifests.", ""]
+        # Texts of the server: made safe for a terminal one by one, as line breaks here are ours.
         lines += [f"  {output.safe(str(address))}: {output.safe(text)}" for address, text in done.left_out]
     return "\n".join(lines)

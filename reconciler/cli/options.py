@@ -53,6 +53,7 @@ def _common(*names: str, **settings: Any) -> Callable[[F], F]:
 
 def common(function: F) -> F:
     """The options of every command; also accepted before the command name."""
+    # Decorators apply from the inside out: reversed, `--help` lists the options in the order below.
     for option in reversed(COMMON):
         function = option(function)
     return function

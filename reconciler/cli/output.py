@@ -42,6 +42,7 @@ def say(text: str) -> None:
 
 def _print(text: str, stream: TextIO) -> None:
     try:
+        # `color=True`: whether there are colors was decided before; click would strip them without a terminal.
         click.echo(text, stream, color=True)
     except BrokenPipeError:
         # Python flushes stdout again when it exits; without this, that flush would fail too.
@@ -118,17 +119,20 @@ def as_json(data: Mapping[str, Any]) -> str:
     text = dumps(data)
     if codecs.lookup(sys.stdout.encoding or "utf-8").name == "utf-8":
         return text
+    # JSON's own escapes, so that the document stays valid; `backslashreplace` would write \xe4, which is none.
     return "".join(char if char.isascii() else json.dumps(char)[1:-1] for char in text)
 
 
 def failure(error: ReconcilerError, state: State) -> None:
     """Print why a command failed. With --format json, stdout always has exactly one document."""
+    # Problems are the result of `check`, and of any command with a format for machines: stdout, not stderr.
     if isinstance(error, ManifestError) and state.format == "text" and not state.problems_on_stdout:
         say(problems(error.problems, state, sys.stderr))
     elif isinstance(error, ManifestError):
         result(problems(error.problems, state, sys.stdout), state)
         say(f"Error: {plural(len(error.problems), 'problem')} in the manifests.")
     else:
+        # A report that was printed before the error is the one document.
         if state.format == "json" and not state.printed:
             result(problems([Problem(Location(""), str(error))], state, sys.stdout), state)
         say(f"Error: {safe(str(error))}")

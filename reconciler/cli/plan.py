@@ -48,6 +48,7 @@ def plan(
 
     PATH is a file, a folder, or - for standard input (default: the current folder).
     """
+    # Before anything is read: a plan that cannot be saved would be a waste of time.
     _check_out(out, paths)
     with progress(state) as shown:
         shown.reading("the manifests")
@@ -89,6 +90,7 @@ def _save(planned: Planned, out: Path, state: State) -> None:
 
     plan_file.write(out, plan_file.save(planned.plan, planned.names, plan_json(planned.plan)))
     used = planned.names.settings["place"].file
+    # Only what `apply --plan` would not find by itself from the current folder.
     elsewhere = state.config or (used if Path(used).exists() and find_config(()) != Path(used).absolute() else None)
     said = {"--plan": out, "--config": elsewhere, "--instance": state.instance, "--url": state.url}
     words = [word for option, value in said.items() if value is not None for word in (option, str(value))]

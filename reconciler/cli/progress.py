@@ -71,6 +71,7 @@ class Progress(AbstractContextManager["Progress"]):
     def ended(self, address: Address, outcome: Outcome) -> None:
         """Record a change whose outcome is known."""
         self.done += 1
+        # At least ten changes a line, and about twenty lines for very many.
         if self.done % max(10, self.total // LINES) == 0:
             output.say(f"{self.done} of {self.total} …")
 
@@ -111,6 +112,7 @@ class Live(Progress):
 
         self.done += 1
         if self.bar is not None:
+            # Keys come from manifests and the server, and may contain control sequences.
             self.bar.update(self.bar.task_ids[0], completed=self.done, description=terminal(str(address))[:40])
 
     def _start(self) -> None:
@@ -134,4 +136,5 @@ class Live(Progress):
 
 def progress(state: State) -> Progress:
     """A bar on a terminal; lines otherwise, and with --verbose."""
+    # With --verbose each request is a line, which would tear the bar.
     return Live(state) if sys.stderr.isatty() and not state.verbose else Progress(state)

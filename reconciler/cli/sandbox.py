@@ -60,6 +60,7 @@ def start(version: str, name: str | None, port: int | None, setup: Sequence[Path
     The first start of a version downloads about 100 MB. The output is for `eval`; export both variables afterwards.
     """
     running = Sandbox(version, name=name, archive=archive).start(setup, port, _say)
+    # Nothing else goes to stdout: a shell evaluates it.
     click.echo(f"REDMINE_URL={running.url}\nREDMINE_API_KEY={running.api_key}")
 
 
@@ -101,6 +102,7 @@ def reset(version: str | None, name: str | None) -> None:
     That includes the results of --setup. The server keeps running.
     """
     named = version is not None or name is not None
+    # Without a name only running ones count: a stopped one that was forgotten should not be reset by accident.
     sandboxes = _choose(version, name, lambda s: named or s.status() is not None)
     if not sandboxes:
         raise SandboxError("No such sandbox. Start one: reconciler sandbox start")
@@ -132,6 +134,7 @@ def _choose(version: str | None, name: str | None, eligible: Callable[[Sandbox],
 
 
 def _stop_all(destroy: bool) -> None:
+    # All are stopped before any is removed: a failure leaves no server without its folder.
     for each in instances():
         each.stop()
     if destroy:

@@ -21,6 +21,7 @@ def kinds() -> Mapping[str, Kind]:
     """Every kind by its name, in order of rank. Raises ContractError if they do not keep the contract."""
     names = (m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
     found = (kind for name in names for kind in kinds_of(import_module(f"{__name__}.{name}")))
+    # By name within a rank, so that the order does not depend on the order of the modules.
     ordered = sorted(found, key=lambda kind: (kind.rank, kind.name))
     check_kinds(ordered)
     return MappingProxyType({kind.name: kind for kind in ordered})

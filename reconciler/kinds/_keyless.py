@@ -32,6 +32,7 @@ class Keyless(Kind[S], abstract=True):
     read_back: ClassVar[type[KeylessReadBack]] = KeylessReadBack
 
     def __init__(self) -> None:
+        # Not a class variable: the read-back needs the kind itself, which exists only now.
         self.capabilities = (*self.capabilities, self.read_back(self))
 
     @abstractmethod
@@ -48,6 +49,7 @@ class Keyless(Kind[S], abstract=True):
 
     def match(self, rows: Sequence[Row], context: Context, objects: Sequence[Object[S]]) -> Matches:
         matching = _Matching(self, rows, context)
+        # An `id` leaves no choice, so those objects take theirs before others are matched by values.
         for wanted in sorted(objects, key=lambda o: getattr(o.spec, "id", None) is None):
             matching.settle(wanted)
         return matching.result()
@@ -61,6 +63,7 @@ class _Matching:
         self.context = context
         self.rows: dict[Id, Row] = {row["id"]: row for row in rows}
         self.alike: defaultdict[Hashable, list[Id]] = defaultdict(list)
+        # By id, so that the answer does not depend on the order of the list.
         for number, row in sorted(self.rows.items()):
             self.alike[kind.nature(row, context)].append(number)
         self.taken: dict[Id, Object] = {}
@@ -74,6 +77,7 @@ class _Matching:
             return
         numbers = self._live(wanted, wanted.fields)
         named = bool(numbers)
+        # Only where nothing has the new name: otherwise an earlier run has renamed it already.
         if not named and wanted.spec.renamed_from:
             earlier = {self.kind.identity[0]: wanted.spec.renamed_from}
             numbers = self._live(wanted, wanted.fields | earlier)
@@ -87,6 +91,7 @@ class _Matching:
 
     def _live(self, wanted: Object, values: Mapping[str, Any]) -> list[Id]:
         """The live objects with these values that no other declared object has been matched to."""
+        # None (a user or issue that does not exist yet) is the nature of no row, so it matches nothing.
         nature = self.kind.wanted(wanted.address, values, self.context)
         return [number for number in self.alike.get(nature, ()) if number not in self.taken]
 

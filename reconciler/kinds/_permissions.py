@@ -10,6 +10,7 @@ def lacks(login: str, permission: str, context: Context) -> bool:
     """Whether a user certainly lacks a permission in the project."""
     user = context.names.row(Address("user", login)) or {}
     project = context.names.row(context.container) or {}
+    # A project without any membership is one whose members were not read: nothing is certain then.
     if user.get("admin") or not context.names.live("membership").ids:
         return False
     if not _is_member(login, context):
@@ -35,4 +36,5 @@ def _is_member(login: str, context: Context) -> bool:
 def _any_role(login: str, permission: str, context: Context) -> bool:
     roles = (context.names.row(_membership(login, context)) or {}).get("roles", ())
     sets = (context.names.live("role").rows.get(role["id"], {}).get("permissions") for role in roles)
+    # None: the role's own page was not read, so it may have the permission.
     return any(permissions is None or permission in permissions for permissions in sets)

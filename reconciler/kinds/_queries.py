@@ -28,6 +28,7 @@ def portions(keys: Iterable[str]) -> Iterator[list[str]]:
     """The same for keys, which can be long."""
     portion, length = list[str](), 0
     for key in keys:
+        # 10 bytes for what surrounds each key in the filter.
         length += len(key.encode()) + 10
         if portion and length > LENGTH:
             yield portion
@@ -39,4 +40,5 @@ def portions(keys: Iterable[str]) -> Iterator[list[str]]:
 
 def criterion(name: str, operator: str, *values: Any) -> tuple[tuple[str, str], ...]:
     """One filter of a query, in the form that takes several values."""
+    # Not the short form `name=value`: it takes a leading `!` or `~`, and each `|`, for operators of its own.
     return (("f[]", name), (f"op[{name}]", operator), *((f"v[{name}][]", str(v)) for v in values))

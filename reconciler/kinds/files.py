@@ -34,6 +34,7 @@ SHA256 = 64
 def _path(value: Any, info: ValidationInfo) -> Any:
     """A plain path as `{file: PATH}` at the place of the object: it is relative to the manifest."""
     body = (info.context or {}).get("body")
+    # The place says what the path is relative to, and which folder it must not leave.
     if isinstance(value, str) and value and isinstance(body, Map):
         placed = Map(body.file, body.at, body.root)
         placed["file"] = value
@@ -74,6 +75,7 @@ class Content(Codec):
 
     def files(self, value: Any, wire: Any, context: Context) -> Iterable[Candidate]:
         for row in wire or ():
+            # An MD5 cannot be compared with a SHA-256: only these files have to be downloaded.
             if len(row["digest"]) != SHA256:
                 yield Candidate(row["id"], row["filename"], path_of(value).stat().st_size, row)
 
@@ -95,6 +97,7 @@ class FileSpec(ProjectItem):
     path: Annotated[
         LocalFile,
         Field(description="The local file, relative to the manifest: PATH or {file: PATH}."),
+        # Redmine shows no such field: `match` adds `copies` to each row, and `live` makes the value of them.
         Api(codec=Content(), read="copies", clear=REFUSE),
     ] = None
     description: Annotated[
@@ -108,6 +111,7 @@ class FileSpec(ProjectItem):
     @classmethod
     def _name(cls, values: Any) -> Any:
         """Without a `filename` it has that of the local file."""
+        # Before validation: the name is part of the identity, and a manifest may leave it out.
         path = values.get("path")
         path = path.get("file") if isinstance(path, Mapping) else path
         return {"filename": Path(path).name, **values} if isinstance(path, str) and Path(path).name else values
@@ -117,6 +121,7 @@ class _ReadBack(ReadBack):
     """The same name, and the same content if that was written."""
 
     def identifies(self, kind: Kind, row: Row, address: Address, values: Mapping[str, Any], context: Context) -> bool:
+        # The POST answers without an id (5.0 to 6.1), and several files can share the name: the content decides.
         same = "path" not in values or row["digest"] == values["path"]["sha256"]
         return same and kind.key_of(row, context) == address.key
 
@@ -135,6 +140,7 @@ class Files(Kind[FileSpec]):
     name = "file"
     plural = "files"
     spec = FileSpec
+    # Keys contain the version's name, so versions must be known before the rows are matched.
     inside = Inside(module="files", reads_after=("version",))
     identity = ("filename", "version")
     required = ("path",)
@@ -154,11 +160,13 @@ class Files(Kind[FileSpec]):
 
     def match(self, rows: Sequence[Row], context: Context, objects: Sequence[Object[FileSpec]]) -> Matches:
         copies: defaultdict[str, list[Row]] = defaultdict(list)
+        # The newest is the file; older ones are left from a replacement that was interrupted.
         for row in sorted(rows, key=lambda r: r["id"]):
             copies[str(self.key_of(row, context))].append(row)
         problems = (
             (wanted, _several(copies[wanted.address.key]), "delete all but one of them in Redmine")
             for wanted in objects
+            # Which of them to delete is not to be guessed; for a present file see `conflicts`.
             if wanted.spec.state == "absent" and len(copies.get(wanted.address.key, ())) > 1
         )
         return Matches({key: {**same[-1], "copies": same} for key, same in copies.items()}, tuple(problems))
@@ -180,6 +188,7 @@ class Files(Kind[FileSpec]):
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
         yield [
+            # Rows do not show their project (5.0 to 6.1), hence the mark.
             Listing(f"/projects/{p}/files", "files", paged=False, mark={"inside": p}, none={403: None, 404: None})
             for p in need.projects(self.name)
             if p in names.live("project").ids
@@ -203,12 +212,15 @@ class Files(Kind[FileSpec]):
         copies = row.get("copies") or [row]
         texts = payload(self.fields, {n: v for n, v in values.items() if n in ("filename", "description")}, context)
         wanted = values.get("path")
+        # A run that was killed before the deletion has left the new content as the newest copy: no second upload.
         kept = copies[-1] if wanted is None or content(copies[-1], context) == wanted["sha256"] else None
         if wanted is not None and kept is None:
+            # The new file is another attachment: without these, the old description and version would be lost.
             first = [self._upload(address, wanted, {**_as_before(row), **texts})]
         else:
             first = [Request("PUT", f"/attachments/{number}", {"attachment": texts})] if texts else []
         gone = [old["id"] for old in copies if old is not kept] if wanted is not None else []
+        # The upload comes first: if it fails, the old file is still there.
         return [*first, *(Request("DELETE", f"/attachments/{old}") for old in gone)]
 
     def _upload(self, address: Address, wanted: Mapping[str, Any], more: Mapping[str, Any]) -> Request:

@@ -37,6 +37,7 @@ class GroupSpec(Spec):
     users: Annotated[
         Strings | None,
         Field(description="Logins of all users of the group, including locked ones. null or []: none."),
+        # null and [] both mean nobody: Redmine, too, takes null for the empty set (seen on 5.0).
         Api(codec=Members(Ref(("user",))), write="user_ids", detail=True, clear=[], label="User"),
     ] = None
     twofa_required: Annotated[
@@ -80,11 +81,13 @@ class Groups(Kind[GroupSpec]):
     def match(self, rows: Sequence[Row], context: Context, objects: Sequence[Object[GroupSpec]]) -> Matches:
         matches = super().match(rows, context, objects)
         builtin = {str(row["name"]).casefold() for row in rows if row.get("builtin")}
+        # The earlier name counts as well: a manifest could try to rename a built-in group.
         fixed = [o for o in objects if {o.address.key.casefold(), str(o.spec.renamed_from).casefold()} & builtin]
         said, hint = "built-in groups cannot be changed", "refer to it only in memberships"
         return Matches(matches.rows, (*matches.problems, *((o, said, hint) for o in fixed)))
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
+        # Memberships can name the built-in groups, which the list omits unless asked (5.0 to 6.1).
         yield [Listing("/groups", "groups", (("builtin", 1),), paged=False)]
 
     def details(self, row: Row, fields: frozenset[str]) -> Listing | None:
@@ -93,6 +96,7 @@ class Groups(Kind[GroupSpec]):
 
     def update(self, address: Address, number: Id, values: Mapping[str, Any], context: Context) -> list[Request]:
         row = context.names.row(address) or {}
+        # Without the live users there is nothing to compare with, so the full set is sent.
         if "users" not in values or "users" not in row:
             return super().update(address, number, values, context)
         own = {name: value for name, value in values.items() if name != "users"}
@@ -107,6 +111,7 @@ def members(group: Id, live: frozenset[int], wanted: frozenset[int]) -> list[Req
     added, removed = sorted(wanted - live), sorted(live - wanted)
     # Adding the same users again is refused (422), so the request is not repeated when its answer is lost.
     added_by = [Request("POST", path, {"user_ids": added}, once=True)] if added else []
+    # The API adds many users at once and removes one at a time (5.0 to 6.1).
     return [*added_by, *(Request("DELETE", f"{path}/{user}") for user in removed)]
 
 

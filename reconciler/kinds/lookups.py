@@ -55,6 +55,7 @@ class _Supported(VersionProbe):
     """From Redmine 5.0 on, trackers show which core fields they have enabled."""
 
     def is_supported(self, rows: Iterable[Row]) -> bool:
+        # True without trackers: such a Redmine is not too old, only not set up.
         return all("enabled_standard_fields" in row for row in rows)
 
 
@@ -81,6 +82,7 @@ class Queries(Lookup, abstract=True):
         self.capabilities = (ReadOnly("Issues → Save, visible to any users, for all projects"),)
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
+        # Paged, unlike the other lists here (5.0 to 6.1).
         return ([Listing(self.path, self.plural)],)
 
     def key_of(self, row: Row, context: Context) -> str | None:
@@ -91,10 +93,13 @@ class CustomFieldLookup(Lookup, abstract=True):
     """Custom fields' definitions: for administrators only (403 for others, on every version)."""
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
+        # 403 is no error: without definitions, names and ids are learnt from the objects (`state/live.py`).
         return ([Listing(self.path, self.plural, paged=False, none={403: None})],)
 
     def key_of(self, row: Row, context: Context) -> str | None:
+        # A side effect at the right moment: every row passes here before a manifest's value is translated.
         define(row, context.names)
+        # Names are unique for each type of object only.
         return f"{row['customized_type']}/{row['name']}"
 
 

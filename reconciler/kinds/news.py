@@ -39,6 +39,7 @@ class NewsSpec(ProjectItem):
     attachments: Annotated[
         list[Attached] | None,
         Field(description="Files, by name; undeclared ones are kept."),
+        # The index ignores `include=attachments` (5.0 to 6.1), hence `detail`.
         Api(codec=Attachments(), write="uploads", read="attachments", include="attachments", detail=True, clear=REFUSE),
     ] = None
 
@@ -54,6 +55,7 @@ class News(Keyless[NewsSpec]):
     required = ("description",)
     rank = 82
     capabilities = (
+        # 204 without an id or a body (5.0 to 6.1): the object is found again by its title.
         Creation(unique=False, answers=False),
         Deletion("also deletes its comments and attachments"),
         Exporting(own_files=True),
@@ -66,6 +68,7 @@ class News(Keyless[NewsSpec]):
         return self.home(row, context), row["title"]
 
     def wanted(self, address: Address, values: Mapping[str, Any], context: Context) -> Hashable:
+        # `values` can be just the fields that were written; the title is in the key then.
         return address.project, values.get("title", address.own_name)
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:

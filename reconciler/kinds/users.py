@@ -146,6 +146,7 @@ class UserSpec(Spec):
     admin: Annotated[
         bool | None,
         Field(description="Whether the user is an administrator. Default: false."),
+        # null is a 500 for `admin`, `mail_notification` and `must_change_passwd` (seen on 5.0).
         Api(clear=REFUSE, label="Administrator"),
     ] = None
     status: Annotated[
@@ -154,6 +155,7 @@ class UserSpec(Spec):
         Api(
             codec=UserStatus(),
             clear=REFUSE,
+            # A locked user can be neither a new assignee nor a new watcher (5.0 to 6.1).
             deferred=Deferred("referrers", when=lambda value, context: value == "locked"),
         ),
     ] = None
@@ -178,6 +180,7 @@ class UserSpec(Spec):
     password: Annotated[
         SecretStr | None,
         Field(description="Password, set on create. Write it as ${NAME}."),
+        # Each PUT with a password counts as a change of it (5.0 to 6.1; test_trap_34), and mails the user.
         Api(read=None, create_only=True, secret=True, clear=REFUSE),
     ] = None
     generate_password: Annotated[
@@ -193,11 +196,13 @@ class UserSpec(Spec):
     send_information: Annotated[
         bool | None,
         Field(description="Whether Redmine mails the account data, including the password, to the user; on create."),
+        # No `write`: Redmine expects it beside "user", not inside; `create` puts it there.
         Api(write=None, read=None, create_only=True, clear=REFUSE),
     ] = None
     pref: Annotated[
         Preferences | None,
         Field(description=f"Preferences, set on create: {', '.join(PREFERENCES)}."),
+        # Also beside "user": the payload has it inside, and `_beside` moves it.
         Api(codec=PreferenceCodec(), read=None, create_only=True, clear=REFUSE),
     ] = None
     custom_fields: Annotated[
@@ -211,6 +216,7 @@ class _Rows(PartialRows):
     """Lists show the authentication mode from 6.0 on, as they do the status."""
 
     def shows(self, kind: Kind, row: Row, name: str, values: Mapping[str, Any]) -> bool:
+        # An absent key alone says nothing: before 6.0 no list has it, later those of users without a mode lack it.
         return super().shows(kind, row, name, values) and (name != "auth_source" or "status" in row)
 
 
@@ -220,6 +226,7 @@ class _OwnAccount(OwnAccount):
     def forbids(self, declared: Object[UserSpec], me: Row) -> Iterable[tuple[str, str]]:
         spec, login = declared.spec, str(me.get("login", ""))
         own = "this is the account that applies the plan"
+        # Another case would be a rename as well, although the login is compared without case.
         if spec.login != login and login.casefold() in (spec.login.casefold(), str(spec.renamed_from).casefold()):
             yield "login", f'{own}, so its login "{login}" cannot be changed'
         if spec.login.casefold() != login.casefold():
@@ -256,11 +263,13 @@ class Users(Kind[UserSpec]):
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
         include = includes(self.fields, need.fields.get(self.name, ()))
         # One list a status: `status=` means all up to 5.1 but is 422 later, `status=*` is nothing on 5.0.
+        # Reading ends when all names are found: most are active, registered users are rarely named.
         for status in (1, 3, 2):
             yield [self._list(status, include)]
 
     def lookup(self, address: Address, names: Names, values: Mapping[str, Any]) -> list[Listing]:
         # `name` finds parts of logins, names and addresses; `login=` is ignored before 5.1.
+        # It may show too many: every row is checked by `ReadBack.identifies` (test_trap_22).
         query = (("name", address.key), *includes(self.fields, self.fields))
         return [self._list(status, query) for status in (1, 3)]
 
@@ -292,6 +301,7 @@ class Users(Kind[UserSpec]):
 
 def _beside(request: Request, more: Mapping[str, Any]) -> Request:
     """The request with the preferences, and more, beside the user, where Redmine expects them (5.0 to 7.0)."""
+    # A copy: the body is a plain dictionary, and others may hold the same request.
     user = dict((request.body or {})["user"])
     pref = {"pref": user.pop("pref")} if "pref" in user else {}
     return replace(request, body={"user": user, **pref, **more})

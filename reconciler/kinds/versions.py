@@ -34,12 +34,15 @@ class VersionSpec(ProjectItem):
         Literal["open", "locked", "closed"] | None,
         Field(description="Locked or closed after changes to issues that target it. Default: open."),
         Api(
+            # Issues can only be given an open version (422 otherwise, 5.0 to 6.1): they come before the lock.
             clear=REFUSE,
             deferred=Deferred("referrers", when=lambda value, context: value != "open"),
+            # A custom field can name versions too, and may take open ones only.
             gate=Gate("open", frozenset({"locked", "closed"}), via=frozenset({"fixed_version", "custom_fields"})),
         ),
     ] = None
     sharing: Annotated[
+        # Redmine answers 201 to a sharing that it does not know, and stores `none` (5.0 to 6.1; test_trap_07).
         SHARING | None, Field(description="Which other projects can use it. Default: none."), Api(clear=REFUSE)
     ] = None
     due_date: Annotated[Date | None, Field(description="YYYY-MM-DD."), Api(clear="", date=True)] = None
@@ -67,6 +70,7 @@ class _Sharing(Sharing):
 
     def visible_elsewhere(self, reference: Reference, names: Names) -> Iterable[Address]:
         """Versions of other projects that are shared with the reference's project: live, then declared."""
+        # The server's own answer, right even where projects between are hidden from the account.
         for number, projects in names.live("version").seen_from.items():
             key = names.live("version").keys.get(number, "")
             if reference.project in projects and split_key(key)[1] == reference.name:
@@ -118,6 +122,7 @@ def shared(sharing: str, owner: str, user: str, names: Names) -> bool:
         "system": True,
         "descendants": owner in up,
         "hierarchy": owner in up or user in down,
+        # The last of the ancestors is the root; a project without any is one itself.
         "tree": ([owner, *down])[-1] == ([user, *up])[-1],
     }.get(sharing, False)
 

@@ -43,6 +43,7 @@ MEANWHILE = "the page was changed by someone else meanwhile: plan again"
 
 def titleize(title: str) -> str:
     """A title as Redmine makes it (`Wiki.titleize`, 5.0 to 6.1): `release notes: 1.0` is `Release_notes_10`."""
+    # Blanks first, as Redmine does: `a / b` becomes `A__b`.
     kept = re.sub(r"[ \t\n\v\f\r]+", "_", title).translate(dict.fromkeys(map(ord, REMOVED)))
     return kept[:1].upper() + kept[1:]
 
@@ -59,6 +60,7 @@ class Parent(Ref):
     """A page of the same project by title; the API shows `{"title"}`, and takes the title."""
 
     def reference(self, value: Any, project: str) -> Any:
+        # A manifest may write `release notes`; keys and the API have `Release_notes`.
         return super().reference(titleize(str(value)), project)
 
     def decode(self, wire: Any, context: Context) -> Any:
@@ -72,6 +74,7 @@ class Parent(Ref):
     def encode(self, value: Any, context: Context) -> Any:
         address = self.address(value, context)
         require_id(address, context)
+        # Not the declared title: a page that is renamed later in the same run still has its old one.
         return (context.names.row(address) or {})["title"]
 
 
@@ -100,6 +103,7 @@ class WikiPageSpec(ProjectItem):
     text: Annotated[
         str | None,
         Field(description="The content, never empty; line ends are not compared. Required to create the page."),
+        # A PUT without a text makes a new page that answers 404, and is a 422 for an old one (5.0 to 6.1).
         Api(codec=Text(), clear=REFUSE, detail=True, main_text=True, label="Text field"),
     ] = None
     parent: Annotated[
@@ -110,6 +114,7 @@ class WikiPageSpec(ProjectItem):
     start_page: Annotated[
         bool | None,
         Field(description="`true` makes it the start page of the wiki. Default: the page Wiki."),
+        # No request takes this away from a page: another page has to become the start page (`check`).
         Api(codec=StartPage(), write="is_start_page", clear=REFUSE, detail=True),
     ] = None
     comments: Annotated[
@@ -134,6 +139,7 @@ def path_of(number: Id) -> str:
 def above(key: str, names: Names) -> Iterator[str]:
     """The keys of the pages above a page, nearest first, when everything is as declared; a cycle ends it."""
     seen = {key}
+    # Declared and live parents together can form a cycle, even if the server has none.
     while (parent := _above(key, names)) and parent not in seen:
         yield (key := parent)
         seen.add(key)
@@ -142,6 +148,7 @@ def above(key: str, names: Names) -> Iterator[str]:
 def _above(key: str, names: Names) -> str:
     address = Address(PAGE, key)
     project, spec = address.project, names.spec(address)
+    # A field that is only set on create says nothing about a page that exists.
     if spec is not None and "parent" in spec.model_fields_set and "parent" not in spec.create_only:
         return names.canonical(Address(PAGE, f"{project}/{titleize(spec.parent)}")).key if spec.parent else ""
     row = names.row(address) or {}
@@ -158,6 +165,7 @@ def _indexes(need: Need, names: Names) -> list[Listing]:
 
 def _index(project: str) -> Listing:
     path = f"/projects/{project}/wiki/index"
+    # 403: the module is off, which is the same as no pages here.
     return Listing(path, "wiki_pages", paged=False, number=f"{project}/{{title}}", none={403: None, 404: None})
 
 
@@ -176,6 +184,7 @@ class _Pages(Kind[WikiPageSpec], abstract=True):
         A PUT to the real title would overwrite that page. The page `Sidebar` is protected under its own title only.
         """
         body = payload(self.fields, values, context)
+        # No page has the version 0, so one that exists by now is a 409 and not overwritten.
         if str(values["title"]).casefold() == SIDEBAR:
             return Request("PUT", path_of(address.key), {self.name: {**body, "version": 0}}, once=True)
         return Request("PUT", path_of(f"{address.project}/{NO_PAGE}"), {self.name: body}, once=True)
@@ -189,6 +198,7 @@ class _Pages(Kind[WikiPageSpec], abstract=True):
         if not sent:
             return []
         row = context.names.row(address) or {}
+        # The text goes with every PUT (422 without it); the version turns somebody's edit since the plan into a 409.
         body = {"text": row.get("text"), "version": row.get("version"), **payload(self.fields, sent, context)}
         return [Request("PUT", path_of(number), {self.name: body})]
 
@@ -238,6 +248,7 @@ class WikiPages(_Pages):
     required = ("text",)
     rank = 60
     capabilities = (
+        # A PUT would overwrite a page that somebody created meanwhile: it is reported, never adopted.
         Creation(answers=False, adopts=False),
         _ReadBack(),
         Deletion("also deletes its history and attachments"),
@@ -289,6 +300,7 @@ class WikiPages(_Pages):
     # -- read --------------------------------------------------------------------------------------------------
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
+        # The next tier is computed after this one was read: `_new` looks at the rows.
         yield _indexes(need, names)
         # A title that is not in the index may lead to a page that was renamed: writing there would change that one.
         yield [self._title(key) for key in sorted(need.keys.get(PAGE, ())) if self._new(key, names)]
@@ -299,9 +311,11 @@ class WikiPages(_Pages):
         if spec is None or names.id(address) is not None:
             return False
         old = spec.renamed_from and names.id(Address(PAGE, earlier_key(self, spec, address.project)))
+        # A project that does not exist yet has no renamed pages either.
         return not old and address.project in names.live("project").ids
 
     def _title(self, key: str) -> Listing:
+        # 302 as a row: `conflicts` reports it before a PUT edits the renamed page (test_trap_29).
         row = {"id": key, "title": split_key(key)[1], REDIRECT: True}
         return self._page(key, {**GONE, 302: row})
 
@@ -323,6 +337,7 @@ class WikiPages(_Pages):
         if values:
             return
         yield from super().losses(row, values, changed, context)
+        # Redmine keeps the pages below a deleted one, as top-level pages (5.0 to 6.1).
         pages, planned = context.names.live(PAGE).rows.values(), context.names.declared(PAGE)
         below = [str(page["id"]) for page in pages if _parent_of(page) == row["id"]]
         left = [k for k in sorted(below) if k not in planned or "parent" not in planned[k].model_fields_set]

@@ -27,6 +27,7 @@ MAX_BYTES = 64 * 1024 * 1024
 BREAKS = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # the line breaks that libyaml counts
 _ILLEGAL = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
+# Possessive (`*+`), here and below: no text may make a match go back and try again without end.
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')
 _JSON_ODD = re.compile(
     r"\\(?:u([dD][89abAB][\da-fA-F]{2})\\u([dD][c-fC-F][\da-fA-F]{2})|.)|[\x7f-\x9f\u2028\u2029\ufffe\uffff]"
@@ -48,12 +49,14 @@ _FLOW_VALUE = re.compile(
 @lru_cache(maxsize=4096)
 def looks_secret(key: str) -> bool:
     """Whether a key appears to name a password, a token or similar, including misspellings (`pasword`)."""
+    # Words may be split by `_` or `-`: `api_key`, `access-key-id`; so the last three are also looked at as one.
     parts = re.findall(r"[^\W_]+", key.casefold())
     return "pw" in parts or any(map(_secret_word, [*parts, "".join(parts[-3:])]))
 
 
 @lru_cache(maxsize=65536)
 def _secret_word(word: str) -> bool:
+    # Short words are near to everything, and very long ones are no misspelling.
     near = 3 < len(word) < 13 and difflib.get_close_matches(word, _SECRET_WORDS, 1, 0.75)
     return bool(near or _SECRET.search(word))
 
@@ -61,6 +64,7 @@ def _secret_word(word: str) -> bool:
 def _secret_spans(line: str) -> list[tuple[int, int]]:
     """The (start, end) spans of a line that are values of secret-looking keys."""
     bare = _BARE_WORD.match(line)
+    # A key whose colon was forgotten: a syntax error is just when the line is quoted.
     if bare and looks_secret(bare[1]):
         return [(bare.end(), len(line))]
     spans: list[tuple[int, int]] = []
@@ -68,6 +72,7 @@ def _secret_spans(line: str) -> list[tuple[int, int]]:
     for match in _COLON.finditer(line):
         start = match.end()
         key = line[max(done, start - 80) : start - 1].rpartition(",")[2].rpartition("{")[2]
+        # `${NAME}` is no secret but the name of one, and what a reader wants to see.
         if start > done and looks_secret(key) and not _REFERENCE.match(line, start):
             value = _FLOW_VALUE.match(line, start) if _FLOW_OPENED.search(line, 0, start) else None
             spans.append((start, value.end() if value else len(line)))  # in block style, commas belong to the value
@@ -112,6 +117,7 @@ class Source:
     @cached_property
     def hidden(self) -> frozenset[int]:
         """Indexes of the lines that continue the value of a secret-looking key."""
+        # Characters that libyaml refuses are replaced first, or it would stop before any line.
         indexes = set(_secret_lines(_ILLEGAL.sub("?", self._text)))  # exact, up to the first syntax error
         for index, line in enumerate(self.lines):
             spans = _secret_spans(line)
@@ -138,6 +144,7 @@ class Source:
             self._masked[index] = self._mask(index)
         text, spans = self._masked[index]
         column = min(column, len(self.lines[index]))
+        # From the right: a replacement shifts only what is behind it.
         for start, end in reversed(spans):
             column = column if column < start else start if column < end else column - end + start + len(MASK)
         return text, column
@@ -177,6 +184,7 @@ def _source(file: str) -> Source:
     with suppress(OSError):
         path = Path(file)
         if path.is_file() and path.stat().st_size <= MAX_BYTES:
+            # `replace`: a problem about the encoding must be quotable too.
             return Source(path.read_bytes().decode("utf-8-sig", "replace"), json=file.endswith(".json"))
     return Source("")
 
@@ -190,6 +198,7 @@ def _window(line: str, column: int) -> tuple[str, str]:
 
 
 def _printable(char: str) -> str:
+    # Control, format, surrogate, private and unassigned characters, and line separators: a terminal could obey them.
     odd = unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
     return "    " if char == "\t" else "\N{REPLACEMENT CHARACTER}" if odd else char
 
@@ -205,6 +214,7 @@ def suggest(word: str, known: Iterable[str]) -> str:
     take a few milliseconds.
     """
     wanted = word.casefold()
+    # Reversed, so that of two names that differ only in case, the one that sorts first is kept.
     spelt = {name.casefold(): name for name in sorted(known, reverse=True) if abs(len(name) - len(word)) <= 3}
     nearest = heapq.nlargest(50, spelt, lambda x: (_shared(wanted, x) + _shared(wanted[::-1], x[::-1]), x))
     match = difflib.get_close_matches(wanted, nearest, n=1, cutoff=0.6)
@@ -256,10 +266,12 @@ def explain_yaml_error(error: YAMLError, text: str) -> tuple[Any, str, str, Any]
         return mark_of(text, illegal.start() if illegal else 0), f"{character} is not allowed in YAML", hint, None
     mark: Any = error.problem_mark
     problem, context, start = str(error.problem), error.context_mark, mark.index - mark.column
+    # libyaml reports a tab in many ways, often at a later line: so the line itself is looked at.
     tab = re.compile(" *\t").match(text, start)
     if tab and (mark.index < tab.end() or problem in _TAB_SUSPECTS or " tab " in problem):
         return mark_of(text, tab.end() - 1), _TAB, "", None
     message, hint = _EXPLANATIONS.get(problem, (f"invalid YAML: {problem}", ""))
+    # At the end of the file the error would point at nothing: the opening quote or bracket is the place.
     if problem in _UNENDED and mark.index >= len(text.rstrip()):
         return context, f"unterminated: {message}", hint, None
     return mark, message, hint, context if context and context.line != mark.line else None
@@ -282,5 +294,6 @@ def json_as_yaml(text: str) -> str:
 
 def _replacement(match: re.Match[str]) -> str:
     if match[1]:
+        # JSON writes characters beyond U+FFFF as two escapes; libyaml refuses each of them alone.
         return chr(0x10000 + ((int(match[1], 16) & 0x3FF) << 10 | int(match[2], 16) & 0x3FF))
     return match[0] if match[0][0] == "\\" else f"\\u{ord(match[0]):04x}"

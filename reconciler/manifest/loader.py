@@ -213,6 +213,7 @@ class _Builder:
             count += 1
             self.anchors = {}
             root = self.next()
+            # The value is built even if it is of no use: its problems are reported together with this one.
             value = self._value(root)
             self.next()
             bare = value is None and root.value == ""
@@ -272,6 +273,7 @@ class _Builder:
             value = self._value(self.next())
             if key is None:
                 continue
+            # After the value was read, as its events have to be consumed in any case.
             if key in marks:
                 self._report(mark, f'duplicate key "{_shorten(key)}"', "remove all but one", node.where(key))
                 continue

@@ -30,6 +30,7 @@ class File:
         if self.path:
             return read_text(Path(self.path), max_bytes)
         stream = stdin or sys.stdin
+        # Bytes where there are any, so that the encoding of the locale does not matter.
         data = getattr(stream, "buffer", stream).read(max_bytes + 1)  # one more shows that the limit is exceeded
         return _decode(data.encode() if isinstance(data, str) else data, self.name, max_bytes)
 
@@ -44,6 +45,7 @@ class File:
 
 def find(paths: Sequence[str | Path], problems: list[Problem]) -> list[File]:
     """The manifest files at `paths`, each once; adds a Problem for each path without any."""
+    # By real path: a file that is given twice is read once, or all its objects would be duplicates.
     files: dict[str, File] = {}
     for path in map(str, paths):
         if path == "-":
@@ -86,10 +88,12 @@ def _manifests(top: str, problems: list[Problem]) -> Iterator[Path]:
             folders.clear()
             continue
         seen.add(real)
+        # In place: `os.walk` goes on with what is left in this list.
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in names:
             path = Path(folder, name)
             wanted = name.endswith(SUFFIXES) and not name.startswith(".") and name != CONFIG
+            # A broken link counts, so that reading it is reported; sockets and devices do not.
             if wanted and (path.is_file() or path.is_symlink()):
                 yield path
 
@@ -99,6 +103,7 @@ def read_text(path: Path, max_bytes: int) -> str:
     name = shown(str(path))
     try:
         with path.open("rb") as handle:
+            # The size first, so that a huge file is not read; and no more than that, as it may grow or be a device.
             size = os.fstat(handle.fileno()).st_size
             data = handle.read(max_bytes + 1) if size <= max_bytes else b""
     except FileNotFoundError:
@@ -114,6 +119,7 @@ def _decode(data: bytes, name: str, max_bytes: int, size: int = 0) -> str:
         actual = f"the file has {size:,} bytes" if size else "the input is too large"
         _fail(Location(name), f"{actual}; the limit is {max_bytes:,} bytes", "split it into several files")
     # A byte order mark, or the zero byte that an ASCII character has in UTF-16 and UTF-32.
+    # Before decoding: UTF-16 with ASCII text is often valid UTF-8, with zeros in it.
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data[:2]:
         _fail(Location(name), "the file is UTF-16 or UTF-32, not UTF-8", "save it as UTF-8")
     try:
@@ -133,6 +139,7 @@ def beside(file: str, root: str, name: str) -> Path:
     if not name or "\0" in name:
         _fail(Location(file), "the file name is missing", "write a path relative to this manifest")
     real = Path(os.path.realpath(Path(file).parent / name))  # links count: where they lead must be below `root` too
+    # After the links are resolved: `..` and a link can both lead out.
     if Path(name).is_absolute() or not real.is_relative_to(root):
         above = not Path(name).is_absolute()
         hint = f"move the file below {shown(root)}" if above else "write a path relative to this manifest"
@@ -153,6 +160,7 @@ def find_config(paths: Sequence[str | Path]) -> Path | None:
     """
     # abspath, not resolve: a linked folder belongs to the place that the user named.
     starts = [Path.cwd() if str(p) == "-" else Path(os.path.abspath(p)) for p in paths or (".",)]  # noqa: PTH100
+    # A set: several folders below one configuration are fine.
     configs = {_search_upward(p if p.is_dir() else p.parent) for p in starts} - {None}
     if len(configs) > 1:
         several = ", ".join(sorted(shown(str(p)) for p in configs))

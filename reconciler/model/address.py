@@ -15,6 +15,7 @@ CONTAINER = "project"
 
 def split_key(key: str) -> tuple[str, str]:
     """The project and the own name in the key of an object inside a project: identifiers contain no slash."""
+    # The first slash only: subjects, titles and names can contain more.
     project, _, name = key.partition("/")
     return project, name
 
@@ -62,4 +63,5 @@ class Reference(NamedTuple):
 
     def addresses(self, scoped: Callable[[str], bool]) -> list[Address]:
         """The addresses that the name can mean, most likely first."""
+        # A name can be both a user's and a group's: the caller finds out which of them exist.
         return [Address(k, f"{self.project}/{self.name}" if scoped(k) else self.name) for k in self.kinds]

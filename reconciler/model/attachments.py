@@ -33,6 +33,7 @@ def _attached(value: Any) -> Any:
     valid = isinstance(value, Mapping) and needed in value and set(value) <= PRESENT - ({"file"} if absent else set())
     if not valid or not all(isinstance(v, str) and len(v) <= LONGEST for v in value.values()):
         raise ValueError("expected {file: PATH, filename: …, description: …} or {filename: …, state: absent}")
+    # As Redmine will store it: names that differ only in characters that it replaces are one name.
     name = stored_name(str(value.get("filename") or Path(str(value.get("file", "x"))).name))
     if name in ("", ".", ".."):
         raise ValueError(f'"{name}" cannot be the name of a file')
@@ -54,6 +55,7 @@ class Attachments(Codec):
     """The files of an object, by name. Files that are not mentioned are left alone; None is a file to delete."""
 
     def pieces(self, value: Any) -> Iterable[tuple[str, Any]]:
+        # An empty list is a piece too, or a field that is declared empty would not be looked at.
         return [(name_of(item), [item]) for item in sorted(value or (), key=name_of)] or (("", []),)
 
     def faults(self, value: Any) -> Iterable[tuple[str, Unresolved]]:
@@ -73,6 +75,7 @@ class Attachments(Codec):
         return {name: _live(rows, context) for name, rows in by_name(wire).items()}
 
     def encode(self, value: Any, context: Context) -> Any:
+        # None is a file to delete, which takes a request of its own (`Work.after`).
         return [upload(name, wanted) for name, wanted in sorted(value.items()) if wanted]
 
     def parts(self, value: Any) -> Iterable[tuple[str, Any]]:
@@ -93,6 +96,7 @@ class Attachments(Codec):
         held = by_name(wire)
         for name, item in wanted.items():
             size = path_of(item).stat().st_size if item else -1
+            # Every copy of the name: an interrupted replacement may have uploaded the new content already.
             yield from (Candidate(row["id"], name, size, row) for row in held.get(name, ()) if item)
 
 
@@ -113,6 +117,7 @@ def _canonical(item: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def by_name(wire: Iterable[Row] | None) -> dict[str, list[Row]]:
     """An object's files by name, the oldest first."""
+    # Redmine may keep several files of one name with an object (5.0 to 6.1).
     files: defaultdict[str, list[Row]] = defaultdict(list)
     for row in sorted(wire or (), key=lambda r: r["id"]):
         files[row["filename"]].append(row)
@@ -148,6 +153,7 @@ def same(desired: Mapping[str, Any] | None, live: Mapping[str, Any] | None) -> b
     """Whether a file is on the server as it is declared."""
     if desired is None or live is None:
         return blank(desired) and blank(live)
+    # A description that is not declared is left alone.
     described = desired.get("description", live["description"]) == live["description"]
     return described and desired["sha256"] == live["sha256"] and "copies" not in live
 
@@ -168,6 +174,7 @@ class Work:
 
     def after(self) -> list[Request]:
         """The requests that follow the one with the uploads."""
+        # After the uploads: if those fail, the old files are still there.
         deletions = [Request("DELETE", f"/attachments/{number}") for number in self.gone]
         texts = [({"attachment": {"description": text}}, number) for number, text in self.described]
         return deletions + [Request("PUT", f"/attachments/{number}", body) for body, number in texts]
@@ -179,6 +186,7 @@ def work(wanted: Mapping[str, Any], wire: Iterable[Row] | None, context: Context
     for name, item in wanted.items():
         equal = next((r for r in held.get(name, ()) if item and sha256(r, context) == item["sha256"]), None)
         gone += [row["id"] for row in held.get(name, ()) if row is not equal]
+        # A copy with the right content is kept, and only the others are deleted: nothing is uploaded twice.
         if item and equal is None:
             new[name] = item
         elif item and equal and item.get("description", "") != (equal.get("description") or ""):
@@ -199,5 +207,6 @@ def attaching(
     todo = work(values["attachments"], row.get("attachments"), context)
     rest = {name: value for name, value in values.items() if name != "attachments"}
     sent = {**rest, "attachments": todo.new} if todo.new else rest
+    # With files to delete only, there may be nothing left for a PUT, and an empty one moves `updated_on` (5.0).
     requests = update(address, number, sent, context) if sent else []
     return [*requests, *todo.after()]

@@ -51,6 +51,7 @@ class Capability:
     def __init_subclass__(cls, **more: Any) -> None:
         """Raise ContractError for a misspelt method or attribute in a kind's own version of a capability."""
         super().__init_subclass__(**more)
+        # A direct subclass defines the names; only what derives from one can misspell them.
         if Capability not in cls.__bases__:
             check_capability(cls, Capability)
 
@@ -87,6 +88,7 @@ class ReadBack(Capability):
     def identifies(self, kind: Kind, row: Row, address: Address, values: Mapping[str, Any], context: Context) -> bool:
         """Whether a row of `Kind.lookup` is the object with these canonical values."""
         key = kind.key_of(row, context) or ""
+        # The server may have stored another spelling of the login or name.
         return key == address.key or (kind.ignores_case and key.lower() == address.key.lower())
 
     def again(self, kind: Kind, ids: frozenset[Id], need: Need, names: Names) -> Iterable[list[Listing]]:
@@ -325,9 +327,12 @@ class Archive(Capability):
     """Containers that can be archived: the API shows nothing of them then, and they are unarchived to be compared."""
 
     field: str = ""
-    """The field that tells, and its values for what is archived and for what is not."""
+    """The field that says so, and its values for what is archived and for what is not."""
     archived: str = ""
     active: str = ""
+
+    def named_fields(self) -> Iterable[tuple[str, str]]:
+        return (("field", self.field),) if self.field else ()
 
     def is_archived(self, row: Row) -> bool:
         """Whether a live container is archived."""

@@ -25,6 +25,7 @@ UNKNOWN = re.compile(r"#\d+( \(.*\))?", re.DOTALL)
 
 def blank(value: object) -> bool:
     """Redmine makes no difference between absent, null, "" and an empty list (seen on 5.0 to 6.1)."""
+    # Not `not value`: False and 0 are values, and would never be sent.
     return value is None or value == "" or value == [] or value == {}
 
 
@@ -156,6 +157,7 @@ class Number(Codec):
         self.empty = empty
 
     def equal(self, desired: Any, live: Any) -> bool:
+        # A declared null would otherwise differ from the number that Redmine makes of it, in every plan.
         left = self.empty if desired is None else desired
         right = self.empty if live is None else live
         if left is None or right is None:
@@ -185,6 +187,7 @@ class Ref(Codec):
         """What a manifest's or canonical value refers to (no look-up)."""
         if not isinstance(value, Mapping):
             return Reference(self.kinds, project, str(value))
+        # Before the other form: `project` is also the name of a kind, but no field refers to one by `{project: name}`.
         if "project" in value:
             return Reference(self.kinds, str(value["project"]), str(value.get(self.word, "")), exact=True)
         kind, name = next(iter(value.items()))
@@ -202,6 +205,7 @@ class Ref(Codec):
         """How a manifest in `context` names an object: as short as it can be without doubt."""
         if context.names.is_inside(address.kind):
             project, name = address.project, address.own_name
+            # Also for a name that the manifest gave in full: two spellings of one object must not differ.
             return name if project == context.project else {"project": project, self.word: name}
         return address.key if address.kind == self.kinds[0] else {address.kind: address.key}
 
@@ -213,16 +217,19 @@ class Ref(Codec):
     def decode(self, wire: Any, context: Context) -> Any:
         if not wire:
             return None
+        # A row does not say whether an assignee is a user or a group; ids of the two do not overlap (5.0 to 6.1).
         for kind in self.kinds:
             key = context.key(kind, wire["id"])
             if key is not None:
                 return self.term(Address(kind, key), context)
+        # Not None: an object that was not read, or is not shown to the account, is not nothing.
         return unknown(wire)
 
     def encode(self, value: Any, context: Context) -> Any:
         return None if value is None else require_id(self.address(value, context), context)
 
     def written(self, value: Any, context: Context) -> Any:
+        # The text may also be the real name of an object, which then is known.
         unread = isinstance(value, str) and UNKNOWN.fullmatch(value)
         if unread and not context.names.known(self.address(value, context)):
             raise Unresolved(f"this export cannot refer to {value}")
@@ -268,6 +275,7 @@ class Names(Codec):
 
 def ordered(values: Iterable[Any]) -> list[Any]:
     """A set in its one order: sorted, each value once."""
+    # Redmine's order of a set means nothing, and can change with an update (seen on 5.0; test_trap_33).
     unique = {sort_key(v): v for v in values}
     return [unique[k] for k in sorted(unique)]
 
@@ -275,6 +283,7 @@ def ordered(values: Iterable[Any]) -> list[Any]:
 def sort_key(value: Any) -> str:
     """A text by which canonical values of any shape are sorted."""
     if isinstance(value, Mapping):
+        # DEL sorts mappings after plain names; it and the unit separator are in no real name.
         return "\x7f" + "\x1f".join(f"{k}={v}" for k, v in sorted(value.items()))
     return str(value)
 

@@ -25,6 +25,7 @@ class ContractError(TypeError):
 def check_kind(cls: type, root: type, capability: type) -> None:
     """Raise ContractError, with everything that is wrong, for a subclass of `root` that is a kind."""
     wrong = [*_unknown(cls, root), *_naming(cls), *_tuples(cls)]
+    # The later checks read what the first ones check, and would fail with an error of their own.
     if not wrong:
         wrong = [*_spec(cls), *_methods(cls, root), *check_capabilities(cls, capability)]
     raise_all(f"{place(cls)}: {sentence}" for sentence in wrong)
@@ -40,6 +41,7 @@ def _unknown(cls: type, root: type) -> Iterator[str]:
     known = {name for base in cls.__mro__[1:] for name in _names(base)} | _names(root)
     for name in sorted(_names(cls) - known):
         if not name.startswith("_"):
+            # A public name that nothing uses is nearly always a misspelt one: the method would never be called.
             sentence = f'"{name}" is not part of the contract{hint(name, (n for n in known if n[0] != "_"))}'
             yield f"{sentence}; what only this class uses begins with an underscore"
 
@@ -95,6 +97,7 @@ def _fields(cls: Any, spec: type[Spec]) -> Iterator[str]:
             yield f'the field "{name}" has no default: give it None, and name it in required'
         for api in (item for item in info.metadata if isinstance(item, Api)):
             yield from _missing(f'the field "{name}": along', api.along, spec)
+            # `Ref(("user"))` is a Ref of the kinds "u", "s", "e" and "r".
             if isinstance(api.codec.named_kinds(), str):
                 yield f'the field "{name}": the kinds of its codec are not a tuple: {COMMA}'
 
@@ -115,6 +118,7 @@ def check_capabilities(kind: Any, root: type) -> Iterator[str]:
         if not isinstance(capability, root):
             yield _no_capability(capability, root)
             continue
+        # The direct subclass of the root: two versions of one capability count as the same.
         family = next(base for base in type(capability).__mro__ if root in base.__bases__)
         families[family.__name__].append(type(capability).__name__)
         yield from _named_fields(capability, kind.spec)

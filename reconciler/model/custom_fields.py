@@ -57,10 +57,12 @@ class CustomFields(Codec):
     def find(self, name: str, context: Context) -> CustomField:
         """The definition of a field by name, or by id for `#12`; raises Unresolved."""
         fields = self.fields(context)
+        # By name first: a field can be called `#12`.
         if name in fields:
             return fields[name]
         if name.startswith("#") and name[1:].isdigit():
             numbered = next((f for f in fields.values() if f.id == int(name[1:])), None)
+            # Who may not see the definitions can still write a field by its id; its format is unknown then.
             if numbered or not context.names.sees_definitions:
                 return numbered or CustomField(int(name[1:]), name)
         kind = self.customized.replace("_", " ")
@@ -69,6 +71,7 @@ class CustomFields(Codec):
 
     def references(self, value: Any, context: Context) -> Iterable[Reference]:
         for name, item in (value or {}).items():
+            # An unknown name has no format and refers to nothing here; `canonical` reports it.
             ref = REFERENCES.get(self.fields(context).get(name, CustomField(0, name)).format)
             if ref is not None:
                 values = item if isinstance(item, list) else [item]
@@ -90,18 +93,21 @@ class CustomFields(Codec):
         return values
 
     def pieces(self, value: Any) -> Iterable[tuple[str, Any]]:
+        # An empty mapping is a piece too, or it would not be looked at.
         return [(name, {name: item}) for name, item in sorted((value or {}).items())] or (("", {}),)
 
     def decode(self, wire: Any, context: Context) -> Any:
         by_id = {f.id: f for f in self.fields(context).values()}
         values = {}
         for item in wire or ():
+            # A definition that the account may not see: the value still counts, under the field's number.
             unseen = CustomField(item["id"], f"#{item['id']}", multiple=bool(item.get("multiple")))
             field = by_id.get(item["id"], unseen)
             values[field.name] = decode(field, item.get("value"), context)
         return values
 
     def encode(self, value: Any, context: Context) -> Any:
+        # By id: Redmine ignores the name, and drops an id that it does not know (5.0 to 6.1; test_trap_06).
         fields = [(self.find(name, context), item) for name, item in value.items()]
         return [{"id": field.id, "value": encode(field, item, context)} for field, item in fields]
 
@@ -135,9 +141,11 @@ def same(desired: Any, live: Any) -> bool:
     """Whether two canonical values of one custom field are the same to Redmine."""
     if isinstance(desired, Mapping) and isinstance(live, Mapping) and "sha256" in desired:
         return _stored_as(desired) == live.get("file") and desired["sha256"] == live.get("sha256")
+    # Before the numbers: in Python True == 1, and a bool is an int.
     if isinstance(desired, bool) or isinstance(live, bool):
         return desired is live
     if isinstance(desired, int | float) and isinstance(live, int | float):
+        # Redmine returns a number as it was typed, such as "1.50" (5.0 to 6.1; test_trap_33).
         return math.isclose(desired, live, rel_tol=1e-9)
     return bool(desired == live) or (blank(desired) and blank(live))
 
@@ -149,8 +157,10 @@ def canonical(field: CustomField, value: Any, context: Context) -> Any:
     if isinstance(value, list):
         if not field.multiple and field.format:
             raise Unresolved("expected one value, found a list")
+        # Redmine keeps neither the order nor a value that is given twice (seen on 5.0).
         return ordered(READ.get(field.format, plain)(field, v, context) for v in value if not blank(v))
     item = READ.get(field.format, plain)(field, value, context)
+    # A single value of a field that takes several may be written without a list.
     return [item] if field.multiple else item
 
 
@@ -169,12 +179,14 @@ def _decode_one(field: CustomField, wire: Any, context: Context) -> Any:
     if ref is not None:
         return ref.decode({"id": int(wire)}, context) if str(wire).isdigit() else wire
     if field.format == "enumeration":
+        # Definitions list active options only (5.0 to 6.1), but an object can have an inactive one.
         return field.options.get(str(wire), f"#{wire}")
     if field.format == "attachment" and str(wire).isdigit():
         file = context.names.files.get(int(wire), {})
         shown = {k: file[k] for k in ("filename", "sha256", "id") if k in file}
         return {"file": shown.pop("filename"), **shown} if file else f"#{wire}"
     if field.format == "bool":
+        # Anything else ("true") Redmine takes for no: shown as it is, so that it differs from false (test_trap_33).
         return {"1": True, "0": False}.get(wire, wire)
     if field.format == "text":
         return unix_lines(wire)
@@ -213,10 +225,12 @@ def encode(field: CustomField, value: Any, context: Context) -> Any:
     if ref is not None:
         return str(ref.encode(value, context))
     if field.format == "enumeration":
+        # `#7` is an option that is not active: its id is all that is known of it.
         return next((number for number, label in field.options.items() if label == value), value.removeprefix("#"))
     if isinstance(value, Mapping):
         return Upload(Path(value["file"]), value["sha256"], _stored_as(value))
     if isinstance(value, bool):
+        # JSON's true would be stored as "true", which Redmine takes for no (5.0 to 6.1; test_trap_33).
         return "1" if value else "0"
     return str(value)
 
@@ -236,6 +250,7 @@ def plain(field: CustomField, value: Any, context: Context) -> Any:
 
 def _choice(field: CustomField, value: Any, context: Context) -> Any:
     known = field.options.values()
+    # No options: the account is not shown them, so only the server can tell.
     if known and str(value) not in known:
         raise Unresolved(f'"{value}" is not a value of this field', near_miss(str(value), known))
     return str(value)
@@ -250,6 +265,7 @@ def _bool(field: CustomField, value: Any, context: Context) -> Any:
 
 def _number(kind: Callable[[str], float], form: str, expected: str) -> Callable[[CustomField, Any, Context], Any]:
     def read(field: CustomField, value: Any, context: Context) -> Any:
+        # Redmine keeps blanks around a number that was typed in a browser (seen on 5.0).
         if not re.fullmatch(form, str(value).strip()):
             raise Unresolved(f'expected {expected}, found "{value}"')
         return kind(str(value))

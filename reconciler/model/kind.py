@@ -78,6 +78,7 @@ class Object(Generic[S]):
         The project of what is inside one is none of them: it is part of the address; a kind whose objects can be moved
         writes it with its key (`ManifestKey.to_store`).
         """
+        # Only what the manifest says is compared: a default of the spec is no declared value.
         declared = self.spec.model_fields_set - ({CONTAINER} if self.kind.inside else set())
         return {name: getattr(self.spec, name) for name in self.kind.fields if name in declared}
 
@@ -89,6 +90,7 @@ class Object(Generic[S]):
 
 def undeclared(kind: Kind, key: str, near: Map, **fields: Any) -> Object:
     """An object that no manifest declares, as if it were declared at the place of `near`; for kinds in no project."""
+    # Validated like a manifest, so that defaults and `model_fields_set` are as for a declared object.
     spec = kind.spec.model_validate({kind.identity[0]: key, **fields})
     return Object(kind, Address(kind.name, key), spec, Map(near.file, near.at, near.root))
 
@@ -130,6 +132,7 @@ class Kind(Generic[S]):
         """Raise ContractError if a class variable is misspelt, the identity is missing, or a field is not described."""
         super().__init_subclass__(**more)
         if not abstract:
+            # When the class is made, so that a broken kind cannot even be imported.
             check_kind(cls, Kind, Capability)
 
     def capability(self, of: type[C]) -> C:
@@ -142,6 +145,7 @@ class Kind(Generic[S]):
 
     @cached_property
     def _known(self) -> dict[type[Capability], Any]:
+        # For each instance: some kinds add capabilities when they are made.
         return {}
 
     def has(self, of: type[Capability]) -> bool:
@@ -176,6 +180,7 @@ class Kind(Generic[S]):
             key = self.key_of(row, context)
             if key is not None:
                 by_key[key].append(row)
+        # Redmine's own checks can be outrun (two processes at once): all but one row get a key that no manifest has.
         others = {f"{key} #{row['id']}": row for key, same in by_key.items() for row in same[:-1]}
         owned = {key: same[-1] for key, same in by_key.items()}
         return Matches({**others, **owned}, tuple(_ambiguous(self, by_key, objects)))
@@ -209,6 +214,7 @@ class Kind(Generic[S]):
 
         `values` are the canonical values that it has or was created with.
         """
+        # The bulk lists show every object; kinds with a cheaper way override this.
         need = Need({self.name: frozenset({address.key})})
         return [listing for tier in self.tiers(need, names) for listing in tier]
 
@@ -231,6 +237,7 @@ class Kind(Generic[S]):
     def update(self, address: Address, number: Id, values: Mapping[str, Any], context: Context) -> list[Request]:
         """The requests that change the object: one PUT, however many fields."""
         body = payload(self.fields, values, context)
+        # No PUT without a field: it would still move `updated_on` of an issue (5.0; test_trap_37).
         return [Request("PUT", f"/{self.plural}/{number}", {self.name: body})] if body else []
 
     def delete(self, address: Address, number: Id, context: Context) -> Request:
@@ -269,11 +276,13 @@ def nested_name(kind: Kind) -> str:
 
 def earlier_key(kind: Kind[S], spec: S, project: str) -> str:
     """The key that `renamed_from` says a declared object had."""
+    # `model_copy` does not validate: `renamed_from` may be what Redmine would spell otherwise now.
     return kind.key(spec.model_copy(update={kind.identity[0]: spec.renamed_from}), project)
 
 
 def project_lists(kind: Kind, need: Need, names: Names, **more: Any) -> Iterator[list[Listing]]:
     """One tier: the list of a kind in each needed project that is live; none where its module is off (403)."""
+    # 403 is also the answer of a project whose module is off, to administrators too (5.0 to 6.1).
     none: Mapping[int, None] = {403: None, 404: None}
     options = {"paged": False, "none": none, **more}
     live = [project for project in need.projects(kind.name) if names.is_live(Address(CONTAINER, project))]

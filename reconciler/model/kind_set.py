@@ -37,6 +37,7 @@ def _twins(kinds: Iterable[Kind]) -> Iterator[str]:
     for kind in kinds:
         nested = {"list in projects": nested_name(kind)} if kind.inside else {}
         for role, name in {"name": kind.name, "plural": kind.plural, **nested}.items():
+            # The role is part of the key: a plural may be the name of another kind.
             other = first.setdefault((role, name), kind)
             if other is not kind:
                 yield f'{place(type(kind))}: its {role} "{name}" is that of {place(type(other))} too'
@@ -60,6 +61,7 @@ def _places_of_kinds(kind: Kind) -> Iterator[tuple[str, str]]:
         for name in (*api.codec.named_kinds(), *api.codec.lookups, *waits):
             yield f'the field "{field}"', name
     for capability in kind.capabilities:
+        # Something that is no capability is reported by `check_capabilities`.
         for attribute, name in capability.named_kinds() if isinstance(capability, Capability) else ():
             yield f"{type(capability).__name__}: {attribute}", name
     if kind.inside:

@@ -50,6 +50,7 @@ class LiveIndex:
 
     def spelling(self, key: str) -> str:
         """The key as the server spells it, where Redmine compares without case; else as it is."""
+        # The exact spelling first: it is the usual case, and needs no second look-up.
         if self._folded is None or key in self._ids:
             return key
         return self._folded.get(key.lower(), key)
@@ -66,6 +67,7 @@ class LiveIndex:
         self._keys[row["id"]] = key
         self._rows[row["id"]] = row
         if self._folded is not None:
+            # `setdefault`: a key in another case must not hide the one that was read first.
             self._folded.setdefault(key.lower(), key)
 
     def remove(self, key: str) -> None:
@@ -79,6 +81,7 @@ class LiveIndex:
     def rekey(self, number: Any, key: str) -> None:
         """Give an object another key; of several with one key, the first is found by it."""
         old = self._keys[number]
+        # Several objects can have shared the old key: it may stand for another one of them.
         if self._ids.get(old) == number:
             del self._ids[old]
         self._ids.setdefault(key, number)
@@ -99,6 +102,7 @@ class LiveIndex:
     def rekeyed(self, keys: Mapping[Any, str]) -> LiveIndex:
         """The same rows with other keys (id → key)."""
         other = LiveIndex()
+        # The rows are shared, not copied: there can be hundreds of thousands, on disk.
         other._keys, other._rows = dict(keys), self._rows
         other._ids = {key: number for number, key in keys.items()}
         return other

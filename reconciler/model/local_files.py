@@ -17,6 +17,7 @@ from reconciler.model.address import Unresolved
 
 def stored_name(name: str) -> str:
     """The name under which Redmine stores a file (`Attachment#sanitize_filename`, 5.0 to 7.0)."""
+    # One `_` for each run of such characters, as Redmine does.
     return re.sub(r"""[/?%*:|"'<>\n\r]+""", "_", name)
 
 
@@ -45,6 +46,7 @@ def path_of(value: Mapping[str, Any]) -> Path:
     Raises Unresolved if it is not there, or outside the manifests' folder.
     """
     path = Path(str(value["file"]))
+    # A manifest's mapping knows its place, which its path is relative to; a canonical value has the resolved path.
     if isinstance(value, Map):
         try:
             path = Path(shown(str(beside(value.file, value.root, str(path)))))

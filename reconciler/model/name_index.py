@@ -119,17 +119,21 @@ class Names:
 
     def with_keys(self, kind: str, keys: Mapping[Any, str]) -> Names:
         """The same names, but for the live objects of one kind, which have other keys (id → key)."""
+        # A fresh memo: what was computed has the old keys.
         return replace(self, _live={**self._live, kind: self.live(kind).rekeyed(keys)}, memo={})
 
     def add(self, kind: str, key: str, row: Row) -> None:
         """Take `row` as the live object `key`."""
+        # Coarse, but changes are few once a plan is made, and a stale answer would be a wrong plan.
         self.memo.clear()
         self.live(kind).add(key, row)
 
     def rename(self, old: Address, key: str, row: Row) -> None:
         """Take what is live as `old` for the object that the manifests call `key`; the old name is forgotten."""
+        # A manifest may give the old name to a new object: that one is still to be created.
         if old.key not in self.declared(old.kind):
             self.remove(old)
+        # After the removal, which forgets the id that both keys share.
         self.add(old.kind, key, row)
         self.renamed[Address(old.kind, key)] = old.key
 
@@ -167,6 +171,7 @@ class Names:
 
     def canonical(self, address: Address) -> Address:
         """The same object's address in the spelling of the manifests, else of the server."""
+        # The spelling of the manifests wins: plans and reports show the keys that their authors wrote.
         if address.key in self.declared(address.kind) or not self.trait(address.kind).ignores_case:
             return address
         declared = self._spellings.get((address.kind, address.key.lower()))
@@ -196,6 +201,7 @@ class Names:
     def ancestors(self, project: str) -> list[str]:
         """The identifiers above a project, nearest first: as declared, else as live."""
         above: list[str] = []
+        # Declared parents can form a cycle, which is reported elsewhere; here it must end.
         while (parent := self._parent(above[-1] if above else project)) and parent not in above:
             above.append(parent)
         return above
@@ -207,6 +213,7 @@ class Names:
 
     def _parent(self, project: str) -> str:
         spec = self.spec(Address(CONTAINER, project))
+        # `parent: null` is declared as well: a root project, whatever the server has.
         if spec is not None and "parent" in spec.model_fields_set:
             return str(spec.parent or "")
         return self.live_parent(project)
@@ -235,9 +242,11 @@ class Context:
         """
         names = self.names
         near = reference.addresses(names.is_inside)
+        # The own project and the exact kinds first: what is shared from elsewhere only counts if there is nothing here.
         objects = [a for a in map(names.canonical, near) if names.known(a)]
         if not objects and not reference.exact:
             wide = (a for k in reference.kinds for a in names.trait(k).visible_elsewhere(reference, names))
+            # A version can be seen from several lists: each address once.
             objects = [a for a in dict.fromkeys(wide) if names.known(a)]
         if len(objects) == 1:
             self._check_use(objects[0])
@@ -261,6 +270,7 @@ class Context:
 
     def _unknown(self, reference: Reference) -> tuple[str, str]:
         kind = " or ".join(k.replace("_", " ") for k in reference.kinds)
+        # Suggestions from the same project only: a version of another project would be of no use.
         scoped = all(map(self.names.is_inside, reference.kinds))
         where = f' in project "{reference.project}"' if scoped and reference.project else ""
         known = [n for k in reference.kinds for n in self.names.all_keys(k, reference.project if where else "")]

@@ -56,6 +56,7 @@ class Listing:
 
 def includes(fields: Mapping[str, Api], wanted: Iterable[str]) -> tuple[tuple[str, str], ...]:
     """The `include=` parameter that lists need to show the `wanted` ones of a kind's fields, or nothing."""
+    # Fields of the own page (`detail`) are left out: lists ignore such an `include`.
     known = (fields[name] for name in wanted if name in fields)
     names = sorted({api.include for api in known if not api.detail} - {""})
     return (("include", ",".join(names)),) if names else ()
@@ -67,7 +68,9 @@ def payload(fields: Mapping[str, Api], values: Mapping[str, Any], context: Conte
     for name, value in values.items():
         api = fields[name]
         if api.write is not None:
+            # An empty list or mapping is a value that the codec writes (nobody, no field); `clear` is for null.
             empty = blank(value) and not isinstance(value, list | dict)
+            # As late as possible: a revealed secret could end up in a log or a traceback.
             sent = value.reveal() if isinstance(value, Secret) else value
             body[api.write or name] = api.clear if empty else api.codec.encode(sent, context)
     return body

@@ -17,6 +17,7 @@ class Spec(BaseModel):
     """What every declared object has in common. Names of fields are Redmine's, without `_id`."""
 
     # `defer_build`: a kind that no manifest declares costs nothing.
+    # `extra="forbid"`: a misspelt field is a problem, not a field that is never applied.
     model_config = ConfigDict(
         extra="forbid", frozen=True, coerce_numbers_to_str=True, allow_inf_nan=False, defer_build=True
     )
@@ -47,6 +48,7 @@ Name = Annotated[str, StringConstraints(min_length=1)]
 
 def _date(value: Any) -> Any:
     try:
+        # Not `fromisoformat`, which from Python 3.11 on also takes 20261201 and 2026-W49-2.
         return value if value is None else dt.datetime.strptime(str(value), "%Y-%m-%d").date().isoformat()
     except ValueError as error:
         raise ValueError("expected a date (YYYY-MM-DD)") from error
@@ -62,6 +64,7 @@ def _reference(*forms: tuple[str, ...]) -> BeforeValidator:
 
     def check(value: Any) -> Any:
         if isinstance(value, Mapping):
+            # Exactly these words: `{user: a, group: b}` would name two objects.
             valid = set(value) in map(set, forms) and all(isinstance(v, str) and v for v in value.values())
         else:
             valid = value is None or not isinstance(value, list)
@@ -93,6 +96,7 @@ class Deferred:
     """
 
     wait: Literal["itself", "referrers", "references"]
+    # A blank value names nothing, so there is nothing to wait for.
     when: Callable[[Any, Context], bool] = lambda value, context: not blank(value)
     via: frozenset[str] = frozenset()
     inside: tuple[str, ...] = ()
@@ -135,6 +139,7 @@ class Api:
 
     codec: Codec = field(default_factory=Codec)
     write: str | None = ""
+    # "" and None differ: the field's own name, and not at all.
     read: str | None = ""
     clear: Any = None
     include: str = ""
@@ -156,6 +161,7 @@ class Api:
         return not (self.include or self.detail or self.create_only or self.read is None)
 
 
+# An object of its own, as None is a value that can be sent to clear a field.
 REFUSE: Any = object()
 DEFAULT = Api()
 LOCAL = Api(local=True)
@@ -182,6 +188,7 @@ class Secret:
         return self._value
 
     def __repr__(self) -> str:
+        # pydantic, logging and tracebacks use the repr, so it must be safe by itself.
         return "(secret)"
 
     def __eq__(self, other: object) -> bool:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reconciler.export.run import Exported
     from reconciler.plan.operations import Change, FieldChange, Plan, Warned
 
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "1.1"
 """The minor part rises when keys are added, the major part when keys change or are removed."""
 
 

@@ -12,6 +12,7 @@ from reconciler.errors import SandboxError
 APT = Path("/etc/apt")
 KEYRINGS = (
     Path("/usr/share/keyrings/debian-archive-keyring.gpg"),
+    # Newer releases of Debian use this suffix.
     Path("/usr/share/keyrings/debian-archive-keyring.pgp"),
 )
 OWN_SERVER = "or set REDMINE_URL and REDMINE_API_KEY to use an existing Redmine"
@@ -53,6 +54,7 @@ def debian_archive(apt: Path = APT) -> str:
     # A source that names its keyring is certainly Debian's; one without may be a third party's.
     candidates = sorted(filter(is_debian, sources(apt)), key=lambda s: not s.signed_by)
     for source in candidates:
+        # A CD may come first in the sources, and does not have everything.
         return next(uri for uri in source.uris if not uri.startswith("cdrom:"))
     raise SandboxError(
         f"No apt source under {apt} is Debian's, so the URL of Debian's archive is unknown. "
@@ -73,6 +75,7 @@ def keyring() -> Path:
 
 def is_debian(source: Source) -> bool:
     """Whether `source` is Debian's main archive, not a third party's archive for Debian."""
+    # Third parties use Debian's suite names for their own archives, but not its keyring.
     keyed = not source.signed_by or "debian-archive" in source.signed_by
     usable = any(not uri.startswith("cdrom:") for uri in source.uris)
     return keyed and usable and "main" in source.components and not SUITES.isdisjoint(source.suites)
@@ -104,6 +107,7 @@ def one_line(text: str) -> Iterator[Source]:
 def deb822(text: str) -> Iterator[Source]:
     """The sources of a `.sources` file."""
     lines = [line for line in text.splitlines() if not line.startswith("#")]
+    # Comments go first: in deb822 they may stand inside a stanza, or look like its end.
     for stanza in re.split(r"\n\s*\n", "\n".join(lines)):
         fields = _fields(stanza)
         if "deb" in fields.get("types", "").split() and fields.get("enabled", "yes").lower() not in (
@@ -115,6 +119,7 @@ def deb822(text: str) -> Iterator[Source]:
 
 
 def _fields(stanza: str) -> dict[str, str]:
+    # A line that begins with a blank continues the field above it.
     unfolded = re.sub(r"\n[ \t]+", " ", stanza)
     pairs = (line.partition(":") for line in unfolded.splitlines() if ":" in line)
     return {key.strip().lower(): value.strip() for key, _, value in pairs}

@@ -46,9 +46,11 @@ def make(home: Path, version: str, archive: str | None, say: Callable[[str], Non
     if base.is_dir():
         return base
     _remove_leftovers(home, version)
+    # In `home`, not in /tmp: a rename is atomic within one file system only.
     with tempfile.TemporaryDirectory(dir=home, prefix=f"{version}.new-", ignore_cleanup_errors=True) as folder:
         root = Path(folder, "root")
         packages.unpack(VERSIONS[version], root, archive, say)
+        # Suites move on: testing may have a later Redmine than the table above says.
         _check_version(root, version)
         say("Creating Redmine's database …")
         _migrate(root)
@@ -58,6 +60,7 @@ def make(home: Path, version: str, archive: str | None, say: Callable[[str], Non
 
 def remove(home: Path, version: str) -> None:
     """Remove the base of `version` and its lock, which the caller must hold."""
+    # Renamed first: a removal that is killed must not leave half a base that looks whole.
     if (home / version).is_dir():
         (home / version).rename(home / f"{version}.new-gone")
     _remove_leftovers(home, version)
@@ -79,6 +82,7 @@ def lock(home: Path, version: str, say: Callable[[str], None]) -> Iterator[None]
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     path, deadline, waiting = home / f"{version}.lock", time.monotonic() + LOCK_TIMEOUT, False
     while True:
+        # Opened again each time: the file may have been removed and made anew while this one waited.
         with path.open("w") as file:
             if _has_lock(file.fileno(), path):
                 yield
@@ -90,6 +94,7 @@ def lock(home: Path, version: str, say: Callable[[str], None]) -> Iterator[None]
         if not waiting:
             say(f"Waiting for another `reconciler sandbox` for Redmine {version} …")
             waiting = True
+        # Polled, as a blocking flock has no timeout and says nothing.
         time.sleep(0.1)
 
 
@@ -105,6 +110,7 @@ def _has_lock(descriptor: int, path: Path) -> bool:
 def write_config(folder: Path, name: str) -> None:
     """Configure the instance `name` in its `folder`: the path of its database, and its own secret key."""
     (folder / "config/database.yml").write_text(
+        # SQLite waits 5 s for a lock before Redmine answers 500.
         f"production:\n  adapter: sqlite3\n  database: /{INSTANCES}/{name}/{DATABASE}\n  timeout: 5000\n"
     )
     (folder / "config/secret_key.txt").write_text(secrets.token_hex(64))
@@ -112,6 +118,7 @@ def write_config(folder: Path, name: str) -> None:
 
 def _check_version(root: Path, version: str) -> None:
     text = (root / "usr/share/redmine/lib/redmine/version.rb").read_text()
+    # Major and minor only: Debian's updates raise the rest.
     actual = ".".join(re.findall(r"^\s*(?:MAJOR|MINOR)\s*=\s*(\d+)", text, re.MULTILINE))
     if actual != version:
         raise SandboxError(

@@ -36,6 +36,7 @@ ADD_KEY = """
 
 def copy(source: Path, target: Path) -> None:
     """Make `target` a copy of `source`; both may be in use. Raises SandboxError if one stays locked."""
+    # `closing`, as a connection's own `with` ends a transaction and leaves the file open.
     with closing(_open(source)) as old, closing(_open(target)) as new:
         _backup(old, new)
 
@@ -43,6 +44,7 @@ def copy(source: Path, target: Path) -> None:
 def restore(snapshot: Path, live: Path) -> None:
     """Replace the contents of the `live` database with `snapshot`, in milliseconds, even while Redmine is running."""
     with closing(_open(snapshot)) as old, closing(_open(live)) as new:
+        # Not by replacing the file: a server keeps the old one open, and would go on writing there.
         _backup(old, new)
         with new:
             new.execute(TOUCH)
@@ -51,6 +53,7 @@ def restore(snapshot: Path, live: Path) -> None:
 def configure(database: Path, api_key: str) -> None:
     """Enable the REST API of a freshly migrated Redmine for `admin`, with `api_key`."""
     with closing(_open(database)) as connection:
+        # A script takes no parameters, so the API key is added by a statement of its own.
         connection.executescript(CONFIGURE)
         with connection:
             connection.execute(ADD_KEY, (api_key,))
@@ -69,4 +72,5 @@ def _backup(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
         if time.monotonic() > deadline:
             raise SandboxError(f"The sandbox's database was locked for {PATIENCE:.0f} s; try again.")
 
+    # Without `pages` it copies all at once; `sleep` is the pause after a locked database, which calls `check`.
     old.backup(new, progress=check, sleep=0.005)

@@ -29,7 +29,9 @@ ENVIRONMENT = {
     "REDMINE_LANG": "en",
     "BUNDLE_SILENCE_ROOT_WARNING": "1",
 }
+# No --pid: programs inside must record pids that are valid outside. `slave`: mounts outside still show inside.
 UNSHARE = ("unshare", "--map-root-user", "--mount", "--propagation", "slave")
+# Bound, as an ordinary user cannot make device nodes, not even as root of a namespace.
 BIND_AND_ENTER = 'mount --rbind /dev "$0/dev" && exec chroot "$0" "$@"'
 
 
@@ -39,6 +41,7 @@ def command(root: Path, argv: Sequence[str], env: Mapping[str, str]) -> list[str
     inner = ["/usr/bin/env", "-i", "-C", APP, *pairs, *argv]
     if namespaces():
         return [*UNSHARE, "sh", "-c", BIND_AND_ENTER, str(root), *inner]
+    # Real root here, so Redmine runs as another user.
     return ["chroot", f"--userspec=+{NOBODY}:+{NOBODY}", str(root), *inner]
 
 
@@ -48,6 +51,7 @@ def prepare(root: Path, owned: Path) -> None:
         _make_devices(root / "dev")
     uid, gid = (os.geteuid(), os.getegid()) if namespaces() else (NOBODY, NOBODY)
     if owned.stat().st_uid != uid:
+        # Links themselves, not what they lead to: that may be outside.
         for path in (owned, *owned.rglob("*")):
             os.chown(path, uid, gid, follow_symlinks=False)
 
@@ -73,6 +77,7 @@ def namespaces() -> bool:
 def _can_unshare() -> bool:
     if shutil.which("unshare", path=process.PATH) is None:
         return False
+    # Tried, not read from sysctl: containers and AppArmor can forbid the mount although the namespace is allowed.
     probe = [*UNSHARE, "mount", "--rbind", "/dev", "/dev"]
     env = os.environ | {"PATH": process.PATH}
     try:

@@ -69,6 +69,7 @@ class Sandbox:
         if not NAME.fullmatch(name or version):
             raise SandboxError(f"Invalid sandbox name {name!r}: use up to 40 letters, digits, dots and hyphens.")
         self.version, self.name, self._archive = version, name or version, archive
+        # Absolute: the programs that are run have other current folders.
         self._home = (home or base.default_home()).absolute()
         self._root = self._home / version
         self.folder = self._root / base.INSTANCES / self.name
@@ -96,10 +97,12 @@ class Sandbox:
         """
         digest = _digest([_read(path) for path in setup]) if setup else ""
         say(f"Starting Redmine {self.version} ({self.name}) …")
+        # Until the server is up: a removal of the version must not come in between.
         with base.lock(self._home, self.version, say):
             base.make(self._home, self.version, self._archive, say)
             self._create()
             done = self._state().setup
+            # A setup that was killed left an unknown state; without --setup, what was set up before stays.
             if done == UNFINISHED or (setup and done != digest):
                 self._set_up(setup, digest, say)
             return self._serve(port, say)
@@ -123,6 +126,7 @@ class Sandbox:
     def snapshot(self) -> None:
         """Make the current contents the state that `reset` restores."""
         self._require()
+        # Replaced by one rename: `reset` must never see half a snapshot.
         fresh = self.folder / f"{SNAPSHOT}.new"
         fresh.unlink(missing_ok=True)
         database.copy(self.db, fresh)
@@ -140,6 +144,7 @@ class Sandbox:
         """
         self._require()
         source = _read(script) if isinstance(script, Path) else script
+        # As root the folder may have new files of root's, which Redmine's user could not change.
         inside.prepare(self._root, self.folder)
         argv = inside.command(self._root, ["bin/rails", "runner", "-"], {"REDMINE_INSTANCE": self.name, **env})
         what = f"Running {script if isinstance(script, Path) else 'Ruby'} in Redmine {self.version}"
@@ -165,20 +170,25 @@ class Sandbox:
         if self.exists():
             return
         siblings, folder = self.folder.parent, self.folder.with_name("_new")
+        # Of starts and removals that were killed; the lock says that none is under way.
         for leftover in (*siblings.glob("_new"), *siblings.glob("_gone-*")):
             shutil.rmtree(leftover)
         template = siblings / base.TEMPLATE
         state = _State(PORTS[self.version] if self.name == self.version else server.ANY, secrets.token_hex(20))
+        # Without the database: a copy of the file could be torn, so SQLite copies it below.
         shutil.copytree(template, folder, ignore=shutil.ignore_patterns("*.log", f"{base.DATABASE}*"))
+        # Pristine is what a new setup starts from, the snapshot what `reset` restores.
         database.copy(template / base.DATABASE, folder / PRISTINE)
         database.configure(folder / PRISTINE, state.api_key)
         for name in (base.DATABASE, SNAPSHOT):
             database.copy(folder / PRISTINE, folder / name)
         base.write_config(folder, self.name)
         _write_state(folder, state)
+        # Last, and atomic: an instance that can be seen is complete.
         folder.rename(self.folder)
 
     def _set_up(self, setup: Sequence[Path], digest: str, say: Callable[[str], None]) -> None:
+        # First of all, so that a setup that is killed is not taken for done.
         _write_state(self.folder, replace(self._state(), setup=UNFINISHED))
         database.restore(self.folder / PRISTINE, self.db)
         for path in setup:
@@ -190,6 +200,7 @@ class Sandbox:
 
     def _serve(self, port: int | None, say: Callable[[str], None]) -> Running:
         running, state = self.status(), self._state()
+        # Another port than asked for: the server has to be started again.
         if running is None or port not in (None, running.port):
             self.stop()
             state = replace(state, port=_choose(port, state.port))
@@ -210,6 +221,7 @@ def instances(home: Path | None = None) -> Iterator[Sandbox]:
     """All existing sandboxes below `home`, sorted by version and name."""
     home = home or base.default_home()
     for version in base.VERSIONS:
+        # The state file, not the folder: without it there is nothing that could be started or stopped.
         for path in sorted((home / version / base.INSTANCES).glob(f"*/{STATE}")):
             if not path.parent.name.startswith("_"):
                 yield Sandbox(version, name=path.parent.name, home=home)
@@ -218,6 +230,7 @@ def instances(home: Path | None = None) -> Iterator[Sandbox]:
 def destroy_all(home: Path | None = None) -> None:
     """Stop and remove every sandbox below `home`, including the downloaded packages."""
     home = home or base.default_home()
+    # A list, as the folders that the generator walks through are removed.
     for sandbox in list(instances(home)):
         sandbox.destroy()
     for version in base.VERSIONS:
@@ -244,11 +257,13 @@ def _read(path: Path) -> str:
 
 
 def _digest(scripts: Sequence[str]) -> str:
+    # NUL between them: "ab" + "c" and "a" + "bc" are different setups.
     return hashlib.sha256("\0".join(scripts).encode()).hexdigest()
 
 
 def _write_state(folder: Path, state: _State) -> None:
     fresh = folder / f"{STATE}.new"
+    # Before the contents: it has an administrator's key, and the default mode would let others read it.
     fresh.touch(mode=0o600)
     fresh.write_text(json.dumps(asdict(state)))
     fresh.replace(folder / STATE)

@@ -17,6 +17,7 @@ from reconciler.errors import SandboxError
 from reconciler.sandbox import archive, process
 from reconciler.sandbox.archive import OWN_SERVER
 
+# ?essential: apt takes the essential packages for installed, but the private state has none.
 PACKAGES = ("?essential", "redmine", "redmine-sqlite", "puma")
 TOOLS = ("apt-get", "dpkg", "dpkg-deb", "tar", "sh")
 ADDRESS = re.compile(r"[a-z][a-z+]*:/\S+")
@@ -72,6 +73,7 @@ def unpack(suite: str, root: Path, address: str | None, say: Callable[[str], Non
         say(f"Reading the package lists of Debian {suite} …")
         _apt(settings, suite, LISTS_TIMEOUT, "update")
         say("Downloading Redmine and its dependencies (about 100 MB, once per version) …")
+        # Only apt's resolver and downloads are used: `install` itself would need root and run maintainer scripts.
         _apt(settings, suite, DOWNLOAD_TIMEOUT, "install", "--download-only", "--yes", *PACKAGES)
         debs = sorted(Path(state, "cache/archives").glob("*.deb"))
         say(f"Unpacking {len(debs)} packages …")
@@ -95,6 +97,7 @@ def _private_state(state: Path, source: str) -> Path:
 
 
 def _apt(settings: Path, suite: str, timeout: float, *arguments: str) -> None:
+    # Error-Mode=any: otherwise `update` exits with 0 although a list could not be read.
     argv = ["apt-get", "-c", str(settings), "-qq", "-o", "APT::Update::Error-Mode=any", *arguments]
     try:
         process.run(argv, what=f"apt-get {arguments[0]}", timeout=timeout)
@@ -110,7 +113,9 @@ def _unpack(debs: list[Path], root: Path) -> None:
     make_folders(*(root / "usr" / name for name in MERGED), *(root / name for name in ("dev", "etc", "proc", "tmp")))
     for name in MERGED:  # merged /usr: the links must exist before the first package
         (root / name).symlink_to(f"usr/{name}")
+    # Order does not matter: without maintainer scripts, packages are only files.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
+        # `list` raises the first error; the lazy result would hide it.
         list(pool.map(lambda deb: _unpack_one(deb, root), debs))
     (root / "tmp").chmod(0o1777)
     for name, text in FILES.items():
@@ -120,6 +125,7 @@ def _unpack(debs: list[Path], root: Path) -> None:
 
 def make_folders(*paths: Path) -> None:
     """Create folders that every user may enter, whatever the caller's umask."""
+    # A program, as `process.run` sets the umask for it alone; in this process it would be that of all threads.
     process.run(["mkdir", "-p", *map(str, paths)], what="mkdir", timeout=10)
 
 

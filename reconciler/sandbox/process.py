@@ -31,14 +31,18 @@ def run(argv: Sequence[str], *, what: str, timeout: float, text: str = "") -> st
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # On top of the environment, which has the proxies that apt needs.
         env=os.environ | {"PATH": PATH},
         encoding="utf-8",
         errors="replace",
+        # Files that are unpacked must be readable for the user that Redmine runs as.
         umask=0o022,
+        # A group of its own: a timeout kills the children too, and Ctrl-C does not reach them before us.
         start_new_session=True,
     ) as process:
         try:
             out, err = process.communicate(text, timeout)
+        # Ctrl-C as well: an apt or rake that goes on would keep files and locks.
         except BaseException as error:
             _kill_group(process.pid)
             if isinstance(error, subprocess.TimeoutExpired):
@@ -50,6 +54,7 @@ def run(argv: Sequence[str], *, what: str, timeout: float, text: str = "") -> st
 
 
 def _kill_group(leader: int) -> None:
+    # It may have ended meanwhile.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)
 

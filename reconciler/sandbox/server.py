@@ -53,7 +53,9 @@ def spawn(root: Path, folder: Path, version: str, port: int) -> None:
         "config.ru",
     ]
     argv = inside.command(root, ["sh", "-c", RECORD_PID, pid_file, *puma], {"REDMINE_INSTANCE": folder.name})
+    # Before the start: the pid of the last server would look like one that exited.
     (folder / PID_FILE).unlink(missing_ok=True)
+    # Through a shell's `&`: the server is adopted by init, and is no child of this process.
     process.spawn(["sh", "-c", DAEMON, str(folder / LOG), *argv])
 
 
@@ -71,8 +73,10 @@ def wait_ready(folder: Path, port: int, api_key: str) -> None:
 
 
 def _why_failed(folder: Path, port: int, status: int, deadline: float) -> str:
+    # 5xx and no answer are normal while Rails starts; a 4xx does not go away by waiting.
     if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return f"rejects the administrator's key with {status}: the setup may have changed the key or disabled REST"
+    # Without the file, the shell has not come as far as writing it.
     if (folder / PID_FILE).exists() and pid(folder, port) is None:
         return "exited while starting; start it again"
     if time.monotonic() > deadline:
@@ -140,6 +144,7 @@ def free_port(preferred: int) -> int:
 def is_free(port: int) -> bool:
     """Whether `port` is free now."""
     with socket.socket() as probe:
+        # Connections of the last server that are still closing do not make a port taken.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))

@@ -16,149 +16,34 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import httpx
+from canned_rows import (
+    ARCHIVED,
+    COUNTED,
+    HIDDEN,
+    INCLUDED,
+    NAMES,
+    NEW,
+    NUMBERS,
+    ON_PAGES,
+    ONLY_IF_SET,
+    PAGED,
+    PEOPLE,
+    REFERENCES,
+    SENT,
+    TYPES,
+    Row,
+    default_data,
+)
 
 from reconciler.sandbox import Running
 
-Row = dict[str, Any]
 Params = list[tuple[str, str]]
-FIELDS = ["assigned_to", "category", "fixed_version", "parent_issue", "start_date", "due_date", "estimated_hours", "done_ratio", "description", "priority"]
-STANDARD = [name if "_date" in name or name in ("estimated_hours", "done_ratio", "description") else f"{name}_id" for name in FIELDS]
-PEOPLE = ("users", "groups")
-
-REFERENCES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "projects": {
-        "parent": ("projects",),
-        "trackers": ("trackers",),
-        "issue_custom_fields": ("custom_fields",),
-        "default_version": ("versions",),
-        "default_assignee": PEOPLE,
-    },
-    "groups": {"users": ("users",)},
-    "memberships": {"project": ("projects",), "user": ("users",), "group": ("groups",), "roles": ("roles",)},
-    "versions": {"project": ("projects",)},
-    "issue_categories": {"project": ("projects",), "assigned_to": PEOPLE},
-    "issues": {
-        "project": ("projects",),
-        "tracker": ("trackers",),
-        "status": ("issue_statuses",),
-        "priority": ("issue_priorities",),
-        "author": ("users",),
-        "assigned_to": PEOPLE,
-        "category": ("issue_categories",),
-        "fixed_version": ("versions",),
-        "watchers": PEOPLE,
-    },
-    "time_entries": {"project": ("projects",), "user": ("users",), "activity": ("time_entry_activities",)},
-    "news": {"project": ("projects",), "author": ("users",)},
-}
-"""What in a row of a list is shown as id and name, and the lists of what it names."""
-
-INCLUDED = {
-    "projects": {"trackers", "enabled_modules", "issue_custom_fields", "issue_categories", "time_entry_activities"},
-    "groups": {"users"},
-    "users": {"auth_source"},
-    "issues": {"relations", "attachments", "watchers", "journals"},
-    "news": {"attachments"},
-    "wiki_pages": {"attachments"},
-}
-"""What is shown on demand (`include`) only."""
-ON_PAGES = {
-    "projects": {"default_version", "default_assignee"},
-    "groups": {"users"},
-    "issues": {"watchers", "journals"},
-    "news": {"attachments"},
-    "roles": {"assignable", "permissions", "issues_visibility", "time_entries_visibility", "users_visibility"},
-    "wiki_pages": {"text", "author", "comments", "attachments"},
-}
-"""What lists do not show, whatever they are asked to include."""
-PAGED = {"projects", "users", "memberships", "issues", "time_entries", "news", "queries"}
-HIDDEN = {"inside", "start_page"}
-"""What a row is known by here, and the API does not show."""
-
-NEW: Mapping[str, Row] = {
-    "projects": {
-        "description": "",
-        "homepage": "",
-        "status": 1,
-        "is_public": True,
-        "inherit_members": False,
-        "trackers": ["Bug", "Feature", "Support"],
-        "enabled_modules": ["issue_tracking"],
-    },
-    "users": {"admin": False, "firstname": "A", "lastname": "B", "mail": "", "status": 1},
-    "groups": {"users": []},
-    "versions": {"description": "", "status": "open", "due_date": None, "sharing": "none", "wiki_page_title": None},
-    "issues": {
-        "tracker": "Bug",
-        "status": "New",
-        "priority": "Normal",
-        "author": "admin",
-        "description": None,
-        "start_date": None,
-        "due_date": None,
-        "done_ratio": 0,
-        "is_private": False,
-        "estimated_hours": None,
-        "relations": [],
-        "attachments": [],
-        "watchers": [],
-        "journals": [],
-    },
-    "time_entries": {"user": "admin", "hours": 1.0, "comments": "", "spent_on": "2026-11-02", "activity": "Design"},
-    "news": {"author": "admin", "summary": "", "description": "", "attachments": []},
-    "wiki_pages": {"text": "", "version": 1, "comments": None, "attachments": []},
-    "custom_fields": {
-        "customized_type": "issue",
-        "field_format": "string",
-        "is_filter": True,
-        "multiple": False,
-        "default_value": None,
-        "trackers": [{"id": 1}, {"id": 2}, {"id": 3}],
-    },
-}
-"""What a new row has where nothing is said."""
-TYPES = {
-    "projects": "project",
-    "users": "user",
-    "groups": "group",
-    "versions": "version",
-    "issues": "issue",
-    "time_entries": "time_entry",
-}
-"""The lists whose rows have custom fields, and what these are fields of."""
-
-
-def default_data() -> dict[str, list[Row]]:
-    """What Redmine's default data has of what the tool reads."""
-
-    def named(*names: str, first: int = 1, **more: Any) -> list[Row]:
-        return [{"id": n, "name": name, **more} for n, name in enumerate(names, first)]
-
-    new = {"id": 1, "name": "New"}
-    statuses = named("New", "In Progress", "Resolved", "Feedback", "Closed", "Rejected")
-    priorities = named("Low", "Normal", "High", "Urgent", "Immediate", active=True)
-    return {
-        "trackers": named("Bug", "Feature", "Support", default_status=new, enabled_standard_fields=STANDARD),
-        "issue_statuses": [{**row, "is_closed": row["id"] > 4} for row in statuses],
-        "issue_priorities": [{**row, "is_default": row["id"] == 2} for row in priorities],
-        "time_entry_activities": named("Design", "Development", first=8, is_default=False, active=True),
-        "roles": named("Manager", "Developer", "Reporter", first=3, assignable=True),
-        "queries": [],
-        "custom_fields": [],
-        "groups": [
-            {"id": 2, "name": "Anonymous users", "builtin": "anonymous"},
-            {"id": 3, "name": "Non member users", "builtin": "non_member"},
-        ],
-        "users": [
-            {"id": 1, "login": "admin", "admin": True, "firstname": "Redmine", "lastname": "Admin", "status": 1}
-            | {"mail": "admin@example.net", "updated_on": "2026-11-29T02:05:34Z", "custom_fields": []}
-        ],
-    }
 
 
 class Canned:
@@ -210,7 +95,7 @@ class Canned:
         lists = REFERENCES.get(table, {}).get(name, ())
         if name == "enabled_modules":
             return [module if isinstance(module, dict) else {"id": n, "name": module} for n, module in enumerate(value)]
-        if table == "issues" and name == "parent" and isinstance(value, int):
+        if (table, name) in NUMBERS and isinstance(value, int):
             return {"id": value}
         if not lists or value is None:
             return value
@@ -259,6 +144,8 @@ class Canned:
 
     def _get(self, parts: list[str], params: Params) -> Any:
         match parts:
+            case ["projects", project, ("wiki" | "news" | "files") as module, *_] if not self._on(project, module):
+                return 404 if module == "wiki" else 403, b""
             case ["users", "current"]:
                 return {"user": {**self.rows("users")[0], "api_key": self.api_key}}
             case ["projects", project, "wiki", "index"]:
@@ -277,13 +164,18 @@ class Canned:
                 return self._page(table, next(rows, None), params)
         return 404, b""
 
+    def _on(self, project: str, module: str) -> bool:
+        rows = (row for row in self.rows("projects") if row["identifier"] == project)
+        return any(module == enabled["name"] for row in rows for enabled in row["enabled_modules"])
+
     def _page(self, table: str, row: Row | None, params: Params) -> Any:
         if row is None:
             return 404, b""
         if table == "projects" and row["status"] == ARCHIVED:
             return 403, b""
+        hidden = INCLUDED.get(table, set()) - _included(params) | _hidden(table)
         root = {"news": "news"}.get(table, re.sub(r"ies$", "y", table).removesuffix("s"))
-        return {root: _shown(row, INCLUDED.get(table, set()) - _included(params) | HIDDEN)}
+        return {root: _shown(row, hidden)}
 
     def _list(self, table: str, params: Params, project: str = "") -> Any:
         rows = [row for row in self.rows(table) if not project or self._inside(row, project)]
@@ -292,15 +184,18 @@ class Canned:
             rows = [row for row in rows if row["status"] != ARCHIVED]
         given = dict(params)
         rows.sort(key=lambda row: row["id"] * (-1 if given.get("sort") == "id:desc" else 1))
-        hidden = INCLUDED.get(table, set()) - _included(params) | ON_PAGES.get(table, set()) | HIDDEN
+        hidden = INCLUDED.get(table, set()) - _included(params) | ON_PAGES.get(table, set()) | _hidden(table)
         if table in PAGED:
             limit, offset = min(int(given.get("limit", 25)), 100), int(given.get("offset", 0))
             window = {"total_count": len(rows), "offset": offset, "limit": limit}
             return {table: [_shown(row, hidden) for row in rows[offset : offset + limit]], **window}
-        return {table: [_shown(row, hidden | ({"id"} if table == "wiki_pages" else set())) for row in rows]}
+        counted = {"total_count": len(rows)} if table in COUNTED else {}
+        return {table: [_shown(row, hidden) for row in rows], **counted}
 
     def _inside(self, row: Row, project: str) -> bool:
-        return row["inside"] == project if "inside" in row else row["project"]["id"] == self.row("projects", project)["id"]
+        return (
+            row["inside"] == project if "inside" in row else row["project"]["id"] == self.row("projects", project)["id"]
+        )
 
     # -- writes ------------------------------------------------------------------------------------------------
 
@@ -335,7 +230,9 @@ class Canned:
         return self.row(table, int(number) if number.isdigit() else number)
 
     def _create(self, table: str, values: Row) -> tuple[int, bytes]:
-        number = self.add(table, **self._attributes(table, values))
+        # Redmine starts a new issue today, and whoever creates it watches it.
+        first = {"start_date": datetime.now(UTC).date().isoformat(), "watchers": [1]} if table == "issues" else {}
+        number = self.add(table, **{**first, **self._attributes(table, values)})
         _, (shown, *_) = 201, self._page(table, self.row(table, number), []).items()
         return 201, json.dumps(dict([shown])).encode()
 
@@ -349,22 +246,16 @@ class Canned:
             if name == "custom_fields":
                 value = {field["id"]: field["value"] for field in value}
             found[shown] = None if value == "" and name.endswith("_id") else value
-        return {n: v for n, v in found.items() if n not in ("password", "notes", "project") or (n == "project" and "project" in REFERENCES.get(table, {}))}
+        return {
+            n: v
+            for n, v in found.items()
+            if n not in ("password", "notes", "project") or (n == "project" and "project" in REFERENCES.get(table, {}))
+        }
 
 
-NAMES = ("identifier", "login", "name", "subject", "title")
-"""What a row is called by, in this order."""
-ARCHIVED = 9
-SENT = {
-    "role_ids": "roles",
-    "user_ids": "users",
-    "tracker_ids": "trackers",
-    "issue_custom_field_ids": "issue_custom_fields",
-    "enabled_module_names": "enabled_modules",
-    "watcher_user_ids": "watchers",
-    "parent_issue_id": "parent",
-    "default_assigned_to_id": "default_assignee",
-}
+def _hidden(table: str) -> set[str]:
+    """What rows are known by here alone: pages of a wiki have no number."""
+    return HIDDEN | ({"id"} if table == "wiki_pages" else set())
 
 
 def _included(params: Params) -> set[str]:
@@ -372,11 +263,9 @@ def _included(params: Params) -> set[str]:
 
 
 def _shown(row: Row, hidden: set[str]) -> Row:
-    return {name: value for name, value in row.items() if name not in hidden and not (name in ONLY_IF_SET and not value)}
-
-
-ONLY_IF_SET = {"parent", "assigned_to", "category", "fixed_version", "default_version", "default_assignee", "auth_source"}
-"""References that a row does not have at all where there is nothing."""
+    return {
+        name: value for name, value in row.items() if name not in hidden and not (name in ONLY_IF_SET and not value)
+    }
 
 
 def _matches(row: Row, params: Params) -> bool:

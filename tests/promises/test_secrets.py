@@ -13,7 +13,7 @@ from proxy import DROPPED, Exchange, Fault, Proxy
 from reconciler.apply import writer
 from reconciler.apply.executor import Applier
 from reconciler.errors import ManifestError, ReconcilerError, RefusedError
-from reconciler.model.kind import Kind
+from reconciler.model.capabilities import Creation
 from reconciler.model.name_index import Names
 from reconciler.plan import plan_file
 from reconciler.plan.operations import Plan
@@ -158,7 +158,7 @@ def test_10_a_mistake_of_the_program_shows_no_secret(world: Running, monkeypatch
     def broken(*_arguments: object) -> None:
         raise ZeroDivisionError("a mistake")
 
-    monkeypatch.setattr(Kind, "answered", broken)
+    monkeypatch.setattr(Creation, "sent_after", broken)
     with pytest.raises(ZeroDivisionError) as caught:
         Tool(world.url, world.api_key, env=ENV).apply(USERS)
     assert not leaks(world, "".join(traceback.format_exception(caught.value)))

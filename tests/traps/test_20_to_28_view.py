@@ -59,7 +59,7 @@ def test_trap_20_a_wrong_key_is_nobody(world: Running, api: Api) -> None:
             Tool(world.url, wrong).plan(shop())
     setting(world, "rest_api_enabled", "0")
     assert [row["identifier"] for row in api.get("/projects")] == ["shop"]
-    with pytest.raises(RestApiDisabled, match="An administrator enables it"):
+    with pytest.raises(RestApiDisabled, match="An administrator can enable it"):
         tool(world).plan(shop())
 
 

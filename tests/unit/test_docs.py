@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from paths import ROOT
+
+from reconciler.cli import main
 
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "examples" / "README.md"]
 HEADING = re.compile(r"^#+ (.+)$", re.M)
@@ -37,13 +39,17 @@ def test_commands_and_options_exist(page: Path) -> None:
     for line in lines:
         words = line.split()
         command = words[:2] if words[0] == "sandbox" and len(words) > 1 else words[:1]
-        shown = subprocess.run(
-            [sys.executable, "-m", "reconciler", *command, "--help"], capture_output=True, text=True, check=False
-        )
-        known = shown.returncode == 0 or f"reconciler {line}" in NOT_COMMANDS
+        shown = help_of(*command)
+        known = shown.exit_code == 0 or f"reconciler {line}" in NOT_COMMANDS
         assert known, line
         for option in re.findall(r"--[a-z][a-z-]*", line):
             assert option in shown.stdout, line
+
+
+@cache
+def help_of(*command: str) -> Result:
+    """What a command prints as its help."""
+    return CliRunner().invoke(main, [*command, "--help"])
 
 
 NOT_COMMANDS = {"reconciler promises"}

@@ -18,6 +18,7 @@ def related(one: Address, other: Address, names: Names) -> bool:
     """Whether one of two issues is above the other one, or both are the same."""
     spans = _spans(names)
     if one in spans and other in spans:
+        # Spans are nested or apart, never crossing: one comparison instead of a walk up for each relation.
         (start, end), (begin, stop) = spans[one], spans[other]
         return start <= begin < end or begin <= start < stop
     # A declared parent and a live one can make a cycle: it has no top.
@@ -34,6 +35,7 @@ def _spans(names: Names) -> Mapping[Address, Span]:
         while todo:
             address, start = todo.pop()
             if start < 0:
+                # Pushed below its children: it comes up again when they are done. No recursion, as trees can be deep.
                 todo += [(address, place), *((child, -1) for child in below.get(address, ()))]
                 place += 1
             else:

@@ -36,6 +36,7 @@ class StoredKey(ManifestKey):
         if name not in fields:
             said = f'issue_key_field: there is no issue custom field "{name}"'
             return said, names.advice(name, fields, "custom_field")
+        # "": only administrators are shown the format. Any other format could change what is stored as the key.
         if fields[name].format not in ("", "string", "text"):
             said = f'issue_key_field: the custom field "{name}" has the format {fields[name].format}'
             return said, "choose one with the format string or text"
@@ -58,6 +59,7 @@ class StoredKey(ManifestKey):
         # A user who writes to an issue becomes its watcher, unless the watchers are sent too (5.0 to 6.1).
         body: dict[str, Any] = {"project": address.project, "key": address.own_name, "id": row["id"]}
         context = Context(names, address.project, address)
+        # Watchers that were not read, or that a manifest cannot name: the key is written all the same.
         with suppress(Unresolved, KeyError):
             body["watchers"] = WATCHERS.written(WATCHERS.decode(row["watchers"], context), context)
         return body

@@ -36,6 +36,7 @@ class IssueExport(Exporting):
         # Fields that Redmine would fill in by itself are declared null.
         project = context.names.row(context.container) or {}
         category = context.names.live("issue_category").rows.get((row.get("category") or {}).get("id", 0), {})
+        # What a new issue would get from a setting, the project or the category (5.0 to 6.1; test_trap_36).
         filled = {"start_date": True, "fixed_version": "default_version" in project}
         filled["assigned_to"] = "default_assignee" in project or "assigned_to" in category
         nulls = {n: None for n, by_itself in filled.items() if by_itself and n in values and blank(values[n])}
@@ -45,6 +46,7 @@ class IssueExport(Exporting):
         for name in ("status", "priority"):
             if kept.get(name) is not None and kept[name] == _default(name, values, context):
                 del kept[name]
+        # The key is exported as `key`.
         field = key_field(context.names)
         if field and "custom_fields" in kept:
             kept["custom_fields"] = {n: v for n, v in kept["custom_fields"].items() if n != field.name}
@@ -63,6 +65,7 @@ class IssueExport(Exporting):
         priority = context.names.row(Address("issue_priority", str(values.get("priority")))) or {}
         if not priority.get("active", True):
             yield "priority", f'"{values["priority"]}" is no longer active'
+        # Redmine refuses a category of another project for a new issue (422, seen on 5.0).
         if isinstance(values.get("category"), Mapping):
             yield "category", f'belongs to project "{values["category"]["project"]}"'
         yield from self._disabled(kind, values, row, context)
@@ -106,6 +109,7 @@ def disabled(kind: Kind, tracker: Row) -> list[str]:
 def _assignable(value: Any, row: Row, context: Context) -> bool:
     """Whether a new issue could be assigned to a user or group: who creates it, or a member with a role for that."""
     members, rows = context.names.live("membership"), context.names.live("role").rows
+    # Redmine also takes the author as assignee (5.0 to 6.1). No members read: nothing is certain.
     if (row.get("author") or {}).get("id") == row["assigned_to"]["id"] or not members.ids:
         return True
     kind, name = next(iter(value.items())) if isinstance(value, Mapping) else ("user", value)

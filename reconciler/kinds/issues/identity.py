@@ -42,6 +42,7 @@ class Matching:
         """With a key field: the issues of each name, whichever project they are in."""
         if self.field:
             for row in rows:
+                # Issues without a key share the name "": nothing ever looks it up.
                 self.named[value_of(row, self.field)].append(row)
         self.candidates: dict[str, list[Row]] = defaultdict(list)
         self.subjects: dict[str, list[Row]] = defaultdict(list)
@@ -57,6 +58,7 @@ class Matching:
     def settle(self, objects: Sequence[Object]) -> None:
         """Find the live issue of each declared one, if there is one: by `id`, by key, by what they are."""
         unsettled: list[tuple[Object, list[Row]]] = []
+        # By `id` first, as it leaves no choice; those with a key before those with a subject only.
         for wanted in sorted(objects, key=lambda o: (o.spec.id is None, o.spec.key is None)):
             spec: Any = wanted.spec
             if spec.id:
@@ -69,6 +71,7 @@ class Matching:
         """The live issues that can be a declared one."""
         keyed = self.field and spec.key
         rows = self.candidates.get(wanted.address.key, []) if keyed else []
+        # A key that no issue has may be new for an old issue: it is found by its subject once more, and gets the key.
         rows = rows or self._by_subject(wanted, spec.subject, keyed=keyed)
         # As for other kinds: where the new name exists, it is renamed already.
         rows = rows or ([] if keyed else self._by_subject(wanted, spec.renamed_from, keyed=False))
@@ -76,6 +79,7 @@ class Matching:
             # Those with a key are known by that.
             rows = [r for r in rows if not value_of(r, self.field)] or rows
         if len(rows) > 1:
+            # `or rows`: the declared tracker may be the very change that is planned.
             rows = [r for r in rows if spec.tracker in (None, r["tracker"]["name"])] or rows
         return rows or (self._elsewhere(wanted) if keyed else [])
 
@@ -88,10 +92,12 @@ class Matching:
         for wanted, rows in unsettled:
             every = tuple(r["id"] for r in rows)
             if every not in known:
+                # `or every`: all are taken, and pairing reports that two objects match one issue.
                 known[every] = tuple(sorted(n for n in every if n not in self.taken)) or every
             if every:
                 alike[known[every]].append(wanted)
         for numbers, rivals in alike.items():
+            # More live than declared: which one to leave out would be a guess, and a wrong one edits somebody's issue.
             if len(numbers) > len(rivals):
                 self._too_many(numbers, rivals)
             else:
@@ -105,10 +111,12 @@ class Matching:
         """The pairs with the fewest differences first. What is left over is new, unless it has `renamed_from`."""
         # In the order of their numbers, `twin-2` before `twin-10`, as an export gives them.
         ordered = sorted(rivals, key=lambda o: (len(o.address.key), o.address))
+        # Equal pairs first: the rest is compared each with each, which thousands of equal subjects would make too slow.
         left = self._pair_equals(numbers, ordered)
         rated: list[tuple[int, int, int, int]] = []
         free = [n for n in numbers if n not in self.taken]
         for place, wanted in left.items():
+            # All are rated before any pair is taken, so the result does not depend on the order of the manifests.
             counts = [(differences(wanted, self.by_id[n], self.by_id, self.context), n) for n in free]
             alike = Counter(differs for differs, _ in counts)
             # Of equally good pairs, those first for which there is no other equally good one.
@@ -118,6 +126,7 @@ class Matching:
                 self._take(left.pop(place), self.by_id[number])
         for wanted in left.values():
             if wanted.spec.renamed_from:
+                # Nothing is free any more, which `_take` reports: a rename must not become a second issue.
                 self._take(wanted, self.by_id[numbers[0]])
 
     def _pair_equals(self, numbers: Sequence[int], ordered: Sequence[Object]) -> dict[int, Object]:
@@ -143,6 +152,7 @@ class Matching:
         planned = self.context.names.declared("issue")
         spec: Any = wanted.spec
         for name in filter(None, (spec.key, spec.renamed_from)):
+            # One that is declared where it is stays there; it is not moved for its name.
             rows = [row for row in self.named.get(name, ()) if self.keys.get(row["id"], "") not in planned]
             if rows:
                 return rows
@@ -154,6 +164,7 @@ class Matching:
         return [row for row in rows if not (self.field and keyed) or not value_of(row, self.field)]
 
     def _take(self, wanted: Object, row: Row) -> None:
+        # The first one keeps the row, and the problem is the second one's.
         other = self.taken.setdefault(row["id"], wanted)
         if other is not wanted:
             message = f"matches issue #{row['id']}, as does {other.address}"

@@ -62,6 +62,7 @@ class Issues(Kind[IssueSpec]):
         live = None if row is None else self.live(row, "tracker", context)
         tracker = values.get("tracker", live)
         known = trackers_of(context)
+        # Redmine would answer 201 and take the project's first tracker (5.0 to 6.1; test_trap_03).
         if known is not None and tracker is not None and tracker != live and tracker not in known:
             said = f'tracker "{tracker}" is not enabled in project "{context.project}"'
             yield "tracker", said, "add it to the project's trackers"
@@ -69,12 +70,15 @@ class Issues(Kind[IssueSpec]):
         number = context.names.id(Address("tracker", str(tracker)))
         for name in values.get("custom_fields") or ():
             field = context.names.custom_fields.get("issue", {}).get(name)
+            # Redmine drops the value without an error (5.0 to 6.1; test_trap_06).
+            # No trackers are known if the account may not see the definitions.
             if field and field.trackers and number is not None and number not in field.trackers:
                 hint = "ask an administrator to add it: Administration → Custom fields"
                 yield f"custom_fields.{name}", f'tracker "{tracker}" does not have this custom field', hint
 
     def _shut_version(self, row: Row | None, wanted: Any, context: Context) -> Iterable[tuple[str, str, str]]:
         """A version that takes no issues, and that the manifests do not declare: nothing would open it."""
+        # An issue may keep a version that was locked since: only a change is refused.
         if wanted is None or (row is not None and self.live(row, "fixed_version", context) == wanted):
             return
         address = VERSION.address(wanted, context)
@@ -84,7 +88,9 @@ class Issues(Kind[IssueSpec]):
 
     def losses(self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context) -> Iterable[str]:
         if not values:
+            # Logged time is deleted with its issue unless the request says otherwise (5.0 to 6.1); this one does not.
             return [f"also deletes {row['spent_hours']:g} logged hours"] if row.get("spent_hours") else []
+        # Redmine keeps none of it: back on the old tracker, the values are gone (5.0 to 6.1; test_trap_14).
         lost = sorted(self._lost(row, values, context)) if "tracker" in changed else []
         said = [f'tracker "{values["tracker"]}" deletes {", ".join(lost)}'] if lost else []
         # Redmine clears them whenever the issue is saved (5.0 to 6.1).
@@ -120,6 +126,7 @@ class Issues(Kind[IssueSpec]):
         if project is None:
             return None
         field = key_field(context.names)
+        # Not the subject: several issues can share it, and which one is meant is for `Matching` to find out.
         return f"{project}/{(value_of(row, field) if field else '') or '#' + str(row['id'])}"
 
     def match(self, rows: Sequence[Row], context: Context, objects: Sequence[Object[IssueSpec]]) -> Matches:
@@ -143,10 +150,12 @@ class Issues(Kind[IssueSpec]):
     # -- write -------------------------------------------------------------------------------------------------
 
     def create(self, address: Address, values: Mapping[str, Any], context: Context) -> Request:
+        # Only administrators can act for others (`X-Redmine-Switch-User`); for anybody else it is ignored.
         return replace(super().create(address, values, context), login=values.get("author") or "")
 
     def update(self, address: Address, number: Id, values: Mapping[str, Any], context: Context) -> list[Request]:
         for name, value in values.items():
+            # Text attributes of a PUT only (5.0 to 7.0; test_trap_13): a POST and custom fields are safe.
             if value == "none":
                 raise Unresolved(f'Redmine treats the text "none" as an empty {name}', "change the text")
         row = context.names.row(address) or {}
@@ -168,9 +177,11 @@ class Issues(Kind[IssueSpec]):
 
     def _watching(self, wanted: Sequence[Any], row: Row, number: Id, context: Context) -> Iterator[Request]:
         codec = self.fields["watchers"].codec
+        # By id: what is live may include users and groups that no manifest can name.
         new, held = set(codec.encode(wanted, context)), {w["id"] for w in row.get("watchers", ())}
         if new - held:
             body = {"watcher": {"user_ids": sorted(new - held)}}
+            # One POST for all, and one DELETE for each: there is no other form (5.0 to 6.1).
             yield Request("POST", f"/issues/{number}/watchers", body, once=True)
         for user in sorted(held - new):
             yield Request("DELETE", f"/issues/{number}/watchers/{user}")

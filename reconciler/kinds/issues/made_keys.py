@@ -33,11 +33,14 @@ def make_keys(names: Names, known: Mapping[int, str], longest: int = LENGTH) -> 
         project, name = split_key(key)
         taken[project].add(name)
     rows, keys = live.rows, live.keys
+    # Only those whose key is still their number: the others have a stored one.
     looks = {n: (split_key(keys[n])[0], _looks(rows[n], rows)) for n in rows if keys[n].endswith(f"/#{n}")}
+    # Keys of the last export come first, so that a second export of the same issues is the same text.
     made = {n: split_key(known[n])[1] for n in looks if _may_have(known.get(n, ""), keys[n], taken)}
     for project, name in ((looks[n][0], name) for n, name in made.items()):
         taken[project].add(name)
     tried = Counter[str]()
+    # By content before id: two servers with the same issues give the same keys.
     for number in sorted(looks.keys() - made.keys(), key=lambda n: (looks[n], n)):
         project, plain = looks[number][0], slug(rows[number]["subject"])
         made[number] = next(n for n in _numbered(plain, longest, tried, project) if n not in taken[project])
@@ -58,6 +61,7 @@ def _in_order(named: Mapping[int, str], looks: Mapping[int, Hashable]) -> Iterat
 def _numbered(name: str, length: int, tried: Counter[str], project: str) -> Iterator[str]:
     """A name and its numbered forms, from the first that was not tried yet."""
     while True:
+        # Counts for all issues of a name together: with thousands of equal subjects, trying from 1 would be quadratic.
         tried[f"{project}/{name}"] += 1
         count = tried[f"{project}/{name}"]
         ending = f"-{count}" if count > 1 else ""
@@ -82,4 +86,5 @@ def _looks(row: Row, rows: Mapping[Any, Row]) -> tuple[str, ...]:
 
 def _brief(text: str) -> str:
     """A short text that is equal for equal texts, and sorts nearly as they do: it is kept in memory for each issue."""
+    # surrogatepass: a text can contain half a surrogate pair, which UTF-8 does not encode.
     return text if len(text) <= SLUG else f"{text[:SLUG]} {digest(text.encode(errors='surrogatepass'))}"

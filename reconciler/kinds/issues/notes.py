@@ -71,6 +71,7 @@ class Notes(Codec):
         return {"text": unix_lines(str(item["text"])), **author, **private}
 
     def decode(self, wire: Any, context: Context) -> Any:
+        # A journal without notes records a change of fields.
         journals = (j for j in wire or () if not blank(j.get("notes")))
         return [
             {
@@ -86,6 +87,7 @@ class Notes(Codec):
         return [self._written(note, context) for note in value or () if not unsayable(note)]
 
     def _written(self, note: Mapping[str, Any], context: Context) -> Any:
+        # A private note is exported without its author: Redmine would publish it if that user may not write such.
         fit = not note["private"] and not _unfit(note["author"], context)
         author = {"author": note["author"]} if fit else {}
         private = {"private": True} if note["private"] else {}
@@ -131,15 +133,18 @@ def paired(desired: Iterable[Said], live: Iterable[Said] | None) -> list[tuple[S
     held, pairs = list(live or ()), list[tuple[Said, Said | None]]()
     for note in desired:
         alike = [h for h in held if h["text"] == note["text"] and note.get("author", h["author"]) == h["author"]]
+        # Of equal notes the one that is as private as declared, so that no other one is changed for it.
         partner = next((h for h in alike if h["private"] == bool(note.get("private"))), next(iter(alike), None))
         pairs.append((note, partner))
         if partner is not None:
+            # Each live note counts once: the same text declared twice means two notes.
             held.remove(partner)
     return pairs
 
 
 def _wrong(note: Said, held: Said | None) -> bool:
     """Whether a note is missing, or is public although it is declared private."""
+    # Never the other way: a private note is not published because a manifest does not say `private`.
     return held is None or (bool(note.get("private")) and not held["private"])
 
 
@@ -151,4 +156,5 @@ def requests(wanted: Iterable[Said], row: Row, number: Id, context: Context) -> 
             body = {"issue": {"notes": note["text"], **private}}
             yield Request("PUT", f"/issues/{number}", body, login=note.get("author", ""), once=True)
         elif _wrong(note, held):
+            # Safe to repeat, unlike the PUT above (journals can be changed from 5.0 on).
             yield Request("PUT", f"/journals/{held['id']}", {"journal": private})

@@ -32,12 +32,14 @@ class IssueDependencies(Dependencies):
         self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Iterable[str], context: Context
     ) -> Iterable[tuple[str, Address]]:
         home = row and context.key("project", row["project"]["id"])
+        # A move is a write in the old project as well: if that is closed, it has to be reopened first.
         if home not in (None, address.project):
             yield "", Address(CONTAINER, str(home))
         # An issue cannot start before those that precede it end, so their dates are changed first (5.0 to 6.1).
         if row is not None and {"start_date", "due_date"} & set(changed):
             yield from (("follows", other) for other in relations.predecessors(values, row, context))
         # Redmine reopens no issue whose version or parent is closed (5.0 to 6.1).
+        # Closing is the other way round: parents wait for their subtasks (`Deferred` of the field `status`).
         if row is None or "status" not in changed or closes(values.get("status"), context):
             return
         for field, codec in (("fixed_version", VERSION), ("parent", PARENT)):
@@ -48,6 +50,7 @@ class IssueDependencies(Dependencies):
     def blocks(
         self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Iterable[str], context: Context
     ) -> Iterable[tuple[str, Address]]:
+        # An issue whose status does not change frees nothing that it blocks.
         if row is None or "status" in changed:
             return [(BLOCKS, other) for other in relations.blocked(values, row, context)]
         return ()
@@ -62,6 +65,7 @@ class IssueSideEffects(SideEffects):
         """Parents and related issues: who writes a journal becomes a watcher; dates and closings are passed on."""
         keys = context.names.live(ISSUE).keys
         live = keys.get((row or {}).get("parent", {}).get("id", 0))
+        # A move concerns both parents, the old and the new one.
         if not values or row is None or "parent" in changed:
             parent = values.get("parent")
             yield from (PARENT.address(parent, context),) if parent else ()

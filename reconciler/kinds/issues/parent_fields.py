@@ -23,6 +23,7 @@ SETTINGS = "Administration → Settings → Issue tracking → Parent tasks attr
 
 def decided(row: Row, field: str, context: Context) -> str:
     """Why Redmine computes a field of an issue, or ""."""
+    # Subtasks that the manifests take away leave an issue whose fields can be written.
     if field not in DERIVED or not staying(row, context.names):
         return ""
     derives = _derives(GROUPS[field], context.names)
@@ -36,6 +37,7 @@ def _derives(group: Sequence[str], names: Names) -> bool:
     """
     remembered = f"derives {' '.join(group)}"
     if remembered not in names.memo:
+        # One counterexample is enough: the settings hold for the whole server.
         names.memo[remembered] = all(_as_computed(number, group, names) for number in _children(names))
     return bool(names.memo[remembered])
 
@@ -88,7 +90,9 @@ def _computed(row: Row, field: str, names: Names) -> Any:
         return _priority(subtasks, names)
     if field == "done_ratio":
         return _done(subtasks, names)
+    # ISO dates, so comparing texts compares days.
     edges = [min(_dates(subtasks, "start_date"), default=None), max(_dates(subtasks, "due_date"), default=None)]
+    # Redmine swaps them if the last end is before the first start (5.0 to 6.1).
     if None not in edges:
         edges.sort()
     return edges[0 if field == "start_date" else 1]
@@ -106,16 +110,20 @@ def is_closed(row: Row, names: Names) -> bool:
 
 def _priority(subtasks: Sequence[Row], names: Names) -> Any:
     order = list(names.live("issue_priority").ids)
+    # Closed subtasks do not count; with closed ones only, it is the default priority (5.0 to 6.1).
     open_ones = [row["priority"]["name"] for row in subtasks if not is_closed(row, names)]
     if open_ones:
         return max(open_ones, key=lambda name: order.index(name) if name in order else -1)
+    # No default priority: what Redmine leaves there cannot be told, so any value counts as computed.
     default = (row["name"] for row in names.live("issue_priority").rows.values() if row.get("is_default"))
     return next(default, UNKNOWN)
 
 
 def _done(subtasks: Sequence[Row], names: Names) -> int:
+    # Fractions, as Redmine calculates (5.0 to 6.1): a float could make 57.999… of 58, which is floored to 57.
     hours = [Fraction(str(row.get("total_estimated_hours") or row.get("estimated_hours") or 0)) for row in subtasks]
     known = [h for h in hours if h > 0]
+    # Subtasks without an estimate weigh as much as the average one (5.0 to 6.1).
     average = sum(known, Fraction(0)) / len(known) if known else Fraction(1)
     ratios = [100 if is_closed(row, names) else row.get("done_ratio") or 0 for row in subtasks]
     done = sum((h or average) * ratio for h, ratio in zip(hours, ratios, strict=True))

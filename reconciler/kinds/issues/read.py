@@ -23,9 +23,11 @@ def tiers(kind: Kind, need: Need, names: Names) -> Iterable[list[Listing]]:
     include = includes(kind.fields, need.fields.get(kind.name, ()))
     projects, field = _projects(need, names), key_field(names)
     by_id = list(_by_id(need.ids.get(kind.name, frozenset()), include))
+    # An id for each key: no project has to be listed.
     if len(by_id) > 0 and len(need.ids[kind.name]) >= len(need.keys[kind.name]):
         yield by_id
         return
+    # A filter on a field that does not support it is ignored, and everything is listed (5.0 to 6.1; test_trap_22).
     if field is None or not field.filterable or need.everything:
         yield [_all(chunk, (), include) for chunk in chunks(projects)] + by_id
         return
@@ -43,6 +45,7 @@ def tiers(kind: Kind, need: Need, names: Names) -> Iterable[list[Listing]]:
         yield with_key
         yield without
     # Or it was moved to another project.
+    # Runs after the tiers above were read and matched: only the keys that are still unknown.
     missing = sorted(split_key(k)[1] for k in need.keys[kind.name] - names.live(kind.name).ids.keys())
     some = (criterion(f"cf_{field.id}", "=", *portion) for portion in portions(missing))
     yield [Listing("/issues", "issues", (*keys, *EVERY, *include)) for keys in some]
@@ -52,6 +55,7 @@ def lookup(address: Address, names: Names, values: Mapping[str, Any]) -> list[Li
     """The list that shows an issue: by the key field, else by its subject."""
     project = names.live("project").ids.get(address.project)
     field, key = key_field(names), stored_key(values, names)
+    # There is no exact filter then, and a wider one could show another issue.
     if project is None or (not key and "subject" not in values):
         return []
     exact = criterion(f"cf_{field.id}", "=", key) if field and key else criterion("subject", "=", values["subject"])
@@ -73,6 +77,7 @@ class IssueReadBack(ReadBack):
         if stored_key(values, context.names):
             return kind.key_of(row, context) == address.key
         tracker = values.get("tracker")
+        # The server's filter is not trusted: it may have been ignored (test_trap_22).
         return (
             row["subject"] == values.get("subject")
             and context.key("project", row["project"]["id"]) == address.project
@@ -88,6 +93,7 @@ class IssueStream(Streamed):
 
     def last(self, projects: Sequence[int]) -> Iterable[Listing]:
         for chunk in chunks(projects):
+            # EVERY without its order: the greatest id comes first here.
             every = (*criterion("project_id", "=", *chunk), *EVERY[:2], ("sort", "id:desc"), ("limit", "1"))
             yield Listing("/issues", "issues", every, paged=False)
 
@@ -102,6 +108,7 @@ class WatcherLists(BulkDetails):
 
     def lists(self, kind: Kind, rows: Mapping[Id, Row], need: Need, names: Names) -> Iterable[FieldLists]:
         about = _about(kind, rows, need, names)
+        # An issue in none of the lists has no watchers only if there is a list for everybody.
         if all(names.live(kind).whole for kind in WATCHING):
             people = [row for kind in WATCHING for row in names.live(kind).rows.values() if not row.get("builtin")]
             pairs = ((row["id"], some) for row in people for some in about)
@@ -117,6 +124,7 @@ def _about(kind: Kind, rows: Mapping[Id, Row], need: Need, names: Names) -> list
     if need.everything:
         return [criterion("project_id", "=", *chunk) for chunk in chunks(_projects(need, names))]
     field = key_field(names)
+    # Few of the issues, or some without a key: by number. Else one filter for each hundred projects is shorter.
     if 2 * len(rows) < len(names.live(kind.name).rows) or not _keyed(rows.values(), field):
         return [_numbered(chunk) for chunk in chunks(sorted(map(int, rows)))]
     homes = sorted({row["project"]["id"] for row in rows.values()})
@@ -152,6 +160,7 @@ def _keyed(rows: Iterable[Row], field: CustomField | None) -> bool:
 
 
 def _numbered(numbers: Sequence[int]) -> Params:
+    # One value with commas: as several values, only the first is used (`issue_id`, 5.0 to 6.1).
     return criterion("issue_id", "=", ",".join(map(str, numbers)))
 
 

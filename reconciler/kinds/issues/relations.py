@@ -61,6 +61,7 @@ class Relations(Codec):
 
     def references(self, value: Any, context: Context) -> Iterable[Reference]:
         if isinstance(value, Mapping):
+            # Canonical already (of a saved plan): its keys have the project, so it is looked up exactly.
             return [Reference((a.kind,), a.project, a.own_name, True) for a in _named(value)]
         return [ISSUE.reference(item[_type(item)], context.project) for item in value or ()]
 
@@ -76,6 +77,7 @@ class Relations(Codec):
         parts: dict[str, Any] = {}
         for item in value or ():
             self._take(parts, item, context)
+        # All relations are declared, so live ones that nobody declares are deleted: they are part of the value.
         live = self.decode((context.names.row(_own(context)) or {}).get("relations"), context)
         gone = {p: None for p in live if p not in parts and not _others(p, context) and _ends(p, context)}
         return {**dict(sorted(parts.items())), **gone}
@@ -85,18 +87,22 @@ class Relations(Codec):
         other = context.resolve(ISSUE.reference(item[kind], context.project))
         if other == own:
             raise Unresolved("an issue cannot be related to itself")
+        # Redmine refuses it (422, 5.0 to 6.1), also for more than one level.
         if related(own, other, context.names):
             raise Unresolved(f"an issue and its subtask cannot be related: {other}")
         theirs = _declared_with(own, context.names).get(other, {})
         if theirs and REVERSE[kind] not in theirs:
             raise Unresolved(f"{other} declares another relation with it: {', '.join(theirs)}", "remove one of them")
+        # A delay is one number on the server, whichever side declares it.
         if theirs and kind in DELAYED and theirs[REVERSE[kind]] != int(item.get("delay", 0)):
             said = f"{other} declares the same relation with a delay of {theirs[REVERSE[kind]]} days"
             raise Unresolved(said, "declare the same delay in both, or the relation only once")
+        # Redmine keeps one relation for each ordered pair, whatever the type (5.0 to 6.1).
         twin = next((p for p in parts if p.partition(" ")[2] == other.key), None)
         if twin is not None:
             types = f"{twin.partition(' ')[0]} and {kind}"
             raise Unresolved(f"several relations with {other}: {types}", "remove one of them")
+        # Declared on both sides: the lower address writes it, or both would POST it and one get a 422.
         if not theirs or own < other:
             parts[f"{kind} {other.key}"] = {"delay": int(item.get("delay", 0))} if kind in DELAYED else True
 
@@ -211,12 +217,14 @@ def creations(values: Mapping[str, Any], number: Id, context: Context) -> Iterat
             kind, _, key = part.partition(" ")
             body = {"issue_to_id": require_id(Address("issue", key), context), "relation_type": kind}
             more = wanted if isinstance(wanted, Mapping) else {}
+            # `once`: a second POST is a 422, which would make a relation that arrived look refused.
             yield Request("POST", f"/issues/{number}/relations", {"relation": {**body, **more}}, once=True)
 
 
 def blockers(row: Row) -> list[int]:
     """The numbers of the issues that block a live one."""
     blocking = (r for r in row.get("relations") or () if r["relation_type"] == "blocks")
+    # `blocked` is stored reversed, as `blocks` (5.0 to 6.1), so one type is enough.
     return [r["issue_id"] for r in blocking if r["issue_to_id"] == row["id"]]
 
 
@@ -228,6 +236,7 @@ def bounds(row: Row, context: Context) -> Iterator[tuple[int, str]]:
     for relation in row.get("relations") or ():
         if relation["relation_type"] == "precedes" and relation["issue_to_id"] == row["id"]:
             before = context.names.live("issue").rows.get(relation["issue_id"], {})
+            # Redmine takes the start date for an issue without a due date (5.0 to 6.1).
             end = before.get("due_date") or before.get("start_date")
             if end:
                 day = date.fromisoformat(end) + timedelta(days=1 + (relation.get("delay") or 0))

@@ -23,9 +23,11 @@ COMPARED = ("subject", *PLAIN)
 def differences(wanted: Object, row: Row, rows: Mapping[int, Row], context: Context) -> int:
     """The number of declared fields in which a live issue differs, among those that lists show as declared."""
     fields = wanted.fields
+    # Only plain names: `{project:, name:}` would have to be resolved, and shows as another value until then.
     named = sum(fields[n] != (row.get(n) or {}).get("name") for n in NAMED if isinstance(fields.get(n), str))
     plain = sum(not _same(fields[n], row.get(n)) for n in COMPARED if n in fields)
     assignee = (row.get("assigned_to") or {}).get("id", 0)
+    # The row does not say whether the assignee is a user or a group.
     person = fields.get("assigned_to") not in (None, context.key("user", assignee), context.key("group", assignee))
     author = fields.get("author") not in (None, context.key("user", (row.get("author") or {}).get("id", 0)))
     apart = _other_parent(wanted, row, rows, context) + _other_files(fields, row)
@@ -41,6 +43,7 @@ def _other_parent(wanted: Object, row: Row, rows: Mapping[int, Row], context: Co
     spec = context.names.declared("issue").get(f"{near.get('project')}/{near.get('key')}")
     subject = getattr(spec, "subject", None)
     live = rows.get((row.get("parent") or {}).get("id", 0))
+    # A live parent that was not read is no difference: it may be the one.
     return int(bool(subject) and ("parent" not in row or (live is not None and live["subject"] != subject)))
 
 
@@ -60,6 +63,7 @@ def _other_values(wanted: Object, row: Row, context: Context) -> int:
     for _, piece in codec.pieces(wanted.fields["custom_fields"]):
         try:
             differing += len(codec.differences(codec.canonical(piece, context), live))
+        # A value that cannot be read for this server is reported elsewhere; here it just does not match.
         except Unresolved:
             differing += 1
     return differing
@@ -85,10 +89,13 @@ class Alike:
 
     def equals(self, wanted: Object) -> list[int]:
         """The ids of the issues without a difference."""
+        # The fields without the key: equal declarations share one answer.
         said = repr(sorted((name, repr(value)) for name, value in wanted.fields.items()))
         if said not in self.known:
             sets = sorted((self.by_value.get(pair, set()) for pair in _declared(wanted.fields)), key=len)
+            # The smallest set first, so that the work is in proportion to the rarest value.
             equal = set.intersection(*sets) if sets else set(self.rows)
+            # The index only narrows down: what it does not contain (people, files, custom fields) is compared here.
             self.known[said] = [n for n in sorted(equal) if not self._differs(wanted, n)]
         return self.known[said]
 

@@ -38,6 +38,7 @@ def closed_parent(value: Any, context: Context) -> bool:
         return False
     address = PARENT.address(value, context)
     row, spec = context.names.row(address), context.names.spec(address)
+    # A declared status that is open reopens the parent in the same run.
     stays = spec is None or spec.status is None or closes(spec.status, context)
     return stays and bool(row and row["status"].get("is_closed"))
 
@@ -76,6 +77,7 @@ class IssueSpec(ProjectItem):
     project: Annotated[
         Name,
         Field(description="Identifier of the project; implied by nesting. Another one moves the issue."),
+        # The one kind that can be moved by a PUT; a version's project is fixed (204, ignored; test_trap_05).
         Api(codec=Ref(("project",)), write="project_id", clear=REFUSE),
     ]
 
@@ -92,6 +94,7 @@ class IssueSpec(ProjectItem):
     tracker: Annotated[
         Name | None,
         Field(description="Name of the tracker. Default: the first one of the project."),
+        # null is 204 and ignored, here and for the status (5.0 to 6.1; test_trap_02).
         Api(codec=Ref(("tracker",)), write="tracker_id", clear=REFUSE),
     ] = None
     subject: Annotated[
@@ -107,17 +110,20 @@ class IssueSpec(ProjectItem):
             codec=Ref(("issue_status",)),
             write="status_id",
             clear=REFUSE,
+            # Closing above an open subtask or behind an open blocker is 204 and ignored (5.0 to 6.1; test_trap_04).
             deferred=Deferred("referrers", when=closes, via=frozenset({"parent", BLOCKS})),
         ),
     ] = None
     priority: Annotated[
         Name | None,
         Field(description="Name of the priority. Default: the server's. Redmine computes it for issues with subtasks."),
+        # null is a 422: each issue has a priority.
         Api(codec=Ref(("issue_priority",)), write="priority_id", clear=REFUSE),
     ] = None
     category: Annotated[
         Name | None,
         Field(description="Name of a category of the project."),
+        # The category's assignee becomes that of a new issue, even if the POST says none (test_trap_36).
         Api(codec=Ref(("issue_category",)), write="category_id", clear=""),
     ] = None
     fixed_version: Annotated[
@@ -136,8 +142,10 @@ class IssueSpec(ProjectItem):
         Field(description="Key of the parent issue, or {project:, key:}."),
         Api(
             codec=PARENT,
+            # Not `parent_id`, which is 204 and ignored (5.0 to 6.1; test_trap_05).
             write="parent_issue_id",
             clear="",
+            # An open issue below a closed one is a 422 (5.0 to 6.1): it is closed by the same run first.
             deferred=Deferred("itself", when=closed_parent),
             label="Parent task",
         ),
@@ -145,6 +153,7 @@ class IssueSpec(ProjectItem):
     start_date: Annotated[
         Date | None,
         Field(description="YYYY-MM-DD. Default: today. Redmine computes it for issues with subtasks."),
+        # Left out on create it becomes today, by a setting that is on by default (5.0 to 6.1); "" keeps it empty.
         Api(clear="", date=True),
     ] = None
     due_date: Annotated[
@@ -158,8 +167,10 @@ class IssueSpec(ProjectItem):
     done_ratio: Annotated[
         int | None,
         Field(description="Percent, 0 to 100; null is 0. Redmine computes it for issues with subtasks.", ge=0, le=100),
+        # Redmine makes 0 of null, so null and 0 are equal.
         Api(codec=Number(empty=0), clear=0, label="% Done"),
     ] = None
+    # null and "" are a 500, and any text counts as true (seen on 5.0): booleans only.
     is_private: Annotated[bool | None, Field(description="Default: false."), Api(clear=REFUSE, label="Private")] = None
     custom_fields: Annotated[
         dict[str, Any] | None,
@@ -171,6 +182,7 @@ class IssueSpec(ProjectItem):
         Field(description="All watchers: logins, names of groups, or {user:} / {group:}."),
         Api(
             codec=WATCHERS,
+            # Taken by a POST only: a PUT is 204 and ignored (seen on 5.0), see `Issues._watching`.
             write="watcher_user_ids",
             include="watchers",
             detail=True,
@@ -185,6 +197,7 @@ class IssueSpec(ProjectItem):
         ),
         Api(
             codec=Relations(),
+            # A relation is an object of its own, with requests of its own.
             write=None,
             include="relations",
             update_only=True,
@@ -200,6 +213,7 @@ class IssueSpec(ProjectItem):
             description="Files: {file: PATH, filename: …, description: …}, or {filename: …, state: absent}. "
             "Others are kept."
         ),
+        # No `detail`: unlike watchers and journals, attachments are in lists too, if asked for (5.0 to 6.1).
         Api(codec=Attachments(), write="uploads", read="attachments", include="attachments", clear=REFUSE),
     ] = None
     notes: Annotated[
@@ -218,5 +232,6 @@ class IssueSpec(ProjectItem):
     author: Annotated[
         Name | None,
         Field(description="Login of the author; needs an administrator's API key. Never changed."),
+        # `author_id` is 204 and ignored (test_trap_05): the POST is sent as this user, see `Issues.create`.
         Api(codec=Author(("user",)), write=None, create_only=True, clear=REFUSE),
     ] = None

@@ -21,6 +21,7 @@ class StatusWorkflow(Workflow):
     def workflow_page(self, number: Id, name: str) -> Listing | None:
         if name != "status":
             return None
+        # With the relations: where no status is left, an open blocker may be why.
         return Listing(f"/issues/{number}", "issue", (("include", "allowed_statuses,relations"),), single=True)
 
     def next_transition(self, wanted: Any, row: Row, visited: frozenset[Any], context: Context) -> Any:
@@ -28,6 +29,7 @@ class StatusWorkflow(Workflow):
         allowed = [s["name"] for s in row.get("allowed_statuses", ())]
         if wanted in allowed:
             return wanted
+        # The server's order of statuses: the nearer one is to the goal in it, the likelier it is on the way.
         order = list(context.names.live("issue_status").ids)
         goal = order.index(wanted)
         fresh = [s for s in allowed if s not in visited and s in order]
@@ -58,6 +60,7 @@ class IssueKeptValues(KeptValues):
             return f"Redmine may compute it from the subtasks ({parent_fields.SETTINGS})"
         if field == "author":
             return "the user is locked, or may not add issues to the project"
+        # 204, although nothing is stored for a locked user (5.0 to 6.1).
         if field == "watchers":
             return _locked_watchers(wanted, kind.live(row, name, context), context)
         why = _keeps_status(wanted, row, context) if field == "status" else ""

@@ -18,6 +18,7 @@ KIND = "membership"
 
 def principal(row: Row) -> tuple[str, Row]:
     """The kind of a member, and its id and name; the built-in groups come as `group_anonymous`, `group_non_member`."""
+    # Built-in groups have a key of their own, which names them (5.0 to 6.1).
     key = next(key for key in row if key == "user" or key.startswith("group"))
     return key.partition("_")[0], row[key]
 
@@ -25,6 +26,7 @@ def principal(row: Row) -> tuple[str, Row]:
 def own_roles(row: Row) -> list[int]:
     """The ids of a member's roles that are not inherited."""
     inherited = {role["id"] for role in row["roles"] if role.get("inherited")}
+    # A role can be in the list twice, as direct and as inherited (5.0; test_trap_31): it counts as inherited.
     return sorted({role["id"] for role in row["roles"]} - inherited)
 
 
@@ -44,6 +46,7 @@ class _Members:
 
     def __init__(self, keyed: Sequence[tuple[str, Row]], context: Context) -> None:
         self.keyed, self.names = keyed, context.names
+        # Redmine compares logins and group names without case, and two manifests may spell them differently.
         self.rows = {key.lower(): row for key, row in keyed}
         self.specs = {kind: self._lower(self.names.declared(kind)) for kind in (KIND, "group", "project")}
         self.absent = {kind: {k.lower(): k for k in self.names.absent(kind)} for kind in (KIND, "group")}
@@ -65,6 +68,7 @@ class _Members:
         gone = set()
         for role in {role["id"] for role in row["roles"] if role.get("inherited")}:
             sources = set(self.sources(project, member, role, after=False))
+            # Without a known source nothing can be foreseen: the role stays.
             if sources and not set(self.sources(project, member, role, after=True)):
                 gone.add(role)
                 givers |= sources
@@ -72,6 +76,7 @@ class _Members:
             return row
         left = [role for role in row["roles"] if not (role.get("inherited") and role["id"] in gone)]
         known = self.names.live("role").ids.values()
+        # A role that the planned work adds keeps the member as well.
         stays = left or any(set(self.sources(project, member, role, after=True)) for role in known)
         return {**row, "roles": left, "given_by": tuple(sorted(givers)), "is_deleted": not stays}
 
@@ -88,6 +93,7 @@ class _Members:
         # What comes down from above may be inherited there too: its sources are those of the role here.
         yield from self.sources(above, member, role, after=after) if above else ()
         if above and above not in self.read:
+            # Its members were not read: it counts as a source before and after, so nothing is foreseen from it.
             yield Address(CONTAINER, above)
 
     def own(self, key: str, after: bool) -> set[int]:
@@ -95,6 +101,7 @@ class _Members:
         spec = self.specs[KIND].get(key)
         if after and key in self.absent[KIND]:
             return set()
+        # `create_only` roles are left alone on a member that exists.
         if after and spec is not None and (key not in self.rows or "roles" not in spec.create_only):
             known = self.names.live("role").ids
             return {known[role] for role in spec.roles or () if role in known}
@@ -103,11 +110,13 @@ class _Members:
     def belongs(self, user: str, group: str, after: bool) -> bool:
         """Whether a user is, or may be, in a group: of a group that is not declared, the users may not be known."""
         row, spec = self.names.row(Address("group", group)) or {}, self.specs["group"].get(group)
+        # Nobody belongs to a built-in group, so nothing is inherited from one.
         if row.get("builtin") or (after and group in self.absent["group"]):
             return False
         if after and spec is not None and "users" in {*spec.model_fields_set} - {*spec.create_only}:
             return user in {login.lower() for login in spec.users or ()}
         number = self.names.id(Address("user", user))
+        # Only a group's own page shows its users: without it, everybody may belong to it.
         return "users" not in row or number in {member["id"] for member in row["users"]}
 
     def parent(self, project: str, after: bool) -> str:

@@ -46,6 +46,7 @@ class MembershipSpec(ProjectItem):
     user: Annotated[
         Name | None,
         Field(description="Login of the user; or set `group`."),
+        # Both are `user_id`: Redmine has users and groups in one table, and takes either id here.
         Api(codec=Ref(("user",)), write="user_id"),
     ] = None
     group: Annotated[
@@ -56,6 +57,7 @@ class MembershipSpec(ProjectItem):
     roles: Annotated[
         list[Name] | None,
         Field(description="Names of all direct roles; inherited ones are kept.", min_length=1),
+        # An empty list is a 422 that deletes the roles (5.0) or the member (6.1) all the same (test_trap_12).
         Api(codec=Roles(ROLE), write="role_ids", clear=REFUSE, label="Role"),
     ] = None
 
@@ -113,6 +115,7 @@ class Memberships(Kind[MembershipSpec]):
     def key_of(self, row: Row, context: Context) -> str | None:
         project = context.key("project", row["project"]["id"])
         kind, member = principal(row)
+        # A member whose name was not read still needs a key of its own.
         name = context.key(kind, member["id"]) or f"#{member['id']}"
         return None if project is None else f"{project}/{kind}:{name}"
 
@@ -120,6 +123,7 @@ class Memberships(Kind[MembershipSpec]):
         matches = super().match(rows, context, objects)
         gone = {o.address.key.lower() for o in objects if o.spec.state == "absent"}
         # Inherited roles cannot be taken from the member itself.
+        # After the match: what is foreseen depends on all members of all projects that were read.
         seen = foresee(matches.rows.items(), context)
         return Matches({k: r for k, r in seen if k.lower() not in gone or self._has_own(r)}, matches.problems)
 
@@ -128,6 +132,7 @@ class Memberships(Kind[MembershipSpec]):
         return bool(own_roles(row)) or not (row["roles"] or "given_by" in row)
 
     def live(self, row: Row, name: str, context: Context) -> Any:
+        # Groups come under keys such as `group_non_member`; the field is `group`.
         return super().live({**row, **dict([principal(row)])}, name, context)
 
     def check(self, declared: Object[MembershipSpec], settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

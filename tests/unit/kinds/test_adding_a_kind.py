@@ -166,7 +166,7 @@ def test_the_page_names_every_capability() -> None:
 # -- what breaks it --------------------------------------------------------------------------------------------
 
 IMPORTS = """
-from reconciler.model.capabilities import Alternative, BulkDetails, DerivedFields, SideEffects
+from reconciler.model.capabilities import Alternative, Archive, BulkDetails, DerivedFields, SideEffects
 from reconciler.model.custom_fields import CustomFields
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.spec import Gate, Spec
@@ -185,6 +185,11 @@ MORE = [
         'capabilities = (DerivedFields(frozenset({"nmae"})),)',
         CAPABILITIES,
         'DerivedFields: fields names the field "nmae", which the spec does not have (did you mean "name"?)',
+    ),
+    (
+        'capabilities = (Archive(field="nmae"),)',
+        CAPABILITIES,
+        'Archive: field names the field "nmae", which the spec does not have (did you mean "name"?)',
     ),
     (
         'capabilities = (Exporting(unshown=frozenset({"nmae"})),)',

@@ -12,6 +12,7 @@ from pydantic import Field
 from reconciler.model.address import Address, Reference, Row
 from reconciler.model.capabilities import (
     Alternative,
+    Archive,
     BulkDetails,
     Capability,
     Creation,
@@ -20,6 +21,7 @@ from reconciler.model.capabilities import (
     DerivedFields,
     KeptValues,
     ManifestKey,
+    Modules,
     Nesting,
     OwnAccount,
     PartialRows,
@@ -199,6 +201,10 @@ NOTHING: dict[str, Callable[[], Any]] = {
     "every object can be named": lambda: PLAIN.capability(ReadOnly).why_unusable(ROW),
     "writes may overlap": lambda: PLAIN.capability(Tree).one_write_at_a_time,
     "nothing cascades": lambda: PLAIN.capability(Tree).cascades,
+    "no field says that it is archived": lambda: PLAIN.capability(Archive).field,
+    "it is not archived": lambda: PLAIN.capability(Archive).is_archived(ROW),
+    "its modules are not known": lambda: PLAIN.capability(Modules).enabled(ROW, None),
+    "no module can be enabled": lambda: PLAIN.capability(Modules).hint("wiki"),
     "no include is needed": lambda: PLAIN.capability(ProjectIncludes).include,
     "no other kind is meant": lambda: PLAIN.capability(Alternative).kind,
     "the account may do everything": lambda: PLAIN.capability(OwnAccount).forbids(_declared(), {"login": "a"}),
@@ -299,3 +305,9 @@ def names_with(project: int) -> Names:
     names = Names()
     names.add("project", "tree", {"id": project, "identifier": "tree"})
     return names
+
+
+def test_the_contract_stays_small() -> None:
+    """Every kind has to know 25 members at most; what only some kinds can do is a capability."""
+    members = [name for name in {**vars(Kind), **Kind.__annotations__} if not name.startswith("_")]
+    assert len(members) <= 25

@@ -7,10 +7,9 @@ for administrators, which is how they are found.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import Field, StringConstraints
-
+from reconciler.kinds.projects.spec import DEFINED, HIDDEN, LEAVING, MODULES, STATUS, ProjectSpec
 from reconciler.manifest.loader import suggest
 from reconciler.model.address import Address, Row
 from reconciler.model.capabilities import (
@@ -23,154 +22,18 @@ from reconciler.model.capabilities import (
     Sharing,
     Tree,
 )
-from reconciler.model.codecs import Codec, Ref, RefSet, Text, ordered
-from reconciler.model.codecs import Names as NameSet
-from reconciler.model.custom_fields import CustomFields
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.kind import Kind, Listing, Need, Object, Request
 from reconciler.model.name_index import Context, Names
 from reconciler.model.requests import includes
-from reconciler.model.spec import PARTIAL, REFUSE, Api, Deferred, Gate, Id, Name, Principal, Spec, Strings, VersionName
-
-STATUS = {1: "active", 5: "closed", 9: "archived", 10: "scheduled for deletion"}
-LEAVING = "the server is still deleting it; its identifier cannot be used until then"
-MODULES = (
-    *("issue_tracking", "time_tracking", "news", "documents", "files"),
-    *("wiki", "repository", "boards", "calendar", "gantt"),
-)
-DEFINED = CustomFields("issue")
-HIDDEN = ("trackers", "issue_custom_fields")
-"""Redmine shows none of them without the module issue_tracking, whatever there are (trackers: 5.0, both: 6.1)."""
-INSIDE = Deferred("references", inside=("membership",))
-"""For fields that name what is inside the project, which exists only after it. Users and groups have to be members
-first."""
-
-
-class ProjectStatus(Codec):
-    """Read as a number; written through actions of its own."""
-
-    def decode(self, wire: Any, context: Context) -> Any:
-        return STATUS.get(wire, wire)
-
-
-class IssueFields(Codec):
-    """A set of issue custom fields by name."""
-
-    lookups = ("custom_field",)
-
-    def canonical(self, value: Any, context: Context) -> Any:
-        return ordered(DEFINED.find(name, context).name for name in value or ())
-
-    def decode(self, wire: Any, context: Context) -> Any:
-        return ordered(field["name"] for field in wire or ())
-
-    def encode(self, value: Any, context: Context) -> Any:
-        return [DEFINED.find(name, context).id for name in value]
-
-
-class ProjectSpec(Spec):
-    """A project. Its identity is the identifier, which Redmine never changes."""
-
-    identifier: Annotated[
-        Name,
-        StringConstraints(pattern=r"^[a-z0-9_-]{1,100}$"),
-        Field(description="Lower-case letters, digits, - and _; 1 to 100 characters, not only digits. Never changes."),
-        Api(clear=REFUSE),
-    ]
-    name: Annotated[
-        Name | None, StringConstraints(max_length=255), Field(description="At most 255 characters."), Api(clear=REFUSE)
-    ] = None
-    description: Annotated[str | None, Field(description="Text."), Api(codec=Text(), main_text=True)] = None
-    homepage: Annotated[
-        str | None,
-        StringConstraints(max_length=255),
-        Field(description="URL, at most 255 characters."),
-        Api(clear=""),
-    ] = None
-    is_public: Annotated[
-        bool | None, Field(description="Default: the server's setting."), Api(clear=REFUSE, label="Public")
-    ] = None
-    parent: Annotated[
-        Name | None,
-        Field(description="Identifier of the parent project."),
-        Api(codec=Ref(("project",)), write="parent_id", clear="", label="Subproject of"),
-    ] = None
-    inherit_members: Annotated[
-        bool | None, Field(description="Inherit the parent's members. Default: false."), Api(clear=REFUSE)
-    ] = None
-    trackers: Annotated[
-        Strings | None,
-        Field(description="Names of all trackers of the project. Default: the server's setting."),
-        Api(codec=RefSet(Ref(("tracker",))), write="tracker_ids", include="trackers", clear=[], label="Tracker"),
-    ] = None
-    enabled_modules: Annotated[
-        Strings | None,
-        Field(description="All enabled modules (issue_tracking, wiki, …). Default: the server's setting."),
-        Api(codec=NameSet(), write="enabled_module_names", include="enabled_modules", clear=[]),
-    ] = None
-    issue_custom_fields: Annotated[
-        Strings | None,
-        Field(
-            description="Names of all issue custom fields of the project, except those that are for all projects. From "
-            "Redmine 6.0 on, a field that every project has counts as one for all projects."
-        ),
-        Api(codec=IssueFields(), write="issue_custom_field_ids", include="issue_custom_fields", clear=[]),
-    ] = None
-    default_issue_query: Annotated[
-        Name | None,
-        Field(
-            description="Name of an issue query that is visible to any users and for all projects. Write-only; set on "
-            "create."
-        ),
-        Api(codec=Ref(("query",)), write="default_issue_query_id", read=None, create_only=True, clear=REFUSE),
-    ] = None
-    default_version: Annotated[
-        VersionName | None,
-        Field(description="Version of new issues: a name, or {project:, name:}; set after the version is created."),
-        Api(
-            codec=Ref(("version",)),
-            write="default_version_id",
-            detail=True,
-            clear="",
-            deferred=INSIDE,
-        ),
-    ] = None
-    default_assigned_to: Annotated[
-        Principal | None,
-        Field(description="User (login) or group that new issues are assigned to."),
-        Api(
-            codec=Ref(("user", "group")),
-            write="default_assigned_to_id",
-            read="default_assignee",
-            detail=True,
-            clear="",
-            deferred=INSIDE,
-            label="Default assignee",
-        ),
-    ] = None
-    status: Annotated[
-        Literal["active", "closed", "archived"] | None,
-        Field(description="Closed or archived after all changes inside. Default: active."),
-        Api(
-            codec=ProjectStatus(),
-            write=None,
-            update_only=True,
-            clear=REFUSE,
-            deferred=Deferred("referrers", when=lambda value, context: value != "active"),
-            gate=Gate("active", frozenset({"closed", "archived"})),
-        ),
-    ] = None
-    custom_fields: Annotated[
-        dict[str, Any] | None,
-        Field(description="Custom fields by name."),
-        Api(codec=CustomFields("project"), clear=REFUSE, deferred=INSIDE),
-    ] = None
+from reconciler.model.spec import PARTIAL, Id, Spec
 
 
 class _Rows(PartialRows):
     """Without the module issue_tracking Redmine hides what belongs to it."""
 
     def shows(self, kind: Kind, row: Row, name: str, values: Mapping[str, Any]) -> bool:
+        # Declared together with the module they are compared even if they are hidden now (test_trap_25).
         if name in HIDDEN and "issue_tracking" not in (values.get("enabled_modules") or ()):
             return any(m["name"] == "issue_tracking" for m in row.get("enabled_modules", ()))
         return super().shows(kind, row, name, values)
@@ -254,6 +117,7 @@ class Projects(Kind[ProjectSpec]):
     rank = 30
     capabilities = (
         # Their tree is one nested set, which every write locks.
+        # Closing is passed on to all projects below, and reopening opens the whole closed subtree (5.0 to 6.1).
         Tree(one_write_at_a_time=True, cascades=frozenset({"closed"})),
         _Archive("status", archived="archived", active="active"),
         _Modules(),
@@ -307,9 +171,11 @@ class Projects(Kind[ProjectSpec]):
             yield "renamed_from", "the identifier of a project cannot be changed"
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
+        # Not `status=*`, which lists no project at all (5.0 to 6.1; test_trap_26).
         yield [Listing("/projects", "projects", (("status", "1|5"), self._shown(need)))]
         if need.everything:
             return
+        # Runs after the first tier was read, so just what the list did not show is asked for.
         known = names.live(self.name).ids
         missing = sorted(need.keys.get(self.name, frozenset()) - known.keys())
         yield [self._page(key, need.fields.get(self.name, frozenset())) for key in missing]
@@ -342,6 +208,7 @@ class Projects(Kind[ProjectSpec]):
 
     def update(self, address: Address, number: Id, values: Mapping[str, Any], context: Context) -> list[Request]:
         path = f"/projects/{address.key}"
+        # By identifier: of a project that was archived when it was read, no number is known.
         requests = [Request("PUT", path, r.body) for r in super().update(address, number, values, context)]
         if "status" in values:
             row = context.names.row(address) or {}
@@ -385,6 +252,3 @@ def action(before: str, after: str) -> str:
     if after == "active":
         return "unarchive" if before == "archived" else "reopen"
     return {"closed": "close", "archived": "archive"}[after]
-
-
-KINDS = (Projects(),)

@@ -1,0 +1,5 @@
+"""Projects: the spec, and how they are read and written."""
+
+from reconciler.kinds.projects.kind import Projects
+
+KINDS = (Projects(),)
