@@ -140,7 +140,7 @@ def test_derived_fields_are_explained_where_they_stand(world: Running) -> None:
     assert plan.changes == ()
     (warning,) = plan.warnings
     assert said in warning.message
-    assert warning.message.endswith('it has "Low", not "High"')
+    assert warning.message.endswith('live is "Low", declared is "High"')
     assert warning.source.line == 4
     assert plan_of(world, text % "Low").warnings == ()
 
