@@ -1,1 +1,1 @@
-"""Live state to manifests."""
+"""Live state → manifests."""

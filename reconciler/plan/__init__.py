@@ -1,1 +1,1 @@
-"""Desired and live state to a plan: what to do, in which order, as data."""
+"""Desired and live state → plan: the changes and their order, as data."""

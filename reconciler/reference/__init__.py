@@ -1,1 +1,1 @@
-"""What the kinds say of themselves: the JSON Schema of manifests, and `reconciler explain`."""
+"""The reference of the kinds: JSON Schemas, `reconciler explain` and docs/reference.md."""

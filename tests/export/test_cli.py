@@ -161,7 +161,7 @@ def test_an_archived_project_is_said_to_be_archived(there: Path, api: Api) -> No
     raw_shop(api)
     api.send("PUT", "/projects/shop/archive")
     said = run("export", "-o", "out", "--project", "shop", code=1).stderr
-    assert 'Project "shop" cannot be exported: it is archived, and the API shows nothing of it' in said
+    assert 'Project "shop" cannot be exported: it is archived, so the API does not show its contents' in said
     assert tree(there) == {}
 
 
@@ -171,7 +171,7 @@ def test_somebody_who_is_no_administrator(there: Path, api: Api, monkeypatch: py
     monkeypatch.delenv("REDMINE_API_KEY")
     monkeypatch.setenv("REDMINE_USERNAME", "amy")
     monkeypatch.setenv("REDMINE_PASSWORD", "long enough 1")
-    assert "An export needs an administrator's key" in run("export", "-o", "out", code=1).stderr
+    assert "An export needs an administrator's API key" in run("export", "-o", "out", code=1).stderr
     assert not (there / "out").exists()
 
 

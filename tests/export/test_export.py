@@ -149,7 +149,7 @@ def test_nothing_is_dropped_in_silence(ugly: World, key_field: str) -> None:
     left = ugly.made[key_field].left_out
     for kind, rows in live.items():
         said = {a.key for a in declared if a.kind == kind}
-        gone = {a.key: text.count("#") if "called so" in text else 1 for a, text in left if a.kind == kind}
+        gone = {a.key: text.count("#") if "share this name" in text else 1 for a, text in left if a.kind == kind}
         missing = sum(count for key, count in gone.items() if key not in said)
         assert len(said) + missing == len(rows), (kind, sorted(gone), len(said))
 
@@ -274,7 +274,7 @@ def test_a_file_in_the_way_is_not_overwritten(world: Running, shop: Api, tmp_pat
     exports.write(folder)
     raw_shop(shop, "late")
     (folder / "projects/late.yaml").write_text("mine")
-    with pytest.raises(ReconcilerError, match=r"late\.yaml is not part of an earlier export: move it away"):
+    with pytest.raises(ReconcilerError, match=r"late\.yaml is not part of an earlier export. Nothing was overwritten; move it away"):
         exports.write(folder)
     assert (folder / "projects/late.yaml").read_text() == "mine"
 

@@ -150,7 +150,7 @@ def test_a_name_that_is_free_once_another_file_is_lost(there: Path, world: Runni
         (("--project", "shop"), "project shop"),
         (("--project", "shop", "--with-subprojects"), "project shop with subprojects"),
         (("--kind", "issues"), "kind issue"),
-        (("--sanitize",), "everything without personal data"),
+        (("--sanitize",), "everything, sanitized"),
     ],
 )
 def test_a_narrower_export_into_the_same_folder(

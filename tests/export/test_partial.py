@@ -52,7 +52,7 @@ def test_of_several_of_one_name_none_is_exported(world: Running, api: Api, tmp_p
     tool(world).settle(shop(versions=[{"name": "1.0"}, {"name": "2.0"}], issues=[{"subject": "a", "fixed_version": "1.0"}]))
     sql(world, "UPDATE versions SET name = '1.0'")
     versions, issue = left_out(Exports(world), tmp_path / "export")[::-1]
-    assert versions.startswith("version shop/1.0: several versions are called so")
+    assert versions.startswith("version shop/1.0: several versions share this name")
     assert issue == "issue shop/a: fixed_version: version shop/1.0 #1 is left out"
 
 

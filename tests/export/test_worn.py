@@ -30,7 +30,7 @@ issue shop/risky: description: disabled in tracker "Risk"
 issue shop/risky: fixed_version: disabled in tracker "Risk"
 issue shop/second: due_date: starts before its predecessor ends: shop/first
 issue shop/second: start_date: starts before its predecessor ends: shop/first
-issue shop/tracker gone: tracker: the project no longer has "Support"; another server would take its first one
+issue shop/tracker gone: tracker: "Support" is no longer enabled in the project; another server would use the default
 issue shop/urgent once: priority: "Urgent" is no longer active
 time_entry shop/2026-01-02 gone Design: user: gone may no longer log time in the project
 time_entry shop/2026-01-02 member Design (twin): on a twin: issue: issue shop/Twin is left out

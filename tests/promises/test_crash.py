@@ -323,7 +323,7 @@ def test_6_an_interrupted_run_finishes_what_it_began_and_starts_nothing(
     assert set(outcomes(report).values()) <= {"done", "skipped", "failed"}
     assert {r.because for r in report.results if r.outcome == "skipped"} == {"the run was interrupted"}
     half = [r for r in report.results if r.outcome == "failed"]
-    assert all(r.id and "interrupted before this was set" in r.errors[-1].message for r in half)
+    assert all(r.id and "interrupted before setting" in r.errors[-1].message for r in half)
     ((applier, before),) = seen
     assert begun(applier) == before
     assert all(exchange.status is not None for exchange in proxy.writes)

@@ -425,7 +425,7 @@ def test_8_values_derived_from_subtasks_are_failures(world: Running) -> None:
     assert list(troubles(report)) == ["issue shop/parent"]
     errors = next([*map(str, r.errors)] for r in report.results if r.change.address == address("issue shop/parent"))
     assert sorted(error.partition(":")[0] for error in errors) == sorted(DERIVED)
-    assert all("derives it from the subtasks" in error for error in errors)
+    assert all("computes it from the subtasks" in error for error in errors)
 
 
 def test_8_a_ratio_that_the_status_decides_is_a_failure(world: Running) -> None:

@@ -106,7 +106,7 @@ def test_a_plan_shows_it_and_writes_nothing(world: Running, api: Api, monkeypatc
     """The plan has the project's change with its reason and what comes after, and only reads."""
     act(api, "shop", "archive")
     text = WORK.format(status="status: archived")
-    assert "--unarchive opens it for that" in run("plan", text).stdout
+    assert "Use --unarchive to compare them" in run("plan", text).stdout
     with Proxy(world.url) as proxy:
         monkeypatch.setenv("REDMINE_URL", proxy.url)
         shown = run("plan", text, "--unarchive").stdout
@@ -163,7 +163,7 @@ def test_an_active_project_below_one_that_is_shut(world: Running, api: Api, abov
     text = f"{{identifier: shop, status: {above}}}, {{identifier: sub, name: S, parent: shop, status: active}}"
     (problem,) = problems_of(world, f"projects: [{text}]")
     assert f'the parent project "shop" is declared {above}' in problem.message
-    assert problem.hint == f"declare it {above} too"
+    assert problem.hint == f"declare this project {above} as well"
 
 
 def test_an_active_project_below_a_closed_one(world: Running, api: Api) -> None:
@@ -186,7 +186,7 @@ def test_what_needs_an_archived_project_waits(world: Running, api: Api) -> None:
     """
     stays = text.replace("trackers: [Bug]", "status: archived")
     assert {p.subject: p.message for p in problems_of(world, stays)} == {
-        "project sub": "it needs project shop, which is archived or in an archived project"
+        "project sub": "depends on project shop, which is archived or in an archived project"
     }
     first = json.loads(run("plan", text, "--unarchive", "--format", "json").stdout)
     assert [c["key"] for c in first["changes"]] == ["other", "shop", "other/3.0"]
@@ -302,7 +302,7 @@ def test_a_closed_project_that_is_not_declared_is_closed_again(world: Running, a
     act(api, "shop", "close")
     text = "projects: [{identifier: shop, status: active}]"
     changes = {str(c.address): c for c in plan_of(world, text).changes}
-    assert changes["project sub"].reason == "status follows project shop"
+    assert changes["project sub"].reason == "reopened together with project shop"
     assert apply_to(world, text).summary["done"] == 2
     assert statuses(world) == {"shop": "active", "sub": "closed"}
 

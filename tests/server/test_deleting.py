@@ -34,8 +34,8 @@ def test_what_a_deletion_takes_along(world: Running, api: Api) -> None:
     raw_shop(api, "sub", parent_id=1)
     (change,) = plan_of(world, ABSENT).changes
     assert change.reason is not None
-    assert "deletes sub as well" in change.reason
-    assert "everything inside is deleted" in change.reason
+    assert "also deletes sub" in change.reason
+    assert "deletes everything inside it" in change.reason
 
 
 def test_a_job_that_does_not_end(
@@ -52,7 +52,7 @@ def test_a_job_that_does_not_end(
     assert result.notes == ("the server accepted the deletion and is still processing it",)
     again = plan_of(world, ABSENT)
     assert again.changes == ()
-    assert "the server is deleting it" in again.warnings[0].message
+    assert "the server is still deleting it" in again.warnings[0].message
 
 
 @pytest.mark.parametrize(

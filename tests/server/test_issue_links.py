@@ -119,7 +119,7 @@ def test_what_a_write_disturbs_is_put_right(world: Running) -> None:
     assert failures(apply_to(world, with_value)) == {}
     report = apply_to(world, base % "tracker: Feature")
     (change,) = report.plan.changes
-    assert change.reason == 'tracker "Feature" destroys custom field Bugs only'
+    assert change.reason == 'tracker "Feature" deletes custom field Bugs only'
     assert failures(apply_to(world, with_value)) == {}
     assert plan_of(world, with_value).changes == ()
 
@@ -134,13 +134,13 @@ def test_derived_fields_are_explained_where_they_stand(world: Running) -> None:
         - {project: shop, subject: leaf, parent: top, priority: Low}
     """
     ((error,),) = failures(apply_to(world, text % "High")).values()
-    assert error.startswith('priority: the server accepted "High" but has "Low" (Redmine derives it from the subtasks')
-    said = "priority: Redmine derives it from the subtasks"
+    assert error.startswith('priority: the server accepted "High" but has "Low" (Redmine computes it from the subtasks')
+    said = "priority: Redmine computes it from the subtasks"
     plan = plan_of(world, text % "High")
     assert plan.changes == ()
     (warning,) = plan.warnings
     assert said in warning.message
-    assert warning.message.endswith('it has "Low", not "High"')
+    assert warning.message.endswith('live is "Low", declared is "High"')
     assert warning.source.line == 4
     assert plan_of(world, text % "Low").warnings == ()
 
@@ -176,7 +176,7 @@ def test_independent_parents_have_values_of_their_own(world: Running) -> None:
         ("watchers: [ami]", 'there is no user or group "ami"'),
         ("author: ami", 'there is no user "ami"'),
         ("notes: [{text: x, author: ami}]", 'there is no user "ami"'),
-        ("notes: [{text: x, author: amy, private: true}]", "Redmine publishes a private note of an author"),
+        ("notes: [{text: x, author: amy, private: true}]", "Redmine may publish a private note that has an author"),
         ("notes: [none]", 'Redmine does not store the note "none"'),
         ("notes: [{note: x}]", "expected a string or {text: …, author: LOGIN, private: true}"),
         ("notes: null", "notes cannot be cleared"),
@@ -235,5 +235,5 @@ def test_only_an_administrator_writes_for_others(world: Running) -> None:
         permit(world, "view_issues", "add_issues", "add_issue_notes")
         key = api.get(f"/users/{user}")["api_key"]
     text = "issues: [{project: shop, subject: a, author: amy, notes: [{text: x, author: amy}]}]"
-    with pytest.raises(Denied, match="an administrator's key is needed"):
+    with pytest.raises(Denied, match="use an administrator's API key"):
         plan_of(replace(world, api_key=key), text)

@@ -217,7 +217,7 @@ def test_a_replacement_that_was_interrupted_is_finished(world: Running, api: Api
         outcomes(declare(world, "files: [{path: a.txt}]", proxy.url))
     manifests = declare(world, "files: [{path: a.txt}]")
     reasons = [change.reason for change in manifests.plan().changes]
-    assert reasons == {1: [None], 2: ["deletes #1, earlier files of the same name"], 3: []}[last]
+    assert reasons == {1: [None], 2: ["also deletes #1, earlier files of the same name"], 3: []}[last]
     settle(manifests)
     assert [content(world, row) for row in api.get("/projects/shop/files")] == ["two"]
 
@@ -287,8 +287,8 @@ def test_what_files_need(world: Running, api: Api, text: str, said: str) -> None
 
 
 def test_a_version_of_another_project(world: Running, api: Api) -> None:
-    """A file belongs to a version of its own project, even where another one's is shared."""
+    """A file belongs to expected a version of the same project, even where another one's is shared."""
     write("a.txt", "one")
     write("more.yaml", "projects: [{identifier: hq, name: HQ, versions: [{name: '1.0', sharing: system}]}]")
-    assert "a version of its own project" in problem(world, "files: [{path: a.txt, version: '1.0'}]")
+    assert "expected a version of the same project" in problem(world, "files: [{path: a.txt, version: '1.0'}]")
 

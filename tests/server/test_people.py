@@ -50,7 +50,7 @@ def test_a_language_and_a_mail_option_arrive(world: Running) -> None:
 def test_an_authentication_mode(world: Running) -> None:
     """A mode is given by its number, or by name once a user shows it; from Redmine 6.0 on it is compared, and changed
     in place. Before, only the POST carries it."""
-    assert "no user shows" in tool(world).problems({"users": [person(auth_source="Directory")]})[0]
+    assert "no user has an authentication mode" in tool(world).problems({"users": [person(auth_source="Directory")]})[0]
     tool(world).settle({"users": [person(auth_source="#1")]})
     assert stored(world, "SELECT auth_source_id FROM users WHERE login = 'amy'") == [1]
 
@@ -228,7 +228,7 @@ def test_what_a_deletion_takes_along_is_said(world: Running) -> None:
         },
     )
     parts = {
-        "user amy": "its time entries go to Anonymous",
+        "user amy": "time entries to Anonymous",
         "group Support": "deletes its memberships and the roles that its users have through it",
         "membership shop/user:amy": "no longer assign new issues",
         "version shop/1.0": "issues in projects that it is no longer shared with lose their target version",

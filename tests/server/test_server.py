@@ -150,7 +150,7 @@ def test_what_only_an_administrator_may_read(world: Running, api: Api, kind: str
     raw_shop(api)
     text = said(Tool(world.url, amy(api, 3)), Denied, data)
     assert f"may not read {kind}" in text.lower()
-    assert "an administrator's key is needed" in text
+    assert "use an administrator's API key" in text
 
 
 def test_what_the_account_may_not_write(world: Running, api: Api) -> None:

@@ -120,7 +120,7 @@ def test_entries_that_are_alike_are_a_problem(world: Running, api: Api) -> None:
     (problem,) = tool(world).problems(shop(entry(id=first), identifier="else"))
     assert f'time entry #{first} is in project "shop"' in problem
     twins = shop(entry(id=first), entry(id=first, comments="b"))
-    assert any(f"has the id {first} too" in problem for problem in tool(world).problems(twins))
+    assert any(f"has the same id {first}" in problem for problem in tool(world).problems(twins))
 
 
 def test_an_entry_that_is_gone_already(world: Running, api: Api) -> None:

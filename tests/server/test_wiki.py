@@ -123,7 +123,7 @@ def test_a_page_that_is_made_under_way_is_left_as_it_is(world: Running, api: Api
 
     found = troubles(tool(world).apply(wanted, meanwhile(make)))
     assert found.keys() == {"wiki_page shop/Guide", "wiki_page shop/Sidebar"}
-    assert "came to exist meanwhile" in found["wiki_page shop/Guide"][1]
+    assert "created by someone else meanwhile" in found["wiki_page shop/Guide"][1]
     for title in ("GUIDE", "Sidebar"):
         assert (page(api, title)["text"], page(api, title)["version"]) == ("theirs", 1)
     tool(world).settle(wanted)
@@ -145,7 +145,7 @@ def test_an_edit_right_after_the_write_is_not_undone(world: Running, api: Api) -
 
     with Proxy(world.url, edit) as proxy:
         found = troubles(Tool(proxy.url, world.api_key).apply(pages({"title": "A", "text": "mine"})))
-    assert "somebody changed the page meanwhile" in found["wiki_page shop/A"][1]
+    assert "the page was changed by someone else meanwhile" in found["wiki_page shop/A"][1]
     assert (page(api, "A")["text"], page(api, "A")["version"]) == ("theirs", 3)
 
 
@@ -187,8 +187,8 @@ def test_what_a_developer_may_not_do_is_said(world: Running, api: Api, developer
     assert found.keys() == {f"wiki_page shop/{title}" for title in ("Sidebar", "A", "B2", "C")}
     assert "the account lacks the permission" in found["wiki_page shop/Sidebar"][1]
     for title in ("A", "B2"):
-        assert "may lack the right to rename wiki pages" in found[f"wiki_page shop/{title}"][1]
-    assert "may lack the right to manage the wiki" in found["wiki_page shop/C"][1]
+        assert "may lack the permission to rename wiki pages" in found[f"wiki_page shop/{title}"][1]
+    assert "may lack the permission to manage the wiki" in found["wiki_page shop/C"][1]
     assert [page(api, title)["text"] for title in ("Sidebar", "A", "B", "C")] == ["one", "two", "two", "two"]
 
 

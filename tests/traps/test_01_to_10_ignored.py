@@ -219,7 +219,7 @@ def test_trap_08_values_that_are_derived_or_disabled(world: Running, api: Api) -
     report = tool(world).apply(shop(issues=wanted))
     said = {str(r.change.address): sorted(str(e).partition(":")[0] for e in r.errors) for r in report.results}
     assert said == {"issue shop/other": ["due_date"]}
-    warned = [w.message.partition(":")[0] for w in report.plan.warnings if "derives it from the subtasks" in w.message]
+    warned = [w.message.partition(":")[0] for w in report.plan.warnings if "computes it from the subtasks" in w.message]
     assert sorted(warned) == sorted([*derived, "priority"])
     setting(world, "issue_done_ratio", "issue_status")
     sql(world, "UPDATE issue_statuses SET default_done_ratio = 30 WHERE name = 'New'")
