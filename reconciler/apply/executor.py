@@ -80,6 +80,7 @@ class Applier:
                     task.result()
                     self.sorter.done(running.pop(task))
         finally:
+            # Only after a cancellation or an unexpected error is anything still running.
             await self._cancel(running)
 
     def _advance(self, finish: bool, running: int) -> bool:
@@ -120,8 +121,10 @@ class Applier:
         state = self.progress[operation.id.address]
         try:
             async with self._lock(operation.id.address.kind):
+                # Stopped while it waited for the lock: nothing was sent.
                 if self.stopping:
                     return
+                # From here on, a cancellation leaves the outcome unknown.
                 state.begun = True
                 await self._write(state, operation)
         except Rejected as error:
@@ -129,6 +132,7 @@ class Applier:
         except AnswerLost as error:
             self._fail(operation, "unknown", [item_error(state.change, str(error))])
         except Unresolved as error:
+            # A referenced object has no id, or a local file has changed.
             fields = [f for f in operation.fields if f.path in state.sent(operation)]
             self._fail(operation, "failed", [about(state.change, str(error), fields)])
         except ServerError as error:

@@ -61,12 +61,13 @@ async def verify(applier: Applier) -> None:
         again = [s for s in written if s.change.address in objects]
         left = [m for m in mismatches if m.address not in objects] + await _mismatches(applier, again)
         if left == mismatches:
-            break
+            break  # writing again changed nothing
         mismatches = left
     for mismatch in mismatches:
         reason = reasons.get((mismatch.address, mismatch.path), Reason())
         change = applier.progress[mismatch.address].change
         applier.refute(mismatch.address, item_error(change, _message(applier, mismatch, reason), mismatch.path))
+    # The verification after the postponed operations compares only what those write.
     for state in written:
         state.written.clear()
 
@@ -120,7 +121,7 @@ async def _read_back(applier: Applier, kind: Kind, states: list[Progress]) -> di
         lists = await together(fetch(applier.client, listing) for listing in tier)
         rows |= {row["id"]: row for listed in lists for row in listed if row["id"] in ids}
         if len(rows) == len(ids):
-            break
+            break  # later tiers are for objects that the first ones lack
     for state in states:
         if state.id is not None and state.id not in rows:
             known = gather((*state.change.all_fields, *state.change.unchanged))

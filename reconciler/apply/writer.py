@@ -56,6 +56,7 @@ class Writer:
         after_post = kind.capability(Creation).sent_after(kind, values, context)
         later = {n: v for n, v in values.items() if n in after_post}
         for name, value in first.items():
+            # An adopted object has values of its own: everything that can be changed is written.
             if adopted and not kind.fields[name].create_only:
                 later[name] = value
             elif kind.fields[name].in_answer:
@@ -91,6 +92,7 @@ class Writer:
         """Delete an object, and wait a while if the server does it in the background."""
         address = state.change.address
         kind = kinds()[address.kind]
+        # It may be deleted already, together with something else.
         with suppress(Missing):
             await self.sender.send(kind.delete(address, state.number, self.context(address)))
         self.names.remove(address)
@@ -127,6 +129,7 @@ class Writer:
             if row is not None:
                 state.notes.append("the response to its creation was lost; the object exists and was not created again")
                 return row, False
+            # After a timeout the server may still execute the POST; a second one could make a duplicate.
             if state.sent_again or (lost.timed_out and not kind.capability(Creation).unique):
                 raise
             state.sent_again = True

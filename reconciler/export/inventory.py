@@ -86,6 +86,7 @@ async def take(
     await reader.wave(need, [k for k in inside if not (k.inside and k.inside.reads_after) and not k.has(Streamed)])
     for kind in (k for k in inside if k.has(Streamed)):
         await _stream(client, kind, names, projects, watch)
+    # Before kinds whose keys contain those of issues, such as time entries.
     for kind in keyed():
         kind.capability(ManifestKey).make_keys(names, keys)
     await reader.wave(need, [k for k in inside if k.inside and k.inside.reads_after])

@@ -63,6 +63,7 @@ def _above(folder: Path, config: Config, instance: str | None) -> str | None:
     None also if that configuration is invalid.
     """
     place = Path(os.path.abspath(folder))  # noqa: PTH100
+    # Like manifests, the search stops at the root of a repository.
     file = None if (place / ".git").exists() else find_config((place.parent,))
     try:
         return None if file is None else _key_field(file, config, instance)

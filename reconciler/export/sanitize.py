@@ -160,6 +160,7 @@ class _Sanitizer:
             new |= {n: getattr(person, n) for n in ("login", "firstname", "lastname", "mail")}
         if "custom_fields" in row:
             new["custom_fields"] = list(self._custom_fields(kind, row, new["id"]))
+        # A pseudonym can be longer than the text that it replaces: cut to what Redmine accepts.
         return {**new, **{n: str(new[n])[:most] for n, most in _limits(kind) if isinstance(new.get(n), str)}}
 
     def _identifiers(self, row: Row) -> dict[str, Any]:
@@ -205,6 +206,7 @@ class _Sanitizer:
 
     def _fits(self, field: CustomField, value: str) -> bool:
         """Whether a custom field's rules allow a value."""
+        # Patterns are Ruby's, and cannot be checked here.
         most = field.max_length or len(value)
         return not field.pattern and (field.min_length or 0) <= len(value) <= most
 

@@ -27,6 +27,7 @@ def canonical(declared: Object, context: Context) -> tuple[dict[str, Any], list[
     for name, value in declared.fields.items():
         api = declared.kind.fields[name]
         if api.secret:
+            # From the raw mapping: only that still has the `${NAME}`.
             values[name] = secret(declared.body.get(name))
             continue
         for part, piece in api.codec.pieces(value):
@@ -123,7 +124,7 @@ def detail(before: Any, after: Any) -> list[str]:
     """
     if not isinstance(before, list | dict) and not isinstance(after, list | dict):
         old, new = ([] if blank(value) else str(value).split("\n") for value in (before, after))
-        return list(difflib.unified_diff(old, new, lineterm=""))[2:]
+        return list(difflib.unified_diff(old, new, lineterm=""))[2:]  # without the header lines `---` and `+++`
     from deepdiff import DeepDiff  # slow to import (100 ms), and few plans need it
     from deepdiff.helper import notpresent
 

@@ -20,6 +20,7 @@ from reconciler.plan.operations import FieldChange
 
 def open_gates(changed: dict[Address, Draft], drafts: Mapping[Address, Draft], names: Names) -> None:
     """Plan to open each closed gate that planned work needs, such as a locked version that an issue moves to."""
+    # Copies, because opening a gate adds its owner to `changed`.
     for draft in list(changed.values()):
         for address, name in _gates(draft, names):
             owner = drafts.get(address)
@@ -62,6 +63,7 @@ def _open_below(draft: Draft, changed: dict[Address, Draft], drafts: Mapping[Add
             if live == change.before and not other.reopened and other.action == "update":
                 _reopen_with(draft, other, change)
                 changed[other.address] = other
+    # If the project is closed again at the end, Redmine closes its undeclared subprojects with it.
     if all(f.path != change.path or f.after == change.after for f in draft.fields):
         changed |= {other.address: other for other in _undeclared_below(draft, change, drafts, names)}
 
@@ -96,6 +98,7 @@ def _gates(draft: Draft, names: Names) -> Iterator[tuple[Address, str]]:
         through[address].add(name)
     if draft.kind.inside:
         through[draft.address.container].add("")
+    # Only changes of other fields need the object's own gate to be open.
     gates = {name for name, api in draft.kind.fields.items() if api.gate}
     if any(change.path not in gates for change in draft.fields):
         through[draft.address].add("")

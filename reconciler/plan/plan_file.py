@@ -87,6 +87,7 @@ def _check_secrets(change: Change) -> None:
 
 def _is_plan(path: Path) -> bool:
     try:
+        # An empty file may be overwritten: `mktemp` creates one.
         content = json.loads(path.read_bytes() or b'{"saved": ""}')
     except (OSError, ValueError):
         return False
@@ -98,12 +99,14 @@ def write(path: Path, text: str) -> None:
 
     Raises ReconcilerError, also for an existing file that is not a saved plan: only saved plans are overwritten.
     """
+    # A link stays a link: the file that it points to is replaced.
     real = Path(os.path.realpath(path))
     if real.exists() and not real.is_file():
         raise ReconcilerError(f"Cannot save the plan as {path}: not a regular file.")
     if real.exists() and not _is_plan(real):
         raise ReconcilerError(f"{path} exists and is not a saved plan, so it was not overwritten. Choose another file.")
     try:
+        # Mode 0600, and in the same folder, so that the rename is atomic.
         handle, name = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name}.")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -219,6 +222,7 @@ def _object(
         values.setdefault(kind.identity[0], name)
     if kind.inside:
         values[CONTAINER] = address.project
+    # Without validation: the values are canonical, not those of a manifest.
     return Object(kind, address, kind.spec.model_construct(_fields_set=set(fields), **values), Map(source.file))
 
 
@@ -289,6 +293,7 @@ def _before(change: Change, row: Row, names: Names) -> list[FieldChange]:
     """The same fields with the current live values as `before`, as a new plan would show them."""
     kind = kinds()[change.address.kind]
     context = Context(names, scope_of(kind, change.address), change.address)
+    # Of several operations on a field, only the first has the live value as `before`.
     first = {f.path: f for f in reversed(change.all_fields)}
     differing: dict[str, Any] = {}
     for name, wanted in gather(tuple(first.values())).items():

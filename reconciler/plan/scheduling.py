@@ -221,6 +221,7 @@ class _Stages:
 
     def split(self, action: Action) -> Iterator[Stage]:
         """The fields that are written immediately, then later ones. Those that wait for fewer objects come first."""
+        # Nothing comes before: fields that end the work but wait for no other object are the first operation.
         if action == "update" and not self.now:
             self.now = self.last.pop((), [])
         yield Stage(tuple(self.now))
@@ -237,6 +238,7 @@ def _when(
 ) -> When:
     """When a field is written, and which changed objects it waits for."""
     deferred, closing = draft.api(change).deferred, shuts(draft, change)
+    # The gate is restored after all work that needed it open.
     if draft.reopened is not None and draft.reopened.path == change.path:
         return When("last", referrers.of(draft.address, frozenset()))
     if deferred is None or not deferred.when(change.after, Context(names, draft.declared.project)):

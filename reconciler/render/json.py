@@ -76,6 +76,7 @@ def export_json(done: Exported) -> dict[str, Any]:
 def dumps(data: Mapping[str, Any]) -> str:
     """The JSON text: UTF-8, with escapes for everything that a terminal would interpret or an encoder refuse."""
     text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
+    # Escapes change only the notation: a parser returns the same strings.
     return "\n".join(INVISIBLE.sub(lambda match: json.dumps(match[0])[1:-1], line) for line in text.split("\n"))
 
 

@@ -52,7 +52,7 @@ def problems(problems: Sequence[Problem], excerpt: Callable[[Location], str], *,
 def _fitting(blocks: Iterable[str], total: int, limit: int, bullet: str = "") -> Iterator[str]:
     """The blocks that fit, then the number of those that do not."""
     for index, block in enumerate(blocks):
-        limit -= len(block) + 2
+        limit -= len(block) + 2  # with the blank line after it
         if limit < 0:
             yield f"{bullet}… and {total - index} more, omitted to keep this short."
             return

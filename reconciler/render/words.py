@@ -78,6 +78,7 @@ def _text(text: str, *, item: bool) -> str:
 def pair(before: Any, after: Any) -> tuple[str, str]:
     """Two different values, in a notation in which they look different."""
     old, new = value(before), value(after)
+    # They would look the same, such as 1 and "1": JSON shows the difference.
     if terminal(old) == terminal(new):
         return json.dumps(before, default=repr), json.dumps(after, default=repr)
     return old, new
@@ -166,6 +167,7 @@ def _lines(before: Any, after: Any) -> list[str]:
 
 def _text_lines(sides: list[str], new: bool) -> list[str]:
     """The diff of two texts, or the first lines of one that is added or removed completely."""
+    # A final newline would show as an empty line; it only matters if one side lacks it.
     if all(side.endswith("\n") for side in sides):
         sides = [side.removesuffix("\n") for side in sides]
     if len(sides) == 2:

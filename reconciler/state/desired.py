@@ -114,7 +114,9 @@ class _Builder:
         values = {k: v for k, v in body.items() if k not in inner}
         if project is not None and values.setdefault(CONTAINER, project) != project:
             self.problem(body.where(CONTAINER), f'conflicts with the enclosing project "{project}"', "omit `project`")
+            # Go on with the enclosing project: all other fields are checked too.
             values[CONTAINER] = project
+        # Without an identifier, nothing inside the project can get a key.
         identifier = body.get(kind.identity[0])
         for name, child in inner.items() if identifier else ():
             if name in body:
@@ -175,6 +177,7 @@ class _Builder:
         """Check the references between declared objects: their targets exist, and they form no cycle."""
         objects = {**self.objects, **self.partial}
         graph = {address: self.targets(declared, objects) for address, declared in objects.items()}
+        # Duplicates are not in the graph, but their references are checked too.
         for duplicate in self.duplicates:
             self.targets(duplicate, objects)
         self.cycles(graph, objects)
@@ -199,6 +202,7 @@ class _Builder:
         only_declared = all(known[k].capability(ManifestKey).only_declared(self.settings) for k in reference.kinds)
         if named or not only_declared:
             return
+        # `#12` is an id on the server. An invalid target has problems of its own.
         if reference.name.startswith("#") or not self.invalid.isdisjoint(reference.addresses(is_inside)):
             return
         kind, project = " or ".join(reference.kinds), reference.project
@@ -227,6 +231,7 @@ class _Builder:
                 return
             except graphlib.CycleError as error:
                 cycle: list[Address] = error.args[1]
+            # graphlib lists each node before its dependents. Reversed, each object refers to the next.
             path = " → ".join(a.key for a in reversed(cycle))
             hint, places = "remove one of these references", [objects[a].source for a in cycle[:-1]]
             self.problem(places[0], f"dependency cycle: {path}", hint, str(cycle[0]), *places[1:])
@@ -278,6 +283,7 @@ class _Needs:
             self.ids[kind.name].add(number)
         lookups = [k for f in declared.fields for k in kind.fields[f].codec.lookups]
         for name in (*lookups, *kind.capability(ManifestKey).definitions(settings, declared.fields)):
+            # Without keys, but with an entry: the whole kind is read.
             self.keys[name] |= set()
         for _, reference in references(declared, self.names):
             for target in reference.addresses(is_inside):

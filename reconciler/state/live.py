@@ -109,6 +109,7 @@ def settle_renames(objects: Iterable[Object], names: Names) -> None:
         if declared.spec.renamed_from:
             old = Address(declared.kind.name, earlier_key(declared.kind, declared.spec, declared.address.project))
             row = names.row(old)
+            # If another object has the new key already, that one is meant.
             if row is not None and names.id(declared.address) in (None, row["id"]):
                 names.rename(old, declared.address.key, row)
 
@@ -143,6 +144,7 @@ class Reader:
                 if not (need.everything or kind.name in need.whole or self._missing(kind, need)):
                     break
             else:
+                # All tiers were read: a key that is not known does not exist.
                 self.names.live(kind.name).whole = True
             await self._details(kind, need)
             await self._files(kind)
@@ -161,6 +163,7 @@ class Reader:
         lists = await together(fetch(self.client, listing) for listing in tier)
         for listing, listed in zip(tier, lists, strict=True):
             for row in listed:
+                # By id, because an object can be in several lists: a shared version in those of several projects.
                 rows[row["id"]] = row
                 if listing.seen_from:
                     self.names.live(kind.name).note_seen(row["id"], listing.seen_from)
@@ -184,6 +187,7 @@ class Reader:
         complete = await together(bulk.complete(self.client, row, f) for _, row, f in lacking)
         for (declared, _, _), row in zip(lacking, complete, strict=True):
             if row is None:
+                # Deleted between the list and the page.
                 self.names.remove(declared.address)
             else:
                 self.names.add(kind.name, declared.address.key, row)

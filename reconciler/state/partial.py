@@ -52,5 +52,6 @@ def _lenient(spec: type[Spec], invalid: frozenset[str]) -> type[Spec]:
 
 def _drop(spec: Spec, invalid: frozenset[str]) -> None:
     for name in invalid:
+        # Pydantic sets a default. Without it, reading the field ends in `__getattr__`, which raises NotValid.
         spec.__dict__.pop(name, None)
     spec.model_fields_set.difference_update(invalid)
