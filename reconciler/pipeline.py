@@ -96,12 +96,13 @@ async def apply(
     """Plan, apply, read back; with unarchived projects, plan and apply a second time. Raises as `Manifests.apply`."""
     planned = await plan(client, manifests, options)
     if agreed is not None and agreed.digest != planned.plan.digest:
-        raise RefusedError("The manifests or the server changed since the plan was made: make a new one.")
+        raise RefusedError("The manifests or the server changed since the plan was made: plan again.")
     reports = [await carry_out(client, planned, listener)]
     if planned.plan.revealed:
         try:
             second = await again(client, manifests, planned, options)
         except ReconcilerError:
+            # Projects that were opened only to be compared must not stay open.
             await archive_again(client, manifests, planned)
             raise
         reports.append(await carry_out(client, second, listener, reports))
@@ -128,6 +129,7 @@ async def again(client: Client, manifests: Manifests, first: Planned, options: P
     state = await live.read(client, desired)
     archive = archived_projects.to_archive_again(first.plan, first.visible, desired, state.names)
     warnings = tuple(archived_projects.stay_open(first.plan, first.visible, state.names))
+    # As if the manifests declared them archived, so that the plan archives them after all work inside.
     for address, project in archive.items():
         state.names.declare(address, project.spec)
     desired = replace(desired, objects=dict(sorted({**desired.objects, **archive}.items())))

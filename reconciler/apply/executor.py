@@ -87,6 +87,7 @@ class Applier:
                     # starts.
                     self.sorter.done(running.pop(task))
         finally:
+            # Only after a cancellation or an unexpected error is anything still running.
             await self._cancel(running)
 
     def _advance(self, finish: bool, running: int) -> bool:
@@ -133,6 +134,7 @@ class Applier:
                 # Again after the wait for the lock: the run may have been stopped meanwhile.
                 if self.stopping:
                     return
+                # From here on, a cancellation leaves the outcome unknown.
                 state.begun = True
                 await self._write(state, operation)
         except Rejected as error:
@@ -140,6 +142,7 @@ class Applier:
         except AnswerLost as error:
             self._fail(operation, "unknown", [item_error(state.change, str(error))])
         except Unresolved as error:
+            # A referenced object has no id, or a local file has changed.
             fields = [f for f in operation.fields if f.path in state.sent(operation)]
             self._fail(operation, "failed", [about(state.change, str(error), fields)])
         except ServerError as error:

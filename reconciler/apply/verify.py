@@ -63,12 +63,13 @@ async def verify(applier: Applier) -> None:
         left = [m for m in mismatches if m.address not in objects] + await _mismatches(applier, again)
         # Nothing has changed, so another round would not change anything either.
         if left == mismatches:
-            break
+            break  # writing again changed nothing
         mismatches = left
     for mismatch in mismatches:
         reason = reasons.get((mismatch.address, mismatch.path), Reason())
         change = applier.progress[mismatch.address].change
         applier.refute(mismatch.address, item_error(change, _message(applier, mismatch, reason), mismatch.path))
+    # The verification after the postponed operations compares only what those write.
     for state in written:
         # `verify` runs again after the postponed operations, for what those have written.
         state.written.clear()

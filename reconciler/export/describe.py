@@ -96,6 +96,7 @@ class _Description:
         try:
             return [codec.written(live, self.context)]
         except Unresolved as error:
+            # The whole value has no form in a manifest; single custom fields may have one.
             parts = [self._part(name, part, codec, value) for part, value in codec.parts(live)]
             expressed = [value for part in parts for value in part if any(path for path, _ in codec.pieces(value))]
             if not expressed and not any(path.startswith(f"{name}.") for path in self.dropped):

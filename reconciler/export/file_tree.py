@@ -62,6 +62,7 @@ class Tree:
 def items(inventory: Inventory, scope: Scope) -> Iterator[Item]:
     """All objects in scope, described. If projects are chosen, users and groups only if those refer to them."""
     chosen, referenced = [kind for kind in kinds().values() if scope.has(kind)], set[Address]()
+    # Before anything is described: descriptions refer to other objects by key.
     for kind in chosen:
         # Before anything is described: references to these objects are written with the new names.
         kind.capability(Exporting).rename_for_export(kind, inventory.names)
@@ -216,6 +217,7 @@ def _lists(path: str, by_kind: Mapping[str, list[Item]], tree: Tree) -> Iterator
             if project.value:
                 yield kinds()[name].plural, [Noted({**project.value, **inner}, project.lines)]
             else:
+                # A project that is left out has no mapping to nest in: the remarks follow it.
                 yield kinds()[name].plural, [project, *(noted for items in inner.values() for noted in items)]
         elif not nested:
             yield kinds()[name].plural, _items(path, by_kind[name], tree)

@@ -186,8 +186,10 @@ class Folder:
 
     def _place(self, name: str, temporary: Path) -> None:
         path = self.path / name
+        # An unchanged file keeps its time stamp, also for tools that watch the folder.
         if path.is_file() and _equal(path, temporary):
             return
+        # Recorded before it exists: a killed export leaves no file that the next one would refuse to overwrite.
         self._claim(name, path)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.replace(path)
@@ -244,6 +246,7 @@ class Folder:
             # The parent, because a link in place of the file is removed itself, wherever it leads.
             if not self._inside(path.parent):
                 return False
+            # A file system without case finds the new file under the old spelling.
             if other is not None and path.samefile(self.path / other):
                 path.rename(self.path / other)
                 return False

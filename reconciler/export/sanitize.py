@@ -207,6 +207,7 @@ class _Sanitizer:
 
     def _fits(self, field: CustomField, value: str) -> bool:
         """Whether a custom field's rules allow a value."""
+        # Patterns are Ruby's, and cannot be checked here.
         most = field.max_length or len(value)
         # No guess at patterns: Redmine's are Ruby's, which differ from Python's.
         return not field.pattern and (field.min_length or 0) <= len(value) <= most

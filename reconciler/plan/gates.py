@@ -100,6 +100,7 @@ def _gates(draft: Draft, names: Names) -> Iterator[tuple[Address, str]]:
         through[address].add(name)
     if draft.kind.inside:
         through[draft.address.container].add("")
+    # Only changes of other fields need the object's own gate to be open.
     gates = {name for name, api in draft.kind.fields.items() if api.gate}
     # A closed project refuses changes to its own fields too, but not to its status.
     if any(change.path not in gates for change in draft.fields):

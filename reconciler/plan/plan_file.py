@@ -303,6 +303,7 @@ def _before(change: Change, row: Row, names: Names) -> list[FieldChange]:
     """The same fields with the current live values as `before`, as a new plan would show them."""
     kind = kinds()[change.address.kind]
     context = Context(names, scope_of(kind, change.address), change.address)
+    # Of several operations on a field, only the first has the live value as `before`.
     first = {f.path: f for f in reversed(change.all_fields)}
     differing: dict[str, Any] = {}
     for name, wanted in gather(tuple(first.values())).items():

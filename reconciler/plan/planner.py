@@ -162,6 +162,7 @@ class _Planner:
         fields = list(creation(declared, values)) if row is None else self.differences(declared, values, row, context)
         keys = declared.kind.capability(ManifestKey).to_store(declared.address, row, context)
         fields += [located(declared, path, before, after) for path, (before, after) in keys.items()]
+        # The live object was matched without a stored key, such as an issue by its subject.
         if row is not None and any(before is None for before, _ in keys.values()):
             reason = reason or "adopted; its key is stored"
         if row is not None and self.incomplete(declared, row, values):
@@ -226,6 +227,7 @@ class _Planner:
                 message = f"Redmine deletes it together with {declared.address}, which is declared absent"
                 self.problems.append(Problem(other.source, message, str(other.address), also=(declared.source,)))
         taken = [f"also deletes {', '.join(a.key for a in along)}"] if along else []
+        # No values at all stand for a deletion.
         lost = kind.losses(row, {}, frozenset(), Context(self.names, declared.project))
         return Draft(declared, row, {}, [], "; ".join(filter(None, (reason, *taken, *lost))) or None)
 

@@ -256,6 +256,7 @@ def _when(
 ) -> When:
     """When a field is written, and which changed objects it waits for."""
     deferred, closing = draft.api(change).deferred, shuts(draft, change)
+    # The gate is restored after all work that needed it open.
     if draft.reopened is not None and draft.reopened.path == change.path:
         # It was opened for any of the referrers, so it is closed after all of them, not just those through `via`.
         return When("last", referrers.of(draft.address, frozenset()))

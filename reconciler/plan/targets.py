@@ -80,6 +80,7 @@ def select(
     wanted = _matching(targets, known, "--target") if targets else known
     needs = _needs(plan)
     dropped = _closure(excluded, _reversed(needs)) - excluded
+    # Without targets, dependents of excluded objects are left out. An explicit target must be complete.
     if targets:
         _check(wanted, excluded, needs)
     chosen = _closure(wanted, needs) if targets else wanted

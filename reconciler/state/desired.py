@@ -120,6 +120,7 @@ class _Builder:
             self.problem(body.where(CONTAINER), f'conflicts with the enclosing project "{project}"', "omit `project`")
             # The enclosing project counts for the other checks: one mistake must not cause further problems.
             values[CONTAINER] = project
+        # Without an identifier, nothing inside the project can get a key.
         identifier = body.get(kind.identity[0])
         # Without an identifier there is no project that the nested objects could be in; that it is missing is one
         # problem.
@@ -186,6 +187,7 @@ class _Builder:
         # Objects with invalid fields are targets too: a reference to one is not a second mistake.
         objects = {**self.objects, **self.partial}
         graph = {address: self.targets(declared, objects) for address, declared in objects.items()}
+        # Duplicates are not in the graph, but their references are checked too.
         for duplicate in self.duplicates:
             self.targets(duplicate, objects)
         self.cycles(graph, objects)
@@ -212,6 +214,7 @@ class _Builder:
         only_declared = all(known[k].capability(ManifestKey).only_declared(self.settings) for k in reference.kinds)
         if named or not only_declared:
             return
+        # `#12` is an id on the server. An invalid target has problems of its own.
         if reference.name.startswith("#") or not self.invalid.isdisjoint(reference.addresses(is_inside)):
             return
         kind, project = " or ".join(reference.kinds), reference.project
@@ -240,6 +243,7 @@ class _Builder:
                 return
             except graphlib.CycleError as error:
                 cycle: list[Address] = error.args[1]
+            # graphlib lists each node before its dependents. Reversed, each object refers to the next.
             path = " → ".join(a.key for a in reversed(cycle))
             # graphlib repeats the first node at the end of a cycle.
             hint, places = "remove one of these references", [objects[a].source for a in cycle[:-1]]

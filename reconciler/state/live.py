@@ -221,6 +221,7 @@ class Reader:
         for (declared, _, _), row in zip(lacking, complete, strict=True):
             # Deleted between the list and its page: it is planned as an object that does not exist.
             if row is None:
+                # Deleted between the list and the page.
                 self.names.remove(declared.address)
             else:
                 self.names.add(kind.name, declared.address.key, row)
