@@ -71,5 +71,5 @@ def test_a_saved_plan_needs_the_variables_of_its_secrets(
     assert (result.exit_code, "needs ${AMY_PASSWORD} for password of user amy" in result.stderr) == (1, True)
     literal = run("plan", "--out", "other.plan", manifest=WORLD.replace("${AMY_PASSWORD}", PASSWORD))
     assert (literal.exit_code, Path("other.plan").exists()) == (5, False)
-    assert "write it as ${NAME}" in literal.stderr
+    assert "write the value as just ${NAME}" in literal.stderr
 
