@@ -75,9 +75,7 @@ VERSION = Address("version", "web-shop/1.0")
 LONG = "https://example.net/" + "a/long/path/" * 6
 
 CHANGES = (
-    change(
-        Create, Address("user", "jsmith"), None, at(3), new(firstname="John", admin=False, password=Secret(CANARY))
-    ),
+    change(Create, Address("user", "jsmith"), None, at(3), new(firstname="John", admin=False, password=Secret(CANARY))),
     change(
         Update,
         Address("project", "web-shop"),

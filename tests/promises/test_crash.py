@@ -37,7 +37,10 @@ EVERYTHING: dict[str, Any] = {
             "default_version": "2.0",
             "default_issue_query": "Updated issues",
             "issue_custom_fields": ["Some projects"],
-            "members": [{"user": "amy", "roles": ["Manager", "Developer"]}, {"group": "Support", "roles": ["Reporter"]}],
+            "members": [
+                {"user": "amy", "roles": ["Manager", "Developer"]},
+                {"group": "Support", "roles": ["Reporter"]},
+            ],
             "versions": [{"name": "2.0", "sharing": "descendants"}],
             "custom_fields": {"Project list": "red"},
             "wiki_pages": [
@@ -118,7 +121,10 @@ EVERYTHING: dict[str, Any] = {
                     "status": "Closed",
                     "watchers": ["amy"],
                     "relations": [{"blocks": "top"}, {"copied_to": "shared"}],
-                    "attachments": [{"file": "note.txt"}, {"file": "blob.bin", "filename": "b.bin", "description": "B"}],
+                    "attachments": [
+                        {"file": "note.txt"},
+                        {"file": "blob.bin", "filename": "b.bin", "description": "B"},
+                    ],
                 },
             ],
             "time_entries": [
@@ -156,7 +162,10 @@ CHANGED: dict[str, Any] = {
                     "title": "Shut",
                     "renamed_from": "Open",
                     "summary": None,
-                    "attachments": [{"filename": "note.txt", "state": "absent"}, {"file": "blob.bin", "description": "B"}],
+                    "attachments": [
+                        {"filename": "note.txt", "state": "absent"},
+                        {"file": "blob.bin", "description": "B"},
+                    ],
                 }
             ],
             "files": [{"path": "new.txt", "filename": "blob.bin", "version": "2.0"}],
@@ -182,7 +191,10 @@ CHANGED: dict[str, Any] = {
                     "key": "first",
                     "watchers": ["bob"],
                     "relations": [{"precedes": "top", "delay": 2}],
-                    "attachments": [{"file": "new.txt", "filename": "note.txt"}, {"filename": "b.bin", "state": "absent"}],
+                    "attachments": [
+                        {"file": "new.txt", "filename": "note.txt"},
+                        {"filename": "b.bin", "state": "absent"},
+                    ],
                     "notes": [{"text": "late", "author": "amy"}],
                 },
             ],

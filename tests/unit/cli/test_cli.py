@@ -85,7 +85,11 @@ SITUATIONS: dict[str, tuple[int, int, str]] = {
 def prepare(situation: str, fake: Fake, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Make it so; further arguments of the command."""
     manifests = {"invalid": "projects: [{identifier: shop, nmae: x}]", "no manifest": None}
-    named = "projects: [{identifier: shop, name: Shop, parent: nowhere}]" if situation == "a name without an object" else SHOP
+    named = (
+        "projects: [{identifier: shop, name: Shop, parent: nowhere}]"
+        if situation == "a name without an object"
+        else SHOP
+    )
     text = manifests.get(situation, named)
     if text:
         Path("a.yaml").write_text(text, encoding="utf-8")
@@ -642,4 +646,3 @@ def test_a_reader_that_goes_away_is_no_error(server: Stub, fake: Fake) -> None:
     os.close(writer)
     _, stderr = process.communicate(timeout=20)
     assert (process.returncode, "roken" in stderr, "Traceback" in stderr) == (4, False, False)
-
