@@ -38,7 +38,11 @@ from reconciler.state.live import Live
 
 FORMAT = "2.0"
 """Version of the file's contents beyond the public JSON."""
+PUBLIC = "1."
+"""The beginning of the version of the public JSON (`render.json`)."""
 REPLAN = "plan again"
+NOT_JSON = (ValueError, RecursionError)
+"""Raised for text that is no JSON; the latter for thousands of brackets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ def _is_plan(path: Path) -> bool:
     try:
         # An empty file is replaced too: it has nothing to lose (`mktemp` makes one).
         content = json.loads(path.read_bytes() or b'{"saved": ""}')
-    except (OSError, ValueError):
+    except (OSError, *NOT_JSON):
         return False
     return isinstance(content, dict) and "saved" in content
 
@@ -171,12 +175,12 @@ def load(text: str, name: str, variables: Mapping[str, str], place: Location) ->
 def _checked(text: str, name: str) -> dict[str, Any]:
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except NOT_JSON as error:
         raise ReconcilerError(f"{name} is not a saved plan, or is incomplete: it is not valid JSON.") from error
     if not isinstance(data, dict) or "seal" not in data:
         raise ReconcilerError(f"{name} is not a saved plan. Create one with `reconciler plan --out FILE`.")
     # Before the seal, which another format may compute differently.
-    if data.get("saved") != FORMAT:
+    if data.get("saved") != FORMAT or not str(data.get("format_version", PUBLIC)).startswith(PUBLIC):
         raise RefusedError(f"{name} was saved by another version of reconciler: {REPLAN}.")
     if data["seal"] != _seal(data):
         raise RefusedError(f"{name} was modified after it was saved: {REPLAN}.")

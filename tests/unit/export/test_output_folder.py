@@ -138,7 +138,7 @@ def test_subprojects_of_all_projects_are_all_projects() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["[]", "{", '{"files": []}', '{"scope": [], "files": []}', '{"scope": {}, "files": 1}']
+    "text", ["[]", "{", "[" * 200_000, '{"files": []}', '{"scope": [], "files": []}', '{"scope": {}, "files": 1}']
 )
 def test_a_damaged_index(tmp_path: Path, text: str) -> None:
     """It says nothing of any export, so what is in the folder is somebody else's."""

@@ -333,6 +333,15 @@ def test_counts_of_several_kinds_use_their_plurals() -> None:
     assert words.waits_for(operation) == "after 3 issue categories, 2 things"
 
 
+def test_no_line_of_a_long_text_is_a_command() -> None:
+    """A text's unchanged line, which has only a blank before it in a diff, is no command in the log of a CI server."""
+    before, after = "one\n::stop-commands::x\ntwo", "one\n::stop-commands::x\nthree"
+    plan = plan_of(change(Update, LOGIN, 1, at(1), (changed("description", before, after),)))
+    for rendered in (text.plan(plan, color=False), markdown.plan(plan), html.plan(plan), dumps(plan_json(plan))):
+        assert "stop-commands" in rendered
+        assert not any(line.lstrip().startswith("::") for line in rendered.split("\n"))
+
+
 # -- secrets ---------------------------------------------------------------------------------------------------
 
 
