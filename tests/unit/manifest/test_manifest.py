@@ -382,6 +382,21 @@ def test_folders(here: Path) -> None:
     assert load([here / "m/a.yaml"], {}).documents[0].where().file == "m/a.yaml"
 
 
+def test_links_out_of_the_folder(here: Path) -> None:
+    """A link to a manifest or a folder elsewhere is a problem, unless that is a path of its own."""
+    write(here, {"m/a.yaml": "a: 1", "other/b.yaml": "b: 1", "secret.yaml": "key: canary"})
+    (here / "m/link.yaml").symlink_to(here / "secret.yaml")
+    (here / "m/sub").symlink_to(here / "other")
+    loaded = load(["m"], {})
+    assert [(p.location.file, p.message) for p in loaded.problems] == [
+        ("m/link.yaml", "the link leads out of the manifests' folder, to secret.yaml"),
+        ("m/sub", "the link leads out of the manifests' folder, to other"),
+    ]
+    assert sorted(loaded.files) == ["m/a.yaml"]
+    named = load(["m", "other", "secret.yaml"], {})
+    assert (len(named.documents), named.problems) == (3, ())
+
+
 def test_paths_without_manifests(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A missing path, a folder without manifests, a dead link and a file that cannot be read are problems."""
     write(here, {"m/web.yaml": "a: 1", "empty/x.txt": "", "dead/y.yaml": ""})

@@ -9,7 +9,7 @@ import pytest
 from engine import offline
 from plans import PERSON, SHOP, Present, inside, issue, live_of, project, user, version
 
-from reconciler.errors import ConfigError, Location, RefusedError
+from reconciler.errors import ConfigError, Location, ReconcilerError, RefusedError
 from reconciler.model.spec import Secret
 from reconciler.plan.operations import Plan
 from reconciler.plan.plan_file import Saved, load, save

@@ -243,6 +243,17 @@ def test_lock_makes_others_wait(tmp_path: Path) -> None:
             assert [m.partition(" ")[0] for m in said] == ["Waiting"]
 
 
+def test_unusable_folder_is_named(tmp_path: Path) -> None:
+    """A folder that is a file, below one or not writable is an error that names it and what to set instead."""
+    (tmp_path / "file").touch()
+    for home in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/nowhere")):
+        with (
+            pytest.raises(SandboxError, match=f"folder {home} cannot be used.*RECONCILER_SANDBOX_HOME"),
+            base.lock(home, "6.1", lambda _: None),
+        ):
+            pass
+
+
 def test_killed_build_is_swept_away(keyring: None, tmp_path: Path) -> None:
     """What a build that was killed left behind is removed by the next one."""
     (tmp_path / "6.1.new-dead" / "root").mkdir(parents=True)
