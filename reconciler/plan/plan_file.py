@@ -11,10 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -28,6 +25,7 @@ from reconciler.manifest.loader import Map, expand
 from reconciler.model.address import CONTAINER, Address, Row
 from reconciler.model.codecs import digest, join
 from reconciler.model.kind import Kind, Object, scope_of
+from reconciler.model.local_files import write_private
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import Secret
 from reconciler.plan.diff import gather, split
@@ -104,27 +102,7 @@ def write(path: Path, text: str) -> None:
 
     Raises ReconcilerError, also for an existing file that is not a saved plan: only saved plans are overwritten.
     """
-    # Renaming onto a link would replace the link instead of the file that it leads to.
-    real = Path(os.path.realpath(path))
-    if real.exists() and not real.is_file():
-        raise ReconcilerError(f"Cannot save the plan as {path}: not a regular file.")
-    if real.exists() and not _is_plan(real):
-        raise ReconcilerError(f"{path} exists and is not a saved plan, so it was not overwritten. Choose another file.")
-    try:
-        # In the same folder, because a rename cannot cross file systems. `mkstemp` makes it readable for its owner
-        # only.
-        handle, name = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            Path(name).replace(real)
-        # Also after Ctrl-C, no temporary file stays.
-        except BaseException:
-            with suppress(OSError):
-                Path(name).unlink()
-            raise
-    except OSError as error:
-        raise ReconcilerError(f"Cannot save the plan as {path}: {error.strerror}.") from error
+    write_private(path, text, "a saved plan", _is_plan)
 
 
 def _referenced(plan: Plan, names: Names) -> set[Address]:
