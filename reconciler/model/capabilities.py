@@ -24,6 +24,8 @@ neutral object of its class, which changes nothing: no workflow, no derived fiel
     People          rows of persons
     OwnAccount      what the account must not do to itself
     Exporting       how a live object is written as a manifest (`model/export_hooks.py`)
+    Doubts          values that the server may refuse (`model/doubts.py`)
+    FieldScope      which custom fields an object has (`model/custom_field_scope.py`)
     Tree, Archive, Modules, ProjectIncludes: of containers and what is in them (`model/containers.py`)
 """
 

@@ -91,6 +91,8 @@ class Codec:
 
     lookups: tuple[str, ...] = ()
     """Kinds whose definitions are needed to understand the values."""
+    lookups_to_create: tuple[str, ...] = ()
+    """Kinds whose definitions say what a new object needs, even if it does not declare the field."""
     form: ClassVar[Form] = ANY
     """What `decode` relies on in a value of the API. The plain codec's follows from the type of the field."""
 

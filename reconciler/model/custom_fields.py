@@ -43,7 +43,7 @@ WORDS = frozenset({"true", "false", "yes", "no", "on", "off"})
 class CustomFields(Codec):
     """The `custom_fields` of an object: `{name: value}`. Fields that are not mentioned are left alone."""
 
-    lookups = ("custom_field",)
+    lookups = lookups_to_create = ("custom_field",)
     form = CUSTOM_FIELDS
 
     def __init__(self, customized: str) -> None:
