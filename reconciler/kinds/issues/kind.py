@@ -13,6 +13,7 @@ from typing import Any
 
 from reconciler.kinds.issues import notes, parent_fields, read, relations
 from reconciler.kinds.issues.creation import IssueCreation, StoredKey
+from reconciler.kinds.issues.disabled_fields import disabled_fields
 from reconciler.kinds.issues.export import CORE, IssueExport, disabled
 from reconciler.kinds.issues.field_scope import IssueFieldScope
 from reconciler.kinds.issues.identity import Matching, key_field, value_of
@@ -86,6 +87,7 @@ class Issues(Kind[IssueSpec]):
             said = f'tracker "{tracker}" is not enabled in project "{context.project}"'
             yield "tracker", said, "add it to the project's trackers"
         yield from self._shut_version(row, values.get("fixed_version"), context)
+        yield from disabled_fields(self, row, values, context)
 
     def _shut_version(self, row: Row | None, wanted: Any, context: Context) -> Iterable[tuple[str, str, str]]:
         """A version that takes no issues, and that the manifests do not declare: nothing would open it."""

@@ -1,4 +1,4 @@
-"""Custom fields that an issue does not have: the plan says whether its tracker or its project lacks them."""
+"""Custom and core fields that an issue does not have: the plan says whether its tracker or its project lacks them."""
 
 from __future__ import annotations
 
@@ -229,3 +229,64 @@ def test_what_an_author_may_not_see_is_not_required_of_it(admin: bool, expected:
     redmine.add("users", login="amy", admin=admin, mail="a@b.c")
     text = WITHOUT.replace("Bug", "Bug, author: amy")
     assert says(redmine, text)[0].startswith("?") == expected
+
+
+# -- core fields -----------------------------------------------------------------------------------------------
+
+CORE = {
+    "assigned_to": ("assigned_to_id", "admin"),
+    "start_date": ("start_date", "2026-11-02"),
+    "due_date": ("due_date", "2026-11-02"),
+    "estimated_hours": ("estimated_hours", "3"),
+    "done_ratio": ("done_ratio", "30"),
+    "description": ("description", "x"),
+    "priority": ("priority_id", "High"),
+}
+
+
+@pytest.mark.parametrize("name", CORE)
+def test_a_field_that_the_tracker_has_disabled(name: str) -> None:
+    """Redmine clears it whenever the issue is saved: nothing new can be stored."""
+    redmine, (write, value) = Canned(), CORE[name]
+    redmine.add("projects", identifier="shop")
+    redmine.row("trackers", "Bug")["enabled_standard_fields"] = [
+        field for field in redmine.row("trackers", "Bug")["enabled_standard_fields"] if field != write
+    ]
+    text = f"issues: [{{project: shop, subject: new, tracker: Bug, {name}: {value}}}]"
+    said = f'{name}: tracker "Bug" has this field disabled, so Redmine drops the value'
+    assert says(redmine, text) == [said]
+    assert says(redmine, text.replace("Bug", "Feature")) == []
+    # The default tracker of the project may be another one.
+    assert says(redmine, text.replace(", tracker: Bug", "")) == []
+    redmine.set(redmine.row("projects", "shop"), "projects", trackers=["Bug"])
+    assert says(redmine, text.replace(", tracker: Bug", "")) == [said]
+
+
+@pytest.mark.parametrize("value", ["null", '""'])
+def test_nothing_is_dropped_of_an_empty_value(value: str) -> None:
+    """It is what Redmine makes of the field anyway."""
+    redmine = Canned()
+    redmine.add("projects", identifier="shop")
+    redmine.row("trackers", "Bug")["enabled_standard_fields"] = []
+    text = f"issues: [{{project: shop, subject: new, tracker: Bug, description: {value}, done_ratio: 0}}]"
+    assert says(redmine, text) == []
+
+
+def test_a_live_value_of_a_disabled_field_may_stay() -> None:
+    """It was stored before the field was disabled, and is not sent."""
+    redmine = Canned()
+    redmine.add("projects", identifier="shop")
+    redmine.add("issues", project="shop", subject="new", due_date="2026-11-02")
+    redmine.row("trackers", "Bug")["enabled_standard_fields"] = []
+    text = "issues: [{project: shop, subject: new, due_date: 2026-11-02}]"
+    assert says(redmine, text) == []
+    assert len(says(redmine, text.replace("-02", "-03"))) == 1
+
+
+def test_5_0_no_tracker_can_disable_the_priority() -> None:
+    """There, none of them lists it."""
+    redmine = Canned()
+    redmine.add("projects", identifier="shop")
+    for tracker in redmine.rows("trackers"):
+        tracker["enabled_standard_fields"] = ["description"]
+    assert says(redmine, "issues: [{project: shop, subject: new, tracker: Bug, priority: High}]") == []
