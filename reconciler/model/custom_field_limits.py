@@ -7,20 +7,17 @@ Sources: `lib/redmine/field_format.rb` and `CustomField#validate_custom_value`, 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from reconciler.model.address import Row
-from reconciler.model.codecs import blank
+from reconciler.model.codecs import blank, only_blanks
 from reconciler.model.custom_field_scope import Availability, FieldScope
-from reconciler.model.custom_fields import CustomFields, encode
+from reconciler.model.custom_fields import UNSEEN, CustomFields, encode
 from reconciler.model.name_index import Context, CustomField
 from reconciler.model.ruby_regex import matches
 
-NO_TEXT = re.compile(r"[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*")
-"""What Ruby's `blank?` takes for no text at all."""
 BOUNDED = frozenset({"string", "text", "link", "int", "float", "progressbar"})
 """The formats with lengths and patterns: Redmine applies them to no other, whatever a definition says."""
 SHOWN = 40
@@ -42,10 +39,10 @@ class Refusal(NamedTuple):
 
 
 def is_blank(value: Any) -> bool:
-    """Whether Redmine takes a value for none: also a text of blanks, of which it knows more than the space."""
+    """Whether Redmine takes a value for none: also a text of blanks."""
     if isinstance(value, list):
         return all(map(is_blank, value))
-    return blank(value) or (isinstance(value, str) and NO_TEXT.fullmatch(value) is not None)
+    return blank(value) or (isinstance(value, str) and only_blanks(value))
 
 
 def fault(field: CustomField, value: str) -> str:
@@ -96,9 +93,10 @@ class Check:
         for name, value in self.sent.items():
             if name in known:
                 yield from self._sent(known[name], value)
+        shown = {item["id"]: item.get("value") for item in (self.row or {}).get("custom_fields") or ()}
         for field in known.values() if self._checks_all else ():
             if field.name not in self.sent:
-                yield from self._new(field) if self.row is None else self._held(field, self.row)
+                yield from self._new(field) if self.row is None else self._held(field, shown.get(field.id, NOT_SHOWN))
 
     @property
     def _checks_all(self) -> bool:
@@ -113,8 +111,7 @@ class Check:
         elif field.format in BOUNDED and (wrong := fault(field, str(encode(field, value, self.context)))):
             yield Refusal(field.name, wrong)
         elif not field.shown and not blank(value):
-            said = "the field is not visible, so the API never shows its values: they count as different in every plan"
-            yield Refusal(field.name, said, certain=False)
+            yield Refusal(field.name, f"{UNSEEN}: they count as different in every plan", certain=False)
 
     def _new(self, field: CustomField) -> Iterator[Refusal]:
         """A field that the object gets, and declares nothing of: it has the default."""
@@ -123,10 +120,8 @@ class Check:
             if has is not False:
                 yield _required(field, has)
 
-    def _held(self, field: CustomField, row: Row) -> Iterator[Refusal]:
+    def _held(self, field: CustomField, live: Any) -> Iterator[Refusal]:
         """A field of a live object that is not sent, and checked all the same."""
-        shown = {item["id"]: item.get("value") for item in row.get("custom_fields") or ()}
-        live = shown.get(field.id, NOT_SHOWN)
         if self.scope.changes_with(self.changed):
             if live is NOT_SHOWN:
                 # It may come with the other tracker or project, with its default.
