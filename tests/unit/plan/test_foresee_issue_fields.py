@@ -8,6 +8,10 @@ import pytest
 from canned import Canned
 from engine import apply_to, plan_of, problems_of
 
+from reconciler.kinds import kinds
+from reconciler.kinds.issues.workflow import IssueKeptValues
+from reconciler.model.name_index import Context, CustomField, Names
+
 LACKS = 'custom_fields: F: project "shop" does not have this custom field'
 MAYBE = 'custom_fields: F: project "shop" may not have this custom field: only other projects list it'
 NEED = "custom_fields: F: is required and has no value"
@@ -216,6 +220,32 @@ def test_5_0_issues_of_trackers_without_the_field_show_nothing_of_it() -> None:
     redmine = server(old=True, trackers=[BUG])
     shows(redmine, "shop", "G", tracker="Feature")
     assert says(redmine, ISSUE) == []
+
+
+@pytest.mark.parametrize(
+    "shown, trackers, admin, expected",
+    [
+        ([2], [BUG], True, 'project "shop" does not have the custom field'),
+        ([], [BUG], True, 'project "shop" does not have the custom field'),
+        ([1, 2], [BUG], True, ""),
+        ([2], [FEATURE], True, 'tracker "Bug" does not have the custom field'),
+        # Others may just not be shown the field.
+        ([2], [BUG], False, ""),
+    ],
+)
+def test_why_a_value_was_dropped_after_all(
+    shown: list[int], trackers: list[dict[str, int]], admin: bool, expected: str
+) -> None:
+    """What could not be foreseen is explained by what the issue shows when it is read back."""
+    names = Names(sees_definitions=admin)
+    numbers = frozenset(tracker["id"] for tracker in trackers)
+    names.custom_fields["issue"] = {"F": CustomField(1, "F", "string", trackers=numbers)}
+    row = {"id": 9, "tracker": {"id": 1, "name": "Bug"}, "custom_fields": [{"id": n, "value": ""} for n in shown]}
+    context = Context(names, "shop")
+    why = IssueKeptValues().why_kept(kinds()["issue"], "custom_fields.F", "x", row, context)
+    assert why == expected
+    assert IssueKeptValues().suspected("custom_fields.F").startswith("the workflow may make the field read-only")
+    assert IssueKeptValues().suspected("watchers") == ""
 
 
 # -- authors ---------------------------------------------------------------------------------------------------
