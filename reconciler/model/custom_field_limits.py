@@ -11,15 +11,17 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from reconciler.model.address import Row
+from reconciler.model.address import Row, Unresolved
 from reconciler.model.codecs import blank, only_blanks
 from reconciler.model.custom_field_scope import Availability, FieldScope
-from reconciler.model.custom_fields import UNSEEN, CustomFields, encode
+from reconciler.model.custom_fields import READ, UNSEEN, CustomFields, encode
 from reconciler.model.name_index import Context, CustomField
 from reconciler.model.ruby_regex import matches
 
 BOUNDED = frozenset({"string", "text", "link", "int", "float", "progressbar"})
 """The formats with lengths and patterns: Redmine applies them to no other, whatever a definition says."""
+CHECKED = frozenset({"int", "float", "progressbar", "date"})
+"""The formats whose live values Redmine checks again: what is no longer an option of a list may stay."""
 SHOWN = 40
 """Characters of a value in a sentence."""
 NO_VALUE = "is required and has no value"
@@ -131,8 +133,17 @@ class Check:
                 return
         if live is not NOT_SHOWN and field.required and is_blank(live):
             yield Refusal(field.name, NO_VALUE, f"{DECLARE}: {ALSO}")
-        elif isinstance(live, str) and (wrong := fault(field, live)):
-            yield Refusal(field.name, f"the live value {wrong}", f"declare another value: {ALSO}")
+        elif isinstance(live, str) and (wrong := self._unreadable(field, live) or fault(field, live)):
+            yield Refusal(field.name, f"the live value does not fit: {wrong}", f"declare another value: {ALSO}")
+
+    def _unreadable(self, field: CustomField, live: str) -> str:
+        """What is wrong with a live value that is no number or no day, as its field takes."""
+        try:
+            if live and field.format in CHECKED:
+                READ[field.format](field, live, self.context)
+        except Unresolved as error:
+            return str(error)
+        return ""
 
     def _availability(self, field: CustomField) -> Availability:
         return self.scope.availability(field, self.row, self.values, self.context)

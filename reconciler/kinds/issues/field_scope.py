@@ -42,7 +42,9 @@ class IssueFieldScope(FieldScope):
             which = f'tracker "{next(iter(numbers))}" does' if len(numbers) == 1 else "the project's trackers do"
             return Availability(False, f"{which} not have this custom field", TRACKER_HINT)
         in_project = _in_project(field, context)
-        return in_project if having == list(numbers) or in_project.has is False else UNKNOWN
+        # Without a tracker, and of a project whose trackers are not known, the issue may get one without the field.
+        sure = bool(numbers) and len(having) == len(numbers)
+        return in_project if sure or not in_project.has else UNKNOWN
 
 
 def _trackers(row: Row | None, values: Mapping[str, Any], context: Context) -> Mapping[str, int]:

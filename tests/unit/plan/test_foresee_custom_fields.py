@@ -108,8 +108,28 @@ def test_with_one_field_all_are_checked(kind: str) -> None:
     redmine.row("custom_fields", "F")["max_length"] = 3
     assert found(redmine, kind, "{G: old}") == []
     (said,) = found(redmine, kind, "{G: new}")
-    assert said == 'the live value "too long" is too long: the field takes at most 3 characters, this has 8'
+    assert said == 'the live value does not fit: "too long" is too long: the field takes at most 3 characters, this has 8'
     assert found(redmine, kind, "{G: new, F: ok}") == []
+
+
+@pytest.mark.parametrize(
+    "form, live, wrong",
+    [
+        ("int", "many", 'expected a whole number, found "many"'),
+        ("float", "1,5", 'expected a number, found "1,5"'),
+        ("date", "soon", 'expected a date (YYYY-MM-DD), found "soon"'),
+        ("progressbar", "200", 'expected a number from 0 to 100, found "200"'),
+        ("list", "gone", ""),
+        ("bool", "yes", ""),
+        ("int", " 7", ""),
+    ],
+)
+def test_live_values_are_checked_again(form: str, live: str, wrong: str) -> None:
+    """Numbers and days are; an option that is gone may stay, and any text is a truth value."""
+    redmine = server(customized_type="version", field_format=form, possible_values=[{"value": "red"}])
+    redmine.add("custom_fields", name="G", customized_type="version")
+    redmine.add("versions", project="shop", name="a", custom_fields={"F": live, "G": None})
+    assert found(redmine, "version", "{G: new}") == ([f"the live value does not fit: {wrong}"] if wrong else [])
 
 
 # -- values ----------------------------------------------------------------------------------------------------

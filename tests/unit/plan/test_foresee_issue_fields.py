@@ -162,6 +162,14 @@ def test_required_fields_count_where_the_issue_has_them() -> None:
     assert says(redmine, WITHOUT.replace("Bug", "Feature")) == []
 
 
+@pytest.mark.parametrize("said", ["", ", trackers: [Bug, Feature]"])
+def test_a_tracker_that_is_not_known_may_lack_the_field(said: str) -> None:
+    """An issue without one gets the first of its project, whichever that is: no more than a warning."""
+    redmine = server(is_required=True, is_for_all=True, trackers=[FEATURE])
+    text = f"projects: [{{identifier: web, name: Web{said}, issues: [{{subject: new}}]}}]"
+    assert says(redmine, text) == [f"?{NEED}: refused if the object has the field, which the API does not show"]
+
+
 def test_the_definition_of_7_0_says_whether_a_field_is_for_all_projects() -> None:
     """Then the lists of projects are not asked."""
     redmine = server(is_for_all=True, is_required=True)
