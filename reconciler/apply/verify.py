@@ -191,7 +191,9 @@ def _known_reason(applier: Applier, mismatch: Mismatch) -> str:
     if row is None:
         return ""
     context = applier.writer.context(mismatch.address)
-    derived = kind.capability(DerivedFields).why_derived(row, mismatch.path, context)
+    name, _, part = mismatch.path.partition(".")
+    unseen = kind.fields[name].codec.why_unseen(part, context)
+    derived = unseen or kind.capability(DerivedFields).why_derived(row, mismatch.path, context)
     return derived or kind.capability(KeptValues).why_kept(kind, mismatch.path, mismatch.wanted, row, context)
 
 
@@ -202,5 +204,6 @@ def _message(applier: Applier, mismatch: Mismatch, reason: Reason) -> str:
     why = _known_reason(applier, mismatch) or reason.text
     if reason.refused and mismatch.wanted is True:
         return f"{mismatch.path}: {why}"
+    why = why or kinds()[mismatch.address.kind].capability(KeptValues).suspected(mismatch.path)
     message = f"{mismatch.path}: the server accepted {shown(mismatch.wanted)} but has {shown(mismatch.live)}"
     return f"{message} ({why})" if why else message

@@ -20,6 +20,7 @@ from reconciler.model.capabilities import Creation, Rows
 from reconciler.model.codecs import Codec, Ref, digest
 from reconciler.model.containers import ProjectIncludes
 from reconciler.model.custom_fields import CustomFields
+from reconciler.model.doubts import Doubts
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.forms import DAY, NAMED, NUMBER, REF, TEXT
 from reconciler.model.kind import Inside, Kind, Listing, Need, Object
@@ -44,6 +45,11 @@ class Hours(Codec):
             return desired is live
         minutes = (m for m in (math.floor(desired * 60), math.ceil(desired * 60)) if abs(m - desired * 60) < 0.5 + 1e-6)
         return any(abs(shown - live) < 0.005 + 1e-6 for shown in (desired, *(m / 60 for m in minutes)))
+
+
+HOURS = Hours()
+PER_DAY = 999
+"""The default of the setting `timelog_max_hours_per_day` (5.0 to 6.1)."""
 
 
 class Activity(Codec):
@@ -119,7 +125,7 @@ class TimeEntrySpec(ProjectItem):
     hours: Annotated[
         float | None,
         Field(description="Hours, to the minute (1.5 is one and a half hours).", ge=0),
-        Api(codec=Hours(), clear=REFUSE),
+        Api(codec=HOURS, clear=REFUSE),
     ] = None
     custom_fields: Annotated[
         dict[str, Any] | None,
@@ -146,6 +152,21 @@ class _Export(Exporting):
             yield "user", f"{user} may no longer log time in the project"
 
 
+class _Limits(Doubts):
+    """Hours that depend on settings."""
+
+    def about(
+        self, kind: Kind, row: Row | None, values: Mapping[str, Any], context: Context
+    ) -> Iterable[tuple[str, str]]:
+        hours = values.get("hours")
+        if hours is None or (row is not None and HOURS.equal(hours, row["hours"])):
+            return
+        if hours == 0:
+            yield "hours", "a setting of Redmine, which the API does not show, decides whether it takes 0 hours"
+        elif hours > PER_DAY:
+            yield "hours", f"by default Redmine takes at most {PER_DAY} hours of a user on one day"
+
+
 class TimeEntries(Keyless[TimeEntrySpec]):
     """With an `id`, everything but the project can change; without one, another day or user is another entry."""
 
@@ -161,6 +182,7 @@ class TimeEntries(Keyless[TimeEntrySpec]):
         Rows({"user": REF, "activity": NAMED, "spent_on": DAY, "hours": NUMBER, "comments": TEXT.present}),
         Creation(unique=False),
         ProjectIncludes("time_entry_activities"),
+        _Limits(),
         _Export(own_files=True),
     )
 

@@ -14,6 +14,7 @@ from reconciler.model.address import Address, Row, Unresolved
 from reconciler.model.capabilities import Deletion, OwnAccount, PartialRows, People
 from reconciler.model.codecs import Codec, unknown
 from reconciler.model.custom_fields import FALSE, TRUE, CustomFields
+from reconciler.model.doubts import Doubts
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.forms import NAMED, WHOLE
 from reconciler.model.kind import Kind, Listing, Need, Object, Request
@@ -29,6 +30,8 @@ LANGUAGES = (
     *("sv", "ta-IN", "th", "tr", "uk", "vi", "zh", "zh-TW"),
 )
 """Redmine's `config/locales` (6.1; before 6.0 without `ta-IN`). It stores any other text as well."""
+SHORT = 30
+LIMIT = f"before Redmine 5.1 a last name has at most {SHORT}"
 NUMBER = re.compile(r"#(\d+)(?: \((.*)\))?", re.DOTALL)
 
 
@@ -136,19 +139,22 @@ class UserSpec(Spec):
         Api(clear=REFUSE),
     ]
     firstname: Annotated[
-        str | None,
+        Name | None,
         StringConstraints(max_length=30),
         Field(description="At most 30 characters."),
         Api(clear=REFUSE, label="First name"),
     ] = None
     lastname: Annotated[
-        str | None,
+        Name | None,
         StringConstraints(max_length=255),
         Field(description="At most 255 characters (30 before Redmine 5.1)."),
         Api(clear=REFUSE, label="Last name"),
     ] = None
     mail: Annotated[
-        str | None, Field(description="E-mail address, unique."), Api(clear=REFUSE, unique=True, label="Email")
+        Name | None,
+        StringConstraints(max_length=254),
+        Field(description="E-mail address, unique; at most 254 characters."),
+        Api(clear=REFUSE, unique=True, label="Email"),
     ] = None
     admin: Annotated[
         bool | None,
@@ -249,6 +255,28 @@ class _OwnAccount(OwnAccount):
             yield "status", f"{own}, so it cannot be locked"
 
 
+class _LongNames(Doubts):
+    """What only a newer Redmine stores."""
+
+    def about(
+        self, kind: Kind, row: Row | None, values: Mapping[str, Any], context: Context
+    ) -> Iterable[tuple[str, str]]:
+        # Lists show the status from 6.0 on.
+        newer = any("status" in row for row in context.names.live("user").rows.values())
+        if _is_long(row, values) and not newer and not _before_5_1(context.names):
+            yield "lastname", f"{len(values['lastname'])} characters; {LIMIT}"
+
+
+def _is_long(row: Row | None, values: Mapping[str, Any]) -> bool:
+    name = values.get("lastname") or ""
+    return len(name) > SHORT and (row is None or row.get("lastname") != name)
+
+
+def _before_5_1(names: Names) -> bool:
+    """Whether the server is known to be a Redmine 5.0."""
+    return names.sees_definitions and not names.lists_common_fields
+
+
 class Users(Kind[UserSpec]):
     """Only active users are listed by default; a lock shows by the list that a user is in (5.0 to 7.0)."""
 
@@ -267,8 +295,13 @@ class Users(Kind[UserSpec]):
         _Rows(),
         _OwnAccount(),
         People(),
+        _LongNames(),
         Exporting(defaults=(("status", "active"), ("admin", False)), unshown=frozenset({"auth_source"})),
     )
+
+    def conflicts(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
+        if _is_long(row, values) and _before_5_1(context.names):
+            yield "lastname", f"lastname: {len(values['lastname'])} characters; {LIMIT}", "shorten it"
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
         include = includes(self.fields, need.fields.get(self.name, ()))

@@ -32,6 +32,15 @@ class CustomField:
     """Characters of a value, if there are limits."""
     pattern: str = ""
     """A regular expression that values must match (Ruby's syntax)."""
+    required: bool = False
+    has_default: bool = False
+    """Whether a new object gets a value if none is sent."""
+    visible: bool = True
+    """Whether everybody may see it; if not, it is for some roles, or for administrators."""
+    shown: bool = True
+    """Whether the API shows its values to administrators."""
+    for_all: bool | None = None
+    """Whether all projects have it; None if the definition does not say (before 7.0)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,8 @@ class Names:
     """type of the customized object → name → definition."""
     sees_definitions: bool = False
     """Whether the account may list the definitions of custom fields: they are administrators' alone."""
+    lists_common_fields: bool = False
+    """Whether projects list issue custom fields that are for all projects with their own (from 5.1 on)."""
     files: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     """id of an attachment → `filename` and `sha256` of what the server has ("" where it was not read)."""
     renamed: dict[Address, str] = field(default_factory=dict)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from reconciler.model.codecs import Codec, blank
+from reconciler.model.codecs import Codec, blank, only_blanks
 from reconciler.model.name_index import Context
 
 
@@ -43,7 +43,15 @@ PARTIAL = "partial"
 COMMON = frozenset(Spec.model_fields)
 """Fields that control the reconciler and are never sent."""
 
-Name = Annotated[str, StringConstraints(min_length=1)]
+
+def _filled(value: str) -> str:
+    if value and only_blanks(value):
+        raise ValueError("expected more than blanks")
+    return value
+
+
+# Redmine takes a text of blanks for none, also of those that are not spaces (422, 5.0 to 6.1).
+Name = Annotated[str, StringConstraints(min_length=1), AfterValidator(_filled)]
 
 
 def _date(value: Any) -> Any:

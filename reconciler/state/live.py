@@ -72,6 +72,8 @@ async def read(client: Client, desired: Desired) -> Live:
     await reader.wave(need, [k for k in kinds().values() if not k.has(ReadOnly) and not k.inside])
     await reader.wave(need, [k for k in kinds().values() if k.inside and not k.inside.reads_after])
     await reader.wave(need, [k for k in kinds().values() if k.inside and k.inside.reads_after])
+    if me.get("admin"):
+        await reader.to_create(need)
     return Live(names, me, tuple(reader.problems), reader.left_out.lasting(names))
 
 
@@ -143,6 +145,14 @@ class Reader:
         needed = [kind for kind in chosen if kind.name in {*need.keys, *need.whole}]
         await together(self.kind(kind, need) for kind in needed)
         await together(self._swaps(kind) for kind in needed)
+
+    async def to_create(self, need: Need) -> None:
+        """Read the definitions that new objects need, if they have not been read: only now is it known what is new."""
+        objects = [found for declared in self.declared.values() for found in declared if found.spec.state == "present"]
+        new = {found.kind.name: found.kind for found in objects if not self.names.is_live(found.address)}
+        codecs = [api.codec for kind in new.values() for api in kind.fields.values()]
+        lacking = {name for codec in codecs for name in codec.lookups_to_create} - need.keys.keys()
+        await self.wave(Need({name: frozenset() for name in lacking}), [kinds()[name] for name in sorted(lacking)])
 
     async def _swaps(self, kind: Kind) -> None:
         """Settle the renames in a circle, by the values that tell the objects apart."""

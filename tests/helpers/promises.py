@@ -217,6 +217,18 @@ def setting(server: Running, name: str, value: str) -> None:
     sql(server, f"DELETE FROM settings WHERE name = '{name}'", insert)
 
 
+def read_only(world: Running, *names: str) -> None:
+    """Lets the workflow make fields of issues read-only for everybody: columns, or names of custom fields."""
+    for name in names:
+        field = f"coalesce((SELECT id FROM custom_fields WHERE name = '{name}'), '{name}')"
+        sql(
+            world,
+            "INSERT INTO workflows (type, tracker_id, old_status_id, new_status_id, role_id, field_name, rule) "
+            f"SELECT 'WorkflowPermission', trackers.id, issue_statuses.id, 0, roles.id, {field}, 'readonly' "
+            "FROM trackers, issue_statuses, roles",
+        )
+
+
 def permit(server: Running, *permissions: str) -> None:
     """Leaves reporters, and those who are no members, nothing but these permissions."""
     text = "--- " + "".join(f"\n- :{name}" for name in permissions) + "\n"

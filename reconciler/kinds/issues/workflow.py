@@ -14,6 +14,11 @@ from reconciler.model.kind import Kind, Listing
 from reconciler.model.name_index import Context
 from reconciler.model.spec import Id
 
+PERMITTED = CORE | {"priority", "custom_fields"}
+"""The fields that a workflow can require or make read-only, by tracker, status and role; no API shows that (5.0 to
+7.0)."""
+PERMISSIONS = "Administration → Workflow → Fields permissions"
+
 
 class StatusWorkflow(Workflow):
     """A status is reached by transitions that the workflow allows (`allowed_statuses`, from 5.0 on)."""
@@ -42,6 +47,14 @@ class StatusWorkflow(Workflow):
         return f"{reason}; blocked by {blockers}" if blockers else reason
 
 
+    def why_required(self, path: str, context: Context) -> str:
+        field, _, custom = path.partition(".")
+        known = context.names.custom_fields.get("issue", {}).get(custom)
+        # The definition says so already.
+        required = known is not None and known.required
+        return f"the workflow may require it: {PERMISSIONS}" if field in PERMITTED and not required else ""
+
+
 class ParentFields(DerivedFields):
     """What Redmine computes for an issue with subtasks."""
 
@@ -67,10 +80,21 @@ class IssueKeptValues(KeptValues):
         return why or (_disabled(kind, field, row, context) if field in CORE else "")
 
 
+    def suspected(self, path: str) -> str:
+        permitted = path.partition(".")[0] in PERMITTED
+        return f"the workflow may make the field read-only: {PERMISSIONS}" if permitted else ""
+
+
 def _lacks_custom_field(row: Row, name: str, context: Context) -> str:
     tracker, field = row["tracker"], context.names.custom_fields.get("issue", {}).get(name)
-    off = field is not None and field.trackers and tracker["id"] not in field.trackers
-    return f'tracker "{tracker["name"]}" does not have the custom field' if off else ""
+    if field is None:
+        return ""
+    if field.trackers and tracker["id"] not in field.trackers:
+        return f'tracker "{tracker["name"]}" does not have the custom field'
+    # An issue shows exactly the custom fields that it has, to administrators.
+    shown = {item["id"] for item in row.get("custom_fields") or ()}
+    lacks = context.names.sees_definitions and field.id not in shown
+    return f'project "{context.project}" does not have the custom field' if lacks else ""
 
 
 def _locked_watchers(wanted: Sequence[Any], live: Sequence[Any], context: Context) -> str:
