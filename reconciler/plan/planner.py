@@ -26,6 +26,7 @@ from reconciler.plan.diff import canonical, changes, companions, creation, locat
 from reconciler.plan.draft import Draft, targets
 from reconciler.plan.look_alikes import twins
 from reconciler.plan.operations import Change, FieldChange, Plan, Warned
+from reconciler.plan.participants import unfit
 from reconciler.plan.scheduling import affected, schedule
 from reconciler.plan.unique import Holders, in_turn
 from reconciler.state.desired import Desired
@@ -159,6 +160,7 @@ class _Planner:
             self.problems += self.lacking(declared)
         for path, message, hint in declared.kind.conflicts(row, values, context):
             self.problems.append(Problem(declared.where(path), message, str(declared.address), hint))
+        self.foresee(unfit(declared, row, values, context))
         fields = list(creation(declared, values)) if row is None else self.differences(declared, values, row, context)
         keys = declared.kind.capability(ManifestKey).to_store(declared.address, row, context)
         fields += [located(declared, path, before, after) for path, (before, after) in keys.items()]
@@ -175,6 +177,14 @@ class _Planner:
         # Last: the comment on a wiki page is no change by itself (Redmine drops it then; 5.0 to 6.1; test_trap_11).
         fields += companions(declared, values, changed)
         return Draft(declared, row, values, fields, "; ".join(filter(None, (reason, *lost))) or None)
+
+    def foresee(self, found: Iterable[Problem | Warned]) -> None:
+        """Take what Redmine will refuse, and what it may refuse."""
+        for one in found:
+            if isinstance(one, Warned):
+                self.warnings.append(one)
+            else:
+                self.problems.append(one)
 
     def differences(self, declared: Object, values: Mapping[str, Any], row: Row, context: Context) -> list[FieldChange]:
         """The fields that must change. A difference in a field that Redmine computes is only a warning."""

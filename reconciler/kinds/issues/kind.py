@@ -16,6 +16,7 @@ from reconciler.kinds.issues.creation import IssueCreation, StoredKey
 from reconciler.kinds.issues.export import CORE, IssueExport, disabled
 from reconciler.kinds.issues.identity import Matching, key_field, value_of
 from reconciler.kinds.issues.ordering import IssueDeletion, IssueDependencies, IssueSideEffects
+from reconciler.kinds.issues.people import PARTS, IssuePeople
 from reconciler.kinds.issues.read import WATCHING, IssueReadBack, IssueStream, WatcherLists
 from reconciler.kinds.issues.spec import VERSION, IssueSpec, closes, trackers_of
 from reconciler.kinds.issues.workflow import IssueKeptValues, ParentFields, StatusWorkflow
@@ -62,6 +63,7 @@ class Issues(Kind[IssueSpec]):
         StatusWorkflow(),
         ParentFields(parent_fields.DERIVED),
         IssueKeptValues(),
+        IssuePeople(PARTS),
         StoredKey(),
         IssueExport(own_files=True, defaults=(("done_ratio", 0), ("is_private", False))),
     )

@@ -18,6 +18,7 @@ from reconciler.model.export_hooks import Exporting
 from reconciler.model.forms import NAMED, SEGMENT, WHOLE, Each
 from reconciler.model.kind import Kind, Listing, Need, Object, Request
 from reconciler.model.name_index import Context, Names
+from reconciler.model.participation import UNASSIGNED, Participants
 from reconciler.model.requests import includes
 from reconciler.model.spec import PARTIAL, Id, Spec
 
@@ -122,6 +123,7 @@ class Projects(Kind[ProjectSpec]):
         _Deletion("also deletes everything inside it, and its subprojects, including archived ones"),
         _Sharing(),
         _Dependencies(),
+        Participants({"default_assigned_to": UNASSIGNED}),
         _Export(defaults=(("status", "active"), ("inherit_members", False))),
     )
 
