@@ -25,6 +25,7 @@ from reconciler.plan.dependencies import build
 from reconciler.plan.diff import canonical, changes, companions, creation, located
 from reconciler.plan.draft import Draft, targets
 from reconciler.plan.look_alikes import twins
+from reconciler.plan.modules import left_to_the_server
 from reconciler.plan.operations import Change, FieldChange, Plan, Warned
 from reconciler.plan.participants import unfit
 from reconciler.plan.scheduling import affected, schedule
@@ -87,6 +88,7 @@ def make(
         warnings=(
             *(w for w in planner.warnings if chosen(w.address)),
             *twins(created, live.names),
+            *left_to_the_server(drafts, live.names),
             *_left_out(desired, live),
         ),
         affected=read_back,
