@@ -24,10 +24,10 @@ from reconciler.plan.archived_projects import archived, purpose, stays_visible, 
 from reconciler.plan.dependencies import build
 from reconciler.plan.diff import canonical, changes, companions, creation, located
 from reconciler.plan.draft import Draft, targets
+from reconciler.plan.foresee import foreseen
 from reconciler.plan.look_alikes import twins
 from reconciler.plan.modules import left_to_the_server
 from reconciler.plan.operations import Change, FieldChange, Plan, Warned
-from reconciler.plan.participants import unfit
 from reconciler.plan.scheduling import affected, schedule
 from reconciler.plan.unique import Holders, in_turn
 from reconciler.state.desired import Desired
@@ -162,10 +162,10 @@ class _Planner:
             self.problems += self.lacking(declared)
         for path, message, hint in declared.kind.conflicts(row, values, context):
             self.problems.append(Problem(declared.where(path), message, str(declared.address), hint))
-        self.foresee(unfit(declared, row, values, context))
         fields = list(creation(declared, values)) if row is None else self.differences(declared, values, row, context)
         keys = declared.kind.capability(ManifestKey).to_store(declared.address, row, context)
         fields += [located(declared, path, before, after) for path, (before, after) in keys.items()]
+        self.foresee(foreseen(declared, row, values, fields, context))
         # The live object was matched without a stored key, such as an issue by its subject.
         if row is not None and any(before is None for before, _ in keys.values()):
             reason = reason or "adopted; its key is stored"

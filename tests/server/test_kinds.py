@@ -95,7 +95,7 @@ def _changes(report: Report) -> dict[str, dict[str, list[Any]]]:
 
 def _write(exchange: Exchange, report: Report) -> Any:
     """A request as a case writes it: an object's own path as its address."""
-    path = exchange.path.removesuffix(".json")
+    path = exchange.path.partition("?")[0].removesuffix(".json")
     # Ids are used again: what was deleted can have the id of what was created after it.
     own = [r for r in report.results if (r.change.action == "delete") == (exchange.method == "DELETE")]
     paths = {f"/{kinds()[r.change.address.kind].plural}/{r.id}": str(r.change.address) for r in own}

@@ -45,6 +45,14 @@ def _spans(names: Names) -> Mapping[Address, Span]:
     return known
 
 
+def below(address: Address, names: Names) -> list[Address]:
+    """The issues right below one."""
+    if "below" not in names.memo:
+        names.memo["below"] = _below(names)
+    known: Mapping[Address, list[Address]] = names.memo["below"]
+    return known.get(address, [])
+
+
 def _below(names: Names) -> dict[Address, list[Address]]:
     """Every issue, declared or live → those right below it."""
     below: defaultdict[Address, list[Address]] = defaultdict(list)

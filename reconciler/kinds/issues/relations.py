@@ -269,6 +269,32 @@ def predecessors(values: Mapping[str, Any], row: Row | None, context: Context) -
     yield from (one for one, kinds in declared.items() if "precedes" in kinds)
 
 
+def live_predecessors(row: Row | None, context: Context) -> dict[Address, int]:
+    """The issues that precede a live one, with the delays in days."""
+    return dict(_follows(Relations().decode((row or {}).get("relations"), context)))
+
+
+def preceding(values: Mapping[str, Any], row: Row | None, context: Context) -> dict[Address, int]:
+    """The issues that will precede an issue, with the delays in days."""
+    declared = values.get("relations")
+    theirs = _declared_with(_own(context), context.names)
+    found = {one: kinds["precedes"] for one, kinds in theirs.items() if "precedes" in kinds}
+    found |= dict(_follows(declared or {}))
+    for other, delay in live_predecessors(row, context).items():
+        spec = context.names.spec(other)
+        # Of declared relations, those that are not listed are deleted, by either of the two issues.
+        listed = declared is not None or (spec is not None and "relations" in spec.model_fields_set)
+        found |= {} if listed or other in found else {other: delay}
+    return found
+
+
+def _follows(parts: Mapping[str, Any]) -> Iterator[tuple[Address, int]]:
+    for part, value in parts.items():
+        kind, _, key = part.partition(" ")
+        if kind == "follows" and "/" in key and isinstance(value, Mapping):
+            yield Address("issue", key), value["delay"]
+
+
 def blocked(values: Mapping[str, Any], row: Row | None, context: Context) -> Iterator[Address]:
     """The issues that an issue blocks, as declared or live: Redmine does not close them before it."""
     live = Relations().decode((row or {}).get("relations"), context)
