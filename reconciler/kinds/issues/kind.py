@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from reconciler.kinds.issues import dates, notes, parent_fields, read, relations
+from reconciler.kinds.issues import dates, links, notes, parent_fields, read, relations
 from reconciler.kinds.issues.creation import IssueCreation, StoredKey
 from reconciler.kinds.issues.doubts import IssueDoubts
 from reconciler.kinds.issues.export import CORE, IssueExport, disabled
@@ -85,6 +85,7 @@ class Issues(Kind[IssueSpec]):
             said = f'tracker "{tracker}" is not enabled in project "{context.project}"'
             yield "tracker", said, "add it to the project's trackers"
         yield from self._shut_version(row, values.get("fixed_version"), context)
+        yield from links.refused(row, values, context)
         yield from ((f.field, f.sentence, f.hint) for f in dates.findings(row, values, context) if f.certain)
         number = context.names.id(Address("tracker", str(tracker)))
         for name in values.get("custom_fields") or ():

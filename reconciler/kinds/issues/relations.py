@@ -281,9 +281,8 @@ def preceding(values: Mapping[str, Any], row: Row | None, context: Context) -> d
     found = {one: kinds["precedes"] for one, kinds in theirs.items() if "precedes" in kinds}
     found |= dict(_follows(declared or {}))
     for other, delay in live_predecessors(row, context).items():
-        spec = context.names.spec(other)
         # Of declared relations, those that are not listed are deleted, by either of the two issues.
-        listed = declared is not None or (spec is not None and "relations" in spec.model_fields_set)
+        listed = declared is not None or _declares(other, context.names) or other.key in context.names.absent("issue")
         found |= {} if listed or other in found else {other: delay}
     return found
 
@@ -304,3 +303,44 @@ def blocked(values: Mapping[str, Any], row: Row | None, context: Context) -> Ite
             yield Address("issue", key)
     declared = _declared_with(_own(context), context.names)
     yield from (one for one, kinds in declared.items() if "blocked" in kinds)
+
+
+def planned(kind: str, names: Names) -> dict[Address, set[Address]]:
+    """The issues that will have relations of a kind (`precedes`, `blocks`) → those that they have them with."""
+    if f"planned {kind}" not in names.memo:
+        graph: defaultdict[Address, set[Address]] = defaultdict(set)
+        for one, said, other in (*_all_declared(names), *_all_live(names)):
+            if said in (kind, REVERSE[kind]):
+                first, second = (one, other) if said == kind else (other, one)
+                graph[first].add(second)
+        names.memo[f"planned {kind}"] = dict(graph)
+    known: dict[Address, set[Address]] = names.memo[f"planned {kind}"]
+    return known
+
+
+def blocking(own: Address, names: Names) -> list[Address]:
+    """The issues that will block one."""
+    return sorted(one for one, others in planned("blocks", names).items() if own in others)
+
+
+def _all_declared(names: Names) -> Iterator[tuple[Address, str, Address]]:
+    for key, spec in names.declared("issue").items():
+        for kind, other, _ in _of(spec.relations, split_key(key)[0], names):
+            yield Address("issue", key), kind, other
+
+
+def _all_live(names: Names) -> Iterator[tuple[Address, str, Address]]:
+    """The live relations between issues neither of which declares its relations: those stay."""
+    live, gone = names.live("issue"), {Address("issue", key) for key in names.absent("issue")}
+    for number, row in live.rows.items():
+        for relation in row.get("relations") or ():
+            ends = [live.keys.get(relation[end]) for end in ("issue_id", "issue_to_id")]
+            if relation["issue_id"] == number and all(ends) and relation["relation_type"] in REVERSE:
+                first, second = (Address("issue", str(end)) for end in ends)
+                if not {first, second} & gone and not (_declares(first, names) or _declares(second, names)):
+                    yield first, relation["relation_type"], second
+
+
+def _declares(one: Address, names: Names) -> bool:
+    spec = names.spec(one)
+    return spec is not None and "relations" in spec.model_fields_set

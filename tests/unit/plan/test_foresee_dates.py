@@ -37,7 +37,11 @@ def follows(redmine: Canned, delay: int = 0) -> None:
 EARLY = {
     "{subject: s, start_date: 2030-01-10, relations: [{follows: first}]}": ("3:18", "start_date", "2030-01-11"),
     "{subject: s, due_date: 2030-01-10, relations: [{follows: first}]}": ("3:18", "due_date", "2030-01-11"),
-    "{subject: s, start_date: 2030-01-10, relations: [{follows: first, delay: 3}]}": ("3:18", "start_date", "2030-01-14"),
+    "{subject: s, start_date: 2030-01-10, relations: [{follows: first, delay: 3}]}": (
+        "3:18",
+        "start_date",
+        "2030-01-14",
+    ),
     "{subject: s, start_date: 2030-01-09, relations: [{follows: first, delay: -1}]}": (
         "3:18",
         "start_date",
@@ -104,7 +108,8 @@ def test_what_is_not_certain_is_no_problem() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "certain"), [("due_date: 2030-01-09", True), ("start_date: 2030-01-12", True), ("due_date: 2030-01-11", None)]
+    ("text", "certain"),
+    [("due_date: 2030-01-09", True), ("start_date: 2030-01-12", True), ("due_date: 2030-01-11", None)],
 )
 def test_one_date_against_the_live_other(text: str, certain: bool | None) -> None:
     """A declared date that does not fit the live other one is a problem."""

@@ -45,5 +45,7 @@ def test_what_the_new_project_lacks() -> None:
         "news shop/t": "failed",
     }
     (error,) = results["news shop/t"].errors
-    assert error.message.startswith('requires the module news, which the server has not enabled in the new project "shop"')
+    assert error.message.startswith(
+        'requires the module news, which the server has not enabled in the new project "shop"'
+    )
     assert not any(method == "POST" and "news" in path for method, path in redmine.seen)

@@ -184,7 +184,7 @@ def test_what_is_read_for_it() -> None:
 def test_a_new_project_has_the_declared_members() -> None:
     """Of a project that is created, nothing has to be read; what it inherits counts."""
     redmine = shop()
-    text = "projects: [{identifier: fresh, name: N, parent: shop%s, issues: [{subject: s, assigned_to: amy}]}]"
+    text = "projects: [{identifier: fresh, name: N, parent: shop, enabled_modules: [issue_tracking]%s, issues: [{subject: s, assigned_to: amy}]}]"
     with pytest.raises(ManifestError, match='amy is not a member of project "fresh"'):
         plan_of(redmine, text % "")
     assert not plan_of(redmine, text % ", inherit_members: true").warnings
