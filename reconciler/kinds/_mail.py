@@ -1,4 +1,4 @@
-"""Which mail addresses no Redmine takes as they are (`EmailAddress`): 5.0 and 6.1 do not agree, and either may be asked."""
+"""Which mail addresses no Redmine takes as they are (`EmailAddress`): what 5.0 and 6.1 disagree on is left to them."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from reconciler.kinds.issues import parent_fields, relations
 from reconciler.kinds.issues.export import CORE
+from reconciler.kinds.issues.progress import BY_STATUS
 from reconciler.kinds.issues.spec import closes
 from reconciler.model.address import Address, Row
 from reconciler.model.capabilities import DerivedFields, KeptValues, Workflow
@@ -64,7 +65,8 @@ class IssueKeptValues(KeptValues):
         if field == "watchers":
             return _locked_watchers(wanted, kind.live(row, name, context), context)
         why = _keeps_status(wanted, row, context) if field == "status" else ""
-        return why or (_disabled(kind, field, row, context) if field in CORE else "")
+        why = why or (_disabled(kind, field, row, context) if field in CORE else "")
+        return why or (f"Redmine may take it from the status ({BY_STATUS})" if field == "done_ratio" else "")
 
 
 def _lacks_custom_field(row: Row, name: str, context: Context) -> str:
