@@ -70,6 +70,9 @@ def _circles(names: Names) -> Mapping[Address | None, list[tuple[str, list[Addre
         found: defaultdict[Address | None, list[tuple[str, list[Address]]]] = defaultdict(list)
         for kind in ("precedes", "blocks"):
             for circle in _all_circles(relations.planned(kind, names)):
+                # Two issues that declare one relation each are told of that already.
+                if len(circle) == 3 and relations.both_declare(*circle[:2], names):
+                    continue
                 declared = [one for one in circle if names.spec(one) is not None]
                 # Without a declared issue it is there already, whatever Redmine says of new ones.
                 found[min(declared, default=None)].append((kind, circle))
@@ -119,11 +122,16 @@ def _stays_open(one: Address, context: Context) -> bool:
     if spec is not None and spec.status is not None and not (row and "status" in spec.create_only):
         return _is_open(spec.status, context)
     if row is None:
-        # The tracker's default status: an open one, unless it says otherwise.
-        tracker = context.names.row(Address("tracker", str(getattr(spec, "tracker", None)))) or {}
-        default = (tracker.get("default_status") or {}).get("name")
-        return default is not None and _is_open(default, context)
+        return _starts_open(getattr(spec, "tracker", None), context)
     return row["status"].get("is_closed") is False and one.key not in context.names.absent("issue")
+
+
+def _starts_open(tracker: str | None, context: Context) -> bool:
+    """Whether a new issue certainly gets an open status, the default of its tracker."""
+    rows = context.names.live("tracker").rows.values()
+    # Without a declared tracker it is any of them.
+    defaults = [row.get("default_status") for row in rows if tracker in (None, row["name"])]
+    return bool(defaults) and all(status and _is_open(status["name"], context) for status in defaults)
 
 
 def _is_open(status: str, context: Context) -> bool:

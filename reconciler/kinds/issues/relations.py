@@ -318,6 +318,11 @@ def planned(kind: str, names: Names) -> dict[Address, set[Address]]:
     return known
 
 
+def both_declare(one: Address, other: Address, names: Names) -> bool:
+    """Whether each of two issues declares a relation with the other."""
+    return other in _declared_with(one, names) and one in _declared_with(other, names)
+
+
 def blocking(own: Address, names: Names) -> list[Address]:
     """The issues that will block one."""
     return sorted(one for one, others in planned("blocks", names).items() if own in others)
