@@ -71,7 +71,7 @@ def _circles(names: Names) -> Mapping[Address | None, list[tuple[str, list[Addre
         for kind in ("precedes", "blocks"):
             for circle in _all_circles(relations.planned(kind, names)):
                 # Two issues that declare one relation each are told of that already.
-                if len(circle) == 3 and relations.both_declare(*circle[:2], names):
+                if len(circle) == 3 and relations.both_declare(circle[0], circle[1], names):
                     continue
                 declared = [one for one in circle if names.spec(one) is not None]
                 # Without a declared issue it is there already, whatever Redmine says of new ones.
