@@ -17,20 +17,28 @@ KIND = "membership"
 
 def possible_roles(person: Address, project: str, names: Names) -> frozenset[int] | None:
     """The ids of the roles that a user or group has, or may have, in a project; None if that is not known."""
-    found = set[int]()
+    known: dict[tuple[Address, str], frozenset[int] | None] = names.memo.setdefault("possible roles", {})
+    if (person, project) not in known:
+        known[person, project] = _possible_roles(person, project, names)
+    return known[person, project]
+
+
+def _possible_roles(person: Address, project: str, names: Names) -> frozenset[int] | None:
+    found, shown = set[int](), False
     for at in _chain(project, names):
-        live = names.is_live(Address(CONTAINER, at))
         # Inherited roles are shown in the project itself, unless it only inherits them from now on.
-        if at == project or not _inherits_now(project, names):
-            rows = None if live and at not in names.members else _live(person, at, names)
-            if rows is None:
-                return None
-            found.update(rows)
+        rows = set[int]() if shown else _shown(person, at, names)
         roles = list(_declared(person, at, names))
-        if None in roles:
+        if rows is None or None in roles:
             return None
-        found.update(role for role in roles if role is not None)
+        found.update(rows, (role for role in roles if role is not None))
+        shown = (shown or at == project) and _inherits_now(at, names)
     return frozenset(found)
+
+
+def _shown(person: Address, project: str, names: Names) -> set[int] | None:
+    unread = names.is_live(Address(CONTAINER, project)) and project not in names.members
+    return None if unread else _live(person, project, names)
 
 
 def _chain(project: str, names: Names) -> Iterator[str]:

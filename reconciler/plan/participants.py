@@ -113,6 +113,9 @@ def _group(person: Address, part: Part, context: Context) -> _Unfit | None:
     """A doubt about a group as assignee: the API does not show the setting, but a live issue may."""
     if person.kind != "group" or part.right != ASSIGNABLE:
         return None
-    groups = context.names.live("group").rows
-    assignees = ((row.get("assigned_to") or {}).get("id") for row in context.names.live("issue").rows.values())
-    return None if any(number in groups for number in assignees) else _Unfit(GROUPS, "", certain=False)
+    names = context.names
+    if "groups are assignees" not in names.memo:
+        groups = names.live("group").rows
+        assignees = ((row.get("assigned_to") or {}).get("id") for row in names.live("issue").rows.values())
+        names.memo["groups are assignees"] = any(number in groups for number in assignees)
+    return None if names.memo["groups are assignees"] else _Unfit(GROUPS, "", certain=False)

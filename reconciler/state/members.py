@@ -65,7 +65,8 @@ def newcomers(found: Object, names: Names) -> Iterator[tuple[Part, Address]]:
         with suppress(Unresolved, KeyError):
             people = found.kind.capability(Participants)
             known = people.newly_named(found.kind, name, api.codec.canonical(value, context), row, context)
-            yield from ((part, one) for one in known)
+            # As in the manifest: only the author counts, who is a plain login.
+            yield from ((part, one) for one in known if not people.exempt(name, one, row, found.fields, context))
 
 
 async def _members(client: Client, project: str, names: Names) -> None:

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from reconciler.kinds.issues import relations
-from reconciler.kinds.issues.ancestry import below
+from reconciler.kinds.issues.ancestry import above, below
 from reconciler.model.address import Address, Row
 from reconciler.model.name_index import Context, Names
 
@@ -32,9 +32,13 @@ class Finding(NamedTuple):
 
 
 class _Bound(NamedTuple):
-    """The first days on which an issue can start because of one that precedes it: by the calendar, without weekends."""
+    """The first days on which an issue can start because of one `before`: by the calendar, without weekends.
+
+    `after` says what that one precedes: the issue, or one above it.
+    """
 
     before: Address
+    after: str
     day: str
     working: str
     certain: bool
@@ -83,7 +87,7 @@ def _early(bound: _Bound, values: Mapping[str, Any], context: Context) -> Iterat
         return
     what = f"{field} {day} is before {bound.day if day < bound.day else bound.working}"
     other = bound.before.own_name if bound.before.project == context.project else bound.before.key
-    why = f"the first day after {other}, which precedes the issue"
+    why = f"the first day after {other}, which precedes {bound.after}"
     if day < bound.day:
         yield Finding(field, f"{what}, {why}", LATER, bound.certain)
     else:
@@ -92,23 +96,32 @@ def _early(bound: _Bound, values: Mapping[str, Any], context: Context) -> Iterat
 
 
 def _bounds(own: Address, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterator[_Bound]:
-    for before, delay in relations.preceding(values, row, context).items():
-        end, certain = _end(before, context.names)
-        if end and not _settled(before, end, row, values, context):
-            day = date.fromisoformat(end)
-            days = max(1 + delay, 0)
-            bound = (day + timedelta(days=days)).isoformat(), _working(day, days).isoformat()
-            yield _Bound(before, *bound, certain)
+    names = context.names
+    # The walk up is only worth it where something precedes something.
+    for one in (own, *above(own, names)) if relations.any_precedes(names) and _has_dates(values) else ():
+        for before, delay in relations.preceding(one, names).items():
+            end, certain = _end(before, names)
+            settled = row is not None and not _changes(values, row) and _settled(one, before, delay, end, names)
+            if end and not settled:
+                day, days = date.fromisoformat(end), max(1 + delay, 0)
+                first = (day + timedelta(days=days)).isoformat(), _working(day, days).isoformat()
+                # What precedes a parent counts by a setting, which is on by default.
+                yield _Bound(before, _what(one, own), *first, certain and one == own)
 
 
-def _settled(before: Address, end: str, row: Row | None, values: Mapping[str, Any], context: Context) -> bool:
+def _what(one: Address, own: Address) -> str:
+    return "the issue" if one == own else f"its parent {one.own_name}"
+
+
+def _has_dates(values: Mapping[str, Any]) -> bool:
+    return any(values.get(name) for name in FIELDS)
+
+
+def _settled(one: Address, before: Address, delay: int, end: str, names: Names) -> bool:
     """Whether nothing is written that would make Redmine look at the dates: it leaves those that are there."""
-    if row is None or _changes(values, row):
-        return False
-    live = relations.live_predecessors(row, context)
+    live = relations.live_predecessors(names.row(one), Context(names, one.project, one))
     # Another delay is another relation.
-    same = live.get(before) == relations.preceding(values, row, context)[before]
-    return same and end == _ends(context.names.row(before) or {})
+    return live.get(before) == delay and end == _ends(names.row(before) or {})
 
 
 def _ends(row: Mapping[str, Any]) -> str:

@@ -55,6 +55,12 @@ def _root(project: str, names: Names) -> str:
 
 def _relates_abroad(names: Names) -> bool:
     """Whether live issues of different projects are related: then that is allowed."""
+    if "relates abroad" not in names.memo:
+        names.memo["relates abroad"] = _any_abroad(names)
+    return bool(names.memo["relates abroad"])
+
+
+def _any_abroad(names: Names) -> bool:
     rows = names.live("issue").rows
     ends = ((r["issue_id"], r["issue_to_id"]) for row in rows.values() for r in row.get("relations") or ())
     homes = ([(rows.get(number) or {}).get("project", {}).get("id") for number in pair] for pair in ends)

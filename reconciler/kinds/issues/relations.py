@@ -274,17 +274,26 @@ def live_predecessors(row: Row | None, context: Context) -> dict[Address, int]:
     return dict(_follows(Relations().decode((row or {}).get("relations"), context)))
 
 
-def preceding(values: Mapping[str, Any], row: Row | None, context: Context) -> dict[Address, int]:
-    """The issues that will precede an issue, with the delays in days."""
-    declared = values.get("relations")
-    theirs = _declared_with(_own(context), context.names)
-    found = {one: kinds["precedes"] for one, kinds in theirs.items() if "precedes" in kinds}
-    found |= dict(_follows(declared or {}))
-    for other, delay in live_predecessors(row, context).items():
-        # Of declared relations, those that are not listed are deleted, by either of the two issues.
-        listed = declared is not None or _declares(other, context.names) or other.key in context.names.absent("issue")
-        found |= {} if listed or other in found else {other: delay}
-    return found
+def preceding(own: Address, names: Names) -> Mapping[Address, int]:
+    """The issues that will precede one, with the delays in days."""
+    return _preceding(names).get(own, {})
+
+
+def any_precedes(names: Names) -> bool:
+    """Whether there are such issues."""
+    return bool(_preceding(names))
+
+
+def _preceding(names: Names) -> Mapping[Address, Mapping[Address, int]]:
+    if "preceding" not in names.memo:
+        found: defaultdict[Address, dict[Address, int]] = defaultdict(dict)
+        for one, kind, other, delay in (*_all_declared(names), *_all_live(names)):
+            if kind in DELAYED:
+                first, second = (one, other) if kind == "precedes" else (other, one)
+                found[second][first] = delay
+        names.memo["preceding"] = found
+    known: Mapping[Address, Mapping[Address, int]] = names.memo["preceding"]
+    return known
 
 
 def _follows(parts: Mapping[str, Any]) -> Iterator[tuple[Address, int]]:
@@ -309,7 +318,7 @@ def planned(kind: str, names: Names) -> dict[Address, set[Address]]:
     """The issues that will have relations of a kind (`precedes`, `blocks`) → those that they have them with."""
     if f"planned {kind}" not in names.memo:
         graph: defaultdict[Address, set[Address]] = defaultdict(set)
-        for one, said, other in (*_all_declared(names), *_all_live(names)):
+        for one, said, other, _ in (*_all_declared(names), *_all_live(names)):
             if said in (kind, REVERSE[kind]):
                 first, second = (one, other) if said == kind else (other, one)
                 graph[first].add(second)
@@ -325,16 +334,27 @@ def both_declare(one: Address, other: Address, names: Names) -> bool:
 
 def blocking(own: Address, names: Names) -> list[Address]:
     """The issues that will block one."""
-    return sorted(one for one, others in planned("blocks", names).items() if own in others)
+    if "blocking" not in names.memo:
+        blockers: defaultdict[Address, list[Address]] = defaultdict(list)
+        for one, others in sorted(planned("blocks", names).items()):
+            for other in others:
+                blockers[other].append(one)
+        names.memo["blocking"] = blockers
+    known: Mapping[Address, list[Address]] = names.memo["blocking"]
+    return known.get(own, [])
 
 
-def _all_declared(names: Names) -> Iterator[tuple[Address, str, Address]]:
+Planned = Iterator[tuple[Address, str, Address, int]]
+"""An issue, the type of a relation, the other issue, and the delay."""
+
+
+def _all_declared(names: Names) -> Planned:
     for key, spec in names.declared("issue").items():
-        for kind, other, _ in _of(spec.relations, split_key(key)[0], names):
-            yield Address("issue", key), kind, other
+        for kind, other, delay in _of(spec.relations, split_key(key)[0], names):
+            yield Address("issue", key), kind, other, delay
 
 
-def _all_live(names: Names) -> Iterator[tuple[Address, str, Address]]:
+def _all_live(names: Names) -> Planned:
     """The live relations between issues neither of which declares its relations: those stay."""
     live, gone = names.live("issue"), {Address("issue", key) for key in names.absent("issue")}
     for number, row in live.rows.items():
@@ -343,7 +363,7 @@ def _all_live(names: Names) -> Iterator[tuple[Address, str, Address]]:
             if relation["issue_id"] == number and all(ends) and relation["relation_type"] in REVERSE:
                 first, second = (Address("issue", str(end)) for end in ends)
                 if not {first, second} & gone and not (_declares(first, names) or _declares(second, names)):
-                    yield first, relation["relation_type"], second
+                    yield first, relation["relation_type"], second, relation.get("delay") or 0
 
 
 def _declares(one: Address, names: Names) -> bool:

@@ -107,6 +107,14 @@ def test_what_is_not_certain_is_no_problem() -> None:
     assert not problems_of(shop(), wanted(FIRST, late, "{subject: sub, parent: s}"))
 
 
+def test_what_precedes_a_parent_is_a_warning() -> None:
+    """Subtasks of an issue that follows another one cannot start before it either, unless a setting says otherwise."""
+    texts = ("{subject: top, relations: [{follows: first}]}", "{subject: sub, parent: top, start_date: 2030-01-10}")
+    (warned,) = plan_of(shop(), wanted(FIRST, *texts)).warnings
+    assert "is before 2030-01-11, the first day after first, which precedes its parent top" in warned.message
+    assert plan_of(shop(), wanted(FIRST, texts[0], texts[1].replace("10}", "11}"))).warnings == ()
+
+
 @pytest.mark.parametrize(
     ("text", "certain"),
     [("due_date: 2030-01-09", True), ("start_date: 2030-01-12", True), ("due_date: 2030-01-11", None)],

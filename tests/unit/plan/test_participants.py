@@ -188,3 +188,21 @@ def test_a_new_project_has_the_declared_members() -> None:
     with pytest.raises(ManifestError, match='amy is not a member of project "fresh"'):
         plan_of(redmine, text % "")
     assert not plan_of(redmine, text % ", inherit_members: true").warnings
+
+
+def test_members_that_a_parent_gives_from_now_on() -> None:
+    """Where a project above inherits members from now on, those come down too: nothing is claimed without them."""
+    redmine = shop()
+    redmine.add("projects", identifier="middle", parent="shop")
+    redmine.add("projects", identifier="low", parent="middle", inherit_members=True)
+    text = "projects: [{identifier: middle%s}, {identifier: low, issues: [{subject: s, assigned_to: amy}]}]"
+    assert len(problems_of(redmine, text % "")) == 1
+    assert not problems_of(redmine, text % ", inherit_members: true")
+
+
+def test_nothing_is_read_for_the_own_account() -> None:
+    """Who needs no membership takes no request."""
+    redmine = shop()
+    time = "time_entries: [{user: admin, spent_on: 2026-11-02, activity: Design, hours: 1}]"
+    plan_of(redmine, inside("issues: [{subject: a, assigned_to: admin}]", time))
+    assert not any("memberships" in path for _, path in redmine.seen)
