@@ -17,9 +17,10 @@ from reconciler.apply.read_back import executed
 from reconciler.apply.sender import Sender, uploads
 from reconciler.errors import Answered, AnswerLost, Missing, Rejected, ServerError, Stale
 from reconciler.kinds import kinds
-from reconciler.model.address import Address, Row
+from reconciler.model.address import CONTAINER, Address, Row, Unresolved
 from reconciler.model.capabilities import Creation, Deletion, ReadBack
 from reconciler.model.codecs import join
+from reconciler.model.containers import Modules
 from reconciler.model.kind import Kind, Listing, Request, scope_of
 from reconciler.model.name_index import Context, Names
 from reconciler.model.row_form import form_of
@@ -53,6 +54,7 @@ class Writer:
         """Create an object, then write the fields that a POST does not accept or did not keep."""
         address = state.change.address
         kind, context = kinds()[address.kind], self.context(address)
+        self._check_module(kind, address)
         first = {n: v for n, v in values.items() if not kind.fields[n].update_only}
         state.sending = first.keys()
         row, adopted = await self._post(kind, state, first, kind.create(address, first, context))
@@ -71,6 +73,14 @@ class Writer:
             elif kind.fields[name].in_answer:
                 later |= remaining(kind, name, value, row, context)
         await self.update(state, later)
+
+    def _check_module(self, kind: Kind, address: Address) -> None:
+        """Raise Unresolved if the server has created the project without the module that an object needs."""
+        project, modules = address.container, kinds()[CONTAINER].capability(Modules)
+        module = kind.inside.module if kind.inside else ""
+        enabled = modules.enabled(self.names.row(project), self.names.spec(project)) if module else None
+        if enabled is not None and module not in enabled:
+            raise Unresolved(modules.lacking(module, project.key))
 
     async def update(self, state: Progress, values: Mapping[str, Any]) -> None:
         """Write canonical values to an existing object."""

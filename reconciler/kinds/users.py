@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, StringConstraints
 
+from reconciler.kinds._mail import fault as mail_fault
 from reconciler.manifest.loader import suggest
 from reconciler.model.address import Address, Row, Unresolved
 from reconciler.model.capabilities import Deletion, OwnAccount, PartialRows, People
@@ -299,10 +300,6 @@ class Users(Kind[UserSpec]):
         Exporting(defaults=(("status", "active"), ("admin", False)), unshown=frozenset({"auth_source"})),
     )
 
-    def conflicts(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
-        if _is_long(row, values) and _before_5_1(context.names):
-            yield "lastname", f"lastname: {len(values['lastname'])} characters; {LIMIT}", "shorten it"
-
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
         include = includes(self.fields, need.fields.get(self.name, ()))
         # One list a status: `status=` means all up to 5.1 but is 422 later, `status=*` is nothing on 5.0.
@@ -340,6 +337,14 @@ class Users(Kind[UserSpec]):
         if spec.language and spec.language not in LANGUAGES:
             hint = suggest(spec.language, LANGUAGES)
             yield "language", f'unknown language "{spec.language}"{": " if hint else ""}{hint}'
+
+    def conflicts(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
+        if _is_long(row, values) and _before_5_1(context.names):
+            yield "lastname", f"lastname: {len(values['lastname'])} characters; {LIMIT}", "shorten it"
+        # Only a new address is checked, so an old one may be anything.
+        mail = values.get("mail")
+        if mail and mail != (row or {}).get("mail") and (wrong := mail_fault(mail)):
+            yield "mail", f'mail: "{mail}": {wrong}', "correct it"
 
 
 def _beside(request: Request, more: Mapping[str, Any]) -> Request:

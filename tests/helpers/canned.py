@@ -139,7 +139,8 @@ class Canned:
             parts = parts[1:]
         if parts[:2] == ["attachments", "download"]:
             return (200, self.files[int(parts[2])]) if int(parts[2]) in self.files else (404, b"")
-        found = self._get(parts, parse_qsl(split.query)) if method == "GET" else self._write(method, parts, body)
+        params = parse_qsl(split.query)
+        found = self._get(parts, params) if method == "GET" else self._write(method, parts, body, params)
         return found if isinstance(found, tuple) else (200, json.dumps(found).encode())
 
     def _get(self, parts: list[str], params: Params) -> Any:
@@ -199,12 +200,12 @@ class Canned:
 
     # -- writes ------------------------------------------------------------------------------------------------
 
-    def _write(self, method: str, parts: list[str], body: bytes) -> tuple[int, bytes]:
+    def _write(self, method: str, parts: list[str], body: bytes, params: Params) -> tuple[int, bytes]:
         content = json.loads(body) if body else {}
         values = next(iter(content.values()), {})
         match method, parts:
             case "POST", ["projects", project, table]:
-                return self._create(table, {**values, "project_id": self.row("projects", project)["id"]})
+                return self._create(table, {**values, "project_id": self.row("projects", project)["id"]}, params)
             case "POST", ["groups", number, "users"]:
                 group = self._at("groups", number)
                 self.set(group, "groups", users=[*group["users"], *content["user_ids"]])
@@ -214,7 +215,7 @@ class Canned:
                 group["users"] = [row for row in group["users"] if row["id"] != int(user)]
                 return 204, b""
             case "POST", [table]:
-                return self._create(table, values)
+                return self._create(table, values, params)
             case "PUT", ["projects", project, "close" | "reopen" | "archive" | "unarchive" as action]:
                 self.row("projects", project)["status"] = {"close": 5, "archive": ARCHIVED}.get(action, 1)
                 return 204, b""
@@ -229,11 +230,11 @@ class Canned:
     def _at(self, table: str, number: str) -> Row:
         return self.row(table, int(number) if number.isdigit() else number)
 
-    def _create(self, table: str, values: Row) -> tuple[int, bytes]:
+    def _create(self, table: str, values: Row, params: Params) -> tuple[int, bytes]:
         # Redmine starts a new issue today, and whoever creates it watches it.
         first = {"start_date": datetime.now(UTC).date().isoformat(), "watchers": [1]} if table == "issues" else {}
         number = self.add(table, **{**first, **self._attributes(table, values)})
-        _, (shown, *_) = 201, self._page(table, self.row(table, number), []).items()
+        _, (shown, *_) = 201, self._page(table, self.row(table, number), params).items()
         return 201, json.dumps(dict([shown])).encode()
 
     def _attributes(self, table: str, values: Row) -> Row:

@@ -7,6 +7,7 @@ from typing import Any
 
 from reconciler.kinds.issues import parent_fields, relations
 from reconciler.kinds.issues.export import CORE
+from reconciler.kinds.issues.progress import BY_STATUS
 from reconciler.kinds.issues.spec import closes
 from reconciler.model.address import Address, Row
 from reconciler.model.capabilities import DerivedFields, KeptValues, Workflow
@@ -46,7 +47,6 @@ class StatusWorkflow(Workflow):
         blockers = ", ".join(f"#{number}" for number in relations.blockers(row))
         return f"{reason}; blocked by {blockers}" if blockers else reason
 
-
     def why_required(self, path: str, context: Context) -> str:
         field, _, custom = path.partition(".")
         known = context.names.custom_fields.get("issue", {}).get(custom)
@@ -77,8 +77,8 @@ class IssueKeptValues(KeptValues):
         if field == "watchers":
             return _locked_watchers(wanted, kind.live(row, name, context), context)
         why = _keeps_status(wanted, row, context) if field == "status" else ""
-        return why or (_disabled(kind, field, row, context) if field in CORE else "")
-
+        why = why or (_disabled(kind, field, row, context) if field in CORE else "")
+        return why or (f"Redmine may take it from the status ({BY_STATUS})" if field == "done_ratio" else "")
 
     def suspected(self, path: str) -> str:
         permitted = path.partition(".")[0] in PERMITTED
