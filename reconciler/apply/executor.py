@@ -148,9 +148,7 @@ class Applier:
         except ServerError as error:
             self._fail(operation, "failed", [item_error(state.change, str(error))])
         else:
-            state.done += 1
-            if state.done == len(state.change.operations):
-                self._end(state, "done", [])
+            self.complete(operation)
 
     async def _write(self, state: Progress, operation: Operation) -> None:
         values = gather(operation.fields)
@@ -187,6 +185,13 @@ class Applier:
         elif state.outcome is None:
             message = f"{listed(operation.fields)} was not set: {blocker}"
             self._end(state, "failed", [about(state.change, message, operation.fields)])
+
+    def complete(self, operation: Operation) -> None:
+        """Mark an operation as completed; after the last one, the change is done."""
+        state = self.progress[operation.id.address]
+        state.completed.add(operation.id.number)
+        if len(state.completed) == len(state.change.operations):
+            self._end(state, "done", [])
 
     def refute(self, address: Address, error: ItemError) -> None:
         """Mark a completed change as failed, because it was read back with a difference. Its dependents are skipped."""
