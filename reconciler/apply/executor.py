@@ -29,6 +29,11 @@ from reconciler.redmine.client import Client
 NO_REASON = "Redmine refused it without giving a reason"
 
 
+def unknown(address: Address) -> str:
+    """Why what depends on an object with an unknown outcome is skipped."""
+    return f"the outcome of {address} is unknown"
+
+
 class Applier:
     """Applies one plan. `listener` is called when a change ends; `progress` has the state of all changes."""
 
@@ -77,10 +82,10 @@ class Applier:
             while not (self.stopping and not running) and self._advance(finish, len(running)):
                 while self.ready and len(running) < self.client.connection.concurrency and not self.stopping:
                     number = self.ready.pop()
-                    running[asyncio.create_task(self._operate(self.operations[number]))] = number
+                    running[asyncio.create_task(self.operate(self.operations[number]))] = number
                 done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
-                    # Raises what `_operate` does not expect: a mistake of the program must not count as a completed
+                    # Raises what `operate` does not expect: a mistake of the program must not count as a completed
                     # operation.
                     task.result()
                     # Whether it succeeded or not: `after` is just an order, and `requires` is checked when an operation
@@ -122,7 +127,8 @@ class Applier:
 
     # -- one operation -----------------------------------------------------------------------------------------
 
-    async def _operate(self, operation: Operation) -> None:
+    async def operate(self, operation: Operation) -> None:
+        """Run one operation, unless one that it requires has failed, or the run was stopped."""
         # Sorted: of several causes, a report always names the same one.
         blocker = next((self.failed[one] for one in sorted(operation.requires) if one in self.failed), None)
         if blocker is not None:
@@ -204,8 +210,7 @@ class Applier:
 
     def _fail(self, operation: Operation, outcome: Outcome, errors: list[ItemError]) -> None:
         address = operation.id.address
-        unknown = f"the outcome of {address} is unknown"
-        self.failed[operation.id] = unknown if outcome == "unknown" else f"{address} failed"
+        self.failed[operation.id] = unknown(address) if outcome == "unknown" else f"{address} failed"
         self._end(self.progress[address], outcome, errors)
 
     def _end(self, state: Progress, outcome: Outcome, errors: Iterable[ItemError]) -> None:
@@ -213,4 +218,7 @@ class Applier:
         # The first outcome stays: a gate that is closed again after a failure makes no success of it.
         if state.outcome is None:
             state.outcome = outcome
-            self.listener(state.change.address, outcome)
+            # Once: the outcome of a creation that is found later is another one.
+            if not state.told:
+                state.told = True
+                self.listener(state.change.address, outcome)

@@ -33,6 +33,8 @@ class Progress:
     completed: set[int] = field(default_factory=set)
     """The numbers of the completed operations."""
     begun: bool = False
+    told: bool = False
+    """Whether the listener knows the outcome."""
     sent_again: bool = False
     """Whether its POST was sent again because the response was lost."""
     sending: Collection[str] = ()
