@@ -210,12 +210,14 @@ def test_what_cannot_be_completed_is_failed(address: str, text: str, said: str) 
     assert plan_of(server, text).changes == ()
 
 
-def test_a_user_who_is_found_late_is_locked_all_the_same() -> None:
-    """What needed the account was skipped; the account does not stay active."""
+@pytest.mark.parametrize("stop", [False, True])
+def test_a_user_who_is_found_late_is_locked_all_the_same(stop: bool) -> None:
+    """What needed the account was skipped; the account does not stay active, not even after an interruption."""
     text = f"users: [{{login: late, {PERSON.replace('c@', 'd@')}, status: locked}}]\n"
-    report, server = late(text + "issues: [{project: shop, subject: other, assigned_to: late}]")
+    report, server = late(text + "issues: [{project: shop, subject: other, assigned_to: late}]", stop=stop)
     assert told(report)["user late"] == ("done", [])
-    assert told(report)["issue shop/other"] == ("skipped", ["the outcome of user late is unknown"])
+    why = "the run was interrupted" if stop else "the outcome of user late is unknown"
+    assert told(report)["issue shop/other"] == ("skipped", [why])
     assert server.row("users", "late")["status"] == 3
 
 
