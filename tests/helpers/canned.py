@@ -239,7 +239,13 @@ class Canned:
         return 404, b""
 
     def _relate(self, one: int, other: int, kind: str) -> tuple[int, bytes]:
-        row = {"id": self._next("relations"), "issue_id": one, "issue_to_id": other, "relation_type": kind, "delay": None}
+        row = {
+            "id": self._next("relations"),
+            "issue_id": one,
+            "issue_to_id": other,
+            "relation_type": kind,
+            "delay": None,
+        }
         self.rows("relations").append(row)
         for number in (one, other):
             issue = self.row("issues", number)

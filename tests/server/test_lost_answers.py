@@ -92,7 +92,10 @@ def test_a_put_that_is_refused_after_a_lost_answer_and_was_not_done_is_failed(wo
 
 HELD = "{users: [{login: amy, firstname: A, lastname: B, mail: amy@example.net}], issues: [{project: shop, subject: other}]}"
 LATE = {
-    "issue": ("issue shop/late", "issues: [{project: shop, subject: late, notes: [one, two], relations: [{relates: other}]}]"),
+    "issue": (
+        "issue shop/late",
+        "issues: [{project: shop, subject: late, notes: [one, two], relations: [{relates: other}]}]",
+    ),
     "version": ("version shop/late", "versions: [{project: shop, name: late, status: locked}]"),
     "user": ("user late", "users: [{login: late, firstname: L, lastname: T, mail: late@example.net, status: locked}]"),
     "project": ("project late", "projects: [{identifier: late, name: Late, status: closed}]"),

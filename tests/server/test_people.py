@@ -108,7 +108,9 @@ def test_nobody_is_unlocked_whom_no_manifest_declares_locked(world: Running, api
     entry = {"user": "cid", "spent_on": "2026-11-02", "activity": "Design", "hours": 1}
     modules = ["issue_tracking", "time_tracking"]
     problems = tool(world).problems(shop(enabled_modules=modules, issues=issues, time_entries=[entry]))
-    locked, registered = (f"{who}, and Redmine accepts only active users here" for who in ("cid is locked", "dan is registered"))
+    locked, registered = (
+        f"{who}, and Redmine accepts only active users here" for who in ("cid is locked", "dan is registered")
+    )
     for field in ("assigned_to", "watchers", "notes", "user"):
         assert any(f"{field}: user {locked}" in problem for problem in problems)
     assert any(f"author: user {registered}" in problem for problem in problems)

@@ -59,6 +59,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def applied(server: Late, manifests: Manifests, *, stop: bool = False) -> Report:
     """Applies manifests; the late object appears as soon as its outcome is unknown."""
+
     async def run() -> Report:
         connection = Connection(server.url, api_key=SecretStr(server.api_key), retries=0)
         async with Client(connection) as client:
@@ -110,9 +111,15 @@ def late(manifests: str, *, name: str = "late", stop: bool = False, server: Late
 
 COMPLETED = {
     "notes": ("issue shop/late", "issues: [{project: shop, subject: late, notes: [first, second]}]"),
-    "relations": ("issue shop/late", "issues: [{project: shop, subject: other}, {project: shop, subject: late, relations: [{relates: other}]}]"),
+    "relations": (
+        "issue shop/late",
+        "issues: [{project: shop, subject: other}, {project: shop, subject: late, relations: [{relates: other}]}]",
+    ),
     "watchers": ("issue shop/late", "issues: [{project: shop, subject: late, watchers: [amy]}]"),
-    "parent": ("issue shop/late", "issues: [{project: shop, subject: top}, {project: shop, subject: late, status: Closed, parent: top}]"),
+    "parent": (
+        "issue shop/late",
+        "issues: [{project: shop, subject: top}, {project: shop, subject: late, status: Closed, parent: top}]",
+    ),
     "time entry": (
         "time_entry shop/2026-11-02 amy Design: late",
         "time_entries: [{project: shop, user: amy, spent_on: 2026-11-02, activity: Design, hours: 2, comments: late}]",
