@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from reconciler.apply.blame import about
 from reconciler.apply.executor import Applier
 from reconciler.apply.progress import Progress, listed
-from reconciler.errors import ServerError
+from reconciler.errors import ServerError, Unreachable
 from reconciler.kinds import kinds
 from reconciler.model.codecs import shown
 from reconciler.plan.access import closes_access
@@ -24,6 +24,9 @@ async def take_back(applier: Applier) -> None:
     for state, operation in list(_left(applier)):
         try:
             await applier.writer.update(state, gather(operation.fields))
+        except Unreachable:
+            # Each attempt takes a while, and the next one would end the same way.
+            return
         except ServerError:
             continue
         state.written += operation.fields

@@ -143,7 +143,7 @@ def test_an_interrupted_run_locks_first(text: str) -> None:
     assert [method for method, *_ in server.sent] == (["PUT", "PUT"] if text == LOCKED else ["POST", "PUT"])
     assert server.sent[-1][2] == 3
     assert told(report)["user cid"] == ("done", [])
-    assert told(report)["issue shop/s"] == ("skipped", ["the run was interrupted"])
+    assert told(report)["issue shop/s"] == ("left", [])
     assert report.interrupted
 
 

@@ -70,7 +70,8 @@ def applied(server: Late, manifests: Manifests, *, stop: bool = False) -> Report
             def listen(address: Address, outcome: Outcome) -> None:
                 if outcome == "unknown":
                     server.arrive()
-                    applier.stopping = stop
+                    if stop:
+                        applier.stop()
 
             applier.listener = listen
             return await carry_out(applier)
@@ -223,8 +224,8 @@ def test_a_user_who_is_found_late_is_locked_all_the_same(stop: bool) -> None:
     text = f"users: [{{login: late, {PERSON.replace('c@', 'd@')}, status: locked}}]\n"
     report, server = late(text + "issues: [{project: shop, subject: other, assigned_to: late}]", stop=stop)
     assert told(report)["user late"] == ("done", [])
-    why = "the run was interrupted" if stop else "the outcome of user late is unknown"
-    assert told(report)["issue shop/other"] == ("skipped", [why])
+    left = ("left", []) if stop else ("skipped", ["the outcome of user late is unknown"])
+    assert told(report)["issue shop/other"] == left
     assert server.row("users", "late")["status"] == 3
 
 
@@ -251,7 +252,7 @@ def test_what_is_not_found_stays_unknown() -> None:
 def test_after_an_interruption_nothing_more_is_sent_and_it_is_said() -> None:
     """The issue is found, and its parent was not set."""
     report, _ = late(COMPLETED["parent"][1], stop=True)
-    said = "the run was interrupted before setting parent"
+    said = "the run ended before setting parent"
     assert told(report) == {"issue shop/late": ("failed", [said])}
     assert report.interrupted
 
