@@ -21,7 +21,7 @@ from reconciler.model.forms import NAMED, WHOLE
 from reconciler.model.kind import Kind, Listing, Need, Object, Request
 from reconciler.model.name_index import Context, Names, near_miss
 from reconciler.model.requests import includes
-from reconciler.model.spec import REFUSE, Api, Deferred, Id, Name, Spec
+from reconciler.model.spec import REFUSE, Api, Deferred, Gate, Id, Name, Spec
 
 STATUS = {"active": 1, "registered": 2, "locked": 3}
 LANGUAGES = (
@@ -33,6 +33,14 @@ LANGUAGES = (
 """Redmine's `config/locales` (6.1; before 6.0 without `ta-IN`). It stores any other text as well."""
 SHORT = 30
 LIMIT = f"before Redmine 5.1 a last name has at most {SHORT}"
+ACTIVE_ONLY = frozenset(
+    {
+        *("issue.assigned_to", "issue.author", "issue.notes", "issue.watchers"),
+        *("time_entry.user", "custom_fields"),
+    }
+)
+"""Fields that Redmine lets name active users only: 422, 412 for whom a request acts as, 204 and dropped for watchers
+(5.0 to 6.1). Default assignees, members and users of groups can be locked."""
 NUMBER = re.compile(r"#(\d+)(?: \((.*)\))?", re.DOTALL)
 
 
@@ -169,8 +177,8 @@ class UserSpec(Spec):
         Api(
             codec=UserStatus(),
             clear=REFUSE,
-            # A locked user can be neither a new assignee nor a new watcher (5.0 to 6.1).
             deferred=Deferred("referrers", when=lambda value, context: value == "locked"),
+            gate=Gate("active", frozenset({"locked"}), via=ACTIVE_ONLY, guards_access=True),
         ),
     ] = None
     language: Annotated[

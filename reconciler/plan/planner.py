@@ -20,6 +20,7 @@ from reconciler.model.containers import Modules
 from reconciler.model.kind import Object, undeclared
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import PARTIAL
+from reconciler.plan.access import barred
 from reconciler.plan.archived_projects import archived, purpose, stays_visible, unarchiving, wanted
 from reconciler.plan.diff import canonical, changes, companions, creation, located
 from reconciler.plan.draft import Draft, targets
@@ -63,7 +64,8 @@ def make(
     revealed = planner.unarchived(drafts, [a for a in planner.hidden if chosen(a)])
     holders = Holders(drafts, desired.objects, live.names)
     takes, taken = holders.takes()
-    problems = [p for p in (*live.problems, *planner.problems, *taken) if p not in tolerated]
+    found = (*live.problems, *planner.problems, *taken, *barred(drafts, live.names))
+    problems = [p for p in found if p not in tolerated]
     if problems:
         # A name without an object may be a row that was left out.
         left_out = (Problem(w.source, w.message, str(w.address)) for w in _left_out(desired, live))
