@@ -117,7 +117,10 @@ def inside(**lists: Any) -> dict[str, Any]:
 
 UNCHANGED: dict[str, tuple[dict[str, Any], int]] = {
     "groups with and without users": (
-        {"users": PEOPLE, "groups": [{"name": "A", "users": ["amy", "bob"]}, {"name": "B", "users": []}, {"name": "C"}]},
+        {
+            "users": PEOPLE,
+            "groups": [{"name": "A", "users": ["amy", "bob"]}, {"name": "B", "users": []}, {"name": "C"}],
+        },
         WHOAMI + TRACKER + USERS + GROUPS + 2 * PAGE,
     ),
     "issues with relations, watchers and notes": (
@@ -135,7 +138,9 @@ UNCHANGED: dict[str, tuple[dict[str, Any], int]] = {
         BASE + USERS + LIST + 2 * DOWNLOAD,
     ),
     "wiki pages": (
-        inside(wiki_pages=[{"title": "A", "text": "a", "start_page": True}, {"title": "B", "text": "b", "parent": "A"}]),
+        inside(
+            wiki_pages=[{"title": "A", "text": "a", "start_page": True}, {"title": "B", "text": "b", "parent": "A"}]
+        ),
         BASE + USERS + LIST + 2 * PAGE + PAGE,
     ),
     "a wiki page with attachments": (
@@ -158,7 +163,9 @@ UNCHANGED: dict[str, tuple[dict[str, Any], int]] = {
         BASE + USERS + LIST,
     ),
     "news with attachments": (
-        inside(news=[{"title": "a", "description": "text", "attachments": ATTACHED}, {"title": "b", "description": "b"}]),
+        inside(
+            news=[{"title": "a", "description": "text", "attachments": ATTACHED}, {"title": "b", "description": "b"}]
+        ),
         BASE + USERS + LIST + PAGE + 2 * DOWNLOAD,
     ),
     "files": (
