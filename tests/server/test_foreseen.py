@@ -113,7 +113,9 @@ def test_a_change_of_one_field_is_refused_because_of_another(world: Running, api
     assert "Issue int: is required and has no value" in problems[0]
     assert 'Issue string: the live value does not fit: "abc" is too long' in problems[1]
     tool(world).settle({"issues": [{**issue, "description": "other"}]})
-    tool(world).settle({"issues": [{**link, "custom_fields": {"Issue link": "x", "Issue string": "ab", "Issue int": 3}}]})
+    tool(world).settle(
+        {"issues": [{**link, "custom_fields": {"Issue link": "x", "Issue string": "ab", "Issue int": 3}}]}
+    )
 
 
 def test_another_tracker_requires_its_fields(world: Running, api: Api) -> None:

@@ -46,7 +46,6 @@ class StatusWorkflow(Workflow):
         blockers = ", ".join(f"#{number}" for number in relations.blockers(row))
         return f"{reason}; blocked by {blockers}" if blockers else reason
 
-
     def why_required(self, path: str, context: Context) -> str:
         field, _, custom = path.partition(".")
         known = context.names.custom_fields.get("issue", {}).get(custom)
@@ -78,7 +77,6 @@ class IssueKeptValues(KeptValues):
             return _locked_watchers(wanted, kind.live(row, name, context), context)
         why = _keeps_status(wanted, row, context) if field == "status" else ""
         return why or (_disabled(kind, field, row, context) if field in CORE else "")
-
 
     def suspected(self, path: str) -> str:
         permitted = path.partition(".")[0] in PERMITTED

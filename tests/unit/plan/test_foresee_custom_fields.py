@@ -108,7 +108,9 @@ def test_with_one_field_all_are_checked(kind: str) -> None:
     redmine.row("custom_fields", "F")["max_length"] = 3
     assert found(redmine, kind, "{G: old}") == []
     (said,) = found(redmine, kind, "{G: new}")
-    assert said == 'the live value does not fit: "too long" is too long: the field takes at most 3 characters, this has 8'
+    assert (
+        said == 'the live value does not fit: "too long" is too long: the field takes at most 3 characters, this has 8'
+    )
     assert found(redmine, kind, "{G: new, F: ok}") == []
 
 
