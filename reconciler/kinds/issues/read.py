@@ -52,8 +52,8 @@ def tiers(kind: Kind, need: Need, names: Names) -> Iterable[list[Listing]]:
 
 
 def _shown(fields: frozenset[str]) -> frozenset[str]:
-    """The declared fields, and with dates the relations that bound these."""
-    return fields | {"relations"} if fields & {"start_date", "due_date"} else fields
+    """The declared fields, and the relations that decide which status and dates Redmine takes."""
+    return fields | {"relations"} if fields & {"status", "start_date", "due_date"} else fields
 
 
 def lookup(address: Address, names: Names, values: Mapping[str, Any]) -> list[Listing]:
