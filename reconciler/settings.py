@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, SecretStr, StringConstraints
 
 VARIABLES = {
     "url": "REDMINE_URL",
@@ -69,6 +69,10 @@ class Settings(BaseModel):
     retries: Annotated[int | None, Field(ge=0, description="Maximum number of retries per request. Default: 5.")] = None
     issue_key_field: Annotated[
         str | None, Field(min_length=1, description="Name of the issue custom field that stores each issue's key.")
+    ] = None
+    user_ids: Annotated[
+        dict[str, PositiveInt] | None,
+        Field(description="Ids of users by login, for an account that is no administrator's and does not see them."),
     ] = None
     limits: Annotated[Limits | None, Field(description="Deletion limits for one apply.")] = None
     include: Annotated[

@@ -25,6 +25,7 @@ from reconciler.model.forms import DAY, NAMED, NUMBER, REF, TEXT
 from reconciler.model.kind import Inside, Kind, Listing, Need, Object
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import LOCAL, REFUSE, Api, Date, Id, IssueName, Name, ProjectItem
+from reconciler.model.visibility import Hidden, Hiding, Sight
 
 ISSUE = Ref(("issue",), word="key")
 USER = Ref(("user",))
@@ -146,6 +147,22 @@ class _Export(Exporting):
             yield "user", f"{user} may no longer log time in the project"
 
 
+class _Hiding(Hiding):
+    """A role can see no time entries, or those of the account only (`time_entries_visibility`, 5.0 to 7.0)."""
+
+    def may_hide(self, declared: Object[TimeEntrySpec], sight: Sight, names: Names) -> Hidden | None:
+        project, own = declared.address.container, declared.spec.user.casefold() == str(sight.me["login"]).casefold()
+        roles = sight.grants(project, names, "view_time_entries")
+        if roles is None:
+            return Hidden(f'this account is no member of project "{project.key}", where time entries may be hidden')
+        if not roles:
+            return Hidden(f'this account may not see the time entries of project "{project.key}"', certain=True)
+        some = own or any(role.get("time_entries_visibility") == "all" for role in roles)
+        return (
+            None if some else Hidden(f'time entries of others in project "{project.key}" are hidden from this account')
+        )
+
+
 class TimeEntries(Keyless[TimeEntrySpec]):
     """With an `id`, everything but the project can change; without one, another day or user is another entry."""
 
@@ -162,6 +179,7 @@ class TimeEntries(Keyless[TimeEntrySpec]):
         Creation(unique=False),
         ProjectIncludes("time_entry_activities"),
         _Export(own_files=True),
+        _Hiding(),
     )
 
     # -- identity ----------------------------------------------------------------------------------------------

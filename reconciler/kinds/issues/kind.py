@@ -14,6 +14,7 @@ from typing import Any
 from reconciler.kinds.issues import notes, parent_fields, read, relations
 from reconciler.kinds.issues.creation import IssueCreation, StoredKey
 from reconciler.kinds.issues.export import CORE, IssueExport, disabled
+from reconciler.kinds.issues.hiding import IssueHiding, IssueRows, for_others
 from reconciler.kinds.issues.identity import Matching, key_field, value_of
 from reconciler.kinds.issues.ordering import IssueDeletion, IssueDependencies, IssueSideEffects
 from reconciler.kinds.issues.read import WATCHING, IssueReadBack, IssueStream, WatcherLists
@@ -63,6 +64,8 @@ class Issues(Kind[IssueSpec]):
         ParentFields(parent_fields.DERIVED),
         IssueKeptValues(),
         StoredKey(),
+        IssueHiding(),
+        IssueRows(),
         IssueExport(own_files=True, defaults=(("done_ratio", 0), ("is_private", False))),
     )
 
@@ -81,6 +84,7 @@ class Issues(Kind[IssueSpec]):
             said = f'tracker "{tracker}" is not enabled in project "{context.project}"'
             yield "tracker", said, "add it to the project's trackers"
         yield from self._shut_version(row, values.get("fixed_version"), context)
+        yield from for_others(row, values, context)
         number = context.names.id(Address("tracker", str(tracker)))
         for name in values.get("custom_fields") or ():
             field = context.names.custom_fields.get("issue", {}).get(name)
