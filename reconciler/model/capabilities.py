@@ -24,6 +24,8 @@ neutral object of its class, which changes nothing: no workflow, no derived fiel
     People          rows of persons
     OwnAccount      what the account must not do to itself
     Exporting       how a live object is written as a manifest (`model/export_hooks.py`)
+    Unlisted        objects that only administrators may list (`model/visibility.py`)
+    Hiding          objects that lists leave out for some accounts (`model/visibility.py`)
     Tree, Archive, Modules, ProjectIncludes: of containers and what is in them (`model/containers.py`)
 """
 

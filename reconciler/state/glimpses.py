@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequenc
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from reconciler.errors import Denied
+from reconciler.errors import Denied, Problem
 from reconciler.kinds import kinds
 from reconciler.model.address import CONTAINER, Address, Row
 from reconciler.model.capabilities import Alternative
@@ -51,7 +51,7 @@ class Glimpses:
     def __init__(self, reader: Reader, need: Need) -> None:
         self.reader = reader
         self.names = reader.names
-        self.need = _visible(need)
+        self.need = _visible(need, self.names.settings)
         self.kinds = [kind for kind in kinds().values() if kind.has(Unlisted) and kind.name in need.keys]
         self.rows: dict[str, dict[Id, Row]] = {kind.name: {} for kind in self.kinds}
         self.asked: dict[str, dict[Id, str]] = {kind.name: {} for kind in self.kinds}
@@ -106,7 +106,8 @@ class Glimpses:
         rows = list(rows)
         for kind in self.kinds:
             named = {row["id"]: row for row in _named(kind, rows)}
-            glimpses = (kind.capability(Unlisted).glimpse(row) for row in named.values())
+            new = (row for number, row in named.items() if number not in self.rows[kind.name])
+            glimpses = (kind.capability(Unlisted).glimpse(row) for row in new)
             self._take(kind, [row for row in glimpses if row is not None])
             await self._pages(kind, named)
             self._note(kind)
@@ -115,9 +116,11 @@ class Glimpses:
         """Read own pages until everybody who is needed is known; first of those whose names are like a missing one."""
         missing = sorted(self._missing(kind))
         left = [row for number, row in named.items() if number not in {*self.rows[kind.name], *self.asked[kind.name]}]
-        left.sort(key=lambda row: (not _alike(str(row.get("name", "")), missing), row["id"]))
+        likely = [row for row in left if _alike(str(row.get("name", "")), missing)]
+        left = [*likely, *(row for row in left if row not in likely)]
         while left and self._missing(kind):
-            some, left = left[:AT_ONCE], left[AT_ONCE:]
+            size = min(len(likely), AT_ONCE) or AT_ONCE
+            some, likely, left = left[:size], likely[size:], left[size:]
             pages = {row["id"]: kind.capability(Unlisted).page(row["id"]) for row in some}
             self.asked[kind.name] |= {row["id"]: str(row.get("name", "")) for row in some if pages[row["id"]]}
             found = await together(self._page(kind, page) for page in pages.values() if page)
@@ -134,10 +137,17 @@ class Glimpses:
             if key in self._missing(kind) and page is not None:
                 shown = await self._page(kind, page)
                 self._take(kind, shown or [row for row in [unlisted.assumed(key, number)] if row])
+                if key in self._missing(kind):
+                    self._mistaken(kind, key, number)
+
+    def _mistaken(self, kind: Kind, key: str, number: Id) -> None:
+        said = f'user_ids: {kind.name} #{number} is "{self.names.live(kind.name).keys[number]}", not "{key}"'
+        self.reader.ambiguous.setdefault("user_ids", []).append(Problem(self.names.settings["place"], said))
 
     def _take(self, kind: Kind, rows: Sequence[Row]) -> None:
         if rows:
-            self.rows[kind.name] |= {row["id"]: row for row in rows}
+            # With the details that were read meanwhile.
+            self.rows[kind.name] |= {**{row["id"]: row for row in rows}, **self.names.live(kind.name).rows}
             self.reader.match(kind, list(self.rows[kind.name].values()))
 
     def _note(self, kind: Kind) -> None:
@@ -177,9 +187,9 @@ def _is_on(kind: Kind, project: Address, names: Names) -> bool:
     return not module or enabled is None or module in enabled
 
 
-def _visible(need: Need) -> Need:
+def _visible(need: Need, settings: Mapping[str, Any]) -> Need:
     """What can be read of it with any account."""
-    issues = any("custom_fields" in fields for fields in need.fields.values())
+    issues = settings.get("issue_key_field") or any("custom_fields" in fields for fields in need.fields.values())
     # A project shows the custom fields of its issues to everybody (4.2 to 7.0).
     more = {CONTAINER: need.fields.get(CONTAINER, frozenset()) | {"issue_custom_fields"}} if issues else {}
     return replace(need, whole=frozenset(), fields={**need.fields, **more})
