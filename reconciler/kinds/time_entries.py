@@ -15,6 +15,7 @@ from pydantic import Field, PositiveInt, StringConstraints
 from reconciler.kinds._keyless import Keyless, KeylessReadBack
 from reconciler.kinds._permissions import lacks_as_member
 from reconciler.kinds._queries import chunks, criterion
+from reconciler.kinds.issues.hiding import IssueHiding
 from reconciler.model.address import Address, Row, Unresolved, split_key
 from reconciler.model.capabilities import Creation, Rows
 from reconciler.model.codecs import Codec, Ref, digest
@@ -28,6 +29,7 @@ from reconciler.model.spec import LOCAL, REFUSE, Api, Date, Id, IssueName, Name,
 from reconciler.model.visibility import Hidden, Hiding, Sight
 
 ISSUE = Ref(("issue",), word="key")
+ISSUES = IssueHiding()
 USER = Ref(("user",))
 CHUNK = 50
 """Ids of one sort in one request: Redmine 5.0 to 7.0 keep the filter in a 4 KB cookie and answer 500 beyond."""
@@ -157,10 +159,12 @@ class _Hiding(Hiding):
             return Hidden(f'this account is no member of project "{project.key}", where time entries may be hidden')
         if not roles:
             return Hidden(f'this account may not see the time entries of project "{project.key}"', certain=True)
-        some = own or any(role.get("time_entries_visibility") == "all" for role in roles)
-        return (
-            None if some else Hidden(f'time entries of others in project "{project.key}" are hidden from this account')
-        )
+        if not own and not any(role.get("time_entries_visibility") == "all" for role in roles):
+            return Hidden(f'time entries of others in project "{project.key}" are hidden from this account')
+        # Time that is logged on an issue is shown to those who see the issue.
+        issue = _issue(declared.spec.issue, declared.address) if declared.spec.issue else ""
+        lost = issue and names.id(Address("issue", f"{project.key}/{issue}")) is None
+        return ISSUES.hides(project, sight, names) if lost else None
 
 
 class TimeEntries(Keyless[TimeEntrySpec]):

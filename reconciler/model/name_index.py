@@ -53,6 +53,8 @@ class Traits:
     """Further addresses that a name can mean (a version shared with the project)."""
     unseen: str = ""
     """What to do about an object that the account is not shown."""
+    why_hidden: Callable[[Address, Names], str] = lambda project, names: ""
+    """Why the account may not be shown some objects in a project, or ""."""
     unusable_reason: Callable[[Address, str, Names], str] = lambda address, project, names: ""
     """Why an object cannot be used in a project that it is not inside of, or ""."""
 
@@ -284,9 +286,8 @@ class Context:
             hint = near_miss(reference.project, self.names.all_keys(CONTAINER))
             return f'there is no project "{reference.project}"', hint
         if why := self._why_unseen(reference):
-            return f'cannot tell whether there is a {kind} "{reference.name}"{where}: {why}', self._where_to_look(
-                reference
-            )
+            one = f'{"an" if kind[0] in "aeio" else "a"} {kind} "{reference.name}"{where}'
+            return f"cannot tell whether there is {one}: {why}", self._where_to_look(reference)
         also = ", neither on the server nor in the manifests" if self._declarable(reference) else " on the server"
         hint = self.names.advice(reference.name, known, *reference.kinds)
         return f'there is no {kind} "{reference.name}"{where}{also}', hint
@@ -294,8 +295,10 @@ class Context:
     def _why_unseen(self, reference: Reference) -> str:
         """Why the account may not be shown what a name means, or ""."""
         inside = self.names.is_inside
-        whys = (self.names.live(k).why_unseen(reference.project if inside(k) else "") for k in reference.kinds)
-        return next(filter(None, whys), "")
+        lists = (self.names.live(k).why_unseen(reference.project if inside(k) else "") for k in reference.kinds)
+        home = Address(CONTAINER, reference.project)
+        rows = (self.names.trait(k).why_hidden(home, self.names) for k in reference.kinds if inside(k))
+        return next(filter(None, (*lists, *rows)), "")
 
     def _where_to_look(self, reference: Reference) -> str:
         """The hint for a name that the account may not be shown."""

@@ -44,9 +44,18 @@ class Hidden:
 class Hiding(Capability):
     """Objects that a list leaves out without a word if the account may not see them."""
 
+    def hides(self, project: Address, sight: Sight, names: Names) -> Hidden | None:
+        """Whether objects in a project may be hidden from the account."""
+        return None
+
     def may_hide(self, declared: Object, sight: Sight, names: Names) -> Hidden | None:
         """Whether a declared object that was not found may be hidden from the account."""
-        return None
+        return self.hides(declared.address.container, sight, names)
+
+    def why_hidden(self, project: Address, names: Names) -> str:
+        """Why an object in a project that was not found may be there, or ""."""
+        hidden = self.hides(project, names.sight, names) if names.sight is not None and names.is_live(project) else None
+        return hidden.why if hidden else ""
 
     def parts_hidden(
         self, row: Row, values: Mapping[str, Any], changed: Collection[str], sight: Sight, context: Context

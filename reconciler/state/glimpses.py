@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequenc
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from reconciler.errors import Denied, Problem
+from reconciler.errors import Denied, OddResponse, Problem
 from reconciler.kinds import kinds
 from reconciler.model.address import CONTAINER, Address, Row
 from reconciler.model.capabilities import Alternative
 from reconciler.model.containers import Archive, Modules
-from reconciler.model.forms import NAMED, REF, TEXT, WHOLE, Each, Fields
+from reconciler.model.forms import NAME, NAMED, REF, TEXT, WHOLE, Each, Fields
 from reconciler.model.kind import Kind, Listing, Need
 from reconciler.model.name_index import Names
 from reconciler.model.row_form import form_of
@@ -28,6 +28,7 @@ from reconciler.state.fetch import Spoiled, fetch, together
 if TYPE_CHECKING:
     from reconciler.state.live import Reader
 
+ACCOUNT = Fields(of={"id": WHOLE, "login": NAME})
 AT_ONCE = 8
 """Own pages that are requested before it is asked whether more are needed."""
 FORBIDDEN = 403
@@ -63,6 +64,8 @@ class Glimpses:
             self.names.sight = await _sight(self.reader.client, self.names, self.need, self.names.sight)
         for kind in self.kinds:
             own = kind.capability(Unlisted).own(self.names.sight.me if self.names.sight else {})
+            if own:
+                _checked(own, form_of(kind))
             self._take(kind, [own] if own else ())
             await self._configured(kind)
         await self._look_at(await self._members())
@@ -71,7 +74,7 @@ class Glimpses:
 
     async def from_rows(self) -> None:
         """Find those whom the rows name that were read: authors, assignees."""
-        if self.names.sight is not None:
+        if self.names.sight is not None and any(map(self._missing, self.kinds)):
             read = [row for name in self.names.live_kinds() for row in self.names.live(name).rows.values()]
             await self._look_at(read)
 
@@ -156,6 +159,17 @@ class Glimpses:
         some = f"{', '.join(nameless[:SHOWN])}{' and others' if len(nameless) > SHOWN else ''}"
         seen = f", and does not see the {kind.identity[0]} of {some}" if nameless else ""
         self.names.live(kind.name).unseen[""] = f"this account may not list {kind.plural}{seen}"
+
+
+def sight_of(me: Row) -> Sight:
+    """What an account may see, before its roles are known. Raises OddResponse."""
+    return Sight(_checked(me, ACCOUNT))
+
+
+def _checked(me: Row, form: Fields) -> Row:
+    for why in form.faults(me, "user"):
+        raise OddResponse(f"The response to GET {MEMBERSHIPS.path} is not as Redmine's are: {why}.")
+    return me
 
 
 async def permitted(

@@ -26,11 +26,11 @@ from reconciler.model.codecs import Candidate
 from reconciler.model.forms import TEXT, WHOLE, Fields
 from reconciler.model.kind import Kind, Listing, Need, Object
 from reconciler.model.name_index import Context, CustomField, Names, Traits
-from reconciler.model.visibility import Sight, Unlisted
+from reconciler.model.visibility import Hiding, Unlisted
 from reconciler.redmine.client import Client
 from reconciler.state.desired import Desired
 from reconciler.state.fetch import bulk_details, fetch, together
-from reconciler.state.glimpses import Glimpses, permitted
+from reconciler.state.glimpses import Glimpses, permitted, sight_of
 from reconciler.state.renames import compared_fields, settle_renames, settle_swaps, undo_renames
 from reconciler.state.unreadable import LeftOut, Unreadable
 
@@ -58,7 +58,7 @@ async def read(client: Client, desired: Desired) -> Live:
     me = await client.whoami()
     names = fresh_names(desired)
     names.rights = rights(me)
-    names.sight = None if me.get("admin") else Sight(me)
+    names.sight = None if me.get("admin") else sight_of(me)
     reader = Reader(client, names, desired)
     first = desired.need()
     # Trackers are read even if no manifest uses them: nothing else tells the version.
@@ -108,6 +108,7 @@ def _traits(kind: Kind) -> Traits:
         ignores_case=kind.ignores_case,
         menu=kind.capability(ReadOnly).menu,
         unseen=kind.capability(Unlisted).advice,
+        why_hidden=kind.capability(Hiding).why_hidden,
         visible_elsewhere=sharing.visible_elsewhere,
         unusable_reason=sharing.unusable_reason,
     )

@@ -34,6 +34,16 @@ class Limited(Canned):
         self.add("projects", identifier="shop", enabled_modules=MODULES)
         self.add("memberships", project="shop", user="amy", roles=[role])
 
+    @classmethod
+    def view(cls, redmine: Canned) -> Limited:
+        """Amy's view of a server that there is; she has the role of a manager."""
+        own = cls()
+        own.tables, own.amy = redmine.tables, redmine.row("users", "amy")["id"]
+        own.role = redmine.row("roles", "Manager")
+        own.role |= {"permissions": [*RIGHTS], **SEES_ALL}
+        own.row("users", "amy")["updated_on"] = "2026-11-29T02:05:34Z"
+        return own
+
     def deny(self, project: str, *lists: str) -> None:
         """Refuse lists of a project with 403, as to an account without the permission."""
         self.denied |= {f"/projects/{project}/{name}" for name in lists}

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from reconciler.kinds.issues.notes import Notes, paired
-from reconciler.model.address import Row
+from reconciler.model.address import Address, Row
 from reconciler.model.capabilities import PartialRows
-from reconciler.model.kind import Kind, Object
+from reconciler.model.kind import Kind
 from reconciler.model.name_index import Context, Names
 from reconciler.model.visibility import Hidden, Hiding, Sight
 
@@ -21,8 +21,7 @@ HIDDEN = {
 class IssueHiding(Hiding):
     """Private issues of others, or all of others, are left out; a role can also see none."""
 
-    def may_hide(self, declared: Object, sight: Sight, names: Names) -> Hidden | None:
-        project = declared.address.container
+    def hides(self, project: Address, sight: Sight, names: Names) -> Hidden | None:
         roles = sight.grants(project, names, "view_issues")
         if roles is None:
             return Hidden(f'private issues are hidden from this account, which is no member of project "{project.key}"')

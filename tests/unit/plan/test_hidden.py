@@ -242,6 +242,31 @@ def test_time_of_others_may_be_hidden() -> None:
     assert 'time entries of others in project "shop" are hidden from this account' in said
 
 
+def test_time_on_a_hidden_issue_is_hidden() -> None:
+    """Time that is logged on an issue is shown to those who see the issue."""
+    redmine = Limited(issues_visibility="default")
+    issue = redmine.add("issues", project="shop", subject="private", is_private=True)
+    redmine.add("time_entries", project="shop", user="amy", issue={"id": issue})
+    redmine.row("projects", "shop")["issue_custom_fields"] = []
+    entry = "{user: amy, spent_on: 2026-11-02, activity: Design, issue: private, hours: 1, state: absent}"
+    plan = plan_of(redmine, shop("issues: [{subject: private, state: absent}]", f"time_entries: [{entry}]"))
+    assert plan.changes == ()
+    assert [text.partition(":")[0].split("/")[0] for text in warnings(plan)] == ["issue shop", "time_entry shop"]
+
+
+def test_a_name_of_an_issue_that_may_be_hidden() -> None:
+    """An issue that another one names and that was not found is not said to be missing."""
+    redmine = Limited(issues_visibility="default")
+    redmine.add("custom_fields", name="Key")
+    redmine.set(redmine.row("projects", "shop"), "projects", issue_custom_fields=["Key"])
+    wanted = shop("issues: [{key: one, subject: s, parent: top}]")
+    (problem,) = problems_of(redmine, wanted, key_field="Key")
+    assert f'cannot tell whether there is an issue "top" in project "shop": {PRIVATE}' in problem.message
+    redmine.role["issues_visibility"] = "all"
+    (problem,) = problems_of(redmine, wanted, key_field="Key")
+    assert 'there is no issue "top"' in problem.message
+
+
 @pytest.mark.parametrize(
     ("item", "what"),
     [
