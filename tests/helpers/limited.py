@@ -17,7 +17,10 @@ from canned_rows import Row
 ADMINISTRATORS = {"/users", "/groups", "/custom_fields"}
 """What only administrators may list."""
 SEES_ALL = {"issues_visibility": "all", "time_entries_visibility": "all"}
-RIGHTS = ("view_issues", "view_time_entries", "view_private_notes", "view_issue_watchers")
+RIGHTS = (
+    *("view_issues", "view_time_entries", "view_private_notes", "view_issue_watchers"),
+    *("set_issues_private", "set_notes_private"),
+)
 
 
 class Limited(Canned):

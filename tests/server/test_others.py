@@ -12,7 +12,19 @@ from typing import Any
 
 import pytest
 from exports import run
-from promises import Api, Tool, fields, permit, raw_group, raw_issue, raw_shop, raw_user, sql
+from promises import (
+    Api,
+    Tool,
+    as_user,
+    fields,
+    permit,
+    raw_group,
+    raw_issue,
+    raw_shop,
+    raw_user,
+    sql,
+    troubles,
+)
 from proxy import Proxy
 
 from reconciler.sandbox import Running
@@ -196,13 +208,47 @@ def test_watchers_and_private_notes_that_are_not_shown(world: Running, api: Api)
     issue = raw_issue(api, "it", watcher_user_ids=[number(api, "bob")])
     api.change(f"/issues/{issue}", notes="secret", private_notes=True)
     own = account(world, api, REPORTER)
-    permit(world, "view_issues", "add_issue_notes")
+    permit(world, "view_issues", "add_issue_notes", "set_notes_private")
     note = {"text": "secret", "private": True}
     plan = own.plan(shop(issues=[{"subject": "it", "watchers": ["bob"], "notes": [note]}]))
     assert list(fields(plan)["issue shop/it"]) == ["notes"]
     said = [warning.message for warning in plan.warnings]
     assert any(text.startswith("watchers: not compared") for text in said)
     assert any("private notes of others are hidden" in text for text in said)
+
+
+def test_nothing_private_is_published(world: Running, api: Api) -> None:
+    """A role without the permission gets 201 and 204 from Redmine for a public issue and a public note; the tool writes
+    neither."""
+    with as_user(world, api, raw_user(api, "carl")) as carl:
+        join(api, number(api, "carl"), REPORTER)
+        raw = carl.make("/projects/shop/issues", subject="raw", is_private=True)
+        carl.change(f"/issues/{raw['id']}", notes="secret", private_notes=True)
+    assert raw["is_private"] is False
+    assert [j["private_notes"] for j in api.get(f"/issues/{raw['id']}?include=journals")["journals"]] == [False]
+    own = account(world, api, REPORTER)
+    notes = [{"text": "x", "private": True}]
+    problems = own.problems(shop(issues=[{"subject": "new", "is_private": True}, {"subject": "raw", "notes": notes}]))
+    assert len(problems) == 2
+    assert all("so Redmine would publish" in problem for problem in problems)
+
+
+def test_roles_that_the_account_does_not_manage(world: Running, api: Api) -> None:
+    """Redmine gives a member no role that the role of the account does not manage, and may say nothing: it is reported,
+    and the member keeps the roles that it had."""
+    own = account(world, api, MANAGER)
+    sql(
+        world,
+        f"UPDATE roles SET all_roles_managed = 0 WHERE id = {MANAGER}",
+        f"INSERT INTO roles_managed_roles (role_id, managed_role_id) VALUES ({MANAGER}, {REPORTER})",
+    )
+    for roles, why in ((["Developer"], ""), (["Reporter", "Developer"], "may not give or take some of these roles")):
+        report = own.apply(shop(members=[{"user": "eve", "roles": roles}]))
+        ((outcome, said),) = troubles(report).values()
+        assert outcome == "failed"
+        assert why in said
+        (kept,) = [m["roles"] for m in api.get("/projects/shop/memberships") if m["user"]["name"] == "eve Test"]
+        assert [role["name"] for role in kept] == ["Reporter"]
 
 
 # -- commands --------------------------------------------------------------------------------------------------
@@ -226,3 +272,17 @@ def test_the_command_line_of_a_manager(
     Path("reconciler.yaml").write_text(f"user_ids: {{left: {number(api, 'left')}}}\n")
     assert "to change" in run("plan", "a.yaml").output
     assert "An export needs an administrator's API key" in run("export", "-o", "out", code=1).output
+
+
+def test_check_says_what_may_not_be_read(
+    world: Running, api: Api, there: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lists of the projects in the manifests that the role does not show are named before the problems."""
+    key = account(world, api, REPORTER).connection.api_key
+    assert key is not None
+    permit(world, "view_issues")
+    monkeypatch.setenv("REDMINE_API_KEY", key.get_secret_value())
+    Path("a.yaml").write_text(json.dumps(shop(news=[{"title": "Hi", "description": "x"}])))
+    said = run("check", "a.yaml", code=3).output
+    assert 'This account may not read the news of project "shop".' in said
+    assert "news shop/Hi: cannot tell whether it exists" in said

@@ -10,7 +10,7 @@ from reconciler.model.address import Address, Row
 from reconciler.model.capabilities import PartialRows
 from reconciler.model.kind import Kind
 from reconciler.model.name_index import Context, Names
-from reconciler.model.visibility import Hidden, Hiding, Sight
+from reconciler.model.visibility import ADMINISTRATOR, Hidden, Hiding, Sight
 
 HIDDEN = {
     "default": 'private issues of others in project "{}" are hidden from this account',
@@ -59,6 +59,27 @@ def for_others(row: Row | None, values: Mapping[str, Any], context: Context) -> 
     new = (note for note, held in _notes(row or {}, values, context) if held is None)
     if any(str(note.get("author", me)).casefold() != me for note in new):
         yield "notes", f"notes: {said}", hint
+
+
+def published(row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
+    """Conflicts with what Redmine would publish: without the permission it makes nothing private, and does not say so
+    (5.0 to 6.1)."""
+    sight, names = context.names.sight, context.names
+    if sight is None or not names.is_live(context.container):
+        return
+    own = row is None or (row.get("author") or {}).get("id") == sight.me["id"]
+    for_issues = ("set_issues_private", *(("set_own_issues_private",) if own else ()))
+    said, hint = "this account may not make {} private, so Redmine would publish {}", f"{PRIVATE}; or {ADMINISTRATOR}"
+    private = values.get("is_private") is True and not (row or {}).get("is_private")
+    if private and not any(sight.grants(context.container, names, right) for right in for_issues):
+        yield "is_private", f"is_private: {said.format('the issue', 'it')}", hint.format("Set issues public or private")
+    pairs = ((note, held) for note, held in _notes(row or {}, values, context) if note.get("private"))
+    changed = any(held is None or not held["private"] for _, held in pairs)
+    if changed and not sight.grants(context.container, names, "set_notes_private"):
+        yield "notes", f"notes: {said.format('notes', 'them')}", hint.format("Set notes as private")
+
+
+PRIVATE = 'it needs a role with the permission "{}"'
 
 
 def _notes(row: Row, values: Mapping[str, Any], context: Context) -> Any:

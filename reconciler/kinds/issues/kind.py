@@ -14,7 +14,7 @@ from typing import Any
 from reconciler.kinds.issues import notes, parent_fields, read, relations
 from reconciler.kinds.issues.creation import IssueCreation, StoredKey
 from reconciler.kinds.issues.export import CORE, IssueExport, disabled
-from reconciler.kinds.issues.hiding import IssueHiding, IssueRows, for_others
+from reconciler.kinds.issues.hiding import IssueHiding, IssueRows, for_others, published
 from reconciler.kinds.issues.identity import Matching, key_field, value_of
 from reconciler.kinds.issues.ordering import IssueDeletion, IssueDependencies, IssueSideEffects
 from reconciler.kinds.issues.read import WATCHING, IssueReadBack, IssueStream, WatcherLists
@@ -85,6 +85,7 @@ class Issues(Kind[IssueSpec]):
             yield "tracker", said, "add it to the project's trackers"
         yield from self._shut_version(row, values.get("fixed_version"), context)
         yield from for_others(row, values, context)
+        yield from published(row, values, context)
         number = context.names.id(Address("tracker", str(tracker)))
         for name in values.get("custom_fields") or ():
             field = context.names.custom_fields.get("issue", {}).get(name)

@@ -295,7 +295,7 @@ def test_watchers_that_are_not_shown_are_not_compared() -> None:
 
 def test_a_private_note_of_others_may_exist() -> None:
     """A private note is added with a warning where those of others are hidden."""
-    redmine = Limited(permissions=["view_issues"])
+    redmine = Limited(permissions=["view_issues", "set_notes_private"])
     journal = {"id": 1, "user": {"id": 1, "name": "Admin"}, "notes": "secret", "private_notes": True}
     redmine.add("issues", project="shop", subject="s", journals=[journal])
     text = shop("issues: [{subject: s, notes: [{text: secret, private: true}]}]")
@@ -318,6 +318,50 @@ def test_only_administrators_write_for_others(issue: str, field: str) -> None:
     redmine.add("issues", project="shop", subject="old")
     (problem,) = problems_of(redmine, shop(f"issues: [{issue}]"))
     assert problem.message == f"{field}: only administrators can write as another user"
+
+
+@pytest.mark.parametrize(
+    ("issue", "said"),
+    [
+        ("{subject: new, is_private: true}", "is_private: this account may not make the issue private"),
+        ("{subject: old, is_private: true}", "is_private: this account may not make the issue private"),
+        ("{subject: old, notes: [{text: x, private: true}]}", "notes: this account may not make notes private"),
+        ("{subject: new, notes: [{text: x, private: true}]}", "notes: this account may not make notes private"),
+        ("{subject: old, notes: [{text: public, private: true}]}", "notes: this account may not make notes private"),
+    ],
+)
+@pytest.mark.parametrize("member", [True, False], ids=["member", "no member"])
+def test_nothing_private_is_published(issue: str, said: str, member: bool) -> None:
+    """Without the permission Redmine answers 201 or 204, and everybody can read it: a problem before it is written."""
+    redmine = Limited(permissions=["view_issues"])
+    note = {"id": 1, "user": {"id": redmine.amy, "name": "Amy"}, "notes": "public", "private_notes": False}
+    redmine.add("issues", project="shop", subject="old", journals=[note])
+    if not member:
+        redmine.rows("memberships").clear()
+    (problem,) = problems_of(redmine, shop(f"issues: [{issue}]"))
+    assert problem.message.startswith(f"{said}, so Redmine would publish")
+    assert "it needs a role with the permission" in problem.hint
+
+
+def test_the_permission_for_the_own_issues_is_enough_for_them() -> None:
+    """`set_own_issues_private` is for issues that the account writes."""
+    redmine = Limited(permissions=["view_issues", "set_own_issues_private"])
+    redmine.add("issues", project="shop", subject="mine", author="amy")
+    redmine.add("issues", project="shop", subject="other")
+    text = shop("issues: [{subject: %s, is_private: true}]")
+    assert plan_of(redmine, text % "mine").changes
+    assert plan_of(redmine, text % "new").changes
+    (problem,) = problems_of(redmine, text % "other")
+    assert problem.message.startswith("is_private: this account may not")
+
+
+def test_what_is_private_already_needs_no_permission() -> None:
+    """It is as declared."""
+    redmine = Limited(permissions=["view_issues", "view_private_notes"])
+    note = {"id": 1, "user": {"id": 1, "name": "Admin"}, "notes": "x", "private_notes": True}
+    redmine.add("issues", project="shop", subject="s", is_private=True, journals=[note])
+    text = "issues: [{subject: s, is_private: true, notes: [{text: x, private: true}]}]"
+    assert plan_of(redmine, shop(text)).changes == ()
 
 
 def test_the_own_name_as_author_is_no_problem() -> None:
