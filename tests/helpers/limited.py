@@ -24,7 +24,7 @@ RIGHTS = (
 
 
 class Limited(Canned):
-    """Amy's view. `rights` change her role's page; `mail` says whether others see mail addresses."""
+    """Amy's view. `rights` change her role's page; `mail` says whether mail addresses are shown."""
 
     def __init__(self, role: str = "Manager", **rights: Any) -> None:
         super().__init__()
@@ -43,8 +43,8 @@ class Limited(Canned):
         own = cls()
         own.tables, own.amy = redmine.tables, redmine.row("users", "amy")["id"]
         own.role = redmine.row("roles", "Manager")
-        own.role |= {"permissions": [*RIGHTS], **SEES_ALL}
-        own.row("users", "amy")["updated_on"] = "2026-11-29T02:05:34Z"
+        own.role |= {"permissions": [*RIGHTS], **SEES_ALL, **own.role}
+        own.row("users", "amy").setdefault("updated_on", "2026-11-29T02:05:34Z")
         return own
 
     def deny(self, project: str, *lists: str) -> None:
@@ -89,6 +89,7 @@ class Limited(Canned):
             mine = [{key: m[key] for key in ("id", "project", "roles")} for m in self._mine()]
             row = {**self.row("users", "amy"), "memberships": mine, "api_key": self.api_key}
             hidden = {"status"} | ({"memberships"} - _included(params))
+            hidden |= set() if self.mail else {"mail"}
         else:
             row = next((r for r in self.rows("users") if str(r["id"]) == number and r["status"] == 1), {})
             hidden = {"status", "admin", "api_key"} | (set() if self.mail else {"mail"})
