@@ -15,7 +15,7 @@ from reconciler.model.kind import Object
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import PARTIAL
 from reconciler.model.visibility import ADMINISTRATOR, Hidden, Hiding, Unlisted
-from reconciler.plan.archived_projects import archived
+from reconciler.plan.archived_projects import archived, stays_visible, wanted
 from reconciler.plan.draft import Draft
 from reconciler.plan.operations import Warned
 from reconciler.state.desired import references
@@ -36,7 +36,8 @@ def unseen(declared: Object, row: Row | None, names: Names) -> list[Problem]:
 
 def _why_unseen(declared: Object, row: Row | None, names: Names) -> tuple[str, str]:
     project = declared.address.container if declared.kind.inside else declared.address
-    if project.kind == CONTAINER and archived(project, names):
+    # One that is declared archived may be just that: it is not compared, like an administrator's.
+    if project.kind == CONTAINER and archived(project, names) and not _declared_archived(project, names):
         said = f'project "{project.key}" is archived, or hidden from this account'
         return said, f"it needs a role in the project; or {ADMINISTRATOR}"
     live = names.live(declared.kind.name)
@@ -48,6 +49,10 @@ def _why_unseen(declared: Object, row: Row | None, names: Names) -> tuple[str, s
     if hidden is not None and hidden.certain:
         return f"cannot tell whether it exists: {hidden.why}", MEMBER
     return "", ""
+
+
+def _declared_archived(project: Address, names: Names) -> bool:
+    return wanted(project, names) is not None and not stays_visible(project, names)
 
 
 def _nameless(declared: Object, names: Names) -> Iterator[Problem]:

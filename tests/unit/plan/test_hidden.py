@@ -124,7 +124,7 @@ def test_categories_are_known_by_name_from_the_project() -> None:
 # -- projects --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("more", ["", ", status: active", ", status: archived", ", state: absent"])
+@pytest.mark.parametrize("more", ["", ", status: active", ", status: closed", ", state: absent"])
 @pytest.mark.parametrize("hidden", [{"is_public": False}, {"status": 9}], ids=["private", "archived"])
 def test_a_hidden_project_is_neither_created_nor_deleted(hidden: dict[str, object], more: str) -> None:
     """Its page is 403, as that of an archived one is: it exists, and nothing more is known."""
@@ -132,6 +132,17 @@ def test_a_hidden_project_is_neither_created_nor_deleted(hidden: dict[str, objec
     redmine.add("projects", identifier="secret", **hidden)
     (problem,) = problems_of(redmine, f"projects: [{{identifier: secret, name: Secret{more}}}]")
     assert problem.message == 'project "secret" is archived, or hidden from this account'
+
+
+@pytest.mark.parametrize("hidden", [{"is_public": False}, {"status": 9}], ids=["private", "archived"])
+def test_a_project_that_is_declared_archived_is_not_compared(hidden: dict[str, object]) -> None:
+    """It is as declared or hidden: neither it nor what is inside it is a change or counts as unchanged."""
+    redmine = Limited()
+    redmine.add("projects", identifier="old", **hidden)
+    inside = "issues: [{subject: s}, {subject: gone, state: absent}]"
+    plan = plan_of(redmine, f"projects: [{{identifier: old, name: Old, status: archived, {inside}}}]")
+    assert (plan.changes, plan.unchanged) == ((), 0)
+    assert sorted(map(str, plan.uncompared)) == ["issue old/gone", "issue old/s", "project old"]
 
 
 def test_a_project_that_does_not_exist_is_created() -> None:
