@@ -76,8 +76,9 @@ def doubts(declared: Object, row: Row | None, names: Names) -> Iterator[Warned]:
 
 
 def _hidden(declared: Object, row: Row | None, names: Names) -> Hidden | None:
-    # In a project that does not exist, nothing can be hidden.
-    if names.sight is None or row is not None or not names.is_live(declared.address.container):
+    home = declared.address.container
+    # In a project that does not exist, nothing can be hidden; what is in an archived one is not compared.
+    if names.sight is None or row is not None or not names.is_live(home) or archived(home, names):
         return None
     return declared.kind.capability(Hiding).may_hide(declared, names.sight, names)
 

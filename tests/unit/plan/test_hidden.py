@@ -141,7 +141,7 @@ def test_a_project_that_is_declared_archived_is_not_compared(hidden: dict[str, o
     redmine.add("projects", identifier="old", **hidden)
     inside = "issues: [{subject: s}, {subject: gone, state: absent}]"
     plan = plan_of(redmine, f"projects: [{{identifier: old, name: Old, status: archived, {inside}}}]")
-    assert (plan.changes, plan.unchanged) == ((), 0)
+    assert (plan.changes, plan.unchanged, plan.warnings) == ((), 0, ())
     assert sorted(map(str, plan.uncompared)) == ["issue old/gone", "issue old/s", "project old"]
 
 
