@@ -12,6 +12,7 @@ from typing import Any
 
 from reconciler.apply.blame import item_error
 from reconciler.apply.executor import Applier
+from reconciler.apply.found_late import resume
 from reconciler.apply.progress import Progress
 from reconciler.apply.read_back import read_back
 from reconciler.errors import ServerError
@@ -52,7 +53,7 @@ Reasons = dict[tuple[Address, str], Reason]
 
 async def verify(applier: Applier) -> None:
     """Compare everything that was written with the live state. Changes with differences become `failed`."""
-    await _resolve_unknown(applier)
+    await resume(applier)
     written = [s for s in applier.progress.values() if s.written and s.change.action != "delete"]
     mismatches, reasons = await _mismatches(applier, written), Reasons()
     for _ in range(ROUNDS):
@@ -73,22 +74,6 @@ async def verify(applier: Applier) -> None:
     for state in written:
         # `verify` runs again after the postponed operations, for what those have written.
         state.written.clear()
-
-
-async def _resolve_unknown(applier: Applier) -> None:
-    """Look up objects whose creation had an unknown outcome once more: the server may have created them by now."""
-    for state in applier.progress.values():
-        if state.outcome == "unknown" and state.change.action == "create":
-            address = state.change.address
-            try:
-                row = await applier.writer.look_up(address, gather(state.change.fields))
-            except ServerError:
-                continue
-            if row is not None:
-                applier.names.add(address.kind, address.key, row)
-                state.id, state.outcome = row["id"], "done"
-                state.errors.clear()
-                state.notes.append("the response to its creation was lost; the object was found afterwards")
 
 
 # -- reading back ----------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from pydantic import Field, PositiveInt, StringConstraints
 
 from reconciler.kinds._keyless import Keyless, KeylessReadBack
+from reconciler.kinds._members import is_account, may_be_admin
 from reconciler.kinds._permissions import lacks_as_member
 from reconciler.kinds._queries import chunks, criterion
 from reconciler.model.address import Address, Row, Unresolved, split_key
@@ -25,6 +26,7 @@ from reconciler.model.export_hooks import Exporting
 from reconciler.model.forms import DAY, NAMED, NUMBER, REF, TEXT
 from reconciler.model.kind import Inside, Kind, Listing, Need, Object
 from reconciler.model.name_index import Context, Names
+from reconciler.model.participation import Part, Participants
 from reconciler.model.spec import LOCAL, REFUSE, Api, Date, Id, IssueName, Name, ProjectItem
 
 ISSUE = Ref(("issue",), word="key")
@@ -167,6 +169,18 @@ class _Limits(Doubts):
             yield "hours", f"by default Redmine takes at most {PER_DAY} hours of a user on one day"
 
 
+class _People(Participants):
+    """Time is logged for active members, or for the own account (5.0 to 6.1)."""
+
+    def exempt(self, name: str, person: Address, row: Row | None, values: Mapping[str, Any], context: Context) -> bool:
+        return is_account(person, context.names)
+
+    def doubtful(self, name: str, person: Address, row: Row | None, context: Context) -> bool:
+        # The account that logged the time can always get it back, and no list shows which one that is.
+        # A member who is an administrator needs no permission on 5.0.
+        return row is not None or may_be_admin(person, context.names)
+
+
 class TimeEntries(Keyless[TimeEntrySpec]):
     """With an `id`, everything but the project can change; without one, another day or user is another entry."""
 
@@ -183,6 +197,7 @@ class TimeEntries(Keyless[TimeEntrySpec]):
         Creation(unique=False),
         ProjectIncludes("time_entry_activities"),
         _Limits(),
+        _People({"user": Part("log_time")}),
         _Export(own_files=True),
     )
 

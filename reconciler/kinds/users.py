@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, StringConstraints
 
+from reconciler.kinds._mail import fault as mail_fault
 from reconciler.manifest.loader import suggest
 from reconciler.model.address import Address, Row, Unresolved
 from reconciler.model.capabilities import Deletion, OwnAccount, PartialRows, People
@@ -20,7 +21,7 @@ from reconciler.model.forms import NAMED, WHOLE
 from reconciler.model.kind import Kind, Listing, Need, Object, Request
 from reconciler.model.name_index import Context, Names, near_miss
 from reconciler.model.requests import includes
-from reconciler.model.spec import REFUSE, Api, Deferred, Id, Name, Spec
+from reconciler.model.spec import REFUSE, Api, Deferred, Gate, Id, Name, Spec
 
 STATUS = {"active": 1, "registered": 2, "locked": 3}
 LANGUAGES = (
@@ -32,6 +33,14 @@ LANGUAGES = (
 """Redmine's `config/locales` (6.1; before 6.0 without `ta-IN`). It stores any other text as well."""
 SHORT = 30
 LIMIT = f"before Redmine 5.1 a last name has at most {SHORT}"
+ACTIVE_ONLY = frozenset(
+    {
+        *("issue.assigned_to", "issue.author", "issue.notes", "issue.watchers"),
+        *("time_entry.user", "custom_fields"),
+    }
+)
+"""Fields that Redmine lets name active users only: 422, 412 for whom a request acts as, 204 and dropped for watchers
+(5.0 to 6.1). Default assignees, members and users of groups can be locked."""
 NUMBER = re.compile(r"#(\d+)(?: \((.*)\))?", re.DOTALL)
 
 
@@ -168,8 +177,8 @@ class UserSpec(Spec):
         Api(
             codec=UserStatus(),
             clear=REFUSE,
-            # A locked user can be neither a new assignee nor a new watcher (5.0 to 6.1).
             deferred=Deferred("referrers", when=lambda value, context: value == "locked"),
+            gate=Gate("active", frozenset({"locked"}), via=ACTIVE_ONLY, guards_access=True),
         ),
     ] = None
     language: Annotated[
@@ -299,10 +308,6 @@ class Users(Kind[UserSpec]):
         Exporting(defaults=(("status", "active"), ("admin", False)), unshown=frozenset({"auth_source"})),
     )
 
-    def conflicts(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
-        if _is_long(row, values) and _before_5_1(context.names):
-            yield "lastname", f"lastname: {len(values['lastname'])} characters; {LIMIT}", "shorten it"
-
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
         include = includes(self.fields, need.fields.get(self.name, ()))
         # One list a status: `status=` means all up to 5.1 but is 422 later, `status=*` is nothing on 5.0.
@@ -340,6 +345,14 @@ class Users(Kind[UserSpec]):
         if spec.language and spec.language not in LANGUAGES:
             hint = suggest(spec.language, LANGUAGES)
             yield "language", f'unknown language "{spec.language}"{": " if hint else ""}{hint}'
+
+    def conflicts(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
+        if _is_long(row, values) and _before_5_1(context.names):
+            yield "lastname", f"lastname: {len(values['lastname'])} characters; {LIMIT}", "shorten it"
+        # Only a new address is checked, so an old one may be anything.
+        mail = values.get("mail")
+        if mail and mail != (row or {}).get("mail") and (wrong := mail_fault(mail)):
+            yield "mail", f'mail: "{mail}": {wrong}', "correct it"
 
 
 def _beside(request: Request, more: Mapping[str, Any]) -> Request:

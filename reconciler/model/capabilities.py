@@ -23,6 +23,8 @@ neutral object of its class, which changes nothing: no workflow, no derived fiel
     Alternative     another kind that a name of this one more often means
     People          rows of persons
     OwnAccount      what the account must not do to itself
+    Doubts          values that the server may refuse (`model/doubts.py`)
+    Participants    fields that name people who need a right in the project (`model/participation.py`)
     Exporting       how a live object is written as a manifest (`model/export_hooks.py`)
     Doubts          values that the server may refuse (`model/doubts.py`)
     FieldScope      which custom fields an object has (`model/custom_field_scope.py`)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -76,6 +76,8 @@ class Names:
     """The login of the account that everything is read with, for an export."""
     rights: tuple[Any, ...] | None = None
     """Who reads, as `apply.account` compares it; None if that is not known."""
+    members: dict[str, Sequence[Row]] = field(default_factory=dict)
+    """project → its live memberships, of the projects where that was needed."""
     custom_fields: dict[str, dict[str, CustomField]] = field(default_factory=dict)
     """type of the customized object → name → definition."""
     sees_definitions: bool = False

@@ -126,12 +126,16 @@ class Gate:
     """A field whose live value can forbid work on other objects (a locked version takes no issue).
 
     When such work is planned, the field is first set to `open`, and afterwards to its old or its declared value.
-    `via` are the referrers' fields whose change needs the gate open (empty: any work inside a project).
+    `via` are the referrers' fields whose change needs the gate open (empty: any work inside a project): `field` of any
+    kind, or `kind.field`.
     """
 
     open: str
     shut: frozenset[str]
     via: frozenset[str] = frozenset()
+    guards_access: bool = False
+    """Whether to open it gives somebody access. It is opened only if the manifest declares the field, so that the next
+    run closes it if this one is killed; and it is closed whatever fails, also by a run that is interrupted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from reconciler.model.kind import Object
 from reconciler.model.name_index import Context
 from reconciler.plan.diff import gather
 from reconciler.plan.operations import FieldChange, Warned
+from reconciler.plan.participants import unfit
 
 
 def foreseen(
@@ -24,6 +25,7 @@ def foreseen(
     """What is foreseen for an object of which `fields` are to be sent."""
     for path, sentence in declared.kind.capability(Doubts).about(declared.kind, row, values, context):
         yield Warned(declared.address, declared.where(path), f"{path}: {sentence}")
+    yield from unfit(declared, row, values, context)
     sent, scope = gather(fields), declared.kind.capability(FieldScope)
     for name, api in declared.kind.fields.items():
         if isinstance(api.codec, CustomFields):

@@ -20,11 +20,13 @@ from reconciler.model.containers import Modules
 from reconciler.model.kind import Object, undeclared
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import PARTIAL
+from reconciler.plan.access import barred
 from reconciler.plan.archived_projects import archived, purpose, stays_visible, unarchiving, wanted
 from reconciler.plan.diff import canonical, changes, companions, creation, located
 from reconciler.plan.draft import Draft, targets
 from reconciler.plan.foresee import foreseen
 from reconciler.plan.look_alikes import twins
+from reconciler.plan.modules import left_to_the_server
 from reconciler.plan.operations import Change, FieldChange, Plan, Warned
 from reconciler.plan.scheduling import affected, schedule
 from reconciler.plan.unique import Holders, arranged
@@ -62,7 +64,8 @@ def make(
     revealed = planner.unarchived(drafts, [a for a in planner.hidden if chosen(a)])
     holders = Holders(drafts, desired.objects, live.names)
     takes, taken = holders.takes()
-    problems = [p for p in (*live.problems, *planner.problems, *taken) if p not in tolerated]
+    found = (*live.problems, *planner.problems, *taken, *barred(drafts, live.names))
+    problems = [p for p in found if p not in tolerated]
     if problems:
         # A name without an object may be a row that was left out.
         left_out = (Problem(w.source, w.message, str(w.address)) for w in _left_out(desired, live))
@@ -86,6 +89,7 @@ def make(
         warnings=(
             *(w for w in planner.warnings if chosen(w.address)),
             *twins(created, live.names),
+            *left_to_the_server(drafts, live.names),
             *_left_out(desired, live),
         ),
         affected=read_back,

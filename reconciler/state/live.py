@@ -30,6 +30,7 @@ from reconciler.model.row_form import form_of
 from reconciler.redmine.client import Client
 from reconciler.state.desired import Desired
 from reconciler.state.fetch import bulk_details, fetch, together
+from reconciler.state.members import read_members
 from reconciler.state.renames import compared_fields, settle_renames, settle_swaps, undo_renames
 from reconciler.state.unreadable import LeftOut, Unreadable
 
@@ -74,6 +75,7 @@ async def read(client: Client, desired: Desired) -> Live:
     await reader.wave(need, [k for k in kinds().values() if k.inside and k.inside.reads_after])
     if me.get("admin"):
         await reader.to_create(need)
+    await read_members(client, desired, need, names)
     return Live(names, me, tuple(reader.problems), reader.left_out.lasting(names))
 
 

@@ -344,10 +344,10 @@ def raw_issue(api: Api, subject: str, **more: Any) -> int:
     return int(api.make("/projects/shop/issues", subject=subject, **more)["id"])
 
 
-def raw_user(api: Api, login: str = "amy") -> int:
+def raw_user(api: Api, login: str = "amy", **more: Any) -> int:
     """The id of a new user, made without the tool."""
     named = {"firstname": login, "lastname": "Test", "mail": f"{login}@example.net"}
-    return int(api.make("/users", login=login, **named)["id"])
+    return int(api.make("/users", login=login, **named, **more)["id"])
 
 
 def person(login: str = "amy", **more: Any) -> dict[str, Any]:

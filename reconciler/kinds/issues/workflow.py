@@ -7,8 +7,9 @@ from typing import Any
 
 from reconciler.kinds.issues import parent_fields, relations
 from reconciler.kinds.issues.export import CORE
+from reconciler.kinds.issues.progress import BY_STATUS
 from reconciler.kinds.issues.spec import closes
-from reconciler.model.address import Address, Row
+from reconciler.model.address import Row
 from reconciler.model.capabilities import DerivedFields, KeptValues, Workflow
 from reconciler.model.kind import Kind, Listing
 from reconciler.model.name_index import Context
@@ -72,11 +73,11 @@ class IssueKeptValues(KeptValues):
             return f"Redmine may compute it from the subtasks ({parent_fields.SETTINGS})"
         if field == "author":
             return "the user is locked, or may not add issues to the project"
-        # 204, although nothing is stored for a locked user (5.0 to 6.1).
         if field == "watchers":
-            return _locked_watchers(wanted, kind.live(row, name, context), context)
+            return _dropped_watchers(wanted, kind.live(row, name, context))
         why = _keeps_status(wanted, row, context) if field == "status" else ""
-        return why or (_disabled(kind, field, row, context) if field in CORE else "")
+        why = why or (_disabled(kind, field, row, context) if field in CORE else "")
+        return why or (f"Redmine may take it from the status ({BY_STATUS})" if field == "done_ratio" else "")
 
     def suspected(self, path: str) -> str:
         permitted = path.partition(".")[0] in PERMITTED
@@ -95,12 +96,10 @@ def _lacks_custom_field(row: Row, name: str, context: Context) -> str:
     return f'project "{context.project}" does not have the custom field' if lacks else ""
 
 
-def _locked_watchers(wanted: Sequence[Any], live: Sequence[Any], context: Context) -> str:
-    people = ((user, context.names.row(Address("user", str(user))) or {}) for user in wanted)
-    # Before 6.0 the status shows only by the list that a user is in.
-    locked = [user for user, person in people if LOCKED in (person.get("status"), person.get("listed"))]
-    lacking = [user for user in wanted if user not in live]
-    return f"locked users cannot watch: {', '.join(locked)}" if locked and lacking == locked else ""
+def _dropped_watchers(wanted: Sequence[Any], live: Sequence[Any]) -> str:
+    """204, although nothing is stored for who was locked meanwhile (5.0 to 6.1) or may not see it (5.1 to 6.1)."""
+    lacking, more = any(one not in live for one in wanted), any(one not in wanted for one in live)
+    return "Redmine drops watchers who are locked or may not see the issue" if lacking and not more else ""
 
 
 def _keeps_status(wanted: Any, row: Row, context: Context) -> str:
@@ -125,7 +124,3 @@ def _blocked(row: Row, context: Context) -> str:
     known = context.names.live("issue").rows
     numbers = [n for n in relations.blockers(row) if n in known and not closes(known[n]["status"]["name"], context)]
     return f"blocked by {', '.join(f'#{n}' for n in numbers)}" if numbers else ""
-
-
-LOCKED = 3
-"""A user's status number."""

@@ -20,7 +20,7 @@ users:
   - login: amy
     firstname: Amy
     lastname: B
-    mail: nonsense
+    mail: amy@denied.net
     admin: false
 """
 ISSUE = inside(
