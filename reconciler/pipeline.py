@@ -31,6 +31,7 @@ from reconciler.state import desired as declared
 from reconciler.state import foreign, live
 from reconciler.state.desired import Desired
 from reconciler.state.live import Live
+from reconciler.state.secrets import collect
 
 if TYPE_CHECKING:
     # `apply` is imported where a plan is applied: `plan` and `check` start faster without it.
@@ -73,8 +74,12 @@ def validate(*paths: str | Path, file: str | Path | None = None, instance: str |
 def read(config: Config, paths: Sequence[str | Path], stdin: TextIO | BinaryIO | None = None) -> Manifests:
     """Read the manifests at `paths` with a configuration."""
     loaded = foreign.without(manifest.load(paths or (".",), config.variables, stdin=stdin, rules=config.rules))
+    # Before anything can be said about the documents.
+    collect(loaded.documents, config.variables, config.secrets)
     desired = declared.build(loaded.documents, config.settings)
-    problems = [*loaded.problems, *_not_consequential(loaded, desired.problems)]
+    found = [*loaded.problems, *_not_consequential(loaded, desired.problems)]
+    # A value that is shown may be a secret that was written to the wrong field.
+    problems = [replace(p, message=config.secrets.masked(p.message)) for p in found]
     return Manifests(config, loaded, desired, tuple(sorted(problems, key=lambda p: (p.location, p.message))))
 
 
@@ -270,7 +275,7 @@ class Manifests:
     ) -> Plan:
         """The same as `plan`, inside an event loop."""
         self.check()
-        async with Client(self.config.connection()) as client:
+        async with Client(self.config.connection(), secrets=self.config.secrets) as client:
             return (await plan(client, self, PlanOptions(targets, excludes, unarchive, resend))).plan
 
     def apply(
@@ -303,7 +308,7 @@ class Manifests:
     ) -> Report:
         """The same as `apply`, inside an event loop."""
         self.check()
-        async with Client(self.config.connection()) as client:
+        async with Client(self.config.connection(), secrets=self.config.secrets) as client:
             options = PlanOptions(unarchive=unarchive, resend=resend, keep_going=keep_going)
             return await apply(client, self, options, agreed, listener)
 

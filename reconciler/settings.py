@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+
+from reconciler.manifest.scalars import texts
+from reconciler.masking import Secrets
 
 VARIABLES = {
     "url": "REDMINE_URL",
@@ -24,6 +28,8 @@ VARIABLES = {
     "retries": "REDMINE_RETRIES",
 }
 """Setting → environment variable; an empty variable counts as unset."""
+SECRET = frozenset({"api_key", "password", "bearer", "headers"})
+"""Settings whose whole values are secret."""
 
 
 Pattern = Annotated[str, StringConstraints(pattern="^[^!]")]
@@ -78,3 +84,14 @@ class Settings(BaseModel):
         tuple[Pattern, ...] | None, Field(description="Do not read these files and folders, as patterns of .gitignore.")
     ] = None
     vars: Annotated[dict[str, str], Field(description="Values for ${NAME} that the environment does not set.")] = {}
+
+
+def add_secrets(values: Mapping[str, Any], secrets: Secrets) -> None:
+    """Add the secrets among the values of settings, whether these are valid or not."""
+    secrets.add(*(text for name in ("api_key", "bearer") for text in texts(values.get(name))))
+    for password in texts(values.get("password")):
+        secrets.add_login(next(texts(values.get("username")), None), password)
+    for url in (text for name in ("url", "proxy") for text in texts(values.get(name))):
+        secrets.add_url(url)
+    for value in texts(values.get("headers")):
+        secrets.add_header(value)

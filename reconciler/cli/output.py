@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from reconciler.errors import Location, ManifestError, Problem, ReconcilerError
+from reconciler.masking import Secrets, without_user_info
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,8 +22,13 @@ if TYPE_CHECKING:
     from reconciler.plan.operations import Plan
 
 
-def prepare() -> None:
-    """Print characters that the encoding lacks as escapes instead of failing."""
+_secrets = [Secrets()]
+"""Those of this run of the program."""
+
+
+def prepare(secrets: Secrets) -> None:
+    """Print none of these secrets, and characters that the encoding lacks as escapes instead of failing."""
+    _secrets[:] = [secrets]
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -32,12 +38,18 @@ def result(text: str, state: State) -> None:
     """Print to stdout. A closed pipe is not an error."""
     state.printed = True
     if text:
-        _print(text, sys.stdout)
+        # JSON has no secrets any more (`as_json`), and must stay valid.
+        _print(text if state.format == "json" else masked(text), sys.stdout)
 
 
 def say(text: str) -> None:
     """Print to stderr."""
-    _print(text, sys.stderr)
+    _print(masked(text), sys.stderr)
+
+
+def masked(text: str) -> str:
+    """The text without secrets."""
+    return _secrets[0].masked(text)
 
 
 def _print(text: str, stream: TextIO) -> None:
@@ -98,7 +110,8 @@ def problems(items: Sequence[Problem], state: State, stream: TextIO) -> str:
     from reconciler.render import json as data
 
     def quoted(place: Location) -> str:
-        return excerpt(place, state.sources)
+        # Masked before it is cut around the caret.
+        return excerpt(place, state.sources, state.secrets)
 
     match state.format:
         case "json":
@@ -116,7 +129,7 @@ def as_json(data: Mapping[str, Any]) -> str:
     """JSON in characters that the encoding of stdout has."""
     from reconciler.render.json import dumps
 
-    text = dumps(data)
+    text = dumps(_secrets[0].masked_data(data))
     if codecs.lookup(sys.stdout.encoding or "utf-8").name == "utf-8":
         return text
     # JSON's own escapes, so that the document stays valid; `backslashreplace` would write \xe4, which is none.
@@ -132,10 +145,12 @@ def failure(error: ReconcilerError, state: State) -> None:
         result(problems(error.problems, state, sys.stdout), state)
         say(f"Error: {plural(len(error.problems), 'problem')} in the manifests.")
     else:
+        # A URL that is refused is no setting of the run, so what is secret in it is not known.
+        text = without_user_info(str(error))
         # A report that was printed before the error is the one document.
         if state.format == "json" and not state.printed:
-            result(problems([Problem(Location(""), str(error))], state, sys.stdout), state)
-        say(f"Error: {safe(str(error))}")
+            result(problems([Problem(Location(""), text)], state, sys.stdout), state)
+        say(f"Error: {safe(text)}")
 
 
 def safe(text: str) -> str:

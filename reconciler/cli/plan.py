@@ -88,6 +88,7 @@ def _save(planned: Planned, out: Path, state: State) -> None:
     from reconciler.plan import plan_file
     from reconciler.render.json import plan_json
 
+    plan_file.check_echoes(planned.plan, state.secrets)
     plan_file.write(out, plan_file.save(planned.plan, planned.names, plan_json(planned.plan)))
     used = planned.names.settings["place"].file
     # Only what `apply --plan` would not find by itself from the current folder.
