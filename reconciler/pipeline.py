@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
@@ -25,12 +26,14 @@ from reconciler.plan import faults as faulty
 from reconciler.plan.faults import NO_FAULTS, Faults
 from reconciler.plan.operations import Plan
 from reconciler.plan.planner import make
+from reconciler.plan.problems import on_server
 from reconciler.plan.targets import ALL, PlanOptions, Selection, resent, select
 from reconciler.redmine.client import Client
 from reconciler.state import desired as declared
 from reconciler.state import foreign, live
 from reconciler.state.desired import Desired
 from reconciler.state.live import Live
+from reconciler.state.partial import NotValid
 from reconciler.state.secrets import collect
 
 if TYPE_CHECKING:
@@ -85,10 +88,45 @@ def read(config: Config, paths: Sequence[str | Path], stdin: TextIO | BinaryIO |
 
 async def plan(client: Client, manifests: Manifests, options: PlanOptions = ALL) -> Planned:
     """Read the live state and compare. Raises ManifestError, ServerError; ReconcilerError as in `Manifests.plan`."""
+    if manifests.problems:
+        raise ManifestError(await all_problems(client, manifests, options))
     desired = manifests.desired
     state = await live.read(client, desired)
     visible = archived_projects.visible(state.names)
     return replace(_compare(client, desired, state, options), visible=visible)
+
+
+async def all_problems(client: Client, manifests: Manifests, options: PlanOptions = ALL) -> list[Problem]:
+    """The problems of the manifests, and those that only the server shows. Raises ServerError."""
+    desired = manifests.desired
+    whole = replace(desired, objects=dict(sorted({**desired.objects, **desired.partial}.items())))
+    try:
+        try:
+            state = await live.read(client, whole)
+        except NotValid:
+            # What must be read depends on an invalid field: then its object is known, and nothing else of it.
+            whole, state = desired, await live.read(client, desired)
+            for address, declared_so in desired.partial.items():
+                state.names.declare(address, declared_so.spec)
+    except ManifestError as error:
+        return [*manifests.problems, *error.problems]
+    state.names.incomplete = desired.incomplete or manifests.loaded.incomplete
+    known = {problem.location for problem in manifests.problems}
+    found = on_server(whole, state, unarchive=options.unarchive)
+    return [*manifests.problems, *(problem for problem in found if problem.location not in known)]
+
+
+@contextmanager
+def at_least(manifests: Manifests) -> Iterator[None]:
+    """Raise ManifestError with the problems of the manifests if the server cannot be asked for others."""
+    try:
+        yield
+    except ManifestError:
+        raise
+    except ReconcilerError as error:
+        if not manifests.problems:
+            raise
+        raise ManifestError(manifests.problems, unasked=error) from error
 
 
 async def apply(
@@ -274,9 +312,9 @@ class Manifests:
         resend: Sequence[str] = (),
     ) -> Plan:
         """The same as `plan`, inside an event loop."""
-        self.check()
-        async with Client(self.config.connection(), secrets=self.config.secrets) as client:
-            return (await plan(client, self, PlanOptions(targets, excludes, unarchive, resend))).plan
+        with at_least(self):
+            async with Client(self.config.connection(), secrets=self.config.secrets) as client:
+                return (await plan(client, self, PlanOptions(targets, excludes, unarchive, resend))).plan
 
     def apply(
         self,
@@ -307,10 +345,10 @@ class Manifests:
         keep_going: bool = False,
     ) -> Report:
         """The same as `apply`, inside an event loop."""
-        self.check()
-        async with Client(self.config.connection(), secrets=self.config.secrets) as client:
-            options = PlanOptions(unarchive=unarchive, resend=resend, keep_going=keep_going)
-            return await apply(client, self, options, agreed, listener)
+        options = PlanOptions(unarchive=unarchive, resend=resend, keep_going=keep_going)
+        with at_least(self):
+            async with Client(self.config.connection(), secrets=self.config.secrets) as client:
+                return await apply(client, self, options, agreed, listener)
 
     def check(self) -> None:
         """Raise ManifestError if there are problems."""

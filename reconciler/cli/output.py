@@ -141,9 +141,11 @@ def failure(error: ReconcilerError, state: State) -> None:
     # Problems are the result of `check`, and of any command with a format for machines: stdout, not stderr.
     if isinstance(error, ManifestError) and state.format == "text" and not state.problems_on_stdout:
         say(problems(error.problems, state, sys.stderr))
+        _unasked(error)
     elif isinstance(error, ManifestError):
         result(problems(error.problems, state, sys.stdout), state)
         say(f"Error: {plural(len(error.problems), 'problem')} in the manifests.")
+        _unasked(error)
     else:
         # A URL that is refused is no setting of the run, so what is secret in it is not known.
         text = without_user_info(str(error))
@@ -151,6 +153,13 @@ def failure(error: ReconcilerError, state: State) -> None:
         if state.format == "json" and not state.printed:
             result(problems([Problem(Location(""), text)], state, sys.stdout), state)
         say(f"Error: {safe(text)}")
+
+
+def _unasked(error: ManifestError) -> None:
+    """Say why there may be further problems."""
+    if error.unasked is not None:
+        text = without_user_info(str(error.unasked))
+        say(f"The server could not be asked for further problems. {safe(text)}")
 
 
 def safe(text: str) -> str:

@@ -75,9 +75,10 @@ async def _plan(state: State, paths: tuple[str, ...], options: tuple[Any, ...], 
     from reconciler.cli import steps
     from reconciler.plan.targets import PlanOptions
 
-    manifests = steps.valid(state, paths)
-    async with steps.client(state, manifests.config, shown) as client:
-        planned = await pipeline.plan(client, manifests, PlanOptions(*options))
+    manifests = steps.manifests(state, paths)
+    with pipeline.at_least(manifests):
+        async with steps.client(state, manifests.config, shown) as client:
+            planned = await pipeline.plan(client, manifests, PlanOptions(*options))
     shown.stop()
     steps.selected(planned)
     return planned

@@ -88,7 +88,8 @@ class Loaded:
     """The top-level mappings of all files, all problems sorted by place, and the names of the files.
 
     `found` are the files that were not named but found in a folder, `left_out` those of them that are no manifests.
-    `sources` is a cache for `excerpt`; it has the text of standard input, which cannot be read twice.
+    `incomplete` is true if more than single values are missing because of the problems. `sources` is a cache for
+    `excerpt`; it has the text of standard input, which cannot be read twice.
     """
 
     documents: tuple[Map, ...]
@@ -96,6 +97,7 @@ class Loaded:
     files: tuple[str, ...]
     found: frozenset[str] = frozenset()
     left_out: tuple[str, ...] = ()
+    incomplete: bool = False
     sources: dict[str, Source] = field(default_factory=dict, compare=False, repr=False)
 
 
@@ -154,20 +156,24 @@ def load(
     documents: list[Map] = []
     sources: dict[str, Source] = {}
     files = find(paths, problems, rules)
+    incomplete = bool(problems)
     for file in files:
         try:
             text = file.text(max_bytes, stdin)
         except ManifestError as error:
             problems += error.problems
+            incomplete = True
             continue
         if not file.path:
             sources[file.name] = Source(text, json=file.is_json(text))
         builder = _Builder(file, text, env, (max_bytes, max_nodes))
         documents += builder.documents()
         problems += builder.problems
+        incomplete = incomplete or builder.incomplete
     problems.sort(key=lambda problem: (problem.location, problem.message))
     found = frozenset(file.name for file in files if file.found)
-    return Loaded(tuple(documents), tuple(problems), tuple(file.name for file in files), found, sources=sources)
+    names = tuple(file.name for file in files)
+    return Loaded(tuple(documents), tuple(problems), names, found, incomplete=incomplete, sources=sources)
 
 
 class _Builder:
@@ -180,6 +186,7 @@ class _Builder:
         self.problems: list[Problem] = []
         self.anchors: dict[str, Any] = {}  # name: (value, number of values, levels of nesting), or _OPEN
         self.nodes = self.depth = self.deepest = 0
+        self.incomplete = False
 
     def documents(self) -> list[Map]:
         """All top-level mappings before the first syntax error."""
@@ -191,6 +198,7 @@ class _Builder:
             self._report(mark, message, hint, *([self._place(context)] if context else []))
         except ManifestError as error:
             self.problems += error.problems
+            self.incomplete = True
         return documents
 
     def _read_documents(self, documents: list[Map]) -> None:
@@ -347,7 +355,7 @@ class _Builder:
         for start, (message, hint) in faults.items():
             index = self.text.find(start, event.start_mark.index, event.end_mark.index)
             mark = event.start_mark  # the fallback: an escape such as "\x24{" is not in the text
-            self._report(mark_of(self.text, index, mark) if index >= 0 else mark, message, hint)
+            self._report_value(mark_of(self.text, index, mark) if index >= 0 else mark, message, hint)
         return Reported(event.value) if faults else value
 
     def _included(self, event: Any) -> str:
@@ -360,7 +368,7 @@ class _Builder:
         except ManifestError as error:
             for problem in error.problems:
                 message = f"!file {_shorten(name)}: {problem.message}"
-                self._report(event.start_mark, message, problem.hint, problem.location)
+                self._report_value(event.start_mark, message, problem.hint, problem.location)
             return Reported(name)
 
     def _include(self, name: str) -> str:
@@ -374,6 +382,11 @@ class _Builder:
         raise ManifestError([Problem(self._place(event.start_mark), message, hint=hint)])
 
     def _report(self, mark: Any, message: str, hint: str = "", *also: Location) -> None:
+        self.incomplete = True
+        self._report_value(mark, message, hint, *also)
+
+    def _report_value(self, mark: Any, message: str, hint: str = "", *also: Location) -> None:
+        """Report a problem of one value that has no meaning for others."""
         self.problems.append(Problem(self._place(mark), message, hint=hint, also=also))
 
     def _place(self, mark: Any) -> Location:

@@ -7,13 +7,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from dataclasses import field as attribute
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from reconciler.errors import Location, Problem
 from reconciler.kinds import declarable, kinds
-from reconciler.manifest.loader import Included, Map, Seq, suggest
+from reconciler.manifest.loader import Included, Map, Reported, Seq, suggest
 from reconciler.model.address import CONTAINER, Address, Reference
 from reconciler.model.capabilities import BulkDetails, ManifestKey
 from reconciler.model.codecs import blank, join
@@ -33,11 +34,17 @@ IGNORED = frozenset({"$schema"})
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """The declared objects, by address in a stable order, and the problems of the manifests."""
+    """The declared objects, by address in a stable order, and the problems of the manifests.
+
+    `partial` are those with invalid fields, without these. `incomplete` is true if there are objects whose key cannot
+    be told.
+    """
 
     objects: Mapping[Address, Object]
     problems: tuple[Problem, ...]
     settings: Mapping[str, Any]
+    partial: Mapping[Address, Object] = attribute(default_factory=dict)
+    incomplete: bool = False
 
     def need(self, names: Names | None = None) -> Need:
         """What planning must read from the server. With `names`, that includes the objects that custom fields refer to:
@@ -59,7 +66,8 @@ def build(documents: Iterable[Map], settings: Mapping[str, Any]) -> Desired:
         builder.document(document)
     builder.check_references()
     # Sorted: neither the files nor the order within them may change a plan or its digest (docs/guarantees.md).
-    return Desired(dict(sorted(builder.objects.items())), tuple(builder.problems), settings)
+    objects, invalid = (dict(sorted(some.items())) for some in (builder.objects, builder.partial))
+    return Desired(objects, tuple(builder.problems), settings, invalid, builder.incomplete)
 
 
 class _Builder:
@@ -75,6 +83,7 @@ class _Builder:
         """The first declaration of each object, by the address as Redmine compares it."""
         self.invalid: set[Address] = set()
         """Objects that are too broken for `partial`; references to them get no problem of their own."""
+        self.incomplete = False
         self.problems: list[Problem] = []
         self.lists = declarable()
         self.nested = {nested_name(k): k for k in self.lists.values() if k.inside}
@@ -90,12 +99,14 @@ class _Builder:
             near = suggest(next(iter(document)), self.lists)
             hint = near or f"expected lists such as {', '.join(list(self.lists)[:3])}; check the path"
             keys = "key" if len(document) == 1 else "keys"
+            self.incomplete = True
             self.problem(document.where(), f"not a manifest: unknown top-level {keys} {names}", hint)
             return
         for name, items in document.items():
             if name in self.lists:
                 self.items(self.lists[name], items, document.where(name), None)
             elif name not in IGNORED:
+                self.incomplete = True
                 self.problem(document.where(name), f'unknown top-level key "{name}"', suggest(name, self.lists))
 
     def items(self, kind: Kind, items: Any, place: Location, project: str | None) -> None:
@@ -104,12 +115,14 @@ class _Builder:
         if items is None:
             return
         if not isinstance(items, Seq):
+            self.incomplete = True
             self.problem(place, f"expected a list, found {type_name(items)}", 'start each item with "- "')
             return
         for index, item in enumerate(items):
             if isinstance(item, Map):
                 self.item(kind, item, project)
             else:
+                self.incomplete = True
                 self.problem(items.where(index), f"expected a mapping, found {type_name(item)}")
 
     def item(self, kind: Kind, body: Map, project: str | None) -> None:
@@ -131,6 +144,8 @@ class _Builder:
 
     def declare(self, kind: Kind, body: Map, values: dict[str, Any]) -> None:
         """Add the object of a mapping, as far as it is valid."""
+        named = (values.get(name) for name in (*kind.identity, CONTAINER))
+        self.incomplete = self.incomplete or any(isinstance(value, Reported) for value in named)
         try:
             # Validators of local files need the mapping: it knows the manifest that a path is relative to.
             spec = kind.spec.model_validate(values, context={"body": body})
@@ -140,6 +155,7 @@ class _Builder:
             if declared is not None:
                 self.add(declared, self.partial)
             else:
+                self.incomplete = True
                 label = next(label_of(kind, body), "")
                 self.invalid.add(Address(kind.name, f"{values.get(CONTAINER)}/{label}" if kind.inside else label))
             return
