@@ -15,9 +15,10 @@ from pydantic import ValidationError
 from reconciler.errors import Location, Problem
 from reconciler.kinds import declarable, kinds
 from reconciler.manifest.loader import Included, Map, Reported, Seq, suggest
-from reconciler.model.address import CONTAINER, Address, Reference
+from reconciler.model.address import CONTAINER, Address, Reference, Unresolved
 from reconciler.model.capabilities import BulkDetails, ManifestKey
-from reconciler.model.codecs import blank, join
+from reconciler.model.codecs import Codec, blank, join
+from reconciler.model.inner_place import Path, inner_place
 from reconciler.model.kind import Kind, Need, Object, earlier_key, nested_name
 from reconciler.model.name_index import Context, Names
 from reconciler.model.requests import FEW
@@ -185,17 +186,19 @@ class _Builder:
                 place = declared.where(field) if field else declared.source
                 self.problem(place, message, subject=str(declared.address))
         with suppress(NotValid):
-            for name in (name for name in declared.spec.create_only if name not in declared.kind.fields):
-                message = f'create_only: unknown field "{name}"'
-                hint = suggest(name, declared.kind.fields)
-                self.problem(declared.where("create_only"), message, hint, str(declared.address))
+            for index, name in enumerate(declared.spec.create_only):
+                if name not in declared.kind.fields:
+                    message = f'create_only: unknown field "{name}"'
+                    hint = suggest(name, declared.kind.fields)
+                    self.problem(declared.where("create_only", index), message, hint, str(declared.address))
         for name, value in declared.fields.items():
             # All optional fields allow null by their types; whether Redmine can clear one is known only here.
             if value is None and declared.kind.fields[name].clear is REFUSE:
                 hint = "omit it to leave it unchanged"
                 self.problem(declared.where(name), f"{name} cannot be cleared", hint, str(declared.address))
             for part, error in declared.kind.fields[name].codec.faults(value):
-                place = declared.where(join(name, part))
+                inner = _inner(declared.kind.fields[name].codec, part, value, error)
+                place = declared.where(join(name, part), *inner)
                 self.problem(place, f"{name}: {error}", error.hint, str(declared.address))
 
     def check_references(self) -> None:
@@ -217,7 +220,7 @@ class _Builder:
             named = [objects[a] for a in reference.addresses(is_inside) if a in objects]
             self.check_declared(declared, field, reference, named)
             for other in named:
-                self.check_not_absent(declared, field, other)
+                self.check_not_absent(declared, field, other, _place(declared, field, reference))
             targets.update(other.address for other in named if depends(declared, field))
         return targets
 
@@ -243,12 +246,12 @@ class _Builder:
         addresses = (a for a in (*self.objects, *self.partial) if a.kind in reference.kinds)
         return [a.key.partition("/")[2] for a in addresses if a.project == reference.project]
 
-    def check_not_absent(self, declared: Object, field: str, other: Object) -> None:
+    def check_not_absent(self, declared: Object, field: str, other: Object, place: Location) -> None:
         """A Problem if a present object refers to, or is inside, an absent one."""
         with suppress(NotValid):
             if declared.spec.state == "present" and other.spec.state == "absent":
                 message = f"{field}: {other.address} is declared absent"
-                self.problem(declared.where(field), message, "", str(declared.address), other.source)
+                self.problem(place, message, "", str(declared.address), other.source)
 
     def cycles(self, graph: Mapping[Address, set[Address]], objects: Mapping[Address, Object]) -> None:
         """Report every cycle of references. `graphlib` finds one at a time; it is removed, and the rest searched."""
@@ -272,6 +275,18 @@ def _one_line(kind: Kind, field: str, value: Any) -> Any:
     """A secret or a name, without the line break at the end of the file that it was read from."""
     short = field in kind.identity or (field in kind.fields and kind.fields[field].secret)
     return value.line if isinstance(value, Included) and short else value
+
+
+def _inner(codec: Codec, part: str, value: Any, error: Unresolved) -> Path:
+    """Where inside the value of a field a fault is."""
+    # The part of a mapping (`custom_fields`), else the value itself.
+    keyed = isinstance(value, Mapping) and part in value
+
+    def fails(shorter: Any) -> bool:
+        again = codec.faults({part: shorter} if keyed else shorter)
+        return (part, str(error)) in ((other, str(fault)) for other, fault in again)
+
+    return inner_place(value[part] if keyed else value, fails)
 
 
 def _place(found: Object, field: str, reference: Reference) -> Location:
