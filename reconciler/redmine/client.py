@@ -21,7 +21,7 @@ from urllib.parse import quote as percent_encode
 import httpx
 from httpx_retries import RetryTransport
 
-from reconciler.errors import Answered, AnswerLost, NotRedmine, ReconcilerError
+from reconciler.errors import Answered, AnswerLost, NotRedmine, OddResponse, ReconcilerError
 from reconciler.masking import Secrets
 from reconciler.redmine import gateway
 from reconciler.redmine.error_messages import error_status, json_object, network_failure, not_json, preflight
@@ -165,7 +165,10 @@ class Client:
             params=[("filename", filename)],
             headers={"Content-Type": "application/octet-stream"},  # else 406, or 400 for JSON
         )
-        return _mapping("/uploads", body, "upload")
+        upload = _mapping("/uploads", body, "upload")
+        if not isinstance(upload.get("token"), str):
+            raise OddResponse("The response to POST /uploads is not as Redmine's are: upload.token is no text.")
+        return upload
 
     async def whoami(self) -> Row:
         """The account that the credentials belong to. Called before everything else; fails fast without a server.
