@@ -88,12 +88,30 @@ def read(config: Config, paths: Sequence[str | Path], stdin: TextIO | BinaryIO |
 
 async def plan(client: Client, manifests: Manifests, options: PlanOptions = ALL) -> Planned:
     """Read the live state and compare. Raises ManifestError, ServerError; ReconcilerError as in `Manifests.plan`."""
+    state = await _read(client, manifests, options)
+    visible = archived_projects.visible(state.names)
+    return replace(_compare(client, manifests.desired, state, options), visible=visible)
+
+
+async def plan_or_rest(client: Client, manifests: Manifests, options: PlanOptions = ALL) -> Planned:
+    """The same, only to be shown: if objects have problems, the plan of what does not depend on them.
+
+    The problems are in `faults` then.
+    """
+    state = await _read(client, manifests, options)
+    try:
+        return _compare(client, manifests.desired, state, options)
+    except ManifestError as error:
+        try:
+            return _compare(client, manifests.desired, state, replace(options, keep_going=True))
+        except RefusedError:
+            raise error from None
+
+
+async def _read(client: Client, manifests: Manifests, options: PlanOptions) -> Live:
     if manifests.problems:
         raise ManifestError(await all_problems(client, manifests, options))
-    desired = manifests.desired
-    state = await live.read(client, desired)
-    visible = archived_projects.visible(state.names)
-    return replace(_compare(client, desired, state, options), visible=visible)
+    return await live.read(client, manifests.desired)
 
 
 async def all_problems(client: Client, manifests: Manifests, options: PlanOptions = ALL) -> list[Problem]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from reconciler.apply.report import Report
     from reconciler.cli.options import State
+    from reconciler.model.address import Address
     from reconciler.plan.operations import Plan
 
 
@@ -123,6 +124,27 @@ def problems(items: Sequence[Problem], state: State, stream: TextIO) -> str:
         case "github":
             return github.problems(items)
     return text.problems(items, quoted, color=colored(stream, state))
+
+
+def rest(items: Sequence[Problem], made: Plan, left_out: Sequence[Address], state: State) -> None:
+    """Print problems, and the plan of what does not depend on them, in the chosen format."""
+    from reconciler.manifest.excerpt import excerpt
+    from reconciler.render import html, markdown, text, words
+    from reconciler.render import json as data
+
+    def quoted(place: Location) -> str:
+        return excerpt(place, state.sources, state.secrets)
+
+    if state.format == "text":
+        say(problems(items, state, sys.stderr))
+        result(f"{words.REST}\n\n{text.plan(made, color=colored(sys.stdout, state))}", state)
+        return
+    if state.format == "json":
+        result(as_json(data.rest_json(items, made, left_out)), state)
+    else:
+        render = markdown.rest if state.format == "markdown" else html.rest
+        result(render(items, quoted, made), state)
+    say(f"Error: {plural(len(items), 'problem')} in the manifests.")
 
 
 def as_json(data: Mapping[str, Any]) -> str:

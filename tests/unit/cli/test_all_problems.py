@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import jsonschema
 import pytest
 from canned import Canned, reached
 from click.testing import CliRunner, Result
@@ -15,6 +16,7 @@ from click.testing import CliRunner, Result
 from reconciler import ManifestError, load
 from reconciler.cli import main
 from reconciler.errors import Unreachable
+from reconciler.reference.json_schema import SCHEMAS
 
 UNKNOWN = 'tracker: there is no tracker "Bgu" on the server'
 """What only the server shows, of an issue that has no other problem."""
@@ -251,3 +253,56 @@ def _denied() -> object:
     import httpx
 
     return httpx.Response(401)
+
+
+SOME = f"""
+projects: [{{identifier: shop, issues: [{ISSUE}, {{subject: Below, key: below, parent: other, tracker: Bug}}]}}]
+groups: [{{name: Team}}, {{name: Others}}]
+"""
+
+
+@pytest.mark.parametrize("form", ["text", "json", "markdown", "html"])
+def test_the_plan_of_the_rest(form: str, server: Canned) -> None:
+    """Beside the problems, a plan shows what `apply --keep-going` would do; it is not saved, and exits with 3."""
+    result = run("plan", "--format", form, "--out", "saved.plan", manifest=SOME)
+    assert result.exit_code == 3
+    assert not Path("saved.plan").exists()
+    assert "The plan was not saved, because it is incomplete." in result.stderr
+    said = re.sub(r"\\(.)|</?code>|&quot;", lambda match: match[1] or '"' * (match[0] == "&quot;"), result.output)
+    assert UNKNOWN in said or json.dumps(UNKNOWN)[1:-1] in result.output
+    assert "group Team" in said or '"key": "Team"' in said
+    assert form == "json" or "shop/below" not in result.stdout
+    if form == "json":
+        data = json.loads(result.stdout)
+        jsonschema.validate(data, SCHEMAS["problems"]())
+        jsonschema.validate(data["rest"], SCHEMAS["plan"]())
+        assert data["left_out"] == ["issue shop/other", "issue shop/below"]
+        assert [change["key"] for change in data["rest"]["changes"]] == ["Others", "Team"]
+    else:
+        assert "apply --keep-going" in result.stdout
+
+
+def test_the_rest_is_what_is_applied(server: Canned) -> None:
+    """`apply --keep-going` does just what that plan shows."""
+    shown = json.loads(run("plan", "--format", "json", manifest=SOME).stdout)
+    done = run("apply", "--yes", "--keep-going", "--format", "json")
+    assert done.exit_code == 4
+    results = json.loads(done.stdout)["results"]
+    assert [r["key"] for r in results if r["outcome"] == "done"] == [c["key"] for c in shown["rest"]["changes"]]
+    assert [f"{r['kind']} {r['key']}" for r in results if r["outcome"] != "done"] == shown["left_out"]
+
+
+def test_a_rest_without_changes_is_not_shown(server: Canned) -> None:
+    """Where nothing would change, there are just the problems."""
+    result = run("plan", manifest=f"projects: [{{identifier: shop, issues: [{ISSUE}]}}]")
+    assert result.exit_code == 3
+    assert result.stdout == "" and "Left out" not in result.stderr
+
+
+def test_the_problems_come_before_a_refusal(server: Canned) -> None:
+    """A protected object that would be deleted does not hide the problems of others."""
+    text = f"projects: [{{identifier: shop, issues: [{ISSUE}]}}]\n"
+    text += "users: [{login: amy, state: absent, protect: true}]\ngroups: [{name: Team}]"
+    result = run("plan", manifest=text)
+    assert result.exit_code == 3
+    assert UNKNOWN in result.stderr
