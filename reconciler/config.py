@@ -19,11 +19,11 @@ from reconciler.errors import ConfigError, Location, Problem
 from reconciler.manifest.loader import Included, Map, Seq, Templated, Variables, expand, locate, suggest
 from reconciler.manifest.loader import load as load_yaml
 from reconciler.manifest.rules import Rules
-from reconciler.manifest.scalars import used_in
+from reconciler.manifest.scalars import Command, Computed, Keyring, used_in
 from reconciler.manifest.sources import CONFIG, find_config, has_content, shown
 from reconciler.masking import Secrets, without_user_info
 from reconciler.redmine.transport import Connection, checked_url
-from reconciler.settings import SECRET, VARIABLES, Limits, Settings, add_secrets
+from reconciler.settings import SECRET, VARIABLES, Limits, Settings, add_secrets, describe_error
 
 INSTANCE = "RECONCILER_INSTANCE"
 CREDENTIALS = ("api_key", "username", "password", "bearer")
@@ -31,8 +31,6 @@ BASIC_AUTH = ("username", "password")
 PATHS = ("ca_file", "client_cert", "client_key")
 FIRST_OF_FILE = 2
 """Index of the first layer from the file; the layers before it are the command line and the environment."""
-HIDDEN = frozenset({*CREDENTIALS, "proxy", "headers"})
-"""Settings whose values are never shown in a message: a proxy URL may contain a password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +77,12 @@ class Config:
     @property
     def rules(self) -> Rules:
         """Which files of a folder may be manifests."""
-        base = str(Path(self.place.file).absolute().parent)
-        return Rules(base, self._value("include") or (), self._value("ignore") or ())
+        return Rules(str(self._folder), self._value("include") or (), self._value("ignore") or ())
+
+    @property
+    def _folder(self) -> Path:
+        """The folder of the file."""
+        return Path(self.place.file).absolute().parent
 
     @property
     def variables(self) -> dict[str, str]:
@@ -156,14 +158,20 @@ class Config:
         names = dict.fromkeys([*given, *BASIC_AUTH] if set(given) & set(BASIC_AUTH) else given)
         for name in names:
             self._refuse_foreign(name, url)
-        return {n: self._value(n) for n in names}
+        return {n: self._revealed(n, self._value(n)) for n in names}
+
+    def _revealed(self, name: str, value: Any) -> Any:
+        """A credential, computed if the file says how."""
+        from reconciler.credentials import revealed  # with subprocess, which most runs do not need
+
+        return revealed(name, value, self._folder) if isinstance(value, Computed) else value
 
     def _headers(self, url: str) -> Mapping[str, SecretStr]:
         """The headers of the first layer that has any."""
-        headers: Mapping[str, SecretStr] = self._value("headers") or {}
+        headers: Mapping[str, Any] = self._value("headers") or {}
         if headers:
             self._refuse_foreign("headers", url)
-        return headers
+        return {name: self._revealed(f"headers.{name}", value) for name, value in headers.items()}
 
     def _refuse_foreign(self, name: str, url: str) -> None:
         """Raise ConfigError rather than send a credential to a server that it is not configured for.
@@ -295,7 +303,7 @@ class _Reader:
         # Only comments: fine for a configuration, while an empty manifest is an error.
         if self.path.is_file() and not has_content(self.path):
             return Map(self.place.file)
-        loaded = load_yaml([self.path], _AnyName())
+        loaded = load_yaml([self.path], _AnyName(), computed=(Command, Keyring))
         self.problems += loaded.problems
         for document in loaded.documents[1:]:
             self.problems.append(Problem(document.where(), "more than one YAML document", hint="remove all but one"))
@@ -334,7 +342,7 @@ class _Reader:
             return Settings.model_validate(values)
         except ValidationError as error:
             for item in error.errors(include_url=False):
-                self.problems.append(Problem(where(item["loc"]), *_describe_error(item)))
+                self.problems.append(Problem(where(item["loc"]), *describe_error(item)))
         return Settings()
 
 
@@ -361,34 +369,6 @@ def _evaluated(node: Map, environ: Mapping[str, str]) -> tuple[dict[str, Any], d
         elif value is not None:
             values[name] = value.line if isinstance(value, Included) else value
     return values, unresolved
-
-
-EXPECTED = {
-    "string_type": "a string",
-    "path_type": "a path",
-    "dict_type": "a mapping of names to strings",
-    "tuple_type": "a list",
-    "string_pattern_mismatch": "a pattern for files, which does not begin with !",
-    "int_parsing": "a whole number",
-    "int_type": "a whole number",
-    "float_parsing": "a number",
-    "float_type": "a number",
-}
-
-
-def _describe_error(item: Any) -> tuple[str, str, str]:
-    """(message, subject, hint) for one of pydantic's errors."""
-    name = ".".join(map(str, item["loc"]))
-    if item["type"] == "extra_forbidden":
-        known = [*Settings.model_fields, "instances"]
-        return f'unknown setting "{name}"', "", suggest(name, known)
-    given = item["input"]
-    # Never quote a value that may be a secret: messages end up in logs.
-    quotable = isinstance(given, str) and str(item["loc"][0]) not in HIDDEN
-    found = f', found "{given}"' if quotable else ""
-    expected = EXPECTED.get(item["type"])
-    message = f"expected {expected}" if expected else item["msg"][0].lower() + item["msg"][1:]
-    return f"{name}: {message}{found}", "", ""
 
 
 def _error_text(problems: Iterable[Problem]) -> str:

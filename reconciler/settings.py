@@ -6,9 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
-from reconciler.manifest.scalars import texts
+from reconciler.manifest.loader import suggest
+from reconciler.manifest.scalars import Computed, texts
 from reconciler.masking import Secrets
 
 VARIABLES = {
@@ -30,8 +39,16 @@ VARIABLES = {
 """Setting → environment variable; an empty variable counts as unset."""
 SECRET = frozenset({"api_key", "password", "bearer", "headers"})
 """Settings whose whole values are secret."""
+HIDDEN = SECRET | {"username", "proxy"}
+"""Settings whose values are never shown in a message: a proxy URL may contain a password."""
 
 
+def _unless_computed(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    return value if isinstance(value, Computed) else validate(value)
+
+
+Sensitive = Annotated[SecretStr, WrapValidator(_unless_computed)]
+"""A secret, or how to compute it (`Computed`). Not a union: that would make two errors of one wrong value."""
 Pattern = Annotated[str, StringConstraints(pattern="^[^!]")]
 """A pattern for files; exceptions with `!`, as in .gitignore, do not exist."""
 
@@ -53,20 +70,20 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     url: Annotated[str | None, Field(description="URL of the Redmine, including its path, if any.")] = None
-    api_key: Annotated[SecretStr | None, Field(description="API key of the account. Write it as ${NAME}.")] = None
+    api_key: Annotated[Sensitive | None, Field(description="API key of the account. Write it as ${NAME}.")] = None
     username: Annotated[
         str | None,
         Field(description="Login for Basic authentication; beside `api_key`, the login for a reverse proxy."),
     ] = None
-    password: Annotated[SecretStr | None, Field(description="Password of `username`. Write it as ${NAME}.")] = None
-    bearer: Annotated[SecretStr | None, Field(description="OAuth 2 token (Redmine 6.1). Write it as ${NAME}.")] = None
+    password: Annotated[Sensitive | None, Field(description="Password of `username`. Write it as ${NAME}.")] = None
+    bearer: Annotated[Sensitive | None, Field(description="OAuth 2 token (Redmine 6.1). Write it as ${NAME}.")] = None
     switch_user: Annotated[str | None, Field(description="Login to act as. Administrators only.")] = None
     ca_file: Annotated[Path | None, Field(description="CA certificates to trust besides the system's (PEM).")] = None
     client_cert: Annotated[Path | None, Field(description="Client certificate (PEM).")] = None
     client_key: Annotated[Path | None, Field(description="Private key of `client_cert`, if not in it.")] = None
     proxy: Annotated[str | None, Field(repr=False, description="URL of an http or https proxy.")] = None
     headers: Annotated[
-        dict[str, SecretStr] | None,
+        dict[str, Sensitive] | None,
         Field(description="Headers for each request, such as those of a gateway. Write secrets as ${NAME}."),
     ] = None
     timeout: Annotated[float | None, Field(gt=0, description="Seconds per network operation. Default: 30.")] = None
@@ -95,3 +112,31 @@ def add_secrets(values: Mapping[str, Any], secrets: Secrets) -> None:
         secrets.add_url(url)
     for value in texts(values.get("headers")):
         secrets.add_header(value)
+
+
+EXPECTED = {
+    "string_type": "a string",
+    "path_type": "a path",
+    "dict_type": "a mapping of names to strings",
+    "tuple_type": "a list",
+    "string_pattern_mismatch": "a pattern for files, which does not begin with !",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+}
+
+
+def describe_error(item: Any) -> tuple[str, str, str]:
+    """(message, subject, hint) for one of pydantic's errors."""
+    name = ".".join(map(str, item["loc"]))
+    if item["type"] == "extra_forbidden":
+        known = [*Settings.model_fields, "instances"]
+        return f'unknown setting "{name}"', "", suggest(name, known)
+    given = item["input"]
+    # Never quote a value that may be a secret: messages end up in logs.
+    quotable = isinstance(given, str) and str(item["loc"][0]) not in HIDDEN
+    found = f', found "{given}"' if quotable else ""
+    expected = EXPECTED.get(item["type"])
+    message = f"expected {expected}" if expected else item["msg"][0].lower() + item["msg"][1:]
+    return f"{name}: {message}{found}", "", ""

@@ -6,7 +6,6 @@ Built from the events of libyaml's C loader instead of `yaml.load`: plain scalar
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +17,9 @@ from yaml.events import AliasEvent, CollectionEndEvent, DocumentStartEvent, Mapp
 
 from reconciler.errors import Location, ManifestError, Problem
 from reconciler.manifest.excerpt import MAX_BYTES, Source, excerpt, explain_yaml_error, mark_of, suggest
+from reconciler.manifest.expressions import expand
 from reconciler.manifest.rules import ALL, Rules
-from reconciler.manifest.scalars import Included, Reported, Templated, Variables
+from reconciler.manifest.scalars import Computed, Included, Reported, Templated, Variables, literal
 from reconciler.manifest.sources import File, beside, find, read_text
 
 __all__ = [
@@ -40,8 +40,11 @@ _TEXT_TAGS = frozenset(("!", *(_CORE + name for name in ("str", "int", "float", 
 _TAGS_HINT = "supported: !file PATH and YAML's own !!str, !!int, !!float, !!bool, !!timestamp, !!null, !!map, !!seq"
 _MERGE = "<<"
 _OPEN = object()
-_EXPRESSION = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_]\w*)(?::-((?:(?!\$\{)[^}])*))?\})?", re.ASCII)
-_EXPRESSION_HINT = "write ${NAME} or ${NAME:-default}, not nested; write $${ for a literal ${"
+
+_COMPUTED_HINTS = {
+    "!command": "write api_key: !command [PROGRAM, ARGUMENT]; it works only in reconciler.yaml, for credentials",
+    "!keyring": "write api_key: !keyring [SERVICE, USERNAME]; it works only in reconciler.yaml, for credentials",
+}
 
 
 def _unpack(file: str, at: int) -> Location:
@@ -113,31 +116,6 @@ def locate(node: Map, path: Sequence[str | int]) -> Location:
     return place
 
 
-def expand(text: str, env: Mapping[str, str]) -> tuple[str, dict[str, tuple[str, str]]]:
-    """Expand `${NAME}` and `${NAME:-default}` (as in a shell: if unset or empty); `$${` is a literal `${`.
-
-    Returns the text, a `Templated` if there was an expression, and the errors: the start of a faulty expression → its
-    message and hint. Values are not expanded again, so a variable cannot inject an expression.
-    """
-    faults: dict[str, tuple[str, str]] = {}
-
-    def value(match: re.Match[str]) -> str:
-        name, default = match.groups()
-        if match[0] == "$${":
-            return "${"
-        if name is None:
-            faults["${"] = ("invalid ${…} expression", _EXPRESSION_HINT)
-        elif default is None and name not in env:
-            other = env.elsewhere.get(name) if isinstance(env, Variables) else None
-            hint = other or suggest(name, env) or f"set it, or write ${{{name}:-default}}"
-            faults["${" + name] = (f"the environment variable {name} is not set", hint)
-        return env.get(name) or default or ""
-
-    result = _EXPRESSION.sub(value, text)
-    plain = all(match[0] == "$${" for match in _EXPRESSION.finditer(text))
-    return result if plain else Templated(result, text), faults
-
-
 def load(
     paths: Sequence[str | Path],
     env: Mapping[str, str],
@@ -146,11 +124,12 @@ def load(
     max_bytes: int = MAX_BYTES,
     max_nodes: int = MAX_NODES,
     rules: Rules = ALL,
+    computed: Sequence[type[Computed]] = (),
 ) -> Loaded:
     """Read manifests: files, folders (recursively) and `-` for standard input. Never raises for their contents.
 
     `env` has the variables for `${NAME}`. `max_bytes` limits the size of a file, `max_nodes` its number of values
-    after expanding aliases. `rules` say which files of a folder are read.
+    after expanding aliases. `rules` say which files of a folder are read. `computed` are further tags for lists.
     """
     problems: list[Problem] = []
     documents: list[Map] = []
@@ -166,7 +145,7 @@ def load(
             continue
         if not file.path:
             sources[file.name] = Source(text, json=file.is_json(text))
-        builder = _Builder(file, text, env, (max_bytes, max_nodes))
+        builder = _Builder(file, text, env, (max_bytes, max_nodes), {one.tag: one for one in computed})
         documents += builder.documents()
         problems += builder.problems
         incomplete = incomplete or builder.incomplete
@@ -179,8 +158,15 @@ def load(
 class _Builder:
     """Builds the documents of one file from libyaml's events, in a single pass."""
 
-    def __init__(self, file: File, text: str, env: Mapping[str, str], bounds: tuple[int, int]) -> None:
-        self.file, self.env, self.text = file, env, file.yaml(text)
+    def __init__(
+        self,
+        file: File,
+        text: str,
+        env: Mapping[str, str],
+        bounds: tuple[int, int],
+        computed: Mapping[str, type[Computed]],
+    ) -> None:
+        self.file, self.env, self.text, self.computed = file, env, file.yaml(text), computed
         self.max_bytes, self.max_nodes = bounds
         self.next: Callable[[], Any] = CSafeLoader(self.text).get_event
         self.problems: list[Problem] = []
@@ -252,7 +238,8 @@ class _Builder:
         mapping = event.__class__ is MappingStartEvent
         value: Any = self._mapping(event) if mapping else self._sequence(event)
         if event.tag not in (None, "!", _CORE + ("map" if mapping else "seq")):
-            value = self._unknown_tag(event)
+            computed = None if mapping else self.computed.get(event.tag)
+            value = self._unknown_tag(event) if computed is None else computed(map(literal, value))
         if anchor:
             self.anchors[anchor] = (value, self.nodes - size + 1, self.deepest - self.depth + 1)
         self.depth, self.deepest = self.depth - 1, max(self.deepest, deepest)
@@ -347,7 +334,7 @@ class _Builder:
 
     def _unknown_tag(self, event: Any) -> Reported:
         tag = event.tag.replace(_CORE, "!!")
-        self._report(event.start_mark, f"unsupported tag {_shorten(tag)}", _TAGS_HINT)
+        self._report(event.start_mark, f"unsupported tag {_shorten(tag)}", _COMPUTED_HINTS.get(tag, _TAGS_HINT))
         return Reported(tag)
 
     def _expanded(self, event: Any) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from reconciler.model.address import Address
     from reconciler.plan.operations import Change, FieldChange, Plan, Warned
 
-FORMAT_VERSION = "1.1"
+FORMAT_VERSION = "1.2"
 """The minor part rises when keys are added, the major part when keys change or are removed."""
 
 
@@ -50,6 +50,7 @@ def results_json(report: Report) -> dict[str, Any]:
         "summary": report.summary,
         "requests": report.requests,
         "interrupted": report.interrupted,
+        "ended": report.ended or None,
     }
 
 
