@@ -198,7 +198,7 @@ class Attempt(httpx.AsyncBaseTransport):
 
     def _mask(self, error: BaseException) -> None:
         """Mask the texts of an error, which may quote what the server sent, for whoever logs its traceback."""
-        for cause in (one for one in causes(error) if isinstance(one, httpx.HTTPError | OSError)):
+        for cause in causes(error) if isinstance(error, httpx.HTTPError | OSError) else ():
             cause.args = tuple(self._masked(arg) if isinstance(arg, str) else arg for arg in cause.args)
 
     def _note(self, request: httpx.Request, outcome: str, started: float, *, sent: bool) -> None:

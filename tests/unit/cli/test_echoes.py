@@ -265,3 +265,12 @@ def test_what_a_server_repeats_to_a_program(echo: Answer, folder: Path) -> None:
             except ReconcilerError as error:
                 seen = "".join(traceback.format_exception(error))
         assert [form for form in FORMS if form in seen] == []
+
+
+def test_a_secret_that_a_program_prints(folder: Path) -> None:
+    """A secret that is computed is masked like any other."""
+    Path("reconciler.yaml").write_text(f"api_key: !command [printf, '%s', '{KEY}']\nretries: 0")
+    echo = 500, json.dumps({"error": f"you sent {KEY}"}).encode()
+    with Stub(lambda method, path, body: answer(method, path, "account", echo)) as stub:
+        result = run("plan", "--url", stub.url)
+    assert f"you sent {MASK}" in result.output
