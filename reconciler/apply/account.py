@@ -47,15 +47,12 @@ def projects_without_contents(names: Names, plan: Plan) -> list[str]:
 
     It refuses a second version of the same name, but not a second issue.
     """
+    repeatable = [k.name for k in kinds().values() if k.inside and not k.capability(Creation).unique]
     created = Counter((c.address.kind, c.address.project) for c in plan.changes if c.action == "create")
-    found = set[str]()
-    for (kind, project), missing in created.items():
-        doubtful = kinds()[kind].inside and not kinds()[kind].capability(Creation).unique
-        if doubtful and names.is_live(Address(CONTAINER, project)):
-            declared = (Address(kind, key) for key in names.declared(kind) if key.startswith(f"{project}/"))
-            if missing > sum(map(names.is_live, declared)):
-                found.add(project)
-    return sorted(found)
+    declared = (Address(kind, key) for kind in repeatable for key in names.declared(kind))
+    there = Counter((address.kind, address.project) for address in declared if names.is_live(address))
+    doubtful = {project for (kind, project), n in created.items() if kind in repeatable and n > there[kind, project]}
+    return sorted(project for project in doubtful if names.is_live(Address(CONTAINER, project)))
 
 
 def _refuse(what: str) -> None:
