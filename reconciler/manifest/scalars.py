@@ -84,7 +84,9 @@ class Reported(str):
 
 
 def texts(value: Any) -> Iterator[str]:
-    """All texts in a value, however it is nested."""
+    """All texts in a value, however it is nested; no placeholders."""
+    if isinstance(value, Reported):
+        return
     if isinstance(value, str):
         yield value
         if isinstance(value, Included):
