@@ -198,10 +198,12 @@ class Writer:
         # The responses for new files and news have no id (5.0 to 6.1; test_trap_30).
         answers = kind.capability(Creation).answers
         shown = response.get(kind.name) if answers else await self.look_up(address, values)
-        row = shown if isinstance(shown, dict) else {}
-        if "id" not in row:
+        if not isinstance(shown, dict):
             raise AnswerLost(f"the response to the creation of a {kind.name} contains no {kind.name}", timed_out=False)
-        return row
+        # Looked up instead, like one without an answer: it may have been created.
+        for why in form_of(kind).partly("id").faults(shown, kind.name):
+            raise AnswerLost(f"the response to its creation is not as Redmine's are: {why}", timed_out=False)
+        return form_of(kind).without_nulls(shown)
 
     async def _settle(self, address: Address, values: Mapping[str, Any]) -> Row | None:
         """The object that a write without a response created, if it did. The server gets some time to finish."""

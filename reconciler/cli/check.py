@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import click
@@ -41,20 +42,22 @@ def check(state: State, paths: tuple[str, ...]) -> int:
 
 
 async def _check(state: State, paths: tuple[str, ...], shown: Progress) -> int:
+    from reconciler import pipeline
     from reconciler.cli import steps
 
     manifests = steps.manifests(state, paths)
     # No paths and no files: `check` also serves to try a URL and a key before there are manifests.
     has_manifests = bool(paths or manifests.loaded.files)
-    async with steps.client(state, manifests.config, shown) as client:
-        # Report the server and the account first, even if the manifests are invalid.
-        me = await client.whoami()
-        roles = None if me.get("admin") else await _memberships(client)
-        shown.stop()
-        output.result(_account(client, me, roles), state)
-        if has_manifests:
-            manifests.check()
-            await _manifests(state, client, manifests, roles)
+    # As for a plan: without manifests, their problems are that there are none.
+    with pipeline.at_least(manifests) if has_manifests else nullcontext():
+        async with steps.client(state, manifests.config, shown) as client:
+            # Report the server and the account first, even if the manifests are invalid.
+            me = await client.whoami()
+            roles = None if me.get("admin") else await _memberships(client)
+            shown.stop()
+            output.result(_account(client, me, roles), state)
+            if has_manifests:
+                await _manifests(state, client, manifests, roles)
     return Exit.DONE
 
 

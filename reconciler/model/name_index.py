@@ -97,6 +97,8 @@ class Names:
     """id of an attachment → `filename` and `sha256` of what the server has ("" where it was not read)."""
     renamed: dict[Address, str] = field(default_factory=dict)
     """What is declared under a new name → the key that it has on the server."""
+    incomplete: bool = False
+    """Whether something that is declared is not here, because its declaration is invalid."""
     memo: dict[str, Any] = field(default_factory=dict)
     """Results that took all rows to compute; cleared when a row is added or removed."""
     _live: dict[str, LiveIndex] = field(default_factory=dict)
@@ -205,6 +207,14 @@ class Names:
             self._misses[reference] = explain()
         return Unresolved(*self._misses[reference])
 
+    def undecided(self) -> set[str]:
+        """What was said of names that no object has, and that may be those of declared objects which are not here."""
+        return {
+            message
+            for reference, (message, _) in self._misses.items()
+            if self.incomplete and any(self.trait(kind).declarable for kind in reference.kinds)
+        }
+
     def all_keys(self, kind: str, project: str = "") -> Iterator[str]:
         """Every name of the kind, live or declared (inside `project`, if given, without its prefix)."""
         for key in {**self.live(kind).ids, **self.declared(kind)}:
@@ -278,7 +288,8 @@ class Context:
 
     def _check_use(self, address: Address) -> None:
         unusable_reason = self.names.trait(address.kind).unusable_reason
-        why = unusable_reason(address, self.project, self.names) if address.project != self.project else ""
+        elsewhere = address.project != self.project and not self.names.incomplete
+        why = unusable_reason(address, self.project, self.names) if elsewhere else ""
         if why:
             raise Unresolved(why)
 

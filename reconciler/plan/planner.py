@@ -33,6 +33,7 @@ from reconciler.plan.scheduling import affected, schedule
 from reconciler.plan.unique import Holders, arranged
 from reconciler.state.desired import Desired
 from reconciler.state.live import Live
+from reconciler.state.partial import NotValid, is_partial
 
 __all__ = ["Change", "FieldChange", "Plan", "make"]
 
@@ -59,7 +60,7 @@ def make(
     """
     if desired.problems:
         raise ManifestError(desired.problems)
-    planner = _Planner(desired, live.names, live.me, unarchive, resent)
+    planner = Planner(desired, live.names, live.me, unarchive, resent)
     # All objects are compared, whichever are chosen: only then is it known which of them are the same live object.
     drafts = {a: d for a, d in planner.drafts().items() if chosen(a)}
     revealed = planner.unarchived(drafts, [a for a in planner.hidden if chosen(a)])
@@ -105,7 +106,7 @@ def _left_out(desired: Desired, live: Live) -> Iterator[Warned]:
     return (Warned(row.address, place, str(row)) for row in live.unreadable)
 
 
-class _Planner:
+class Planner:
     """Compares each declared object with its live one."""
 
     def __init__(
@@ -125,12 +126,13 @@ class _Planner:
             if declared.kind.inside:
                 self.inside[address.container].append(address)
 
-    def drafts(self) -> dict[Address, Draft]:
+    def drafts(self, without: Collection[Address] = ()) -> dict[Address, Draft]:
         """A draft for every declared object, except those that are absent as declared or cannot be compared."""
         # All rows first: an object that two declarations match is a problem before either of them is compared.
         rows = {address: self.live(declared) for address, declared in self.desired.objects.items()}
         self.distinct({a: row for a, (row, _) in rows.items() if row is not None})
-        drafts = {a: self.draft(self.desired.objects[a], *live) for a, live in rows.items()}
+        chosen = ((self.desired.objects[a], live) for a, live in rows.items() if a not in without)
+        drafts = {declared.address: self.draft_of_valid(declared, *live) for declared, live in chosen}
         found = {address: draft for address, draft in drafts.items() if draft is not None}
         for draft in found.values() if self.names.sight is not None else ():
             self.problems += hidden.forbidden(draft)
@@ -146,6 +148,18 @@ class _Planner:
                 places = (self.desired.objects[a].source for a in (address, owner))
                 message = f"is the same object on the server as {owner} (#{row['id']})"
                 self.problems.append(Problem(next(places), message, str(address), "remove one of them", tuple(places)))
+
+    def draft_of_valid(self, declared: Object, row: Row | None, reason: str | None) -> Draft | None:
+        """The same as `draft`. None if that needs a field that is invalid; the other fields are checked."""
+        try:
+            return self.draft(declared, row, reason)
+        except NotValid:
+            self.problems += self.values(declared)[1]
+            return None
+
+    def values(self, declared: Object) -> tuple[dict[str, Any], list[Problem]]:
+        """The declared fields in canonical form, and a Problem for each that this server does not know."""
+        return canonical(declared, Context(self.names, declared.project, declared.address))
 
     def draft(self, declared: Object, row: Row | None, reason: str | None) -> Draft | None:
         """The draft of one object. None if it is absent as declared, being deleted, or cannot be compared."""
@@ -240,6 +254,8 @@ class _Planner:
 
     def lacking(self, declared: Object) -> Iterator[Problem]:
         """A Problem if a new object lacks a field that Redmine requires."""
+        if is_partial(declared.spec):
+            return
         missing = [name for name in declared.kind.required if getattr(declared.spec, name) is None]
         if missing:
             message = f"does not exist yet; to create it, {' and '.join(missing)} must be set"
