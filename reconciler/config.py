@@ -62,9 +62,9 @@ class Config:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The settings that the engine uses: `place`, and `issue_key_field` if set."""
-        name = self._value("issue_key_field")
-        return {"place": self.place, **({"issue_key_field": name} if name else {})}
+        """The settings that the engine uses: `place`, and `issue_key_field` and `user_ids` if set."""
+        known = {name: self._value(name) for name in ("issue_key_field", "user_ids")}
+        return {"place": self.place, **{name: value for name, value in known.items() if value}}
 
     @property
     def limits(self) -> Limits:

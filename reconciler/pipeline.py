@@ -8,7 +8,7 @@ With `--unarchive` a second plan follows: `again` compares what the first one re
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
@@ -78,10 +78,16 @@ def read(config: Config, paths: Sequence[str | Path], stdin: TextIO | BinaryIO |
     return Manifests(config, loaded, desired, tuple(sorted(problems, key=lambda p: (p.location, p.message))))
 
 
-async def plan(client: Client, manifests: Manifests, options: PlanOptions = ALL) -> Planned:
-    """Read the live state and compare. Raises ManifestError, ServerError; ReconcilerError as in `Manifests.plan`."""
+async def plan(
+    client: Client, manifests: Manifests, options: PlanOptions = ALL, seen: Callable[[Live], None] = lambda state: None
+) -> Planned:
+    """Read the live state and compare. `seen` is called in between.
+
+    Raises ManifestError, ServerError; ReconcilerError as in `Manifests.plan`.
+    """
     desired = manifests.desired
     state = await live.read(client, desired)
+    seen(state)
     visible = archived_projects.visible(state.names)
     return replace(_compare(client, desired, state, options), visible=visible)
 

@@ -9,6 +9,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PositiveInt,
     SecretStr,
     StringConstraints,
     ValidatorFunctionWrapHandler,
@@ -85,6 +86,10 @@ class Settings(BaseModel):
     retries: Annotated[int | None, Field(ge=0, description="Maximum number of retries per request. Default: 5.")] = None
     issue_key_field: Annotated[
         str | None, Field(min_length=1, description="Name of the issue custom field that stores each issue's key.")
+    ] = None
+    user_ids: Annotated[
+        dict[str, PositiveInt] | None,
+        Field(description="Ids of users by login, for an account that is no administrator's and does not see them."),
     ] = None
     limits: Annotated[Limits | None, Field(description="Deletion limits for one apply.")] = None
     include: Annotated[

@@ -35,6 +35,7 @@ PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0)
 """Seconds before each lookup of an object whose POST got no response: the server may still be executing it."""
 LINGERING = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0)
 """Seconds between checks whether an object is deleted: Redmine deletes projects in a background job (from 5.1 on)."""
+EXISTS = "the response to its creation was lost; the object exists and was not created again"
 MEANWHILE = "created by someone else meanwhile; left unchanged: plan again"
 
 
@@ -171,6 +172,10 @@ class Writer:
             row = await self.look_up(address, values) if kind.capability(Creation).unique else None
             if row is None:
                 raise
+            if state.sent_again:
+                # The first POST was executed after all, and is what made Redmine refuse the second one.
+                state.notes.append(EXISTS)
+                return row, False
             # To adopt a wiki page would overwrite what its author has just written.
             if not kind.capability(Creation).adopts:
                 raise Stale(MEANWHILE, status=error.status) from error
@@ -179,7 +184,7 @@ class Writer:
         except AnswerLost as lost:
             row = await self._settle(address, values)
             if row is not None:
-                state.notes.append("the response to its creation was lost; the object exists and was not created again")
+                state.notes.append(EXISTS)
                 return row, False
             # Sent again at most once. After a timeout only if Redmine refuses duplicates: the first POST may still be
             # running.

@@ -20,6 +20,8 @@ from reconciler.model.containers import Modules
 from reconciler.model.kind import Object, undeclared
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import PARTIAL
+from reconciler.plan import hidden
+from reconciler.plan.access import barred
 from reconciler.plan.archived_projects import archived, purpose, stays_visible, unarchiving, wanted
 from reconciler.plan.diff import canonical, changes, companions, creation, located
 from reconciler.plan.draft import Draft, targets
@@ -63,7 +65,8 @@ def make(
     revealed = planner.unarchived(drafts, [a for a in planner.hidden if chosen(a)])
     holders = Holders(drafts, desired.objects, live.names)
     takes, taken = holders.takes()
-    problems = [p for p in (*live.problems, *planner.problems, *taken) if p not in tolerated]
+    found = (*live.problems, *planner.problems, *taken, *barred(drafts, live.names))
+    problems = [p for p in found if p not in tolerated]
     if problems:
         # A name without an object may be a row that was left out.
         left_out = (Problem(w.source, w.message, str(w.address)) for w in _left_out(desired, live))
@@ -128,7 +131,11 @@ class _Planner:
         rows = {address: self.live(declared) for address, declared in self.desired.objects.items()}
         self.distinct({a: row for a, (row, _) in rows.items() if row is not None})
         drafts = {a: self.draft(self.desired.objects[a], *live) for a, live in rows.items()}
-        return {address: draft for address, draft in drafts.items() if draft is not None}
+        found = {address: draft for address, draft in drafts.items() if draft is not None}
+        for draft in found.values() if self.names.sight is not None else ():
+            self.problems += hidden.forbidden(draft)
+            self.warnings += hidden.not_shown(draft, self.names)
+        return found
 
     def distinct(self, rows: Mapping[Address, Row]) -> None:
         """A Problem for two declared objects that match the same live one (a rename, and the old name)."""
@@ -149,6 +156,10 @@ class _Planner:
             self.being_deleted(declared, why)
             return None
         # Before `absent`: what the API hides looks the same as what does not exist.
+        if unseen := hidden.unseen(declared, row, self.names):
+            self.problems += unseen
+            return self.not_seen(declared, row)
+        self.warnings += hidden.doubts(declared, row, self.names)
         if self.out_of_reach(declared):
             self.hidden.append(declared.address)
             return None
@@ -186,6 +197,14 @@ class _Planner:
                 self.warnings.append(one)
             else:
                 self.problems.append(one)
+
+    def not_seen(self, declared: Object, row: Row | None) -> Draft | None:
+        """The draft of an object that may be hidden: with `--keep-going`, what needs it must wait for it."""
+        if row is not None or declared.spec.state == "absent" or archived(declared.address.container, self.names):
+            self.hidden.append(declared.address)
+            return None
+        values, _ = canonical(declared, Context(self.names, declared.project, declared.address))
+        return Draft(declared, None, values, list(creation(declared, values)))
 
     def differences(self, declared: Object, values: Mapping[str, Any], row: Row, context: Context) -> list[FieldChange]:
         """The fields that must change. A difference in a field that Redmine computes is only a warning."""
@@ -273,7 +292,7 @@ class _Planner:
             for name in values
             if name not in declared.spec.create_only
         )
-        return PARTIAL in row and not all(present)
+        return PARTIAL in row and not all(present) and not hidden.explains(declared, self.names)
 
     def not_compared(self, declared: Object) -> None:
         """Record that a live object cannot be compared: its project is archived, or closed (Redmine 5.0)."""
@@ -331,7 +350,8 @@ class _Planner:
         referring = (f for f in draft.fields if other in targets(draft.declared, f.path, f.after, self.names))
         place = next((draft.declared.where(f.path) for f in referring), draft.declared.source)
         message = f"depends on {other}, which is archived or in an archived project"
-        return Problem(place, message, str(draft.address), "use --unarchive")
+        said, hint = (message, "use --unarchive") if self.names.sight is None else hidden.dependency(other)
+        return Problem(place, said, str(draft.address), hint)
 
     def needs(self, draft: Draft) -> set[Address]:
         """The objects that a change depends on: those to which its new values refer, and its project."""

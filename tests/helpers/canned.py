@@ -219,6 +219,18 @@ class Canned:
             case "PUT", ["projects", project, "close" | "reopen" | "archive" | "unarchive" as action]:
                 self.row("projects", project)["status"] = {"close": 5, "archive": ARCHIVED}.get(action, 1)
                 return 204, b""
+            case "POST", ["issues", number, "watchers"]:
+                issue = self._at("issues", number)
+                self.set(issue, "issues", watchers=[*issue["watchers"], *values["user_ids"]])
+                return 204, b""
+            case "POST", ["issues", number, "relations"]:
+                return self._relate(int(number), int(values["issue_to_id"]), values["relation_type"])
+            case "PUT", ["issues", number] if "notes" in values:
+                entry = {"id": self._next("journals"), "user": {"id": 1, "name": "Redmine Admin"}, "details": []}
+                self.rows("journals").append(entry | {"notes": values["notes"], "private_notes": False})
+                issue = self._at("issues", number)
+                issue["journals"] = [*issue["journals"], self.rows("journals")[-1]]
+                return 204, b""
             case "PUT", [table, number]:
                 self.set(self._at(table, number), table, **self._attributes(table, values))
                 return 204, b""
@@ -226,6 +238,20 @@ class Canned:
                 self.rows(table).remove(self._at(table, number))
                 return 204, b""
         return 404, b""
+
+    def _relate(self, one: int, other: int, kind: str) -> tuple[int, bytes]:
+        row = {
+            "id": self._next("relations"),
+            "issue_id": one,
+            "issue_to_id": other,
+            "relation_type": kind,
+            "delay": None,
+        }
+        self.rows("relations").append(row)
+        for number in (one, other):
+            issue = self.row("issues", number)
+            issue["relations"] = [*issue["relations"], row]
+        return 201, json.dumps({"relation": row}).encode()
 
     def _at(self, table: str, number: str) -> Row:
         return self.row(table, int(number) if number.isdigit() else number)

@@ -13,8 +13,11 @@ from typing import Any
 
 from reconciler.kinds.issues import dates, links, notes, parent_fields, read, relations
 from reconciler.kinds.issues.creation import IssueCreation, StoredKey
+from reconciler.kinds.issues.disabled_fields import disabled_fields
 from reconciler.kinds.issues.doubts import IssueDoubts
 from reconciler.kinds.issues.export import CORE, IssueExport, disabled
+from reconciler.kinds.issues.field_scope import IssueFieldScope
+from reconciler.kinds.issues.hiding import IssueHiding, IssueRows, for_others, published
 from reconciler.kinds.issues.identity import Matching, key_field, value_of
 from reconciler.kinds.issues.ordering import IssueDeletion, IssueDependencies, IssueSideEffects
 from reconciler.kinds.issues.people import PARTS, IssuePeople
@@ -25,6 +28,7 @@ from reconciler.model.address import Address, Row, Unresolved
 from reconciler.model.attachments import attaching
 from reconciler.model.capabilities import Rows
 from reconciler.model.codecs import blank
+from reconciler.model.containers import ProjectIncludes
 from reconciler.model.forms import NAMED, NUMBER, REF, TEXT, Each
 from reconciler.model.kind import Inside, Kind, Listing, Matches, Need, Object, Request
 from reconciler.model.name_index import Context, Names
@@ -67,6 +71,11 @@ class Issues(Kind[IssueSpec]):
         IssuePeople(PARTS),
         IssueDoubts(),
         StoredKey(),
+        IssueFieldScope(),
+        # Which custom fields there are in a project.
+        ProjectIncludes("issue_custom_fields"),
+        IssueHiding(),
+        IssueRows(),
         IssueExport(own_files=True, defaults=(("done_ratio", 0), ("is_private", False))),
     )
 
@@ -85,16 +94,11 @@ class Issues(Kind[IssueSpec]):
             said = f'tracker "{tracker}" is not enabled in project "{context.project}"'
             yield "tracker", said, "add it to the project's trackers"
         yield from self._shut_version(row, values.get("fixed_version"), context)
+        yield from disabled_fields(self, row, values, context)
         yield from links.refused(row, values, context)
         yield from ((f.field, f.sentence, f.hint) for f in dates.findings(row, values, context) if f.certain)
-        number = context.names.id(Address("tracker", str(tracker)))
-        for name in values.get("custom_fields") or ():
-            field = context.names.custom_fields.get("issue", {}).get(name)
-            # Redmine drops the value without an error (5.0 to 6.1; test_trap_06).
-            # No trackers are known if the account may not see the definitions.
-            if field and field.trackers and number is not None and number not in field.trackers:
-                hint = "ask an administrator to add it: Administration → Custom fields"
-                yield f"custom_fields.{name}", f'tracker "{tracker}" does not have this custom field', hint
+        yield from for_others(row, values, context)
+        yield from published(row, values, context)
 
     def _shut_version(self, row: Row | None, wanted: Any, context: Context) -> Iterable[tuple[str, str, str]]:
         """A version that takes no issues, and that the manifests do not declare: nothing would open it."""
