@@ -21,7 +21,7 @@ from reconciler.manifest.loader import load as load_yaml
 from reconciler.manifest.rules import Rules
 from reconciler.manifest.sources import CONFIG, find_config, has_content, shown
 from reconciler.redmine.transport import Connection
-from reconciler.settings import VARIABLES, Limits, Settings
+from reconciler.settings import VARIABLES, Lease, Limits, Settings
 
 INSTANCE = "RECONCILER_INSTANCE"
 CREDENTIALS = ("api_key", "username", "password", "bearer")
@@ -61,14 +61,21 @@ class Config:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The settings that the engine uses: `place`, and `issue_key_field` if set."""
-        name = self._value("issue_key_field")
-        return {"place": self.place, **({"issue_key_field": name} if name else {})}
+        """The settings that the engine uses: `place`, and if set `issue_key_field` and `lease`, a (project, title)."""
+        name, lease = self._value("issue_key_field"), self.lease
+        keys = {"issue_key_field": name, "lease": lease and (lease.project, lease.page)}
+        return {"place": self.place, **{key: value for key, value in keys.items() if value}}
 
     @property
     def limits(self) -> Limits:
         """The deletion limits for one apply."""
         return self._value("limits") or Limits()
+
+    @property
+    def lease(self) -> Lease | None:
+        """Where the lease is kept; None if runs take none."""
+        lease: Lease | None = self._value("lease")
+        return lease
 
     @property
     def rules(self) -> Rules:

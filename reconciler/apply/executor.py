@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 
 from reconciler.apply.blame import about, item_error, refused
-from reconciler.apply.progress import Listener, Progress, listed, no_listener
+from reconciler.apply.progress import INTERRUPTED, Listener, Progress, listed, no_listener
 from reconciler.apply.report import ItemError, Outcome, Report
 from reconciler.apply.writer import Writer
-from reconciler.errors import AnswerLost, Rejected, ServerError
+from reconciler.errors import AnswerLost, LeaseLost, Rejected, ServerError
 from reconciler.kinds import kinds
 from reconciler.model.address import Address, Unresolved
 from reconciler.model.capabilities import Deletion
@@ -52,6 +52,8 @@ class Applier:
         """Operations that did not succeed, with the reason that their dependents report."""
         self.locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.stopping = False
+        self.lost = ""
+        """Why the run has lost its lease, if it has: it is stopped, although nobody interrupted it."""
 
     def stop(self) -> None:
         """Start no further operations; running ones are completed."""
@@ -59,10 +61,12 @@ class Applier:
 
     def report(self) -> Report:
         """The results so far."""
-        results = [self.progress[change.address].result() for change in self.plan.changes]
+        why = self.lost or INTERRUPTED
+        results = [self.progress[change.address].result(why) for change in self.plan.changes]
         read_back = (self.progress[change.address].result() for change in self.plan.affected)
         results += [result for result in read_back if result.outcome != "done"]
-        return Report(self.plan, tuple(results), self.client.requests, self.stopping)
+        interrupted = self.stopping and not self.lost
+        return Report(self.plan, tuple(results), self.client.requests, interrupted)
 
     # -- the walk over the graph -------------------------------------------------------------------------------
 
@@ -132,7 +136,7 @@ class Applier:
         try:
             async with self._lock(operation.id.address.kind):
                 # Again after the wait for the lock: the run may have been stopped meanwhile.
-                if self.stopping:
+                if self.stopping or not await self._may_write():
                     return
                 # From here on, a cancellation leaves the outcome unknown.
                 state.begun = True
@@ -151,6 +155,15 @@ class Applier:
             state.done += 1
             if state.done == len(state.change.operations):
                 self._end(state, "done", [])
+
+    async def _may_write(self) -> bool:
+        """Whether the lease still lasts, if there is one; otherwise the run is stopped."""
+        try:
+            await self.client.guard()
+        except LeaseLost as error:
+            self.lost = str(error).removesuffix(".")
+            self.stop()
+        return not self.stopping
 
     async def _write(self, state: Progress, operation: Operation) -> None:
         values = gather(operation.fields)

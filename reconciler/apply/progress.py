@@ -14,6 +14,9 @@ from reconciler.plan.operations import Change, FieldChange, Operation
 Listener = Callable[[Address, Outcome], None]
 
 
+INTERRUPTED = "the run was interrupted"
+
+
 def no_listener(address: Address, outcome: Outcome) -> None:
     """The default listener, which does nothing."""
 
@@ -51,17 +54,18 @@ class Progress:
         """The paths of those fields of an operation that are in the current write."""
         return [f.path for f in operation.fields if f.path.partition(".")[0] in self.sending]
 
-    def result(self) -> Result:
-        """The final result."""
+    def result(self, why: str = INTERRUPTED) -> Result:
+        """The final result; `why` is the reason if it was not carried out to its end."""
         if self.outcome is None:
-            return self._interrupted()
+            return self._interrupted(why)
         return Result(self.change, self.outcome, self.id, tuple(self.errors), self.because, tuple(self.notes))
 
-    def _interrupted(self) -> Result:
+    def _interrupted(self, why: str) -> Result:
         if self.done == 0:
-            return Result(self.change, "skipped", self.id, because="the run was interrupted")
+            return Result(self.change, "skipped", self.id, because=why)
         left = [f for operation in self.change.operations[self.done :] for f in operation.fields]
-        error = about(self.change, f"the run was interrupted before setting {listed(left)}", left)
+        lost = f"{listed(left)} was not set: {why}"
+        error = about(self.change, f"{why} before setting {listed(left)}" if why == INTERRUPTED else lost, left)
         return Result(self.change, "failed", self.id, (*self.errors, error), notes=tuple(self.notes))
 
 

@@ -15,6 +15,7 @@ import click
 from reconciler.cli import output
 from reconciler.cli.options import State, common, formats, paths, resend, selection, unarchive
 from reconciler.cli.progress import Progress, progress
+from reconciler.cli.signals import handled
 from reconciler.errors import Exit, Location, ManifestError, ReconcilerError, ServerError
 
 if TYPE_CHECKING:
@@ -36,6 +37,13 @@ if TYPE_CHECKING:
 )
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option(
+    "--lease-timeout",
+    type=click.FloatRange(min=0),
+    default=0,
+    metavar="SECONDS",
+    help="Wait so long for a lease that another run holds (default: 0).",
+)
+@click.option(
     "--keep-going",
     is_flag=True,
     help="Leave out objects that have a problem, and what depends on them; apply all others.",
@@ -54,6 +62,7 @@ def apply(
     file: Path | None,
     max_deletes: int | None,
     yes: bool,
+    lease_timeout: float,
     keep_going: bool,
     unarchive: bool,
     resend: tuple[str, ...],
@@ -74,9 +83,9 @@ def apply(
         )
     with progress(state) as shown:
         if file is not None:
-            return asyncio.run(_saved(state, file, yes, max_deletes, shown))
+            return asyncio.run(_saved(state, file, yes, max_deletes, lease_timeout, shown))
         shown.reading("the manifests")
-        return asyncio.run(_manifests(state, paths, options, yes, max_deletes, shown))
+        return asyncio.run(_manifests(state, paths, options, yes, max_deletes, lease_timeout, shown))
 
 
 async def _manifests(
@@ -85,6 +94,7 @@ async def _manifests(
     options: tuple[Any, ...],
     yes: bool,
     max_deletes: int | None,
+    lease_timeout: float,
     shown: Progress,
 ) -> int:
     from reconciler import pipeline
@@ -93,7 +103,11 @@ async def _manifests(
 
     # Before the connection: invalid manifests are reported without a request.
     manifests, plan_options = steps.valid(state, paths), PlanOptions(*options)
-    async with steps.client(state, manifests.config, shown) as client:
+    # Before anything is read: this run must see what the one before it has done.
+    async with (
+        steps.client(state, manifests.config, shown) as client,
+        steps.leased(client, manifests.config, "reconciler apply", lease_timeout, shown),
+    ):
         planned = await pipeline.plan(client, manifests, plan_options)
         shown.stop()
         steps.selected(planned)
@@ -112,7 +126,9 @@ async def _manifests(
         return exit_code(pipeline.joined(done))
 
 
-async def _saved(state: State, file: Path, yes: bool, max_deletes: int | None, shown: Progress) -> int:
+async def _saved(
+    state: State, file: Path, yes: bool, max_deletes: int | None, lease_timeout: float, shown: Progress
+) -> int:
     from reconciler import pipeline
     from reconciler.cli import steps
     from reconciler.plan import plan_file
@@ -120,7 +136,10 @@ async def _saved(state: State, file: Path, yes: bool, max_deletes: int | None, s
 
     config = state.configuration()
     saved = _load(file, config.variables, config.settings["place"])
-    async with steps.client(state, config, shown) as client:
+    async with (
+        steps.client(state, config, shown) as client,
+        steps.leased(client, config, "reconciler apply --plan", lease_timeout, shown),
+    ):
         # Before anything is read: the plan may be of another server.
         plan_file.check_url(saved.plan, client.connection.url)
         now = await live.read(client, saved.desired)
@@ -269,20 +288,23 @@ def _confirmed(plan: Plan, state: State, hint: str) -> bool:
 @contextmanager
 def _ctrl_c_at_once() -> Iterator[None]:
     """Let Ctrl-C interrupt a read from the terminal: the event loop's handler cannot, as nothing awaits there."""
-    before, task = signal.signal(signal.SIGINT, signal.default_int_handler), asyncio.current_task()
+    # SIGTERM ends a program that does not handle it; one that holds a lease does.
+    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_DFL]
+    before, task = {n: signal.signal(n, signal.default_int_handler) for n in numbers}, asyncio.current_task()
     try:
         # Ctrl-C just before: the event loop has cancelled the task, which would notice after the answer only.
         if task is not None and task.cancelling():
             raise KeyboardInterrupt
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
 def _interruptible(applier: Applier) -> Iterator[None]:
     """The first SIGINT or SIGTERM lets running requests finish; the second one stops at once."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    task = asyncio.current_task()
 
     def stop() -> None:
         # Cancelling leaves the outcomes of the running requests unknown, so it takes a second signal.
@@ -292,12 +314,5 @@ def _interruptible(applier: Applier) -> Iterator[None]:
             applier.stop()
             output.say("Stopping after the running requests. Interrupt again to stop at once.")
 
-    signals = (signal.SIGINT, signal.SIGTERM)
-    for number in signals:
-        # Not `signal.signal`: a handler that raises could interrupt the loop at any point, a request included.
-        loop.add_signal_handler(number, stop)
-    try:
+    with handled(stop):
         yield
-    finally:
-        for number in signals:
-            loop.remove_signal_handler(number)

@@ -20,6 +20,7 @@ from httpx_retries import Retry
 from pydantic import SecretStr
 
 from reconciler.errors import ConfigError
+from reconciler.redmine.clock import ServerClock
 from reconciler.redmine.gateway import checked_headers
 
 MAX_BODY = 64 * 1024 * 1024
@@ -130,6 +131,7 @@ class Attempt(httpx.AsyncBaseTransport):
 
     def __init__(self, transport: httpx.AsyncBaseTransport, log: Callable[[str], None] | None) -> None:
         self.requests = 0
+        self.clock = ServerClock()
         self._transport = transport
         self._log = log
 
@@ -155,6 +157,7 @@ class Attempt(httpx.AsyncBaseTransport):
 
     async def _response(self, request: httpx.Request) -> httpx.Response:
         response = await self._transport.handle_async_request(request)
+        self.clock.note(response.headers.get("date", ""))
         into: IO[bytes] | None = request.extensions.get("into")
         try:
             if into is not None and response.is_success:
