@@ -23,6 +23,12 @@ hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
 
+@pytest.fixture(autouse=True)
+def unsettled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test waits for a rival that it does not have: those that have one start processes of their own."""
+    monkeypatch.setattr("reconciler.apply.doubles.SETTLING", 0.0)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the mark of tests that need a server."""
     config.addinivalue_line("markers", "server: starts a real Redmine (derived from the fixtures; never written by hand)")

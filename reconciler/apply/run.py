@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from reconciler.apply import doubles
 from reconciler.apply.account import confirm
 from reconciler.apply.blame import item_error
 from reconciler.apply.executor import Applier
@@ -34,6 +35,7 @@ async def carry_out(applier: Applier) -> Report:
 async def _run_and_verify(applier: Applier) -> None:
     await applier.run()
     await verify(applier)
+    await doubles.refute(applier)
     if applier.postponed and not applier.stopping:
         # Nothing inside a closed project can be corrected, so everything else is verified before.
         await applier.run(finish=True)
