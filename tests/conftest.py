@@ -24,9 +24,12 @@ hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)
-def unsettled(monkeypatch: pytest.MonkeyPatch) -> None:
+def unsettled() -> Iterator[None]:
     """No test waits for a rival that it does not have: those that have one start processes of their own."""
-    monkeypatch.setattr("reconciler.apply.doubles.SETTLING", 0.0)
+    # Not the fixture: it would be undone after those of the tests, some of which rely on the opposite.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reconciler.apply.doubles.SETTLING", 0.0)
+        yield
 
 
 def pytest_configure(config: pytest.Config) -> None:

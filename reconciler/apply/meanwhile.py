@@ -8,14 +8,15 @@ nobody else has created any, and nothing is read again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import random
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.kinds import kinds
-from reconciler.model.address import Address, Row
-from reconciler.model.capabilities import Creation, ReadBack
+from reconciler.model.address import Address, Row, Unresolved
+from reconciler.model.capabilities import Creation, ReadBack, Rows
 from reconciler.model.kind import Kind, Listing, Need, scope_of
 from reconciler.model.name_index import Context, Names
 from reconciler.model.row_form import form_of
@@ -32,6 +33,12 @@ PATIENT = 32
 """Own objects after which a server with that habit is looked at again."""
 
 
+RIVALRY = 10
+"""Looks without a trace of it after which another run that created the same counts as gone."""
+STRIDE = 10
+"""So many times the duration of a POST is the longest random pause of two runs that create the same."""
+
+
 @dataclass(slots=True)
 class Seen:
     """What is known of the newest objects of a kind. Ids up to `top` are accounted for."""
@@ -44,28 +51,66 @@ class Seen:
     looked: float | None = None
     """When the last look began, or the last own object was answered without a gap."""
     rows: dict[int, Row] = field(default_factory=dict)
-    """What was created since the plan was read, by others, or by this run if its answer is still to come."""
+    """What others created since the plan was read, or this run, if its answer is still to come."""
     own: set[int] = field(default_factory=set)
-    flying: set[object] = field(default_factory=set)
+    """What this run created or adopted."""
+    highest: int = 0
+    """The greatest id of these."""
+    begun: bool = False
+    flying: set[Flight] = field(default_factory=set)
     """This run's POSTs without an answer yet."""
-    suspects: set[object] = field(default_factory=set)
+    suspects: set[Flight] = field(default_factory=set)
     """Those among them that may fill the gap."""
     fruitless: int = 0
     patience: int = 0
     slowest: float = 0.0
     """Seconds that the slowest POST took."""
+    rivalry: int = 0
+    """How many more looks to be on guard against another run that creates the same."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     answered: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def gap(self) -> bool:
         """Whether an own object has an id beyond one that nobody accounts for."""
-        return self.counted and max(self.own, default=0) > self.top
+        return self.counted and self.highest > self.top
 
-    @property
-    def foreign(self) -> dict[int, Row]:
-        """The rows that are not this run's."""
-        return {number: row for number, row in self.rows.items() if number not in self.own}
+    def take(self, number: int) -> None:
+        """Note an object of this run."""
+        self.own.add(number)
+        self.rows.pop(number, None)
+
+    def put(self, rows: Mapping[int, Row]) -> None:
+        """Note what a list showed."""
+        self.rows |= {n: row for n, row in rows.items() if n > self.known and n not in self.own}
+
+
+class Flight:
+    """One POST of this run: from the moment it is decided on to its answer."""
+
+    def __init__(self, seen: Seen) -> None:
+        self.seen = seen
+        self.number: Any = None
+        """The id of the new object, from the answer."""
+        self.began = 0.0
+
+    def take_off(self) -> None:
+        """The POST follows."""
+        self.began = elapsed()
+        self.seen.flying.add(self)
+
+    def __enter__(self) -> None:
+        if self not in self.seen.flying:
+            self.take_off()
+
+    def __exit__(self, *error: object) -> None:
+        seen = self.seen
+        seen.flying.discard(self)
+        seen.suspects.discard(self)
+        if isinstance(self.number, int):
+            seen.slowest = max(seen.slowest, elapsed() - self.began)
+            _account(seen, self.number)
+        seen.answered.set()
 
 
 class Meanwhile:
@@ -76,6 +121,7 @@ class Meanwhile:
         self.names = names
         self.known = {k.name: _greatest(names, k) for k in kinds().values() if not k.capability(Creation).unique}
         self.seen: dict[tuple[str, str], Seen] = {}
+        self.titles: dict[str, tuple[str, frozenset[str]]] = {}
 
     def of(self, kind: Kind, address: Address) -> Seen:
         """What is known of the kind: everywhere, or in one project if only its lists show the objects."""
@@ -83,43 +129,49 @@ class Meanwhile:
         scope = "" if counted else scope_of(kind, address)
         return self.seen.setdefault((kind.name, scope), Seen(self.known[kind.name], counted))
 
-    async def existing(self, kind: Kind, address: Address, values: Mapping[str, Any]) -> Row | None:
-        """The object, if somebody has created it since the plan was read."""
+    @asynccontextmanager
+    async def turn(
+        self, kind: Kind, address: Address, values: Mapping[str, Any]
+    ) -> AsyncIterator[tuple[Row | None, Flight]]:
+        """The object, if somebody has created it since the plan was read; else the time to create it is now."""
         seen = self.of(kind, address)
+        flight = Flight(seen)
         # One look at a time: whoever waits for the lock finds it done.
         async with seen.lock:
-            await self._freshen(kind, address, seen)
-            while (row := self._match(kind, address, values, seen)) is not None and seen.flying:
-                # It may be this run's own: another declared object with the same identity.
-                await self._answer(seen)
-            if row is not None:
-                seen.own.add(row["id"])
-            return row
+            row = await self._existing(kind, address, values, seen)
+            # The first one shows whether there is a rival. Against one, it takes a look for each object.
+            if row is not None or seen.rivalry or not seen.begun:
+                seen.begun = True
+                with flight:
+                    yield row, flight
+                return
+            flight.take_off()
+        with flight:
+            yield None, flight
 
-    def sending(self, kind: Kind, address: Address) -> tuple[Seen, object, float]:
-        """Note a POST; `sent` gets what this returns."""
-        seen, token = self.of(kind, address), object()
-        seen.flying.add(token)
-        return seen, token, elapsed()
-
-    def sent(self, note: tuple[Seen, object, float], number: Any) -> None:
-        """Note the end of a POST, with the id of the new object if its answer had one."""
-        seen, token, began = note
-        seen.flying.discard(token)
-        seen.suspects.discard(token)
-        seen.slowest = max(seen.slowest, elapsed() - began)
-        if isinstance(number, int):
-            _account(seen, number)
-        seen.answered.set()
+    async def _existing(self, kind: Kind, address: Address, values: Mapping[str, Any], seen: Seen) -> Row | None:
+        await self._freshen(kind, address, seen)
+        while (row := self._match(kind, address, values, seen)) is not None and seen.flying:
+            # It may be this run's own: another declared object with the same identity.
+            await self._answer(seen)
+        if row is not None:
+            seen.take(row["id"])
+        return row
 
     def listed(self, kind: Kind, address: Address, rows: Sequence[Row], began: float) -> None:
         """Take the rows of a list that shows all objects of the project, which was read for another reason."""
         seen = self.of(kind, address)
         if not seen.counted:
-            seen.rows |= {row["id"]: row for row in rows if row["id"] > seen.known}
+            # What is shown of this run's own, whose answer this is, must not count as a rival's.
+            by_id = {row["id"]: row for row in rows}
+            self._note_rivals(kind, seen, by_id)
+            seen.put(by_id)
             seen.looked = began
 
     async def _freshen(self, kind: Kind, address: Address, seen: Seen) -> None:
+        if seen.rivalry:
+            # Two runs in step would look at the same time, and create the same one after that.
+            await asyncio.sleep(random.uniform(0, STRIDE * max(seen.slowest, 0.02)))
         while seen.gap and seen.suspects and seen.fruitless < FRUITLESS:
             await self._answer(seen)
         if _is_stale(seen):
@@ -136,9 +188,22 @@ class Meanwhile:
         new = {number for number in rows if number > before} - seen.own
         seen.fruitless = 0 if len(new) > len(seen.flying) else seen.fruitless + 1 if seen.looked else 0
         seen.patience = len(seen.own) + PATIENT
-        seen.rows |= {number: row for number, row in rows.items() if number > seen.known}
-        seen.top = max([seen.top, *rows, *seen.own])
+        self._note_rivals(kind, seen, rows)
+        seen.put(rows)
+        seen.top = max([seen.top, seen.highest, *rows])
         seen.looked = began
+
+    def _note_rivals(self, kind: Kind, seen: Seen, rows: Mapping[int, Row]) -> None:
+        """Note whether another run creates what this one declares."""
+        if kind.name not in self.titles:
+            name = kind.capability(Rows).title or kind.identity[0]
+            specs = self.names.declared(kind.name).values()
+            self.titles[kind.name] = name, frozenset(str(getattr(spec, name, None)) for spec in specs)
+        name, titles = self.titles[kind.name]
+        new = (row for n, row in rows.items() if n > seen.known and n not in seen.rows and n not in seen.own)
+        shown = kind.fields[name].read or name
+        rivals = sum(str(row.get(shown)) in titles for row in new) - len(seen.flying)
+        seen.rivalry = RIVALRY if rivals > 0 else max(0, seen.rivalry - 1)
 
     async def _newest(self, kind: Kind, address: Address, before: int) -> list[Row]:
         """The objects with an id greater than `before`; older ones may be among them."""
@@ -167,7 +232,7 @@ class Meanwhile:
     def _match(self, kind: Kind, address: Address, values: Mapping[str, Any], seen: Seen) -> Row | None:
         context = Context(self.names, scope_of(kind, address), address)
         owned = self.names.live(kind.name).keys
-        for number, row in seen.foreign.items():
+        for number, row in seen.rows.items():
             if owned.get(number, address.key) == address.key and identifies(kind, row, address, values, context):
                 return row
         return None
@@ -180,7 +245,7 @@ PAGE = 100
 def identifies(kind: Kind, row: Row, address: Address, values: Mapping[str, Any], context: Context) -> bool:
     """Whether a row has the identity of an object."""
     # What a row names may be something that was not read: then it is another object.
-    with suppress(KeyError, LookupError):
+    with suppress(LookupError, Unresolved):
         return kind.capability(ReadBack).identifies(kind, row, address, values, context)
     return False
 
@@ -188,10 +253,11 @@ def identifies(kind: Kind, row: Row, address: Address, values: Mapping[str, Any]
 def _account(seen: Seen, number: int) -> None:
     """Note the id of an own object: without a gap below it, nobody else has created one by now."""
     gap, late = seen.gap, number <= seen.top
-    seen.own.add(number)
+    seen.take(number)
     # One that a look was ahead of shows nothing about the time since.
     if late or not seen.counted:
         return
+    seen.highest = max(seen.highest, number)
     while seen.top + 1 in seen.own:
         seen.top += 1
     if not seen.gap:
@@ -203,7 +269,7 @@ def _account(seen: Seen, number: int) -> None:
 
 def _is_stale(seen: Seen) -> bool:
     """Whether somebody may have created an object that was not seen."""
-    if seen.looked is None:
+    if seen.looked is None or seen.rivalry:
         return True
     if seen.gap:
         return seen.fruitless < FRUITLESS or len(seen.own) >= seen.patience

@@ -161,17 +161,13 @@ class Writer:
         creation, address = kind.capability(Creation), state.change.address
         if creation.unique:
             return await self._post(kind, state, values, request)
-        row = await self.meanwhile.existing(kind, address, values)
-        if row is not None:
-            state.notes.append(creation.adoption_note)
-            return row, True
-        note, number = self.meanwhile.sending(kind, address), None
-        try:
+        async with self.meanwhile.turn(kind, address, values) as (existing, flight):
+            if existing is not None:
+                state.notes.append(creation.adoption_note)
+                return existing, True
             row, adopted = await self._post(kind, state, values, request)
-            number = row["id"]
+            flight.number = row["id"]
             return row, adopted
-        finally:
-            self.meanwhile.sent(note, number)
 
     async def _post(self, kind: Kind, state: Progress, values: Mapping[str, Any], request: Request) -> tuple[Row, bool]:
         """The new object's row, and whether it was adopted. Raises AnswerLost if the outcome is unknown."""
@@ -183,8 +179,8 @@ class Writer:
             row = await self.look_up(address, values) if kind.capability(Creation).unique else None
             if row is None:
                 raise
-            # To adopt a wiki page would overwrite what its author has just written.
-            if not kind.capability(Creation).adopts:
+            # To adopt a wiki page would overwrite what its author has just written, unless that is what is declared.
+            if not kind.capability(Creation).adopts and differing(kind, values, row, self.context(address)):
                 raise Stale(MEANWHILE, status=error.status) from error
             state.notes += [kind.capability(Creation).adoption_note] if kind.capability(Creation).adoption_note else []
             return row, True
@@ -259,16 +255,25 @@ class SeveralMatch(AnswerLost):
         self.rows = rows
 
 
-def lacking(kind: Kind, name: str, value: Any, row: Row, context: Context) -> dict[str, Any]:
-    """What an adopted object lacks of a field: the whole value, if the row does not show the field."""
+def lacking(kind: Kind, name: str, value: Any, row: Row, context: Context, *, detailed: bool = False) -> dict[str, Any]:
+    """What an adopted object lacks of a field: the whole value, if the row does not show the field.
+
+    A `detailed` row is that of the object's own page.
+    """
     api = kind.fields[name]
-    if api.read is None or api.detail or (api.read or name) not in row:
+    if api.read is None or (api.detail and not detailed) or (api.read or name) not in row:
         return {name: value}
     try:
         return remaining(kind, name, value, row, context)
     except Unresolved:
         # Its live value names something that was not read.
         return {name: value}
+
+
+def differing(kind: Kind, values: Mapping[str, Any], row: Row, context: Context) -> bool:
+    """Whether an object differs from what is declared, as far as its row shows."""
+    compared = {name: value for name, value in values.items() if kind.fields[name].read is not None}
+    return any(lacking(kind, name, value, row, context, detailed=True) for name, value in compared.items())
 
 
 def remaining(kind: Kind, name: str, value: Any, row: Row, context: Context) -> dict[str, Any]:
