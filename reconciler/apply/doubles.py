@@ -72,7 +72,7 @@ async def _refute(applier: Applier, kind: Kind, states: Sequence[Progress]) -> N
             alike[reading.likeness(kind, row, applier.writer.context(address))].append(row)
     for state in states:
         state.searched = True
-        others = list(_others(applier, kind, state, alike)) if alike else []
+        others = sorted(_others(applier, kind, state, alike), key=_number) if alike else []
         if others:
             applier.refute(state.change.address, item_error(state.change, _message(kind, state, others)))
 
@@ -100,6 +100,10 @@ def _message(kind: Kind, state: Progress, others: Sequence[Row]) -> str:
     times = "twice" if len(others) == 1 else f"{len(said)} times"
     listed = f"{', '.join(said[:-1])} and {said[-1]}"
     return f"exists {times}: {listed}; delete {'one' if len(others) == 1 else 'all but one'} of them"
+
+
+def _number(row: Row) -> int:
+    return int(row["id"])
 
 
 def _made(row: Row) -> str:

@@ -186,7 +186,7 @@ class Canned:
         if table == "projects":
             rows = [row for row in rows if row["status"] != ARCHIVED]
         given = dict(params)
-        rows.sort(key=lambda row: row["id"] * (-1 if given.get("sort") == "id:desc" else 1))
+        rows.sort(key=lambda row: row["id"] * (-1 if given.get("sort") in ("id:desc", "created_on:desc") else 1))
         hidden = INCLUDED.get(table, set()) - _included(params) | ON_PAGES.get(table, set()) | _hidden(table)
         if table in PAGED:
             limit, offset = min(int(given.get("limit", 25)), 100), int(given.get("offset", 0))
@@ -327,6 +327,8 @@ def _passes(values: list[str], operator: str, wanted: list[str]) -> bool:
             return not values
         case "=":
             return not set(wanted).isdisjoint(values)
+        case ">=":
+            return any(int(value) >= int(wanted[0]) for value in values)
         case "><":
             first, last = (int(n) if n.isdigit() else n for n in wanted)
             return all(first <= (int(v) if isinstance(first, int) else v) <= last for v in values)  # type: ignore[operator]
