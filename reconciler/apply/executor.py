@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 
 from reconciler.apply.blame import about, item_error, refused
-from reconciler.apply.progress import INTERRUPTED, Listener, Progress, listed, no_listener
+from reconciler.apply.progress import Listener, Progress, listed, no_listener
 from reconciler.apply.report import ItemError, Outcome, Report
 from reconciler.apply.writer import Writer
-from reconciler.errors import AnswerLost, LeaseLost, Rejected, ServerError
+from reconciler.errors import AnswerLost, Denied, LeaseLost, Rejected, ServerError, Unreachable
 from reconciler.kinds import kinds
 from reconciler.model.address import Address, Unresolved
 from reconciler.model.capabilities import Deletion
@@ -26,6 +26,10 @@ from reconciler.plan.diff import gather
 from reconciler.plan.operations import Create, Delete, Operation, OperationId, Plan
 from reconciler.redmine.client import Client
 
+INTERRUPTED = "The run was interrupted."
+UNREACHABLE = "The run ended early, because the server could not be reached."
+NO_ACCOUNT = "The run ended early, because the server no longer accepts the credentials."
+UNAUTHORIZED = 401
 NO_REASON = "Redmine refused it without giving a reason"
 
 
@@ -51,22 +55,25 @@ class Applier:
         self.failed: dict[OperationId, str] = {}
         """Operations that did not succeed, with the reason that their dependents report."""
         self.locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self.stopping = False
-        self.lost = ""
-        """Why the run has lost its lease, if it has: it is stopped, although nobody interrupted it."""
+        self.interrupted = False
+        self.ended = ""
+        """Why no further operations are started; "" while they are."""
+
+    @property
+    def stopping(self) -> bool:
+        """Whether no further operations are started."""
+        return bool(self.ended)
 
     def stop(self) -> None:
-        """Start no further operations; running ones are completed."""
-        self.stopping = True
+        """Start no further operations, because of a signal; running ones are completed."""
+        self.interrupted, self.ended = True, INTERRUPTED
 
     def report(self) -> Report:
         """The results so far."""
-        why = self.lost or INTERRUPTED
-        results = [self.progress[change.address].result(why) for change in self.plan.changes]
+        results = [self.progress[change.address].result() for change in self.plan.changes]
         read_back = (self.progress[change.address].result() for change in self.plan.affected)
         results += [result for result in read_back if result.outcome != "done"]
-        interrupted = self.stopping and not self.lost
-        return Report(self.plan, tuple(results), self.client.requests, interrupted)
+        return Report(self.plan, tuple(results), self.client.requests, self.interrupted, self.ended)
 
     # -- the walk over the graph -------------------------------------------------------------------------------
 
@@ -151,6 +158,7 @@ class Applier:
             self._fail(operation, "failed", [about(state.change, str(error), fields)])
         except ServerError as error:
             self._fail(operation, "failed", [item_error(state.change, str(error))])
+            self._give_up(error)
         else:
             state.done += 1
             if state.done == len(state.change.operations):
@@ -161,8 +169,7 @@ class Applier:
         try:
             await self.client.guard()
         except LeaseLost as error:
-            self.lost = str(error).removesuffix(".")
-            self.stop()
+            self.ended = self.ended or str(error)
         return not self.stopping
 
     async def _write(self, state: Progress, operation: Operation) -> None:
@@ -215,6 +222,13 @@ class Applier:
         unknown = f"the outcome of {address} is unknown"
         self.failed[operation.id] = unknown if outcome == "unknown" else f"{address} failed"
         self._end(self.progress[address], outcome, errors)
+
+    def _give_up(self, error: ServerError) -> None:
+        """Start no further operations if they would all fail in the same way, each after several attempts."""
+        if isinstance(error, Unreachable):
+            self.ended = self.ended or UNREACHABLE
+        elif isinstance(error, Denied) and error.status == UNAUTHORIZED:
+            self.ended = self.ended or NO_ACCOUNT
 
     def _end(self, state: Progress, outcome: Outcome, errors: Iterable[ItemError]) -> None:
         state.errors += errors

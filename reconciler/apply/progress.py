@@ -14,9 +14,6 @@ from reconciler.plan.operations import Change, FieldChange, Operation
 Listener = Callable[[Address, Outcome], None]
 
 
-INTERRUPTED = "the run was interrupted"
-
-
 def no_listener(address: Address, outcome: Outcome) -> None:
     """The default listener, which does nothing."""
 
@@ -58,18 +55,17 @@ class Progress:
         """The paths of those fields of an operation that are in the current write."""
         return [f.path for f in operation.fields if f.path.partition(".")[0] in self.sending]
 
-    def result(self, why: str = INTERRUPTED) -> Result:
-        """The final result; `why` is the reason if it was not carried out to its end."""
+    def result(self) -> Result:
+        """The final result."""
         if self.outcome is None:
-            return self._interrupted(why)
+            return self._unfinished()
         return Result(self.change, self.outcome, self.id, tuple(self.errors), self.because, tuple(self.notes))
 
-    def _interrupted(self, why: str) -> Result:
+    def _unfinished(self) -> Result:
         if self.done == 0:
-            return Result(self.change, "skipped", self.id, because=why)
+            return Result(self.change, "left", self.id)
         left = [f for operation in self.change.operations[self.done :] for f in operation.fields]
-        lost = f"{listed(left)} was not set: {why}"
-        error = about(self.change, f"{why} before setting {listed(left)}" if why == INTERRUPTED else lost, left)
+        error = about(self.change, f"the run ended before setting {listed(left)}", left)
         return Result(self.change, "failed", self.id, (*self.errors, error), notes=tuple(self.notes))
 
 

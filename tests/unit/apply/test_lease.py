@@ -382,7 +382,7 @@ def test_a_page_that_cannot_be_used_is_a_problem(server: Canned, case: str) -> N
 
 
 def test_a_lost_lease_stops_the_run_and_the_report_says_what_is_left(server: Canned) -> None:
-    """What was written stays done, what was not begun is skipped because of the lease, and the run was not interrupted."""
+    """What was written stays done, what was not begun is left, because of the lease; nobody interrupted the run."""
     text = "projects: [{identifier: shop, issues: [{subject: a}, {subject: b}, {subject: c}]}]"
 
     async def action(client: Client) -> Any:
@@ -399,7 +399,7 @@ def test_a_lost_lease_stops_the_run_and_the_report_says_what_is_left(server: Can
             return await carry_out(Applier(client, state.names, make(wanted, state, server.url)))
 
     report = run(server, action, concurrency=1)
-    assert [r.outcome for r in report.results] == ["done", "skipped", "skipped"]
-    assert {r.because for r in report.results[1:]} == {"The run lost its lease: it was ended by amy@desk at 12:00"}
+    assert [r.outcome for r in report.results] == ["done", "left", "left"]
+    assert report.ended == "The run lost its lease: it was ended by amy@desk at 12:00."
     assert not report.interrupted
     assert [row["subject"] for row in server.rows("issues")] == ["a"]
