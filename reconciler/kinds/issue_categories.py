@@ -14,6 +14,7 @@ from reconciler.model.codecs import Ref
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.kind import Inside, Kind, Listing, Need, project_lists
 from reconciler.model.name_index import Context, Names
+from reconciler.model.participation import UNASSIGNED, Participants
 from reconciler.model.spec import PARTIAL, REFUSE, Api, Deferred, Name, Principal, ProjectItem
 
 
@@ -55,7 +56,12 @@ class IssueCategories(Kind[IssueCategorySpec]):
     inside = Inside(module="issue_tracking", follows=("membership",))
     identity = ("name",)
     rank = 60
-    capabilities = (Deletion("its issues lose the category"), _Rows(), Exporting())
+    capabilities = (
+        Deletion("its issues lose the category"),
+        _Rows(),
+        Exporting(),
+        Participants({"assigned_to": UNASSIGNED}),
+    )
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
         for lists in project_lists(self, need, names):

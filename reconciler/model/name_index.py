@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -32,6 +32,15 @@ class CustomField:
     """Characters of a value, if there are limits."""
     pattern: str = ""
     """A regular expression that values must match (Ruby's syntax)."""
+    required: bool = False
+    has_default: bool = False
+    """Whether a new object gets a value if none is sent."""
+    visible: bool = True
+    """Whether everybody may see it; if not, it is for some roles, or for administrators."""
+    shown: bool = True
+    """Whether the API shows its values to administrators."""
+    for_all: bool | None = None
+    """Whether all projects have it; None if the definition does not say (before 7.0)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +76,14 @@ class Names:
     """The login of the account that everything is read with, for an export."""
     rights: tuple[Any, ...] | None = None
     """Who reads, as `apply.account` compares it; None if that is not known."""
+    members: dict[str, Sequence[Row]] = field(default_factory=dict)
+    """project → its live memberships, of the projects where that was needed."""
     custom_fields: dict[str, dict[str, CustomField]] = field(default_factory=dict)
     """type of the customized object → name → definition."""
     sees_definitions: bool = False
     """Whether the account may list the definitions of custom fields: they are administrators' alone."""
+    lists_common_fields: bool = False
+    """Whether projects list issue custom fields that are for all projects with their own (from 5.1 on)."""
     files: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     """id of an attachment → `filename` and `sha256` of what the server has ("" where it was not read)."""
     renamed: dict[Address, str] = field(default_factory=dict)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from reconciler.model.codecs import Codec, blank
+from reconciler.model.codecs import Codec, blank, only_blanks
 from reconciler.model.name_index import Context
 
 
@@ -43,7 +43,15 @@ PARTIAL = "partial"
 COMMON = frozenset(Spec.model_fields)
 """Fields that control the reconciler and are never sent."""
 
-Name = Annotated[str, StringConstraints(min_length=1)]
+
+def _filled(value: str) -> str:
+    if value and only_blanks(value):
+        raise ValueError("expected more than blanks")
+    return value
+
+
+# Redmine takes a text of blanks for none, also of those that are not spaces (422, 5.0 to 6.1).
+Name = Annotated[str, StringConstraints(min_length=1), AfterValidator(_filled)]
 
 
 def _date(value: Any) -> Any:
@@ -113,12 +121,16 @@ class Gate:
     """A field whose live value can forbid work on other objects (a locked version takes no issue).
 
     When such work is planned, the field is first set to `open`, and afterwards to its old or its declared value.
-    `via` are the referrers' fields whose change needs the gate open (empty: any work inside a project).
+    `via` are the referrers' fields whose change needs the gate open (empty: any work inside a project): `field` of any
+    kind, or `kind.field`.
     """
 
     open: str
     shut: frozenset[str]
     via: frozenset[str] = frozenset()
+    guards_access: bool = False
+    """Whether to open it gives somebody access. It is opened only if the manifest declares the field, so that the next
+    run closes it if this one is killed; and it is closed whatever fails, also by a run that is interrupted."""
 
 
 @dataclass(frozen=True, slots=True)

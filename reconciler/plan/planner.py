@@ -20,10 +20,13 @@ from reconciler.model.containers import Modules
 from reconciler.model.kind import Object, undeclared
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import PARTIAL
+from reconciler.plan.access import barred
 from reconciler.plan.archived_projects import archived, purpose, stays_visible, unarchiving, wanted
 from reconciler.plan.diff import canonical, changes, companions, creation, located
 from reconciler.plan.draft import Draft, targets
+from reconciler.plan.foresee import foreseen
 from reconciler.plan.look_alikes import twins
+from reconciler.plan.modules import left_to_the_server
 from reconciler.plan.operations import Change, FieldChange, Plan, Warned
 from reconciler.plan.scheduling import affected, schedule
 from reconciler.plan.unique import Holders, arranged
@@ -61,7 +64,8 @@ def make(
     revealed = planner.unarchived(drafts, [a for a in planner.hidden if chosen(a)])
     holders = Holders(drafts, desired.objects, live.names)
     takes, taken = holders.takes()
-    problems = [p for p in (*live.problems, *planner.problems, *taken) if p not in tolerated]
+    found = (*live.problems, *planner.problems, *taken, *barred(drafts, live.names))
+    problems = [p for p in found if p not in tolerated]
     if problems:
         # A name without an object may be a row that was left out.
         left_out = (Problem(w.source, w.message, str(w.address)) for w in _left_out(desired, live))
@@ -85,6 +89,7 @@ def make(
         warnings=(
             *(w for w in planner.warnings if chosen(w.address)),
             *twins(created, live.names),
+            *left_to_the_server(drafts, live.names),
             *_left_out(desired, live),
         ),
         affected=read_back,
@@ -161,6 +166,7 @@ class _Planner:
         fields = list(creation(declared, values)) if row is None else self.differences(declared, values, row, context)
         keys = declared.kind.capability(ManifestKey).to_store(declared.address, row, context)
         fields += [located(declared, path, before, after) for path, (before, after) in keys.items()]
+        self.foresee(foreseen(declared, row, values, fields, context))
         # The live object was matched without a stored key, such as an issue by its subject.
         if row is not None and any(before is None for before, _ in keys.values()):
             reason = reason or "adopted; its key is stored"
@@ -174,6 +180,14 @@ class _Planner:
         # Last: the comment on a wiki page is no change by itself (Redmine drops it then; 5.0 to 6.1; test_trap_11).
         fields += companions(declared, values, changed)
         return Draft(declared, row, values, fields, "; ".join(filter(None, (reason, *lost))) or None)
+
+    def foresee(self, found: Iterable[Problem | Warned]) -> None:
+        """Take what Redmine will refuse, and what it may refuse."""
+        for one in found:
+            if isinstance(one, Warned):
+                self.warnings.append(one)
+            else:
+                self.problems.append(one)
 
     def differences(self, declared: Object, values: Mapping[str, Any], row: Row, context: Context) -> list[FieldChange]:
         """The fields that must change. A difference in a field that Redmine computes is only a warning."""

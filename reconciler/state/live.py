@@ -30,6 +30,7 @@ from reconciler.model.row_form import form_of
 from reconciler.redmine.client import Client
 from reconciler.state.desired import Desired
 from reconciler.state.fetch import bulk_details, fetch, together
+from reconciler.state.members import read_members
 from reconciler.state.renames import compared_fields, settle_renames, settle_swaps, undo_renames
 from reconciler.state.unreadable import LeftOut, Unreadable
 
@@ -72,6 +73,9 @@ async def read(client: Client, desired: Desired) -> Live:
     await reader.wave(need, [k for k in kinds().values() if not k.has(ReadOnly) and not k.inside])
     await reader.wave(need, [k for k in kinds().values() if k.inside and not k.inside.reads_after])
     await reader.wave(need, [k for k in kinds().values() if k.inside and k.inside.reads_after])
+    if me.get("admin"):
+        await reader.to_create(need)
+    await read_members(client, desired, need, names)
     return Live(names, me, tuple(reader.problems), reader.left_out.lasting(names))
 
 
@@ -143,6 +147,14 @@ class Reader:
         needed = [kind for kind in chosen if kind.name in {*need.keys, *need.whole}]
         await together(self.kind(kind, need) for kind in needed)
         await together(self._swaps(kind) for kind in needed)
+
+    async def to_create(self, need: Need) -> None:
+        """Read the definitions that new objects need, if they have not been read: only now is it known what is new."""
+        objects = [found for declared in self.declared.values() for found in declared if found.spec.state == "present"]
+        new = {found.kind.name: found.kind for found in objects if not self.names.is_live(found.address)}
+        codecs = [api.codec for kind in new.values() for api in kind.fields.values()]
+        lacking = {name for codec in codecs for name in codec.lookups_to_create} - need.keys.keys()
+        await self.wave(Need({name: frozenset() for name in lacking}), [kinds()[name] for name in sorted(lacking)])
 
     async def _swaps(self, kind: Kind) -> None:
         """Settle the renames in a circle, by the values that tell the objects apart."""

@@ -217,6 +217,18 @@ def setting(server: Running, name: str, value: str) -> None:
     sql(server, f"DELETE FROM settings WHERE name = '{name}'", insert)
 
 
+def read_only(world: Running, *names: str) -> None:
+    """Lets the workflow make fields of issues read-only for everybody: columns, or names of custom fields."""
+    for name in names:
+        field = f"coalesce((SELECT id FROM custom_fields WHERE name = '{name}'), '{name}')"
+        sql(
+            world,
+            "INSERT INTO workflows (type, tracker_id, old_status_id, new_status_id, role_id, field_name, rule) "
+            f"SELECT 'WorkflowPermission', trackers.id, issue_statuses.id, 0, roles.id, {field}, 'readonly' "
+            "FROM trackers, issue_statuses, roles",
+        )
+
+
 def permit(server: Running, *permissions: str) -> None:
     """Leaves reporters, and those who are no members, nothing but these permissions."""
     text = "--- " + "".join(f"\n- :{name}" for name in permissions) + "\n"
@@ -332,10 +344,10 @@ def raw_issue(api: Api, subject: str, **more: Any) -> int:
     return int(api.make("/projects/shop/issues", subject=subject, **more)["id"])
 
 
-def raw_user(api: Api, login: str = "amy") -> int:
+def raw_user(api: Api, login: str = "amy", **more: Any) -> int:
     """The id of a new user, made without the tool."""
     named = {"firstname": login, "lastname": "Test", "mail": f"{login}@example.net"}
-    return int(api.make("/users", login=login, **named)["id"])
+    return int(api.make("/users", login=login, **named, **more)["id"])
 
 
 def person(login: str = "amy", **more: Any) -> dict[str, Any]:
