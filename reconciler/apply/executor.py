@@ -21,6 +21,7 @@ from reconciler.model.address import Address, Unresolved
 from reconciler.model.capabilities import Deletion
 from reconciler.model.containers import Tree
 from reconciler.model.name_index import Names
+from reconciler.model.spec import Secret
 from reconciler.plan.dependencies import sorter
 from reconciler.plan.diff import gather
 from reconciler.plan.operations import Create, Delete, Operation, OperationId, Plan
@@ -47,6 +48,9 @@ class Applier:
         self.plan = plan
         self.listener = listener or no_listener
         self.writer = Writer(client, names)
+        # The server may repeat them. Those of a saved plan are known from here on.
+        values = (field.after for change in plan.changes for field in change.all_fields)
+        client.secrets.add(*(value.reveal() for value in values if isinstance(value, Secret)))
         self.progress = {change.address: Progress(change, change.id) for change in plan.changes}
         for change in plan.affected:
             # Nothing to send, but `written` makes `verify` read it back.

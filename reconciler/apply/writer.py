@@ -220,10 +220,12 @@ class Writer:
         except SeveralMatch as several:
             # The newest; that there are several is reported when the run looks for doubles (`doubles`).
             shown = max(several.rows, key=lambda row: int(row["id"]))
-        row = shown if isinstance(shown, dict) else {}
-        if "id" not in row:
+        if not isinstance(shown, dict):
             raise AnswerLost(f"the response to the creation of a {kind.name} contains no {kind.name}", timed_out=False)
-        return row
+        # Looked up instead, like one without an answer: it may have been created.
+        for why in form_of(kind).partly("id").faults(shown, kind.name):
+            raise AnswerLost(f"the response to its creation is not as Redmine's are: {why}", timed_out=False)
+        return form_of(kind).without_nulls(shown)
 
     async def _settle(self, address: Address, values: Mapping[str, Any]) -> Row | None:
         """The object that a write without a response created, if it did. The server gets some time to finish."""

@@ -84,7 +84,7 @@ def _with_page(state: State, action: Callable[[LeasePage], Awaitable[int]]) -> i
 
     async def main() -> int:
         log = output.say if state.verbose else None
-        async with Client(config.connection(), log=log) as client:
+        async with Client(config.connection(), log=log, secrets=config.secrets) as client:
             # First: with a wrong key, a page that cannot be seen would count as one that does not exist.
             await client.whoami()
             return await action(LeasePage(client, settings, config.place))

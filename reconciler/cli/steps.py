@@ -51,7 +51,7 @@ async def client(state: State, config: Config, shown: Progress) -> AsyncIterator
     """A client for the configured server, with progress; --verbose shows the number of requests at the end."""
     connection = config.connection()
     shown.reading(connection.url)
-    async with Client(connection, log=shown.request) as opened:
+    async with Client(connection, log=shown.request, secrets=config.secrets) as opened:
         try:
             yield opened
         finally:  # also if the command fails: the number of requests helps to see how far it got
@@ -61,12 +61,14 @@ async def client(state: State, config: Config, shown: Progress) -> AsyncIterator
 
 
 @asynccontextmanager
-async def leased(client: Client, config: Config, command: str, timeout: float, shown: Progress) -> AsyncIterator[None]:
-    """Hold the lease meanwhile, if one is configured; given back also after Ctrl-C and SIGTERM.
+async def leased(
+    client: Client, config: Config, command: str, timeout: float | None, shown: Progress
+) -> AsyncIterator[None]:
+    """Hold the lease meanwhile, if one is configured and there is a timeout; given back also after Ctrl-C and SIGTERM.
 
     Raises LeaseHeld if another run still has it after `timeout` seconds.
     """
-    if config.lease is None:
+    if config.lease is None or timeout is None:
         yield
         return
     from reconciler.apply.lease import held

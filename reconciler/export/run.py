@@ -93,7 +93,7 @@ async def export_to_async(
     config = configuration.load((), environ, file=file, instance=instance)
     chosen = scope(projects, subprojects, kinds)
     into = target(Path(folder), chosen, config, instance, sanitized=sanitize)
-    async with Client(config.connection()) as client:
+    async with Client(config.connection(), secrets=config.secrets) as client:
         inventory = await look(client, config, chosen, into, sanitized=sanitize)
         return await write_out(client, inventory, chosen, into, sanitized=sanitize)
 

@@ -37,13 +37,17 @@ class IssueCategorySpec(ProjectItem):
     ] = None
 
 
+CLOSED = 5
+
+
 class _Rows(PartialRows):
     """Of a closed project, Redmine 5.0 shows only the names."""
 
     def writes_unseen(self, row: Row, context: Context) -> bool:
-        # The project is reopened, and then its categories show their assignees.
-        spec = context.names.spec(context.container)
-        return spec is not None and spec.status == "active"
+        # The project is reopened, and then its categories show their assignees. In an open project they stay hidden
+        # from an account without the right to manage categories (5.0).
+        spec, live = context.names.spec(context.container), context.names.row(context.container) or {}
+        return spec is not None and spec.status == "active" and live.get("status") == CLOSED
 
 
 class IssueCategories(Kind[IssueCategorySpec]):

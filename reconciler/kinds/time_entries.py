@@ -16,6 +16,7 @@ from reconciler.kinds._keyless import Keyless, KeylessReadBack
 from reconciler.kinds._members import is_account, may_be_admin
 from reconciler.kinds._permissions import lacks_as_member
 from reconciler.kinds._queries import chunks, criterion
+from reconciler.kinds.issues.hiding import IssueHiding
 from reconciler.model.address import Address, Row, Unresolved, split_key
 from reconciler.model.capabilities import Creation, Rows
 from reconciler.model.codecs import Codec, Ref, digest
@@ -28,8 +29,10 @@ from reconciler.model.kind import Inside, Kind, Listing, Need, Object
 from reconciler.model.name_index import Context, Names
 from reconciler.model.participation import Part, Participants
 from reconciler.model.spec import LOCAL, REFUSE, Api, Date, Id, IssueName, Name, ProjectItem
+from reconciler.model.visibility import Hidden, Hiding, Sight
 
 ISSUE = Ref(("issue",), word="key")
+ISSUES = IssueHiding()
 USER = Ref(("user",))
 CHUNK = 50
 """Ids of one sort in one request: Redmine 5.0 to 7.0 keep the filter in a 4 KB cookie and answer 500 beyond."""
@@ -184,6 +187,24 @@ class _People(Participants):
         return row is not None or may_be_admin(person, context.names)
 
 
+class _Hiding(Hiding):
+    """A role can see no time entries, or those of the account only (`time_entries_visibility`, 5.0 to 7.0)."""
+
+    def may_hide(self, declared: Object[TimeEntrySpec], sight: Sight, names: Names) -> Hidden | None:
+        project, own = declared.address.container, declared.spec.user.casefold() == str(sight.me["login"]).casefold()
+        roles = sight.grants(project, names, "view_time_entries")
+        if roles is None:
+            return Hidden(f'this account is no member of project "{project.key}", where time entries may be hidden')
+        if not roles:
+            return Hidden(f'this account may not see the time entries of project "{project.key}"', certain=True)
+        if not own and not any(role.get("time_entries_visibility") == "all" for role in roles):
+            return Hidden(f'time entries of others in project "{project.key}" are hidden from this account')
+        # Time that is logged on an issue is shown to those who see the issue.
+        issue = _issue(declared.spec.issue, declared.address) if declared.spec.issue else ""
+        lost = issue and names.id(Address("issue", f"{project.key}/{issue}")) is None
+        return ISSUES.hides(project, sight, names) if lost else None
+
+
 class TimeEntries(Keyless[TimeEntrySpec]):
     """With an `id`, everything but the project can change; without one, another day or user is another entry."""
 
@@ -202,6 +223,7 @@ class TimeEntries(Keyless[TimeEntrySpec]):
         _Limits(),
         _People({"user": Part("log_time")}),
         _Export(own_files=True),
+        _Hiding(),
     )
 
     # -- identity ----------------------------------------------------------------------------------------------

@@ -21,7 +21,8 @@ from reconciler.model.forms import NAMED, WHOLE
 from reconciler.model.kind import Kind, Listing, Need, Object, Request
 from reconciler.model.name_index import Context, Names, near_miss
 from reconciler.model.requests import includes
-from reconciler.model.spec import REFUSE, Api, Deferred, Gate, Id, Name, Spec
+from reconciler.model.spec import PARTIAL, REFUSE, Api, Deferred, Gate, Id, Name, Spec
+from reconciler.model.visibility import ADMINISTRATOR, Unlisted
 
 STATUS = {"active": 1, "registered": 2, "locked": 3}
 LANGUAGES = (
@@ -286,6 +287,24 @@ def _before_5_1(names: Names) -> bool:
     return names.sees_definitions and not names.lists_common_fields
 
 
+class _Unlisted(Unlisted):
+    """The own page of an active user shows the login to everybody who may see the user (5.0 to 7.0)."""
+
+    def page(self, number: Id) -> Listing | None:
+        # Of users who are not active the page is 404, so these are; what it does not show is not compared.
+        mark = {"listed": 1, "status": 1, PARTIAL: True}
+        return Listing(f"/users/{number}", "user", single=True, mark=mark, none={403: None, 404: None})
+
+    def own(self, me: Row) -> Row | None:
+        return {**me, "listed": 1, "status": 1, PARTIAL: True}
+
+    def configured(self, settings: Mapping[str, Any]) -> Mapping[str, int]:
+        return dict(settings.get("user_ids") or {})
+
+    def assumed(self, key: str, number: Id) -> Row | None:
+        return {"id": number, "login": key, PARTIAL: True}
+
+
 class Users(Kind[UserSpec]):
     """Only active users are listed by default; a lock shows by the list that a user is in (5.0 to 7.0)."""
 
@@ -305,6 +324,9 @@ class Users(Kind[UserSpec]):
         _OwnAccount(),
         People(),
         _LongNames(),
+        _Unlisted(
+            "membership", ("user", "author", "assigned_to"), f"{ADMINISTRATOR}, or set user_ids in reconciler.yaml"
+        ),
         Exporting(defaults=(("status", "active"), ("admin", False)), unshown=frozenset({"auth_source"})),
     )
 

@@ -26,8 +26,9 @@ neutral object of its class, which changes nothing: no workflow, no derived fiel
     Doubts          values that the server may refuse (`model/doubts.py`)
     Participants    fields that name people who need a right in the project (`model/participation.py`)
     Exporting       how a live object is written as a manifest (`model/export_hooks.py`)
-    Doubts          values that the server may refuse (`model/doubts.py`)
     FieldScope      which custom fields an object has (`model/custom_field_scope.py`)
+    Unlisted        objects that only administrators may list (`model/visibility.py`)
+    Hiding          objects that lists leave out for some accounts (`model/visibility.py`)
     Tree, Archive, Modules, ProjectIncludes: of containers and what is in them (`model/containers.py`)
 """
 

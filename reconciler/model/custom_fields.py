@@ -70,6 +70,10 @@ class CustomFields(Codec):
                 return numbered or CustomField(int(name[1:]), name)
         kind = self.customized.replace("_", " ")
         hint = context.names.advice(name, fields, "custom_field")
+        if context.names.sight is not None:
+            said = f"this account sees those of the {kind}s and projects that were read"
+            hint = near_miss(name, fields) or "write its id, as `#12`, or use an administrator's API key"
+            raise Unresolved(f'cannot tell whether there is a custom field "{name}" for {kind}s: {said}', hint)
         raise Unresolved(f'there is no custom field "{name}" for {kind}s', hint)
 
     def references(self, value: Any, context: Context) -> Iterable[Reference]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 
 from reconciler.model.codecs import Codec, blank, only_blanks
 from reconciler.model.name_index import Context
@@ -33,6 +33,18 @@ class Spec(BaseModel):
     ] = ()
     protect: Annotated[bool, Field(description="Refuse to delete the object. Default: false.")] = False
 
+    @field_validator("*", mode="after")
+    @classmethod
+    def _filled(cls, value: Any, info: ValidationInfo) -> Any:
+        """Redmine takes a text of blanks for none, also of those that are not spaces (422, 5.0 to 6.1)."""
+        # For the whole field and not in its type, whose lengths and patterns would then be missing in the schema.
+        if isinstance(value, str) and value and only_blanks(value):
+            api = next((m for m in cls.model_fields[str(info.field_name)].metadata if isinstance(m, Api)), DEFAULT)
+            # Of what cannot be cleared; the text of a wiki page has a check, and a sentence, of its own.
+            if api.clear is REFUSE and not api.detail:
+                raise ValueError("expected more than blanks")
+        return value
+
 
 Id = int | str
 """What the API calls an object; a project that cannot be read has only its identifier."""
@@ -44,14 +56,7 @@ COMMON = frozenset(Spec.model_fields)
 """Fields that control the reconciler and are never sent."""
 
 
-def _filled(value: str) -> str:
-    if value and only_blanks(value):
-        raise ValueError("expected more than blanks")
-    return value
-
-
-# Redmine takes a text of blanks for none, also of those that are not spaces (422, 5.0 to 6.1).
-Name = Annotated[str, StringConstraints(min_length=1), AfterValidator(_filled)]
+Name = Annotated[str, StringConstraints(min_length=1)]
 
 
 def _date(value: Any) -> Any:

@@ -15,8 +15,6 @@ from reconciler.model.name_index import Context
 from reconciler.model.participation import ASSIGNABLE, Part, Participants
 from reconciler.plan.operations import Warned
 
-REGISTERED = 2
-"""A user's status number, until the account is activated."""
 GROUPS = (
     "Redmine takes a group as assignee only with the setting "
     '"Allow issue assignment to groups" (Administration → Settings → Issue tracking)'
@@ -72,16 +70,9 @@ def _people(found: Object, name: str, item: Any, context: Context) -> list[Addre
 
 
 def _why(person: Address, part: Part, exempt: bool, context: Context) -> _Unfit | None:
-    if person.kind == "user" and _is_registered(person, context):
-        return _Unfit(f"{person.key} is registered but not activated", "activate the account first")
     if exempt:
         return None
     return _without_right(person, part, context) or _group(person, part, context)
-
-
-def _is_registered(person: Address, context: Context) -> bool:
-    row, spec = context.names.row(person) or {}, context.names.spec(person)
-    return REGISTERED in (row.get("status"), row.get("listed")) and getattr(spec, "status", None) != "active"
 
 
 def _without_right(person: Address, part: Part, context: Context) -> _Unfit | None:

@@ -20,6 +20,7 @@ from reconciler.model.containers import Modules
 from reconciler.model.kind import Object, undeclared
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import PARTIAL
+from reconciler.plan import hidden
 from reconciler.plan.access import barred
 from reconciler.plan.archived_projects import archived, purpose, stays_visible, unarchiving, wanted
 from reconciler.plan.diff import canonical, changes, companions, creation, located
@@ -32,6 +33,7 @@ from reconciler.plan.scheduling import affected, schedule
 from reconciler.plan.unique import Holders, arranged
 from reconciler.state.desired import Desired
 from reconciler.state.live import Live
+from reconciler.state.partial import NotValid, is_partial
 
 __all__ = ["Change", "FieldChange", "Plan", "make"]
 
@@ -58,7 +60,7 @@ def make(
     """
     if desired.problems:
         raise ManifestError(desired.problems)
-    planner = _Planner(desired, live.names, live.me, unarchive, resent)
+    planner = Planner(desired, live.names, live.me, unarchive, resent)
     # All objects are compared, whichever are chosen: only then is it known which of them are the same live object.
     drafts = {a: d for a, d in planner.drafts().items() if chosen(a)}
     revealed = planner.unarchived(drafts, [a for a in planner.hidden if chosen(a)])
@@ -104,7 +106,7 @@ def _left_out(desired: Desired, live: Live) -> Iterator[Warned]:
     return (Warned(row.address, place, str(row)) for row in live.unreadable)
 
 
-class _Planner:
+class Planner:
     """Compares each declared object with its live one."""
 
     def __init__(
@@ -124,13 +126,18 @@ class _Planner:
             if declared.kind.inside:
                 self.inside[address.container].append(address)
 
-    def drafts(self) -> dict[Address, Draft]:
+    def drafts(self, without: Collection[Address] = ()) -> dict[Address, Draft]:
         """A draft for every declared object, except those that are absent as declared or cannot be compared."""
         # All rows first: an object that two declarations match is a problem before either of them is compared.
         rows = {address: self.live(declared) for address, declared in self.desired.objects.items()}
         self.distinct({a: row for a, (row, _) in rows.items() if row is not None})
-        drafts = {a: self.draft(self.desired.objects[a], *live) for a, live in rows.items()}
-        return {address: draft for address, draft in drafts.items() if draft is not None}
+        chosen = ((self.desired.objects[a], live) for a, live in rows.items() if a not in without)
+        drafts = {declared.address: self.draft_of_valid(declared, *live) for declared, live in chosen}
+        found = {address: draft for address, draft in drafts.items() if draft is not None}
+        for draft in found.values() if self.names.sight is not None else ():
+            self.problems += hidden.forbidden(draft)
+            self.warnings += hidden.not_shown(draft, self.names)
+        return found
 
     def distinct(self, rows: Mapping[Address, Row]) -> None:
         """A Problem for two declared objects that match the same live one (a rename, and the old name)."""
@@ -142,6 +149,18 @@ class _Planner:
                 message = f"is the same object on the server as {owner} (#{row['id']})"
                 self.problems.append(Problem(next(places), message, str(address), "remove one of them", tuple(places)))
 
+    def draft_of_valid(self, declared: Object, row: Row | None, reason: str | None) -> Draft | None:
+        """The same as `draft`. None if that needs a field that is invalid; the other fields are checked."""
+        try:
+            return self.draft(declared, row, reason)
+        except NotValid:
+            self.problems += self.values(declared)[1]
+            return None
+
+    def values(self, declared: Object) -> tuple[dict[str, Any], list[Problem]]:
+        """The declared fields in canonical form, and a Problem for each that this server does not know."""
+        return canonical(declared, Context(self.names, declared.project, declared.address))
+
     def draft(self, declared: Object, row: Row | None, reason: str | None) -> Draft | None:
         """The draft of one object. None if it is absent as declared, being deleted, or cannot be compared."""
         for field, message in declared.kind.capability(OwnAccount).forbids(declared, self.me):
@@ -151,6 +170,10 @@ class _Planner:
             self.being_deleted(declared, why)
             return None
         # Before `absent`: what the API hides looks the same as what does not exist.
+        if unseen := hidden.unseen(declared, row, self.names):
+            self.problems += unseen
+            return self.not_seen(declared, row)
+        self.warnings += hidden.doubts(declared, row, self.names)
         if self.out_of_reach(declared):
             self.hidden.append(declared.address)
             return None
@@ -189,6 +212,14 @@ class _Planner:
             else:
                 self.problems.append(one)
 
+    def not_seen(self, declared: Object, row: Row | None) -> Draft | None:
+        """The draft of an object that may be hidden: with `--keep-going`, what needs it must wait for it."""
+        if row is not None or declared.spec.state == "absent" or archived(declared.address.container, self.names):
+            self.hidden.append(declared.address)
+            return None
+        values, _ = canonical(declared, Context(self.names, declared.project, declared.address))
+        return Draft(declared, None, values, list(creation(declared, values)))
+
     def differences(self, declared: Object, values: Mapping[str, Any], row: Row, context: Context) -> list[FieldChange]:
         """The fields that must change. A difference in a field that Redmine computes is only a warning."""
         fields = []
@@ -223,6 +254,8 @@ class _Planner:
 
     def lacking(self, declared: Object) -> Iterator[Problem]:
         """A Problem if a new object lacks a field that Redmine requires."""
+        if is_partial(declared.spec):
+            return
         missing = [name for name in declared.kind.required if getattr(declared.spec, name) is None]
         if missing:
             message = f"does not exist yet; to create it, {' and '.join(missing)} must be set"
@@ -275,7 +308,7 @@ class _Planner:
             for name in values
             if name not in declared.spec.create_only
         )
-        return PARTIAL in row and not all(present)
+        return PARTIAL in row and not all(present) and not hidden.explains(declared, self.names)
 
     def not_compared(self, declared: Object) -> None:
         """Record that a live object cannot be compared: its project is archived, or closed (Redmine 5.0)."""
@@ -333,7 +366,8 @@ class _Planner:
         referring = (f for f in draft.fields if other in targets(draft.declared, f.path, f.after, self.names))
         place = next((draft.declared.where(f.path) for f in referring), draft.declared.source)
         message = f"depends on {other}, which is archived or in an archived project"
-        return Problem(place, message, str(draft.address), "use --unarchive")
+        said, hint = (message, "use --unarchive") if self.names.sight is None else hidden.dependency(other)
+        return Problem(place, said, str(draft.address), hint)
 
     def needs(self, draft: Draft) -> set[Address]:
         """The objects that a change depends on: those to which its new values refer, and its project."""

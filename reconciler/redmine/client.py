@@ -21,7 +21,8 @@ from urllib.parse import quote as percent_encode
 import httpx
 from httpx_retries import RetryTransport
 
-from reconciler.errors import Answered, AnswerLost, NotRedmine, ReconcilerError
+from reconciler.errors import Answered, AnswerLost, NotRedmine, OddResponse, ReconcilerError
+from reconciler.masking import Secrets
 from reconciler.redmine import gateway
 from reconciler.redmine.clock import ServerClock
 from reconciler.redmine.error_messages import error_status, json_object, network_failure, not_json, preflight
@@ -54,7 +55,8 @@ class Client:
     """The REST API of one Redmine, as an async context manager. `log` is called with a line for each request.
 
     Paths are Redmine's without `.json` (`/projects/web-shop`); segments other than ids must go through `quote`.
-    `transport` replaces the network. Raises ConfigError for certificates that cannot be read.
+    `transport` replaces the network. What the server says about a failed request is masked where it repeats one of the
+    `secrets`, to which those of the connection are added. Raises ConfigError for certificates that cannot be read.
     """
 
     def __init__(
@@ -63,13 +65,16 @@ class Client:
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         log: Callable[[str], None] | None = None,
+        secrets: Secrets | None = None,
     ) -> None:
         self.connection = connection
         self.guard: Callable[[], Awaitable[None]] = unguarded
         """Is awaited before each write, and may raise: without its lease, a run must not write (`apply.lease`)."""
+        self.secrets = Secrets() if secrets is None else secrets
+        self.secrets.include(connection.secrets())
         self._slots = asyncio.Semaphore(connection.concurrency)
         self._given, self._log = transport, log
-        self._attempt = Attempt(transport or network(connection), log)
+        self._attempt = Attempt(transport or network(connection), log, self.secrets)
         # 429 and a connection that was never made are safe to retry even for a POST: nothing was executed.
         self._retry = policy(connection.retries, RETRY_STATUSES, BROKEN)
         self._retry_unexecuted = policy(connection.retries, (429,), NOT_CONNECTED)
@@ -86,7 +91,7 @@ class Client:
 
     def like(self, connection: Connection) -> Client:
         """Another client with the same network and log, and slots of its own."""
-        return Client(connection, transport=self._given, log=self._log)
+        return Client(connection, transport=self._given, log=self._log, secrets=self.secrets)
 
     async def __aenter__(self) -> Self:
         return self
@@ -179,7 +184,10 @@ class Client:
             params=[("filename", filename)],
             headers={"Content-Type": "application/octet-stream"},  # else 406, or 400 for JSON
         )
-        return _mapping("/uploads", body, "upload")
+        upload = _mapping("/uploads", body, "upload")
+        if not isinstance(upload.get("token"), str):
+            raise OddResponse("The response to POST /uploads is not as Redmine's are: upload.token is no text.")
+        return upload
 
     async def whoami(self) -> Row:
         """The account that the credentials belong to. Called before everything else; fails fast without a server.

@@ -14,6 +14,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -82,7 +83,7 @@ class Tool:
         async with Client(self.connection, log=self.log) as client:
             wanted = self.desired(data)
             plan = make(wanted, await live.read(client, wanted), self.connection.url)
-            return Plan(plan.url, plan.changes, plan.unchanged, client.requests)
+            return replace(plan, requests=client.requests)
 
     def apply(self, data: Manifest, watch: Callable[[Applier], None] = lambda applier: None) -> Report:
         """Plans and does it; `watch` gets the applier before it starts."""

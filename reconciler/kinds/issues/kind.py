@@ -17,6 +17,7 @@ from reconciler.kinds.issues.disabled_fields import disabled_fields
 from reconciler.kinds.issues.doubts import IssueDoubts
 from reconciler.kinds.issues.export import CORE, IssueExport, disabled
 from reconciler.kinds.issues.field_scope import IssueFieldScope
+from reconciler.kinds.issues.hiding import IssueHiding, IssueRows, for_others, published
 from reconciler.kinds.issues.identity import Matching, key_field, value_of
 from reconciler.kinds.issues.ordering import IssueDeletion, IssueDependencies, IssueSideEffects
 from reconciler.kinds.issues.people import PARTS, IssuePeople
@@ -73,6 +74,8 @@ class Issues(Kind[IssueSpec]):
         IssueFieldScope(),
         # Which custom fields there are in a project.
         ProjectIncludes("issue_custom_fields"),
+        IssueHiding(),
+        IssueRows(),
         IssueExport(own_files=True, defaults=(("done_ratio", 0), ("is_private", False))),
     )
 
@@ -94,6 +97,8 @@ class Issues(Kind[IssueSpec]):
         yield from disabled_fields(self, row, values, context)
         yield from links.refused(row, values, context)
         yield from ((f.field, f.sentence, f.hint) for f in dates.findings(row, values, context) if f.certain)
+        yield from for_others(row, values, context)
+        yield from published(row, values, context)
 
     def _shut_version(self, row: Row | None, wanted: Any, context: Context) -> Iterable[tuple[str, str, str]]:
         """A version that takes no issues, and that the manifests do not declare: nothing would open it."""

@@ -175,10 +175,10 @@ class Projects(Kind[ProjectSpec]):
         spec = declared.spec
         if spec.identifier.isdigit() or spec.identifier == "new":
             yield "identifier", f'Redmine refuses "{spec.identifier}": it must not be "new" or only digits'
-        for module in spec.enabled_modules or ():
+        for index, module in enumerate(spec.enabled_modules or ()):
             # Redmine stores any name, and a plugin's module looks like a misspelled one: only near misses are wrong.
             if module not in MODULES and (hint := suggest(module, MODULES)):
-                yield "enabled_modules", f'unknown module "{module}": {hint}'
+                yield f"enabled_modules.{index}", f'unknown module "{module}": {hint}'
         if spec.renamed_from:
             yield "renamed_from", "the identifier of a project cannot be changed"
 

@@ -139,7 +139,9 @@ def test_a_project_that_is_to_lose_the_field() -> None:
 def test_a_new_project_has_what_it_declares(said: str, expected: list[str]) -> None:
     """And what is for all projects, which a field is not that one of them lacks."""
     redmine = server()
-    text = f"projects: [{{identifier: web, name: Web{said}}}]\n{ISSUE}".replace("project: shop", "project: web")
+    text = f"projects: [{{identifier: web, name: Web, enabled_modules: [issue_tracking]{said}}}]\n{ISSUE}".replace(
+        "project: shop", "project: web"
+    )
     assert says(redmine, text) == [line.replace("shop", "web") for line in expected]
 
 
@@ -148,7 +150,7 @@ def test_a_new_project_may_have_what_all_have() -> None:
     redmine = server(is_required=True)
     gives(redmine, "shop", "F")
     gives(redmine, "hq", "F")
-    text = "projects: [{identifier: web, name: Web, issues: [{subject: new, tracker: Bug}]}]"
+    text = "projects: [{identifier: web, name: Web, enabled_modules: [issue_tracking], issues: [{subject: new, tracker: Bug}]}]"
     assert says(redmine, text) == [f"?{NEED}: refused if the object has the field, which the API does not show"]
     assert says(redmine, text.replace("Bug", "Bug, custom_fields: {F: x}")) == []
 
@@ -166,7 +168,7 @@ def test_required_fields_count_where_the_issue_has_them() -> None:
 def test_a_tracker_that_is_not_known_may_lack_the_field(said: str) -> None:
     """An issue without one gets the first of its project, whichever that is: no more than a warning."""
     redmine = server(is_required=True, is_for_all=True, trackers=[FEATURE])
-    text = f"projects: [{{identifier: web, name: Web{said}, issues: [{{subject: new}}]}}]"
+    text = f"projects: [{{identifier: web, name: Web, enabled_modules: [issue_tracking]{said}, issues: [{{subject: new}}]}}]"
     assert says(redmine, text) == [f"?{NEED}: refused if the object has the field, which the API does not show"]
 
 

@@ -124,14 +124,6 @@ def test_a_role_without_the_right(text: str, change: dict[str, Any], sentence: s
     assert not problems_of(redmine, inside("members: [{user: amy, roles: [Developer, Manager]}]", text))
 
 
-def test_who_is_registered() -> None:
-    """A user who is registered only is a problem, member or not."""
-    redmine = shop()
-    redmine.set(redmine.row("users", "amy"), "users", status=2)
-    (problem,) = problems_of(redmine, inside("issues: [{subject: s, assigned_to: amy}]"))
-    assert problem.message == "assigned_to: amy is registered but not activated"
-
-
 def test_a_default_assignee_is_a_warning() -> None:
     """Redmine stores default assignees of categories and projects, whoever they are."""
     text = inside("default_assigned_to: bob", "issue_categories: [{name: c, assigned_to: bob}]")
