@@ -23,7 +23,7 @@ from reconciler.manifest.scalars import Command, Computed, Keyring, used_in
 from reconciler.manifest.sources import CONFIG, find_config, has_content, shown
 from reconciler.masking import Secrets, without_user_info
 from reconciler.redmine.transport import Connection, checked_url
-from reconciler.settings import SECRET, VARIABLES, Limits, Settings, add_secrets, describe_error
+from reconciler.settings import SECRET, VARIABLES, Lease, Limits, Settings, add_secrets, describe_error
 
 INSTANCE = "RECONCILER_INSTANCE"
 CREDENTIALS = ("api_key", "username", "password", "bearer")
@@ -65,14 +65,21 @@ class Config:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The settings that the engine uses: `place`, and `issue_key_field` and `user_ids` if set."""
+        """The settings that the engine uses: `place`; `issue_key_field`, `user_ids` and `lease`, a pair, if set."""
         known = {name: self._value(name) for name in ("issue_key_field", "user_ids")}
+        known["lease"] = self.lease and (self.lease.project, self.lease.page)
         return {"place": self.place, **{name: value for name, value in known.items() if value}}
 
     @property
     def limits(self) -> Limits:
         """The deletion limits for one apply."""
         return self._value("limits") or Limits()
+
+    @property
+    def lease(self) -> Lease | None:
+        """Where the lease is kept; None if runs take none."""
+        lease: Lease | None = self._value("lease")
+        return lease
 
     @property
     def rules(self) -> Rules:

@@ -349,16 +349,18 @@ class Manifests:
         unarchive: bool = False,
         resend: Sequence[str] = (),
         keep_going: bool = False,
+        lease_timeout: float = 0,
     ) -> Report:
         """Plan and apply. `listener` is called when a change ends.
 
         With `unarchive`, archived projects are opened to be compared, which takes a second plan; the report covers
         both. With `keep_going`, objects with a problem that only the server shows are `failed` in the report, what
         needs them is skipped, and all others are applied. Raises as `plan`; RefusedError if the (first) plan is not
-        the `agreed` one. Later failures are in the report.
+        the `agreed` one, or if another run still holds the configured lease after `lease_timeout` seconds. Later
+        failures are in the report.
         """
         options = {"unarchive": unarchive, "keep_going": keep_going}
-        return asyncio.run(self.apply_async(agreed, listener, resend=resend, **options))
+        return asyncio.run(self.apply_async(agreed, listener, resend=resend, lease_timeout=lease_timeout, **options))
 
     async def apply_async(
         self,
@@ -368,12 +370,19 @@ class Manifests:
         unarchive: bool = False,
         resend: Sequence[str] = (),
         keep_going: bool = False,
+        lease_timeout: float = 0,
     ) -> Report:
         """The same as `apply`, inside an event loop."""
-        options = PlanOptions(unarchive=unarchive, resend=resend, keep_going=keep_going)
+        from reconciler.apply.lease import held
+
+        config, options = self.config, PlanOptions(unarchive=unarchive, resend=resend, keep_going=keep_going)
         with at_least(self):
-            async with Client(self.config.connection(), secrets=self.config.secrets) as client:
-                return await apply(client, self, options, agreed, listener)
+            async with Client(config.connection(), secrets=config.secrets) as client:
+                lease = None if self.problems else config.lease
+                if lease is not None:
+                    await client.whoami()
+                async with held(client, lease, config.place, "Python", timeout=lease_timeout):
+                    return await apply(client, self, options, agreed, listener)
 
     def check(self) -> None:
         """Raise ManifestError if there are problems."""

@@ -65,6 +65,20 @@ class Limits(BaseModel):
     ] = None
 
 
+class Lease(BaseModel):
+    """Where the lease is kept with which one run at a time writes: a wiki page, which is created when it is missing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    project: Annotated[str, Field(min_length=1, description="Identifier of a project with the module Wiki.")]
+    page: Annotated[
+        str, Field(min_length=1, max_length=255, description="Title of the wiki page. Default: Reconciler lease.")
+    ] = "Reconciler lease"
+    ttl: Annotated[
+        int, Field(ge=15, le=86400, description="Seconds after which the lease of a killed run expires. Default: 120.")
+    ] = 120
+
+
 class Settings(BaseModel):
     """The settings at the top level of `reconciler.yaml`, and of each instance."""
 
@@ -99,6 +113,7 @@ class Settings(BaseModel):
         Field(description="Ids of users by login, for an account that is no administrator's and does not see them."),
     ] = None
     limits: Annotated[Limits | None, Field(description="Deletion limits for one apply.")] = None
+    lease: Annotated[Lease | None, Field(description="Lets one `apply` at a time write to this Redmine.")] = None
     include: Annotated[
         tuple[Pattern, ...] | None, Field(description="Read only these files of a folder, as patterns of .gitignore.")
     ] = None

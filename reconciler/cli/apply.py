@@ -16,6 +16,7 @@ from reconciler.cli import output
 from reconciler.cli.options import State, common, formats, paths, resend, selection, unarchive
 from reconciler.cli.progress import Progress, progress
 from reconciler.cli.report_file import ReportFile, checked
+from reconciler.cli.signals import handled
 from reconciler.errors import Exit, Location, ManifestError, ReconcilerError, ServerError
 
 if TYPE_CHECKING:
@@ -37,6 +38,13 @@ if TYPE_CHECKING:
     "--max-deletes", type=click.IntRange(min=0), metavar="N", help="Allow up to N deletions, overriding `limits`."
 )
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@click.option(
+    "--lease-timeout",
+    type=click.FloatRange(min=0),
+    default=0,
+    metavar="SECONDS",
+    help="Wait so long for a lease that another run holds (default: 0).",
+)
 @click.option(
     "--keep-going",
     is_flag=True,
@@ -64,6 +72,7 @@ def apply(
     file: Path | None,
     max_deletes: int | None,
     yes: bool,
+    lease_timeout: float,
     keep_going: bool,
     report: Path | None,
     unarchive: bool,
@@ -85,9 +94,9 @@ def apply(
         )
     with ReportFile(report) as written, progress(state) as shown:
         if file is not None:
-            return asyncio.run(_saved(state, file, yes, max_deletes, shown, written))
+            return asyncio.run(_saved(state, file, yes, max_deletes, lease_timeout, shown, written))
         shown.reading("the manifests")
-        return asyncio.run(_manifests(state, paths, options, yes, max_deletes, shown, written))
+        return asyncio.run(_manifests(state, paths, options, yes, max_deletes, lease_timeout, shown, written))
 
 
 async def _manifests(
@@ -96,6 +105,7 @@ async def _manifests(
     options: tuple[Any, ...],
     yes: bool,
     max_deletes: int | None,
+    lease_timeout: float,
     shown: Progress,
     written: ReportFile,
 ) -> int:
@@ -105,7 +115,12 @@ async def _manifests(
 
     manifests, plan_options = steps.manifests(state, paths), PlanOptions(*options)
     with pipeline.at_least(manifests):
-        async with steps.client(state, manifests.config, shown) as client:
+        # Before anything is read: this run must see what the one before it has done. Problems need no lease.
+        lease = lease_timeout if not manifests.problems else None
+        async with (
+            steps.client(state, manifests.config, shown) as client,
+            steps.leased(client, manifests.config, "reconciler apply", lease, shown),
+        ):
             planned = await pipeline.plan(client, manifests, plan_options)
             shown.stop()
             steps.selected(planned)
@@ -125,7 +140,13 @@ async def _manifests(
 
 
 async def _saved(
-    state: State, file: Path, yes: bool, max_deletes: int | None, shown: Progress, written: ReportFile
+    state: State,
+    file: Path,
+    yes: bool,
+    max_deletes: int | None,
+    lease_timeout: float,
+    shown: Progress,
+    written: ReportFile,
 ) -> int:
     from reconciler import pipeline
     from reconciler.cli import steps
@@ -134,7 +155,10 @@ async def _saved(
 
     config = state.configuration()
     saved = _load(file, config.variables, config.settings["place"])
-    async with steps.client(state, config, shown) as client:
+    async with (
+        steps.client(state, config, shown) as client,
+        steps.leased(client, config, "reconciler apply --plan", lease_timeout, shown),
+    ):
         # Before anything is read: the plan may be of another server.
         plan_file.check_url(saved.plan, client.connection.url)
         now = await live.read(client, saved.desired)
@@ -291,20 +315,23 @@ def _confirmed(plan: Plan, state: State, hint: str) -> bool:
 @contextmanager
 def _ctrl_c_at_once() -> Iterator[None]:
     """Let Ctrl-C interrupt a read from the terminal: the event loop's handler cannot, as nothing awaits there."""
-    before, task = signal.signal(signal.SIGINT, signal.default_int_handler), asyncio.current_task()
+    # SIGTERM ends a program that does not handle it; one that holds a lease does.
+    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_DFL]
+    before, task = {n: signal.signal(n, signal.default_int_handler) for n in numbers}, asyncio.current_task()
     try:
         # Ctrl-C just before: the event loop has cancelled the task, which would notice after the answer only.
         if task is not None and task.cancelling():
             raise KeyboardInterrupt
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
 def _interruptible(applier: Applier) -> Iterator[None]:
     """The first SIGINT or SIGTERM lets running requests finish; the second one stops at once."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    task = asyncio.current_task()
 
     def stop() -> None:
         # Cancelling leaves the outcomes of the running requests unknown, so it takes a second signal.
@@ -314,12 +341,5 @@ def _interruptible(applier: Applier) -> Iterator[None]:
             applier.stop()
             output.say("Stopping after the running requests. Interrupt again to stop at once.")
 
-    signals = (signal.SIGINT, signal.SIGTERM)
-    for number in signals:
-        # Not `signal.signal`: a handler that raises could interrupt the loop at any point, a request included.
-        loop.add_signal_handler(number, stop)
-    try:
+    with handled(stop):
         yield
-    finally:
-        for number in signals:
-            loop.remove_signal_handler(number)

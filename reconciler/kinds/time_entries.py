@@ -36,6 +36,9 @@ ISSUES = IssueHiding()
 USER = Ref(("user",))
 CHUNK = 50
 """Ids of one sort in one request: Redmine 5.0 to 7.0 keep the filter in a 4 KB cookie and answer 500 beyond."""
+# They cannot be sorted by id (5.0 to 6.1).
+NEWEST = Listing("/time_entries", "time_entries", (("sort", "created_on:desc"), ("limit", "100")), paged=False)
+"""The newest time entries of all projects."""
 SHORT = 60
 """Characters of comments in a key."""
 
@@ -215,7 +218,7 @@ class TimeEntries(Keyless[TimeEntrySpec]):
     read_back = _ReadBack
     capabilities = (
         Rows({"user": REF, "activity": NAMED, "spent_on": DAY, "hours": NUMBER, "comments": TEXT.present}),
-        Creation(unique=False),
+        Creation(unique=False, newest=NEWEST),
         ProjectIncludes("time_entry_activities"),
         _Limits(),
         _People({"user": Part("log_time")}),

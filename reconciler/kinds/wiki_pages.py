@@ -135,6 +135,12 @@ class WikiPageSpec(ProjectItem):
     ] = None
 
 
+def lease_page(settings: Mapping[str, Any]) -> str:
+    """The id of the page that the lease is kept on, which belongs to no manifest and no export; "" for none."""
+    project, title = settings.get("lease") or ("", "")
+    return f"{project}/{titleize(title)}" if project else ""
+
+
 def path_of(number: Id) -> str:
     """The path of a page, from its id `project/title`."""
     project, title = split_key(str(number))
@@ -245,6 +251,13 @@ class _KeptValues(KeptValues):
         return f"the account may lack the permission to {right}, or {MEANWHILE}" if right else ""
 
 
+class _Export(Exporting):
+    """All pages but that of the lease."""
+
+    def own(self, key: str, names: Names) -> bool:
+        return key.casefold() == lease_page(names.settings).casefold()
+
+
 class WikiPages(_Pages):
     """One index for each project, which shows all its pages, and each declared page by itself."""
 
@@ -264,7 +277,7 @@ class WikiPages(_Pages):
         Deletion("also deletes its history and attachments"),
         _Dependencies(),
         _KeptValues(),
-        Exporting(own_files=True, text_files=True, defaults=(("start_page", False),)),
+        _Export(own_files=True, text_files=True, defaults=(("start_page", False),)),
     )
 
     # -- identity ----------------------------------------------------------------------------------------------
@@ -278,6 +291,8 @@ class WikiPages(_Pages):
 
     def check(self, declared: Object[WikiPageSpec], settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         spec = declared.spec
+        if declared.address.key.casefold() == lease_page(settings).casefold():
+            yield "title", "the lease of reconciler.yaml is kept on this page, so no manifest can declare it"
         if not spec.title:
             yield "title", f"the title is empty after Redmine removes {' '.join(REMOVED)}"
         if len(spec.title) > LONGEST:

@@ -58,7 +58,7 @@ class Issues(Kind[IssueSpec]):
             },
             title="subject",
         ),
-        IssueCreation(unique=False),
+        IssueCreation(unique=False, newest=read.NEWEST),
         IssueReadBack(),
         WatcherLists({"watchers": WATCHING}),
         IssueStream(),
