@@ -129,7 +129,7 @@ def _referenced(plan: Plan, names: Names) -> set[Address]:
     for change in (*plan.changes, *plan.affected):
         kind = kinds()[change.address.kind]
         context = Context(names, scope_of(kind, change.address))
-        for field in (*change.all_fields, *change.unchanged):
+        for field in (*change.all_fields, *change.unchanged, *_named_by(change, names)):
             for value in (field.before, field.after):
                 name, whole = split(field.path, value)
                 for reference in kind.fields[name].codec.references(whole, context):
@@ -137,6 +137,16 @@ def _referenced(plan: Plan, names: Names) -> set[Address]:
     # These are in the plan itself: each object must have exactly one stand-in.
     own = {c.address for c in (*plan.changes, *plan.affected)}
     return {a for a in referenced - own if names.id(a) is not None}
+
+
+def _named_by(change: Change, names: Names) -> Iterator[FieldChange]:
+    """What the key of a deleted object names, such as the group of a membership: without it, it cannot be foreseen what
+    others inherit no more."""
+    row, kind = names.row(change.address), kinds()[change.address.kind]
+    context = Context(names, scope_of(kind, change.address))
+    for name in kind.identity if row is not None and change.action == "delete" else ():
+        if name in kind.fields and row is not None and row.get(kind.fields[name].read or ""):
+            yield FieldChange(name, kind.live(row, name, context), None)
 
 
 def _seal(data: Mapping[str, Any]) -> str:
