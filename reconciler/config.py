@@ -21,7 +21,7 @@ from reconciler.manifest.loader import load as load_yaml
 from reconciler.manifest.rules import Rules
 from reconciler.manifest.sources import CONFIG, find_config, has_content, shown
 from reconciler.redmine.transport import Connection
-from reconciler.settings import VARIABLES, Limits, Settings
+from reconciler.settings import VARIABLES, Limits, Pruning, Settings
 
 INSTANCE = "RECONCILER_INSTANCE"
 CREDENTIALS = ("api_key", "username", "password", "bearer")
@@ -40,6 +40,7 @@ class Layer:
     origin: str
     settings: Settings
     unresolved: Mapping[str, Problem] = field(default_factory=dict)
+    node: Map = field(default_factory=Map, repr=False)
 
     def has(self, name: str) -> bool:
         """Whether this origin sets a setting."""
@@ -61,14 +62,26 @@ class Config:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The settings that the engine uses: `place`, and `issue_key_field` if set."""
-        name = self._value("issue_key_field")
-        return {"place": self.place, **({"issue_key_field": name} if name else {})}
+        """The settings that the engine uses: `place`, and `issue_key_field` and `protect` if set."""
+        name, protect = self._value("issue_key_field"), self._value("protect")
+        known = {"issue_key_field": name, "protect": list(protect or ())}
+        return {"place": self.place, **{name: value for name, value in known.items() if value}}
 
     @property
     def limits(self) -> Limits:
         """The deletion limits for one apply."""
         return self._value("limits") or Limits()
+
+    @property
+    def pruning(self) -> Pruning:
+        """What may be pruned, and what never."""
+        return Pruning(self._listed("authoritative"), self._value("prune_users") or "lock", self._listed("protect"))
+
+    def _listed(self, name: str) -> dict[str, Location]:
+        """The items of a setting that is a list, each with its place."""
+        layer = self._layer(name)
+        items = self._value(name) or ()
+        return {item: locate(layer.node, [name, i]) for i, item in enumerate(items)} if layer else {}
 
     @property
     def rules(self) -> Rules:
@@ -308,7 +321,7 @@ class _Reader:
         settings = self._checked(values, lambda path: locate(node, path))
         folder = self.path.parent if self.path else Path()  # paths in the file are relative to it
         placed = {n: folder / Path(p).expanduser() for n in PATHS if (p := getattr(settings, n)) is not None}
-        return Layer(origin, settings.model_copy(update=placed), unresolved)
+        return Layer(origin, settings.model_copy(update=placed), unresolved, node)
 
     def _checked(self, values: Mapping[str, Any], where: Any) -> Settings:
         """The settings in `values`, or the defaults if any is invalid, which is reported."""
@@ -371,6 +384,11 @@ def _describe_error(item: Any) -> tuple[str, str, str]:
     expected = EXPECTED.get(item["type"])
     message = f"expected {expected}" if expected else item["msg"][0].lower() + item["msg"][1:]
     return f"{name}: {message}{found}", "", ""
+
+
+def invalid(problems: Iterable[Problem]) -> ConfigError:
+    """The error for problems with settings that only the kinds know."""
+    return ConfigError(_error_text(problems))
 
 
 def _error_text(problems: Iterable[Problem]) -> str:

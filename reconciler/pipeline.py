@@ -20,13 +20,15 @@ from reconciler.manifest import loader as manifest
 from reconciler.manifest.loader import Loaded, Map, Reported, Seq
 from reconciler.model.address import Address
 from reconciler.model.name_index import Names
-from reconciler.plan import archived_projects
+from reconciler.plan import archived_projects, claims, limits, prune
 from reconciler.plan import faults as faulty
 from reconciler.plan.faults import NO_FAULTS, Faults
 from reconciler.plan.operations import Plan
 from reconciler.plan.planner import make
+from reconciler.plan.prune import Pruned
 from reconciler.plan.targets import ALL, PlanOptions, Selection, resent, select
 from reconciler.redmine.client import Client
+from reconciler.settings import Pruning as Rules
 from reconciler.state import desired as declared
 from reconciler.state import foreign, live
 from reconciler.state.desired import Desired
@@ -72,6 +74,7 @@ def validate(*paths: str | Path, file: str | Path | None = None, instance: str |
 
 def read(config: Config, paths: Sequence[str | Path], stdin: TextIO | BinaryIO | None = None) -> Manifests:
     """Read the manifests at `paths` with a configuration."""
+    claims.check_settings(config)
     loaded = foreign.without(manifest.load(paths or (".",), config.variables, stdin=stdin, rules=config.rules))
     desired = declared.build(loaded.documents, config.settings)
     problems = [*loaded.problems, *_not_consequential(loaded, desired.problems)]
@@ -80,10 +83,12 @@ def read(config: Config, paths: Sequence[str | Path], stdin: TextIO | BinaryIO |
 
 async def plan(client: Client, manifests: Manifests, options: PlanOptions = ALL) -> Planned:
     """Read the live state and compare. Raises ManifestError, ServerError; ReconcilerError as in `Manifests.plan`."""
-    desired = manifests.desired
-    state = await live.read(client, desired)
+    options.check()
+    desired, rules = manifests.desired, manifests.config.pruning
+    state = await live.read(client, desired, claims.chosen_scope(desired, rules, options))
     visible = archived_projects.visible(state.names)
-    return replace(_compare(client, desired, state, options), visible=visible)
+    pruned = await prune.find(client, manifests.config, desired, state) if options.prune else prune.NOTHING
+    return replace(_compare(client, desired, state, options, rules, pruned), visible=visible)
 
 
 async def apply(
@@ -97,16 +102,24 @@ async def apply(
     planned = await plan(client, manifests, options)
     if agreed is not None and agreed.digest != planned.plan.digest:
         raise RefusedError("The manifests or the server changed since the plan was made: plan again.")
+    _check_limits(planned, manifests, options)
     reports = [await carry_out(client, planned, listener)]
     if planned.plan.revealed:
         try:
             second = await again(client, manifests, planned, options)
+            _check_limits(second, manifests, options)
         except ReconcilerError:
             # Projects that were opened only to be compared must not stay open.
             await archive_again(client, manifests, planned)
             raise
         reports.append(await carry_out(client, second, listener, reports))
     return joined(reports)
+
+
+def _check_limits(planned: Planned, manifests: Manifests, options: PlanOptions) -> None:
+    # Here, too: pruning must not be able to empty a server just because no command line is involved.
+    if options.prune:
+        limits.check_plan(planned.plan, manifests.config.limits, None)
 
 
 async def carry_out(
@@ -116,8 +129,22 @@ async def carry_out(
     from reconciler.apply import run
     from reconciler.apply.executor import Applier
 
+    await confirm_pruned(client, planned)
     report = await run.carry_out(Applier(client, planned.names, planned.plan, listener=listener))
     return complete(report, planned, before)
+
+
+async def confirm_pruned(client: Client, planned: Planned) -> None:
+    """Read once more what is pruned: a person may have changed it since, which no manifest would restore.
+
+    Raises RefusedError if anything did.
+    """
+    from reconciler.plan import plan_file
+    from reconciler.plan.stand_ins import stand_ins
+
+    only = replace(planned.plan, changes=tuple(c for c in planned.plan.changes if c.undeclared), affected=())
+    if only.changes:
+        plan_file.check(only, await live.read(client, stand_ins(only, (), planned.names.settings)))
 
 
 async def again(client: Client, manifests: Manifests, first: Planned, options: PlanOptions = ALL) -> Planned:
@@ -125,15 +152,17 @@ async def again(client: Client, manifests: Manifests, first: Planned, options: P
 
     Raises as `plan`.
     """
-    desired = manifests.desired
-    state = await live.read(client, desired)
+    desired, rules = manifests.desired, manifests.config.pruning
+    state = await live.read(client, desired, claims.chosen_scope(desired, rules, options))
+    pruned = await prune.find(client, manifests.config, desired, state) if options.prune else prune.NOTHING
     archive = archived_projects.to_archive_again(first.plan, first.visible, desired, state.names)
     warnings = tuple(archived_projects.stay_open(first.plan, first.visible, state.names))
     # As if the manifests declared them archived, so that the plan archives them after all work inside.
     for address, project in archive.items():
         state.names.declare(address, project.spec)
     desired = replace(desired, objects=dict(sorted({**desired.objects, **archive}.items())))
-    planned = _compare(client, desired, state, replace(options, unarchive=False), first=first.plan, unarchived=archive)
+    options = replace(options, unarchive=False)
+    planned = _compare(client, desired, state, options, rules, pruned, first=first.plan, unarchived=archive)
     return replace(planned, plan=replace(planned.plan, warnings=(*planned.plan.warnings, *warnings)))
 
 
@@ -182,20 +211,27 @@ def _sentence(problem: Problem) -> str:
 
 def _compare(
     client: Client,
-    desired: Desired,
+    manifests: Desired,
     state: Live,
     options: PlanOptions,
+    rules: Rules,
+    pruned: Pruned,
     *,
     first: Plan | None = None,
     unarchived: Collection[Address] = (),
 ) -> Planned:
-    """The plan for the chosen objects and the `unarchived` projects. What the `first` plan resent is not resent."""
+    """The plan for the chosen objects, the `unarchived` projects and what is pruned.
+
+    What the `first` plan resent is not resent.
+    """
+    desired = pruned.added_to(manifests)
     url, selection = client.connection.url, None
     done = {change.address for change in first.changes} if first else set()
     sent = frozenset((a, field) for a, field in resent(options.resend, desired.objects) if a not in done)
 
     def whole(tolerated: Collection[Problem]) -> Plan:
-        return make(desired, state, url, unarchive=options.unarchive, resent=sent, tolerated=tolerated)
+        more = pruned.reasons
+        return make(desired, state, url, unarchive=options.unarchive, resent=sent, tolerated=tolerated, pruned=more)
 
     faults = faulty.find(desired, state.names, whole) if options.keep_going else NO_FAULTS
     if options.targets or options.excludes:
@@ -213,8 +249,9 @@ def _compare(
         resent=sent,
         unarchived=unarchived,
         tolerated=faults.problems,
+        pruned=pruned.reasons,
     )
-    made = replace(plan, requests=client.requests)
+    made = replace(prune.completed(plan, pruned, manifests, state, rules, options), requests=client.requests)
     return Planned(made, state.names, state.me, selection, faults=faults)
 
 
@@ -253,12 +290,15 @@ class Manifests:
         *,
         unarchive: bool = False,
         resend: Sequence[str] = (),
+        prune: bool = False,
+        unmanaged: bool = False,
     ) -> Plan:
         """What `apply` would do; see `targets.PlanOptions` for the options.
 
         Raises ManifestError, ConfigError, ServerError; ReconcilerError for a pattern that matches nothing.
         """
-        return asyncio.run(self.plan_async(targets, excludes, unarchive=unarchive, resend=resend))
+        more = {"unarchive": unarchive, "prune": prune, "unmanaged": unmanaged}
+        return asyncio.run(self.plan_async(targets, excludes, resend=resend, **more))
 
     async def plan_async(
         self,
@@ -267,11 +307,14 @@ class Manifests:
         *,
         unarchive: bool = False,
         resend: Sequence[str] = (),
+        prune: bool = False,
+        unmanaged: bool = False,
     ) -> Plan:
         """The same as `plan`, inside an event loop."""
         self.check()
+        options = PlanOptions(targets, excludes, unarchive, resend, prune=prune, unmanaged=unmanaged)
         async with Client(self.config.connection()) as client:
-            return (await plan(client, self, PlanOptions(targets, excludes, unarchive, resend))).plan
+            return (await plan(client, self, options)).plan
 
     def apply(
         self,
@@ -281,15 +324,17 @@ class Manifests:
         unarchive: bool = False,
         resend: Sequence[str] = (),
         keep_going: bool = False,
+        prune: bool = False,
     ) -> Report:
         """Plan and apply. `listener` is called when a change ends.
 
         With `unarchive`, archived projects are opened to be compared, which takes a second plan; the report covers
         both. With `keep_going`, objects with a problem that only the server shows are `failed` in the report, what
-        needs them is skipped, and all others are applied. Raises as `plan`; RefusedError if the (first) plan is not
-        the `agreed` one. Later failures are in the report.
+        needs them is skipped, and all others are applied. With `prune`, undeclared objects of authoritative
+        collections are removed, within the configured limits. Raises as `plan`; RefusedError if the (first) plan is
+        not the `agreed` one. Later failures are in the report.
         """
-        options = {"unarchive": unarchive, "keep_going": keep_going}
+        options = {"unarchive": unarchive, "keep_going": keep_going, "prune": prune}
         return asyncio.run(self.apply_async(agreed, listener, resend=resend, **options))
 
     async def apply_async(
@@ -300,11 +345,12 @@ class Manifests:
         unarchive: bool = False,
         resend: Sequence[str] = (),
         keep_going: bool = False,
+        prune: bool = False,
     ) -> Report:
         """The same as `apply`, inside an event loop."""
         self.check()
         async with Client(self.config.connection()) as client:
-            options = PlanOptions(unarchive=unarchive, resend=resend, keep_going=keep_going)
+            options = PlanOptions(unarchive=unarchive, resend=resend, keep_going=keep_going, prune=prune)
             return await apply(client, self, options, agreed, listener)
 
     def check(self) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+
+from reconciler.errors import Location
 
 VARIABLES = {
     "url": "REDMINE_URL",
@@ -39,6 +43,19 @@ class Limits(BaseModel):
     delete_ratio: Annotated[
         float | None, Field(ge=0, le=1, description="Share of the declared objects that one apply may delete.")
     ] = None
+    prune_ratio: Annotated[
+        float,
+        Field(ge=0, le=1, description="Share of a collection of ten objects or more that one apply may prune."),
+    ] = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Pruning:
+    """What may be pruned: the names of collections and the protected patterns, each with its place."""
+
+    authoritative: Mapping[str, Location] = field(default_factory=dict)
+    users: Literal["lock", "delete"] = "lock"
+    protect: Mapping[str, Location] = field(default_factory=dict)
 
 
 class Settings(BaseModel):
@@ -71,6 +88,17 @@ class Settings(BaseModel):
         str | None, Field(min_length=1, description="Name of the issue custom field that stores each issue's key.")
     ] = None
     limits: Annotated[Limits | None, Field(description="Deletion limits for one apply.")] = None
+    authoritative: Annotated[
+        tuple[str, ...] | None,
+        Field(description="Collections that the manifests declare completely: `--prune` deletes what is not declared."),
+    ] = None
+    prune_users: Annotated[
+        Literal["lock", "delete"] | None,
+        Field(description="What `--prune` does with users. Default: lock."),
+    ] = None
+    protect: Annotated[
+        tuple[str, ...] | None, Field(description="Objects that are never deleted, as globs over KIND/KEY.")
+    ] = None
     include: Annotated[
         tuple[Pattern, ...] | None, Field(description="Read only these files of a folder, as patterns of .gitignore.")
     ] = None

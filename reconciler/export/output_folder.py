@@ -1,8 +1,8 @@
 """The output folder of an export. Files of an earlier export that this one lacks are removed; no others are touched.
 
-    .reconciler-export          the scope of the last export, and its files
-    .reconciler-export.new      the files that an unfinished export has added, so that it can be repeated
-    .reconciler-export.tmp/     incomplete files; leftovers are from an export that was killed
+.reconciler-export          the scope of the last export, and its files
+.reconciler-export.new      the files that an unfinished export has added, so that it can be repeated
+.reconciler-export.tmp/     incomplete files; leftovers are from an export that was killed
 """
 
 from __future__ import annotations

@@ -113,9 +113,7 @@ def _several(names: str | Iterable[str]) -> list[str]:
     return [names] if isinstance(names, str) else list(names)
 
 
-def target(
-    path: Path, scope: Scope, config: Config, instance: str | None = None, *, sanitized: bool = False
-) -> Folder:
+def target(path: Path, scope: Scope, config: Config, instance: str | None = None, *, sanitized: bool = False) -> Folder:
     """The output folder for an export with a configuration. Raises ReconcilerError if it is unusable."""
     folder = Folder(path, Extent.of(scope, sanitized=sanitized))
     folder.configured = root_config.needed(folder, config, instance)

@@ -18,6 +18,7 @@ from reconciler.model.export_hooks import Exporting
 from reconciler.model.forms import NAMED, WHOLE
 from reconciler.model.kind import Kind, Listing, Need, Object, Request
 from reconciler.model.name_index import Context, Names, near_miss
+from reconciler.model.pruning import Pruning
 from reconciler.model.requests import includes
 from reconciler.model.spec import REFUSE, Api, Deferred, Id, Name, Spec
 
@@ -249,6 +250,14 @@ class _OwnAccount(OwnAccount):
             yield "status", f"{own}, so it cannot be locked"
 
 
+class _Pruning(Pruning):
+    """Users are locked: what they wrote stays theirs."""
+
+    def why_kept(self, row: Row) -> str:
+        # Whoever applies the plan is one too, so there is always an administrator left.
+        return "administrators are never pruned" if row.get("admin") else ""
+
+
 class Users(Kind[UserSpec]):
     """Only active users are listed by default; a lock shows by the list that a user is in (5.0 to 7.0)."""
 
@@ -266,6 +275,7 @@ class Users(Kind[UserSpec]):
         ),
         _Rows(),
         _OwnAccount(),
+        _Pruning(instead=(("status", "locked"),)),
         People(),
         Exporting(defaults=(("status", "active"), ("admin", False)), unshown=frozenset({"auth_source"})),
     )

@@ -67,6 +67,11 @@ class Map(dict[str, Any]):
         return _unpack(self.file, self.at if key is None else self.marks.get(key, self.at))
 
 
+def placed(place: Location) -> Map:
+    """An empty mapping at a place: of an object that follows from what is written there."""
+    return Map(place.file, place.line << _SHIFT | place.column)
+
+
 class Seq(list[Any]):
     """A YAML list. `at` is its packed place, `marks` has those of its items. Aliases share it: do not modify it."""
 

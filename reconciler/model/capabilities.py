@@ -25,6 +25,7 @@ neutral object of its class, which changes nothing: no workflow, no derived fiel
     OwnAccount      what the account must not do to itself
     Exporting       how a live object is written as a manifest (`model/export_hooks.py`)
     Tree, Archive, Modules, ProjectIncludes: of containers and what is in them (`model/containers.py`)
+    Pruning, Foresight: of what can be removed although no manifest declares it (`model/pruning.py`)
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from reconciler.kinds import kinds
 from reconciler.model.address import Address, Unresolved
 from reconciler.model.name_index import Context
 from reconciler.plan.operations import Change, Id, Milestone, MilestoneId, Operation, OperationId, Plan
-from reconciler.plan.scheduling import Step, Work, fingerprint
+from reconciler.plan.scheduling import Step, Work, evidence, fingerprint
 from reconciler.state.desired import Desired, references
 from reconciler.state.live import fresh_names
 
@@ -77,8 +77,9 @@ class _Builder:
             draft.row["id"] if draft.row else None,
             draft.declared.source,
             (self._first(work), *later),
-            fingerprint(draft.row, work.fields),
+            fingerprint(draft.row, work.fields, evidence(draft.kind, draft.row) if draft.undeclared else None),
             work.unchanged,
+            draft.undeclared,
         )
 
     def _first(self, work: Work) -> Operation:

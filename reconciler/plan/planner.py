@@ -16,6 +16,7 @@ from reconciler.kinds import kinds
 from reconciler.model.address import CONTAINER, Address, Reference, Row, Unresolved
 from reconciler.model.capabilities import Deletion, DerivedFields, ManifestKey, OwnAccount, PartialRows, ReadOnly
 from reconciler.model.codecs import shown
+from reconciler.model.collections import matches
 from reconciler.model.containers import Modules
 from reconciler.model.kind import Object, undeclared
 from reconciler.model.name_index import Context, Names
@@ -33,6 +34,8 @@ from reconciler.state.live import Live
 
 __all__ = ["Change", "FieldChange", "Plan", "make"]
 
+NONE_PRUNED: Mapping[Address, str] = {}
+
 
 def make(
     desired: Desired,
@@ -44,12 +47,14 @@ def make(
     resent: frozenset[tuple[Address, str]] = frozenset(),
     unarchived: Collection[Address] = (),
     tolerated: Collection[Problem] = (),
+    pruned: Mapping[Address, str] = NONE_PRUNED,
 ) -> Plan:
     """The plan for the objects that `chosen` accepts. With `unarchive`, archived projects are opened to be compared.
 
     `resent` are (object, field) to send again although they are write-only or computed by Redmine. `unarchived` are
     projects that an earlier plan opened; they are archived again even if work inside them fails.
-    `tolerated` are problems of objects that are not chosen.
+    `tolerated` are problems of objects that are not chosen; `pruned` are undeclared objects, with the reason why they
+    are removed.
 
     Raises ManifestError with all unresolved references and invalid values, RefusedError for the deletion of a protected
     object.
@@ -59,6 +64,8 @@ def make(
     planner = _Planner(desired, live.names, live.me, unarchive, resent)
     # All objects are compared, whichever are chosen: only then is it known which of them are the same live object.
     drafts = {a: d for a, d in planner.drafts().items() if chosen(a)}
+    for address in drafts.keys() & pruned.keys():
+        drafts[address].prune(pruned[address])
     revealed = planner.unarchived(drafts, [a for a in planner.hidden if chosen(a)])
     holders = Holders(drafts, desired.objects, live.names)
     takes, taken = holders.takes()
@@ -69,7 +76,7 @@ def make(
         raise ManifestError([*problems, *left_out])
     if planner.protected:
         protected = ", ".join(planner.protected)
-        raise RefusedError(f"Protected objects are declared absent: {protected}. Remove `protect` to delete them.")
+        raise RefusedError(f"Protected objects would be deleted: {protected}. Remove `protect` to delete them.")
     for address in drafts.keys() & set(unarchived):
         drafts[address].closes_anyway = True
     # Before scheduling, which adds drafts for the gates that it opens: those are no reason to read others back.
@@ -217,11 +224,13 @@ class _Planner:
 
     def deletion(self, declared: Object, row: Row, reason: str | None) -> Draft:
         """The deletion of an object. Adds a Problem for each declared object that Redmine would delete with it."""
-        if declared.spec.protect:
-            self.protected.append(f"{declared.address} ({declared.source})")
         kind = declared.kind
         keys = kind.capability(Deletion).takes_along(declared.address, row, self.names)
         along = [Address(kind.name, key) for key in keys]
+        patterns = self.names.settings.get("protect", ())
+        itself = [declared.address] if declared.spec.protect else []
+        safe = dict.fromkeys((*itself, *(a for a in (declared.address, *along) if matches(a, patterns))))
+        self.protected += [f"{address} ({declared.source})" for address in safe]
         for other in self.declared_among([declared.address, *along]):
             if other.spec.state == "present":
                 message = f"Redmine deletes it together with {declared.address}, which is declared absent"

@@ -31,6 +31,7 @@ from reconciler.redmine.client import Client
 from reconciler.state.desired import Desired
 from reconciler.state.fetch import bulk_details, fetch, together
 from reconciler.state.renames import compared_fields, settle_renames, settle_swaps, undo_renames
+from reconciler.state.scope import DECLARED, Scope
 from reconciler.state.unreadable import LeftOut, Unreadable
 
 TESTED = "5.0, 6.0 and 6.1, and with sample answers of 7.0"
@@ -48,17 +49,19 @@ class Live:
     unreadable: tuple[Unreadable, ...] = ()
 
 
-async def read(client: Client, desired: Desired) -> Live:
-    """Read everything that planning `desired` needs. Writes nothing.
+async def read(client: Client, desired: Desired, scope: Scope = DECLARED) -> Live:
+    """Read everything that planning `desired` needs, and what is in `scope`. Writes nothing.
 
-    Raises ServerError if the server cannot be used, ManifestError if it lacks what the configuration names.
+    Raises ServerError if the server cannot be used, ManifestError if it lacks what the configuration names,
+    RefusedError if the account does not see enough for the scope.
     """
     # First: with a wrong key, lists are 200 and have just the public objects (5.0 to 6.1; test_trap_20).
     me = await client.whoami()
+    scope.check(me)
     names = fresh_names(desired)
     names.rights = rights(me)
     reader = Reader(client, names, desired)
-    first = desired.need()
+    first = scope.widened(desired.need(), desired.settings, me)
     # Trackers are read even if no manifest uses them: nothing else tells the version.
     probes = {kind.name: frozenset[str]() for kind in kinds().values() if kind.has(VersionProbe)}
     await reader.wave(Need({**probes, **first.keys}), [k for k in kinds().values() if k.has(ReadOnly)])
@@ -69,6 +72,7 @@ async def read(client: Client, desired: Desired) -> Live:
     if not me.get("admin"):
         # Other accounts do not see all users, nor the watchers of issues, so whole lists would be incomplete.
         need = replace(need, whole=frozenset())
+    need = scope.widened(need, desired.settings, me)
     await reader.wave(need, [k for k in kinds().values() if not k.has(ReadOnly) and not k.inside])
     await reader.wave(need, [k for k in kinds().values() if k.inside and not k.inside.reads_after])
     await reader.wave(need, [k for k in kinds().values() if k.inside and k.inside.reads_after])
@@ -161,7 +165,7 @@ class Reader:
                 # depends on all.
                 self._match(kind, list(rows.values()))
                 partial = self._missing(kind, need) or self._takes_values(kind)
-                if not (need.everything or kind.name in need.whole or partial):
+                if not (need.has_all(kind.name) or partial):
                     break
             else:
                 # No tier was left out: what is not among the rows does not exist.

@@ -15,7 +15,7 @@ from reconciler.kinds.issues import notes, parent_fields, read, relations
 from reconciler.kinds.issues.creation import IssueCreation, StoredKey
 from reconciler.kinds.issues.export import CORE, IssueExport, disabled
 from reconciler.kinds.issues.identity import Matching, key_field, value_of
-from reconciler.kinds.issues.ordering import IssueDeletion, IssueDependencies, IssueSideEffects
+from reconciler.kinds.issues.ordering import IssueDeletion, IssueDependencies, IssuePruning, IssueSideEffects
 from reconciler.kinds.issues.read import WATCHING, IssueReadBack, IssueStream, WatcherLists
 from reconciler.kinds.issues.spec import VERSION, IssueSpec, closes, trackers_of
 from reconciler.kinds.issues.workflow import IssueKeptValues, ParentFields, StatusWorkflow
@@ -57,6 +57,7 @@ class Issues(Kind[IssueSpec]):
         WatcherLists({"watchers": WATCHING}),
         IssueStream(),
         IssueDeletion(),
+        IssuePruning(),
         IssueDependencies(),
         IssueSideEffects(frozenset({"watchers", "status", "start_date", "due_date"})),
         StatusWorkflow(),
