@@ -8,7 +8,7 @@ commands that need no server. Credentials are sent only to the server that they 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ from reconciler.errors import ConfigError, Location, Problem
 from reconciler.manifest.loader import Included, Map, Seq, Templated, Variables, expand, locate, suggest
 from reconciler.manifest.loader import load as load_yaml
 from reconciler.manifest.rules import Rules
+from reconciler.manifest.scalars import Command, Computed, Keyring
 from reconciler.manifest.sources import CONFIG, find_config, has_content, shown
 from reconciler.redmine.transport import Connection
-from reconciler.settings import VARIABLES, Limits, Pruning, Settings
+from reconciler.settings import VARIABLES, Limits, Pruning, Settings, invalid
 
 INSTANCE = "RECONCILER_INSTANCE"
 CREDENTIALS = ("api_key", "username", "password", "bearer")
@@ -86,8 +87,12 @@ class Config:
     @property
     def rules(self) -> Rules:
         """Which files of a folder may be manifests."""
-        base = str(Path(self.place.file).absolute().parent)
-        return Rules(base, self._value("include") or (), self._value("ignore") or ())
+        return Rules(str(self._folder), self._value("include") or (), self._value("ignore") or ())
+
+    @property
+    def _folder(self) -> Path:
+        """The folder of the file."""
+        return Path(self.place.file).absolute().parent
 
     @property
     def variables(self) -> dict[str, str]:
@@ -125,7 +130,7 @@ class Config:
         if layer is None:
             return None
         if unset := layer.unset(name):
-            raise ConfigError(_error_text([unset]))
+            raise invalid([unset])
         return getattr(layer.settings, name)
 
     def _no_url(self) -> str:
@@ -161,14 +166,20 @@ class Config:
         names = dict.fromkeys([*given, *BASIC_AUTH] if set(given) & set(BASIC_AUTH) else given)
         for name in names:
             self._refuse_foreign(name, url)
-        return {n: self._value(n) for n in names}
+        return {n: self._revealed(n, self._value(n)) for n in names}
+
+    def _revealed(self, name: str, value: Any) -> Any:
+        """A credential, computed if the file says how."""
+        from reconciler.credentials import revealed  # with subprocess, which most runs do not need
+
+        return revealed(name, value, self._folder) if isinstance(value, Computed) else value
 
     def _headers(self, url: str) -> Mapping[str, SecretStr]:
         """The headers of the first layer that has any."""
-        headers: Mapping[str, SecretStr] = self._value("headers") or {}
+        headers: Mapping[str, Any] = self._value("headers") or {}
         if headers:
             self._refuse_foreign("headers", url)
-        return headers
+        return {name: self._revealed(f"headers.{name}", value) for name, value in headers.items()}
 
     def _refuse_foreign(self, name: str, url: str) -> None:
         """Raise ConfigError rather than send a credential to a server that it is not configured for.
@@ -220,7 +231,7 @@ def load(
     chosen = instance or environ.get(INSTANCE) or None
     layers += reader.file(chosen)
     if reader.problems:
-        raise ConfigError(_error_text(reader.problems))
+        raise invalid(reader.problems)
     if chosen:
         _refuse_contradiction(chosen, *layers[1:3])
     return Config(tuple(layers), reader.place, reader.instances, environ)
@@ -292,7 +303,7 @@ class _Reader:
         # Only comments: fine for a configuration, while an empty manifest is an error.
         if self.path.is_file() and not has_content(self.path):
             return Map(self.place.file)
-        loaded = load_yaml([self.path], _AnyName())
+        loaded = load_yaml([self.path], _AnyName(), computed=(Command, Keyring))
         self.problems += loaded.problems
         for document in loaded.documents[1:]:
             self.problems.append(Problem(document.where(), "more than one YAML document", hint="remove all but one"))
@@ -384,14 +395,3 @@ def _describe_error(item: Any) -> tuple[str, str, str]:
     expected = EXPECTED.get(item["type"])
     message = f"expected {expected}" if expected else item["msg"][0].lower() + item["msg"][1:]
     return f"{name}: {message}{found}", "", ""
-
-
-def invalid(problems: Iterable[Problem]) -> ConfigError:
-    """The error for problems with settings that only the kinds know."""
-    return ConfigError(_error_text(problems))
-
-
-def _error_text(problems: Iterable[Problem]) -> str:
-    """All problems as the message of one error."""
-    ordered = sorted(problems, key=lambda p: (p.location, p.message))
-    return "\n".join(["The configuration is invalid:", *(f"  {problem}" for problem in ordered)])

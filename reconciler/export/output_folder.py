@@ -114,7 +114,7 @@ class Folder:
             index = json.loads((self.path / INDEX).read_text(encoding="utf-8"))
             extent, files = Extent.read(index["scope"]), [str(name) for name in index["files"]]
         # A damaged index counts as none: files of unknown origin are not overwritten (test_a_damaged_index).
-        except (FileNotFoundError, ValueError, LookupError, TypeError):
+        except (FileNotFoundError, ValueError, LookupError, TypeError, RecursionError):
             return None
         if extent != self.extent:
             raise ReconcilerError(
@@ -291,7 +291,7 @@ def _name(line: str) -> str:
     """The name in a line of the list of added files, or "" for a line that was cut off."""
     try:
         return str(json.loads(line))
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
 
 

@@ -60,6 +60,6 @@ def remember_reopened(folder: Path, projects: Iterable[str]) -> None:
 
 def _read(path: Path) -> Any:
     # A damaged file is like none: keys are made from the subjects again.
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, RecursionError):
         return json.loads(path.read_text(encoding="utf-8"))
     return None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from reconciler.config import Config, invalid
+from reconciler.config import Config
 from reconciler.errors import Location, Problem, ReconcilerError
 from reconciler.kinds import declarable
 from reconciler.manifest.loader import load
@@ -17,6 +17,7 @@ from reconciler.model.collections import claimable, faults, pattern_faults
 from reconciler.model.kind import Kind
 from reconciler.plan.targets import PlanOptions
 from reconciler.settings import Pruning as Rules
+from reconciler.settings import invalid
 from reconciler.state import foreign
 from reconciler.state.desired import Desired, build
 from reconciler.state.scope import DECLARED, Scope

@@ -7,7 +7,7 @@ from typing import Any
 
 from reconciler.errors import Location
 from reconciler.kinds import kinds
-from reconciler.manifest.loader import placed
+from reconciler.manifest.loader import Map
 from reconciler.model.address import CONTAINER, Address
 from reconciler.model.kind import Object
 from reconciler.plan.diff import gather
@@ -32,6 +32,10 @@ def _objects(plan: Plan, needs: Iterable[Mapping[str, Any]]) -> Iterator[tuple[A
         yield change.address, stand_in(change.address, change.id, gather(change.unchanged), change.source)
 
 
+LINE = 1 << 32
+"""What a line counts in the packed place of a `Map`."""
+
+
 def stand_in(
     address: Address, number: int | str | None, fields: Mapping[str, Any], source: Location, **more: str
 ) -> Object:
@@ -46,4 +50,5 @@ def stand_in(
     if kind.inside:
         values[CONTAINER] = address.project
     # Not validated: the values are canonical, not those of a manifest, and were checked when the plan was made.
-    return Object(kind, address, kind.spec.model_construct(_fields_set=set(fields), **values), placed(source))
+    spec = kind.spec.model_construct(_fields_set=set(fields), **values)
+    return Object(kind, address, spec, Map(source.file, source.line * LINE + source.column))

@@ -196,7 +196,7 @@ def _unmanaged() -> Schema:
 
 def results_schema() -> Schema:
     """The schema of the report of an apply as JSON."""
-    outcomes = ("done", "failed", "skipped", "unknown")
+    outcomes = ("done", "failed", "skipped", "unknown", "left")
     result = {
         **_change(),
         "outcome": {"enum": list(outcomes)},
@@ -212,6 +212,7 @@ def results_schema() -> Schema:
             "summary": _open(dict.fromkeys(outcomes, COUNT)),
             "requests": COUNT,
             "interrupted": {"type": "boolean"},
+            "ended": {"description": "Why the run ended early.", "type": ["string", "null"]},
         },
     )
 

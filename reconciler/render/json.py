@@ -59,6 +59,7 @@ def results_json(report: Report) -> dict[str, Any]:
         "summary": report.summary,
         "requests": report.requests,
         "interrupted": report.interrupted,
+        "ended": report.ended or None,
     }
 
 
