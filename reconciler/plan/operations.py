@@ -292,12 +292,13 @@ class Unmanaged:
     """The live objects in declared projects that no manifest declares and the plan keeps.
 
     Without `listed`, only those that had to be read anyway are counted. Without `complete`, the account may not see all
-    of them.
+    of them. `archived` are declared projects whose contents the API does not show.
     """
 
     objects: tuple[LiveObject, ...] = ()
     listed: bool = False
     complete: bool = True
+    archived: tuple[str, ...] = ()
 
 
 # Without `slots`, unlike the others: `cached_property` needs the dictionary of the instance.

@@ -40,7 +40,8 @@ def unmanaged(desired: Desired, names: Names, shared: Collection[str], *, listed
     found = [one for kind in kinds().values() for one in _of(kind, desired, names, shared, projects)]
     ranks = {name: rank for rank, name in enumerate(kinds())}
     found.sort(key=lambda one: (_home(one.address, names, projects), ranks[one.address.kind], one.address.key))
-    return Unmanaged(tuple(found), listed, complete)
+    hidden = (key for key in declared_projects(desired) if archived(Address(CONTAINER, key), names))
+    return Unmanaged(tuple(found), listed, complete, tuple(hidden))
 
 
 def _of(

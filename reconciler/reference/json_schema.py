@@ -185,7 +185,7 @@ def plan_schema() -> Schema:
 
 def _unmanaged() -> Schema:
     one = {"kind": TEXT, "key": TEXT, "id": {"type": ["integer", "string"]}, "url": TEXT}
-    complete = {"description": "Whether the account sees everything.", "type": "boolean"}
+    complete = {"description": "Whether all was seen: by an administrator, and no project is archived.", "type": "boolean"}
     listed = {"objects": {"description": "With --unmanaged: all of them.", **_array(_open(one))}, "complete": complete}
     count = {"description": "Without --unmanaged, of what was read anyway.", **COUNT}
     return {

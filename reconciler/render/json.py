@@ -42,7 +42,7 @@ def _unmanaged(plan: Plan) -> dict[str, Any]:
     found = plan.unmanaged
     base = plan.url.rstrip("/")
     objects = [{"kind": o.address.kind, "key": o.address.key, "id": o.id, "url": base + o.path} for o in found.objects]
-    listed = {"objects": objects, "complete": found.complete} if found.listed else {}
+    listed = {"objects": objects, "complete": found.complete and not found.archived} if found.listed else {}
     return {"count": len(found.objects), **listed}
 
 

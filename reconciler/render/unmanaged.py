@@ -32,11 +32,12 @@ def heading(plan: Plan) -> str:
     found = plan.unmanaged
     if not found.listed:
         return ""
-    partial = "" if found.complete else f" {PARTIAL}"
-    if not found.objects:
-        return f"Every object in the declared projects is in a manifest.{partial}"
+    partial = [] if found.complete else [PARTIAL]
+    archived = [f"Archived projects are not included: {', '.join(found.archived)}."] if found.archived else []
     number = len(found.objects)
-    return f"In no manifest: {number} object{'' if number == 1 else 's'} in declared projects.{partial}"
+    said = f"In no manifest: {number} object{'' if number == 1 else 's'} in declared projects."
+    none = "Every object in the declared projects is in a manifest."
+    return " ".join([said if number else none, *partial, *archived])
 
 
 def groups(plan: Plan) -> Iterator[Group]:

@@ -328,7 +328,9 @@ def test_not_in_an_archived_project(tmp_path: Path) -> None:
     redmine = shop()
     redmine.row("projects", "shop")["status"] = 9
     text = "projects: [{identifier: shop, status: archived, versions: []}]"
-    assert pruning(redmine, tmp_path, text, authoritative=["versions"]).changes == ()
+    plan = pruning(redmine, tmp_path, text, authoritative=["versions"])
+    assert plan.changes == ()
+    assert plan.unmanaged.archived == ("shop",)
 
 
 @pytest.mark.parametrize("option", ["keep_going", "unarchive"])

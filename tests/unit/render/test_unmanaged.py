@@ -96,6 +96,13 @@ def test_what_an_account_does_not_see() -> None:
         assert plan_json(listed)["unmanaged"]["complete"] is False
 
 
+def test_what_is_in_an_archived_project() -> None:
+    """The list names the projects of which it shows nothing."""
+    listed = plan([], listed=True, archived=("old",))
+    assert all("Archived projects are not included: old." in shown for shown in rendered(listed).values())
+    assert plan_json(listed)["unmanaged"]["complete"] is False
+
+
 @pytest.mark.parametrize("listed", [True, False])
 def test_json_is_as_its_schema_says(listed: bool) -> None:
     """Both forms are valid."""
