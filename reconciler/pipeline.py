@@ -8,7 +8,8 @@ With `--unarchive` a second plan follows: `again` compares what the first one re
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
@@ -25,14 +26,16 @@ from reconciler.plan import faults as faulty
 from reconciler.plan.faults import NO_FAULTS, Faults
 from reconciler.plan.operations import Plan
 from reconciler.plan.planner import make
-from reconciler.plan.prune import Pruned
+from reconciler.plan.problems import on_server
+from reconciler.plan.prune import NOTHING, Pruned
 from reconciler.plan.targets import ALL, PlanOptions, Selection, resent, select
 from reconciler.redmine.client import Client
-from reconciler.settings import Pruning as Rules
 from reconciler.state import desired as declared
 from reconciler.state import foreign, live
 from reconciler.state.desired import Desired
 from reconciler.state.live import Live
+from reconciler.state.partial import NotValid
+from reconciler.state.secrets import collect
 
 if TYPE_CHECKING:
     # `apply` is imported where a plan is applied: `plan` and `check` start faster without it.
@@ -76,19 +79,84 @@ def read(config: Config, paths: Sequence[str | Path], stdin: TextIO | BinaryIO |
     """Read the manifests at `paths` with a configuration."""
     claims.check_settings(config)
     loaded = foreign.without(manifest.load(paths or (".",), config.variables, stdin=stdin, rules=config.rules))
+    # Before anything can be said about the documents.
+    collect(loaded.documents, config.variables, config.secrets)
     desired = declared.build(loaded.documents, config.settings)
-    problems = [*loaded.problems, *_not_consequential(loaded, desired.problems)]
+    found = [*loaded.problems, *_not_consequential(loaded, desired.problems)]
+    # A value that is shown may be a secret that was written to the wrong field.
+    problems = [replace(p, message=config.secrets.masked(p.message)) for p in found]
     return Manifests(config, loaded, desired, tuple(sorted(problems, key=lambda p: (p.location, p.message))))
 
 
-async def plan(client: Client, manifests: Manifests, options: PlanOptions = ALL) -> Planned:
-    """Read the live state and compare. Raises ManifestError, ServerError; ReconcilerError as in `Manifests.plan`."""
-    options.check()
-    desired, rules = manifests.desired, manifests.config.pruning
-    state = await live.read(client, desired, claims.chosen_scope(desired, rules, options))
+async def plan(
+    client: Client, manifests: Manifests, options: PlanOptions = ALL, seen: Callable[[Live], None] = lambda state: None
+) -> Planned:
+    """Read the live state and compare. `seen` is called in between.
+
+    Raises ManifestError, ServerError; ReconcilerError as in `Manifests.plan`.
+    """
+    state = await _read(client, manifests, options)
+    seen(state)
     visible = archived_projects.visible(state.names)
-    pruned = await prune.find(client, manifests.config, desired, state) if options.prune else prune.NOTHING
-    return replace(_compare(client, desired, state, options, rules, pruned), visible=visible)
+    pruned = await prune.look(client, manifests.config, manifests.desired, state, options)
+    return replace(_compare(client, manifests.desired, state, options, pruned), visible=visible)
+
+
+async def plan_or_rest(client: Client, manifests: Manifests, options: PlanOptions = ALL) -> Planned:
+    """The same, only to be shown: if objects have problems, the plan of what does not depend on them.
+
+    The problems are in `faults` then.
+    """
+    state = await _read(client, manifests, options)
+    try:
+        pruned = await prune.look(client, manifests.config, manifests.desired, state, options)
+        return _compare(client, manifests.desired, state, options, pruned)
+    except ManifestError as error:
+        try:
+            return _compare(client, manifests.desired, state, replace(options, keep_going=True))
+        except RefusedError:
+            raise error from None
+
+
+async def _read(client: Client, manifests: Manifests, options: PlanOptions) -> Live:
+    options.check()
+    if manifests.problems:
+        raise ManifestError(await all_problems(client, manifests, options))
+    scope = claims.chosen_scope(manifests.desired, manifests.config.pruning, options)
+    return await live.read(client, manifests.desired, scope)
+
+
+async def all_problems(client: Client, manifests: Manifests, options: PlanOptions = ALL) -> list[Problem]:
+    """The problems of the manifests, and those that only the server shows. Raises ServerError."""
+    desired = manifests.desired
+    whole = replace(desired, objects=dict(sorted({**desired.objects, **desired.partial}.items())))
+    try:
+        try:
+            state = await live.read(client, whole)
+        except NotValid:
+            # What must be read depends on an invalid field: then its object is known, and nothing else of it.
+            whole, state = desired, await live.read(client, desired)
+            for address, declared_so in desired.partial.items():
+                state.names.declare(address, declared_so.spec)
+    except ManifestError as error:
+        return [*manifests.problems, *error.problems]
+    state.names.incomplete = desired.incomplete or manifests.loaded.incomplete
+    known = {problem.location for problem in manifests.problems}
+    found = on_server(whole, state, unarchive=options.unarchive)
+    return [*manifests.problems, *(problem for problem in found if problem.location not in known)]
+
+
+@contextmanager
+def at_least(manifests: Manifests) -> Iterator[None]:
+    """Raise ManifestError with the problems of the manifests if the server cannot be asked for others."""
+    try:
+        yield
+    except ManifestError:
+        raise
+    except ReconcilerError as error:
+        if not manifests.problems:
+            raise
+        raise ManifestError(manifests.problems, unasked=error) from error
 
 
 async def apply(
@@ -139,12 +207,11 @@ async def confirm_pruned(client: Client, planned: Planned) -> None:
 
     Raises RefusedError if anything did.
     """
-    from reconciler.plan import plan_file
-    from reconciler.plan.stand_ins import stand_ins
+    from reconciler.plan import plan_file, stand_ins
 
     only = replace(planned.plan, changes=tuple(c for c in planned.plan.changes if c.undeclared), affected=())
     if only.changes:
-        plan_file.check(only, await live.read(client, stand_ins(only, (), planned.names.settings)))
+        plan_file.check(only, await live.read(client, stand_ins.stand_ins(only, (), planned.names.settings)))
 
 
 async def again(client: Client, manifests: Manifests, first: Planned, options: PlanOptions = ALL) -> Planned:
@@ -152,9 +219,9 @@ async def again(client: Client, manifests: Manifests, first: Planned, options: P
 
     Raises as `plan`.
     """
-    desired, rules = manifests.desired, manifests.config.pruning
-    state = await live.read(client, desired, claims.chosen_scope(desired, rules, options))
-    pruned = await prune.find(client, manifests.config, desired, state) if options.prune else prune.NOTHING
+    desired = manifests.desired
+    state = await live.read(client, desired, claims.chosen_scope(desired, manifests.config.pruning, options))
+    pruned = await prune.look(client, manifests.config, desired, state, options)
     archive = archived_projects.to_archive_again(first.plan, first.visible, desired, state.names)
     warnings = tuple(archived_projects.stay_open(first.plan, first.visible, state.names))
     # As if the manifests declared them archived, so that the plan archives them after all work inside.
@@ -162,7 +229,7 @@ async def again(client: Client, manifests: Manifests, first: Planned, options: P
         state.names.declare(address, project.spec)
     desired = replace(desired, objects=dict(sorted({**desired.objects, **archive}.items())))
     options = replace(options, unarchive=False)
-    planned = _compare(client, desired, state, options, rules, pruned, first=first.plan, unarchived=archive)
+    planned = _compare(client, desired, state, options, pruned, first=first.plan, unarchived=archive)
     return replace(planned, plan=replace(planned.plan, warnings=(*planned.plan.warnings, *warnings)))
 
 
@@ -215,8 +282,7 @@ def _compare(
     manifests: Desired,
     state: Live,
     options: PlanOptions,
-    rules: Rules,
-    pruned: Pruned,
+    pruned: Pruned = NOTHING,
     *,
     first: Plan | None = None,
     unarchived: Collection[Address] = (),
@@ -231,8 +297,7 @@ def _compare(
     sent = frozenset((a, field) for a, field in resent(options.resend, desired.objects) if a not in done)
 
     def whole(tolerated: Collection[Problem]) -> Plan:
-        more = pruned.reasons
-        return make(desired, state, url, unarchive=options.unarchive, resent=sent, tolerated=tolerated, pruned=more)
+        return make(desired, state, url, unarchive=options.unarchive, resent=sent, tolerated=tolerated)
 
     faults = faulty.find(desired, state.names, whole) if options.keep_going else NO_FAULTS
     if options.targets or options.excludes:
@@ -250,9 +315,8 @@ def _compare(
         resent=sent,
         unarchived=unarchived,
         tolerated=faults.problems,
-        pruned=pruned.reasons,
     )
-    made = replace(prune.completed(plan, pruned, manifests, state, rules, options), requests=client.requests)
+    made = replace(prune.completed(plan, pruned, manifests, state, options), requests=client.requests)
     return Planned(made, state.names, state.me, selection, faults=faults)
 
 
@@ -312,10 +376,10 @@ class Manifests:
         unmanaged: bool = False,
     ) -> Plan:
         """The same as `plan`, inside an event loop."""
-        self.check()
         options = PlanOptions(targets, excludes, unarchive, resend, prune=prune, unmanaged=unmanaged)
-        async with Client(self.config.connection()) as client:
-            return (await plan(client, self, options)).plan
+        with at_least(self):
+            async with Client(self.config.connection(), secrets=self.config.secrets) as client:
+                return (await plan(client, self, options)).plan
 
     def apply(
         self,
@@ -349,10 +413,10 @@ class Manifests:
         prune: bool = False,
     ) -> Report:
         """The same as `apply`, inside an event loop."""
-        self.check()
-        async with Client(self.config.connection()) as client:
-            options = PlanOptions(unarchive=unarchive, resend=resend, keep_going=keep_going, prune=prune)
-            return await apply(client, self, options, agreed, listener)
+        options = PlanOptions(unarchive=unarchive, resend=resend, keep_going=keep_going, prune=prune)
+        with at_least(self):
+            async with Client(self.config.connection(), secrets=self.config.secrets) as client:
+                return await apply(client, self, options, agreed, listener)
 
     def check(self) -> None:
         """Raise ManifestError if there are problems."""

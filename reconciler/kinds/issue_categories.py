@@ -15,6 +15,7 @@ from reconciler.model.codecs import Ref
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.kind import Inside, Kind, Listing, Need, project_lists
 from reconciler.model.name_index import Context, Names
+from reconciler.model.participation import UNASSIGNED, Participants
 from reconciler.model.pruning import Pruning, Usage
 from reconciler.model.spec import PARTIAL, REFUSE, Api, Deferred, Id, Name, Principal, ProjectItem
 
@@ -38,13 +39,17 @@ class IssueCategorySpec(ProjectItem):
     ] = None
 
 
+CLOSED = 5
+
+
 class _Rows(PartialRows):
     """Of a closed project, Redmine 5.0 shows only the names."""
 
     def writes_unseen(self, row: Row, context: Context) -> bool:
-        # The project is reopened, and then its categories show their assignees.
-        spec = context.names.spec(context.container)
-        return spec is not None and spec.status == "active"
+        # The project is reopened, and then its categories show their assignees. In an open project they stay hidden
+        # from an account without the right to manage categories (5.0).
+        spec, live = context.names.spec(context.container), context.names.row(context.container) or {}
+        return spec is not None and spec.status == "active" and live.get("status") == CLOSED
 
 
 class _Pruning(Pruning):
@@ -69,7 +74,13 @@ class IssueCategories(Kind[IssueCategorySpec]):
     inside = Inside(module="issue_tracking", follows=("membership",))
     identity = ("name",)
     rank = 60
-    capabilities = (Deletion("its issues lose the category"), _Rows(), _Pruning(), Exporting())
+    capabilities = (
+        Deletion("its issues lose the category"),
+        _Rows(),
+        _Pruning(),
+        Exporting(),
+        Participants({"assigned_to": UNASSIGNED}),
+    )
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
         for lists in project_lists(self, need, names):

@@ -121,5 +121,6 @@ def unread(config: Config, desired: Desired) -> dict[Address, Location]:
     if not place.is_file():
         return {}
     loaded = load((place.absolute().parent,), config.variables, rules=config.rules)
-    every = build(foreign.without(loaded).documents, config.settings).objects
+    built = build(foreign.without(loaded).documents, config.settings)
+    every = {**built.objects, **built.partial}
     return {address: found.source for address, found in every.items() if address not in desired.objects}

@@ -23,8 +23,9 @@ from reconciler.model.export_hooks import Exporting
 from reconciler.model.kind import Kind, Object, nested_name
 from reconciler.model.name_index import Context
 from reconciler.model.pruning import Foresight, Pruning, Usage
-from reconciler.plan.claims import Claim, claims, shared, unread
+from reconciler.plan.claims import Claim, claims, unread
 from reconciler.plan.operations import Collection, Plan, Warned
+from reconciler.plan.planner import make
 from reconciler.plan.stand_ins import stand_in
 from reconciler.plan.targets import PlanOptions
 from reconciler.plan.undeclared import managed, undeclared, unmanaged
@@ -47,7 +48,8 @@ class Pruned:
 
     def added_to(self, desired: Desired) -> Desired:
         """The desired state with these objects."""
-        return replace(desired, objects=dict(sorted({**desired.objects, **self.objects}.items())))
+        objects = dict(sorted({**desired.objects, **self.objects}.items()))
+        return replace(desired, objects=objects, pruned=self.reasons)
 
     def counted(self, plan: Plan) -> tuple[Collection, ...]:
         """The collections, with the numbers of a plan that may be for some objects only."""
@@ -58,8 +60,12 @@ class Pruned:
 NOTHING = Pruned()
 
 
-async def find(client: Client, config: Config, desired: Desired, state: Live) -> Pruned:
-    """What is removed. Raises RefusedError if anything could not be read."""
+async def look(client: Client, config: Config, desired: Desired, state: Live, options: PlanOptions) -> Pruned:
+    """What is removed, with --prune. Raises RefusedError if anything could not be read, ManifestError for problems."""
+    if not options.prune:
+        return NOTHING
+    # First: of two objects that one declaration matches, neither is undeclared.
+    make(desired, state, client.connection.url)
     if state.unreadable:
         raise RefusedError(f"Nothing was pruned: not everything could be read ({state.unreadable[0]}).")
     search = _Search(desired, state, config.pruning, unread(config, desired))
@@ -232,17 +238,16 @@ def _issues(number: int) -> str:
     return "1 issue" if number == 1 else f"{number} issues"
 
 
-def completed(plan: Plan, pruned: Pruned, manifests: Desired, state: Live, rules: Rules, options: PlanOptions) -> Plan:
+def completed(plan: Plan, pruned: Pruned, manifests: Desired, state: Live, options: PlanOptions) -> Plan:
     """A plan, with what is kept, what is doubtful and what is left that no manifest declares."""
     gone = {change.address: pruned.objects[change.address] for change in plan.changes if change.undeclared}
     known = replace(manifests, objects={**manifests.objects, **gone})
-    kinds_in_none = shared(manifests, rules) if options.unmanaged or options.prune else ()
     complete = bool(state.me.get("admin"))
     return replace(
         plan,
         warnings=(*plan.warnings, *pruned.warnings, *doubtful(plan)),
         collections=pruned.counted(plan),
-        unmanaged=unmanaged(known, state.names, kinds_in_none, listed=options.unmanaged, complete=complete),
+        unmanaged=unmanaged(known, state.names, state.scope.shared, listed=options.unmanaged, complete=complete),
     )
 
 

@@ -185,7 +185,7 @@ def plan_schema() -> Schema:
 
 def _unmanaged() -> Schema:
     one = {"kind": TEXT, "key": TEXT, "id": {"type": ["integer", "string"]}, "url": TEXT}
-    complete = {"description": "Whether all was seen: by an administrator, and no project is archived.", "type": "boolean"}
+    complete = {"description": "Whether an administrator saw all, and no project is archived.", "type": "boolean"}
     listed = {"objects": {"description": "With --unmanaged: all of them.", **_array(_open(one))}, "complete": complete}
     count = {"description": "Without --unmanaged, of what was read anyway.", **COUNT}
     return {
@@ -220,10 +220,15 @@ def results_schema() -> Schema:
 def problems_schema() -> Schema:
     """The schema of problems as JSON."""
     problem = {**PLACE, "message": TEXT, "subject": TEXT, "hint": TEXT, "also": _array(_open(PLACE))}
+    left_out = {"description": "The objects that `rest` leaves out, as `kind key`.", **_array(TEXT)}
+    plan = {name: part for name, part in plan_schema().items() if name != "$schema"}
+    rest = {**plan, "description": "What `apply --keep-going` would do, as a plan."}
+    optional = {"left_out": left_out, "rest": rest}
+    first = {"format_version": _version(), "problems": _array(_open(problem))}
     return {
         "$schema": DRAFT,
         "description": "Problems in the manifests.",
-        **_open({"format_version": _version(), "problems": _array(_open(problem))}),
+        **_open({**first, **optional}, optional=tuple(optional)),
     }
 
 

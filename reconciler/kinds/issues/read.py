@@ -20,7 +20,7 @@ WATCHING = ("user", "group")
 
 def tiers(kind: Kind, need: Need, names: Names) -> Iterable[list[Listing]]:
     """The lists of the needed issues: of their projects, or by number; with a key field, only those with keys first."""
-    include = includes(kind.fields, need.fields.get(kind.name, ()))
+    include = includes(kind.fields, _shown(need.fields.get(kind.name, frozenset())))
     projects, field = _projects(need, names), key_field(names)
     by_id = list(_by_id(need.ids.get(kind.name, frozenset()), include))
     # An id for each key: no project has to be listed.
@@ -59,6 +59,11 @@ def _by_key(kind: Kind, need: Need, names: Names, field: CustomField, by_id: lis
     else:
         yield with_key
         yield without
+
+
+def _shown(fields: frozenset[str]) -> frozenset[str]:
+    """The declared fields, and the relations that decide which status and dates Redmine takes."""
+    return fields | {"relations"} if fields & {"status", "start_date", "due_date"} else fields
 
 
 def lookup(address: Address, names: Names, values: Mapping[str, Any]) -> list[Listing]:
