@@ -170,12 +170,12 @@ async def apply(
     planned = await plan(client, manifests, options)
     if agreed is not None and agreed.digest != planned.plan.digest:
         raise RefusedError("The manifests or the server changed since the plan was made: plan again.")
-    _check_limits(planned, manifests, options)
+    limits.check_pruning(planned.plan, manifests.config.limits)
     reports = [await carry_out(client, planned, listener)]
     if planned.plan.revealed:
         try:
             second = await again(client, manifests, planned, options)
-            _check_limits(second, manifests, options)
+            limits.check_pruning(second.plan, manifests.config.limits)
         except ReconcilerError:
             # Projects that were opened only to be compared must not stay open.
             await archive_again(client, manifests, planned)
@@ -184,34 +184,17 @@ async def apply(
     return joined(reports)
 
 
-def _check_limits(planned: Planned, manifests: Manifests, options: PlanOptions) -> None:
-    # Here, too: pruning must not be able to empty a server just because no command line is involved.
-    if options.prune:
-        limits.check_plan(planned.plan, manifests.config.limits, None)
-
-
 async def carry_out(
     client: Client, planned: Planned, listener: Listener | None = None, before: Iterable[Report] = ()
 ) -> Report:
     """Apply a plan and read back what was written. What fails is in the report, if it is in none `before`."""
     from reconciler.apply import run
     from reconciler.apply.executor import Applier
+    from reconciler.plan import confirm
 
-    await confirm_pruned(client, planned)
+    await confirm.unchanged(client, planned.plan, planned.names)
     report = await run.carry_out(Applier(client, planned.names, planned.plan, listener=listener))
     return complete(report, planned, before)
-
-
-async def confirm_pruned(client: Client, planned: Planned) -> None:
-    """Read once more what is pruned: a person may have changed it since, which no manifest would restore.
-
-    Raises RefusedError if anything did.
-    """
-    from reconciler.plan import plan_file, stand_ins
-
-    only = replace(planned.plan, changes=tuple(c for c in planned.plan.changes if c.undeclared), affected=())
-    if only.changes:
-        plan_file.check(only, await live.read(client, stand_ins.stand_ins(only, (), planned.names.settings)))
 
 
 async def again(client: Client, manifests: Manifests, first: Planned, options: PlanOptions = ALL) -> Planned:

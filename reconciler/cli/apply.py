@@ -200,6 +200,7 @@ async def carry_out(
     from reconciler import pipeline
     from reconciler.apply import run
     from reconciler.apply.executor import Applier
+    from reconciler.plan import confirm
     from reconciler.render import words
 
     plan = planned.plan
@@ -211,7 +212,7 @@ async def carry_out(
     for warning in words.warnings(plan) if yes else ():
         output.say(output.safe(warning))
     # After the question, which can take a while.
-    await pipeline.confirm_pruned(client, planned)
+    await confirm.unchanged(client, plan, planned.names)
 
     def ended(address: Address, outcome: Outcome) -> None:
         shown.ended(address, outcome)
