@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from reconciler import config as configuration
 from reconciler.config import Config
-from reconciler.errors import Location, ManifestError, Problem, ReconcilerError, RefusedError
+from reconciler.errors import ManifestError, Problem, ReconcilerError, RefusedError
 from reconciler.manifest import loader as manifest
-from reconciler.manifest.loader import Loaded, Map, Reported, Seq
+from reconciler.manifest.loader import Loaded
 from reconciler.model.address import Address
 from reconciler.model.name_index import Names
 from reconciler.plan import archived_projects, claims, limits, prune
@@ -32,6 +32,7 @@ from reconciler.plan.targets import ALL, PlanOptions, Selection, resent, select
 from reconciler.redmine.client import Client
 from reconciler.state import desired as declared
 from reconciler.state import foreign, live
+from reconciler.state.consequences import not_consequential
 from reconciler.state.desired import Desired
 from reconciler.state.live import Live
 from reconciler.state.partial import NotValid
@@ -82,7 +83,7 @@ def read(config: Config, paths: Sequence[str | Path], stdin: TextIO | BinaryIO |
     # Before anything can be said about the documents.
     collect(loaded.documents, config.variables, config.secrets)
     desired = declared.build(loaded.documents, config.settings)
-    found = [*loaded.problems, *_not_consequential(loaded, desired.problems)]
+    found = [*loaded.problems, *not_consequential(loaded, desired.problems)]
     # A value that is shown may be a secret that was written to the wrong field.
     problems = [replace(p, message=config.secrets.masked(p.message)) for p in found]
     return Manifests(config, loaded, desired, tuple(sorted(problems, key=lambda p: (p.location, p.message))))
@@ -305,21 +306,6 @@ def _compare(
 
 def _all(address: Address) -> bool:
     return True
-
-
-def _not_consequential(loaded: Loaded, problems: Iterable[Problem]) -> Iterator[Problem]:
-    """The problems without those that only follow from another one at the same value, such as an unset variable."""
-    known = set(_reported(loaded.documents)) if loaded.problems else set()
-    return (problem for problem in problems if problem.location not in known)
-
-
-def _reported(nodes: Iterable[Any]) -> Iterator[Location]:
-    """The places of all placeholders for values that have a problem already."""
-    for node in nodes:
-        if isinstance(node, Map | Seq):
-            keys = range(len(node)) if isinstance(node, Seq) else node
-            yield from (node.where(k) for k in keys if isinstance(node[k], Reported))  # type: ignore[arg-type,index]
-            yield from _reported(node if isinstance(node, Seq) else node.values())
 
 
 @dataclass(frozen=True, slots=True)
