@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from reconciler.cli import output
-from reconciler.cli.options import State, common, formats, paths, resend, selection, unarchive
+from reconciler.cli.options import State, common, formats, paths, prune, resend, selection, unarchive
 from reconciler.cli.progress import Progress, progress
 from reconciler.cli.report_file import ReportFile, checked
 from reconciler.cli.signals import handled
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Leave out objects that have a problem, and what depends on them; apply all others.",
 )
+@prune
 @click.option(
     "--report",
     "report",
@@ -74,6 +75,7 @@ def apply(
     yes: bool,
     lease_timeout: float,
     keep_going: bool,
+    prune: bool,
     report: Path | None,
     unarchive: bool,
     resend: tuple[str, ...],
@@ -86,11 +88,11 @@ def apply(
 
     PATH is a file, a folder, or - for standard input (default: the current folder).
     """
-    options = (targets, excludes, unarchive, resend, keep_going)
+    options = (targets, excludes, unarchive, resend, keep_going, prune)
     # A saved plan is applied as it was reviewed: nothing may widen or narrow it.
     if file is not None and (paths or any(options)):
         raise click.UsageError(
-            "--plan cannot be combined with PATH, --target, --exclude, --unarchive, --resend or --keep-going."
+            "--plan cannot be combined with PATH, --target, --exclude, --prune, --unarchive, --resend or --keep-going."
         )
     with ReportFile(report) as written, progress(state) as shown:
         if file is not None:
@@ -222,6 +224,7 @@ async def carry_out(
     from reconciler import pipeline
     from reconciler.apply import run
     from reconciler.apply.executor import Applier
+    from reconciler.plan import confirm
     from reconciler.render import words
 
     plan = planned.plan
@@ -232,6 +235,8 @@ async def carry_out(
     # Without --yes the warnings are in the plan that is confirmed.
     for warning in words.warnings(plan) if yes else ():
         output.say(output.safe(warning))
+    # After the question, which can take a while.
+    await confirm.unchanged(client, plan, planned.names)
 
     def ended(address: Address, outcome: Outcome) -> None:
         shown.ended(address, outcome)
@@ -307,7 +312,11 @@ def _confirmed(plan: Plan, state: State, hint: str) -> bool:
     # On stderr: stdout has only the report, so that it can be redirected.
     with _ctrl_c_at_once():
         output.say(text.plan(plan, color=output.colored(sys.stderr, state)))
-        click.echo(f"Apply {'this' if len(plan.changes) == 1 else 'these'} {changes}? [y/N] ", err=True, nl=False)
+        deleted = plan.summary["delete"]
+        which = f" ({output.plural(deleted, 'deletion')})" if deleted else ""
+        click.echo(
+            f"Apply {'this' if len(plan.changes) == 1 else 'these'} {changes}{which}? [y/N] ", err=True, nl=False
+        )
         # Not `click.confirm`: it would ask again after anything else, and take the end of input for an abort.
         return sys.stdin.readline().strip().casefold() in ("y", "yes")
 

@@ -86,7 +86,7 @@ async def leased(
 
 def within_limits(plan: Plan, config: Config, allowed: int | None) -> None:
     """Raise RefusedError if a plan deletes more than the limits allow."""
-    limits.check(plan.summary["delete"], plan.unchanged + len(plan.changes), config.limits, allowed)
+    limits.check_plan(plan, config.limits, allowed)
 
 
 def selected(planned: Planned) -> None:

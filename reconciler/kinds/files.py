@@ -24,6 +24,7 @@ from reconciler.model.forms import ANY, NAME, TEXT, WHOLE
 from reconciler.model.kind import Inside, Kind, Listing, Matches, Need, Object, Request
 from reconciler.model.local_files import fault, path_of, stored_name
 from reconciler.model.name_index import Context, Names
+from reconciler.model.pruning import Pruning
 from reconciler.model.requests import payload
 from reconciler.model.spec import REFUSE, Api, Id, Name, ProjectItem
 
@@ -130,6 +131,16 @@ class _ReadBack(ReadBack):
         return same and kind.key_of(row, context) == address.key
 
 
+class _Pruning(Pruning):
+    """A row also counts the downloads, which change by themselves."""
+
+    def link(self, kind: Kind, address: Address, number: Id) -> str:
+        return f"/attachments/{number}"
+
+    def evidence(self, kind: Kind, row: Row) -> Any:
+        return [[copy["id"], copy["digest"], copy.get("description")] for copy in row.get("copies", ())]
+
+
 class _Export(Exporting):
     """A manifest can have only one file of a name."""
 
@@ -153,6 +164,7 @@ class Files(Kind[FileSpec]):
         Rows({"filename": NAME, "digest": TEXT, "project": ANY, "copies": ANY, "filesize": WHOLE.optional}),
         Creation(unique=False, answers=False),
         _ReadBack(),
+        _Pruning(),
         _Export(own_files=True),
     )
 

@@ -24,6 +24,7 @@ from reconciler.model.export_hooks import Exporting
 from reconciler.model.forms import ANY, NAME, TEXT, WHOLE, Fields
 from reconciler.model.kind import Inside, Kind, Listing, Need, Object, Request, earlier_key
 from reconciler.model.name_index import Context, Names
+from reconciler.model.pruning import Pruning
 from reconciler.model.requests import payload
 from reconciler.model.spec import REFUSE, Api, Id, Name, ProjectItem
 from reconciler.redmine.client import quote
@@ -258,6 +259,13 @@ class _Export(Exporting):
         return key.casefold() == lease_page(names.settings).casefold()
 
 
+class _Pruning(Pruning):
+    """A page has no number: its title is in the path."""
+
+    def link(self, kind: Kind, address: Address, number: Id) -> str:
+        return path_of(number)
+
+
 class WikiPages(_Pages):
     """One index for each project, which shows all its pages, and each declared page by itself."""
 
@@ -277,6 +285,7 @@ class WikiPages(_Pages):
         Deletion("also deletes its history and attachments"),
         _Dependencies(),
         _KeptValues(),
+        _Pruning(),
         _Export(own_files=True, text_files=True, defaults=(("start_page", False),)),
     )
 
@@ -369,7 +378,8 @@ class WikiPages(_Pages):
         # Redmine keeps the pages below a deleted one, as top-level pages (5.0 to 6.1).
         pages, planned = context.names.live(PAGE).rows.values(), context.names.declared(PAGE)
         below = [str(page["id"]) for page in pages if _parent_of(page) == row["id"]]
-        left = [k for k in sorted(below) if k not in planned or "parent" not in planned[k].model_fields_set]
+        kept = sorted(set(below).difference(context.names.absent(PAGE)))
+        left = [k for k in kept if k not in planned or "parent" not in planned[k].model_fields_set]
         if left:
             yield f"{', '.join(left)} will have no parent page"
 

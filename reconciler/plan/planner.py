@@ -29,6 +29,7 @@ from reconciler.plan.foresee import foreseen
 from reconciler.plan.look_alikes import twins
 from reconciler.plan.modules import left_to_the_server
 from reconciler.plan.operations import Change, FieldChange, Plan, Warned
+from reconciler.plan.protection import protected
 from reconciler.plan.scheduling import affected, schedule
 from reconciler.plan.unique import Holders, arranged
 from reconciler.state.desired import Desired
@@ -63,6 +64,8 @@ def make(
     planner = Planner(desired, live.names, live.me, unarchive, resent)
     # All objects are compared, whichever are chosen: only then is it known which of them are the same live object.
     drafts = {a: d for a, d in planner.drafts().items() if chosen(a)}
+    for address in drafts.keys() & desired.pruned.keys():
+        drafts[address].prune(desired.pruned[address])
     revealed = planner.unarchived(drafts, [a for a in planner.hidden if chosen(a)])
     holders = Holders(drafts, desired.objects, live.names)
     takes, taken = holders.takes()
@@ -73,8 +76,8 @@ def make(
         left_out = (Problem(w.source, w.message, str(w.address)) for w in _left_out(desired, live))
         raise ManifestError([*problems, *left_out])
     if planner.protected:
-        protected = ", ".join(planner.protected)
-        raise RefusedError(f"Protected objects are declared absent: {protected}. Remove `protect` to delete them.")
+        named = ", ".join(planner.protected)
+        raise RefusedError(f"Protected objects would be deleted: {named}. Remove `protect` to delete them.")
     for address in drafts.keys() & set(unarchived):
         drafts[address].closes_anyway = True
     # Before scheduling, which adds drafts for the gates that it opens: those are no reason to read others back.
@@ -263,11 +266,10 @@ class Planner:
 
     def deletion(self, declared: Object, row: Row, reason: str | None) -> Draft:
         """The deletion of an object. Adds a Problem for each declared object that Redmine would delete with it."""
-        if declared.spec.protect:
-            self.protected.append(f"{declared.address} ({declared.source})")
         kind = declared.kind
         keys = kind.capability(Deletion).takes_along(declared.address, row, self.names)
         along = [Address(kind.name, key) for key in keys]
+        self.protected += protected(declared, along, self.names)
         for other in self.declared_among([declared.address, *along]):
             if other.spec.state == "present":
                 message = f"Redmine deletes it together with {declared.address}, which is declared absent"

@@ -239,6 +239,13 @@ class Canned:
             case "PUT", [table, number]:
                 self.set(self._at(table, number), table, **self._attributes(table, values))
                 return 204, b""
+            case "DELETE", ["projects", project, "wiki", title]:
+                pages = [row for row in self.rows("wiki_pages") if (row["inside"], row["title"]) == (project, title)]
+                self.rows("wiki_pages").remove(pages[0])
+                return 204, b""
+            case "DELETE", ["attachments", number]:
+                self.rows("files").remove(self._at("files", number))
+                return 204, b""
             case "DELETE", [table, number]:
                 self.rows(table).remove(self._at(table, number))
                 return 204, b""

@@ -28,7 +28,6 @@ class IssueCreation(Creation):
         alone = {"watchers"} if values.get("author") and not author.get("admin") else set()
         return super().sent_after(kind, values, context) | alone
 
-
     def since(self, kind: Kind, before: Id, need: Need, names: Names) -> list[Listing]:
         # Not the lists of a plan: they show all issues of the projects.
         newer = criterion("issue_id", ">=", int(before) + 1)

@@ -26,13 +26,28 @@ def tiers(kind: Kind, need: Need, names: Names) -> Iterable[list[Listing]]:
     projects, field = projects_of(need, names), key_field(names)
     by_id = list(_by_id(need.ids.get(kind.name, frozenset()), include))
     # An id for each key: no project has to be listed.
-    if len(by_id) > 0 and len(need.ids[kind.name]) >= len(need.keys[kind.name]):
+    if by_id and not need.has_all(kind.name) and len(need.ids[kind.name]) >= len(need.keys[kind.name]):
         yield by_id
         return
+    every = [all_of(chunk, (), include) for chunk in chunks(projects)] + by_id
     # A filter on a field that does not support it is ignored, and everything is listed (5.0 to 6.1; test_trap_22).
     if field is None or not field.filterable or need.everything:
-        yield [all_of(chunk, (), include) for chunk in chunks(projects)] + by_id
+        yield every
         return
+    if need.has_all(kind.name):
+        yield every
+    else:
+        yield from _by_key(kind, need, names, field, by_id)
+    # Or it was moved to another project.
+    # Runs after the tiers above were read and matched: only the keys that are still unknown.
+    missing = sorted(split_key(k)[1] for k in need.keys.get(kind.name, frozenset()) - names.live(kind.name).ids.keys())
+    some = (criterion(f"cf_{field.id}", "=", *portion) for portion in portions(missing))
+    yield [Listing("/issues", "issues", (*keys, *EVERY, *include)) for keys in some]
+
+
+def _by_key(kind: Kind, need: Need, names: Names, field: CustomField, by_id: list[Listing]) -> Iterator[list[Listing]]:
+    """The lists of the issues with keys, then of those without."""
+    include, projects = includes(kind.fields, need.fields.get(kind.name, ())), projects_of(need, names)
     keyed, others = (criterion(f"cf_{field.id}", operator) for operator in ("*", "!*"))
     if len(field.trackers) < len(names.live("tracker").ids):
         # Redmine shows no issue of a tracker without the field to a filter on it, `!*` neither (5.0 to 6.1).
@@ -46,11 +61,6 @@ def tiers(kind: Kind, need: Need, names: Names) -> Iterable[list[Listing]]:
     else:
         yield with_key
         yield without
-    # Or it was moved to another project.
-    # Runs after the tiers above were read and matched: only the keys that are still unknown.
-    missing = sorted(split_key(k)[1] for k in need.keys[kind.name] - names.live(kind.name).ids.keys())
-    some = (criterion(f"cf_{field.id}", "=", *portion) for portion in portions(missing))
-    yield [Listing("/issues", "issues", (*keys, *EVERY, *include)) for keys in some]
 
 
 def _shown(fields: frozenset[str]) -> frozenset[str]:
