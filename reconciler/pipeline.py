@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from reconciler import config as configuration
+from reconciler.apply import account
 from reconciler.config import Config
 from reconciler.errors import Location, ManifestError, Problem, ReconcilerError, RefusedError
 from reconciler.manifest import loader as manifest
@@ -33,7 +34,7 @@ from reconciler.state.desired import Desired
 from reconciler.state.live import Live
 
 if TYPE_CHECKING:
-    # `apply` is imported where a plan is applied: `plan` and `check` start faster without it.
+    # The rest of `apply` is imported where a plan is applied: `plan` and `check` start faster without it.
     from reconciler.apply.progress import Listener
     from reconciler.apply.report import Report
 
@@ -83,7 +84,16 @@ async def plan(client: Client, manifests: Manifests, options: PlanOptions = ALL)
     desired = manifests.desired
     state = await live.read(client, desired)
     visible = archived_projects.visible(state.names)
-    return replace(_compare(client, desired, state, options), visible=visible)
+    planned = replace(_compare(client, desired, state, options), visible=visible)
+    return await _confirmed(client, planned)
+
+
+async def _confirmed(client: Client, planned: Planned) -> Planned:
+    """The plan, if the account that it was read with is still the same. Without changes, that does not matter."""
+    if not planned.plan.changes:
+        return planned
+    await account.check(client, planned.names)
+    return replace(planned, plan=replace(planned.plan, requests=client.requests))
 
 
 async def apply(
@@ -134,7 +144,8 @@ async def again(client: Client, manifests: Manifests, first: Planned, options: P
         state.names.declare(address, project.spec)
     desired = replace(desired, objects=dict(sorted({**desired.objects, **archive}.items())))
     planned = _compare(client, desired, state, replace(options, unarchive=False), first=first.plan, unarchived=archive)
-    return replace(planned, plan=replace(planned.plan, warnings=(*planned.plan.warnings, *warnings)))
+    warned = replace(planned, plan=replace(planned.plan, warnings=(*planned.plan.warnings, *warnings)))
+    return await _confirmed(client, warned)
 
 
 async def archive_again(client: Client, manifests: Manifests, first: Planned) -> Report:
