@@ -127,7 +127,10 @@ def _total(change: Callable[[int], int]) -> Callable[[httpx.Response], httpx.Res
 
 
 def _empty(response: httpx.Response) -> httpx.Response:
+    """No list has a row any more, nor the account any rights."""
     data = _data(response)
+    if "login" in data.get("user", {}):
+        return _saying({"user": {**data["user"], "admin": False}})
     emptied = {name: [] if isinstance(value, list) else value for name, value in data.items()}
     return _saying(emptied | ({"total_count": 0} if "total_count" in data else {})) if emptied != data else response
 
@@ -147,9 +150,15 @@ NOBODY = "0" * 40
 
 
 def _as_nobody(exchange: Exchange) -> None:
+    """The key is withdrawn: Redmine answers as to anybody."""
     for name in exchange.headers:
         if name.lower() == "x-redmine-api-key":
             exchange.headers[name] = NOBODY
+
+
+def _as_member(exchange: Exchange) -> None:
+    """The account is a plain user, who manages some of the projects."""
+    exchange.headers["x-redmine-switch-user"] = "cleo"
 
 
 def _refused(status: int) -> Trouble:
@@ -172,6 +181,7 @@ READS: dict[str, Trouble] = {
     "page-repeated": Trouble(Fault(), asked=_first_page, needs=is_further),
     "list-moves": Trouble(Fault(change=_shifted), needs=is_further),
     "key-withdrawn": Trouble(Fault(), asked=_as_nobody, lasting=True),
+    "rights-lost": Trouble(Fault(), asked=_as_member, lasting=True),
     "empty-lasting": Trouble(Fault(change=_empty), lasting=True, needs=is_list),
 }
 """What can happen to a read of a plan."""
