@@ -115,7 +115,7 @@ def is_page(exchange: Exchange, response: httpx.Response) -> bool:
 
 def is_further(exchange: Exchange, response: httpx.Response) -> bool:
     """Whether an answer is a page after the first."""
-    return is_page(exchange, response) and not re.search(r"\boffset=0\b", exchange.path)
+    return is_page(exchange, response) and bool(re.search(r"\boffset=[1-9]", exchange.path))
 
 
 def _total(change: Callable[[int], int]) -> Callable[[httpx.Response], httpx.Response]:
