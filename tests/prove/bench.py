@@ -18,7 +18,7 @@ from unittest.mock import patch
 
 import httpx
 from faults import KILL, LATE, TERM, Trouble
-from promises import Api, fields, state
+from promises import Api, state
 from proxy import Exchange, Fault
 from remembered import Remembered, RememberingProxy
 from world import STAGES, write
@@ -159,7 +159,7 @@ class Bench:
             with self._through(None):
                 try:
                     plan = self._run(lambda client: _plan(client, self.manifests[stage]))
-                    self._left[stage, at] = fields(plan)
+                    self._left[stage, at] = unfinished(plan)
                 except ReconcilerError as error:
                     self._left[stage, at] = f"{type(error).__name__}: {error}"
         return self._left[stage, at]
@@ -258,6 +258,21 @@ class Bench:
         results = json.loads(text)["results"]
         said = {f"{r['kind']} {r['key']}": json.dumps(r.get("errors", [])) for r in results}
         return Ended({f"{r['kind']} {r['key']}": r["outcome"] for r in results}, said=said)
+
+
+def unfinished(plan: Plan) -> Left:
+    """Address → field → value, of what a plan changes in the end: not a gate that is opened for others and closed."""
+    found: Left = {}
+    for change in plan.changes:
+        before: dict[str, Any] = {}
+        after: dict[str, Any] = {}
+        for one in change.all_fields:
+            before.setdefault(one.path, one.before)
+            after[one.path] = one.after
+        left = {path: value for path, value in after.items() if value != before[path]}
+        if left or change.action in ("create", "delete"):
+            found[str(change.address)] = left
+    return found
 
 
 async def _plan(client: Client, manifests: pipeline.Manifests) -> Plan:
