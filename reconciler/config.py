@@ -19,6 +19,7 @@ from reconciler.errors import ConfigError, Location, Problem
 from reconciler.manifest.loader import Included, Map, Seq, Templated, Variables, expand, locate, suggest
 from reconciler.manifest.loader import load as load_yaml
 from reconciler.manifest.rules import Rules
+from reconciler.manifest.scalars import Command, Computed, Keyring
 from reconciler.manifest.sources import CONFIG, find_config, has_content, shown
 from reconciler.redmine.transport import Connection
 from reconciler.settings import VARIABLES, Limits, Settings
@@ -73,8 +74,12 @@ class Config:
     @property
     def rules(self) -> Rules:
         """Which files of a folder may be manifests."""
-        base = str(Path(self.place.file).absolute().parent)
-        return Rules(base, self._value("include") or (), self._value("ignore") or ())
+        return Rules(str(self._folder), self._value("include") or (), self._value("ignore") or ())
+
+    @property
+    def _folder(self) -> Path:
+        """The folder of the file."""
+        return Path(self.place.file).absolute().parent
 
     @property
     def variables(self) -> dict[str, str]:
@@ -148,14 +153,20 @@ class Config:
         names = dict.fromkeys([*given, *BASIC_AUTH] if set(given) & set(BASIC_AUTH) else given)
         for name in names:
             self._refuse_foreign(name, url)
-        return {n: self._value(n) for n in names}
+        return {n: self._revealed(n, self._value(n)) for n in names}
+
+    def _revealed(self, name: str, value: Any) -> Any:
+        """A credential, computed if the file says how."""
+        from reconciler.credentials import revealed  # with subprocess, which most runs do not need
+
+        return revealed(name, value, self._folder) if isinstance(value, Computed) else value
 
     def _headers(self, url: str) -> Mapping[str, SecretStr]:
         """The headers of the first layer that has any."""
-        headers: Mapping[str, SecretStr] = self._value("headers") or {}
+        headers: Mapping[str, Any] = self._value("headers") or {}
         if headers:
             self._refuse_foreign("headers", url)
-        return headers
+        return {name: self._revealed(f"headers.{name}", value) for name, value in headers.items()}
 
     def _refuse_foreign(self, name: str, url: str) -> None:
         """Raise ConfigError rather than send a credential to a server that it is not configured for.
@@ -279,7 +290,7 @@ class _Reader:
         # Only comments: fine for a configuration, while an empty manifest is an error.
         if self.path.is_file() and not has_content(self.path):
             return Map(self.place.file)
-        loaded = load_yaml([self.path], _AnyName())
+        loaded = load_yaml([self.path], _AnyName(), computed=(Command, Keyring))
         self.problems += loaded.problems
         for document in loaded.documents[1:]:
             self.problems.append(Problem(document.where(), "more than one YAML document", hint="remove all but one"))

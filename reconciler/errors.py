@@ -66,10 +66,23 @@ class Problem:
     hint: str = ""
     also: tuple[Location, ...] = ()
 
+    def __post_init__(self) -> None:
+        # They quote manifests and servers, where any value can have megabytes.
+        for name in ("message", "subject", "hint"):
+            object.__setattr__(self, name, shortened(getattr(self, name)))
+
     def __str__(self) -> str:
         subject = f"{self.subject}: " if self.subject else ""
         hint = f" ({self.hint})" if self.hint else ""
         return f"{self.location}: {subject}{self.message}{hint}"
+
+
+def shortened(text: str) -> str:
+    """A text of at most about 1,000 characters, with its beginning and end."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 200]} … {text[-200:]}"
+
+
+LONGEST = 1000
 
 
 class ReconcilerError(Exception):

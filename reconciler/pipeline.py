@@ -168,6 +168,7 @@ def joined(reports: Sequence[Report]) -> Report:
         tuple(result for report in reports for result in report.results),
         reports[-1].requests,
         any(report.interrupted for report in reports),
+        next((report.ended for report in reports if report.ended), ""),
     )
 
 

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+
+from reconciler.manifest.scalars import Computed
 
 VARIABLES = {
     "url": "REDMINE_URL",
@@ -26,6 +36,12 @@ VARIABLES = {
 """Setting → environment variable; an empty variable counts as unset."""
 
 
+def _unless_computed(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    return value if isinstance(value, Computed) else validate(value)
+
+
+Sensitive = Annotated[SecretStr, WrapValidator(_unless_computed)]
+"""A secret, or how to compute it (`Computed`). Not a union: that would make two errors of one wrong value."""
 Pattern = Annotated[str, StringConstraints(pattern="^[^!]")]
 """A pattern for files; exceptions with `!`, as in .gitignore, do not exist."""
 
@@ -47,20 +63,20 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     url: Annotated[str | None, Field(description="URL of the Redmine, including its path, if any.")] = None
-    api_key: Annotated[SecretStr | None, Field(description="API key of the account. Write it as ${NAME}.")] = None
+    api_key: Annotated[Sensitive | None, Field(description="API key of the account. Write it as ${NAME}.")] = None
     username: Annotated[
         str | None,
         Field(description="Login for Basic authentication; beside `api_key`, the login for a reverse proxy."),
     ] = None
-    password: Annotated[SecretStr | None, Field(description="Password of `username`. Write it as ${NAME}.")] = None
-    bearer: Annotated[SecretStr | None, Field(description="OAuth 2 token (Redmine 6.1). Write it as ${NAME}.")] = None
+    password: Annotated[Sensitive | None, Field(description="Password of `username`. Write it as ${NAME}.")] = None
+    bearer: Annotated[Sensitive | None, Field(description="OAuth 2 token (Redmine 6.1). Write it as ${NAME}.")] = None
     switch_user: Annotated[str | None, Field(description="Login to act as. Administrators only.")] = None
     ca_file: Annotated[Path | None, Field(description="CA certificates to trust besides the system's (PEM).")] = None
     client_cert: Annotated[Path | None, Field(description="Client certificate (PEM).")] = None
     client_key: Annotated[Path | None, Field(description="Private key of `client_cert`, if not in it.")] = None
     proxy: Annotated[str | None, Field(repr=False, description="URL of an http or https proxy.")] = None
     headers: Annotated[
-        dict[str, SecretStr] | None,
+        dict[str, Sensitive] | None,
         Field(description="Headers for each request, such as those of a gateway. Write secrets as ${NAME}."),
     ] = None
     timeout: Annotated[float | None, Field(gt=0, description="Seconds per network operation. Default: 30.")] = None

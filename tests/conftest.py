@@ -25,7 +25,9 @@ hypothesis.settings.load_profile("untimed")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the mark of tests that need a server."""
-    config.addinivalue_line("markers", "server: starts a real Redmine (derived from the fixtures; never written by hand)")
+    config.addinivalue_line(
+        "markers", "server: starts a real Redmine (derived from the fixtures; never written by hand)"
+    )
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -15,7 +15,7 @@ from reconciler.apply.blame import about, item_error, refused
 from reconciler.apply.progress import Listener, Progress, listed, no_listener
 from reconciler.apply.report import ItemError, Outcome, Report
 from reconciler.apply.writer import Writer
-from reconciler.errors import AnswerLost, Rejected, ServerError
+from reconciler.errors import AnswerLost, Denied, Rejected, ServerError, Unreachable
 from reconciler.kinds import kinds
 from reconciler.model.address import Address, Unresolved
 from reconciler.model.capabilities import Deletion
@@ -26,6 +26,10 @@ from reconciler.plan.diff import gather
 from reconciler.plan.operations import Create, Delete, Operation, OperationId, Plan
 from reconciler.redmine.client import Client
 
+INTERRUPTED = "The run was interrupted."
+UNREACHABLE = "The run ended early, because the server could not be reached."
+NO_ACCOUNT = "The run ended early, because the server no longer accepts the credentials."
+UNAUTHORIZED = 401
 NO_REASON = "Redmine refused it without giving a reason"
 
 
@@ -51,18 +55,25 @@ class Applier:
         self.failed: dict[OperationId, str] = {}
         """Operations that did not succeed, with the reason that their dependents report."""
         self.locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self.stopping = False
+        self.interrupted = False
+        self.ended = ""
+        """Why no further operations are started; "" while they are."""
+
+    @property
+    def stopping(self) -> bool:
+        """Whether no further operations are started."""
+        return bool(self.ended)
 
     def stop(self) -> None:
-        """Start no further operations; running ones are completed."""
-        self.stopping = True
+        """Start no further operations, because of a signal; running ones are completed."""
+        self.interrupted, self.ended = True, INTERRUPTED
 
     def report(self) -> Report:
         """The results so far."""
         results = [self.progress[change.address].result() for change in self.plan.changes]
         read_back = (self.progress[change.address].result() for change in self.plan.affected)
         results += [result for result in read_back if result.outcome != "done"]
-        return Report(self.plan, tuple(results), self.client.requests, self.stopping)
+        return Report(self.plan, tuple(results), self.client.requests, self.interrupted, self.ended)
 
     # -- the walk over the graph -------------------------------------------------------------------------------
 
@@ -147,6 +158,7 @@ class Applier:
             self._fail(operation, "failed", [about(state.change, str(error), fields)])
         except ServerError as error:
             self._fail(operation, "failed", [item_error(state.change, str(error))])
+            self._give_up(error)
         else:
             state.done += 1
             if state.done == len(state.change.operations):
@@ -202,6 +214,13 @@ class Applier:
         unknown = f"the outcome of {address} is unknown"
         self.failed[operation.id] = unknown if outcome == "unknown" else f"{address} failed"
         self._end(self.progress[address], outcome, errors)
+
+    def _give_up(self, error: ServerError) -> None:
+        """Start no further operations if they would all fail in the same way, each after several attempts."""
+        if isinstance(error, Unreachable):
+            self.ended = self.ended or UNREACHABLE
+        elif isinstance(error, Denied) and error.status == UNAUTHORIZED:
+            self.ended = self.ended or NO_ACCOUNT
 
     def _end(self, state: Progress, outcome: Outcome, errors: Iterable[ItemError]) -> None:
         state.errors += errors

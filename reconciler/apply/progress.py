@@ -54,14 +54,14 @@ class Progress:
     def result(self) -> Result:
         """The final result."""
         if self.outcome is None:
-            return self._interrupted()
+            return self._unfinished()
         return Result(self.change, self.outcome, self.id, tuple(self.errors), self.because, tuple(self.notes))
 
-    def _interrupted(self) -> Result:
+    def _unfinished(self) -> Result:
         if self.done == 0:
-            return Result(self.change, "skipped", self.id, because="the run was interrupted")
+            return Result(self.change, "left", self.id)
         left = [f for operation in self.change.operations[self.done :] for f in operation.fields]
-        error = about(self.change, f"the run was interrupted before setting {listed(left)}", left)
+        error = about(self.change, f"the run ended before setting {listed(left)}", left)
         return Result(self.change, "failed", self.id, (*self.errors, error), notes=tuple(self.notes))
 
 

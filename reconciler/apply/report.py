@@ -8,9 +8,10 @@ from typing import Literal
 from reconciler.errors import Location
 from reconciler.plan.operations import Change, Plan
 
-Outcome = Literal["done", "failed", "skipped", "unknown"]
+Outcome = Literal["done", "failed", "skipped", "unknown", "left"]
+"""What became of a change; `left` was not started, because the run ended before."""
 NOWHERE = Location("")
-OUTCOMES: tuple[Outcome, ...] = ("done", "failed", "skipped", "unknown")
+OUTCOMES: tuple[Outcome, ...] = ("done", "failed", "skipped", "unknown", "left")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +40,16 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The report of an apply: the plan, a result for each change in order, and the number of requests of the run."""
+    """The report of an apply: the plan, a result for each change in order, and the number of requests of the run.
+
+    `ended` is a sentence on why the run ended early, or "". `interrupted` is true if that was by a signal.
+    """
 
     plan: Plan
     results: tuple[Result, ...]
     requests: int
     interrupted: bool = False
+    ended: str = ""
 
     @property
     def summary(self) -> dict[str, int]:

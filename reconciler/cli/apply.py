@@ -15,11 +15,13 @@ import click
 from reconciler.cli import output
 from reconciler.cli.options import State, common, formats, paths, resend, selection, unarchive
 from reconciler.cli.progress import Progress, progress
+from reconciler.cli.report_file import ReportFile, checked
 from reconciler.errors import Exit, Location, ManifestError, ReconcilerError, ServerError
 
 if TYPE_CHECKING:
     from reconciler.apply.executor import Applier
-    from reconciler.apply.report import Report
+    from reconciler.apply.report import Outcome, Report
+    from reconciler.model.address import Address
     from reconciler.pipeline import Manifests, Planned
     from reconciler.plan.operations import Plan
     from reconciler.plan.plan_file import Saved
@@ -40,6 +42,14 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Leave out objects that have a problem, and what depends on them; apply all others.",
 )
+@click.option(
+    "--report",
+    "report",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    callback=checked,
+    help="Write the outcome of each change to FILE, whatever ends the run: JSON, or JUnit for a name in .xml.",
+)
 @unarchive
 @resend
 @common
@@ -55,6 +65,7 @@ def apply(
     max_deletes: int | None,
     yes: bool,
     keep_going: bool,
+    report: Path | None,
     unarchive: bool,
     resend: tuple[str, ...],
 ) -> int:
@@ -72,11 +83,11 @@ def apply(
         raise click.UsageError(
             "--plan cannot be combined with PATH, --target, --exclude, --unarchive, --resend or --keep-going."
         )
-    with progress(state) as shown:
+    with ReportFile(report) as written, progress(state) as shown:
         if file is not None:
-            return asyncio.run(_saved(state, file, yes, max_deletes, shown))
+            return asyncio.run(_saved(state, file, yes, max_deletes, shown, written))
         shown.reading("the manifests")
-        return asyncio.run(_manifests(state, paths, options, yes, max_deletes, shown))
+        return asyncio.run(_manifests(state, paths, options, yes, max_deletes, shown, written))
 
 
 async def _manifests(
@@ -86,6 +97,7 @@ async def _manifests(
     yes: bool,
     max_deletes: int | None,
     shown: Progress,
+    written: ReportFile,
 ) -> int:
     from reconciler import pipeline
     from reconciler.cli import steps
@@ -99,20 +111,22 @@ async def _manifests(
         steps.selected(planned)
         # Before the question: what the limits refuse cannot be confirmed either.
         steps.within_limits(planned.plan, manifests.config, max_deletes)
-        with _reported(state) as done:
-            if not await carry_out(state, client, planned, yes, shown, done):
+        with _reported(state, written):
+            if not await carry_out(state, client, planned, yes, shown, written):
                 return Exit.CANNOT_RUN
             # What was unarchived can be compared only now, so it has a plan, limits and a confirmation of its own.
-            if planned.plan.revealed and not done[-1].interrupted:
+            if planned.plan.revealed and not written.reports[-1].interrupted:
                 second = _Second(client, manifests, planned, plan_options, max_deletes)
-                code = await _again(state, second, yes, shown, done)
+                code = await _again(state, second, yes, shown, written)
                 if code is not None:
                     return code
         # Of both runs together: a failure in the first is not made good by the second.
-        return exit_code(pipeline.joined(done))
+        return exit_code(pipeline.joined(written.reports))
 
 
-async def _saved(state: State, file: Path, yes: bool, max_deletes: int | None, shown: Progress) -> int:
+async def _saved(
+    state: State, file: Path, yes: bool, max_deletes: int | None, shown: Progress, written: ReportFile
+) -> int:
     from reconciler import pipeline
     from reconciler.cli import steps
     from reconciler.plan import plan_file
@@ -129,8 +143,8 @@ async def _saved(state: State, file: Path, yes: bool, max_deletes: int | None, s
         plan_file.check(saved.plan, now)
         steps.within_limits(saved.plan, config, max_deletes)
         planned = pipeline.Planned(saved.plan, now.names, now.me)
-        with _reported(state) as done:
-            if not await carry_out(state, client, planned, yes, shown, done):
+        with _reported(state, written):
+            if not await carry_out(state, client, planned, yes, shown, written):
                 return Exit.CANNOT_RUN
         if saved.plan.revealed:
             left = output.plural(len(saved.plan.revealed), "object")
@@ -138,7 +152,7 @@ async def _saved(state: State, file: Path, yes: bool, max_deletes: int | None, s
                 f"Remaining: {left} in unarchived projects, not compared yet. Plan and apply again to compare them; "
                 "projects declared as archived are archived then, others stay active."
             )
-        return exit_code(done[-1])
+        return exit_code(written.reports[-1])
 
 
 def _load(file: Path, variables: dict[str, str], place: Location) -> Saved:
@@ -156,16 +170,15 @@ def _load(file: Path, variables: dict[str, str], place: Location) -> Saved:
 
 
 @contextmanager
-def _reported(state: State) -> Iterator[list[Report]]:
-    """Print the reports in the list as one, whatever happens: the known outcomes are never lost."""
+def _reported(state: State, written: ReportFile) -> Iterator[None]:
+    """Print the reports as one, whatever happens: the known outcomes are never lost."""
     from reconciler import pipeline
 
-    done: list[Report] = []
     try:
-        yield done
+        yield
     finally:
-        if done:
-            output.result(output.report(pipeline.joined(done), state), state)
+        if written.reports:
+            output.result(output.report(pipeline.joined(written.reports), state), state)
 
 
 async def carry_out(
@@ -174,24 +187,33 @@ async def carry_out(
     planned: Planned,
     yes: bool,
     shown: Progress,
-    done: list[Report],
+    written: ReportFile,
     *,
     hint: str = "review `reconciler plan`, then add --yes",
 ) -> bool:
-    """Confirm, apply, and add the report to `done`; False if declined. `hint` says what to do when not interactive."""
+    """Confirm, apply, and add the report to those of the run; False if declined.
+
+    `hint` says what to do when not interactive.
+    """
     from reconciler import pipeline
     from reconciler.apply import run
     from reconciler.apply.executor import Applier
     from reconciler.render import words
 
     plan = planned.plan
+    written.begin(plan)
     if plan.changes and not yes and not _confirmed(plan, state, hint):
-        output.say("No further changes were made." if done else "No changes were made.")
+        output.say("No further changes were made." if written.reports else "No changes were made.")
         return False
     # Without --yes the warnings are in the plan that is confirmed.
     for warning in words.warnings(plan) if yes else ():
         output.say(output.safe(warning))
-    applier = Applier(client, planned.names, plan, listener=shown.ended)
+
+    def ended(address: Address, outcome: Outcome) -> None:
+        shown.ended(address, outcome)
+        written.running(applier)
+
+    applier = Applier(client, planned.names, plan, listener=ended)
     if plan.changes:
         shown.applying(len(plan.changes))
     try:
@@ -200,7 +222,7 @@ async def carry_out(
     finally:
         shown.stop()
         # Also after an error: part of the plan may have been carried out, and its outcomes must be reported.
-        done.append(pipeline.complete(applier.report(), planned, done))
+        written.reports.append(pipeline.complete(applier.report(), planned, written.reports))
     return True
 
 
@@ -214,7 +236,7 @@ class _Second(NamedTuple):
     max_deletes: int | None
 
 
-async def _again(state: State, second: _Second, yes: bool, shown: Progress, done: list[Report]) -> int | None:
+async def _again(state: State, second: _Second, yes: bool, shown: Progress, written: ReportFile) -> int | None:
     """Plan and apply again. If that fails or is declined, archive the unarchived projects again; the exit code then."""
     from reconciler import pipeline
     from reconciler.cli import steps
@@ -225,12 +247,12 @@ async def _again(state: State, second: _Second, yes: bool, shown: Progress, done
         planned = await pipeline.again(client, manifests, first, second.options)
         shown.stop()
         steps.within_limits(planned.plan, manifests.config, second.max_deletes)
-        agreed = await carry_out(state, client, planned, yes, shown, done)
+        agreed = await carry_out(state, client, planned, yes, shown, written)
     except ReconcilerError as error:
         shown.stop()
         # The first error is the one to report, even if the server is gone and nothing can be archived again.
         with suppress(ServerError):
-            done.append(await pipeline.archive_again(client, manifests, first))
+            written.reports.append(await pipeline.archive_again(client, manifests, first))
         # Other errors are printed by `Program`; this one would print its problems to stdout, after the report.
         if not isinstance(error, ManifestError):
             raise
@@ -238,7 +260,7 @@ async def _again(state: State, second: _Second, yes: bool, shown: Progress, done
         output.say(output.safe(str(error)))
         return error.exit_code
     if not agreed:
-        done.append(await pipeline.archive_again(client, manifests, first))
+        written.reports.append(await pipeline.archive_again(client, manifests, first))
         return Exit.CANNOT_RUN
     return None
 

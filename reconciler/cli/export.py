@@ -127,6 +127,7 @@ async def _write_keys(
 ) -> tuple[Exit, Inventory]:
     """Store the missing keys, if confirmed; the exit code, and the inventory with the new keys."""
     from reconciler.cli.apply import carry_out, exit_code
+    from reconciler.cli.report_file import ReportFile
     from reconciler.export import inventory as inventories
     from reconciler.export import run, state_files, write_keys
     from reconciler.plan.operations import Reopen
@@ -140,23 +141,23 @@ async def _write_keys(
         field, issues = config.settings["issue_key_field"], ", ".join(map(str, lacking))
         output.say(output.safe(f'Left without a key, because they lack the custom field "{field}": {issues}.'))
     _show_if_not_interactive(planned, request, state)
-    done: list[Report] = []
+    written = ReportFile(None)
     hint = "review the plan above, then add --yes"
     # Closed projects are reopened to write keys. If this run is killed before closing them again, the next run does.
     reopening = {o.id.address.key for o in planned.plan.operations if isinstance(o, Reopen)}
     state_files.remember_reopened(folder, before | reopening)
     try:
-        agreed = await carry_out(state, client, planned, request.yes, shown, done, hint=hint)
+        agreed = await carry_out(state, client, planned, request.yes, shown, written, hint=hint)
     finally:
         # Also after an error, as in the normal case: only what was closed again is forgotten.
-        state_files.remember_reopened(folder, _left_open(done[-1]) if done else before)
+        state_files.remember_reopened(folder, _left_open(written.reports[-1]) if written.reports else before)
     if not agreed:
         return Exit.CANNOT_RUN, inventory
-    _report(done, state)
-    if done[-1].results:
+    _report(written.reports, state)
+    if written.reports[-1].results:
         # Saving an issue may change more than its key (Redmine recomputes derived fields), so read everything again.
         inventory = await inventories.take(client, config.settings, request.scope, shown.counted)
-    return exit_code(done[-1]), inventory
+    return exit_code(written.reports[-1]), inventory
 
 
 def _left_open(report: Report) -> set[str]:

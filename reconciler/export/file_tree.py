@@ -1,9 +1,9 @@
 """Described objects → the files of an export, as data, in a stable order.
 
-    users.yaml, groups.yaml        objects outside projects
-    projects/shop.yaml             a project with its members, categories and versions
-    projects/shop/issues.yaml      its issues; likewise wiki pages, time entries, news and files
-    projects/shop/issues/login/…   long texts and attachments of one of them
+users.yaml, groups.yaml        objects outside projects
+projects/shop.yaml             a project with its members, categories and versions
+projects/shop/issues.yaml      its issues; likewise wiki pages, time entries, news and files
+projects/shop/issues/login/…   long texts and attachments of one of them
 """
 
 from __future__ import annotations

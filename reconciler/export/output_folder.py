@@ -1,8 +1,8 @@
 """The output folder of an export. Files of an earlier export that this one lacks are removed; no others are touched.
 
-    .reconciler-export          the scope of the last export, and its files
-    .reconciler-export.new      the files that an unfinished export has added, so that it can be repeated
-    .reconciler-export.tmp/     incomplete files; leftovers are from an export that was killed
+.reconciler-export          the scope of the last export, and its files
+.reconciler-export.new      the files that an unfinished export has added, so that it can be repeated
+.reconciler-export.tmp/     incomplete files; leftovers are from an export that was killed
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class Folder:
             index = json.loads((self.path / INDEX).read_text(encoding="utf-8"))
             extent, files = Extent.read(index["scope"]), [str(name) for name in index["files"]]
         # A damaged index counts as none: files of unknown origin are not overwritten (test_a_damaged_index).
-        except (FileNotFoundError, ValueError, LookupError, TypeError):
+        except (FileNotFoundError, ValueError, LookupError, TypeError, RecursionError):
             return None
         if extent != self.extent:
             raise ReconcilerError(
@@ -291,7 +291,7 @@ def _name(line: str) -> str:
     """The name in a line of the list of added files, or "" for a line that was cut off."""
     try:
         return str(json.loads(line))
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
 
 

@@ -113,9 +113,7 @@ def _several(names: str | Iterable[str]) -> list[str]:
     return [names] if isinstance(names, str) else list(names)
 
 
-def target(
-    path: Path, scope: Scope, config: Config, instance: str | None = None, *, sanitized: bool = False
-) -> Folder:
+def target(path: Path, scope: Scope, config: Config, instance: str | None = None, *, sanitized: bool = False) -> Folder:
     """The output folder for an export with a configuration. Raises ReconcilerError if it is unusable."""
     folder = Folder(path, Extent.of(scope, sanitized=sanitized))
     folder.configured = root_config.needed(folder, config, instance)
@@ -256,9 +254,10 @@ async def _fetch(client: Client, name: str, file: Stored, folder: Folder) -> Non
     for last in (False, True):
         try:
             with folder.writing(name) as into:
-                await client.download(f"/attachments/download/{file.number}", into)
+                await client.download(f"/attachments/download/{file.number}", into, file.size)
                 if file.size not in (None, into.tell()):
-                    raise _Lost(f"the server sent {into.tell():,} bytes, but lists the file with {file.size:,}")
+                    sent = "more" if into.tell() > (file.size or 0) else f"{into.tell():,} bytes"
+                    raise _Lost(f"the server sent {sent}, but lists the file with {file.size:,} bytes")
                 return
         except Missing as error:
             raise _Lost("the server has lost the content of the file") from error

@@ -1,7 +1,7 @@
 """Files that an export stores in its folder for the next one.
 
-    .reconciler-keys       the key of each issue, if no custom field stores it, so that the next export reuses it
-    .reconciler-reopened   closed projects that were reopened to store keys, in case the run is killed
+.reconciler-keys       the key of each issue, if no custom field stores it, so that the next export reuses it
+.reconciler-reopened   closed projects that were reopened to store keys, in case the run is killed
 """
 
 from __future__ import annotations
@@ -60,6 +60,6 @@ def remember_reopened(folder: Path, projects: Iterable[str]) -> None:
 
 def _read(path: Path) -> Any:
     # A damaged file is like none: keys are made from the subjects again.
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, RecursionError):
         return json.loads(path.read_text(encoding="utf-8"))
     return None

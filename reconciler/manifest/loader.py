@@ -19,7 +19,7 @@ from yaml.events import AliasEvent, CollectionEndEvent, DocumentStartEvent, Mapp
 from reconciler.errors import Location, ManifestError, Problem
 from reconciler.manifest.excerpt import MAX_BYTES, Source, excerpt, explain_yaml_error, mark_of, suggest
 from reconciler.manifest.rules import ALL, Rules
-from reconciler.manifest.scalars import Included, Reported, Templated, Variables
+from reconciler.manifest.scalars import Computed, Included, Reported, Templated, Variables, literal
 from reconciler.manifest.sources import File, beside, find, read_text
 
 __all__ = [
@@ -42,6 +42,11 @@ _MERGE = "<<"
 _OPEN = object()
 _EXPRESSION = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_]\w*)(?::-((?:(?!\$\{)[^}])*))?\})?", re.ASCII)
 _EXPRESSION_HINT = "write ${NAME} or ${NAME:-default}, not nested; write $${ for a literal ${"
+
+_COMPUTED_HINTS = {
+    "!command": "write api_key: !command [PROGRAM, ARGUMENT]; it works only in reconciler.yaml, for credentials",
+    "!keyring": "write api_key: !keyring [SERVICE, USERNAME]; it works only in reconciler.yaml, for credentials",
+}
 
 
 def _unpack(file: str, at: int) -> Location:
@@ -144,11 +149,12 @@ def load(
     max_bytes: int = MAX_BYTES,
     max_nodes: int = MAX_NODES,
     rules: Rules = ALL,
+    computed: Sequence[type[Computed]] = (),
 ) -> Loaded:
     """Read manifests: files, folders (recursively) and `-` for standard input. Never raises for their contents.
 
     `env` has the variables for `${NAME}`. `max_bytes` limits the size of a file, `max_nodes` its number of values
-    after expanding aliases. `rules` say which files of a folder are read.
+    after expanding aliases. `rules` say which files of a folder are read. `computed` are further tags for lists.
     """
     problems: list[Problem] = []
     documents: list[Map] = []
@@ -162,7 +168,7 @@ def load(
             continue
         if not file.path:
             sources[file.name] = Source(text, json=file.is_json(text))
-        builder = _Builder(file, text, env, (max_bytes, max_nodes))
+        builder = _Builder(file, text, env, (max_bytes, max_nodes), {one.tag: one for one in computed})
         documents += builder.documents()
         problems += builder.problems
     problems.sort(key=lambda problem: (problem.location, problem.message))
@@ -173,8 +179,15 @@ def load(
 class _Builder:
     """Builds the documents of one file from libyaml's events, in a single pass."""
 
-    def __init__(self, file: File, text: str, env: Mapping[str, str], bounds: tuple[int, int]) -> None:
-        self.file, self.env, self.text = file, env, file.yaml(text)
+    def __init__(
+        self,
+        file: File,
+        text: str,
+        env: Mapping[str, str],
+        bounds: tuple[int, int],
+        computed: Mapping[str, type[Computed]],
+    ) -> None:
+        self.file, self.env, self.text, self.computed = file, env, file.yaml(text), computed
         self.max_bytes, self.max_nodes = bounds
         self.next: Callable[[], Any] = CSafeLoader(self.text).get_event
         self.problems: list[Problem] = []
@@ -244,7 +257,8 @@ class _Builder:
         mapping = event.__class__ is MappingStartEvent
         value: Any = self._mapping(event) if mapping else self._sequence(event)
         if event.tag not in (None, "!", _CORE + ("map" if mapping else "seq")):
-            value = self._unknown_tag(event)
+            computed = None if mapping else self.computed.get(event.tag)
+            value = self._unknown_tag(event) if computed is None else computed(map(literal, value))
         if anchor:
             self.anchors[anchor] = (value, self.nodes - size + 1, self.deepest - self.depth + 1)
         self.depth, self.deepest = self.depth - 1, max(self.deepest, deepest)
@@ -339,7 +353,7 @@ class _Builder:
 
     def _unknown_tag(self, event: Any) -> Reported:
         tag = event.tag.replace(_CORE, "!!")
-        self._report(event.start_mark, f"unsupported tag {_shorten(tag)}", _TAGS_HINT)
+        self._report(event.start_mark, f"unsupported tag {_shorten(tag)}", _COMPUTED_HINTS.get(tag, _TAGS_HINT))
         return Reported(tag)
 
     def _expanded(self, event: Any) -> str:

@@ -23,6 +23,11 @@ class Templated(str):
         return f"Templated({self.expression!r})"
 
 
+def literal(value: object) -> str:
+    """A value as it is written in the file."""
+    return value.expression if isinstance(value, Templated) else str(value)
+
+
 class Variables(dict[str, str]):
     """Values for `${NAME}`; `elsewhere` has hints for names that have a value only under other circumstances."""
 
@@ -42,6 +47,30 @@ class Included(str):
     def line(self) -> str:
         """The text for a value of one line: without the line break that editors put at the end of a file."""
         return self.removesuffix("\n")
+
+
+class Computed(tuple[str, ...]):
+    """A secret that is computed when it is used: the arguments of `!command` or `!keyring`, and which of them it is."""
+
+    __slots__ = ()
+    tag: str
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({list(self)!r})"
+
+
+class Command(Computed):
+    """`!command [PROGRAM, ARGUMENT, …]`: what a program prints."""
+
+    __slots__ = ()
+    tag = "!command"
+
+
+class Keyring(Computed):
+    """`!keyring [SERVICE, USERNAME]`: a password of the system's keyring."""
+
+    __slots__ = ()
+    tag = "!keyring"
 
 
 class Reported(str):

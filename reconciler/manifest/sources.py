@@ -52,11 +52,12 @@ def find(paths: Sequence[str | Path], problems: list[Problem], rules: Rules = AL
     """The manifest files at `paths`, each once; adds a Problem for each path without any. `rules` are for folders."""
     # By real path: a file that is given twice is read once, or all its objects would be duplicates.
     files: dict[str, File] = {}
+    roots = [os.path.realpath(path) for path in paths]
     for path in map(str, paths):
         if path == "-":
             files.setdefault(path, File(STDIN, "", str(Path.cwd())))
         elif Path(path).is_dir():
-            names = sorted(_manifests(path, problems, rules))
+            names = sorted(_manifests(path, roots, problems, rules))
             if not names:
                 message = "no manifests in this folder"
                 problems.append(Problem(Location(shown(path)), message, hint=f"expected {', '.join(SUFFIXES)} files"))
@@ -83,8 +84,12 @@ def shown(path: str) -> str:
     return os.path.normpath(absolute.relative_to(here) if absolute.is_relative_to(here) else absolute)
 
 
-def _manifests(top: str, problems: list[Problem], rules: Rules) -> Iterator[Path]:
-    """The manifests below a folder. Symbolic links are followed; each real folder is visited once, so loops end."""
+def _manifests(top: str, roots: Sequence[str], problems: list[Problem], rules: Rules) -> Iterator[Path]:
+    """The manifests below a folder. Links are followed; each real folder is visited once, so loops end.
+
+    Adds a Problem for each link that leads out of all `roots`, the real paths that the user named: manifests may come
+    from people who must not read other files of the machine.
+    """
 
     def unreadable(error: OSError) -> None:
         problems.append(Problem(Location(shown(error.filename)), f"cannot read the folder: {error.strerror}"))
@@ -97,13 +102,26 @@ def _manifests(top: str, problems: list[Problem], rules: Rules) -> Iterator[Path
             continue
         seen.add(real)
         # In place: `os.walk` goes on with what is left in this list.
-        folders[:] = sorted(name for name in folders if rules.enters(Path(folder, name), top))
+        entered = sorted(name for name in folders if rules.enters(Path(folder, name), top))
+        folders[:] = [name for name in entered if _stays(Path(folder, name), roots, problems)]
         for name in names:
             path = Path(folder, name)
             wanted = name.endswith(SUFFIXES) and not name.startswith(".") and name != CONFIG
             # A broken link counts, so that reading it is reported; sockets and devices do not.
             if wanted and (path.is_file() or path.is_symlink()) and rules.reads(path, top):
-                yield path
+                yield from [path] if _stays(path, roots, problems) else ()
+
+
+def _stays(path: Path, roots: Sequence[str], problems: list[Problem]) -> bool:
+    """Whether a path is, with links resolved, below one of `roots`; adds a Problem if not."""
+    if not path.is_symlink():  # nothing else leads out of a folder
+        return True
+    real = os.path.realpath(path)
+    if any(Path(real).is_relative_to(root) for root in roots):
+        return True
+    message = f"the link leads out of the manifests' folder, to {shown(real)}"
+    problems.append(Problem(Location(shown(str(path))), message, hint="name that file or folder as a path of its own"))
+    return False
 
 
 def read_text(path: Path, max_bytes: int) -> str:

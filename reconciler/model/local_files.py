@@ -3,13 +3,16 @@ when two names mean the same file."""
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from reconciler.errors import ManifestError
+from reconciler.errors import ManifestError, ReconcilerError
 from reconciler.manifest.loader import Map
 from reconciler.manifest.sources import beside, shown
 from reconciler.model.address import Unresolved
@@ -24,6 +27,34 @@ def stored_name(name: str) -> str:
 def folded(path: str) -> str:
     """The same text for paths that some file system takes for one: in another case, or with composed letters."""
     return unicodedata.normalize("NFC", path).casefold()
+
+
+def write_private(path: Path, text: str, what: str, replaceable: Callable[[Path], bool]) -> None:
+    """Write a file that only its owner can read, completely or not at all. `what` is `a saved plan`.
+
+    Raises ReconcilerError, also for an existing file that is not `replaceable`: nothing else is overwritten.
+    """
+    # Renaming onto a link would replace the link instead of the file that it leads to.
+    real = Path(os.path.realpath(path))
+    if real.exists() and not real.is_file():
+        raise ReconcilerError(f"Cannot write {path}: not a regular file.")
+    if real.exists() and not replaceable(real):
+        raise ReconcilerError(f"{path} exists and is not {what}, so it was not overwritten. Choose another file.")
+    try:
+        # In the same folder, because a rename cannot cross file systems. `mkstemp` makes it readable for its owner
+        # only.
+        handle, name = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            Path(name).replace(real)
+        # Also after Ctrl-C, no temporary file stays.
+        except BaseException:
+            with suppress(OSError):
+                Path(name).unlink()
+            raise
+    except OSError as error:
+        raise ReconcilerError(f"Cannot write {path}: {error.strerror}.") from error
 
 
 def is_file(value: Any) -> bool:

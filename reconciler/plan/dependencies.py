@@ -24,6 +24,15 @@ from reconciler.state.live import fresh_names
 Predecessors = Mapping[Id, Sequence[Id]]
 
 
+class CycleError(RefusedError):
+    """Changes that wait for each other. `operations` are those of one cycle; each comes before the next."""
+
+    def __init__(self, operations: Sequence[OperationId]) -> None:
+        path = " → ".join(dict.fromkeys(str(one.address) for one in operations))
+        super().__init__(f"These changes form a dependency cycle and cannot be applied together: {path}.")
+        self.operations = operations
+
+
 class Graph(NamedTuple):
     """The changes in the order of the plan, and the milestones that their operations come after."""
 
@@ -32,7 +41,7 @@ class Graph(NamedTuple):
 
 
 def build(work: Iterable[Work]) -> Graph:
-    """The operations of all work, with their edges. Raises RefusedError for a cycle."""
+    """The operations of all work, with their edges. Raises CycleError."""
     builder = _Builder({item.address: item for item in work})
     changes = [builder.change(item) for item in builder.work.values()]
     milestones = _relaxed(changes, builder.milestones(changes))
@@ -198,7 +207,7 @@ def _relaxed(changes: Sequence[Change], milestones: list[Milestone]) -> list[Mil
     A milestone is a coarse order (all memberships before all issues). Where a single reference
     contradicts it, the reference wins.
 
-    Raises RefusedError for a cycle that remains.
+    Raises CycleError for a cycle that remains.
     """
     if not _cycle(_predecessors(changes, milestones)):
         return milestones
@@ -210,8 +219,7 @@ def _relaxed(changes: Sequence[Change], milestones: list[Milestone]) -> list[Mil
         dependents = _reached(milestone.id, successors)
         relaxed.append(replace(milestone, after=tuple(one for one in milestone.after if one not in dependents)))
     if cycle := _cycle(_predecessors(changes, relaxed)):
-        path = " → ".join(dict.fromkeys(str(one.address) for one in cycle if isinstance(one, OperationId)))
-        raise RefusedError(f"These changes form a dependency cycle and cannot be applied together: {path}.")
+        raise CycleError([one for one in cycle if isinstance(one, OperationId)])
     return relaxed
 
 

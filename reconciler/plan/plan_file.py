@@ -11,10 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -28,6 +25,7 @@ from reconciler.manifest.loader import Map, expand
 from reconciler.model.address import CONTAINER, Address, Row
 from reconciler.model.codecs import digest, join
 from reconciler.model.kind import Kind, Object, scope_of
+from reconciler.model.local_files import write_private
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import Secret
 from reconciler.plan.diff import gather, split
@@ -38,7 +36,11 @@ from reconciler.state.live import Live
 
 FORMAT = "2.0"
 """Version of the file's contents beyond the public JSON."""
+PUBLIC = "1."
+"""The beginning of the version of the public JSON (`render.json`)."""
 REPLAN = "plan again"
+NOT_JSON = (ValueError, RecursionError)
+"""Raised for text that is no JSON; the latter for thousands of brackets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ def _is_plan(path: Path) -> bool:
     try:
         # An empty file is replaced too: it has nothing to lose (`mktemp` makes one).
         content = json.loads(path.read_bytes() or b'{"saved": ""}')
-    except (OSError, ValueError):
+    except (OSError, *NOT_JSON):
         return False
     return isinstance(content, dict) and "saved" in content
 
@@ -100,27 +102,7 @@ def write(path: Path, text: str) -> None:
 
     Raises ReconcilerError, also for an existing file that is not a saved plan: only saved plans are overwritten.
     """
-    # Renaming onto a link would replace the link instead of the file that it leads to.
-    real = Path(os.path.realpath(path))
-    if real.exists() and not real.is_file():
-        raise ReconcilerError(f"Cannot save the plan as {path}: not a regular file.")
-    if real.exists() and not _is_plan(real):
-        raise ReconcilerError(f"{path} exists and is not a saved plan, so it was not overwritten. Choose another file.")
-    try:
-        # In the same folder, because a rename cannot cross file systems. `mkstemp` makes it readable for its owner
-        # only.
-        handle, name = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            Path(name).replace(real)
-        # Also after Ctrl-C, no temporary file stays.
-        except BaseException:
-            with suppress(OSError):
-                Path(name).unlink()
-            raise
-    except OSError as error:
-        raise ReconcilerError(f"Cannot save the plan as {path}: {error.strerror}.") from error
+    write_private(path, text, "a saved plan", _is_plan)
 
 
 def _referenced(plan: Plan, names: Names) -> set[Address]:
@@ -171,12 +153,12 @@ def load(text: str, name: str, variables: Mapping[str, str], place: Location) ->
 def _checked(text: str, name: str) -> dict[str, Any]:
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except NOT_JSON as error:
         raise ReconcilerError(f"{name} is not a saved plan, or is incomplete: it is not valid JSON.") from error
     if not isinstance(data, dict) or "seal" not in data:
         raise ReconcilerError(f"{name} is not a saved plan. Create one with `reconciler plan --out FILE`.")
     # Before the seal, which another format may compute differently.
-    if data.get("saved") != FORMAT:
+    if data.get("saved") != FORMAT or not str(data.get("format_version", PUBLIC)).startswith(PUBLIC):
         raise RefusedError(f"{name} was saved by another version of reconciler: {REPLAN}.")
     if data["seal"] != _seal(data):
         raise RefusedError(f"{name} was modified after it was saved: {REPLAN}.")

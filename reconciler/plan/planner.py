@@ -21,13 +21,12 @@ from reconciler.model.kind import Object, undeclared
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import PARTIAL
 from reconciler.plan.archived_projects import archived, purpose, stays_visible, unarchiving, wanted
-from reconciler.plan.dependencies import build
 from reconciler.plan.diff import canonical, changes, companions, creation, located
 from reconciler.plan.draft import Draft, targets
 from reconciler.plan.look_alikes import twins
 from reconciler.plan.operations import Change, FieldChange, Plan, Warned
 from reconciler.plan.scheduling import affected, schedule
-from reconciler.plan.unique import Holders, in_turn
+from reconciler.plan.unique import Holders, arranged
 from reconciler.state.desired import Desired
 from reconciler.state.live import Live
 
@@ -74,7 +73,7 @@ def make(
         drafts[address].closes_anyway = True
     # Before scheduling, which adds drafts for the gates that it opens: those are no reason to read others back.
     read_back = tuple(affected(drafts, live.names))
-    ordered, milestones = build(in_turn(schedule(drafts, live.names), takes))
+    ordered, milestones = arranged(schedule(drafts, live.names), takes)
     created = (d.declared for d in drafts.values() if d.row is None)
     uncompared = tuple(a for a in planner.hidden if chosen(a) and a not in revealed)
     others = {c.address for c in ordered}.union(uncompared, revealed)

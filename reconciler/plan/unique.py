@@ -7,6 +7,7 @@ addresses), one of them gets a temporary value first: an operation of its own, w
 from __future__ import annotations
 
 import graphlib
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -17,8 +18,9 @@ from reconciler.model.capabilities import Creation
 from reconciler.model.kind import Kind, Object
 from reconciler.model.name_index import Context, Names
 from reconciler.model.unique import made_up, same_key, temporary
+from reconciler.plan.dependencies import CycleError, Graph, build
 from reconciler.plan.draft import Draft
-from reconciler.plan.operations import FieldChange, Take
+from reconciler.plan.operations import FieldChange, Link, OperationId, Take
 from reconciler.plan.scheduling import Step, Work
 
 
@@ -107,13 +109,44 @@ def _unique_changes(draft: Draft) -> Iterator[FieldChange]:
 # -- order -----------------------------------------------------------------------------------------------------
 
 
-def in_turn(items: Iterable[Work], takes: Sequence[Taking]) -> list[Work]:
-    """The work, with each value given up before it is taken; by way of temporary values where there is a circle."""
+def arranged(items: Iterable[Work], takes: Sequence[Taking]) -> Graph:
+    """The operations of all work, with each value given up before it is taken.
+
+    Where objects wait for each other's values, one of them has a temporary value first. Where an object needs the one
+    that takes its value (a page moves below the new page of its old title), it gives the value up first.
+    Raises CycleError for any other cycle.
+    """
     work = {item.address: item for item in items}
     by_temporary = {take[:2] for take in takes if _comes_late(work[take.holder], take)}
     while circle := _circle([take for take in takes if take[:2] not in by_temporary]):
         by_temporary.add(min(circle)[:2])
-    return [_ordered(item, takes, by_temporary) for item in work.values()]
+    work = {address: _ordered(item, takes, by_temporary) for address, item in work.items()}
+    while True:
+        try:
+            return build(work.values())
+        except CycleError as error:
+            parts = [_in_parts(work[take.holder], take.field) for take in _in_cycle(takes, error.operations)]
+            split = next((item for item in parts if item is not None), None)
+            if split is None:
+                raise
+            work[split.address] = split
+
+
+def _in_cycle(takes: Iterable[Taking], operations: Sequence[OperationId]) -> list[Taking]:
+    """The takes whose edges are part of a cycle of operations."""
+    ring = {(one.address, other.address) for one, other in itertools.pairwise(operations)}
+    return sorted(take for take in takes if (take.holder, take.taker) in ring)
+
+
+def _in_parts(work: Work, field: str) -> Work | None:
+    """The same work with a value given up before everything else, so that this waits for nothing; None if it does."""
+    first, *later = work.steps
+    given_up = tuple(f for f in first.fields if f.path == field)
+    others = tuple(f for f in first.fields if f.path != field)
+    if work.draft.action != "update" or not given_up or not others:
+        return None
+    rest = Step(Link, others, waits_for=work.depends_on)
+    return replace(work, steps=(replace(first, fields=given_up), rest, *later), depends_on=())
 
 
 def _comes_late(holder: Work, take: Taking) -> bool:

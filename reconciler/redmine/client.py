@@ -32,6 +32,7 @@ from reconciler.redmine.transport import (
     Attempt,
     Connection,
     History,
+    Into,
     Policy,
     checked_header,
     network,
@@ -100,13 +101,14 @@ class Client:
             raise NotRedmine(not_json(self.connection.url, f"GET {path}", response))
         return body
 
-    async def download(self, path: str, file: IO[bytes]) -> None:
+    async def download(self, path: str, file: IO[bytes], size: int | None = None) -> None:
         """Download to a file, replacing its contents.
 
-        There is no limit on size or duration as long as data keeps arriving within `timeout`. Raises as `get`;
-        OSError if the file cannot be written.
+        With a `size` in bytes, it ends one byte after it: enough to see that there is more. There is no limit on the
+        duration as long as data keeps arriving within `timeout`. Raises as `get`; OSError if the file cannot be
+        written.
         """
-        await self._send("GET", path, suffix="", into=file)
+        await self._send("GET", path, suffix="", into=Into(file, size))
 
     async def rows(
         self, path: str, root: str, params: Params = (), *, paged: bool = True, brief: bool = False
@@ -199,7 +201,7 @@ class Client:
         once: bool = False,
         retry: Policy | None = None,
         suffix: str = ".json",
-        into: IO[bytes] | None = None,
+        into: Into | None = None,
         **content: Any,
     ) -> httpx.Response:
         """The successful response, fully read (or written to `into`). Raises an error that tells whether the request

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import httpx
 from httpx_retries import Retry
@@ -125,6 +125,13 @@ class History:
     may_be_executed: bool = False
 
 
+class Into(NamedTuple):
+    """Where a response is written to, and its expected size in bytes."""
+
+    file: IO[bytes]
+    size: int | None
+
+
 class Attempt(httpx.AsyncBaseTransport):
     """Makes one attempt: counts and logs it, reads the response, and drops its cookies."""
 
@@ -155,10 +162,11 @@ class Attempt(httpx.AsyncBaseTransport):
 
     async def _response(self, request: httpx.Request) -> httpx.Response:
         response = await self._transport.handle_async_request(request)
-        into: IO[bytes] | None = request.extensions.get("into")
+        into: Into | None = request.extensions.get("into")
         try:
             if into is not None and response.is_success:
-                body = await _stream(response, into)
+                await _stream(response, into)
+                body = b""
             else:
                 body = await _read(response)
         finally:
@@ -188,13 +196,17 @@ async def _read(response: httpx.Response) -> bytes:
     return bytes(body)
 
 
-async def _stream(response: httpx.Response, file: IO[bytes]) -> bytes:
-    """Write the body of a response to a file, overwriting what an earlier attempt wrote; returns an empty body."""
-    file.seek(0)
-    file.truncate()
+async def _stream(response: httpx.Response, into: Into) -> None:
+    """Write the body of a response to a file, overwriting what an earlier attempt wrote."""
+    into.file.seek(0)
+    into.file.truncate()
+    # One byte more than expected shows that the size is wrong; a hostile server may never stop sending.
+    left = None if into.size is None else into.size + 1
     async for chunk in response.aiter_bytes():
-        file.write(chunk)
-    return b""
+        into.file.write(chunk[:left])
+        left = None if left is None else left - len(chunk)
+        if left is not None and left <= 0:
+            return
 
 
 class Policy(Retry):

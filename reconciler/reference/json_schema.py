@@ -176,7 +176,7 @@ def plan_schema() -> Schema:
 
 def results_schema() -> Schema:
     """The schema of the report of an apply as JSON."""
-    outcomes = ("done", "failed", "skipped", "unknown")
+    outcomes = ("done", "failed", "skipped", "unknown", "left")
     result = {
         **_change(),
         "outcome": {"enum": list(outcomes)},
@@ -192,6 +192,7 @@ def results_schema() -> Schema:
             "summary": _open(dict.fromkeys(outcomes, COUNT)),
             "requests": COUNT,
             "interrupted": {"type": "boolean"},
+            "ended": {"description": "Why the run ended early.", "type": ["string", "null"]},
         },
     )
 

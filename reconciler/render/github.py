@@ -22,8 +22,12 @@ def problems(problems: Sequence[Problem]) -> str:
 
 
 def results(report: Report) -> str:
-    """An `::error …` line for each place of a failed or unknown change, a `::warning …` line for a skipped one."""
-    return "\n".join(line for result in report.results if result.outcome != "done" for line in _result(result))
+    """An `::error …` line for each place of a failed or unknown change, a `::warning …` line for a skipped one, and one
+    for all that were not started."""
+    named = (result for result in report.results if result.outcome not in ("done", "left"))
+    lines = [line for result in named for line in _result(result)]
+    left = report.summary["left"]
+    return "\n".join([*lines, *([f"::warning::{workflow(f'{left} not started: {report.ended}')}"] if left else [])])
 
 
 def _result(result: Result) -> Iterator[str]:

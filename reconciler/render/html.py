@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from reconciler.apply.report import ItemError, Outcome, Report, Result
     from reconciler.plan.operations import Change, Plan
 
-ORDER: tuple[Outcome, ...] = ("failed", "unknown", "skipped", "done")
+ORDER: tuple[Outcome, ...] = ("failed", "unknown", "skipped", "left", "done")
 """Outcomes that need attention come first, next to the heading."""
 CLASSES = {"+": "add", "-": "del", "~": "mod", "@": "dim"}
 STYLE = """\
@@ -44,8 +44,8 @@ def plan(plan: Plan) -> str:
 def results(report: Report) -> str:
     """What an apply did; failures come first."""
     parts = [_server(report.plan)]
-    if report.interrupted:
-        parts.append(f"<p>{html(words.INTERRUPTED)}</p>")
+    if report.ended:
+        parts.append(f"<p>{html(words.ended(report))}</p>")
     for name in ORDER:
         ended = [result for result in report.results if result.outcome == name]
         if ended:
@@ -114,7 +114,7 @@ def _span(style: str, text: str) -> str:
 
 
 def _section(name: Outcome, results: list[Result]) -> Iterator[str]:
-    yield f"<h2>{name.capitalize()}: {words.happened(results) if name == 'done' else len(results)}</h2>"
+    yield f"<h2>{words.heading(name, results)}</h2>"
     if name == "unknown":
         yield f"<p>{html(words.UNKNOWN)}</p>"
     yield "<ul>"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reconciler.export.run import Exported
     from reconciler.plan.operations import Change, FieldChange, Plan, Warned
 
-FORMAT_VERSION = "1.1"
+FORMAT_VERSION = "1.2"
 """The minor part rises when keys are added, the major part when keys change or are removed."""
 
 
@@ -49,6 +49,7 @@ def results_json(report: Report) -> dict[str, Any]:
         "summary": report.summary,
         "requests": report.requests,
         "interrupted": report.interrupted,
+        "ended": report.ended or None,
     }
 
 

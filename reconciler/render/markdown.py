@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 LIMIT = 60_000
 """Characters. GitHub accepts comments of up to 65,536, GitLab of up to 1,000,000."""
-ORDER: tuple[Outcome, ...] = ("failed", "unknown", "skipped", "done")
+ORDER: tuple[Outcome, ...] = ("failed", "unknown", "skipped", "left", "done")
 """Outcomes that need attention come first, next to the heading."""
 
 
@@ -32,8 +32,8 @@ def plan(plan: Plan, *, limit: int = LIMIT) -> str:
 def results(report: Report, *, limit: int = LIMIT) -> str:
     """What an apply did; failures come first. Results beyond `limit` characters are only counted."""
     head = [f"### {words.outcome(report)}", f"Server: {code(report.plan.url)}"]
-    if report.interrupted:
-        head.append(markdown(words.INTERRUPTED))
+    if report.ended:
+        head.append(markdown(words.ended(report)))
     groups = ((name, [r for r in report.results if r.outcome == name]) for name in ORDER)
     sections = [_section(name, results) for name, results in groups if results]
     parts = list[str]()
@@ -113,7 +113,7 @@ def _later(field: Field) -> str:
 
 
 def _section(name: Outcome, results: list[Result]) -> tuple[str, list[str]]:
-    heading = f"**{name.capitalize()}: {words.happened(results) if name == 'done' else len(results)}**"
+    heading = f"**{words.heading(name, results)}**"
     intro = f"{heading}\n\n{words.UNKNOWN}" if name == "unknown" else heading
     return intro, [_item(result) for result in results]
 

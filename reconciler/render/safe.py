@@ -14,8 +14,9 @@ INVISIBLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e007f]"
 )
-COMMAND = re.compile(r"##(?=[\w.]*\[)")
-"""`##[command]` and `##vso[command]`, which CI servers execute anywhere in a line of a log."""
+COMMAND = re.compile(r"##(?=[\w.]*\[)|^\s*::")
+"""`##[command]` and `##vso[command]`, which CI servers execute anywhere in a line of a log, and `::command::` at its
+start, where blanks before it do not matter."""
 
 PUNCTUATION = re.compile(r"[\\`*_{}\[\]()<>#|~@&$^!]|^[-+=:]|(?<=\d)\.(?=\s|$)|(?<=www)\.|:(?=//|\w+:)")
 """Characters with a meaning in Markdown: anywhere, at the start, after a number, in a link, around an emoji name."""
@@ -26,9 +27,10 @@ ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "@<!-- -->", "#": "#<!-
 def terminal(text: str) -> str:
     """One line that cannot move the cursor, change colors, reorder the text around it or command a CI server."""
     # A shortcut for nearly all texts: none of the characters that are replaced is printable.
-    if text.isprintable() and "##" not in text:
+    if text.isprintable() and "##" not in text and "::" not in text:
         return text
-    return COMMAND.sub("# #", INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", BREAKS.sub(" ", text)))
+    clean = INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", BREAKS.sub(" ", text))
+    return COMMAND.sub(lambda match: f"{match[0][:-1]} {match[0][-1]}", clean)
 
 
 def markdown(text: str) -> str:

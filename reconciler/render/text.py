@@ -20,7 +20,9 @@ STYLES = {"+": "32", "~": "33", "-": "31", "!": "31", "?": "35", "@": "36", "bol
 WIDEST_HEAD = 60
 WIDEST_LABEL = 32
 """The widest heads and labels after which the next column is still aligned."""
-ORDER: tuple[Outcome, ...] = ("done", "skipped", "unknown", "failed")
+ORDER: tuple[Outcome, ...] = ("done", "left", "skipped", "unknown", "failed")
+BRIEF: tuple[Outcome, ...] = ("done", "left")
+"""Outcomes that are only counted, unless the output is verbose."""
 """Outcomes that need attention come last, next to the summary and the prompt."""
 
 
@@ -136,7 +138,7 @@ def _width(text: str) -> int:
 
 
 def results(report: Report, *, color: bool, verbose: bool = False) -> str:
-    """What an apply did: all that failed, was skipped or is unknown; what was done one by one only if `verbose`."""
+    """What an apply did: all that failed, was skipped or is unknown; only if `verbose`, each that was done or left."""
     paint = Paint(color)
     layout = _Layout(paint, [words.head(r.change, r.id) for r in report.results])
     parts = [f"Apply to {terminal(report.plan.url)}" if report.results else words.unchanged(report.plan)]
@@ -144,16 +146,16 @@ def results(report: Report, *, color: bool, verbose: bool = False) -> str:
         ended = [result for result in report.results if result.outcome == name]
         if ended:
             parts.append("\n".join(_section(name, ended, layout, verbose)))
-    if report.interrupted:
-        parts.append(words.INTERRUPTED)
+    if report.ended:
+        parts.append(words.ended(report))
     return "\n\n".join([*parts, paint("bold", words.outcome(report))])
 
 
 def _section(name: Outcome, results: list[Result], layout: _Layout, verbose: bool) -> Iterator[str]:
-    style = {"done": "+", "skipped": "~", "unknown": "?", "failed": "!"}[name]
-    yield layout.paint(style, f"{name.capitalize()}: {words.happened(results) if name == 'done' else len(results)}")
+    style = {"done": "+", "left": "~", "skipped": "~", "unknown": "?", "failed": "!"}[name]
+    yield layout.paint(style, words.heading(name, results))
     for result in results:
-        if name != "done" or verbose or result.notes:
+        if name not in BRIEF or verbose or result.notes:
             yield layout.head(result.change, words.head(result.change, result.id))
             yield from (f"      {line}" for line in _details(result, layout))
     if name == "unknown":

@@ -21,7 +21,7 @@ from reconciler.render.safe import terminal
 # Not at run time: text is rendered without importing what sends requests
 # (test_rendering_text_imports_no_heavy_library).
 if TYPE_CHECKING:
-    from reconciler.apply.report import ItemError, Report, Result
+    from reconciler.apply.report import ItemError, Outcome, Report, Result
     from reconciler.plan.operations import Action, Change, Operation, Plan
 
 SYMBOLS: Mapping[Action, str] = {"create": "+", "update": "~", "delete": "-"}
@@ -39,7 +39,7 @@ NEW_LINES = 20
 NAMED = 3
 """Objects to list by name that an operation waits for; more are counted by kind."""
 UNKNOWN = "The outcome is unknown. Run `reconciler plan`, and apply again if the change is still planned."
-INTERRUPTED = "The run was interrupted. Run the same command again to finish."
+GO_ON = "Run the same command again to finish."
 
 _TRAILING = re.compile(r"[ \t]+$")
 _VISIBLE = str.maketrans({" ": "·", "\t": "⇥"})
@@ -272,8 +272,21 @@ def summary(plan: Plan) -> str:
 
 
 def outcome(report: Report) -> str:
-    """The one fixed line about an apply."""
-    return f"Applied: {', '.join(f'{number} {name}' for name, number in report.summary.items())}."
+    """The one fixed line about an apply; what was not started is only mentioned if there is any."""
+    counts = [f"{number} {name}" for name, number in report.summary.items() if name != "left"]
+    left = report.summary["left"]
+    return f"Applied: {', '.join([*counts, *([f'{left} not started'] if left else [])])}."
+
+
+def ended(report: Report) -> str:
+    """Why the run ended early, and how to go on; "" if it did not."""
+    return f"{report.ended} {GO_ON}" if report.ended else ""
+
+
+def heading(name: Outcome, results: list[Result]) -> str:
+    """`Failed: 3`, `Done: 2 created, 1 changed`, `Not started: 272`."""
+    title = "Not started" if name == "left" else name.capitalize()
+    return f"{title}: {happened(results) if name == 'done' else len(results)}"
 
 
 def happened(results: list[Result]) -> str:

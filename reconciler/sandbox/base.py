@@ -77,9 +77,22 @@ def _remove_leftovers(home: Path, version: str) -> None:
 def lock(home: Path, version: str, say: Callable[[str], None]) -> Iterator[None]:
     """Hold the lock of `version`, so that concurrent starts and removals wait for each other.
 
-    The kernel releases it when the process ends, however it ends. Raises SandboxError after half an hour.
+    The kernel releases it when the process ends, however it ends. Raises SandboxError after half an hour, or if the
+    files below `home` cannot be written, also while the lock is held.
     """
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with _locked(home, version, say):
+            yield
+    except OSError as error:
+        hint = "free some space there, or set RECONCILER_SANDBOX_HOME to another folder"
+        raise SandboxError(
+            f"The sandboxes' folder {home} cannot be used: {error.strerror or error}; {hint}."
+        ) from error
+
+
+@contextmanager
+def _locked(home: Path, version: str, say: Callable[[str], None]) -> Iterator[None]:
     path, deadline, waiting = home / f"{version}.lock", time.monotonic() + LOCK_TIMEOUT, False
     while True:
         # Opened again each time: the file may have been removed and made anew while this one waited.

@@ -258,13 +258,13 @@ async def _file(client: Client, candidate: Candidate) -> Row:
     page = Listing(f"/attachments/{candidate.number}", "attachment", single=True)
     row = candidate.shown or (await fetch(client, page, FILE))[0]
     same = row["filename"] == candidate.filename and row["filesize"] == candidate.size
-    return {**row, "sha256": await _digest(client, candidate.number) if same else ""}
+    return {**row, "sha256": await _digest(client, candidate) if same else ""}
 
 
-async def _digest(client: Client, number: int) -> str:
-    """The SHA-256 of the content of a live file of any size."""
+async def _digest(client: Client, candidate: Candidate) -> str:
+    """The SHA-256 of the content of a live file, or of its beginning if it is larger than the declared one."""
     with SpooledTemporaryFile(IN_MEMORY) as file:
-        await client.download(f"/attachments/download/{number}", file)
+        await client.download(f"/attachments/download/{candidate.number}", file, candidate.size)
         file.seek(0)
         return file_digest(file, "sha256").hexdigest()
 

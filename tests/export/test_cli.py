@@ -203,9 +203,7 @@ def test_issues_without_a_key_are_known_by_their_subject(there: Path, world: Run
     assert left("out") == []
 
 
-def test_keys_are_written_and_exported(
-    there: Path, world: Running, api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_keys_are_written_and_exported(there: Path, world: Running, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each issue without a key gets a readable one of its own, what else it has stays, and the export has the keys."""
     with_key_field(there)
     raw_shop(api, enabled_module_names=["issue_tracking", "time_tracking"])
@@ -345,7 +343,12 @@ def personal(folder: Path) -> dict[str, Any]:
     text = f"Ask {FIRST} {LAST} (@{LOGIN}, {MAIL}), {LAST}, {FIRST} or {FOREIGN.upper()}.\n\n{LAST} knows, {LOGIN.upper()}."
     one = {"login": LOGIN, "firstname": FIRST, "lastname": LAST, "mail": MAIL}
     fields = {"User string": "canary", "User text": "a\ncanary", "User list": "red", "User int": 3}
-    two = {"login": OTHER, "firstname": "Anna Qxmaria", "lastname": "von Qxberg", "mail": "qxanna@qxcompany.example.com"}
+    two = {
+        "login": OTHER,
+        "firstname": "Anna Qxmaria",
+        "lastname": "von Qxberg",
+        "mail": "qxanna@qxcompany.example.com",
+    }
     members = [{"user": LOGIN, "roles": ["Manager"]}, {"user": OTHER, "roles": ["Developer"]}]
     files = [{"file": "qxlogin.one.txt", "description": f"by {LOGIN}"}, {"file": "plain.txt"}]
     issue = {
@@ -361,8 +364,14 @@ def personal(folder: Path) -> dict[str, Any]:
         "members": members,
         "versions": [{"name": f"For {FIRST} {LAST}", "description": LOGIN}],
         "issue_categories": [{"name": OTHER, "assigned_to": OTHER}],
-        "issues": [{**issue, "fixed_version": f"For {FIRST} {LAST}"}, {"subject": LOGIN, "parent": f"Call {FIRST} {LAST}"}],
-        "wiki_pages": [{"title": "Wiki", "text": text}, {"title": f"{FIRST}_{LAST}", "text": "[[Wiki]]", "parent": "Wiki"}],
+        "issues": [
+            {**issue, "fixed_version": f"For {FIRST} {LAST}"},
+            {"subject": LOGIN, "parent": f"Call {FIRST} {LAST}"},
+        ],
+        "wiki_pages": [
+            {"title": "Wiki", "text": text},
+            {"title": f"{FIRST}_{LAST}", "text": "[[Wiki]]", "parent": "Wiki"},
+        ],
         "news": [{"title": f"{LOGIN} is here", "summary": LAST, "description": text, "attachments": files[:1]}],
         "files": [{"path": "qxlogin.one.txt", "description": LOGIN}],
         "time_entries": [
@@ -370,7 +379,12 @@ def personal(folder: Path) -> dict[str, Any]:
         ],
     }
     modules = ["issue_tracking", "wiki", "news", "files", "time_tracking"]
-    named = {"identifier": "qxsecond-home", "name": f"Home of {OTHER}", "description": text, "homepage": f"http://{LOGIN}.test"}
+    named = {
+        "identifier": "qxsecond-home",
+        "name": f"Home of {OTHER}",
+        "description": text,
+        "homepage": f"http://{LOGIN}.test",
+    }
     return {
         "users": [{**one, "custom_fields": fields}, two],
         "groups": [{"name": f"Team {LOGIN}", "users": [LOGIN, OTHER]}],
@@ -402,7 +416,11 @@ def test_no_personal_data_is_in_a_sanitized_export(there: Path, world: Running, 
     issue = next(i for i in issues if i["subject"] == "Call First2 Last2")
     said = "Ask First2 Last2 (@user2, user2@example.net), Last2, First2 or person1@example.net.\n\nLast2 knows, User2."
     assert issue["description"] == said
-    assert (issue["assigned_to"], issue["watchers"], issue["custom_fields"]["Issue user"]) == ("user2", ["user3"], "user3")
+    assert (issue["assigned_to"], issue["watchers"], issue["custom_fields"]["Issue user"]) == (
+        "user2",
+        ["user3"],
+        "user3",
+    )
     assert {"text": said, "author": "user2"}.items() <= issue["notes"][0].items()
     assert b"left out" in found["projects/user3-home/issues/call-first2-last2/user2.txt"]
 
@@ -456,7 +474,10 @@ def test_keys_in_issues_are_without_personal_data_too(there: Path, world: Runnin
     """A stored key that names somebody is exported with the stand-in."""
     with_key_field(there)
     amy = person("qxamy", firstname="Qxam", lastname="Qxyz")
-    issues = [{"key": "ask-qxamy", "subject": "Ask"}, {"key": "call-qxam-qxyz", "subject": "Call", "parent": "ask-qxamy"}]
+    issues = [
+        {"key": "ask-qxamy", "subject": "Ask"},
+        {"key": "call-qxam-qxyz", "subject": "Call", "parent": "ask-qxamy"},
+    ]
     tool(world, key_field=KEY).settle({"users": [amy], **shop(issues=issues)})
     run("export", "-o", "out", "--sanitize")
     found = yaml.safe_load((there / "out" / "projects" / "shop" / "issues.yaml").read_text())["issues"]
@@ -557,4 +578,3 @@ def test_export_from_python(there: Path, world: Running) -> None:
     assert list(tree(there / "out")) != []
     with pytest.raises(reconciler.ReconcilerError, match='There is no kind "isue"'):
         reconciler.export_to("other", kinds=["isue"], environ=environ)
-

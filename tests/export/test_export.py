@@ -274,7 +274,9 @@ def test_a_file_in_the_way_is_not_overwritten(world: Running, shop: Api, tmp_pat
     exports.write(folder)
     raw_shop(shop, "late")
     (folder / "projects/late.yaml").write_text("mine")
-    with pytest.raises(ReconcilerError, match=r"late\.yaml is not part of an earlier export. Nothing was overwritten; move it away"):
+    with pytest.raises(
+        ReconcilerError, match=r"late\.yaml is not part of an earlier export. Nothing was overwritten; move it away"
+    ):
         exports.write(folder)
     assert (folder / "projects/late.yaml").read_text() == "mine"
 
@@ -288,4 +290,3 @@ def test_a_server_that_is_gone_leaves_the_folder(world: Running, shop: Api, tmp_
     exports.write(folder)
     assert "old" not in {Path(name).stem for name in contents(folder)}
     assert b"half" not in (folder / "projects/shop.yaml").read_bytes()
-

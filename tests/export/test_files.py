@@ -60,12 +60,18 @@ def stored(world: Running) -> dict[str, str]:
 def exported(world: Running, folder: Path, fault: Callable[[Exchange], Fault | None], **scope: Any) -> Any:
     """An export through a proxy with this fault, and how often each file was asked for."""
     with Proxy(world.url, fault) as proxy:
-        environ: Mapping[str, str] = {"REDMINE_URL": proxy.url, "REDMINE_API_KEY": world.api_key, "REDMINE_RETRIES": "1"}
+        environ: Mapping[str, str] = {
+            "REDMINE_URL": proxy.url,
+            "REDMINE_API_KEY": world.api_key,
+            "REDMINE_RETRIES": "1",
+        }
         done = reconciler.export_to(folder, environ=environ, **scope)
     return done, Counter(e.path for e in proxy.exchanges if e.path.startswith("/attachments/download/"))
 
 
-def test_files_of_any_size(there: Path, world: Running, numbers: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_of_any_size(
+    there: Path, world: Running, numbers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What is larger than an answer may be is exported as well, and each file is downloaded once."""
     monkeypatch.setattr(transport, "MAX_BODY", len(LARGE) - 1)
     _, asked = exported(world, there / "out", lambda e: None)
@@ -162,7 +168,9 @@ def test_a_narrower_export_into_the_same_folder(
     before = contents(there / "out")
     with Proxy(world.url) as proxy:
         result = run("export", "-o", "out", "--url", proxy.url, *options, code=1)
-    assert f"out contains an export of everything, but this one is of {said}, so files would be removed" in result.stderr
+    assert (
+        f"out contains an export of everything, but this one is of {said}, so files would be removed" in result.stderr
+    )
     assert proxy.exchanges == []
     assert contents(there / "out") == before
 
@@ -202,7 +210,9 @@ def config(folder: Path, key: str | None, more: str = "") -> Path:
 OWN = "out/reconciler.yaml"
 
 
-def test_a_configuration_above_is_not_hidden(there: Path, api: Api, world: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_configuration_above_is_not_hidden(
+    there: Path, api: Api, world: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where one above names the key field, the export writes none, and commands in the folder know the server."""
     raw_shop(api)
     monkeypatch.delenv("REDMINE_URL")
@@ -280,7 +290,9 @@ def test_inside_an_event_loop(world: Running, tmp_path: Path) -> None:
 
     async def both() -> list[Mapping[str, int]]:
         folders = (tmp_path / "a", tmp_path / "b")
-        done = [await reconciler.export_to_async(f, projects="shop", kinds=["project"], environ=environ) for f in folders]
+        done = [
+            await reconciler.export_to_async(f, projects="shop", kinds=["project"], environ=environ) for f in folders
+        ]
         return [each.counts for each in done]
 
     assert asyncio.run(both()) == [{"project": 1}] * 2

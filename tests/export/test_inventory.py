@@ -45,4 +45,3 @@ def test_what_a_change_disturbs_elsewhere_is_looked_at_again(world: Running) -> 
     assert plan_of(world, more).changes == ()
     assert rows(world, "/issues/1.json?include=watchers", "issue")["watchers"] == []
     assert Address("issue", "shop/top") not in {r.change.address for r in report.results}
-

@@ -49,7 +49,9 @@ def test_what_names_an_issue_that_is_not_exported(world: Running, api: Api, tmp_
 def test_of_several_of_one_name_none_is_exported(world: Running, api: Api, tmp_path: Path) -> None:
     """Redmine refuses a second version of a name, but two requests at once make both: they are left out with what names
     them."""
-    tool(world).settle(shop(versions=[{"name": "1.0"}, {"name": "2.0"}], issues=[{"subject": "a", "fixed_version": "1.0"}]))
+    tool(world).settle(
+        shop(versions=[{"name": "1.0"}, {"name": "2.0"}], issues=[{"subject": "a", "fixed_version": "1.0"}])
+    )
     sql(world, "UPDATE versions SET name = '1.0'")
     versions, issue = left_out(Exports(world), tmp_path / "export")[::-1]
     assert versions.startswith("version shop/1.0: several versions share this name")
@@ -63,7 +65,9 @@ def test_what_goes_while_it_is_read_is_not_there(world: Running, api: Api, tmp_p
     kept, gone = raw_issue(api, "kept"), raw_issue(api, "gone")
     for number in (kept, gone):
         api.change(f"/issues/{number}", notes="said")
-    titles = [api.send("POST", "/projects/shop/news", {"news": {"title": n, "description": n}}) for n in ("kept", "gone")]
+    titles = [
+        api.send("POST", "/projects/shop/news", {"news": {"title": n, "description": n}}) for n in ("kept", "gone")
+    ]
     assert [answer.status_code for answer in titles] == [204, 204]
     path = f"/issues/{gone}" if what == "issue" else f"/news/{max(row['id'] for row in api.get('/news'))}"
 

@@ -22,7 +22,9 @@ texts = st.sampled_from(
 """Names that YAML, manifests or file systems could take for something else."""
 long_texts = st.one_of(
     texts,
-    st.lists(st.sampled_from(["line", "", "  in", "\tx", "end  ", "---", "# no", "\u0085"]), max_size=30).map("\r\n".join),
+    st.lists(st.sampled_from(["line", "", "  in", "\tx", "end  ", "---", "# no", "\u0085"]), max_size=30).map(
+        "\r\n".join
+    ),
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40),
 )
 LOGINS, PROJECTS = ("amy", "no"), ("one", "two-2")

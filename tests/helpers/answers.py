@@ -1,7 +1,7 @@
 """Plans carried out against answers that a test makes up: writes succeed unless it refuses them.
 
-    report, server = applied("users:\\n  - {login: amy, …}", refuse={"/users": ["Email is invalid"]})
-    assert server.writes == [("POST", "/users")]
+report, server = applied("users:\\n  - {login: amy, …}", refuse={"/users": ["Email is invalid"]})
+assert server.writes == [("POST", "/users")]
 """
 
 from __future__ import annotations

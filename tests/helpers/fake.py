@@ -12,7 +12,7 @@ from stub import Answer
 
 
 class Fake:
-    """Projects by identifier. `fault` is what goes wrong (key, refuse, drop); a write takes `pause` seconds."""
+    """Projects by identifier. `fault` is what goes wrong (key, refuse, drop, revoke); a write takes `pause` seconds."""
 
     def __init__(self) -> None:
         self.projects: dict[str, dict[str, Any]] = {}
@@ -25,6 +25,8 @@ class Fake:
         if method == "GET":
             return self._get(route)
         time.sleep(self.pause)
+        if self.fault == "revoke" and len(self.projects) == 3:
+            return 401, b""
         if self.fault == "refuse":
             return 422, b'{"errors": ["Name is not nice"]}'
         return self._write(method, route, json.loads(body)["project"])

@@ -1,8 +1,8 @@
 """The files of the project that are made from its code. `make regen` writes them anew: read the difference.
 
-    schemas/*.schema.json       from the kinds and the output's models
-    docs/reference.md           from the kinds
-    tests/unit/render/golden/*  from the samples of `samples.py`
+schemas/*.schema.json       from the kinds and the output's models
+docs/reference.md           from the kinds
+tests/unit/render/golden/*  from the samples of `samples.py`
 """
 
 from __future__ import annotations

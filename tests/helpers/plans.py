@@ -1,7 +1,7 @@
 """Plans without a server, for tests: a live state filled in by hand, manifests of one project, and a look into a plan.
 
-    made = plan(inside("issues: [{subject: s, done_ratio: 10}]"), SHOP, issue(9, "shop", "s"))
-    assert steps(the(made, "issue", "shop/s")) == [{"done_ratio": 10}]
+made = plan(inside("issues: [{subject: s, done_ratio: 10}]"), SHOP, issue(9, "shop", "s"))
+assert steps(the(made, "issue", "shop/s")) == [{"done_ratio": 10}]
 """
 
 from __future__ import annotations

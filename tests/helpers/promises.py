@@ -255,7 +255,10 @@ def state(api: Api) -> dict[str, Any]:
         row["issue"] = called["issue"].get(row.get("issue", {}).get("id"))
     rows = {"users": users, "projects": projects, "issues": issues, **inside, "time_entries": entries, "wiki": wiki}
     rows |= {"groups": _pages(api, "/groups", "", "users"), "news": _pages(api, "/news", "", "attachments")}
-    for row in (*inside["files"], *(file for found in rows.values() for r in found for file in r.get("attachments", ()))):
+    for row in (
+        *inside["files"],
+        *(file for found in rows.values() for r in found for file in r.get("attachments", ())),
+    ):
         row["content"] = api.content(row)
     called["attachment"] = dict(_field_files(api, (row for found in rows.values() for row in found)))
     return {name: sorted((_plain(row, called) for row in found), key=repr) for name, found in rows.items()}

@@ -22,7 +22,7 @@ from reconciler.plan.operations import (
     Reopen,
     Update,
 )
-from reconciler.render import github, graph, html, markdown, text
+from reconciler.render import github, graph, html, junit, markdown, text
 from reconciler.render.json import dumps, plan_json, problems_json, results_json
 
 CANARY = "canary-7f3a"
@@ -75,9 +75,7 @@ VERSION = Address("version", "web-shop/1.0")
 LONG = "https://example.net/" + "a/long/path/" * 6
 
 CHANGES = (
-    change(
-        Create, Address("user", "jsmith"), None, at(3), new(firstname="John", admin=False, password=Secret(CANARY))
-    ),
+    change(Create, Address("user", "jsmith"), None, at(3), new(firstname="John", admin=False, password=Secret(CANARY))),
     change(
         Update,
         Address("project", "web-shop"),
@@ -141,9 +139,10 @@ REPORT = Report(
         Result(CHANGES[3], "done", 7),
         Result(CHANGES[4], "skipped", 123, because="version web-shop/1.0 failed"),
         Result(CHANGES[5], "unknown", 8, errors=(ItemError("The answer did not arrive.", "", at(52)),)),
-        Result(CHANGES[6], "done", 9),
+        Result(CHANGES[6], "left", 9),
     ),
     requests=40,
+    ended="The run ended early, because the server could not be reached.",
 )
 PROBLEMS = (
     Problem(at(3, 7), 'unknown field "nme"', "user jsmith", 'did you mean "name"?'),
@@ -177,6 +176,8 @@ RENDERED: Mapping[str, Callable[[], str]] = {
     "problems.html": lambda: html.problems(PROBLEMS, excerpt),
     "problems.github": lambda: github.problems(PROBLEMS),
     "results.github": lambda: github.results(REPORT),
+    "problems.xml": lambda: junit.problems(PROBLEMS).rstrip(),
+    "results.xml": lambda: junit.results(REPORT).rstrip(),
     "graph.dot": lambda: graph.dot(EDGES, [Address("user", "jsmith")]),
     "graph.mmd": lambda: graph.mermaid(EDGES, [Address("user", "jsmith")]),
 }

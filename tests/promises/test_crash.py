@@ -120,8 +120,8 @@ def begun(applier: Applier) -> set[Address]:
 def test_6_an_interrupted_run_finishes_what_it_began_and_starts_nothing(
     undisturbed: dict[str, Any], world: Running, api: Api, proxy: Proxy, concurrency: int, writes: int
 ) -> None:
-    """After a stop in the middle no further change is begun, none is left half told: each is done, or skipped as
-    interrupted, or failed with what was not set; one more run completes them."""
+    """After a stop in the middle no further change is begun, none is left half told: each is done, or not
+    started, or failed with what was not set; one more run completes them."""
     seen: list[tuple[Applier, set[Address]]] = []
 
     def watch(applier: Applier) -> None:
@@ -134,10 +134,9 @@ def test_6_an_interrupted_run_finishes_what_it_began_and_starts_nothing(
 
     report = Tool(proxy.url, world.api_key, key_field=KEY, concurrency=concurrency).apply(EVERYTHING, watch)
     assert report.interrupted
-    assert set(outcomes(report).values()) <= {"done", "skipped", "failed"}
-    assert {r.because for r in report.results if r.outcome == "skipped"} == {"the run was interrupted"}
+    assert set(outcomes(report).values()) <= {"done", "left", "failed"}
     half = [r for r in report.results if r.outcome == "failed"]
-    assert all(r.id and "interrupted before setting" in r.errors[-1].message for r in half)
+    assert all(r.id and "the run ended before setting" in r.errors[-1].message for r in half)
     ((applier, before),) = seen
     assert begun(applier) == before
     assert all(exchange.status is not None for exchange in proxy.writes)
@@ -147,7 +146,7 @@ def test_6_an_interrupted_run_finishes_what_it_began_and_starts_nothing(
 
 
 def test_6_an_interrupted_run_says_what_is_left(world: Running) -> None:
-    """A run that is stopped before it starts writes nothing and reports every change as skipped."""
+    """A run that is stopped before it starts writes nothing and reports every change as left."""
     report = tool(world).apply(EVERYTHING, Applier.stop)
-    assert set(outcomes(report).values()) == {"skipped"}
+    assert set(outcomes(report).values()) == {"left"}
     assert len(tool(world).plan(EVERYTHING).changes) == len(report.results)

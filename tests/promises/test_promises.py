@@ -125,7 +125,9 @@ MODULES = ["issue_tracking", "wiki", "time_tracking", "news", "files"]
 BEFORE = {
     "users": [person("amy")],
     "groups": [{"name": "Crew", "users": []}],
-    "projects": [project(enabled_modules=MODULES, issues=[{"key": "old", "subject": "old"}], files=[{"path": "old.txt"}])],
+    "projects": [
+        project(enabled_modules=MODULES, issues=[{"key": "old", "subject": "old"}], files=[{"path": "old.txt"}])
+    ],
 }
 EACH_KIND = {
     "users": [person("zoe")],
@@ -139,7 +141,13 @@ EACH_KIND = {
             "issue_categories": [{"name": "Backend"}],
             "issues": [
                 {"key": "it", "subject": "it", "tracker": "Bug", "attachments": [{"file": "note.txt"}]},
-                {"key": "old", "subject": "old", "relations": [{"relates": "it"}], "watchers": ["amy"], "notes": ["said"]},
+                {
+                    "key": "old",
+                    "subject": "old",
+                    "relations": [{"relates": "it"}],
+                    "watchers": ["amy"],
+                    "notes": ["said"],
+                },
             ],
             "wiki_pages": [{"title": "Guide", "text": "text"}],
             "time_entries": [{"user": "admin", "spent_on": "2026-11-02", "activity": "Design", "hours": 1}],

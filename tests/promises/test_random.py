@@ -81,7 +81,9 @@ LISTS: dict[str, tuple[str, st.SearchStrategy[list[dict[str, Any]]]]] = {
                 {"title": st.just("Top"), "text": st.sampled_from(["one", "two\nlines\n"])},
                 optional={"start_page": st.just(True), "attachments": attachments},
             ),
-            st.fixed_dictionaries({"title": st.just("Sub"), "text": st.just("sub"), "parent": st.sampled_from([None, "Top"])}),
+            st.fixed_dictionaries(
+                {"title": st.just("Sub"), "text": st.just("sub"), "parent": st.sampled_from([None, "Top"])}
+            ),
         ).map(list),
     ),
     "news": (

@@ -116,7 +116,10 @@ def inside(**lists: Any) -> dict[str, Any]:
 
 UNCHANGED: dict[str, tuple[dict[str, Any], int]] = {
     "groups with and without users": (
-        {"users": PEOPLE, "groups": [{"name": "A", "users": ["amy", "bob"]}, {"name": "B", "users": []}, {"name": "C"}]},
+        {
+            "users": PEOPLE,
+            "groups": [{"name": "A", "users": ["amy", "bob"]}, {"name": "B", "users": []}, {"name": "C"}],
+        },
         WHOAMI + TRACKER + USERS + GROUPS + 2 * PAGE,
     ),
     "issues with relations, watchers and notes": (
@@ -134,7 +137,9 @@ UNCHANGED: dict[str, tuple[dict[str, Any], int]] = {
         BASE + USERS + LIST + 2 * DOWNLOAD,
     ),
     "wiki pages": (
-        inside(wiki_pages=[{"title": "A", "text": "a", "start_page": True}, {"title": "B", "text": "b", "parent": "A"}]),
+        inside(
+            wiki_pages=[{"title": "A", "text": "a", "start_page": True}, {"title": "B", "text": "b", "parent": "A"}]
+        ),
         BASE + USERS + LIST + 2 * PAGE + PAGE,
     ),
     "a wiki page with attachments": (
@@ -157,7 +162,9 @@ UNCHANGED: dict[str, tuple[dict[str, Any], int]] = {
         BASE + USERS + LIST,
     ),
     "news with attachments": (
-        inside(news=[{"title": "a", "description": "text", "attachments": ATTACHED}, {"title": "b", "description": "b"}]),
+        inside(
+            news=[{"title": "a", "description": "text", "attachments": ATTACHED}, {"title": "b", "description": "b"}]
+        ),
         BASE + USERS + LIST + PAGE + 2 * DOWNLOAD,
     ),
     "files": (

@@ -151,7 +151,9 @@ def test_what_redmine_unarchives_along(world: Running, api: Api) -> None:
     assert set(statuses(world).values()) == {"archived"}
     results = run("apply", "projects: [{identifier: leaf, name: Leaf, status: active}]", "--yes")
     assert results.exit_code == 0
-    assert "project sub: no longer archived: Redmine unarchived it together with project leaf below it" in results.output
+    assert (
+        "project sub: no longer archived: Redmine unarchived it together with project leaf below it" in results.output
+    )
     assert statuses(world) == {"shop": "active", "sub": "active", "leaf": "active", "twig": "archived"}
     act(api, "leaf", "reopen")
     assert api.get("/projects/leaf/versions")[0]["name"] == "v"

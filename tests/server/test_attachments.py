@@ -112,13 +112,13 @@ def test_an_interrupted_replacement_is_completed(world: Running, redmine: Sandbo
     ("setting", "value", "said"),
     [("attachment_max_size", "5", "blob.bin: "), ("attachment_extensions_denied", "bin", "blob.bin: ")],
 )
-def test_what_redmine_does_not_take_fails_on_its_issue(
-    world: Running, setting: str, value: str, said: str
-) -> None:
+def test_what_redmine_does_not_take_fails_on_its_issue(world: Running, setting: str, value: str, said: str) -> None:
     """A file that is too large or of a type that is not allowed is named with Redmine's sentence; others go on."""
     set_value(world, setting, value)
     report = apply_to(world, text_two("blob.bin"))
-    errors: dict[str, Any] = {str(r.change.address): [*map(str, r.errors)] for r in report.results if r.outcome != "done"}
+    errors: dict[str, Any] = {
+        str(r.change.address): [*map(str, r.errors)] for r in report.results if r.outcome != "done"
+    }
     assert list(errors) == ["issue shop/a"]
     assert errors["issue shop/a"][0].startswith(said)
 

@@ -84,7 +84,9 @@ def copied(api: Api) -> Canned:
 
     canned, shown = Canned(), "trackers,enabled_modules,issue_custom_fields,time_entry_activities"
     lists = ("trackers", "issue_statuses", "queries", "custom_fields", "enumerations/issue_priorities")
-    canned.tables = {path.rpartition("/")[2]: api.get(f"/{path}") for path in (*lists, "enumerations/time_entry_activities")}
+    canned.tables = {
+        path.rpartition("/")[2]: api.get(f"/{path}") for path in (*lists, "enumerations/time_entry_activities")
+    }
     canned.tables |= {"roles": pages("roles", ""), "groups": pages("groups", "users", "&builtin=1")}
     canned.tables["users"] = [row for status in (1, 2, 3) for row in pages("users", "", f"&status={status}")]
     canned.tables["projects"] = pages("projects", shown, "&status=1%7C5")
@@ -127,7 +129,10 @@ def test_it_answers_as_a_real_one(world: Running, api: Api, tmp_path: Path) -> N
 def ordered(path: str, answer: dict[str, Any]) -> dict[str, Any]:
     """An answer with its rows by number, where the request leaves the order open."""
     rows = {name: part for name, part in answer.items() if isinstance(part, list) and "sort=" not in path}
-    return {**answer, **{name: sorted(part, key=lambda row: row.get("id", row.get("title"))) for name, part in rows.items()}}
+    return {
+        **answer,
+        **{name: sorted(part, key=lambda row: row.get("id", row.get("title"))) for name, part in rows.items()},
+    }
 
 
 def assert_same(made: Any, real: Any, where: str) -> None:
@@ -159,5 +164,7 @@ def test_writes_do_what_a_real_one_does(world: Running, api: Api, tmp_path: Path
         Exports(server).write(tmp_path / folder / "out")
     made, real = (contents(tmp_path / folder / "out") for folder in ("canned", "real"))
     assert made.keys() == real.keys()
-    assert [text.decode().splitlines() for text in made.values()] == [text.decode().splitlines() for text in real.values()]
+    assert [text.decode().splitlines() for text in made.values()] == [
+        text.decode().splitlines() for text in real.values()
+    ]
     assert tool(world).plan({}).changes == ()

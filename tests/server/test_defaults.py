@@ -44,6 +44,8 @@ def test_no_issue_that_is_created_with_them_gets_the_defaults(world: Running, sp
         assert "fixed_version" not in issue and "assigned_to" not in issue
     assert rows(world, "/projects/shop.json", "project")["default_version"]["name"] == "1.0"
     assert plan_of(world, MANIFEST).changes == ()
-    apply_to(world, MANIFEST.replace("      - {subject: a}", "      - {subject: later, category: Web}\n      - {subject: a}"))
+    apply_to(
+        world, MANIFEST.replace("      - {subject: a}", "      - {subject: later, category: Web}\n      - {subject: a}")
+    )
     (later,) = [row for row in rows(world, "/issues.json", "issues") if row["subject"] == "later"]
     assert (later["fixed_version"]["name"], later["assigned_to"]["name"]) == ("1.0", "Amy Able")

@@ -38,9 +38,7 @@ def test_what_a_deletion_takes_along(world: Running, api: Api) -> None:
     assert "deletes everything inside it" in change.reason
 
 
-def test_a_job_that_does_not_end(
-    redmine: Sandbox, world: Running, api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_job_that_does_not_end(redmine: Sandbox, world: Running, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """If the server has not deleted a project after a while, the result says so, and the next plan does not try again."""
     if redmine.version == "5.0":
         sql(world, "UPDATE projects SET status = 10")

@@ -110,7 +110,9 @@ def _check_writes(expected: list[Any], actual: list[Any]) -> None:
 
 def _failures(report: Report) -> dict[str, str]:
     """What is not done, with its errors or what it waited for."""
-    return {str(r.change.address): r.because or "\n".join(map(str, r.errors)) for r in report.results if r.outcome != "done"}
+    return {
+        str(r.change.address): r.because or "\n".join(map(str, r.errors)) for r in report.results if r.outcome != "done"
+    }
 
 
 def _check_failures(expected: Mapping[str, str | list[str]], report: Report) -> None:

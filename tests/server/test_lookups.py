@@ -12,7 +12,9 @@ from reconciler.sandbox import Running
 def test_a_priority_that_redmine_has_and_does_not_offer(world: Running) -> None:
     """Redmine lists a priority that is not active like the others; the tool reads it and refuses it as a new value."""
     sql(world, "UPDATE enumerations SET active = 0 WHERE name = 'Urgent' AND type = 'IssuePriority'")
-    listed = {row["name"]: row["active"] for row in rows(world, "/enumerations/issue_priorities.json", "issue_priorities")}
+    listed = {
+        row["name"]: row["active"] for row in rows(world, "/enumerations/issue_priorities.json", "issue_priorities")
+    }
     assert listed["Urgent"] is False
     (found,) = problems_of(world, inside("issues: [{subject: s, priority: Urgent}]"))
     assert found.message == 'priority: the issue priority "Urgent" is not active'
@@ -34,4 +36,3 @@ def test_which_queries_a_project_can_have(world: Running) -> None:
     assert said("Zebra") == said("Reported issues") == []
     for name in ("Private", "Foreign"):
         assert said(name) == [f'default_issue_query: there is no query "{name}" on the server']
-

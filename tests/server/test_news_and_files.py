@@ -291,4 +291,3 @@ def test_a_version_of_another_project(world: Running, api: Api) -> None:
     write("a.txt", "one")
     write("more.yaml", "projects: [{identifier: hq, name: HQ, versions: [{name: '1.0', sharing: system}]}]")
     assert "expected a version of the same project" in problem(world, "files: [{path: a.txt, version: '1.0'}]")
-

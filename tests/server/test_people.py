@@ -167,7 +167,11 @@ GIVEN_UP: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "the group gets another role": (SUPPORT, shop(members=[{"group": "Support", "roles": ["Reporter"]}]), "shop"),
     "the user leaves the group": (SUPPORT, {"groups": [{"name": "Support", "users": []}]}, "shop"),
     "the group is deleted": (SUPPORT, {"groups": [{"name": "Support", "state": "absent"}]}, "shop"),
-    "the parent has the member no more": (INHERITING, {"projects": [*shop(members=[GONE])["projects"], BELOW]}, "below"),
+    "the parent has the member no more": (
+        INHERITING,
+        {"projects": [*shop(members=[GONE])["projects"], BELOW]},
+        "below",
+    ),
     "the project inherits no more": (
         INHERITING,
         {"projects": [*shop(members=[MEMBER])["projects"], {**BELOW, "inherit_members": False}]},
@@ -302,4 +306,3 @@ def test_preferences_reach_the_user(world: Running, redmine: Sandbox) -> None:
     apply_to(world, said % ("Berlin", "yes"))
     shown = "p = User.find_by!(login: 'pia').pref; raise p.inspect if [p.time_zone, p.hide_mail] != ['Berlin', true]"
     redmine.run(shown)
-

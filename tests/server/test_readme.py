@@ -46,4 +46,3 @@ def test_the_transcript_of_the_readme_is_what_happens(world: Running, tmp_path: 
     (tmp_path / "redmine.yaml").write_text(block(ROOT / "README.md", "yaml"))
     for command, printed in commands(block(ROOT / "README.md", "console")):
         assert run(command, tmp_path, world) == printed, command
-

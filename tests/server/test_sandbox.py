@@ -21,9 +21,7 @@ from reconciler.sandbox import (
     server,
 )
 
-FIELD = (
-    "IssueCustomField.create!(name: '{}', field_format: 'string', is_for_all: true, trackers: Tracker.all)\n"
-)
+FIELD = "IssueCustomField.create!(name: '{}', field_format: 'string', is_for_all: true, trackers: Tracker.all)\n"
 
 
 # From here on, real servers.
@@ -100,8 +98,7 @@ def test_reset_is_fast_and_complete(redmine: Sandbox, world: Running) -> None:
 def test_server_notices_settings_that_reset_brought_back(redmine: Sandbox, world: Running) -> None:
     """A setting that is cached in the server counts again after `reset`, and no mail is ever sent."""
     assert (
-        redmine.run("puts Setting.notified_events.inspect; Setting.rest_api_enabled = ENV['REST']", REST="0")
-        == "[]\n"
+        redmine.run("puts Setting.notified_events.inspect; Setting.rest_api_enabled = ENV['REST']", REST="0") == "[]\n"
     )
     assert get(world, "/users/current.json").status_code != 200
     redmine.reset()
@@ -146,17 +143,12 @@ def ways_in() -> list[bool]:
 
 
 @pytest.mark.parametrize("namespaces", ways_in())
-def test_either_way_of_entering_serves_writes(
-    own: Sandbox, monkeypatch: pytest.MonkeyPatch, namespaces: bool
-) -> None:
+def test_either_way_of_entering_serves_writes(own: Sandbox, monkeypatch: pytest.MonkeyPatch, namespaces: bool) -> None:
     """In a user namespace or, as root, by a plain chroot, the server can write its database and files."""
     monkeypatch.setattr(inside, "namespaces", lambda: namespaces)
     running = own.start()
     headers = {"X-Redmine-API-Key": running.api_key, "Content-Type": "application/octet-stream"}
     for _ in range(2):
-        sent = httpx.post(
-            f"{running.url}/uploads.json", content=b"x", headers=headers, trust_env=False, timeout=30
-        )
+        sent = httpx.post(f"{running.url}/uploads.json", content=b"x", headers=headers, trust_env=False, timeout=30)
         assert sent.status_code == 201
         own.reset()
-

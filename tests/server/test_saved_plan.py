@@ -72,4 +72,3 @@ def test_a_saved_plan_needs_the_variables_of_its_secrets(
     literal = run("plan", "--out", "other.plan", manifest=WORLD.replace("${AMY_PASSWORD}", PASSWORD))
     assert (literal.exit_code, Path("other.plan").exists()) == (5, False)
     assert "write the value as just ${NAME}" in literal.stderr
-

@@ -70,8 +70,7 @@ def test_a_wrong_key(world: Running) -> None:
     """A key that is nobody's is not accepted, and the sentence says where the right one is."""
     text = said(Tool(world.url, "0" * 40), AuthenticationFailed)
     assert text == (
-        f"The Redmine at {world.url} does not accept the API key. "
-        f"A user's API key is shown at {world.url}/my/account."
+        f"The Redmine at {world.url} does not accept the API key. A user's API key is shown at {world.url}/my/account."
     )
 
 
@@ -197,4 +196,3 @@ def test_a_server_that_goes_away_in_the_middle(world: Running, api: Api) -> None
     assert "unknown" in outcomes(report).values()
     assert tool(world).settle(data).summary["done"] == 4
     assert len(api.get("/issues")) == 6
-

@@ -206,4 +206,3 @@ def test_a_protected_entry_is_not_deleted(world: Running, api: Api) -> None:
     raw_entry(api)
     with pytest.raises(RefusedError, match="time_entry shop/2026-11-02 admin Design"):
         tool(world).plan(shop(entry(state="absent", protect=True)))
-

@@ -254,7 +254,23 @@ def test_a_deletion_says_what_goes_with_it(world: Running, api: Api) -> None:
 
 def test_titles_are_made_as_redmine_makes_them(world: Running, api: Api) -> None:
     """What the tool calls a page is what Redmine calls it."""
-    odd = ("a b", " a", "a\tb\u00a0c", "x,.y?z;|:", "éa", "ßa", "ﬁx", "ǆa", "ŉa", "日本", "😀", "_a", "ıi", "a\u2028b", "7")
+    odd = (
+        "a b",
+        " a",
+        "a\tb\u00a0c",
+        "x,.y?z;|:",
+        "éa",
+        "ßa",
+        "ﬁx",
+        "ǆa",
+        "ŉa",
+        "日本",
+        "😀",
+        "_a",
+        "ıi",
+        "a\u2028b",
+        "7",
+    )
     for number, title in enumerate(odd):
         made = f"{title}{number}"
         answer = api.send("PUT", "/projects/shop/wiki/%2C", {"wiki_page": {"title": made, "text": "a"}})
@@ -324,4 +340,3 @@ def test_a_file_that_is_refused(world: Running, api: Api, tmp_path: Path) -> Non
     assert found.keys() == {"wiki_page shop/A"}
     assert "exceeds the maximum allowed file size" in found["wiki_page shop/A"][1]
     assert page(api, "B")["text"] == "b"
-

@@ -54,7 +54,9 @@ def test_trap_30_a_lost_answer_makes_two(world: Running, api: Api) -> None:
         proxy.clear()
         report = Tool(proxy.url, world.api_key).apply(shop(issues=[{"subject": "it"}]))
     assert troubles(report) == {}
-    assert report.results[0].notes == ("the response to its creation was lost; the object exists and was not created again",)
+    assert report.results[0].notes == (
+        "the response to its creation was lost; the object exists and was not created again",
+    )
     assert len(api.get("/issues?subject=it")) == 1
 
 

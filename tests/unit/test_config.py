@@ -122,8 +122,17 @@ def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
 def test_every_setting_has_its_variable(tmp_path: Path) -> None:
     """What REDMINE_… says arrives at the connection."""
     values = {
-        "url": URL, "username": "bot", "password": KEY, "switch_user": "jane", "ca_file": "/a", "client_cert": "/b",
-        "client_key": "/c", "proxy": "http://proxy:1", "timeout": "1", "deadline": "2", "concurrency": "3",
+        "url": URL,
+        "username": "bot",
+        "password": KEY,
+        "switch_user": "jane",
+        "ca_file": "/a",
+        "client_cert": "/b",
+        "client_key": "/c",
+        "proxy": "http://proxy:1",
+        "timeout": "1",
+        "deadline": "2",
+        "concurrency": "3",
         "retries": "4",
     }
     made = load(tmp_path, {config.VARIABLES[name]: value for name, value in values.items()}).connection()

@@ -53,4 +53,3 @@ def help_of(*command: str) -> Result:
 
 
 NOT_COMMANDS = {"reconciler promises"}
-

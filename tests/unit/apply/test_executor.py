@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import httpx
 from answers import applied
 from plans import SHOP, inside, issue, project, version
 
@@ -23,6 +26,21 @@ def test_a_failure_skips_what_requires_it() -> None:
     assert outcomes(report) == {"version shop/1.0": "failed", "issue shop/s": "skipped", "issue shop/t": "done"}
     assert [r.because for r in report.results if r.outcome == "skipped"] == ["version shop/1.0 failed"]
     assert ("POST", "/projects/shop/issues") in server.writes
+
+
+def test_a_server_that_goes_away_ends_the_run() -> None:
+    """What was under way has failed; what was not started is left, and not tried one by one."""
+
+    def gone(row: dict[str, Any]) -> dict[str, Any]:
+        raise httpx.ConnectError("refused")
+
+    names = ", ".join(f'{{name: "{number}"}}' for number in range(12))
+    report, _ = applied(inside(f"versions: [{names}]"), SHOP, keep=gone)
+    assert report.summary["failed"] >= 1
+    assert report.summary["left"] >= 4
+    assert report.summary["failed"] + report.summary["left"] == 12
+    assert report.ended == "The run ended early, because the server could not be reached."
+    assert not report.interrupted
 
 
 def test_a_failure_only_delays_what_comes_after_it() -> None:

@@ -25,7 +25,9 @@ def exported(canned: Canned, key_field: str = "") -> list[str]:
 def declared(name: str, file: str = "projects/shop/issues.yaml") -> dict[str, Any]:
     """What the manifest says of the object whose key, subject, name or title this is."""
     (listed,) = yaml.load(Path("out", file).read_text(), Loader).values()
-    (found,) = [o for o in listed if name in (o.get("key"), o.get("subject"), o.get("name"), o.get("title"), o.get("login"))]
+    (found,) = [
+        o for o in listed if name in (o.get("key"), o.get("subject"), o.get("name"), o.get("title"), o.get("login"))
+    ]
     return dict(found)
 
 
@@ -64,9 +66,7 @@ VALUES: list[tuple[str, dict[str, Any], Any, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("kind", "rules", "value", "said", "left_out"), VALUES, ids=[f"{v[0]}-{v[2]}" for v in VALUES]
-)
+@pytest.mark.parametrize(("kind", "rules", "value", "said", "left_out"), VALUES, ids=[f"{v[0]}-{v[2]}" for v in VALUES])
 def test_values_of_custom_fields(
     canned: Canned, kind: str, rules: dict[str, Any], value: Any, said: Any, left_out: str
 ) -> None:
@@ -243,9 +243,27 @@ def test_notes_that_cannot_be_written_again(canned: Canned) -> None:
     issue(
         canned,
         journals=[
-            {"id": 1, "user": {"id": 1, "name": "Redmine Admin"}, "notes": "kept", "private_notes": False, "details": []},
-            {"id": 2, "user": {"id": 99, "name": "Anonymous"}, "notes": "nobody's", "private_notes": False, "details": []},
-            {"id": 3, "user": {"id": 1, "name": "Redmine Admin"}, "notes": " \t", "private_notes": False, "details": []},
+            {
+                "id": 1,
+                "user": {"id": 1, "name": "Redmine Admin"},
+                "notes": "kept",
+                "private_notes": False,
+                "details": [],
+            },
+            {
+                "id": 2,
+                "user": {"id": 99, "name": "Anonymous"},
+                "notes": "nobody's",
+                "private_notes": False,
+                "details": [],
+            },
+            {
+                "id": 3,
+                "user": {"id": 1, "name": "Redmine Admin"},
+                "notes": " \t",
+                "private_notes": False,
+                "details": [],
+            },
             {"id": 4, "user": {"id": 1, "name": "Redmine Admin"}, "notes": "", "private_notes": False, "details": []},
         ],
     )

@@ -53,7 +53,7 @@ def test_a_link_does_not_lead_an_export_out_of_its_folder(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("text", "name"),
     [
-        ("a/b: \"c\"", "a_b_ _c_"),
+        ('a/b: "c"', "a_b_ _c_"),
         ("..", "_"),
         ("", "_"),
         ("\u202eevil\x07", "_evil_"),
@@ -99,4 +99,3 @@ def test_every_manifest_is_read_back(tmp_path: Path) -> None:
     parts = {part.partition(".")[0] for name in texts for part in name.split("/")}
     assert parts.isdisjoint(ODD[:-1])
     assert "projects/project.con/issues.yaml" in texts
-

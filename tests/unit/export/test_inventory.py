@@ -87,4 +87,3 @@ def test_what_waits_for_itself_is_refused_with_a_sentence() -> None:
     wanted = offline(text)
     with pytest.raises(RefusedError, match="form a dependency cycle"):
         make(wanted, live_of(wanted), "http://redmine.test")
-

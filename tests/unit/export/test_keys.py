@@ -124,7 +124,9 @@ def keyed(canned: Canned) -> Canned:
 def stored(canned: Canned) -> dict[str, Any]:
     """Subject → what the key field has."""
     rows = canned.rows("issues")
-    return {row["subject"]: next((f["value"] for f in row["custom_fields"] if f["name"] == KEY), "no field") for row in rows}
+    return {
+        row["subject"]: next((f["value"] for f in row["custom_fields"] if f["name"] == KEY), "no field") for row in rows
+    }
 
 
 def written(canned: Canned) -> list[str]:

@@ -102,8 +102,16 @@ def test_names_that_the_system_cannot_have(tmp_path: Path) -> None:
     ("first", "second", "said"),
     [
         (Scope(), Scope(frozenset({"shop"})), "of everything, but this one is of project shop,"),
-        (Scope(frozenset({"a", "b"}), True), Scope(), "of project a, b with subprojects, but this one is of everything,"),
-        (Scope(frozenset({"a"}), True), Scope(frozenset({"a"})), "of project a with subprojects, but this one is of project a,"),
+        (
+            Scope(frozenset({"a", "b"}), True),
+            Scope(),
+            "of project a, b with subprojects, but this one is of everything,",
+        ),
+        (
+            Scope(frozenset({"a"}), True),
+            Scope(frozenset({"a"})),
+            "of project a with subprojects, but this one is of project a,",
+        ),
         (Scope(), Scope(frozenset(), False, frozenset({"issue"})), "of everything, but this one is of kind issue,"),
     ],
 )
@@ -129,7 +137,9 @@ def test_subprojects_of_all_projects_are_all_projects() -> None:
     assert Extent.of(Scope(frozenset(), True), sanitized=False) == EVERYTHING
 
 
-@pytest.mark.parametrize("text", ["[]", "{", '{"files": []}', '{"scope": [], "files": []}', '{"scope": {}, "files": 1}'])
+@pytest.mark.parametrize(
+    "text", ["[]", "{", "[" * 200_000, '{"files": []}', '{"scope": [], "files": []}', '{"scope": {}, "files": 1}']
+)
 def test_a_damaged_index(tmp_path: Path, text: str) -> None:
     """It says nothing of any export, so what is in the folder is somebody else's."""
     written(tmp_path / "out", {"a.yaml": b"a"})
@@ -224,7 +234,10 @@ def test_a_folder_in_the_place_of_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (OSError(28, "No space left on device"), (ReconcilerError, r"a\.txt cannot be written: No space left on device\.")),
+        (
+            OSError(28, "No space left on device"),
+            (ReconcilerError, r"a\.txt cannot be written: No space left on device\."),
+        ),
         (KeyboardInterrupt("stopped"), (KeyboardInterrupt, "stopped")),
         (ReconcilerError("The server is gone."), (ReconcilerError, "The server is gone")),
     ],

@@ -71,7 +71,10 @@ PEOPLE = [
         ("M. PICARD and STRAUSS", "M. Last4 and Last5"),
         ("MAX_SIZE of PAT", "MAX_SIZE of PAT"),
         ("Mr Berg, der Mann", "Mr Last3, der Mann"),
-        ("see picard.jpg and attachment:cv_picard.pdf, said picard", "see last4.jpg and attachment:cv_last4.pdf, said picard"),
+        (
+            "see picard.jpg and attachment:cv_picard.pdf, said picard",
+            "see last4.jpg and attachment:cv_last4.pdf, said picard",
+        ),
         ("mark-up by jean-luc", "mark-up by jean-luc"),
         ("zoe@corp.com or Zoe@home.org", "user5 or user5@example.net"),
         ("?to=x%40corp.com&cc=pat%40corp.com", "?to=person3%40example.net&cc=user2%40example.net"),
@@ -86,4 +89,3 @@ def test_how_else_somebody_is_written(text: str, expected: str) -> None:
     sentences, and addresses in each of their forms; one stand-in for each address."""
     texts = ['root@buildhost "J P"@x.org x%40corp.com', "x@corp.com"]
     assert Pseudonyms(PEOPLE, texts).text(text) == expected
-

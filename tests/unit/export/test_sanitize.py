@@ -42,9 +42,17 @@ def test_somebody_is_the_same_person_everywhere(people: Canned) -> None:
     people.add("versions", project="shop", name="For jdoe", description="by jane@corp.example")
     people.add("issue_categories", project="shop", name="Jane", assigned_to="jdoe")
     add_issue(
-        people, subject="Ask Jane", description="jdoe knows", assigned_to="jdoe", author="jdoe", category="Jane", watchers=["jdoe"]
+        people,
+        subject="Ask Jane",
+        description="jdoe knows",
+        assigned_to="jdoe",
+        author="jdoe",
+        category="Jane",
+        watchers=["jdoe"],
     )
-    people.set(people.row("projects", "shop"), "projects", description="Jane's", enabled_modules=["issue_tracking", "news"])
+    people.set(
+        people.row("projects", "shop"), "projects", description="Jane's", enabled_modules=["issue_tracking", "news"]
+    )
     people.add("news", project="shop", title="Jane is here", description="Doe!", author="jdoe")
     text, left_out = exported(people)
     assert left_out == []
@@ -71,7 +79,10 @@ def test_mail_addresses_of_others(people: Canned) -> None:
     add_issue(people, description="Write to somebody@corp.example or jane@corp.example.")
     made = Exports(people).write(Path("out"), sanitize=True)
     assert made.sanitized == (2, 1)
-    assert "Write to person1@example.net or user2@example.net." in contents(Path("out"))["projects/shop/issues.yaml"].decode()
+    assert (
+        "Write to person1@example.net or user2@example.net."
+        in contents(Path("out"))["projects/shop/issues.yaml"].decode()
+    )
 
 
 def test_nothing_that_is_no_text_is_changed(people: Canned) -> None:
@@ -83,7 +94,13 @@ def test_nothing_that_is_no_text_is_changed(people: Canned) -> None:
     text = "\n".join(content.decode() for content in contents(Path("out")).values())
     assert made.left_out == ()
     assert "trackers: [Bug, Jane, Support]" in text
-    for said in ("start_date: 2026-01-02", "estimated_hours: 3.5", "status: In Progress", "hours: 2.5", "activity: Design"):
+    for said in (
+        "start_date: 2026-01-02",
+        "estimated_hours: 3.5",
+        "status: In Progress",
+        "hours: 2.5",
+        "activity: Design",
+    ):
         assert said in text
 
 
@@ -155,7 +172,9 @@ def test_names_that_become_the_same(people: Canned) -> None:
         people.add("wiki_pages", inside="shop", title=title, text="x")
     _, left_out = exported(people)
     assert left_out
-    assert all("its sanitized name is that of another object" in remark or "only their" in remark for remark in left_out)
+    assert all(
+        "its sanitized name is that of another object" in remark or "only their" in remark for remark in left_out
+    )
 
 
 def test_contents_of_files_are_withheld(people: Canned) -> None:

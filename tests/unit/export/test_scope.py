@@ -106,15 +106,33 @@ def test_ranges_of_numbers_show_each_issue_once(company: Canned) -> None:
     assert counts(company, kinds="issue") == {"issue": 6}
     company.seen.clear()
     Exports(company).write(Path("out"), kinds="issue")
-    lists = [path for _, path in company.seen if path.startswith("/issues.json") and "issue_id" in path and "watcher" not in path]
+    lists = [
+        path
+        for _, path in company.seen
+        if path.startswith("/issues.json") and "issue_id" in path and "watcher" not in path
+    ]
     assert len(lists) == 3
 
 
 def test_watchers_and_notes_of_many_issues(company: Canned) -> None:
     """Who watches more than twenty issues is told by a list for each account, not by a page of each issue."""
     for number in range(30):
-        journals = [{"id": 1, "user": {"id": 1, "name": "Redmine Admin"}, "notes": "hello", "private_notes": False, "details": []}]
-        company.add("issues", project="shop", subject=f"Number {number}", watchers=["amy"], journals=journals if number == 7 else [])
+        journals = [
+            {
+                "id": 1,
+                "user": {"id": 1, "name": "Redmine Admin"},
+                "notes": "hello",
+                "private_notes": False,
+                "details": [],
+            }
+        ]
+        company.add(
+            "issues",
+            project="shop",
+            subject=f"Number {number}",
+            watchers=["amy"],
+            journals=journals if number == 7 else [],
+        )
     assert counts(company)["issue"] == 32
     pages = {path.partition(".")[0] for _, path in company.seen if path.startswith("/issues/")}
     assert pages == {f"/issues/{company.row('issues', 'Number 7')['id']}"}

@@ -44,9 +44,7 @@ def http() -> Iterator[httpx.Client]:
         yield client
 
 
-def test_forwards_and_records_requests_on_one_connection(
-    proxy: Proxy, server: Stub, http: httpx.Client
-) -> None:
+def test_forwards_and_records_requests_on_one_connection(proxy: Proxy, server: Stub, http: httpx.Client) -> None:
     """Requests with and without bodies pass unchanged over a kept connection, and are recorded in order."""
     answers = [
         http.get(f"{proxy.url}/a?b=%20c"),

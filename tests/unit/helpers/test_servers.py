@@ -46,7 +46,17 @@ def outcome(folder: Path, *options: str) -> tuple[str, list[str]]:
     seen.touch()
     env = {**os.environ, "SEEN": str(seen), "PYTHONPATH": str(TESTS / "helpers"), "RECONCILER_TEST_VERSIONS": "5.0,6.1"}
     (folder / "conftest.py").write_text((TESTS / "conftest.py").read_text())
-    command = [sys.executable, "-m", "pytest", "-q", "--import-mode=importlib", "--rootdir", str(folder), *options, folder]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "--import-mode=importlib",
+        "--rootdir",
+        str(folder),
+        *options,
+        folder,
+    ]
     done = subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, check=False)
     return done.stdout, seen.read_text().splitlines()
 
@@ -88,5 +98,9 @@ def test_the_version_of_a_test_is_in_its_id(nodeid: str, version: str | None) ->
 
 def test_no_mark_is_written_by_hand() -> None:
     """No test says itself that it needs a server."""
-    by_hand = [p for p in TESTS.rglob("*.py") if re.search(r"mark\.(server|xdist_group)\b", p.read_text()) and p != Path(__file__)]
+    by_hand = [
+        p
+        for p in TESTS.rglob("*.py")
+        if re.search(r"mark\.(server|xdist_group)\b", p.read_text()) and p != Path(__file__)
+    ]
     assert by_hand == []

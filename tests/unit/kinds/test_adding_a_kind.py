@@ -105,7 +105,9 @@ def test_the_commands_of_the_page(boards: Canned) -> None:
     assert again.startswith("No changes.")
     assert [row["name"] for row in boards.rows("boards")] == ["Help", "Installation"]
     assert "2 boards" in exported
-    (project,) = yaml.safe_load(Path("export", "projects", "boards-example.yaml").read_text(encoding="utf-8"))["projects"]
+    (project,) = yaml.safe_load(Path("export", "projects", "boards-example.yaml").read_text(encoding="utf-8"))[
+        "projects"
+    ]
     assert project["boards"] == yaml.safe_load(EXAMPLE)["projects"][0]["boards"][:2]
     assert run("plan", "export").stdout.startswith("No changes.")
 
@@ -158,7 +160,9 @@ def test_the_cases_of_the_page(plugin: None, tmp_path: Path) -> None:
 def test_the_page_names_every_capability() -> None:
     """The table of capabilities is complete."""
     table = PAGE.partition("## 3.")[2].partition("## 4.")[0]
-    capabilities = {known.__name__ for known in Capability.__subclasses__() if known.__module__.startswith("reconciler.model")}
+    capabilities = {
+        known.__name__ for known in Capability.__subclasses__() if known.__module__.startswith("reconciler.model")
+    }
     assert {Exporting.__name__} < capabilities
     assert {name for name in capabilities if f"`{name}" not in table} == set()
 
@@ -296,5 +300,3 @@ def same_kinds() -> Iterator[None]:
     before = list(kinds())
     yield
     assert list(kinds()) == before
-
-

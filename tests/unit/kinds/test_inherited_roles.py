@@ -152,7 +152,10 @@ def test_a_role_of_a_group_in_the_parent_project(below: Canned) -> None:
     below.add("memberships", project="below", group="Support", roles=[INHERITED])
     child = "{identifier: below, name: below, members: [{user: amy, roles: [Developer]}]}"
     parent = "{identifier: shop, name: shop, members: [{group: Support, state: absent}]}"
-    assert writes(below, f"projects: [{parent}, {child}]") == ["DELETE /memberships/3", "POST /projects/below/memberships"]
+    assert writes(below, f"projects: [{parent}, {child}]") == [
+        "DELETE /memberships/3",
+        "POST /projects/below/memberships",
+    ]
 
 
 def test_built_in_groups_give_no_roles_to_users(team: Canned) -> None:

@@ -47,4 +47,3 @@ def test_what_can_be_said_without_a_server(fields: str, said: str) -> None:
     """Values that no Redmine takes are problems of `validate`."""
     problems = offline(f"files: [{{project: shop, {fields}}}]").problems
     assert said in " ".join(map(str, problems))
-

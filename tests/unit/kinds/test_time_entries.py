@@ -92,4 +92,3 @@ def test_what_can_be_said_without_a_server(more: dict[str, Any], said: str) -> N
     """Values that no Redmine takes are problems of `validate`."""
     problems = offline(json.dumps({"time_entries": [entry(project="shop", **more)]})).problems
     assert said in " ".join(map(str, problems))
-

@@ -40,4 +40,3 @@ def test_an_unknown_preference_is_a_problem() -> None:
     found = [p.message for p in offline(text).problems]
     assert any('unknown preference "timezone": did you mean "time_zone"?' in message for message in found)
     assert any("hide_mail: expected true or false" in message for message in found)
-

@@ -56,4 +56,3 @@ def test_titles_that_cannot_be() -> None:
     assert found.keys() == expected.keys(), found
     for line, part in expected.items():
         assert part in found[line]
-

@@ -50,11 +50,33 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 VALUES = {
-    "no": "no", "1.10": "1.10", "1e3": "1e3", "2026-12-01": "2026-12-01", "0o17": "0o17", "12:30:00": "12:30:00",
-    "null": None, "Null": None, "NULL": None, "~": None, "": None, "nUll": "nUll",
-    '"null"': "null", "''": "", '"5"': "5", "|\n  one\n  two\n": "one\ntwo\n", ">-\n  one\n  two\n": "one two",
-    "! x": "x", "!!str null": "null", "!!str": "", "!!int 5": "5", "!!bool no": "no", "!!null x": None,
-    "!!map {b: 1}": {"b": "1"}, "!!seq [1]": ["1"], "[a, ~]": ["a", None], "{b: [c]}": {"b": ["c"]},
+    "no": "no",
+    "1.10": "1.10",
+    "1e3": "1e3",
+    "2026-12-01": "2026-12-01",
+    "0o17": "0o17",
+    "12:30:00": "12:30:00",
+    "null": None,
+    "Null": None,
+    "NULL": None,
+    "~": None,
+    "": None,
+    "nUll": "nUll",
+    '"null"': "null",
+    "''": "",
+    '"5"': "5",
+    "|\n  one\n  two\n": "one\ntwo\n",
+    ">-\n  one\n  two\n": "one two",
+    "! x": "x",
+    "!!str null": "null",
+    "!!str": "",
+    "!!int 5": "5",
+    "!!bool no": "no",
+    "!!null x": None,
+    "!!map {b: 1}": {"b": "1"},
+    "!!seq [1]": ["1"],
+    "[a, ~]": ["a", None],
+    "{b: [c]}": {"b": ["c"]},
 }
 
 
@@ -208,7 +230,9 @@ def test_a_huge_file_is_not_read(here: Path) -> None:
     """A file beyond the limit is refused by its size alone, and has no excerpt."""
     write(here, {"huge.yaml": ""})
     os.truncate("huge.yaml", 1 << 40)
-    assert only(load(["huge.yaml"], {})).message == "the file has 1,099,511,627,776 bytes; the limit is 67,108,864 bytes"
+    assert (
+        only(load(["huge.yaml"], {})).message == "the file has 1,099,511,627,776 bytes; the limit is 67,108,864 bytes"
+    )
     assert excerpt(Location("huge.yaml", 1, 1)) == ""
 
 
@@ -265,8 +289,16 @@ def test_any_json_comes_back(tree: dict[str, Any], ascii_only: bool, indent: Any
 
 ENV = {"A": "1", "EMPTY": "", "HOSTNAME": "h", "NESTED": "${A}: [x"}
 EXPANDED = {
-    "${A}": "1", "x ${A}${A} y": "x 11 y", "${EMPTY}": "", "${EMPTY:-d}": "d", "${NO:-d e}": "d e", "${NO:-}": "",
-    "$${A}": "${A}", "$${A} ${A}": "${A} 1", "$A $ 5$": "$A $ 5$", "${NESTED}": "${A}: [x",
+    "${A}": "1",
+    "x ${A}${A} y": "x 11 y",
+    "${EMPTY}": "",
+    "${EMPTY:-d}": "d",
+    "${NO:-d e}": "d e",
+    "${NO:-}": "",
+    "$${A}": "${A}",
+    "$${A} ${A}": "${A} 1",
+    "$A $ 5$": "$A $ 5$",
+    "${NESTED}": "${A}: [x",
 }
 
 
@@ -315,9 +347,14 @@ def test_included_files(here: Path) -> None:
 
 
 REFUSED = {
-    "../secret": "the path is outside the manifests' folder", "/etc/passwd": "the path is outside",
-    "link": "the path is outside", "gone": "no such file", "sub": "not a regular file",
-    '""': "the file name is missing", '"a\\0b"': "the file name is missing", "bad": "the file is not UTF-8: byte 0xff",
+    "../secret": "the path is outside the manifests' folder",
+    "/etc/passwd": "the path is outside",
+    "link": "the path is outside",
+    "gone": "no such file",
+    "sub": "not a regular file",
+    '""': "the file name is missing",
+    '"a\\0b"': "the file name is missing",
+    "bad": "the file is not UTF-8: byte 0xff",
     "big": "the file has 200 bytes; the limit is 100",
 }
 
@@ -343,6 +380,21 @@ def test_folders(here: Path) -> None:
     assert sorted(loaded.files) == ["m/a.yaml", "m/b.yml", "m/sub/c.json", "m/x.txt"]
     assert (len(loaded.documents), loaded.problems) == (4, ())
     assert load([here / "m/a.yaml"], {}).documents[0].where().file == "m/a.yaml"
+
+
+def test_links_out_of_the_folder(here: Path) -> None:
+    """A link to a manifest or a folder elsewhere is a problem, unless that is a path of its own."""
+    write(here, {"m/a.yaml": "a: 1", "other/b.yaml": "b: 1", "secret.yaml": "key: canary"})
+    (here / "m/link.yaml").symlink_to(here / "secret.yaml")
+    (here / "m/sub").symlink_to(here / "other")
+    loaded = load(["m"], {})
+    assert [(p.location.file, p.message) for p in loaded.problems] == [
+        ("m/link.yaml", "the link leads out of the manifests' folder, to secret.yaml"),
+        ("m/sub", "the link leads out of the manifests' folder, to other"),
+    ]
+    assert sorted(loaded.files) == ["m/a.yaml"]
+    named = load(["m", "other", "secret.yaml"], {})
+    assert (len(named.documents), named.problems) == (3, ())
 
 
 def test_paths_without_manifests(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -436,8 +488,14 @@ def test_fields_of_redmine_are_not_secret() -> None:
 
 
 SUGGESTIONS = {
-    "tarcker": "tracker", "Fixed version": "fixed_version", "TRACKER": "tracker", "zzz": "", "": "",
-    "isue-01234": "issue-01234", "issue-0x1234": "issue-01234", "issue01234": "issue-01234",
+    "tarcker": "tracker",
+    "Fixed version": "fixed_version",
+    "TRACKER": "tracker",
+    "zzz": "",
+    "": "",
+    "isue-01234": "issue-01234",
+    "issue-0x1234": "issue-01234",
+    "issue01234": "issue-01234",
 }
 
 

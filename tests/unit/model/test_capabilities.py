@@ -133,7 +133,9 @@ def test_a_capability_with_values_cannot_be_changed() -> None:
 
 def test_a_subclass_of_a_subclass_is_checked_too() -> None:
     """A misspelt method is reported however far it is from the capability."""
-    with pytest.raises(ContractError, match=r'_Falling: "takes_allong" is not part .* \(did you mean "takes_along"\?\)'):
+    with pytest.raises(
+        ContractError, match=r'_Falling: "takes_allong" is not part .* \(did you mean "takes_along"\?\)'
+    ):
 
         class _Falling(_Falls):
             def takes_allong(self) -> None: ...

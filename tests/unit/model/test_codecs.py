@@ -124,7 +124,11 @@ def test_what_does_not_exist_yet_has_no_id(context: Context) -> None:
     [
         (Reference(("user",), "", "ami"), 'there is no user "ami", neither on the server nor in the manifests', "amy"),
         (Reference(("user", "group"), "", "taem"), 'there is no user or group "taem"', 'did you mean "team"?'),
-        (Reference(("user", "group"), "", "both"), '"both" is ambiguous: user both and group both', "write {user: both}"),
+        (
+            Reference(("user", "group"), "", "both"),
+            '"both" is ambiguous: user both and group both',
+            "write {user: both}",
+        ),
         (Reference(("tracker",), "", "Task"), 'there is no tracker "Task"', "available: Bug, Feature, Support"),
         (Reference(("issue_status",), "", "closed"), 'there is no issue status "closed"', 'did you mean "Closed"?'),
         (Reference(("version",), "shop", "1,0"), 'there is no version "1,0" in project "shop"', 'did you mean "1.0"?'),
@@ -179,7 +183,11 @@ def test_sharing(sharing: str, owner: str, user: str, usable: bool) -> None:
     version = f"versions: [{{project: {owner}, name: v, sharing: {sharing}}}]"
     names = live_of(offline(f"{TREE}\n{version}")).names
     reference = Reference(("version",), user, "v")
-    found = [a for a in kinds()["version"].capability(Sharing).visible_elsewhere(reference, names) if a == Address("version", f"{owner}/v")]
+    found = [
+        a
+        for a in kinds()["version"].capability(Sharing).visible_elsewhere(reference, names)
+        if a == Address("version", f"{owner}/v")
+    ]
     assert bool(found) is usable
 
 

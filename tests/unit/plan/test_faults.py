@@ -67,7 +67,9 @@ def test_what_needs_a_gate_that_is_not_opened_is_left_out() -> None:
 
 def test_everything_in_a_project_that_cannot_be_created_is_left_out() -> None:
     """Its project is what it needs; another project goes on."""
-    text = inside("parent: nowhere", "issues: [{subject: s}]") + "\n  - {identifier: b, name: B, issues: [{subject: t}]}"
+    text = (
+        inside("parent: nowhere", "issues: [{subject: s}]") + "\n  - {identifier: b, name: B, issues: [{subject: t}]}"
+    )
     found, planned = faults(text)
     assert [str(change.address) for change, _ in found.failed] == ["project shop"]
     assert [str(change.address) for change, _ in found.skipped] == ["issue shop/s"]

@@ -30,10 +30,18 @@ def problem(text: str, *present: Present) -> Problem:
 @pytest.mark.parametrize(
     "line, said, hint",
     [
-        ("trackers: [Bgu]", "tracker", 'did you mean "Bug"?; ask an administrator to create it: Administration → Trackers'),
+        (
+            "trackers: [Bgu]",
+            "tracker",
+            'did you mean "Bug"?; ask an administrator to create it: Administration → Trackers',
+        ),
         ("issues: [{subject: s, tracker: Bgu}]", "tracker", "Administration → Trackers"),
         ("issues: [{subject: s, status: Opne}]", "issue status", "Administration → Issue statuses"),
-        ("issues: [{subject: s, priority: Hihg}]", "issue priority", "Administration → Enumerations → Issue priorities"),
+        (
+            "issues: [{subject: s, priority: Hihg}]",
+            "issue priority",
+            "Administration → Enumerations → Issue priorities",
+        ),
         ("members: [{user: admin, roles: [Managr]}]", "role", "Administration → Roles and permissions"),
         ("default_issue_query: Mine", "query", "Issues → Save, visible to any users, for all projects"),
         ("issue_custom_fields: [Sise]", "custom field", "Administration → Custom fields"),
@@ -76,7 +84,6 @@ def test_an_old_value_may_stay() -> None:
     assert (field.before, field.after) == ("Old", "Low")
 
 
-
 LEFT = [
     ("list", "beta", "beta"),
     ("date", "2026-13-01", "2026-13-01"),
@@ -111,7 +118,9 @@ def test_a_live_value_stays_beside_new_ones_of_the_same_field() -> None:
     assert [(f.before, f.after) for c in made.changes for f in c.fields] == [(["beta"], ["alpha", "beta"])]
 
 
-@pytest.mark.parametrize("live", [[], [issue(9, "shop", "s", custom_fields=[{"id": 1, "name": "Stage", "value": "alpha"}])]])
+@pytest.mark.parametrize(
+    "live", [[], [issue(9, "shop", "s", custom_fields=[{"id": 1, "name": "Stage", "value": "alpha"}])]]
+)
 def test_a_value_that_is_not_allowed_and_not_live_is_a_problem(live: list[Present]) -> None:
     """A new object, and one with another value, cannot get it."""
     wanted = offline(inside("issues: [{subject: s, custom_fields: {Stage: beta}}]"))

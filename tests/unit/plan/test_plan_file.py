@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from engine import offline
 from plans import PERSON, SHOP, Present, inside, issue, live_of, project, user, version
 
-from reconciler.errors import ConfigError, Location, RefusedError
+from reconciler.errors import ConfigError, Location, ReconcilerError, RefusedError
 from reconciler.model.spec import Secret
 from reconciler.plan.operations import Plan
 from reconciler.plan.plan_file import Saved, load, save
@@ -112,3 +113,24 @@ def test_a_file_of_another_shape() -> None:
     data["plan"]["changes"][0]["operations"][0]["type"] = "explode"
     with pytest.raises(RefusedError, match="was saved by another version"):
         read(json.dumps({**data, "seal": plan_file._seal(data)}))
+
+
+def test_a_file_of_another_public_format() -> None:
+    """A plan whose public part is of another major version is refused, although its seal is right."""
+    from reconciler.plan import plan_file
+
+    _, saved = planned(EVERYTHING, *LIVE)
+    data = {key: value for key, value in json.loads(saved).items() if key != "seal"} | {"format_version": "9.0"}
+    with pytest.raises(RefusedError, match="was saved by another version"):
+        read(json.dumps({**data, "seal": plan_file._seal(data)}))
+
+
+def test_a_file_of_brackets(tmp_path: Path) -> None:
+    """Nesting without end is no saved plan: neither read nor overwritten."""
+    from reconciler.plan import plan_file
+
+    with pytest.raises(ReconcilerError, match="is not a saved plan"):
+        read("[" * 200_000)
+    (tmp_path / "plan").write_text("[" * 200_000)
+    with pytest.raises(ReconcilerError, match="is not a saved plan, so it was not overwritten"):
+        plan_file.write(tmp_path / "plan", "{}")

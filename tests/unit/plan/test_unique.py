@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from canned import Canned
 from engine import offline, problems_of
@@ -127,6 +129,22 @@ def test_an_own_mail_in_another_case_is_no_conflict() -> None:
 
 
 # -- renames ---------------------------------------------------------------------------------------------------
+
+
+def page(title: str, **more: Any) -> Present:
+    """A live wiki page."""
+    return ("wiki_page", f"shop/{title}", {"id": 1, "title": title, "text": "x", "version": 1, **more})
+
+
+def test_a_title_goes_to_the_parent_of_the_page_that_had_it() -> None:
+    """A page that moves below the new page of its old title gives that up first, and moves when the new one is there."""
+    pages = "wiki_pages: [{title: Guide_old, renamed_from: Guide, parent: Guide}, {title: Guide, text: new}]"
+    made = plan(inside(pages), SHOP, page("Guide"))
+    new, old = Address("wiki_page", "shop/Guide"), Address("wiki_page", "shop/Guide_old")
+    assert steps(the(made, "wiki_page", "shop/Guide_old")) == [{"title": "Guide_old"}, {"parent": "Guide"}]
+    assert comes_before(made, (old, 0), (new, 0))
+    assert comes_before(made, (new, 0), (old, 1))
+
 
 CHAIN = inside('versions: [{name: "3.0", renamed_from: "2.0"}, {name: "2.0", renamed_from: "1.0"}]')
 

@@ -139,8 +139,16 @@ def test_requests_go_through_the_proxy() -> None:
 
 @pytest.mark.parametrize(
     ("status", "error"),
-    [(400, errors.Answered), (401, errors.Denied), (403, errors.Denied), (404, errors.Missing),
-     (406, errors.Answered), (409, errors.Stale), (412, errors.Answered), (422, errors.Rejected)],
+    [
+        (400, errors.Answered),
+        (401, errors.Denied),
+        (403, errors.Denied),
+        (404, errors.Missing),
+        (406, errors.Answered),
+        (409, errors.Stale),
+        (412, errors.Answered),
+        (422, errors.Rejected),
+    ],
 )
 def test_each_status_has_its_error(status: int, error: type[errors.Answered]) -> None:
     """Each error status becomes the error that callers tell apart, and a full sentence with the request."""

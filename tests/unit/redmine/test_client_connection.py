@@ -104,10 +104,23 @@ def test_a_client_certificate_with_its_key_is_accepted() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "redmine.test", "ftp://redmine.test", "http://", "http://a b/", "http://h/a b",
-     "http://[::1", "http://h:99999", "http://h\\x",
-     f"https://user:{KEY}@redmine.test", f"https://{KEY}@redmine.test", f"http://redmine.test/?key={KEY}",
-     f"http://redmine.test/#{KEY}", f"http://redmine.test:{KEY}/", f"http://redmine.test/\n{KEY}"],
+    [
+        "",
+        "redmine.test",
+        "ftp://redmine.test",
+        "http://",
+        "http://a b/",
+        "http://h/a b",
+        "http://[::1",
+        "http://h:99999",
+        "http://h\\x",
+        f"https://user:{KEY}@redmine.test",
+        f"https://{KEY}@redmine.test",
+        f"http://redmine.test/?key={KEY}",
+        f"http://redmine.test/#{KEY}",
+        f"http://redmine.test:{KEY}/",
+        f"http://redmine.test/\n{KEY}",
+    ],
 )
 def test_urls_that_cannot_be_used_are_refused_without_repeating_them(url: str) -> None:
     """Another scheme, credentials, a query or a fragment in the URL is an error that keeps what was in it."""
@@ -172,9 +185,22 @@ def test_the_log_has_one_line_per_attempt() -> None:
 )
 @pytest.mark.parametrize(
     "answer",
-    [says(200, {}), says(401), says(403), says(404), says(412), says(422), says(500), says(200, content=b"<html>"),
-     says(302, headers={"Location": f"http://h/?k={KEY}"}), httpx.ReadError("x"), httpx.ReadTimeout("x"),
-     httpx.ProxyError("x"), httpx.ConnectError("x"), httpx.DecodingError("x")],
+    [
+        says(200, {}),
+        says(401),
+        says(403),
+        says(404),
+        says(412),
+        says(422),
+        says(500),
+        says(200, content=b"<html>"),
+        says(302, headers={"Location": f"http://h/?k={KEY}"}),
+        httpx.ReadError("x"),
+        httpx.ReadTimeout("x"),
+        httpx.ProxyError("x"),
+        httpx.ConnectError("x"),
+        httpx.DecodingError("x"),
+    ],
 )
 def test_no_secret_is_ever_shown(credentials: dict[str, Any], answer: Any, caplog: pytest.LogCaptureFixture) -> None:
     """No representation, log line or traceback has a key, a password or a token in it, in clear or in

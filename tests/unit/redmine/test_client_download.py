@@ -47,6 +47,16 @@ def test_a_download_may_be_larger_than_an_answer(monkeypatch: pytest.MonkeyPatch
     assert downloaded(Server(says(200, content=PIECE))) == PIECE
 
 
+def test_a_download_ends_after_its_expected_size() -> None:
+    """Of a server that never stops sending, one byte more than expected is taken, which shows that the size is wrong."""
+    file = io.BytesIO()
+    call(
+        lambda request: httpx.Response(200, stream=Pieces(10**9)),
+        lambda client: client.download(PATH, file, 6),
+    )
+    assert file.getvalue() == b"x" * 7
+
+
 def test_a_download_is_never_whole_in_memory(tmp_path: Path) -> None:
     """Of a file of 32 MiB, a few pieces are held at a time."""
     with (tmp_path / "file").open("wb") as file:

@@ -24,8 +24,20 @@ from reconciler.redmine.client import Client, Connection
 
 
 @pytest.mark.parametrize("action", [get, put, delete])
-@pytest.mark.parametrize("trouble", [500, 502, 503, 504, 429, httpx.ReadError("x"), httpx.ConnectError("x"),
-                                     httpx.ReadTimeout("x"), httpx.RemoteProtocolError("x")])
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        500,
+        502,
+        503,
+        504,
+        429,
+        httpx.ReadError("x"),
+        httpx.ConnectError("x"),
+        httpx.ReadTimeout("x"),
+        httpx.RemoteProtocolError("x"),
+    ],
+)
 def test_reads_and_idempotent_writes_are_repeated(action: Action, trouble: int | Exception) -> None:
     """GET, PUT and DELETE go on after errors of the server or the connection."""
     bad = trouble if isinstance(trouble, Exception) else says(trouble)
@@ -313,8 +325,11 @@ def test_a_giant_answer_is_refused(monkeypatch: pytest.MonkeyPatch, packed: bool
     enough."""
     monkeypatch.setattr(transport, "MAX_BODY", 2**20)
     data = b" " * (3 * 2**20) + b"{}"
-    server = Server(says(200, content=gzip.compress(data), headers={"Content-Encoding": "gzip"}) if packed
-                    else says(200, content=data))
+    server = Server(
+        says(200, content=gzip.compress(data), headers={"Content-Encoding": "gzip"})
+        if packed
+        else says(200, content=data)
+    )
     with pytest.raises(errors.NotRedmine, match="larger than 1 MiB"):
         call(server, get)
     assert len(server.seen) == 1

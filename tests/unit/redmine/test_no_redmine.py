@@ -74,4 +74,3 @@ def test_a_redmine_that_is_too_old(field: str) -> None:
     with Stub(answer) as stub:
         text = said(Tool(stub.url, "key"), NotRedmine)
     assert "Redmine 5.0 or later is required" in text
-

@@ -146,7 +146,7 @@ def test_what_must_wait_is_under_then_in_the_json() -> None:
     [
         (text.plan(PLAN, color=False), "Plan: 2 to create, 3 to change, 2 to delete, 42 unchanged."),
         (text.plan(EMPTY, color=False), "Plan: 0 to create, 0 to change, 0 to delete, 42 unchanged."),
-        (text.results(REPORT, color=False), "Applied: 4 done, 1 failed, 1 skipped, 1 unknown."),
+        (text.results(REPORT, color=False), "Applied: 3 done, 1 failed, 1 skipped, 1 unknown, 1 not started."),
         (text.results(Report(EMPTY, (), 1), color=False), "Applied: 0 done, 0 failed, 0 skipped, 0 unknown."),
         (text.problems(PROBLEMS, no_excerpt, color=False), "3 problems."),
         (text.problems(PROBLEMS[:1], no_excerpt, color=False), "1 problem."),
@@ -202,7 +202,7 @@ def test_done_items_are_listed_one_by_one_only_if_asked() -> None:
 
 def test_an_interrupted_run_says_how_to_go_on() -> None:
     """The report of an interrupted run says so in every format for people."""
-    report = Report(PLAN, REPORT.results, 1, interrupted=True)
+    report = Report(PLAN, REPORT.results, 1, interrupted=True, ended="The run was interrupted.")
     for rendered in (text.results(report, color=False), markdown.results(report), html.results(report)):
         assert "The run was interrupted." in rendered
 
@@ -331,6 +331,15 @@ def test_counts_of_several_kinds_use_their_plurals() -> None:
     after = (*(Address("issue_category", f"p/{n}") for n in range(3)), Address("thing", "x"), Address("thing", "y"))
     operation = Update(OperationId(LOGIN, 1), (), (), tuple(map(OperationId, after)))
     assert words.waits_for(operation) == "after 3 issue categories, 2 things"
+
+
+def test_no_line_of_a_long_text_is_a_command() -> None:
+    """A text's unchanged line, which has only a blank before it in a diff, is no command in the log of a CI server."""
+    before, after = "one\n::stop-commands::x\ntwo", "one\n::stop-commands::x\nthree"
+    plan = plan_of(change(Update, LOGIN, 1, at(1), (changed("description", before, after),)))
+    for rendered in (text.plan(plan, color=False), markdown.plan(plan), html.plan(plan), dumps(plan_json(plan))):
+        assert "stop-commands" in rendered
+        assert not any(line.lstrip().startswith("::") for line in rendered.split("\n"))
 
 
 # -- secrets ---------------------------------------------------------------------------------------------------

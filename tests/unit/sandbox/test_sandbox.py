@@ -51,9 +51,7 @@ URIs: http://off.example/debian
 Suites: sid
 Components: main
 """
-UBUNTU = (
-    "deb http://archive.example/ubuntu noble main\ndeb http://archive.example/ubuntu noble-updates main\n"
-)
+UBUNTU = "deb http://archive.example/ubuntu noble main\ndeb http://archive.example/ubuntu noble-updates main\n"
 
 
 def etc_apt(folder: Path, **files: str) -> Path:
@@ -71,10 +69,7 @@ def test_archive_is_the_machines_own_in_one_line_format(tmp_path: Path) -> None:
 
 def test_archive_prefers_what_debians_keyring_signs(tmp_path: Path) -> None:
     """A .sources stanza signed by Debian's keyring wins over an unsigned line, and CD-ROMs do not count."""
-    assert (
-        archive.debian_archive(etc_apt(tmp_path, a_list=ONE_LINE, b_sources=DEB822))
-        == "http://deb.example/signed"
-    )
+    assert archive.debian_archive(etc_apt(tmp_path, a_list=ONE_LINE, b_sources=DEB822)) == "http://deb.example/signed"
 
 
 def test_archive_of_another_distribution_is_refused(tmp_path: Path) -> None:
@@ -107,7 +102,9 @@ def keyring(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
 
 def test_unreachable_suite_is_explained(keyring: None, tmp_path: Path) -> None:
     """When the packages cannot be fetched, the suite and the other versions are named; no trace is left."""
-    with pytest.raises(SandboxError, match=r"(?s)Cannot download Redmine's packages from Debian forky.*6\.0 in trixie.*apt-get update"):
+    with pytest.raises(
+        SandboxError, match=r"(?s)Cannot download Redmine's packages from Debian forky.*6\.0 in trixie.*apt-get update"
+    ):
         Sandbox("6.1", home=tmp_path, archive=f"file:{tmp_path}/nothing").start()
     assert [path.name for path in tmp_path.iterdir()] == ["6.1.lock"]
 
@@ -177,9 +174,7 @@ def settings_database(path: Path) -> Path:
     """A database with what `restore` touches, in the journal mode of Redmine 6."""
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.executescript(
-            "CREATE TABLE settings (name, updated_on); INSERT INTO settings VALUES ('x', '2000')"
-        )
+        connection.executescript("CREATE TABLE settings (name, updated_on); INSERT INTO settings VALUES ('x', '2000')")
     return path
 
 
@@ -248,6 +243,17 @@ def test_lock_makes_others_wait(tmp_path: Path) -> None:
             assert [m.partition(" ")[0] for m in said] == ["Waiting"]
 
 
+def test_unusable_folder_is_named(tmp_path: Path) -> None:
+    """A folder that is a file, below one or not writable is an error that names it and what to set instead."""
+    (tmp_path / "file").touch()
+    for home in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/nowhere")):
+        with (
+            pytest.raises(SandboxError, match=f"folder {home} cannot be used.*RECONCILER_SANDBOX_HOME"),
+            base.lock(home, "6.1", lambda _: None),
+        ):
+            pass
+
+
 def test_killed_build_is_swept_away(keyring: None, tmp_path: Path) -> None:
     """What a build that was killed left behind is removed by the next one."""
     (tmp_path / "6.1.new-dead" / "root").mkdir(parents=True)
@@ -283,4 +289,3 @@ def test_home_is_the_users_cache_unless_told(monkeypatch: pytest.MonkeyPatch, tm
     assert Sandbox("6.1").db == tmp_path / "6.1/var/lib/redmine/6.1/redmine.sqlite3"
     monkeypatch.delenv("RECONCILER_SANDBOX_HOME")
     assert default_home().name == "sandbox"
-
