@@ -1,9 +1,9 @@
 """`make prove`: every write of an apply and every read of a plan, with every fault.
 
-    make prove                                  all cases on Redmine 6.1 that are not finished yet
-    make prove REDMINE=5.0 JOBS=4               another version, with more sandboxes at a time
-    make prove PART=3                           one tenth of the cases
-    make prove PROVE=apply/create/17/lost-reset one case (or several: `apply/create/*`), whether finished or not
+make prove                                  all cases on Redmine 6.1 that are not finished yet
+make prove REDMINE=5.0 JOBS=4               another version, with more sandboxes at a time
+make prove PART=3                           one tenth of the cases
+make prove PROVE=apply/create/17/lost-reset one case (or several: `apply/create/*`), whether finished or not
 """
 
 from __future__ import annotations

@@ -12,7 +12,9 @@ import httpx
 from proxy import Exchange, Fault
 
 GATEWAY = b"<html><head><title>Bad Gateway</title></head><body><center><h1>nginx</h1></center></body></html>"
-LOGIN = b'<!DOCTYPE html><html><head><title>Sign in</title></head><body><form><input type="password"></form></body></html>'
+LOGIN = (
+    b'<!DOCTYPE html><html><head><title>Sign in</title></head><body><form><input type="password"></form></body></html>'
+)
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 JSON = {"Content-Type": "application/json"}
 LATER = {**HTML, "Retry-After": "1"}

@@ -41,7 +41,9 @@ def test_the_world_has_everything(redmine: str, tmp_path: Path) -> None:
     assert {address.kind for address in declared["create"]} == wanted
     absent = {a.kind for a, found in declared["change"].items() if found.spec.state == "absent"}
     assert absent == wanted
-    assert {a.kind for a, found in declared["change"].items() if found.spec.state == "present"} >= wanted - {"issue_category"}
+    assert {a.kind for a, found in declared["change"].items() if found.spec.state == "present"} >= wanted - {
+        "issue_category"
+    }
 
 
 def test_the_world_has_a_value_in_every_custom_field() -> None:
