@@ -35,6 +35,13 @@ T = TypeVar("T")
 PAGE = 3
 """Rows of a page where lists are read in small pages: two pages overlap by a row."""
 
+HIDDEN = (
+    "SELECT identifier, default_issue_query_id FROM projects ORDER BY identifier",
+    "SELECT login, language, mail_notification, hashed_password <> '' FROM users WHERE type = 'User' ORDER BY login",
+    "SELECT login, hide_mail, time_zone FROM user_preferences JOIN users ON users.id = user_id ORDER BY login",
+)
+"""What can be written, and is in no answer."""
+
 Left = dict[str, dict[str, Any]]
 """Address → field → wanted value, of everything that a plan would change."""
 
@@ -170,6 +177,8 @@ class Bench:
             self.memory.state = at
             with self._through(None), Api(replace(self.server, url=self.proxy.url)) as api:
                 self._rows[at] = state(api)
+            hidden = (self.memory.select(at, query) for query in HIDDEN)
+            self._rows[at]["hidden"] = [row for rows in hidden for row in rows]
         return self._rows[at]
 
     def forget(self) -> None:
@@ -224,22 +233,27 @@ class Bench:
                 time.sleep(0.05)
             if trouble.asked:
                 trouble.asked(exchange)
-            call = self._process.kill if trouble.act == KILL else None
-            return replace(trouble.fault, call=call)
+            kill = self._process.kill if trouble.act == KILL else None
+            return replace(trouble.fault, call=self._let_time_pass if trouble.hangs else kill)
 
         return choose
 
     def _run(self, action: Callable[[Client], Awaitable[T]], trouble: Trouble | None = None) -> T:
         connection = next(iter(self.manifests.values())).config.connection()
-        if trouble:
-            connection = replace(connection, deadline=trouble.patience)
+        if trouble and trouble.hangs:
+            connection = replace(connection, timeout=2 * connection.deadline)
 
         async def main() -> T:
+            self._clock = Clock(asyncio.get_running_loop())
             async with Client(connection) as client:
                 return await action(client)
 
         with hurried():
             return asyncio.run(main())
+
+    def _let_time_pass(self) -> None:
+        """The deadline of what is under way passes: nobody has to wait for it."""
+        self._clock.advance(DEADLINE)
 
     def _apply_in_child(self, stage: str) -> Ended:
         self.out.unlink(missing_ok=True)
@@ -286,6 +300,26 @@ async def _apply(client: Client, manifests: pipeline.Manifests) -> Report:
 def _ended(report: Report) -> Ended:
     said = {str(r.change.address): "; ".join([*map(str, r.errors), r.because or ""]) for r in report.results}
     return Ended({str(r.change.address): r.outcome for r in report.results}, said=said)
+
+
+DEADLINE = 121.0
+"""Seconds after which no request is waited for any more: the default and one."""
+
+
+class Clock:
+    """Takes an event loop's time into the future, from any thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop, self.offset, now = loop, 0.0, loop.time
+        vars(loop)["time"] = lambda: now() + self.offset
+
+    def advance(self, seconds: float) -> None:
+        """Whatever is due within these seconds is due now."""
+
+        def add() -> None:
+            self.offset += seconds
+
+        self.loop.call_soon_threadsafe(add)
 
 
 _sleep = asyncio.sleep

@@ -29,13 +29,13 @@ class Trouble:
     """A fault of one request, or with `lasting` of all from that one on.
 
     `act` is what happens beside: the process is killed or terminated before the request is forwarded or, for LATE, the
-    server executes the request only when the run is over. `patience` is the deadline of the run in seconds.
+    server executes the request only when the run is over. If it `hangs`, the deadline of the request passes.
     """
 
     fault: Fault
     act: str = ""
     lasting: bool = False
-    patience: float = 120.0
+    hangs: bool = False
     needs: Callable[[Exchange, httpx.Response], bool] = lambda exchange, response: True
     asked: Callable[[Exchange], None] | None = None
     """Changes the request before it is forwarded."""
@@ -47,7 +47,7 @@ def _status(status: int, *, executed: bool, later: bool = False) -> Trouble:
 
 
 def _hang(*, executed: bool, act: str = "") -> Trouble:
-    return Trouble(Fault(forward=executed, delay=HANG, close=True), act, patience=1.0)
+    return Trouble(Fault(forward=executed, delay=HANG, close=True), act, hangs=True)
 
 
 NETWORK: dict[str, Trouble] = {

@@ -20,6 +20,7 @@ import time
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 from proxy import HOP_BY_HOP, Exchange, Proxy
@@ -87,6 +88,11 @@ class Remembered:
                 path.unlink()
         known = self._kept | {self.state, self._live}
         self._answers = {k: a for k, a in self._answers.items() if k[0] in known and a.after in known}
+
+    def select(self, state: str, query: str) -> list[tuple[Any, ...]]:
+        """Rows of the database of a state: for what the API does not show."""
+        with closing(sqlite3.connect(self.folder / state, timeout=10)) as connection:
+            return connection.execute(query).fetchall()
 
     def answer(self, exchange: Exchange) -> httpx.Response:
         """The server's answer in the current state, which may change by it."""

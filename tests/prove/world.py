@@ -65,6 +65,7 @@ def _named(login: str) -> dict[str, Any]:
 def _create(redmine: str) -> dict[str, Any]:
     data = deepcopy(EVERYTHING)
     amy, support, hq, shop = data["users"][0], data["groups"][0], *data["projects"]
+    amy |= {"language": "de", "mail_notification": "none", "pref": {"hide_mail": False, "time_zone": "Berlin"}}
     hq["versions"][:0] = [{"name": "4.0"}]
     hq["versions"].append({"name": "3.0", "sharing": "descendants"})
     _customize(redmine, amy, support, hq, shop, FIRST, MORE)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
-from bench import Ended, Recording
+from bench import Clock, Ended, Recording
 from cases import PARTS, Case, judge
 from faults import READS, WRITES
 from ledger import Entry, Ledger
@@ -227,3 +230,20 @@ def test_finished_cases_are_known_until_the_code_changes(tmp_path: Path) -> None
         file.write('{"case": "apply/cre')
     assert [entry["wrong"] for entry in Ledger(path, "one").entries().values()] == [[]]
     assert Ledger(path, "two").entries() == {}
+
+
+# -- time ------------------------------------------------------------------------------------------------------
+
+
+def test_time_that_nobody_waits_for() -> None:
+    """What is due within two minutes is due at once."""
+
+    async def main() -> float:
+        clock, started = Clock(asyncio.get_running_loop()), time.monotonic()
+        threading.Timer(0.05, clock.advance, [121.0]).start()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(120):
+                await asyncio.Event().wait()
+        return time.monotonic() - started
+
+    assert asyncio.run(main()) < 60
