@@ -97,7 +97,7 @@ def _change(redmine: str) -> dict[str, Any]:
 
 
 def _customize(redmine: str, user: Any, group: Any, hq: Any, shop: Any, *values: Mapping[str, Any]) -> None:
-    """Give one object of each kind a value in each of its custom fields."""
+    """Give one object of each kind a value in each of its custom fields; the version names itself in one."""
     first = next(issue for issue in shop["issues"] if issue["key"] == "first")
     for kind, row in {
         "User": user,
@@ -108,6 +108,7 @@ def _customize(redmine: str, user: Any, group: Any, hq: Any, shop: Any, *values:
         "Issue": first,
     }.items():
         row["custom_fields"] = customized(kind, redmine, *values)
+    hq["versions"][0]["custom_fields"]["Version version"] = hq["versions"][0]["name"]
 
 
 CONFIG = "issue_key_field: Config key\nlimits: {deletes: 100}\n"
