@@ -19,10 +19,11 @@ from reconciler.errors import ConfigError, Location, Problem
 from reconciler.manifest.loader import Included, Map, Seq, Templated, Variables, expand, locate, suggest
 from reconciler.manifest.loader import load as load_yaml
 from reconciler.manifest.rules import Rules
-from reconciler.manifest.scalars import Command, Computed, Keyring
+from reconciler.manifest.scalars import Command, Computed, Keyring, used_in
 from reconciler.manifest.sources import CONFIG, find_config, has_content, shown
-from reconciler.redmine.transport import Connection
-from reconciler.settings import VARIABLES, Limits, Settings
+from reconciler.masking import Secrets, without_user_info
+from reconciler.redmine.transport import Connection, checked_url
+from reconciler.settings import SECRET, VARIABLES, Limits, Settings, add_secrets, describe_error
 
 INSTANCE = "RECONCILER_INSTANCE"
 CREDENTIALS = ("api_key", "username", "password", "bearer")
@@ -30,8 +31,6 @@ BASIC_AUTH = ("username", "password")
 PATHS = ("ca_file", "client_cert", "client_key")
 FIRST_OF_FILE = 2
 """Index of the first layer from the file; the layers before it are the command line and the environment."""
-HIDDEN = frozenset({*CREDENTIALS, "proxy", "headers"})
-"""Settings whose values are never shown in a message: a proxy URL may contain a password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +52,22 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """All settings. `layers` are in order of precedence; `place` is the file, or the place of `issue_key_field`."""
+    """All settings. `layers` are in order of precedence; `place` is the file, or the place of `issue_key_field`.
+
+    `secrets` are those of all layers and instances.
+    """
 
     layers: tuple[Layer, ...]
     place: Location
     instances: Mapping[str, Settings]
     environ: Mapping[str, str] = field(repr=False)
+    secrets: Secrets = field(default_factory=Secrets, repr=False, compare=False)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The settings that the engine uses: `place`, and `issue_key_field` if set."""
-        name = self._value("issue_key_field")
-        return {"place": self.place, **({"issue_key_field": name} if name else {})}
+        """The settings that the engine uses: `place`, and `issue_key_field` and `user_ids` if set."""
+        known = {name: self._value(name) for name in ("issue_key_field", "user_ids")}
+        return {"place": self.place, **{name: value for name, value in known.items() if value}}
 
     @property
     def limits(self) -> Limits:
@@ -106,6 +109,8 @@ class Config:
             raise ConfigError(self._no_url())
         names = [n for n in VARIABLES if n not in CREDENTIALS]
         values = {n: value for n in names if (value := self._value(n)) is not None}
+        # Before the messages about credentials, which repeat it.
+        checked_url(values["url"])
         return Connection(**values, **self._credentials(values["url"]), extra=self._headers(values["url"]))
 
     def _layer(self, *names: str) -> Layer | None:
@@ -180,8 +185,9 @@ class Config:
         own = self._intended_servers(layer)
         if own and url.rstrip("/") not in own:
             raise ConfigError(
-                f"`{name}` from {layer.origin} is for {' or '.join(sorted(own))} and is not sent to {url}, which "
-                f"is set by {above.origin}: set the credentials for {url} in the same place, or remove one of the two."
+                f"`{name}` from {layer.origin} is for {without_user_info(' or '.join(sorted(own)))} and is not sent to "
+                f"{url}, which is set by {above.origin}: set the credentials for {url} in the same place, or remove "
+                "one of the two."
             )
 
     def _intended_servers(self, layer: Layer) -> set[str]:
@@ -205,23 +211,28 @@ def load(
     file: str | Path | None = None,
     instance: str | None = None,
     flags: Mapping[str, Any] | None = None,
+    secrets: Secrets | None = None,
 ) -> Config:
     """The configuration for manifests at `paths` (default: the current folder).
 
     `file` replaces the search for `reconciler.yaml`, `instance` overrides RECONCILER_INSTANCE, and `flags` (`url`,
-    `concurrency`) override everything. Raises ConfigError with all problems of the file and the environment.
+    `concurrency`) override everything. `secrets` gets all that are read, also before an error. Raises ConfigError with
+    all problems of the file and the environment.
     """
     environ = os.environ if environ is None else environ
+    secrets = Secrets() if secrets is None else secrets
+    secrets.add_url((flags or {}).get("url"))
     path = Path(file) if file is not None else find_config(paths)
-    reader = _Reader(environ, path)
+    reader = _Reader(environ, path, secrets)
     layers = [Layer("the command line", Settings(**(flags or {}))), reader.environment()]
     chosen = instance or environ.get(INSTANCE) or None
     layers += reader.file(chosen)
     if reader.problems:
-        raise ConfigError(_error_text(reader.problems))
+        # A secret may have been written to the wrong setting.
+        raise ConfigError(without_user_info(secrets.masked(_error_text(reader.problems))))
     if chosen:
         _refuse_contradiction(chosen, *layers[1:3])
-    return Config(tuple(layers), reader.place, reader.instances, environ)
+    return Config(tuple(layers), reader.place, reader.instances, environ, secrets)
 
 
 def _refuse_contradiction(chosen: str, environment: Layer, instance: Layer) -> None:
@@ -244,8 +255,9 @@ class _AnyName(dict[str, str]):
 class _Reader:
     """Reads the layers and collects their problems."""
 
-    def __init__(self, environ: Mapping[str, str], path: Path | None) -> None:
+    def __init__(self, environ: Mapping[str, str], path: Path | None, secrets: Secrets) -> None:
         self.environ = environ
+        self.secrets = secrets
         self.path = path
         self.place = Location(shown(str(path)) if path else CONFIG)
         self.problems: list[Problem] = []
@@ -254,6 +266,7 @@ class _Reader:
     def environment(self) -> Layer:
         """The layer of the environment variables."""
         values = {name: self.environ[v] for name, v in VARIABLES.items() if self.environ.get(v)}
+        add_secrets(values, self.secrets)
         settings = self._checked(values, lambda path: Location(VARIABLES[str(path[0])]))
         return Layer("the environment", settings)
 
@@ -316,6 +329,8 @@ class _Reader:
 
     def _layer(self, origin: str, node: Map) -> Layer:
         values, unresolved = _evaluated(node, self.environ)
+        add_secrets(values, self.secrets)
+        self.secrets.add(*(v for n in SECRET & node.keys() for v in used_in(node[n], self.environ)))
         settings = self._checked(values, lambda path: locate(node, path))
         folder = self.path.parent if self.path else Path()  # paths in the file are relative to it
         placed = {n: folder / Path(p).expanduser() for n in PATHS if (p := getattr(settings, n)) is not None}
@@ -327,7 +342,7 @@ class _Reader:
             return Settings.model_validate(values)
         except ValidationError as error:
             for item in error.errors(include_url=False):
-                self.problems.append(Problem(where(item["loc"]), *_describe_error(item)))
+                self.problems.append(Problem(where(item["loc"]), *describe_error(item)))
         return Settings()
 
 
@@ -354,34 +369,6 @@ def _evaluated(node: Map, environ: Mapping[str, str]) -> tuple[dict[str, Any], d
         elif value is not None:
             values[name] = value.line if isinstance(value, Included) else value
     return values, unresolved
-
-
-EXPECTED = {
-    "string_type": "a string",
-    "path_type": "a path",
-    "dict_type": "a mapping of names to strings",
-    "tuple_type": "a list",
-    "string_pattern_mismatch": "a pattern for files, which does not begin with !",
-    "int_parsing": "a whole number",
-    "int_type": "a whole number",
-    "float_parsing": "a number",
-    "float_type": "a number",
-}
-
-
-def _describe_error(item: Any) -> tuple[str, str, str]:
-    """(message, subject, hint) for one of pydantic's errors."""
-    name = ".".join(map(str, item["loc"]))
-    if item["type"] == "extra_forbidden":
-        known = [*Settings.model_fields, "instances"]
-        return f'unknown setting "{name}"', "", suggest(name, known)
-    given = item["input"]
-    # Never quote a value that may be a secret: messages end up in logs.
-    quotable = isinstance(given, str) and str(item["loc"][0]) not in HIDDEN
-    found = f', found "{given}"' if quotable else ""
-    expected = EXPECTED.get(item["type"])
-    message = f"expected {expected}" if expected else item["msg"][0].lower() + item["msg"][1:]
-    return f"{name}: {message}{found}", "", ""
 
 
 def _error_text(problems: Iterable[Problem]) -> str:

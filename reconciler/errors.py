@@ -96,12 +96,16 @@ class ConfigError(ReconcilerError):
 
 
 class ManifestError(ReconcilerError):
-    """The manifests are invalid; `problems` has all problems, sorted by place."""
+    """The manifests are invalid; `problems` has all problems, sorted by place.
+
+    `unasked` is why the server could not be asked for further ones, or None if it was, or if it was not necessary.
+    """
 
     exit_code = Exit.INVALID
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], *, unasked: ReconcilerError | None = None) -> None:
         self.problems = tuple(sorted(problems, key=lambda p: (p.location, p.message)))
+        self.unasked = unasked
         super().__init__("\n".join(map(str, self.problems)))
 
 

@@ -8,7 +8,8 @@ With `--unarchive` a second plan follows: `again` compares what the first one re
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
@@ -26,12 +27,15 @@ from reconciler.plan import faults as faulty
 from reconciler.plan.faults import NO_FAULTS, Faults
 from reconciler.plan.operations import Plan
 from reconciler.plan.planner import make
+from reconciler.plan.problems import on_server
 from reconciler.plan.targets import ALL, PlanOptions, Selection, resent, select
 from reconciler.redmine.client import Client
 from reconciler.state import desired as declared
 from reconciler.state import foreign, live
 from reconciler.state.desired import Desired
 from reconciler.state.live import Live
+from reconciler.state.partial import NotValid
+from reconciler.state.secrets import collect
 
 if TYPE_CHECKING:
     # The rest of `apply` is imported where a plan is applied: `plan` and `check` start faster without it.
@@ -74,17 +78,42 @@ def validate(*paths: str | Path, file: str | Path | None = None, instance: str |
 def read(config: Config, paths: Sequence[str | Path], stdin: TextIO | BinaryIO | None = None) -> Manifests:
     """Read the manifests at `paths` with a configuration."""
     loaded = foreign.without(manifest.load(paths or (".",), config.variables, stdin=stdin, rules=config.rules))
+    # Before anything can be said about the documents.
+    collect(loaded.documents, config.variables, config.secrets)
     desired = declared.build(loaded.documents, config.settings)
-    problems = [*loaded.problems, *_not_consequential(loaded, desired.problems)]
+    found = [*loaded.problems, *_not_consequential(loaded, desired.problems)]
+    # A value that is shown may be a secret that was written to the wrong field.
+    problems = [replace(p, message=config.secrets.masked(p.message)) for p in found]
     return Manifests(config, loaded, desired, tuple(sorted(problems, key=lambda p: (p.location, p.message))))
 
 
-async def plan(client: Client, manifests: Manifests, options: PlanOptions = ALL) -> Planned:
-    """Read the live state and compare. Raises ManifestError, ServerError; ReconcilerError as in `Manifests.plan`."""
-    desired = manifests.desired
-    state = await live.read(client, desired)
+async def plan(
+    client: Client, manifests: Manifests, options: PlanOptions = ALL, seen: Callable[[Live], None] = lambda state: None
+) -> Planned:
+    """Read the live state and compare. `seen` is called in between.
+
+    Raises ManifestError, ServerError; ReconcilerError as in `Manifests.plan`.
+    """
+    state = await _read(client, manifests, options)
+    seen(state)
     visible = archived_projects.visible(state.names)
-    planned = replace(_compare(client, desired, state, options), visible=visible)
+    planned = replace(_compare(client, manifests.desired, state, options), visible=visible)
+    return await _confirmed(client, planned)
+
+
+async def plan_or_rest(client: Client, manifests: Manifests, options: PlanOptions = ALL) -> Planned:
+    """The same, only to be shown: if objects have problems, the plan of what does not depend on them.
+
+    The problems are in `faults` then.
+    """
+    state = await _read(client, manifests, options)
+    try:
+        planned = _compare(client, manifests.desired, state, options)
+    except ManifestError as error:
+        try:
+            planned = _compare(client, manifests.desired, state, replace(options, keep_going=True))
+        except RefusedError:
+            raise error from None
     return await _confirmed(client, planned)
 
 
@@ -94,6 +123,45 @@ async def _confirmed(client: Client, planned: Planned) -> Planned:
         return planned
     await account.check(client, planned.names)
     return replace(planned, plan=replace(planned.plan, requests=client.requests))
+
+
+async def _read(client: Client, manifests: Manifests, options: PlanOptions) -> Live:
+    if manifests.problems:
+        raise ManifestError(await all_problems(client, manifests, options))
+    return await live.read(client, manifests.desired)
+
+
+async def all_problems(client: Client, manifests: Manifests, options: PlanOptions = ALL) -> list[Problem]:
+    """The problems of the manifests, and those that only the server shows. Raises ServerError."""
+    desired = manifests.desired
+    whole = replace(desired, objects=dict(sorted({**desired.objects, **desired.partial}.items())))
+    try:
+        try:
+            state = await live.read(client, whole)
+        except NotValid:
+            # What must be read depends on an invalid field: then its object is known, and nothing else of it.
+            whole, state = desired, await live.read(client, desired)
+            for address, declared_so in desired.partial.items():
+                state.names.declare(address, declared_so.spec)
+    except ManifestError as error:
+        return [*manifests.problems, *error.problems]
+    state.names.incomplete = desired.incomplete or manifests.loaded.incomplete
+    known = {problem.location for problem in manifests.problems}
+    found = on_server(whole, state, unarchive=options.unarchive)
+    return [*manifests.problems, *(problem for problem in found if problem.location not in known)]
+
+
+@contextmanager
+def at_least(manifests: Manifests) -> Iterator[None]:
+    """Raise ManifestError with the problems of the manifests if the server cannot be asked for others."""
+    try:
+        yield
+    except ManifestError:
+        raise
+    except ReconcilerError as error:
+        if not manifests.problems:
+            raise
+        raise ManifestError(manifests.problems, unasked=error) from error
 
 
 async def apply(
@@ -281,9 +349,9 @@ class Manifests:
         resend: Sequence[str] = (),
     ) -> Plan:
         """The same as `plan`, inside an event loop."""
-        self.check()
-        async with Client(self.config.connection()) as client:
-            return (await plan(client, self, PlanOptions(targets, excludes, unarchive, resend))).plan
+        with at_least(self):
+            async with Client(self.config.connection(), secrets=self.config.secrets) as client:
+                return (await plan(client, self, PlanOptions(targets, excludes, unarchive, resend))).plan
 
     def apply(
         self,
@@ -314,10 +382,10 @@ class Manifests:
         keep_going: bool = False,
     ) -> Report:
         """The same as `apply`, inside an event loop."""
-        self.check()
-        async with Client(self.config.connection()) as client:
-            options = PlanOptions(unarchive=unarchive, resend=resend, keep_going=keep_going)
-            return await apply(client, self, options, agreed, listener)
+        options = PlanOptions(unarchive=unarchive, resend=resend, keep_going=keep_going)
+        with at_least(self):
+            async with Client(self.config.connection(), secrets=self.config.secrets) as client:
+                return await apply(client, self, options, agreed, listener)
 
     def check(self) -> None:
         """Raise ManifestError if there are problems."""

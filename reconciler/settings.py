@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,13 +10,16 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PositiveInt,
     SecretStr,
     StringConstraints,
     ValidatorFunctionWrapHandler,
     WrapValidator,
 )
 
-from reconciler.manifest.scalars import Computed
+from reconciler.manifest.loader import suggest
+from reconciler.manifest.scalars import Computed, texts
+from reconciler.masking import Secrets
 
 VARIABLES = {
     "url": "REDMINE_URL",
@@ -34,6 +38,10 @@ VARIABLES = {
     "retries": "REDMINE_RETRIES",
 }
 """Setting → environment variable; an empty variable counts as unset."""
+SECRET = frozenset({"api_key", "password", "bearer", "headers"})
+"""Settings whose whole values are secret."""
+HIDDEN = SECRET | {"username", "proxy"}
+"""Settings whose values are never shown in a message: a proxy URL may contain a password."""
 
 
 def _unless_computed(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
@@ -86,6 +94,10 @@ class Settings(BaseModel):
     issue_key_field: Annotated[
         str | None, Field(min_length=1, description="Name of the issue custom field that stores each issue's key.")
     ] = None
+    user_ids: Annotated[
+        dict[str, PositiveInt] | None,
+        Field(description="Ids of users by login, for an account that is no administrator's and does not see them."),
+    ] = None
     limits: Annotated[Limits | None, Field(description="Deletion limits for one apply.")] = None
     include: Annotated[
         tuple[Pattern, ...] | None, Field(description="Read only these files of a folder, as patterns of .gitignore.")
@@ -94,3 +106,42 @@ class Settings(BaseModel):
         tuple[Pattern, ...] | None, Field(description="Do not read these files and folders, as patterns of .gitignore.")
     ] = None
     vars: Annotated[dict[str, str], Field(description="Values for ${NAME} that the environment does not set.")] = {}
+
+
+def add_secrets(values: Mapping[str, Any], secrets: Secrets) -> None:
+    """Add the secrets among the values of settings, whether these are valid or not."""
+    secrets.add(*(text for name in ("api_key", "bearer") for text in texts(values.get(name))))
+    for password in texts(values.get("password")):
+        secrets.add_login(next(texts(values.get("username")), None), password)
+    for url in (text for name in ("url", "proxy") for text in texts(values.get(name))):
+        secrets.add_url(url)
+    for value in texts(values.get("headers")):
+        secrets.add_header(value)
+
+
+EXPECTED = {
+    "string_type": "a string",
+    "path_type": "a path",
+    "dict_type": "a mapping of names to strings",
+    "tuple_type": "a list",
+    "string_pattern_mismatch": "a pattern for files, which does not begin with !",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+}
+
+
+def describe_error(item: Any) -> tuple[str, str, str]:
+    """(message, subject, hint) for one of pydantic's errors."""
+    name = ".".join(map(str, item["loc"]))
+    if item["type"] == "extra_forbidden":
+        known = [*Settings.model_fields, "instances"]
+        return f'unknown setting "{name}"', "", suggest(name, known)
+    given = item["input"]
+    # Never quote a value that may be a secret: messages end up in logs.
+    quotable = isinstance(given, str) and str(item["loc"][0]) not in HIDDEN
+    found = f', found "{given}"' if quotable else ""
+    expected = EXPECTED.get(item["type"])
+    message = f"expected {expected}" if expected else item["msg"][0].lower() + item["msg"][1:]
+    return f"{name}: {message}{found}", "", ""

@@ -10,11 +10,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 
 from reconciler.apply.report import ItemError
+from reconciler.model.capabilities import Workflow
 from reconciler.model.codecs import join
 from reconciler.model.custom_fields import CustomFields
 from reconciler.model.kind import Kind
 from reconciler.model.name_index import Context
 from reconciler.plan.operations import Change, FieldChange
+
+BLANK = " cannot be blank"
+"""How Redmine's English message ends that a field needs a value (5.0 to 7.0). It only adds a hint to it."""
 
 
 def item_error(change: Change, message: str, path: str = "") -> ItemError:
@@ -30,11 +34,11 @@ def about(change: Change, message: str, fields: Iterable[FieldChange]) -> ItemEr
 def refused(change: Change, kind: Kind, message: str, sent: Collection[str], context: Context) -> ItemError:
     """An error for a message of the server about a write; `sent` are the paths of the fields in it."""
     only = _common(sent)
+    named = next((path for label, path in _labels(kind, sent, context) if _begins(message, label)), "")
+    if named and message.endswith(BLANK) and (why := kind.capability(Workflow).why_required(named, context)):
+        message = f"{message} ({why})"
     # The only field that was sent is to blame, whatever the language of the message.
-    if len(set(sent)) == 1:
-        return item_error(change, message, only)
-    paths = (path for label, path in _labels(kind, sent, context) if _begins(message, label))
-    return item_error(change, message, next(paths, only))
+    return item_error(change, message, only if len(set(sent)) == 1 else named or only)
 
 
 def _common(paths: Collection[str]) -> str:

@@ -21,6 +21,7 @@ from reconciler.model.address import Address, Unresolved
 from reconciler.model.capabilities import Deletion
 from reconciler.model.containers import Tree
 from reconciler.model.name_index import Names
+from reconciler.model.spec import Secret
 from reconciler.plan.dependencies import sorter
 from reconciler.plan.diff import gather
 from reconciler.plan.operations import Create, Delete, Operation, OperationId, Plan
@@ -33,6 +34,11 @@ UNAUTHORIZED = 401
 NO_REASON = "Redmine refused it without giving a reason"
 
 
+def unknown(address: Address) -> str:
+    """Why what depends on an object with an unknown outcome is skipped."""
+    return f"the outcome of {address} is unknown"
+
+
 class Applier:
     """Applies one plan. `listener` is called when a change ends; `progress` has the state of all changes."""
 
@@ -42,6 +48,9 @@ class Applier:
         self.plan = plan
         self.listener = listener or no_listener
         self.writer = Writer(client, names)
+        # The server may repeat them. Those of a saved plan are known from here on.
+        values = (field.after for change in plan.changes for field in change.all_fields)
+        client.secrets.add(*(value.reveal() for value in values if isinstance(value, Secret)))
         self.progress = {change.address: Progress(change, change.id) for change in plan.changes}
         for change in plan.affected:
             # Nothing to send, but `written` makes `verify` read it back.
@@ -88,10 +97,10 @@ class Applier:
             while not (self.stopping and not running) and self._advance(finish, len(running)):
                 while self.ready and len(running) < self.client.connection.concurrency and not self.stopping:
                     number = self.ready.pop()
-                    running[asyncio.create_task(self._operate(self.operations[number]))] = number
+                    running[asyncio.create_task(self.operate(self.operations[number]))] = number
                 done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
-                    # Raises what `_operate` does not expect: a mistake of the program must not count as a completed
+                    # Raises what `operate` does not expect: a mistake of the program must not count as a completed
                     # operation.
                     task.result()
                     # Whether it succeeded or not: `after` is just an order, and `requires` is checked when an operation
@@ -133,7 +142,8 @@ class Applier:
 
     # -- one operation -----------------------------------------------------------------------------------------
 
-    async def _operate(self, operation: Operation) -> None:
+    async def operate(self, operation: Operation) -> None:
+        """Run one operation, unless one that it requires has failed, or the run was stopped."""
         # Sorted: of several causes, a report always names the same one.
         blocker = next((self.failed[one] for one in sorted(operation.requires) if one in self.failed), None)
         if blocker is not None:
@@ -160,9 +170,7 @@ class Applier:
             self._fail(operation, "failed", [item_error(state.change, str(error))])
             self._give_up(error)
         else:
-            state.done += 1
-            if state.done == len(state.change.operations):
-                self._end(state, "done", [])
+            self.complete(operation)
 
     async def _write(self, state: Progress, operation: Operation) -> None:
         values = gather(operation.fields)
@@ -200,6 +208,13 @@ class Applier:
             message = f"{listed(operation.fields)} was not set: {blocker}"
             self._end(state, "failed", [about(state.change, message, operation.fields)])
 
+    def complete(self, operation: Operation) -> None:
+        """Mark an operation as completed; after the last one, the change is done."""
+        state = self.progress[operation.id.address]
+        state.completed.add(operation.id.number)
+        if len(state.completed) == len(state.change.operations):
+            self._end(state, "done", [])
+
     def refute(self, address: Address, error: ItemError) -> None:
         """Mark a completed change as failed, because it was read back with a difference. Its dependents are skipped."""
         state = self.progress[address]
@@ -211,8 +226,7 @@ class Applier:
 
     def _fail(self, operation: Operation, outcome: Outcome, errors: list[ItemError]) -> None:
         address = operation.id.address
-        unknown = f"the outcome of {address} is unknown"
-        self.failed[operation.id] = unknown if outcome == "unknown" else f"{address} failed"
+        self.failed[operation.id] = unknown(address) if outcome == "unknown" else f"{address} failed"
         self._end(self.progress[address], outcome, errors)
 
     def _give_up(self, error: ServerError) -> None:
@@ -227,4 +241,7 @@ class Applier:
         # The first outcome stays: a gate that is closed again after a failure makes no success of it.
         if state.outcome is None:
             state.outcome = outcome
-            self.listener(state.change.address, outcome)
+            # Once: the outcome of a creation that is found later is another one.
+            if not state.told:
+                state.told = True
+                self.listener(state.change.address, outcome)

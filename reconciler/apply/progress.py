@@ -30,9 +30,11 @@ class Progress:
     errors: list[ItemError] = field(default_factory=list)
     because: str | None = None
     notes: list[str] = field(default_factory=list)
-    done: int = 0
-    """The number of completed operations."""
+    completed: set[int] = field(default_factory=set)
+    """The numbers of the completed operations."""
     begun: bool = False
+    told: bool = False
+    """Whether the listener knows the outcome."""
     sent_again: bool = False
     """Whether its POST was sent again because the response was lost."""
     sending: Collection[str] = ()
@@ -58,9 +60,9 @@ class Progress:
         return Result(self.change, self.outcome, self.id, tuple(self.errors), self.because, tuple(self.notes))
 
     def _unfinished(self) -> Result:
-        if self.done == 0:
+        if not self.completed:
             return Result(self.change, "left", self.id)
-        left = [f for operation in self.change.operations[self.done :] for f in operation.fields]
+        left = [f for o in self.change.operations if o.id.number not in self.completed for f in o.fields]
         error = about(self.change, f"the run ended before setting {listed(left)}", left)
         return Result(self.change, "failed", self.id, (*self.errors, error), notes=tuple(self.notes))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from reconciler.apply.access import say_what_is_left, take_back
 from reconciler.apply.account import confirm
 from reconciler.apply.blame import item_error
 from reconciler.apply.executor import Applier
@@ -21,18 +22,29 @@ async def carry_out(applier: Applier) -> Report:
     try:
         await _run_and_verify(applier)
     except asyncio.CancelledError:
-        # The cancellation ends here: the caller gets a report that says `interrupted`.
-        applier.stop()
-        task = asyncio.current_task()
-        if task is not None:
-            task.uncancel()
+        _interrupted(applier)
     except ServerError as error:
         _unverified(applier, f"written, but reading it back failed: {error}")
+    try:
+        await take_back(applier)
+    except asyncio.CancelledError:
+        _interrupted(applier)
+    say_what_is_left(applier)
     return applier.report()
+
+
+def _interrupted(applier: Applier) -> None:
+    """End a cancellation: the caller gets a report that says `interrupted`."""
+    applier.stop()
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()
 
 
 async def _run_and_verify(applier: Applier) -> None:
     await applier.run()
+    if applier.stopping:
+        await take_back(applier)
     await verify(applier)
     if applier.postponed and not applier.stopping:
         # Nothing inside a closed project can be corrected, so everything else is verified before.

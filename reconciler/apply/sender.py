@@ -38,7 +38,7 @@ class Sender:
         # A token is valid once: if the lost attempt was executed, another one with it is refused (5.0 to 6.1).
         once = request.once or any(uploads(request.body))
         try:
-            return await self.client.write(request.method, request.path, body, (), headers, once=once)
+            return await self.client.write(request.method, request.path, body, request.params, headers, once=once)
         except AnswerLost:
             # Not repeatable, such as an issue's notes: reading it back tells whether it was executed.
             if not request.once:

@@ -12,6 +12,7 @@ from typing import Any
 
 from reconciler.apply.blame import item_error
 from reconciler.apply.executor import Applier
+from reconciler.apply.found_late import resume
 from reconciler.apply.progress import Progress
 from reconciler.apply.read_back import read_back
 from reconciler.errors import ServerError
@@ -52,7 +53,7 @@ Reasons = dict[tuple[Address, str], Reason]
 
 async def verify(applier: Applier) -> None:
     """Compare everything that was written with the live state. Changes with differences become `failed`."""
-    await _resolve_unknown(applier)
+    await resume(applier)
     written = [s for s in applier.progress.values() if s.written and s.change.action != "delete"]
     mismatches, reasons = await _mismatches(applier, written), Reasons()
     for _ in range(ROUNDS):
@@ -73,22 +74,6 @@ async def verify(applier: Applier) -> None:
     for state in written:
         # `verify` runs again after the postponed operations, for what those have written.
         state.written.clear()
-
-
-async def _resolve_unknown(applier: Applier) -> None:
-    """Look up objects whose creation had an unknown outcome once more: the server may have created them by now."""
-    for state in applier.progress.values():
-        if state.outcome == "unknown" and state.change.action == "create":
-            address = state.change.address
-            try:
-                row = await applier.writer.look_up(address, gather(state.change.fields))
-            except ServerError:
-                continue
-            if row is not None:
-                applier.names.add(address.kind, address.key, row)
-                state.id, state.outcome = row["id"], "done"
-                state.errors.clear()
-                state.notes.append("the response to its creation was lost; the object was found afterwards")
 
 
 # -- reading back ----------------------------------------------------------------------------------------------
@@ -191,7 +176,9 @@ def _known_reason(applier: Applier, mismatch: Mismatch) -> str:
     if row is None:
         return ""
     context = applier.writer.context(mismatch.address)
-    derived = kind.capability(DerivedFields).why_derived(row, mismatch.path, context)
+    name, _, part = mismatch.path.partition(".")
+    unseen = kind.fields[name].codec.why_unseen(part, context)
+    derived = unseen or kind.capability(DerivedFields).why_derived(row, mismatch.path, context)
     return derived or kind.capability(KeptValues).why_kept(kind, mismatch.path, mismatch.wanted, row, context)
 
 
@@ -202,5 +189,6 @@ def _message(applier: Applier, mismatch: Mismatch, reason: Reason) -> str:
     why = _known_reason(applier, mismatch) or reason.text
     if reason.refused and mismatch.wanted is True:
         return f"{mismatch.path}: {why}"
+    why = why or kinds()[mismatch.address.kind].capability(KeptValues).suspected(mismatch.path)
     message = f"{mismatch.path}: the server accepted {shown(mismatch.wanted)} but has {shown(mismatch.live)}"
     return f"{message} ({why})" if why else message

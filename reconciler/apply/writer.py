@@ -17,9 +17,10 @@ from reconciler.apply.read_back import executed
 from reconciler.apply.sender import Sender, uploads
 from reconciler.errors import Answered, AnswerLost, Missing, Rejected, ServerError, Stale
 from reconciler.kinds import kinds
-from reconciler.model.address import Address, Row
+from reconciler.model.address import CONTAINER, Address, Row, Unresolved
 from reconciler.model.capabilities import Creation, Deletion, ReadBack
 from reconciler.model.codecs import join
+from reconciler.model.containers import Modules
 from reconciler.model.kind import Kind, Listing, Request, scope_of
 from reconciler.model.name_index import Context, Names
 from reconciler.model.row_form import form_of
@@ -34,6 +35,7 @@ PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0)
 """Seconds before each lookup of an object whose POST got no response: the server may still be executing it."""
 LINGERING = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0)
 """Seconds between checks whether an object is deleted: Redmine deletes projects in a background job (from 5.1 on)."""
+EXISTS = "the response to its creation was lost; the object exists and was not created again"
 MEANWHILE = "created by someone else meanwhile; left unchanged: plan again"
 
 
@@ -53,6 +55,7 @@ class Writer:
         """Create an object, then write the fields that a POST does not accept or did not keep."""
         address = state.change.address
         kind, context = kinds()[address.kind], self.context(address)
+        self._check_module(kind, address)
         first = {n: v for n, v in values.items() if not kind.fields[n].update_only}
         state.sending = first.keys()
         row, adopted = await self._post(kind, state, first, kind.create(address, first, context))
@@ -71,6 +74,14 @@ class Writer:
             elif kind.fields[name].in_answer:
                 later |= remaining(kind, name, value, row, context)
         await self.update(state, later)
+
+    def _check_module(self, kind: Kind, address: Address) -> None:
+        """Raise Unresolved if the server has created the project without the module that an object needs."""
+        project, modules = address.container, kinds()[CONTAINER].capability(Modules)
+        module = kind.inside.module if kind.inside else ""
+        enabled = modules.enabled(self.names.row(project), self.names.spec(project)) if module else None
+        if enabled is not None and module not in enabled:
+            raise Unresolved(modules.lacking(module, project.key))
 
     async def update(self, state: Progress, values: Mapping[str, Any]) -> None:
         """Write canonical values to an existing object."""
@@ -161,6 +172,10 @@ class Writer:
             row = await self.look_up(address, values) if kind.capability(Creation).unique else None
             if row is None:
                 raise
+            if state.sent_again:
+                # The first POST was executed after all, and is what made Redmine refuse the second one.
+                state.notes.append(EXISTS)
+                return row, False
             # To adopt a wiki page would overwrite what its author has just written.
             if not kind.capability(Creation).adopts:
                 raise Stale(MEANWHILE, status=error.status) from error
@@ -169,7 +184,7 @@ class Writer:
         except AnswerLost as lost:
             row = await self._settle(address, values)
             if row is not None:
-                state.notes.append("the response to its creation was lost; the object exists and was not created again")
+                state.notes.append(EXISTS)
                 return row, False
             # Sent again at most once. After a timeout only if Redmine refuses duplicates: the first POST may still be
             # running.
@@ -183,10 +198,12 @@ class Writer:
         # The responses for new files and news have no id (5.0 to 6.1; test_trap_30).
         answers = kind.capability(Creation).answers
         shown = response.get(kind.name) if answers else await self.look_up(address, values)
-        row = shown if isinstance(shown, dict) else {}
-        if "id" not in row:
+        if not isinstance(shown, dict):
             raise AnswerLost(f"the response to the creation of a {kind.name} contains no {kind.name}", timed_out=False)
-        return row
+        # Looked up instead, like one without an answer: it may have been created.
+        for why in form_of(kind).partly("id").faults(shown, kind.name):
+            raise AnswerLost(f"the response to its creation is not as Redmine's are: {why}", timed_out=False)
+        return form_of(kind).without_nulls(shown)
 
     async def _settle(self, address: Address, values: Mapping[str, Any]) -> Row | None:
         """The object that a write without a response created, if it did. The server gets some time to finish."""

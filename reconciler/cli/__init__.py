@@ -6,6 +6,7 @@ Command modules are imported on use, so `reconciler --help` costs little more th
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 import traceback
@@ -21,6 +22,7 @@ from reconciler import __version__
 from reconciler.cli import output
 from reconciler.cli.options import State, common
 from reconciler.errors import Exit, ReconcilerError
+from reconciler.masking import without_user_info
 
 COMMANDS = {
     "validate": "Check manifests without contacting a server.",
@@ -64,8 +66,8 @@ class Program(click.Group):
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:  # type: ignore[override]
         """Run a command and exit the process with its exit code."""
         _start_fast()
-        output.prepare()
         state = State()
+        output.prepare(state.secrets)
         # In standalone mode click would exit by itself, with 2 for usage errors, which means "the plan has changes".
         extra |= {"standalone_mode": False, "obj": state}
         sys.exit(int(_guarded(state, lambda: super(Program, self).main(args, prog_name or "reconciler", **extra))))
@@ -99,7 +101,10 @@ def _guarded(state: State, run: Callable[[], Any]) -> int:
         output.say("Interrupted.")
         return Exit.INTERRUPTED
     except click.ClickException as error:
-        error.show()
+        said = io.StringIO()
+        error.show(said)
+        # Not printed by click: an argument that it repeats may be a URL with a password.
+        output.say(without_user_info(said.getvalue().rstrip("\n")))
         return Exit.CANNOT_RUN  # not error.exit_code, which is 2 for usage errors
     except Exception as error:
         _debug(state)
@@ -110,7 +115,7 @@ def _guarded(state: State, run: Callable[[], Any]) -> int:
 
 def _debug(state: State) -> None:
     if state.debug:
-        output.say(traceback.format_exc().rstrip())
+        output.say(without_user_info(traceback.format_exc().rstrip()))
 
 
 @click.group(

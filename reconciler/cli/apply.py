@@ -103,25 +103,25 @@ async def _manifests(
     from reconciler.cli import steps
     from reconciler.plan.targets import PlanOptions
 
-    # Before the connection: invalid manifests are reported without a request.
-    manifests, plan_options = steps.valid(state, paths), PlanOptions(*options)
-    async with steps.client(state, manifests.config, shown) as client:
-        planned = await pipeline.plan(client, manifests, plan_options)
-        shown.stop()
-        steps.selected(planned)
-        # Before the question: what the limits refuse cannot be confirmed either.
-        steps.within_limits(planned.plan, manifests.config, max_deletes)
-        with _reported(state, written):
-            if not await carry_out(state, client, planned, yes, shown, written):
-                return Exit.CANNOT_RUN
-            # What was unarchived can be compared only now, so it has a plan, limits and a confirmation of its own.
-            if planned.plan.revealed and not written.reports[-1].interrupted:
-                second = _Second(client, manifests, planned, plan_options, max_deletes)
-                code = await _again(state, second, yes, shown, written)
-                if code is not None:
-                    return code
-        # Of both runs together: a failure in the first is not made good by the second.
-        return exit_code(pipeline.joined(written.reports))
+    manifests, plan_options = steps.manifests(state, paths), PlanOptions(*options)
+    with pipeline.at_least(manifests):
+        async with steps.client(state, manifests.config, shown) as client:
+            planned = await pipeline.plan(client, manifests, plan_options)
+            shown.stop()
+            steps.selected(planned)
+            # Before the question: what the limits refuse cannot be confirmed either.
+            steps.within_limits(planned.plan, manifests.config, max_deletes)
+            with _reported(state, written):
+                if not await carry_out(state, client, planned, yes, shown, written):
+                    return Exit.CANNOT_RUN
+                # What was unarchived can be compared only now, so it has a plan, limits and a confirmation of its own.
+                if planned.plan.revealed and not written.reports[-1].interrupted:
+                    second = _Second(client, manifests, planned, plan_options, max_deletes)
+                    code = await _again(state, second, yes, shown, written)
+                    if code is not None:
+                        return code
+            # Of both runs together: a failure in the first is not made good by the second.
+            return exit_code(pipeline.joined(written.reports))
 
 
 async def _saved(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from reconciler.masking import Secrets
+
 if TYPE_CHECKING:
     from reconciler.config import Config
     from reconciler.manifest.excerpt import Source
@@ -17,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(slots=True)
 class State:
-    """The common options of a run. `sources` has the manifest texts that problems quote."""
+    """The common options of a run. `sources` has the manifest texts that problems quote, `secrets` what none shows."""
 
     config: str | None = None
     instance: str | None = None
@@ -30,6 +32,7 @@ class State:
     problems_on_stdout: bool = False
     printed: bool = False
     sources: MutableMapping[str, Source] = field(default_factory=dict)
+    secrets: Secrets = field(default_factory=Secrets)
 
     def configuration(self, paths: tuple[str, ...] = ()) -> Config:
         """The configuration for manifests at `paths`. Raises ConfigError."""
@@ -37,7 +40,7 @@ class State:
 
         flags = {"url": self.url, "concurrency": self.concurrency}
         given = {name: value for name, value in flags.items() if value is not None}
-        return config.load(paths, file=self.config, instance=self.instance, flags=given)
+        return config.load(paths, file=self.config, instance=self.instance, flags=given, secrets=self.secrets)
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:

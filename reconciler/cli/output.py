@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from reconciler.errors import Location, ManifestError, Problem, ReconcilerError
+from reconciler.masking import Secrets, without_user_info
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,11 +19,17 @@ if TYPE_CHECKING:
 
     from reconciler.apply.report import Report
     from reconciler.cli.options import State
+    from reconciler.model.address import Address
     from reconciler.plan.operations import Plan
 
 
-def prepare() -> None:
-    """Print characters that the encoding lacks as escapes instead of failing."""
+_secrets = [Secrets()]
+"""Those of this run of the program."""
+
+
+def prepare(secrets: Secrets) -> None:
+    """Print none of these secrets, and characters that the encoding lacks as escapes instead of failing."""
+    _secrets[:] = [secrets]
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -32,12 +39,18 @@ def result(text: str, state: State) -> None:
     """Print to stdout. A closed pipe is not an error."""
     state.printed = True
     if text:
-        _print(text, sys.stdout)
+        # JSON has no secrets any more (`as_json`), and must stay valid.
+        _print(text if state.format == "json" else masked(text), sys.stdout)
 
 
 def say(text: str) -> None:
     """Print to stderr."""
-    _print(text, sys.stderr)
+    _print(masked(text), sys.stderr)
+
+
+def masked(text: str) -> str:
+    """The text without secrets."""
+    return _secrets[0].masked(text)
 
 
 def _print(text: str, stream: TextIO) -> None:
@@ -98,7 +111,8 @@ def problems(items: Sequence[Problem], state: State, stream: TextIO) -> str:
     from reconciler.render import json as data
 
     def quoted(place: Location) -> str:
-        return excerpt(place, state.sources)
+        # Masked before it is cut around the caret.
+        return excerpt(place, state.sources, state.secrets)
 
     match state.format:
         case "json":
@@ -112,11 +126,32 @@ def problems(items: Sequence[Problem], state: State, stream: TextIO) -> str:
     return text.problems(items, quoted, color=colored(stream, state))
 
 
+def rest(items: Sequence[Problem], made: Plan, left_out: Sequence[Address], state: State) -> None:
+    """Print problems, and the plan of what does not depend on them, in the chosen format."""
+    from reconciler.manifest.excerpt import excerpt
+    from reconciler.render import html, markdown, text, words
+    from reconciler.render import json as data
+
+    def quoted(place: Location) -> str:
+        return excerpt(place, state.sources, state.secrets)
+
+    if state.format == "text":
+        say(problems(items, state, sys.stderr))
+        result(f"{words.REST}\n\n{text.plan(made, color=colored(sys.stdout, state))}", state)
+        return
+    if state.format == "json":
+        result(as_json(data.rest_json(items, made, left_out)), state)
+    else:
+        render = markdown.rest if state.format == "markdown" else html.rest
+        result(render(items, quoted, made), state)
+    say(f"Error: {plural(len(items), 'problem')} in the manifests.")
+
+
 def as_json(data: Mapping[str, Any]) -> str:
     """JSON in characters that the encoding of stdout has."""
     from reconciler.render.json import dumps
 
-    text = dumps(data)
+    text = dumps(_secrets[0].masked_data(data))
     if codecs.lookup(sys.stdout.encoding or "utf-8").name == "utf-8":
         return text
     # JSON's own escapes, so that the document stays valid; `backslashreplace` would write \xe4, which is none.
@@ -128,14 +163,25 @@ def failure(error: ReconcilerError, state: State) -> None:
     # Problems are the result of `check`, and of any command with a format for machines: stdout, not stderr.
     if isinstance(error, ManifestError) and state.format == "text" and not state.problems_on_stdout:
         say(problems(error.problems, state, sys.stderr))
+        _unasked(error)
     elif isinstance(error, ManifestError):
         result(problems(error.problems, state, sys.stdout), state)
         say(f"Error: {plural(len(error.problems), 'problem')} in the manifests.")
+        _unasked(error)
     else:
+        # A URL that is refused is no setting of the run, so what is secret in it is not known.
+        text = without_user_info(str(error))
         # A report that was printed before the error is the one document.
         if state.format == "json" and not state.printed:
-            result(problems([Problem(Location(""), str(error))], state, sys.stdout), state)
-        say(f"Error: {safe(str(error))}")
+            result(problems([Problem(Location(""), text)], state, sys.stdout), state)
+        say(f"Error: {safe(text)}")
+
+
+def _unasked(error: ManifestError) -> None:
+    """Say why there may be further problems."""
+    if error.unasked is not None:
+        text = without_user_info(str(error.unasked))
+        say(f"The server could not be asked for further problems. {safe(text)}")
 
 
 def safe(text: str) -> str:

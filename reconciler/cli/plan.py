@@ -12,7 +12,7 @@ import click
 from reconciler.cli import output
 from reconciler.cli.options import State, common, formats, paths, resend, selection, unarchive
 from reconciler.cli.progress import Progress, progress
-from reconciler.errors import Exit
+from reconciler.errors import Exit, ManifestError
 
 if TYPE_CHECKING:
     from reconciler.pipeline import Planned
@@ -44,7 +44,8 @@ def plan(
 ) -> int:
     """Compare the manifests with the live state and show what apply would change.
 
-    Never writes to the server.
+    Never writes to the server. If objects have problems, shows these, and the plan of what does not depend on them,
+    which is what `apply --keep-going` would do (exit code 3).
 
     PATH is a file, a folder, or - for standard input (default: the current folder).
     """
@@ -53,6 +54,8 @@ def plan(
     with progress(state) as shown:
         shown.reading("the manifests")
         planned = asyncio.run(_plan(state, paths, (targets, excludes, unarchive, resend), shown))
+    if planned.faults.problems:
+        return _rest(planned, out, state)
     output.result(output.plan(planned.plan, state), state)
     if out is not None:
         _save(planned, out, state)
@@ -75,12 +78,27 @@ async def _plan(state: State, paths: tuple[str, ...], options: tuple[Any, ...], 
     from reconciler.cli import steps
     from reconciler.plan.targets import PlanOptions
 
-    manifests = steps.valid(state, paths)
-    async with steps.client(state, manifests.config, shown) as client:
-        planned = await pipeline.plan(client, manifests, PlanOptions(*options))
+    manifests = steps.manifests(state, paths)
+    with pipeline.at_least(manifests):
+        async with steps.client(state, manifests.config, shown) as client:
+            planned = await pipeline.plan_or_rest(client, manifests, PlanOptions(*options))
     shown.stop()
-    steps.selected(planned)
+    # Without a plan of the rest, there is nothing to leave something out of.
+    if planned.plan.changes or not planned.faults.problems:
+        steps.selected(planned)
     return planned
+
+
+def _rest(planned: Planned, out: Path | None, state: State) -> int:
+    """Show problems, and the plan of what does not depend on them. Raises ManifestError if that has no changes."""
+    error = ManifestError(planned.faults.problems)
+    if not planned.plan.changes:
+        raise error
+    left_out = [change.address for change, _ in (*planned.faults.failed, *planned.faults.skipped)]
+    output.rest(error.problems, planned.plan, left_out, state)
+    if out is not None:
+        output.say("The plan was not saved, because it is incomplete.")
+    return error.exit_code
 
 
 def _save(planned: Planned, out: Path, state: State) -> None:
@@ -88,6 +106,7 @@ def _save(planned: Planned, out: Path, state: State) -> None:
     from reconciler.plan import plan_file
     from reconciler.render.json import plan_json
 
+    plan_file.check_echoes(planned.plan, state.secrets)
     plan_file.write(out, plan_file.save(planned.plan, planned.names, plan_json(planned.plan)))
     used = planned.names.settings["place"].file
     # Only what `apply --plan` would not find by itself from the current folder.

@@ -113,7 +113,8 @@ class Live(Progress):
         self.done += 1
         if self.bar is not None:
             # Keys come from manifests and the server, and may contain control sequences.
-            self.bar.update(self.bar.task_ids[0], completed=self.done, description=terminal(str(address))[:40])
+            shown = terminal(output.masked(str(address)))[:40]
+            self.bar.update(self.bar.task_ids[0], completed=self.done, description=shown)
 
     def _start(self) -> None:
         from rich.console import Console

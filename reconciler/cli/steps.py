@@ -50,7 +50,7 @@ async def client(state: State, config: Config, shown: Progress) -> AsyncIterator
     """A client for the configured server, with progress; --verbose shows the number of requests at the end."""
     connection = config.connection()
     shown.reading(connection.url)
-    async with Client(connection, log=shown.request) as opened:
+    async with Client(connection, log=shown.request, secrets=config.secrets) as opened:
         try:
             yield opened
         finally:  # also if the command fails: the number of requests helps to see how far it got

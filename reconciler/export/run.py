@@ -25,6 +25,7 @@ from reconciler.manifest.sources import CONFIG
 from reconciler.model.address import Address
 from reconciler.model.codecs import Stored
 from reconciler.pipeline import Manifests, Planned, plan
+from reconciler.plan.targets import PlanOptions
 from reconciler.redmine.client import Client
 from reconciler.state.fetch import Watch, over, unwatched
 
@@ -92,7 +93,7 @@ async def export_to_async(
     config = configuration.load((), environ, file=file, instance=instance)
     chosen = scope(projects, subprojects, kinds)
     into = target(Path(folder), chosen, config, instance, sanitized=sanitize)
-    async with Client(config.connection()) as client:
+    async with Client(config.connection(), secrets=config.secrets) as client:
         inventory = await look(client, config, chosen, into, sanitized=sanitize)
         return await write_out(client, inventory, chosen, into, sanitized=sanitize)
 
@@ -151,7 +152,9 @@ async def key_plan(
     `inventory` comes from `write_keys.with_keys`. Projects that an earlier run has `reopened` are closed again.
     """
     desired, lacking = write_keys.desired_keys(inventory, reopened)
-    return await plan(client, Manifests(config, Loaded((), (), ()), desired, ())), lacking
+    # An issue that Redmine would refuse is reported, and the others get their keys.
+    options = PlanOptions(keep_going=True)
+    return await plan(client, Manifests(config, Loaded((), (), ()), desired, ()), options), lacking
 
 
 async def write_out(

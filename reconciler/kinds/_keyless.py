@@ -12,6 +12,7 @@ from reconciler.model.capabilities import ReadBack
 from reconciler.model.kind import Kind, Matches, Object
 from reconciler.model.name_index import Context
 from reconciler.model.spec import Id, ProjectItem
+from reconciler.model.visibility import unknown_id
 
 S = TypeVar("S", bound=ProjectItem)
 
@@ -101,7 +102,7 @@ class _Matching:
         if row is None:
             # What is declared absent and does not exist is as declared.
             if wanted.spec.state == "present":
-                self.problems.append((wanted, f"there is no {what} #{number}", "omit `id` to create a new one"))
+                self.problems.append((wanted, *unknown_id(what, number, self.context.names)))
         elif home != wanted.address.project:
             where = f'project "{home}"' if home else "another project"
             self.problems.append((wanted, f"{what} #{number} is in {where}", "declare it in that project"))

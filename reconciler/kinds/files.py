@@ -28,6 +28,7 @@ from reconciler.model.requests import payload
 from reconciler.model.spec import REFUSE, Api, Id, Name, ProjectItem
 
 VERSION = Ref(("version",))
+GONE: Mapping[int, None] = {403: None, 404: None}
 SHA256 = 64
 """Length of a SHA-256 in hexadecimal."""
 
@@ -197,7 +198,7 @@ class Files(Kind[FileSpec]):
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
         yield [
             # Rows do not show their project (5.0 to 6.1), hence the mark.
-            Listing(f"/projects/{p}/files", "files", paged=False, mark={"inside": p}, none={403: None, 404: None})
+            Listing(f"/projects/{p}/files", "files", paged=False, mark={"inside": p}, none=GONE, seen_from=p)
             for p in need.projects(self.name)
             if p in names.live("project").ids
         ]

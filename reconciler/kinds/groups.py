@@ -19,7 +19,8 @@ from reconciler.model.forms import TEXT
 from reconciler.model.kind import Kind, Listing, Matches, Need, Object, Request
 from reconciler.model.name_index import Context, Names
 from reconciler.model.requests import payload
-from reconciler.model.spec import REFUSE, Api, Id, Name, Spec, Strings
+from reconciler.model.spec import PARTIAL, REFUSE, Api, Id, Name, Spec, Strings
+from reconciler.model.visibility import Unlisted
 
 
 class Members(RefSet):
@@ -60,6 +61,14 @@ class _Export(Exporting):
         return not row.get("builtin")
 
 
+class _Unlisted(Unlisted):
+    """Members show the names of groups (5.0 to 7.0)."""
+
+    def glimpse(self, named: Row) -> Row | None:
+        # PARTIAL: what its own page does not show either is not compared.
+        return {"id": named["id"], "name": named["name"], PARTIAL: True} if named.get("name") else None
+
+
 class Groups(Kind[GroupSpec]):
     """The built-in groups (anonymous users, non members) are listed with `builtin=1`; Redmine answers 204 to writes of
     them and does nothing (5.0 to 6.1)."""
@@ -74,6 +83,7 @@ class Groups(Kind[GroupSpec]):
         Rows({"builtin": TEXT.optional}),
         Alternative("user"),
         Deletion("deletes its memberships and the roles that its users have through it; its issues lose the assignee"),
+        _Unlisted("membership", ("group", "group_anonymous", "group_non_member")),
         _Export(),
     )
 

@@ -14,6 +14,7 @@ from reconciler.model.codecs import Ref
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.kind import Inside, Kind, Listing, Need, project_lists
 from reconciler.model.name_index import Context, Names
+from reconciler.model.participation import UNASSIGNED, Participants
 from reconciler.model.spec import PARTIAL, REFUSE, Api, Deferred, Name, Principal, ProjectItem
 
 
@@ -36,13 +37,17 @@ class IssueCategorySpec(ProjectItem):
     ] = None
 
 
+CLOSED = 5
+
+
 class _Rows(PartialRows):
     """Of a closed project, Redmine 5.0 shows only the names."""
 
     def writes_unseen(self, row: Row, context: Context) -> bool:
-        # The project is reopened, and then its categories show their assignees.
-        spec = context.names.spec(context.container)
-        return spec is not None and spec.status == "active"
+        # The project is reopened, and then its categories show their assignees. In an open project they stay hidden
+        # from an account without the right to manage categories (5.0).
+        spec, live = context.names.spec(context.container), context.names.row(context.container) or {}
+        return spec is not None and spec.status == "active" and live.get("status") == CLOSED
 
 
 class IssueCategories(Kind[IssueCategorySpec]):
@@ -55,7 +60,12 @@ class IssueCategories(Kind[IssueCategorySpec]):
     inside = Inside(module="issue_tracking", follows=("membership",))
     identity = ("name",)
     rank = 60
-    capabilities = (Deletion("its issues lose the category"), _Rows(), Exporting())
+    capabilities = (
+        Deletion("its issues lose the category"),
+        _Rows(),
+        Exporting(),
+        Participants({"assigned_to": UNASSIGNED}),
+    )
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
         for lists in project_lists(self, need, names):

@@ -129,6 +129,8 @@ def define(row: Mapping[str, Any], names: Names) -> None:
     """Add a custom field's definition to `names`."""
     options = {str(o["value"]): str(o.get("label", o["value"])) for o in row.get("possible_values") or ()}
     names.sees_definitions = True
+    # The attribute is as old as that change of the projects' lists (5.1).
+    names.lists_common_fields = "description" in row
     names.custom_fields.setdefault(row["customized_type"], {})[row["name"]] = CustomField(
         id=row["id"],
         name=row["name"],
@@ -142,6 +144,12 @@ def define(row: Mapping[str, Any], names: Names) -> None:
         min_length=row.get("min_length"),
         max_length=row.get("max_length"),
         pattern=str(row.get("regexp") or ""),
+        required=bool(row.get("is_required")),
+        has_default=bool(row.get("default_value")),
+        visible=row.get("visible", True) is not False,
+        # Of users and groups, not even administrators are shown fields that are not visible (5.0 to 6.1).
+        shown=row.get("visible", True) is not False or row["customized_type"] not in ("user", "group"),
+        for_all=row.get("is_for_all"),
     )
 
 

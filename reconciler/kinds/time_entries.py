@@ -13,20 +13,26 @@ from typing import Annotated, Any
 from pydantic import Field, PositiveInt, StringConstraints
 
 from reconciler.kinds._keyless import Keyless, KeylessReadBack
+from reconciler.kinds._members import is_account, may_be_admin
 from reconciler.kinds._permissions import lacks_as_member
 from reconciler.kinds._queries import chunks, criterion
+from reconciler.kinds.issues.hiding import IssueHiding
 from reconciler.model.address import Address, Row, Unresolved, split_key
 from reconciler.model.capabilities import Creation, Rows
 from reconciler.model.codecs import Codec, Ref, digest
 from reconciler.model.containers import ProjectIncludes
 from reconciler.model.custom_fields import CustomFields
+from reconciler.model.doubts import Doubts
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.forms import DAY, NAMED, NUMBER, REF, TEXT
 from reconciler.model.kind import Inside, Kind, Listing, Need, Object
 from reconciler.model.name_index import Context, Names
+from reconciler.model.participation import Part, Participants
 from reconciler.model.spec import LOCAL, REFUSE, Api, Date, Id, IssueName, Name, ProjectItem
+from reconciler.model.visibility import Hidden, Hiding, Sight
 
 ISSUE = Ref(("issue",), word="key")
+ISSUES = IssueHiding()
 USER = Ref(("user",))
 CHUNK = 50
 """Ids of one sort in one request: Redmine 5.0 to 7.0 keep the filter in a 4 KB cookie and answer 500 beyond."""
@@ -44,6 +50,11 @@ class Hours(Codec):
             return desired is live
         minutes = (m for m in (math.floor(desired * 60), math.ceil(desired * 60)) if abs(m - desired * 60) < 0.5 + 1e-6)
         return any(abs(shown - live) < 0.005 + 1e-6 for shown in (desired, *(m / 60 for m in minutes)))
+
+
+HOURS = Hours()
+PER_DAY = 999
+"""The default of the setting `timelog_max_hours_per_day` (5.0 to 6.1)."""
 
 
 class Activity(Codec):
@@ -119,7 +130,7 @@ class TimeEntrySpec(ProjectItem):
     hours: Annotated[
         float | None,
         Field(description="Hours, to the minute (1.5 is one and a half hours).", ge=0),
-        Api(codec=Hours(), clear=REFUSE),
+        Api(codec=HOURS, clear=REFUSE),
     ] = None
     custom_fields: Annotated[
         dict[str, Any] | None,
@@ -146,6 +157,51 @@ class _Export(Exporting):
             yield "user", f"{user} may no longer log time in the project"
 
 
+class _Limits(Doubts):
+    """Hours that depend on settings."""
+
+    def about(
+        self, kind: Kind, row: Row | None, values: Mapping[str, Any], context: Context
+    ) -> Iterable[tuple[str, str]]:
+        hours = values.get("hours")
+        if hours is None or (row is not None and HOURS.equal(hours, row["hours"])):
+            return
+        if hours == 0:
+            yield "hours", "a setting of Redmine, which the API does not show, decides whether it takes 0 hours"
+        elif hours > PER_DAY:
+            yield "hours", f"by default Redmine takes at most {PER_DAY} hours of a user on one day"
+
+
+class _People(Participants):
+    """Time is logged for active members, or for the own account (5.0 to 6.1)."""
+
+    def exempt(self, name: str, person: Address, row: Row | None, values: Mapping[str, Any], context: Context) -> bool:
+        return is_account(person, context.names)
+
+    def doubtful(self, name: str, person: Address, row: Row | None, context: Context) -> bool:
+        # The account that logged the time can always get it back, and no list shows which one that is.
+        # A member who is an administrator needs no permission on 5.0.
+        return row is not None or may_be_admin(person, context.names)
+
+
+class _Hiding(Hiding):
+    """A role can see no time entries, or those of the account only (`time_entries_visibility`, 5.0 to 7.0)."""
+
+    def may_hide(self, declared: Object[TimeEntrySpec], sight: Sight, names: Names) -> Hidden | None:
+        project, own = declared.address.container, declared.spec.user.casefold() == str(sight.me["login"]).casefold()
+        roles = sight.grants(project, names, "view_time_entries")
+        if roles is None:
+            return Hidden(f'this account is no member of project "{project.key}", where time entries may be hidden')
+        if not roles:
+            return Hidden(f'this account may not see the time entries of project "{project.key}"', certain=True)
+        if not own and not any(role.get("time_entries_visibility") == "all" for role in roles):
+            return Hidden(f'time entries of others in project "{project.key}" are hidden from this account')
+        # Time that is logged on an issue is shown to those who see the issue.
+        issue = _issue(declared.spec.issue, declared.address) if declared.spec.issue else ""
+        lost = issue and names.id(Address("issue", f"{project.key}/{issue}")) is None
+        return ISSUES.hides(project, sight, names) if lost else None
+
+
 class TimeEntries(Keyless[TimeEntrySpec]):
     """With an `id`, everything but the project can change; without one, another day or user is another entry."""
 
@@ -161,7 +217,10 @@ class TimeEntries(Keyless[TimeEntrySpec]):
         Rows({"user": REF, "activity": NAMED, "spent_on": DAY, "hours": NUMBER, "comments": TEXT.present}),
         Creation(unique=False),
         ProjectIncludes("time_entry_activities"),
+        _Limits(),
+        _People({"user": Part("log_time")}),
         _Export(own_files=True),
+        _Hiding(),
     )
 
     # -- identity ----------------------------------------------------------------------------------------------

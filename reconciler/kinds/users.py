@@ -9,17 +9,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, StringConstraints
 
+from reconciler.kinds._mail import fault as mail_fault
 from reconciler.manifest.loader import suggest
 from reconciler.model.address import Address, Row, Unresolved
 from reconciler.model.capabilities import Deletion, OwnAccount, PartialRows, People
 from reconciler.model.codecs import Codec, unknown
 from reconciler.model.custom_fields import FALSE, TRUE, CustomFields
+from reconciler.model.doubts import Doubts
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.forms import NAMED, WHOLE
 from reconciler.model.kind import Kind, Listing, Need, Object, Request
 from reconciler.model.name_index import Context, Names, near_miss
 from reconciler.model.requests import includes
-from reconciler.model.spec import REFUSE, Api, Deferred, Id, Name, Spec
+from reconciler.model.spec import PARTIAL, REFUSE, Api, Deferred, Gate, Id, Name, Spec
+from reconciler.model.visibility import ADMINISTRATOR, Unlisted
 
 STATUS = {"active": 1, "registered": 2, "locked": 3}
 LANGUAGES = (
@@ -29,6 +32,16 @@ LANGUAGES = (
     *("sv", "ta-IN", "th", "tr", "uk", "vi", "zh", "zh-TW"),
 )
 """Redmine's `config/locales` (6.1; before 6.0 without `ta-IN`). It stores any other text as well."""
+SHORT = 30
+LIMIT = f"before Redmine 5.1 a last name has at most {SHORT}"
+ACTIVE_ONLY = frozenset(
+    {
+        *("issue.assigned_to", "issue.author", "issue.notes", "issue.watchers"),
+        *("time_entry.user", "custom_fields"),
+    }
+)
+"""Fields that Redmine lets name active users only: 422, 412 for whom a request acts as, 204 and dropped for watchers
+(5.0 to 6.1). Default assignees, members and users of groups can be locked."""
 NUMBER = re.compile(r"#(\d+)(?: \((.*)\))?", re.DOTALL)
 
 
@@ -136,19 +149,22 @@ class UserSpec(Spec):
         Api(clear=REFUSE),
     ]
     firstname: Annotated[
-        str | None,
+        Name | None,
         StringConstraints(max_length=30),
         Field(description="At most 30 characters."),
         Api(clear=REFUSE, label="First name"),
     ] = None
     lastname: Annotated[
-        str | None,
+        Name | None,
         StringConstraints(max_length=255),
         Field(description="At most 255 characters (30 before Redmine 5.1)."),
         Api(clear=REFUSE, label="Last name"),
     ] = None
     mail: Annotated[
-        str | None, Field(description="E-mail address, unique."), Api(clear=REFUSE, unique=True, label="Email")
+        Name | None,
+        StringConstraints(max_length=254),
+        Field(description="E-mail address, unique; at most 254 characters."),
+        Api(clear=REFUSE, unique=True, label="Email"),
     ] = None
     admin: Annotated[
         bool | None,
@@ -162,8 +178,8 @@ class UserSpec(Spec):
         Api(
             codec=UserStatus(),
             clear=REFUSE,
-            # A locked user can be neither a new assignee nor a new watcher (5.0 to 6.1).
             deferred=Deferred("referrers", when=lambda value, context: value == "locked"),
+            gate=Gate("active", frozenset({"locked"}), via=ACTIVE_ONLY, guards_access=True),
         ),
     ] = None
     language: Annotated[
@@ -249,6 +265,46 @@ class _OwnAccount(OwnAccount):
             yield "status", f"{own}, so it cannot be locked"
 
 
+class _LongNames(Doubts):
+    """What only a newer Redmine stores."""
+
+    def about(
+        self, kind: Kind, row: Row | None, values: Mapping[str, Any], context: Context
+    ) -> Iterable[tuple[str, str]]:
+        # Lists show the status from 6.0 on.
+        newer = any("status" in row for row in context.names.live("user").rows.values())
+        if _is_long(row, values) and not newer and not _before_5_1(context.names):
+            yield "lastname", f"{len(values['lastname'])} characters; {LIMIT}"
+
+
+def _is_long(row: Row | None, values: Mapping[str, Any]) -> bool:
+    name = values.get("lastname") or ""
+    return len(name) > SHORT and (row is None or row.get("lastname") != name)
+
+
+def _before_5_1(names: Names) -> bool:
+    """Whether the server is known to be a Redmine 5.0."""
+    return names.sees_definitions and not names.lists_common_fields
+
+
+class _Unlisted(Unlisted):
+    """The own page of an active user shows the login to everybody who may see the user (5.0 to 7.0)."""
+
+    def page(self, number: Id) -> Listing | None:
+        # Of users who are not active the page is 404, so these are; what it does not show is not compared.
+        mark = {"listed": 1, "status": 1, PARTIAL: True}
+        return Listing(f"/users/{number}", "user", single=True, mark=mark, none={403: None, 404: None})
+
+    def own(self, me: Row) -> Row | None:
+        return {**me, "listed": 1, "status": 1, PARTIAL: True}
+
+    def configured(self, settings: Mapping[str, Any]) -> Mapping[str, int]:
+        return dict(settings.get("user_ids") or {})
+
+    def assumed(self, key: str, number: Id) -> Row | None:
+        return {"id": number, "login": key, PARTIAL: True}
+
+
 class Users(Kind[UserSpec]):
     """Only active users are listed by default; a lock shows by the list that a user is in (5.0 to 7.0)."""
 
@@ -267,6 +323,10 @@ class Users(Kind[UserSpec]):
         _Rows(),
         _OwnAccount(),
         People(),
+        _LongNames(),
+        _Unlisted(
+            "membership", ("user", "author", "assigned_to"), f"{ADMINISTRATOR}, or set user_ids in reconciler.yaml"
+        ),
         Exporting(defaults=(("status", "active"), ("admin", False)), unshown=frozenset({"auth_source"})),
     )
 
@@ -307,6 +367,14 @@ class Users(Kind[UserSpec]):
         if spec.language and spec.language not in LANGUAGES:
             hint = suggest(spec.language, LANGUAGES)
             yield "language", f'unknown language "{spec.language}"{": " if hint else ""}{hint}'
+
+    def conflicts(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
+        if _is_long(row, values) and _before_5_1(context.names):
+            yield "lastname", f"lastname: {len(values['lastname'])} characters; {LIMIT}", "shorten it"
+        # Only a new address is checked, so an old one may be anything.
+        mail = values.get("mail")
+        if mail and mail != (row or {}).get("mail") and (wrong := mail_fault(mail)):
+            yield "mail", f'mail: "{mail}": {wrong}', "correct it"
 
 
 def _beside(request: Request, more: Mapping[str, Any]) -> Request:

@@ -171,7 +171,8 @@ def _indexes(need: Need, names: Names) -> list[Listing]:
 def _index(project: str) -> Listing:
     path = f"/projects/{project}/wiki/index"
     # 403: the module is off, which is the same as no pages here.
-    return Listing(path, "wiki_pages", paged=False, number=f"{project}/{{title}}", none={403: None, 404: None})
+    none: Mapping[int, None] = {403: None, 404: None}
+    return Listing(path, "wiki_pages", paged=False, number=f"{project}/{{title}}", none=none, seen_from=project)
 
 
 def _start(project: str) -> Listing:

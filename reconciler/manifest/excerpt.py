@@ -20,8 +20,8 @@ from yaml.events import CollectionEndEvent, CollectionStartEvent, MappingStartEv
 
 from reconciler.errors import Location
 from reconciler.manifest.look_alikes import same_to_the_eye
+from reconciler.masking import MASK, Secrets
 
-MASK = "•••"
 WIDTH = 100  # characters of a source line to show
 MAX_BYTES = 64 * 1024 * 1024
 
@@ -139,10 +139,10 @@ class Source:
                 return
             yield below
 
-    def shown(self, index: int, column: int) -> tuple[str, int]:
+    def shown(self, index: int, column: int, secrets: Secrets | None = None) -> tuple[str, int]:
         """A line with secrets masked, and the new position of a column in it (both count from 0)."""
         if index not in self._masked:
-            self._masked[index] = self._mask(index)
+            self._masked[index] = self._mask(index, secrets)
         text, spans = self._masked[index]
         column = min(column, len(self.lines[index]))
         # From the right: a replacement shifts only what is behind it.
@@ -150,11 +150,12 @@ class Source:
             column = column if column < start else start if column < end else column - end + start + len(MASK)
         return text, column
 
-    def _mask(self, index: int) -> tuple[str, list[tuple[int, int]]]:
+    def _mask(self, index: int, secrets: Secrets | None) -> tuple[str, list[tuple[int, int]]]:
         line = self.lines[index]
         pieces, masked, done = [], [], 0
-        for start, end in [(0, len(line))] if index in self.hidden else _secret_spans(line):
-            start += len(line[start:end]) - len(line[start:end].lstrip())
+        by_key = [(0, len(line))] if index in self.hidden else _secret_spans(line)
+        for start, end in sorted([*by_key, *(secrets.spans(line) if secrets else ())]):
+            start = max(start + len(line[start:end]) - len(line[start:end].lstrip()), done)
             if start < end:
                 pieces += [line[done:start], MASK]
                 masked.append((start, end))
@@ -162,11 +163,13 @@ class Source:
         return "".join([*pieces, line[done:]]), masked
 
 
-def excerpt(location: Location, cache: MutableMapping[str, Source] | None = None) -> str:
+def excerpt(
+    location: Location, cache: MutableMapping[str, Source] | None = None, secrets: Secrets | None = None
+) -> str:
     """The source line of a place with a caret below its column, or "" if there is no such line.
 
-    Secrets are masked, control characters replaced, long lines cut around the caret. `cache` keeps the files that were
-    read; `Loaded.sources` is such a cache and has the text of standard input.
+    Values of secret-looking keys and `secrets` are masked, control characters replaced, long lines cut around the
+    caret. `cache` keeps the files that were read; `Loaded.sources` is such a cache and has the text of standard input.
     """
     cache = {} if cache is None else cache
     if location.file not in cache:
@@ -174,7 +177,7 @@ def excerpt(location: Location, cache: MutableMapping[str, Source] | None = None
     source = cache[location.file]
     if not 0 < location.line <= len(source.lines):
         return ""
-    line, column = source.shown(location.line - 1, max(location.column - 1, 0))
+    line, column = source.shown(location.line - 1, max(location.column - 1, 0), secrets)
     before, after = _window(line, column)
     number = f"{location.line:>4}"
     caret = " " * sum(map(_cells, before))

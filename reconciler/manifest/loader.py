@@ -6,7 +6,6 @@ Built from the events of libyaml's C loader instead of `yaml.load`: plain scalar
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from yaml.events import AliasEvent, CollectionEndEvent, DocumentStartEvent, Mapp
 
 from reconciler.errors import Location, ManifestError, Problem
 from reconciler.manifest.excerpt import MAX_BYTES, Source, excerpt, explain_yaml_error, mark_of, suggest
+from reconciler.manifest.expressions import expand
 from reconciler.manifest.rules import ALL, Rules
 from reconciler.manifest.scalars import Computed, Included, Reported, Templated, Variables, literal
 from reconciler.manifest.sources import File, beside, find, read_text
@@ -40,8 +40,6 @@ _TEXT_TAGS = frozenset(("!", *(_CORE + name for name in ("str", "int", "float", 
 _TAGS_HINT = "supported: !file PATH and YAML's own !!str, !!int, !!float, !!bool, !!timestamp, !!null, !!map, !!seq"
 _MERGE = "<<"
 _OPEN = object()
-_EXPRESSION = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_]\w*)(?::-((?:(?!\$\{)[^}])*))?\})?", re.ASCII)
-_EXPRESSION_HINT = "write ${NAME} or ${NAME:-default}, not nested; write $${ for a literal ${"
 
 _COMPUTED_HINTS = {
     "!command": "write api_key: !command [PROGRAM, ARGUMENT]; it works only in reconciler.yaml, for credentials",
@@ -93,7 +91,8 @@ class Loaded:
     """The top-level mappings of all files, all problems sorted by place, and the names of the files.
 
     `found` are the files that were not named but found in a folder, `left_out` those of them that are no manifests.
-    `sources` is a cache for `excerpt`; it has the text of standard input, which cannot be read twice.
+    `incomplete` is true if more than single values are missing because of the problems. `sources` is a cache for
+    `excerpt`; it has the text of standard input, which cannot be read twice.
     """
 
     documents: tuple[Map, ...]
@@ -101,6 +100,7 @@ class Loaded:
     files: tuple[str, ...]
     found: frozenset[str] = frozenset()
     left_out: tuple[str, ...] = ()
+    incomplete: bool = False
     sources: dict[str, Source] = field(default_factory=dict, compare=False, repr=False)
 
 
@@ -114,31 +114,6 @@ def locate(node: Map, path: Sequence[str | int]) -> Location:
         if not isinstance(here, Map | Seq):
             break
     return place
-
-
-def expand(text: str, env: Mapping[str, str]) -> tuple[str, dict[str, tuple[str, str]]]:
-    """Expand `${NAME}` and `${NAME:-default}` (as in a shell: if unset or empty); `$${` is a literal `${`.
-
-    Returns the text, a `Templated` if there was an expression, and the errors: the start of a faulty expression → its
-    message and hint. Values are not expanded again, so a variable cannot inject an expression.
-    """
-    faults: dict[str, tuple[str, str]] = {}
-
-    def value(match: re.Match[str]) -> str:
-        name, default = match.groups()
-        if match[0] == "$${":
-            return "${"
-        if name is None:
-            faults["${"] = ("invalid ${…} expression", _EXPRESSION_HINT)
-        elif default is None and name not in env:
-            other = env.elsewhere.get(name) if isinstance(env, Variables) else None
-            hint = other or suggest(name, env) or f"set it, or write ${{{name}:-default}}"
-            faults["${" + name] = (f"the environment variable {name} is not set", hint)
-        return env.get(name) or default or ""
-
-    result = _EXPRESSION.sub(value, text)
-    plain = all(match[0] == "$${" for match in _EXPRESSION.finditer(text))
-    return result if plain else Templated(result, text), faults
 
 
 def load(
@@ -160,20 +135,24 @@ def load(
     documents: list[Map] = []
     sources: dict[str, Source] = {}
     files = find(paths, problems, rules)
+    incomplete = bool(problems)
     for file in files:
         try:
             text = file.text(max_bytes, stdin)
         except ManifestError as error:
             problems += error.problems
+            incomplete = True
             continue
         if not file.path:
             sources[file.name] = Source(text, json=file.is_json(text))
         builder = _Builder(file, text, env, (max_bytes, max_nodes), {one.tag: one for one in computed})
         documents += builder.documents()
         problems += builder.problems
+        incomplete = incomplete or builder.incomplete
     problems.sort(key=lambda problem: (problem.location, problem.message))
     found = frozenset(file.name for file in files if file.found)
-    return Loaded(tuple(documents), tuple(problems), tuple(file.name for file in files), found, sources=sources)
+    names = tuple(file.name for file in files)
+    return Loaded(tuple(documents), tuple(problems), names, found, incomplete=incomplete, sources=sources)
 
 
 class _Builder:
@@ -193,6 +172,7 @@ class _Builder:
         self.problems: list[Problem] = []
         self.anchors: dict[str, Any] = {}  # name: (value, number of values, levels of nesting), or _OPEN
         self.nodes = self.depth = self.deepest = 0
+        self.incomplete = False
 
     def documents(self) -> list[Map]:
         """All top-level mappings before the first syntax error."""
@@ -204,6 +184,7 @@ class _Builder:
             self._report(mark, message, hint, *([self._place(context)] if context else []))
         except ManifestError as error:
             self.problems += error.problems
+            self.incomplete = True
         return documents
 
     def _read_documents(self, documents: list[Map]) -> None:
@@ -361,7 +342,7 @@ class _Builder:
         for start, (message, hint) in faults.items():
             index = self.text.find(start, event.start_mark.index, event.end_mark.index)
             mark = event.start_mark  # the fallback: an escape such as "\x24{" is not in the text
-            self._report(mark_of(self.text, index, mark) if index >= 0 else mark, message, hint)
+            self._report_value(mark_of(self.text, index, mark) if index >= 0 else mark, message, hint)
         return Reported(event.value) if faults else value
 
     def _included(self, event: Any) -> str:
@@ -374,7 +355,7 @@ class _Builder:
         except ManifestError as error:
             for problem in error.problems:
                 message = f"!file {_shorten(name)}: {problem.message}"
-                self._report(event.start_mark, message, problem.hint, problem.location)
+                self._report_value(event.start_mark, message, problem.hint, problem.location)
             return Reported(name)
 
     def _include(self, name: str) -> str:
@@ -388,6 +369,11 @@ class _Builder:
         raise ManifestError([Problem(self._place(event.start_mark), message, hint=hint)])
 
     def _report(self, mark: Any, message: str, hint: str = "", *also: Location) -> None:
+        self.incomplete = True
+        self._report_value(mark, message, hint, *also)
+
+    def _report_value(self, mark: Any, message: str, hint: str = "", *also: Location) -> None:
+        """Report a problem of one value that has no meaning for others."""
         self.problems.append(Problem(self._place(mark), message, hint=hint, also=also))
 
     def _place(self, mark: Any) -> Location:

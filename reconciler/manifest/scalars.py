@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_NAME = re.compile(r"\$\{([A-Za-z_]\w*)", re.ASCII)
 
 
 class Templated(str):
@@ -77,3 +81,23 @@ class Reported(str):
     """Placeholder for a value that is already reported as a problem: validation errors about it would be noise."""
 
     __slots__ = ()
+
+
+def texts(value: Any) -> Iterator[str]:
+    """All texts in a value, however it is nested; no placeholders."""
+    if isinstance(value, Reported):
+        return
+    if isinstance(value, str):
+        yield value
+        if isinstance(value, Included):
+            yield value.line
+    elif isinstance(value, Mapping | list):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from texts(inner)
+
+
+def used_in(value: Any, environ: Mapping[str, str]) -> Iterator[str]:
+    """The values of the variables in a value."""
+    for text in texts(value):
+        if isinstance(text, Templated):
+            yield from (environ[name] for name in _NAME.findall(text.expression) if name in environ)

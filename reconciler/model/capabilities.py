@@ -23,7 +23,12 @@ neutral object of its class, which changes nothing: no workflow, no derived fiel
     Alternative     another kind that a name of this one more often means
     People          rows of persons
     OwnAccount      what the account must not do to itself
+    Doubts          values that the server may refuse (`model/doubts.py`)
+    Participants    fields that name people who need a right in the project (`model/participation.py`)
     Exporting       how a live object is written as a manifest (`model/export_hooks.py`)
+    FieldScope      which custom fields an object has (`model/custom_field_scope.py`)
+    Unlisted        objects that only administrators may list (`model/visibility.py`)
+    Hiding          objects that lists leave out for some accounts (`model/visibility.py`)
     Tree, Archive, Modules, ProjectIncludes: of containers and what is in them (`model/containers.py`)
 """
 
@@ -210,6 +215,10 @@ class Workflow(Capability):
         """Why no transition is left, from the same row."""
         return ""
 
+    def why_required(self, path: str, context: Context) -> str:
+        """Why the server may require a field whose definition does not, or ""."""
+        return ""
+
 
 @dataclass(frozen=True)
 class DerivedFields(Capability):
@@ -229,7 +238,11 @@ class KeptValues(Capability):
     """Redmine answered 204, and kept another value."""
 
     def why_kept(self, kind: Kind, name: str, wanted: Any, row: Row, context: Context) -> str:
-        """Why the server may have kept another value of a field, or ""."""
+        """Why the server has kept another value of a field, or "". With a reason it is not written again."""
+        return ""
+
+    def suspected(self, path: str) -> str:
+        """What else may be the reason, where none is known, or ""."""
         return ""
 
 

@@ -20,6 +20,7 @@ from reconciler.model.name_index import Context
 Difference = tuple[str, Any, Any]
 """Sub-path (empty for the field itself), before, after; canonical values."""
 
+BLANKS = re.compile(r"[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*")
 UNKNOWN = re.compile(r"#\d+( \(.*\))?", re.DOTALL)
 """How a live object is shown for which no name was read."""
 
@@ -28,6 +29,11 @@ def blank(value: object) -> bool:
     """Redmine makes no difference between absent, null, "" and an empty list (seen on 5.0 to 6.1)."""
     # Not `not value`: False and 0 are values, and would never be sent.
     return value is None or value == "" or value == [] or value == {}
+
+
+def only_blanks(text: str) -> bool:
+    """Whether Redmine takes a text for none: it knows more blanks than the space (Ruby's `blank?`)."""
+    return BLANKS.fullmatch(text) is not None
 
 
 def join(name: str, part: str) -> str:
@@ -91,6 +97,8 @@ class Codec:
 
     lookups: tuple[str, ...] = ()
     """Kinds whose definitions are needed to understand the values."""
+    lookups_to_create: tuple[str, ...] = ()
+    """Kinds whose definitions say what a new object needs, even if it does not declare the field."""
     form: ClassVar[Form] = ANY
     """What `decode` relies on in a value of the API. The plain codec's follows from the type of the field."""
 
@@ -129,6 +137,10 @@ class Codec:
     def files(self, value: Any, wire: Any, context: Context) -> Iterable[Candidate]:
         """The live files that have to be compared with those of `value`."""
         return ()
+
+    def why_unseen(self, part: str, context: Context) -> str:
+        """Why the server never shows what is written to a part, or ""."""
+        return ""
 
     def pieces(self, value: Any) -> Iterable[tuple[str, Any]]:
         """(sub-path, value) for each part of a manifest's value that can be wrong by itself."""

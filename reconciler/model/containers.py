@@ -48,6 +48,14 @@ class Modules(Capability):
         """How to enable a module."""
         return ""
 
+    def undeclared(self, modules: Collection[str]) -> str:
+        """A sentence on a new container for whose contents these modules are needed, and that declares none."""
+        return ""
+
+    def lacking(self, module: str, container: str) -> str:
+        """A sentence on what cannot be inside a new container, as the server has not enabled the module."""
+        return ""
+
 
 @dataclass(frozen=True)
 class ProjectIncludes(Capability):

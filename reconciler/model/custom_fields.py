@@ -35,6 +35,7 @@ USER = Ref(("user",))
 VERSION = Ref(("version",))
 INTEGER = r"[+-]?\d+"
 FLOAT = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
+UNSEEN = "the field is not visible, so the API never shows its values"
 TRUE = frozenset({"1", "true", "yes", "on", "y", "t"})
 FALSE = frozenset({"0", "false", "no", "off", "n", "f"})
 WORDS = frozenset({"true", "false", "yes", "no", "on", "off"})
@@ -43,7 +44,7 @@ WORDS = frozenset({"true", "false", "yes", "no", "on", "off"})
 class CustomFields(Codec):
     """The `custom_fields` of an object: `{name: value}`. Fields that are not mentioned are left alone."""
 
-    lookups = ("custom_field",)
+    lookups = lookups_to_create = ("custom_field",)
     form = CUSTOM_FIELDS
 
     def __init__(self, customized: str) -> None:
@@ -69,6 +70,10 @@ class CustomFields(Codec):
                 return numbered or CustomField(int(name[1:]), name)
         kind = self.customized.replace("_", " ")
         hint = context.names.advice(name, fields, "custom_field")
+        if context.names.sight is not None:
+            said = f"this account sees those of the {kind}s and projects that were read"
+            hint = near_miss(name, fields) or "write its id, as `#12`, or use an administrator's API key"
+            raise Unresolved(f'cannot tell whether there is a custom field "{name}" for {kind}s: {said}', hint)
         raise Unresolved(f'there is no custom field "{name}" for {kind}s', hint)
 
     def references(self, value: Any, context: Context) -> Iterable[Reference]:
@@ -106,6 +111,10 @@ class CustomFields(Codec):
         live = [item.get("value") for item in row.get("custom_fields") or () if item["id"] == field.id]
         values = [decode(field, value, context) for value in live]
         return [one for value in values for one in (value if isinstance(value, list) else [value]) if not blank(one)]
+
+    def why_unseen(self, part: str, context: Context) -> str:
+        field = self.fields(context).get(part)
+        return UNSEEN if field is not None and not field.shown else ""
 
     def pieces(self, value: Any) -> Iterable[tuple[str, Any]]:
         # An empty mapping is a piece too, or it would not be looked at.

@@ -68,6 +68,11 @@ class Fields(Form):
         if wrong := self.whole(value):
             yield f"{path}: {wrong}" if path else wrong
 
+    def partly(self, *needed: str) -> Fields:
+        """The same, but only the `needed` keys must be there."""
+        loose = {name: form if name in needed else form.optional for name, form in self.of.items()}
+        return replace(self, of=loose)
+
     def without_nulls(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """A row in which a list or an object that is null is missing: Redmine leaves out those that are empty."""
         empty = {name for name, form in self.of.items() if isinstance(form, Fields | Each) and row.get(name) is None}

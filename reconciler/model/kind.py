@@ -66,11 +66,14 @@ class Object(Generic[S]):
         """Where the manifest declares it."""
         return self.body.where()
 
-    def where(self, path: str) -> Location:
-        """The place of a field, of a part of it (`custom_fields.Size`, `watchers.0`), or of the object."""
+    def where(self, path: str, *inner: str | int) -> Location:
+        """The place of a field, of a part of it (`custom_fields.Size`, `watchers.0`), or of the object.
+
+        `inner` leads to a place inside that value.
+        """
         field, _, rest = path.partition(".")
         part: str | int = int(rest) if isinstance(self.body.get(field), list) and rest.isdecimal() else rest
-        return locate(self.body, [field, part] if rest else [field])
+        return locate(self.body, [field, *([part] if rest else []), *inner])
 
     @property
     def fields(self) -> dict[str, Any]:

@@ -81,7 +81,9 @@ def _order(kind: Kind, known: Mapping[str, Kind]) -> Iterator[str]:
 
 def _gates(kind: Kind, kinds: Iterable[Kind]) -> Iterator[str]:
     """Fields of referrers that no kind has."""
-    every = {name for other in kinds for name in other.spec.model_fields}
+    fields = [(other.name, name) for other in kinds for name in other.spec.model_fields]
+    every, exact = {name for _, name in fields}, {f"{owner}.{name}" for owner, name in fields}
     for field, api in kind.fields.items():
-        for name in sorted(api.gate.via - every) if api.gate else ():
-            yield f'the field "{field}": its gate names the field "{name}", which no kind has{hint(name, every)}'
+        for name in sorted(api.gate.via - every - exact) if api.gate else ():
+            near = hint(name, exact if "." in name else every)
+            yield f'the field "{field}": its gate names the field "{name}", which no kind has{near}'

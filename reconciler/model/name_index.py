@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reconciler.manifest.loader import suggest
 from reconciler.model.address import CONTAINER, Address, Reference, Row, Unresolved
 from reconciler.model.live_index import LiveIndex
+
+if TYPE_CHECKING:
+    from reconciler.model.visibility import Sight
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,15 @@ class CustomField:
     """Characters of a value, if there are limits."""
     pattern: str = ""
     """A regular expression that values must match (Ruby's syntax)."""
+    required: bool = False
+    has_default: bool = False
+    """Whether a new object gets a value if none is sent."""
+    visible: bool = True
+    """Whether everybody may see it; if not, it is for some roles, or for administrators."""
+    shown: bool = True
+    """Whether the API shows its values to administrators."""
+    for_all: bool | None = None
+    """Whether all projects have it; None if the definition does not say (before 7.0)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +60,10 @@ class Traits:
     """Where an administrator makes objects of a kind that manifests cannot declare."""
     visible_elsewhere: Callable[[Reference, Names], Iterable[Address]] = lambda reference, names: ()
     """Further addresses that a name can mean (a version shared with the project)."""
+    unseen: str = ""
+    """What to do about an object that the account is not shown."""
+    why_hidden: Callable[[Address, Names], str] = lambda project, names: ""
+    """Why the account may not be shown some objects in a project, or ""."""
     unusable_reason: Callable[[Address, str, Names], str] = lambda address, project, names: ""
     """Why an object cannot be used in a project that it is not inside of, or ""."""
 
@@ -67,14 +83,22 @@ class Names:
     """The login of the account that everything is read with, for an export."""
     rights: tuple[Any, ...] | None = None
     """Who reads, as `apply.account` compares it; None if that is not known."""
+    members: dict[str, Sequence[Row]] = field(default_factory=dict)
+    """project → its live memberships, of the projects where that was needed."""
+    sight: Sight | None = None
+    """What the account may see, if it is no administrator's; those see everything."""
     custom_fields: dict[str, dict[str, CustomField]] = field(default_factory=dict)
     """type of the customized object → name → definition."""
     sees_definitions: bool = False
     """Whether the account may list the definitions of custom fields: they are administrators' alone."""
+    lists_common_fields: bool = False
+    """Whether projects list issue custom fields that are for all projects with their own (from 5.1 on)."""
     files: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     """id of an attachment → `filename` and `sha256` of what the server has ("" where it was not read)."""
     renamed: dict[Address, str] = field(default_factory=dict)
     """What is declared under a new name → the key that it has on the server."""
+    incomplete: bool = False
+    """Whether something that is declared is not here, because its declaration is invalid."""
     memo: dict[str, Any] = field(default_factory=dict)
     """Results that took all rows to compute; cleared when a row is added or removed."""
     _live: dict[str, LiveIndex] = field(default_factory=dict)
@@ -183,6 +207,14 @@ class Names:
             self._misses[reference] = explain()
         return Unresolved(*self._misses[reference])
 
+    def undecided(self) -> set[str]:
+        """What was said of names that no object has, and that may be those of declared objects which are not here."""
+        return {
+            message
+            for reference, (message, _) in self._misses.items()
+            if self.incomplete and any(self.trait(kind).declarable for kind in reference.kinds)
+        }
+
     def all_keys(self, kind: str, project: str = "") -> Iterator[str]:
         """Every name of the kind, live or declared (inside `project`, if given, without its prefix)."""
         for key in {**self.live(kind).ids, **self.declared(kind)}:
@@ -256,7 +288,8 @@ class Context:
 
     def _check_use(self, address: Address) -> None:
         unusable_reason = self.names.trait(address.kind).unusable_reason
-        why = unusable_reason(address, self.project, self.names) if address.project != self.project else ""
+        elsewhere = address.project != self.project and not self.names.incomplete
+        why = unusable_reason(address, self.project, self.names) if elsewhere else ""
         if why:
             raise Unresolved(why)
 
@@ -276,9 +309,27 @@ class Context:
         if where and not self.names.known(Address(CONTAINER, reference.project)):
             hint = near_miss(reference.project, self.names.all_keys(CONTAINER))
             return f'there is no project "{reference.project}"', hint
+        if why := self._why_unseen(reference):
+            one = f'{"an" if kind[0] in "aeio" else "a"} {kind} "{reference.name}"{where}'
+            return f"cannot tell whether there is {one}: {why}", self._where_to_look(reference)
         also = ", neither on the server nor in the manifests" if self._declarable(reference) else " on the server"
         hint = self.names.advice(reference.name, known, *reference.kinds)
         return f'there is no {kind} "{reference.name}"{where}{also}', hint
+
+    def _why_unseen(self, reference: Reference) -> str:
+        """Why the account may not be shown what a name means, or ""."""
+        inside = self.names.is_inside
+        lists = (self.names.live(k).why_unseen(reference.project if inside(k) else "") for k in reference.kinds)
+        home = Address(CONTAINER, reference.project)
+        rows = (self.names.trait(k).why_hidden(home, self.names) for k in reference.kinds if inside(k))
+        return next(filter(None, (*lists, *rows)), "")
+
+    def _where_to_look(self, reference: Reference) -> str:
+        """The hint for a name that the account may not be shown."""
+        scope = reference.project if all(map(self.names.is_inside, reference.kinds)) else ""
+        near = near_miss(reference.name, (n for k in reference.kinds for n in self.names.all_keys(k, scope)))
+        advice = next(filter(None, (self.names.trait(kind).unseen for kind in reference.kinds)), "")
+        return "; ".join(filter(None, [near, advice]))
 
     def _declarable(self, reference: Reference) -> bool:
         return any(self.names.trait(kind).declarable for kind in reference.kinds)

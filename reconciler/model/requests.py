@@ -27,6 +27,7 @@ class Request:
     body: Mapping[str, Any] | None = None
     login: str = ""
     once: bool = False
+    params: tuple[tuple[str, str | int], ...] = ()
     undo: tuple[Request, ...] = ()
     instead: Request | None = None
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 
-from reconciler.model.codecs import Codec, blank
+from reconciler.model.codecs import Codec, blank, only_blanks
 from reconciler.model.name_index import Context
 
 
@@ -33,6 +33,18 @@ class Spec(BaseModel):
     ] = ()
     protect: Annotated[bool, Field(description="Refuse to delete the object. Default: false.")] = False
 
+    @field_validator("*", mode="after")
+    @classmethod
+    def _filled(cls, value: Any, info: ValidationInfo) -> Any:
+        """Redmine takes a text of blanks for none, also of those that are not spaces (422, 5.0 to 6.1)."""
+        # For the whole field and not in its type, whose lengths and patterns would then be missing in the schema.
+        if isinstance(value, str) and value and only_blanks(value):
+            api = next((m for m in cls.model_fields[str(info.field_name)].metadata if isinstance(m, Api)), DEFAULT)
+            # Of what cannot be cleared; the text of a wiki page has a check, and a sentence, of its own.
+            if api.clear is REFUSE and not api.detail:
+                raise ValueError("expected more than blanks")
+        return value
+
 
 Id = int | str
 """What the API calls an object; a project that cannot be read has only its identifier."""
@@ -42,6 +54,7 @@ PARTIAL = "partial"
 
 COMMON = frozenset(Spec.model_fields)
 """Fields that control the reconciler and are never sent."""
+
 
 Name = Annotated[str, StringConstraints(min_length=1)]
 
@@ -113,12 +126,16 @@ class Gate:
     """A field whose live value can forbid work on other objects (a locked version takes no issue).
 
     When such work is planned, the field is first set to `open`, and afterwards to its old or its declared value.
-    `via` are the referrers' fields whose change needs the gate open (empty: any work inside a project).
+    `via` are the referrers' fields whose change needs the gate open (empty: any work inside a project): `field` of any
+    kind, or `kind.field`.
     """
 
     open: str
     shut: frozenset[str]
     via: frozenset[str] = frozenset()
+    guards_access: bool = False
+    """Whether to open it gives somebody access. It is opened only if the manifest declares the field, so that the next
+    run closes it if this one is killed; and it is closed whatever fails, also by a run that is interrupted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from reconciler.errors import RefusedError
 from reconciler.kinds import kinds
 from reconciler.model.address import Address, Unresolved
 from reconciler.model.name_index import Context
+from reconciler.plan.access import closes_access
 from reconciler.plan.operations import Change, Id, Milestone, MilestoneId, Operation, OperationId, Plan
 from reconciler.plan.scheduling import Step, Work, fingerprint
 from reconciler.state.desired import Desired, references
@@ -126,6 +127,11 @@ class _Builder:
         ends = tuple(self._end(work, step, self.work[a]) for a in waited_for if a in self.work)
         project = work.address.project
         milestones = tuple(MilestoneId(kind, project, deletions=False) for kind in step.kinds_before)
+        if closes_access(work.draft.kind, step.fields):
+            # Whatever fails before, even the write that opens the gate, if its response is lost.
+            made = (OperationId(work.address),) if work.draft.action == "create" else ()
+            earlier = (OperationId(work.address, n) for n in range(len(made), number))
+            return step.type(own, step.fields, made, (*earlier, *ends, *milestones))
         if work.opens_gate and not step.takes_from:
             # A gate that was opened is restored even if the work that needed it failed.
             return step.type(own, step.fields, (before,), (*ends, *milestones))

@@ -12,6 +12,7 @@ from reconciler.manifest.loader import Included, Templated
 from reconciler.model.address import Row, Unresolved
 from reconciler.model.capabilities import PartialRows
 from reconciler.model.codecs import Codec, blank, join
+from reconciler.model.inner_place import Path, inner_place
 from reconciler.model.kind import Object
 from reconciler.model.name_index import Context
 from reconciler.model.spec import Secret
@@ -39,20 +40,33 @@ def canonical(declared: Object, context: Context) -> tuple[dict[str, Any], list[
                     raise Unresolved(f"{part}: declared twice, by name and by #id", "remove one of them")
                 values[name] = {**values.get(name, {}), **one} if part else one
             except Unresolved as error:
-                place = declared.where(join(name, part or _item(api.codec, piece, context, error)))
+                inner = _inner(api.codec, part, piece, context, error)
+                place = declared.where(join(name, part), *_in_whole(inner, piece, value))
                 problems.append(Problem(place, f"{name}: {error}", str(declared.address), error.hint))
     return values, problems
 
 
-def _item(codec: Codec, value: Any, context: Context, error: Unresolved) -> str:
-    """The index of the item of a list that causes an error; "" if it is none alone."""
-    for index, item in enumerate(value if isinstance(value, list | tuple) else ()):
+def _in_whole(inner: Path, piece: Any, value: Any) -> Path:
+    """The place inside a field of a place inside a piece of it, which may be some items of a list."""
+    if not isinstance(piece, list) or not isinstance(value, list | tuple) or not inner:
+        return inner
+    item = piece[int(inner[0])]
+    return next(((index, *inner[1:]) for index, other in enumerate(value) if other is item), ())
+
+
+def _inner(codec: Codec, part: str, piece: Any, context: Context, error: Unresolved) -> Path:
+    """Where inside a piece of a field an error is."""
+    # The part of a mapping (`custom_fields`), else the piece itself.
+    keyed = isinstance(piece, Mapping) and part in piece
+
+    def fails(value: Any) -> bool:
         try:
-            codec.canonical([item], context)
+            codec.kept({part: value} if keyed else value, context)
         except Unresolved as other:
-            if str(other) == str(error):
-                return str(index)
-    return ""
+            return str(other) == str(error)
+        return False
+
+    return inner_place(piece[part] if keyed else piece, fails)
 
 
 def secret(raw: Any) -> Secret | None:

@@ -1,6 +1,7 @@
 """Gates: fields whose live value prevents changes to other objects. They are opened first and restored last.
 
-A locked version accepts no issues; a closed project accepts no changes inside it (Redmine 5.0 to 6.1).
+A locked version accepts no issues, a locked user no new assignments; a closed project accepts no changes inside it
+(Redmine 5.0 to 6.1).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from reconciler.model.address import Address
 from reconciler.model.containers import Tree
 from reconciler.model.kind import undeclared
 from reconciler.model.name_index import Context, Names
+from reconciler.plan.access import added, may_open, names_of
 from reconciler.plan.draft import Draft, targets
 from reconciler.plan.operations import FieldChange
 
@@ -27,7 +29,7 @@ def open_gates(changed: dict[Address, Draft], drafts: Mapping[Address, Draft], n
             if owner is not None and owner.row is not None and not owner.reopened and owner.action == "update":
                 gate = owner.kind.fields[name].gate
                 live = owner.kind.live(owner.row, name, Context(names, owner.declared.project))
-                if gate is not None and live in gate.shut:
+                if gate is not None and live in gate.shut and may_open(gate, owner.declared.spec, name):
                     _reopen(owner, name, live, gate.open, f"{name} {live} prevents the planned changes")
                     changed[address] = owner
     for draft in list(changed.values()):
@@ -94,10 +96,10 @@ def _gates(draft: Draft, names: Names) -> Iterator[tuple[Address, str]]:
     # The fields through which the work touches each object; "" stands for any work.
     through: defaultdict[Address, set[str]] = defaultdict(set)
     for change in draft.fields:
-        for address in targets(draft.declared, change.path, change.after, names):
-            through[address].add(change.path.partition(".")[0])
+        for address in targets(draft.declared, change.path, added(change), names):
+            through[address] |= names_of(draft, change.path.partition(".")[0])
     for name, address in draft.depends_on(names):
-        through[address].add(name)
+        through[address] |= names_of(draft, name)
     if draft.kind.inside:
         through[draft.address.container].add("")
     # Only changes of other fields need the object's own gate to be open.

@@ -22,6 +22,7 @@ from pydantic import TypeAdapter
 from reconciler.errors import ConfigError, Location, ReconcilerError, RefusedError
 from reconciler.kinds import kinds
 from reconciler.manifest.loader import Map, expand
+from reconciler.masking import Secrets
 from reconciler.model.address import CONTAINER, Address, Row
 from reconciler.model.codecs import digest, join
 from reconciler.model.kind import Kind, Object, scope_of
@@ -86,6 +87,17 @@ def _check_secrets(change: Change) -> None:
                 f"Cannot save the plan: it would contain {field.path} of {change.address} in plain text. In the "
                 "manifest, write the value as just ${NAME}."
             )
+
+
+def check_echoes(plan: Plan, secrets: Secrets) -> None:
+    """Raise RefusedError if a value that is no secret field's, live or declared, repeats a secret."""
+    for change in plan.changes:
+        for field in (*change.all_fields, *change.unchanged):
+            if secrets.spans(repr((field.before, field.after))):
+                raise RefusedError(
+                    f"Cannot save the plan: {field.path} of {change.address} repeats a secret of the configuration or "
+                    "of a secret field. Remove it there, or apply without a saved plan."
+                )
 
 
 def _is_plan(path: Path) -> bool:

@@ -20,15 +20,20 @@ from reconciler.model.containers import Modules
 from reconciler.model.kind import Object, undeclared
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import PARTIAL
+from reconciler.plan import hidden
+from reconciler.plan.access import barred
 from reconciler.plan.archived_projects import archived, purpose, stays_visible, unarchiving, wanted
 from reconciler.plan.diff import canonical, changes, companions, creation, located
 from reconciler.plan.draft import Draft, targets
+from reconciler.plan.foresee import foreseen
 from reconciler.plan.look_alikes import twins
+from reconciler.plan.modules import left_to_the_server
 from reconciler.plan.operations import Change, FieldChange, Plan, Warned
 from reconciler.plan.scheduling import affected, schedule
 from reconciler.plan.unique import Holders, arranged
 from reconciler.state.desired import Desired
 from reconciler.state.live import Live
+from reconciler.state.partial import NotValid, is_partial
 
 __all__ = ["Change", "FieldChange", "Plan", "make"]
 
@@ -55,13 +60,14 @@ def make(
     """
     if desired.problems:
         raise ManifestError(desired.problems)
-    planner = _Planner(desired, live.names, live.me, unarchive, resent)
+    planner = Planner(desired, live.names, live.me, unarchive, resent)
     # All objects are compared, whichever are chosen: only then is it known which of them are the same live object.
     drafts = {a: d for a, d in planner.drafts().items() if chosen(a)}
     revealed = planner.unarchived(drafts, [a for a in planner.hidden if chosen(a)])
     holders = Holders(drafts, desired.objects, live.names)
     takes, taken = holders.takes()
-    problems = [p for p in (*live.problems, *planner.problems, *taken) if p not in tolerated]
+    found = (*live.problems, *planner.problems, *taken, *barred(drafts, live.names))
+    problems = [p for p in found if p not in tolerated]
     if problems:
         # A name without an object may be a row that was left out.
         left_out = (Problem(w.source, w.message, str(w.address)) for w in _left_out(desired, live))
@@ -85,6 +91,7 @@ def make(
         warnings=(
             *(w for w in planner.warnings if chosen(w.address)),
             *twins(created, live.names),
+            *left_to_the_server(drafts, live.names),
             *_left_out(desired, live),
         ),
         affected=read_back,
@@ -99,7 +106,7 @@ def _left_out(desired: Desired, live: Live) -> Iterator[Warned]:
     return (Warned(row.address, place, str(row)) for row in live.unreadable)
 
 
-class _Planner:
+class Planner:
     """Compares each declared object with its live one."""
 
     def __init__(
@@ -119,13 +126,18 @@ class _Planner:
             if declared.kind.inside:
                 self.inside[address.container].append(address)
 
-    def drafts(self) -> dict[Address, Draft]:
+    def drafts(self, without: Collection[Address] = ()) -> dict[Address, Draft]:
         """A draft for every declared object, except those that are absent as declared or cannot be compared."""
         # All rows first: an object that two declarations match is a problem before either of them is compared.
         rows = {address: self.live(declared) for address, declared in self.desired.objects.items()}
         self.distinct({a: row for a, (row, _) in rows.items() if row is not None})
-        drafts = {a: self.draft(self.desired.objects[a], *live) for a, live in rows.items()}
-        return {address: draft for address, draft in drafts.items() if draft is not None}
+        chosen = ((self.desired.objects[a], live) for a, live in rows.items() if a not in without)
+        drafts = {declared.address: self.draft_of_valid(declared, *live) for declared, live in chosen}
+        found = {address: draft for address, draft in drafts.items() if draft is not None}
+        for draft in found.values() if self.names.sight is not None else ():
+            self.problems += hidden.forbidden(draft)
+            self.warnings += hidden.not_shown(draft, self.names)
+        return found
 
     def distinct(self, rows: Mapping[Address, Row]) -> None:
         """A Problem for two declared objects that match the same live one (a rename, and the old name)."""
@@ -137,6 +149,18 @@ class _Planner:
                 message = f"is the same object on the server as {owner} (#{row['id']})"
                 self.problems.append(Problem(next(places), message, str(address), "remove one of them", tuple(places)))
 
+    def draft_of_valid(self, declared: Object, row: Row | None, reason: str | None) -> Draft | None:
+        """The same as `draft`. None if that needs a field that is invalid; the other fields are checked."""
+        try:
+            return self.draft(declared, row, reason)
+        except NotValid:
+            self.problems += self.values(declared)[1]
+            return None
+
+    def values(self, declared: Object) -> tuple[dict[str, Any], list[Problem]]:
+        """The declared fields in canonical form, and a Problem for each that this server does not know."""
+        return canonical(declared, Context(self.names, declared.project, declared.address))
+
     def draft(self, declared: Object, row: Row | None, reason: str | None) -> Draft | None:
         """The draft of one object. None if it is absent as declared, being deleted, or cannot be compared."""
         for field, message in declared.kind.capability(OwnAccount).forbids(declared, self.me):
@@ -146,6 +170,10 @@ class _Planner:
             self.being_deleted(declared, why)
             return None
         # Before `absent`: what the API hides looks the same as what does not exist.
+        if unseen := hidden.unseen(declared, row, self.names):
+            self.problems += unseen
+            return self.not_seen(declared, row)
+        self.warnings += hidden.doubts(declared, row, self.names)
         if self.out_of_reach(declared):
             self.hidden.append(declared.address)
             return None
@@ -161,6 +189,7 @@ class _Planner:
         fields = list(creation(declared, values)) if row is None else self.differences(declared, values, row, context)
         keys = declared.kind.capability(ManifestKey).to_store(declared.address, row, context)
         fields += [located(declared, path, before, after) for path, (before, after) in keys.items()]
+        self.foresee(foreseen(declared, row, values, fields, context))
         # The live object was matched without a stored key, such as an issue by its subject.
         if row is not None and any(before is None for before, _ in keys.values()):
             reason = reason or "adopted; its key is stored"
@@ -174,6 +203,22 @@ class _Planner:
         # Last: the comment on a wiki page is no change by itself (Redmine drops it then; 5.0 to 6.1; test_trap_11).
         fields += companions(declared, values, changed)
         return Draft(declared, row, values, fields, "; ".join(filter(None, (reason, *lost))) or None)
+
+    def foresee(self, found: Iterable[Problem | Warned]) -> None:
+        """Take what Redmine will refuse, and what it may refuse."""
+        for one in found:
+            if isinstance(one, Warned):
+                self.warnings.append(one)
+            else:
+                self.problems.append(one)
+
+    def not_seen(self, declared: Object, row: Row | None) -> Draft | None:
+        """The draft of an object that may be hidden: with `--keep-going`, what needs it must wait for it."""
+        if row is not None or declared.spec.state == "absent" or archived(declared.address.container, self.names):
+            self.hidden.append(declared.address)
+            return None
+        values, _ = canonical(declared, Context(self.names, declared.project, declared.address))
+        return Draft(declared, None, values, list(creation(declared, values)))
 
     def differences(self, declared: Object, values: Mapping[str, Any], row: Row, context: Context) -> list[FieldChange]:
         """The fields that must change. A difference in a field that Redmine computes is only a warning."""
@@ -209,6 +254,8 @@ class _Planner:
 
     def lacking(self, declared: Object) -> Iterator[Problem]:
         """A Problem if a new object lacks a field that Redmine requires."""
+        if is_partial(declared.spec):
+            return
         missing = [name for name in declared.kind.required if getattr(declared.spec, name) is None]
         if missing:
             message = f"does not exist yet; to create it, {' and '.join(missing)} must be set"
@@ -261,7 +308,7 @@ class _Planner:
             for name in values
             if name not in declared.spec.create_only
         )
-        return PARTIAL in row and not all(present)
+        return PARTIAL in row and not all(present) and not hidden.explains(declared, self.names)
 
     def not_compared(self, declared: Object) -> None:
         """Record that a live object cannot be compared: its project is archived, or closed (Redmine 5.0)."""
@@ -319,7 +366,8 @@ class _Planner:
         referring = (f for f in draft.fields if other in targets(draft.declared, f.path, f.after, self.names))
         place = next((draft.declared.where(f.path) for f in referring), draft.declared.source)
         message = f"depends on {other}, which is archived or in an archived project"
-        return Problem(place, message, str(draft.address), "use --unarchive")
+        said, hint = (message, "use --unarchive") if self.names.sight is None else hidden.dependency(other)
+        return Problem(place, said, str(draft.address), hint)
 
     def needs(self, draft: Draft) -> set[Address]:
         """The objects that a change depends on: those to which its new values refer, and its project."""

@@ -21,7 +21,8 @@ from urllib.parse import quote as percent_encode
 import httpx
 from httpx_retries import RetryTransport
 
-from reconciler.errors import Answered, AnswerLost, NotRedmine, ReconcilerError
+from reconciler.errors import Answered, AnswerLost, NotRedmine, OddResponse, ReconcilerError
+from reconciler.masking import Secrets
 from reconciler.redmine import gateway
 from reconciler.redmine.error_messages import error_status, json_object, network_failure, not_json, preflight
 from reconciler.redmine.pagination import LIMIT, Page, complete
@@ -49,7 +50,8 @@ class Client:
     """The REST API of one Redmine, as an async context manager. `log` is called with a line for each request.
 
     Paths are Redmine's without `.json` (`/projects/web-shop`); segments other than ids must go through `quote`.
-    `transport` replaces the network. Raises ConfigError for certificates that cannot be read.
+    `transport` replaces the network. What the server says about a failed request is masked where it repeats one of the
+    `secrets`, to which those of the connection are added. Raises ConfigError for certificates that cannot be read.
     """
 
     def __init__(
@@ -58,10 +60,13 @@ class Client:
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         log: Callable[[str], None] | None = None,
+        secrets: Secrets | None = None,
     ) -> None:
         self.connection = connection
+        self.secrets = Secrets() if secrets is None else secrets
+        self.secrets.include(connection.secrets())
         self._slots = asyncio.Semaphore(connection.concurrency)
-        self._attempt = Attempt(transport or network(connection), log)
+        self._attempt = Attempt(transport or network(connection), log, self.secrets)
         # 429 and a connection that was never made are safe to retry even for a POST: nothing was executed.
         self._retry = policy(connection.retries, RETRY_STATUSES, BROKEN)
         self._retry_unexecuted = policy(connection.retries, (429,), NOT_CONNECTED)
@@ -162,7 +167,10 @@ class Client:
             params=[("filename", filename)],
             headers={"Content-Type": "application/octet-stream"},  # else 406, or 400 for JSON
         )
-        return _mapping("/uploads", body, "upload")
+        upload = _mapping("/uploads", body, "upload")
+        if not isinstance(upload.get("token"), str):
+            raise OddResponse("The response to POST /uploads is not as Redmine's are: upload.token is no text.")
+        return upload
 
     async def whoami(self) -> Row:
         """The account that the credentials belong to. Called before everything else; fails fast without a server.

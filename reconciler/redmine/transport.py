@@ -20,6 +20,7 @@ from httpx_retries import Retry
 from pydantic import SecretStr
 
 from reconciler.errors import ConfigError
+from reconciler.masking import Secrets
 from reconciler.redmine.gateway import checked_headers
 
 MAX_BODY = 64 * 1024 * 1024
@@ -68,11 +69,7 @@ class Connection:
     retries: int = 5
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "url", _checked_url("url", self.url).rstrip("/"))
-        if re.search(r"[@?#]", self.url):
-            raise ConfigError(
-                "url must not contain a user, password, query or fragment: set the credentials separately."
-            )
+        object.__setattr__(self, "url", checked_url(self.url))
         if self.proxy is not None:
             _checked_url("proxy", self.proxy)
         if (self.username is None) != (self.password is None):
@@ -111,6 +108,17 @@ class Connection:
         own = {name: value for name, value in headers.items() if name.lower() not in map(str.lower, extra)}
         return own | extra
 
+    def secrets(self) -> Secrets:
+        """All secrets of the connection."""
+        secrets = Secrets()
+        secrets.add(*(secret.get_secret_value() for secret in (self.api_key, self.bearer) if secret is not None))
+        if self.password is not None:
+            secrets.add_login(self.username, self.password.get_secret_value())
+        secrets.add_url(self.proxy)
+        for value in self.extra.values():
+            secrets.add_header(value.get_secret_value())
+        return secrets
+
     def basic(self) -> httpx.BasicAuth | None:
         """Basic authentication, if a user and password are set."""
         if self.username is None or self.password is None:
@@ -133,11 +141,14 @@ class Into(NamedTuple):
 
 
 class Attempt(httpx.AsyncBaseTransport):
-    """Makes one attempt: counts and logs it, reads the response, and drops its cookies."""
+    """Makes one attempt: counts and logs it, reads the response, drops its cookies, and masks what an error echoes."""
 
-    def __init__(self, transport: httpx.AsyncBaseTransport, log: Callable[[str], None] | None) -> None:
+    def __init__(
+        self, transport: httpx.AsyncBaseTransport, log: Callable[[str], None] | None, secrets: Secrets
+    ) -> None:
         self.requests = 0
         self._transport = transport
+        self._secrets = secrets
         self._log = log
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -149,6 +160,7 @@ class Attempt(httpx.AsyncBaseTransport):
         except BaseException as error:
             if isinstance(error, NOT_SENT):
                 history.may_be_executed = before
+            self._mask(error)
             self._note(request, type(error).__name__, started, sent=not isinstance(error, NOT_SENT))
             raise
         # A status below 500 settles this attempt. A 502 or 504 comes from a proxy: Redmine may have executed it.
@@ -172,17 +184,28 @@ class Attempt(httpx.AsyncBaseTransport):
         finally:
             await response.aclose()
         # Dropping cookies matters: 5.0.4 stores a list's filter in the session cookie, which overflows (500).
-        kept = ("content-type", "retry-after", "www-authenticate")
-        headers = {name: response.headers[name] for name in kept if name in response.headers}
+        kept, masked = ("content-type", "retry-after", "www-authenticate"), self._masked
+        # Encoded here: httpx would encode them as ASCII, which the mask is not.
+        headers = {name.encode(): masked(response.headers[name]).encode() for name in kept if name in response.headers}
         # Not as a header: httpx would build the redirected request, and fail on a malformed URL.
-        target = {"location": response.headers.get("location", ""), "origin": str(request.url)}
+        target = {"location": masked(response.headers.get("location", "")), "origin": str(request.url)}
+        # Data stays as it is. Before a message is made of an error, and shortened: half a secret is not recognized.
+        body = body if response.is_success else self._secrets.masked_bytes(body)
         return httpx.Response(response.status_code, headers=headers, content=body, extensions=target)
+
+    def _masked(self, text: str) -> str:
+        return self._secrets.masked(text, common=True)
+
+    def _mask(self, error: BaseException) -> None:
+        """Mask the texts of an error, which may quote what the server sent, for whoever logs its traceback."""
+        for cause in causes(error) if isinstance(error, httpx.HTTPError | OSError) else ():
+            cause.args = tuple(self._masked(arg) if isinstance(arg, str) else arg for arg in cause.args)
 
     def _note(self, request: httpx.Request, outcome: str, started: float, *, sent: bool) -> None:
         self.requests += sent
         if self._log:
             path, spent = request.url.raw_path.decode("ascii"), (time.monotonic() - started) * 1000
-            self._log(f"{request.method} {path} {outcome} {spent:.0f} ms")
+            self._log(f"{request.method} {self._secrets.masked(path)} {outcome} {spent:.0f} ms")
 
 
 async def _read(response: httpx.Response) -> bytes:
@@ -261,6 +284,13 @@ def checked_header(name: str, value: str) -> str:
     if not re.fullmatch(r"[!-~]+", value):
         raise ConfigError(f"{name} is empty, or contains a space, a line break or a non-ASCII character.")
     return value
+
+
+def checked_url(url: str) -> str:
+    """The URL of a Redmine, without the slash at its end. Raises ConfigError, without repeating it."""
+    if re.search(r"[@?#]", _checked_url("url", url)):
+        raise ConfigError("url must not contain a user, password, query or fragment: set the credentials separately.")
+    return url.rstrip("/")
 
 
 def _checked_url(name: str, text: str) -> str:

@@ -137,7 +137,9 @@ def _sent(api: Api) -> Iterator[str]:
     elif api.deferred is not None and api.deferred.wait == "referrers":
         yield "after changes to objects that refer to this one, in the same apply"
     if api.gate is not None:
-        yield f"{' or '.join(sorted(api.gate.shut))} is opened for planned changes and restored afterwards"
+        declared = "declared " if api.gate.guards_access else ""
+        shut = " or ".join(sorted(api.gate.shut))
+        yield f"{declared}{shut} becomes {api.gate.open} for planned changes and is restored afterwards"
 
 
 def type_of(schema: Mapping[str, Any]) -> str:

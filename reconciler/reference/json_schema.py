@@ -200,10 +200,15 @@ def results_schema() -> Schema:
 def problems_schema() -> Schema:
     """The schema of problems as JSON."""
     problem = {**PLACE, "message": TEXT, "subject": TEXT, "hint": TEXT, "also": _array(_open(PLACE))}
+    left_out = {"description": "The objects that `rest` leaves out, as `kind key`.", **_array(TEXT)}
+    plan = {name: part for name, part in plan_schema().items() if name != "$schema"}
+    rest = {**plan, "description": "What `apply --keep-going` would do, as a plan."}
+    optional = {"left_out": left_out, "rest": rest}
+    first = {"format_version": _version(), "problems": _array(_open(problem))}
     return {
         "$schema": DRAFT,
         "description": "Problems in the manifests.",
-        **_open({"format_version": _version(), "problems": _array(_open(problem))}),
+        **_open({**first, **optional}, optional=tuple(optional)),
     }
 
 

@@ -37,8 +37,13 @@ def plan(plan: Plan) -> str:
     if not plan.changes:
         sentences = [words.unchanged(plan), *words.warnings(plan)]
         return _page(words.summary(plan), [f"<p>{html(sentence)}</p>" for sentence in sentences])
-    remarks = [f"<p>{html(sentence)}</p>" for sentence in words.remarks(plan)]
-    return _page(words.summary(plan), [_server(plan), *remarks, *map(_block, plan.changes)])
+    return _page(words.summary(plan), _changes(plan))
+
+
+def _changes(plan: Plan) -> Iterator[str]:
+    yield _server(plan)
+    yield from (f"<p>{html(sentence)}</p>" for sentence in words.remarks(plan))
+    yield from map(_block, plan.changes)
 
 
 def results(report: Report) -> str:
@@ -56,6 +61,13 @@ def results(report: Report) -> str:
 def problems(problems: Sequence[Problem], excerpt: Callable[[Location], str]) -> str:
     """Each problem with the line that it is about."""
     return _page(words.problems(len(problems)), [_problem(problem, excerpt) for problem in problems])
+
+
+def rest(problems: Sequence[Problem], excerpt: Callable[[Location], str], plan: Plan) -> str:
+    """Problems, and the plan of what does not depend on them."""
+    head = [f"<p>{html(words.REST)}</p>", f"<h2>{html(words.summary(plan))}</h2>"]
+    parts = [*(_problem(problem, excerpt) for problem in problems), *head, *_changes(plan)]
+    return _page(words.problems(len(problems)), parts)
 
 
 def _page(title: str, parts: Iterable[str]) -> str:

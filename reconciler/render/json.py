@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from reconciler.apply.report import ItemError, Report, Result
     from reconciler.errors import Location, Problem
     from reconciler.export.run import Exported
+    from reconciler.model.address import Address
     from reconciler.plan.operations import Change, FieldChange, Plan, Warned
 
 FORMAT_VERSION = "1.2"
@@ -56,6 +57,11 @@ def results_json(report: Report) -> dict[str, Any]:
 def problems_json(problems: Iterable[Problem]) -> dict[str, Any]:
     """Problems as plain data. Lines and columns start at 1; 0 is the whole file."""
     return {"format_version": FORMAT_VERSION, "problems": [_problem(problem) for problem in problems]}
+
+
+def rest_json(problems: Iterable[Problem], rest: Plan, left_out: Iterable[Address]) -> dict[str, Any]:
+    """Problems, the objects that they are of or that need these, and the plan of the others."""
+    return {**problems_json(problems), "left_out": list(map(str, left_out)), "rest": plan_json(rest)}
 
 
 def export_json(done: Exported) -> dict[str, Any]:

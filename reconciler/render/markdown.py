@@ -49,6 +49,12 @@ def problems(problems: Sequence[Problem], excerpt: Callable[[Location], str], *,
     return "\n\n".join([f"### {words.problems(len(problems))}", *_fitting(blocks, len(problems), limit)])
 
 
+def rest(problems_: Sequence[Problem], excerpt: Callable[[Location], str], made: Plan, *, limit: int = LIMIT) -> str:
+    """Problems, and the plan of what does not depend on them."""
+    first = problems(problems_, excerpt, limit=limit // 2)
+    return "\n\n".join([first, markdown(words.REST), plan(made, limit=limit - len(first))])
+
+
 def _fitting(blocks: Iterable[str], total: int, limit: int, bullet: str = "") -> Iterator[str]:
     """The blocks that fit, then the number of those that do not."""
     for index, block in enumerate(blocks):

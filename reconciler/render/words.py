@@ -40,6 +40,7 @@ NAMED = 3
 """Objects to list by name that an operation waits for; more are counted by kind."""
 UNKNOWN = "The outcome is unknown. Run `reconciler plan`, and apply again if the change is still planned."
 GO_ON = "Run the same command again to finish."
+REST = "Without the objects that have problems, and what depends on them, `apply --keep-going` would do this:"
 
 _TRAILING = re.compile(r"[ \t]+$")
 _VISIBLE = str.maketrans({" ": "·", "\t": "⇥"})

@@ -7,16 +7,18 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from dataclasses import field as attribute
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from reconciler.errors import Location, Problem
 from reconciler.kinds import declarable, kinds
-from reconciler.manifest.loader import Included, Map, Seq, suggest
-from reconciler.model.address import CONTAINER, Address, Reference
+from reconciler.manifest.loader import Included, Map, Reported, Seq, suggest
+from reconciler.model.address import CONTAINER, Address, Reference, Unresolved
 from reconciler.model.capabilities import BulkDetails, ManifestKey
-from reconciler.model.codecs import blank, join
+from reconciler.model.codecs import Codec, blank, join
+from reconciler.model.inner_place import Path, inner_place
 from reconciler.model.kind import Kind, Need, Object, earlier_key, nested_name
 from reconciler.model.name_index import Context, Names
 from reconciler.model.requests import FEW
@@ -33,11 +35,17 @@ IGNORED = frozenset({"$schema"})
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """The declared objects, by address in a stable order, and the problems of the manifests."""
+    """The declared objects, by address in a stable order, and the problems of the manifests.
+
+    `partial` are those with invalid fields, without these. `incomplete` is true if there are objects whose key cannot
+    be told.
+    """
 
     objects: Mapping[Address, Object]
     problems: tuple[Problem, ...]
     settings: Mapping[str, Any]
+    partial: Mapping[Address, Object] = attribute(default_factory=dict)
+    incomplete: bool = False
 
     def need(self, names: Names | None = None) -> Need:
         """What planning must read from the server. With `names`, that includes the objects that custom fields refer to:
@@ -59,7 +67,8 @@ def build(documents: Iterable[Map], settings: Mapping[str, Any]) -> Desired:
         builder.document(document)
     builder.check_references()
     # Sorted: neither the files nor the order within them may change a plan or its digest (docs/guarantees.md).
-    return Desired(dict(sorted(builder.objects.items())), tuple(builder.problems), settings)
+    objects, invalid = (dict(sorted(some.items())) for some in (builder.objects, builder.partial))
+    return Desired(objects, tuple(builder.problems), settings, invalid, builder.incomplete)
 
 
 class _Builder:
@@ -75,6 +84,7 @@ class _Builder:
         """The first declaration of each object, by the address as Redmine compares it."""
         self.invalid: set[Address] = set()
         """Objects that are too broken for `partial`; references to them get no problem of their own."""
+        self.incomplete = False
         self.problems: list[Problem] = []
         self.lists = declarable()
         self.nested = {nested_name(k): k for k in self.lists.values() if k.inside}
@@ -90,12 +100,14 @@ class _Builder:
             near = suggest(next(iter(document)), self.lists)
             hint = near or f"expected lists such as {', '.join(list(self.lists)[:3])}; check the path"
             keys = "key" if len(document) == 1 else "keys"
+            self.incomplete = True
             self.problem(document.where(), f"not a manifest: unknown top-level {keys} {names}", hint)
             return
         for name, items in document.items():
             if name in self.lists:
                 self.items(self.lists[name], items, document.where(name), None)
             elif name not in IGNORED:
+                self.incomplete = True
                 self.problem(document.where(name), f'unknown top-level key "{name}"', suggest(name, self.lists))
 
     def items(self, kind: Kind, items: Any, place: Location, project: str | None) -> None:
@@ -104,12 +116,14 @@ class _Builder:
         if items is None:
             return
         if not isinstance(items, Seq):
+            self.incomplete = True
             self.problem(place, f"expected a list, found {type_name(items)}", 'start each item with "- "')
             return
         for index, item in enumerate(items):
             if isinstance(item, Map):
                 self.item(kind, item, project)
             else:
+                self.incomplete = True
                 self.problem(items.where(index), f"expected a mapping, found {type_name(item)}")
 
     def item(self, kind: Kind, body: Map, project: str | None) -> None:
@@ -131,6 +145,8 @@ class _Builder:
 
     def declare(self, kind: Kind, body: Map, values: dict[str, Any]) -> None:
         """Add the object of a mapping, as far as it is valid."""
+        named = (values.get(name) for name in (*kind.identity, CONTAINER))
+        self.incomplete = self.incomplete or any(isinstance(value, Reported) for value in named)
         try:
             # Validators of local files need the mapping: it knows the manifest that a path is relative to.
             spec = kind.spec.model_validate(values, context={"body": body})
@@ -140,6 +156,7 @@ class _Builder:
             if declared is not None:
                 self.add(declared, self.partial)
             else:
+                self.incomplete = True
                 label = next(label_of(kind, body), "")
                 self.invalid.add(Address(kind.name, f"{values.get(CONTAINER)}/{label}" if kind.inside else label))
             return
@@ -169,17 +186,19 @@ class _Builder:
                 place = declared.where(field) if field else declared.source
                 self.problem(place, message, subject=str(declared.address))
         with suppress(NotValid):
-            for name in (name for name in declared.spec.create_only if name not in declared.kind.fields):
-                message = f'create_only: unknown field "{name}"'
-                hint = suggest(name, declared.kind.fields)
-                self.problem(declared.where("create_only"), message, hint, str(declared.address))
+            for index, name in enumerate(declared.spec.create_only):
+                if name not in declared.kind.fields:
+                    message = f'create_only: unknown field "{name}"'
+                    hint = suggest(name, declared.kind.fields)
+                    self.problem(declared.where("create_only", index), message, hint, str(declared.address))
         for name, value in declared.fields.items():
             # All optional fields allow null by their types; whether Redmine can clear one is known only here.
             if value is None and declared.kind.fields[name].clear is REFUSE:
                 hint = "omit it to leave it unchanged"
                 self.problem(declared.where(name), f"{name} cannot be cleared", hint, str(declared.address))
             for part, error in declared.kind.fields[name].codec.faults(value):
-                place = declared.where(join(name, part))
+                inner = _inner(declared.kind.fields[name].codec, part, value, error)
+                place = declared.where(join(name, part), *inner)
                 self.problem(place, f"{name}: {error}", error.hint, str(declared.address))
 
     def check_references(self) -> None:
@@ -201,7 +220,7 @@ class _Builder:
             named = [objects[a] for a in reference.addresses(is_inside) if a in objects]
             self.check_declared(declared, field, reference, named)
             for other in named:
-                self.check_not_absent(declared, field, other)
+                self.check_not_absent(declared, field, other, _place(declared, field, reference))
             targets.update(other.address for other in named if depends(declared, field))
         return targets
 
@@ -227,12 +246,12 @@ class _Builder:
         addresses = (a for a in (*self.objects, *self.partial) if a.kind in reference.kinds)
         return [a.key.partition("/")[2] for a in addresses if a.project == reference.project]
 
-    def check_not_absent(self, declared: Object, field: str, other: Object) -> None:
+    def check_not_absent(self, declared: Object, field: str, other: Object, place: Location) -> None:
         """A Problem if a present object refers to, or is inside, an absent one."""
         with suppress(NotValid):
             if declared.spec.state == "present" and other.spec.state == "absent":
                 message = f"{field}: {other.address} is declared absent"
-                self.problem(declared.where(field), message, "", str(declared.address), other.source)
+                self.problem(place, message, "", str(declared.address), other.source)
 
     def cycles(self, graph: Mapping[Address, set[Address]], objects: Mapping[Address, Object]) -> None:
         """Report every cycle of references. `graphlib` finds one at a time; it is removed, and the rest searched."""
@@ -256,6 +275,18 @@ def _one_line(kind: Kind, field: str, value: Any) -> Any:
     """A secret or a name, without the line break at the end of the file that it was read from."""
     short = field in kind.identity or (field in kind.fields and kind.fields[field].secret)
     return value.line if isinstance(value, Included) and short else value
+
+
+def _inner(codec: Codec, part: str, value: Any, error: Unresolved) -> Path:
+    """Where inside the value of a field a fault is."""
+    # The part of a mapping (`custom_fields`), else the value itself.
+    keyed = isinstance(value, Mapping) and part in value
+
+    def fails(shorter: Any) -> bool:
+        again = codec.faults({part: shorter} if keyed else shorter)
+        return (part, str(error)) in ((other, str(fault)) for other, fault in again)
+
+    return inner_place(value[part] if keyed else value, fails)
 
 
 def _place(found: Object, field: str, reference: Reference) -> Location:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import file_digest
 from tempfile import SpooledTemporaryFile
 from typing import Any
@@ -26,10 +26,12 @@ from reconciler.model.codecs import Candidate
 from reconciler.model.forms import TEXT, WHOLE, Fields
 from reconciler.model.kind import Kind, Listing, Need, Object
 from reconciler.model.name_index import Context, CustomField, Names, Traits
-from reconciler.model.row_form import form_of
+from reconciler.model.visibility import Hiding, Unlisted
 from reconciler.redmine.client import Client
 from reconciler.state.desired import Desired
 from reconciler.state.fetch import bulk_details, fetch, together
+from reconciler.state.glimpses import Glimpses, permitted, sight_of
+from reconciler.state.members import read_members
 from reconciler.state.renames import compared_fields, settle_renames, settle_swaps, undo_renames
 from reconciler.state.unreadable import LeftOut, Unreadable
 
@@ -57,6 +59,7 @@ async def read(client: Client, desired: Desired) -> Live:
     me = await client.whoami()
     names = fresh_names(desired)
     names.rights = rights(me)
+    names.sight = None if me.get("admin") else sight_of(me)
     reader = Reader(client, names, desired)
     first = desired.need()
     # Trackers are read even if no manifest uses them: nothing else tells the version.
@@ -64,14 +67,24 @@ async def read(client: Client, desired: Desired) -> Live:
     await reader.wave(Need({**probes, **first.keys}), [k for k in kinds().values() if k.has(ReadOnly)])
     # Before the other lists, some of whose parameters and fields an older Redmine does not know.
     check_version(names)
-    check_settings(names, first)
-    need = desired.need(names)
-    if not me.get("admin"):
+    need, outside = desired.need(names), [k for k in kinds().values() if not k.has(ReadOnly) and not k.inside]
+    glimpses = Glimpses(reader, need)
+    if names.sight is None:
+        check_settings(names, first)
+        await reader.wave(need, outside)
+    else:
         # Other accounts do not see all users, nor the watchers of issues, so whole lists would be incomplete.
-        need = replace(need, whole=frozenset())
-    await reader.wave(need, [k for k in kinds().values() if not k.has(ReadOnly) and not k.inside])
+        need = glimpses.need
+        await reader.wave(need, [k for k in outside if not k.has(Unlisted)])
+        # The names of custom fields are learnt from projects.
+        check_settings(names, first)
+        await glimpses.from_members()
     await reader.wave(need, [k for k in kinds().values() if k.inside and not k.inside.reads_after])
+    await glimpses.from_rows()
     await reader.wave(need, [k for k in kinds().values() if k.inside and k.inside.reads_after])
+    if me.get("admin"):
+        await reader.to_create(need)
+    await read_members(client, desired, need, names)
     return Live(names, me, tuple(reader.problems), reader.left_out.lasting(names))
 
 
@@ -98,6 +111,8 @@ def _traits(kind: Kind) -> Traits:
         declarable=not kind.has(ReadOnly),
         ignores_case=kind.ignores_case,
         menu=kind.capability(ReadOnly).menu,
+        unseen=kind.capability(Unlisted).advice,
+        why_hidden=kind.capability(Hiding).why_hidden,
         visible_elsewhere=sharing.visible_elsewhere,
         unusable_reason=sharing.unusable_reason,
     )
@@ -127,6 +142,8 @@ class Reader:
         self.names = names
         self.ambiguous: dict[str, list[Problem]] = {}
         self.left_out = LeftOut()
+        self.kept: dict[str, list[Row]] = {}
+        """Path → the rows of a list that is used twice."""
         self.declared: dict[str, list[Object]] = {}
         for declared in desired.objects.values():
             self.declared.setdefault(declared.kind.name, []).append(declared)
@@ -144,6 +161,14 @@ class Reader:
         await together(self.kind(kind, need) for kind in needed)
         await together(self._swaps(kind) for kind in needed)
 
+    async def to_create(self, need: Need) -> None:
+        """Read the definitions that new objects need, if they have not been read: only now is it known what is new."""
+        objects = [found for declared in self.declared.values() for found in declared if found.spec.state == "present"]
+        new = {found.kind.name: found.kind for found in objects if not self.names.is_live(found.address)}
+        codecs = [api.codec for kind in new.values() for api in kind.fields.values()]
+        lacking = {name for codec in codecs for name in codec.lookups_to_create} - need.keys.keys()
+        await self.wave(Need({name: frozenset() for name in lacking}), [kinds()[name] for name in sorted(lacking)])
+
     async def _swaps(self, kind: Kind) -> None:
         """Settle the renames in a circle, by the values that tell the objects apart."""
         swapped, unclear = settle_swaps(kind, self.declared.get(kind.name, ()), self.names)
@@ -159,17 +184,21 @@ class Reader:
                 await self._tier(kind, tier, rows)
                 # All rows so far, not just those of this tier: which object is meant, and whether it is ambiguous,
                 # depends on all.
-                self._match(kind, list(rows.values()))
+                self.match(kind, list(rows.values()))
                 partial = self._missing(kind, need) or self._takes_values(kind)
                 if not (need.everything or kind.name in need.whole or partial):
                     break
             else:
                 # No tier was left out: what is not among the rows does not exist.
                 self.names.live(kind.name).whole = True
-            await self._details(kind, need)
+            await self.details(kind, need)
             # After the details: the attachments of news are only on their own pages (5.0 to 6.1).
             await self._files(kind)
         except Denied as error:
+            # Of others than administrators it is a problem of the objects that need the list.
+            if self.names.sight is not None and error.status == FORBIDDEN and not error.gateway:
+                self.names.live(kind.name).unseen[""] = f"this account may not list {said(kind)} ({FORBIDDEN})"
+                return
             # An assignee is a user or a group, so groups are listed too. That only administrators may list them matters
             # only if a name is not that of a user.
             keys, others = (need.keys.get(name, frozenset()) for name in (kind.name, kind.capability(Alternative).kind))
@@ -187,9 +216,12 @@ class Reader:
         pairs = ((found, self.names.row(found.address)) for found in declared)
         return any(differs(found, name, row) for found, row in pairs if row is not None for name in unique)
 
+    async def list(self, kind: Kind, listing: Listing) -> list[Row]:
+        """The rows of a listing. Which lists an account may not read is noted, if it is no administrator's."""
+        return await permitted(self.client, kind, listing, self.names, self.left_out.of(kind), self.kept)
+
     async def _tier(self, kind: Kind, tier: Sequence[Listing], rows: dict[int, Row]) -> None:
-        left_out = self.left_out.of(kind)
-        lists = await together(fetch(self.client, listing, form_of(kind), left_out) for listing in tier)
+        lists = await together(self.list(kind, listing) for listing in tier)
         for listing, listed in zip(tier, lists, strict=True):
             for row in listed:
                 # By id: a shared version is in the lists of several projects (5.0 to 6.1; test_trap_23).
@@ -197,7 +229,8 @@ class Reader:
                 if listing.seen_from:
                     self.names.live(kind.name).note_seen(row["id"], listing.seen_from)
 
-    def _match(self, kind: Kind, rows: Sequence[Row]) -> None:
+    def match(self, kind: Kind, rows: Sequence[Row]) -> None:
+        """Give the rows of a kind their keys, and find the declared objects among them."""
         # Before matching: an issue's key is in a custom field, whose id may only be known from these rows.
         learn(rows, kind, self.names)
         context = Context(self.names)
@@ -211,7 +244,8 @@ class Reader:
         problems = (Problem(o.source, message, str(o.address), hint) for o, message, hint in matches.problems)
         self.ambiguous[kind.name] = list(problems)
 
-    async def _details(self, kind: Kind, need: Need) -> None:
+    async def details(self, kind: Kind, need: Need) -> None:
+        """Read what lists leave out of the declared objects."""
         objects = self.declared.get(kind.name, ())
         live, needed = ((o, self.names.row(o.address)) for o in objects), compared_fields(kind, objects)
         lacking = [(o, row, f) for o, row in live if row and kind.details(row, f := needed[o.address])]
@@ -269,6 +303,7 @@ async def _digest(client: Client, candidate: Candidate) -> str:
         return file_digest(file, "sha256").hexdigest()
 
 
+FORBIDDEN = 403
 FILE = Fields(of={"filename": TEXT, "filesize": WHOLE})
 IN_MEMORY = 1 << 20
 """Bytes of a live file up to which it is kept in memory instead of on disk."""
@@ -276,8 +311,12 @@ IN_MEMORY = 1 << 20
 
 def denied(kind: Kind, error: Denied) -> str:
     """The message for a list that the account may not read."""
-    what = kind.plural.replace("_", " ")
-    return f"This account may not read {what} ({error.status}): use an administrator's API key."
+    return f"This account may not read {said(kind)} ({error.status}): use an administrator's API key."
+
+
+def said(kind: Kind) -> str:
+    """What the objects of a kind are called in a sentence."""
+    return kind.plural.replace("_", " ")
 
 
 def learn(rows: Iterable[Row], kind: Kind, names: Names) -> None:
@@ -285,7 +324,12 @@ def learn(rows: Iterable[Row], kind: Kind, names: Names) -> None:
     if names.sees_definitions:
         return
     # Only what objects show of their fields: neither format nor options (5.0 to 6.1).
-    known = names.custom_fields.setdefault(kind.name, {})
     for row in rows:
-        for field in row.get("custom_fields", ()):
-            known.setdefault(field["name"], CustomField(field["id"], field["name"]))
+        for key in (key for key in row if key.endswith(FIELDS)):
+            # `issue_custom_fields` of a project are fields of issues.
+            known = names.custom_fields.setdefault(key.removesuffix(FIELDS).rstrip("_") or kind.name, {})
+            for field in row[key] or ():
+                known.setdefault(field["name"], CustomField(field["id"], field["name"]))
+
+
+FIELDS = "custom_fields"

@@ -25,6 +25,11 @@ class _Partial(Spec):
         raise NotValid(name)
 
 
+def is_partial(spec: Spec) -> bool:
+    """Whether a spec may lack fields that the manifest has, as they are invalid or misspelled."""
+    return isinstance(spec, _Partial)
+
+
 def partial(kind: Kind, body: Map, values: Mapping[str, Any], error: ValidationError) -> Object | None:
     """The object without the fields that `error` is about. None if they are needed for its key."""
     invalid = frozenset(str(item["loc"][0]) for item in error.errors() if item["loc"])

@@ -316,14 +316,14 @@ def test_keys_after_a_yes(there: Path, api: Api, monkeypatch: pytest.MonkeyPatch
 
 
 def test_keys_that_redmine_refuses(there: Path, world: Running, api: Api) -> None:
-    """A refusal stands at its issue, the exit code is 4, and what got its key is exported with it."""
+    """What would be refused is told of its issue, the exit code is 4, and what got its key is exported with it."""
     with_key_field(there)
     raw_shop(api)
     raw_issue(api, "Log in")
     raw_issue(api, "Something much longer")
     sql(world, f"UPDATE custom_fields SET regexp = '^.{{1,8}}$' WHERE name = '{KEY}'")
     result = run("export", "-o", "out", "--write-keys", "--yes", code=4)
-    assert "is invalid" in result.stderr
+    assert "does not match the field's pattern ^.{1,8}$" in result.stderr
     found = yaml.safe_load((there / "out" / "projects" / "shop" / "issues.yaml").read_text())["issues"]
     assert {i["subject"]: i.get("key") for i in found} == {"Log in": "log-in", "Something much longer": None}
 

@@ -58,7 +58,9 @@ class Canned:
     def _write(self, method: str, last: str, path: str, body: Mapping[str, Any]) -> httpx.Response:
         for wrapper, fields in body.items() if method == "POST" else ():
             rows = self.rows.setdefault(last, {})
-            row = {"status": 1, **fields, "id": 100 + len(rows)}
+            # A number for these, a text for versions.
+            active = {"status": 1} if last in ("projects", "users") else {}
+            row = {**active, **fields, "id": 100 + len(rows)}
             if kept := self.keep(row):
                 rows[row["id"]] = kept
             return httpx.Response(201, json={wrapper: row})

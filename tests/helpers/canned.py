@@ -139,7 +139,8 @@ class Canned:
             parts = parts[1:]
         if parts[:2] == ["attachments", "download"]:
             return (200, self.files[int(parts[2])]) if int(parts[2]) in self.files else (404, b"")
-        found = self._get(parts, parse_qsl(split.query)) if method == "GET" else self._write(method, parts, body)
+        params = parse_qsl(split.query)
+        found = self._get(parts, params) if method == "GET" else self._write(method, parts, body, params)
         return found if isinstance(found, tuple) else (200, json.dumps(found).encode())
 
     def _get(self, parts: list[str], params: Params) -> Any:
@@ -199,12 +200,12 @@ class Canned:
 
     # -- writes ------------------------------------------------------------------------------------------------
 
-    def _write(self, method: str, parts: list[str], body: bytes) -> tuple[int, bytes]:
+    def _write(self, method: str, parts: list[str], body: bytes, params: Params) -> tuple[int, bytes]:
         content = json.loads(body) if body else {}
         values = next(iter(content.values()), {})
         match method, parts:
             case "POST", ["projects", project, table]:
-                return self._create(table, {**values, "project_id": self.row("projects", project)["id"]})
+                return self._create(table, {**values, "project_id": self.row("projects", project)["id"]}, params)
             case "POST", ["groups", number, "users"]:
                 group = self._at("groups", number)
                 self.set(group, "groups", users=[*group["users"], *content["user_ids"]])
@@ -214,9 +215,21 @@ class Canned:
                 group["users"] = [row for row in group["users"] if row["id"] != int(user)]
                 return 204, b""
             case "POST", [table]:
-                return self._create(table, values)
+                return self._create(table, values, params)
             case "PUT", ["projects", project, "close" | "reopen" | "archive" | "unarchive" as action]:
                 self.row("projects", project)["status"] = {"close": 5, "archive": ARCHIVED}.get(action, 1)
+                return 204, b""
+            case "POST", ["issues", number, "watchers"]:
+                issue = self._at("issues", number)
+                self.set(issue, "issues", watchers=[*issue["watchers"], *values["user_ids"]])
+                return 204, b""
+            case "POST", ["issues", number, "relations"]:
+                return self._relate(int(number), int(values["issue_to_id"]), values["relation_type"])
+            case "PUT", ["issues", number] if "notes" in values:
+                entry = {"id": self._next("journals"), "user": {"id": 1, "name": "Redmine Admin"}, "details": []}
+                self.rows("journals").append(entry | {"notes": values["notes"], "private_notes": False})
+                issue = self._at("issues", number)
+                issue["journals"] = [*issue["journals"], self.rows("journals")[-1]]
                 return 204, b""
             case "PUT", [table, number]:
                 self.set(self._at(table, number), table, **self._attributes(table, values))
@@ -226,14 +239,28 @@ class Canned:
                 return 204, b""
         return 404, b""
 
+    def _relate(self, one: int, other: int, kind: str) -> tuple[int, bytes]:
+        row = {
+            "id": self._next("relations"),
+            "issue_id": one,
+            "issue_to_id": other,
+            "relation_type": kind,
+            "delay": None,
+        }
+        self.rows("relations").append(row)
+        for number in (one, other):
+            issue = self.row("issues", number)
+            issue["relations"] = [*issue["relations"], row]
+        return 201, json.dumps({"relation": row}).encode()
+
     def _at(self, table: str, number: str) -> Row:
         return self.row(table, int(number) if number.isdigit() else number)
 
-    def _create(self, table: str, values: Row) -> tuple[int, bytes]:
+    def _create(self, table: str, values: Row, params: Params) -> tuple[int, bytes]:
         # Redmine starts a new issue today, and whoever creates it watches it.
         first = {"start_date": datetime.now(UTC).date().isoformat(), "watchers": [1]} if table == "issues" else {}
         number = self.add(table, **{**first, **self._attributes(table, values)})
-        _, (shown, *_) = 201, self._page(table, self.row(table, number), []).items()
+        _, (shown, *_) = 201, self._page(table, self.row(table, number), params).items()
         return 201, json.dumps(dict([shown])).encode()
 
     def _attributes(self, table: str, values: Row) -> Row:

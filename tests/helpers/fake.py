@@ -37,6 +37,8 @@ class Fake:
             return (401, b"") if self.fault == "key" else _ok(user=user)
         if route == "/trackers":
             return _ok(trackers=[{"id": 1, "name": "Bug", "enabled_standard_fields": []}])
+        if route == "/custom_fields":
+            return _ok(custom_fields=[])
         rows = list(self.projects.values())
         return _ok(projects=rows, total_count=len(rows), limit=100, offset=0) if route == "/projects" else (404, b"")
 

@@ -14,6 +14,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -82,7 +83,7 @@ class Tool:
         async with Client(self.connection, log=self.log) as client:
             wanted = self.desired(data)
             plan = make(wanted, await live.read(client, wanted), self.connection.url)
-            return Plan(plan.url, plan.changes, plan.unchanged, client.requests)
+            return replace(plan, requests=client.requests)
 
     def apply(self, data: Manifest, watch: Callable[[Applier], None] = lambda applier: None) -> Report:
         """Plans and does it; `watch` gets the applier before it starts."""
@@ -217,6 +218,18 @@ def setting(server: Running, name: str, value: str) -> None:
     sql(server, f"DELETE FROM settings WHERE name = '{name}'", insert)
 
 
+def read_only(world: Running, *names: str) -> None:
+    """Lets the workflow make fields of issues read-only for everybody: columns, or names of custom fields."""
+    for name in names:
+        field = f"coalesce((SELECT id FROM custom_fields WHERE name = '{name}'), '{name}')"
+        sql(
+            world,
+            "INSERT INTO workflows (type, tracker_id, old_status_id, new_status_id, role_id, field_name, rule) "
+            f"SELECT 'WorkflowPermission', trackers.id, issue_statuses.id, 0, roles.id, {field}, 'readonly' "
+            "FROM trackers, issue_statuses, roles",
+        )
+
+
 def permit(server: Running, *permissions: str) -> None:
     """Leaves reporters, and those who are no members, nothing but these permissions."""
     text = "--- " + "".join(f"\n- :{name}" for name in permissions) + "\n"
@@ -341,10 +354,10 @@ def raw_issue(api: Api, subject: str, **more: Any) -> int:
     return int(api.make("/projects/shop/issues", subject=subject, **more)["id"])
 
 
-def raw_user(api: Api, login: str = "amy") -> int:
+def raw_user(api: Api, login: str = "amy", **more: Any) -> int:
     """The id of a new user, made without the tool."""
     named = {"firstname": login, "lastname": "Test", "mail": f"{login}@example.net"}
-    return int(api.make("/users", login=login, **named)["id"])
+    return int(api.make("/users", login=login, **named, **more)["id"])
 
 
 def person(login: str = "amy", **more: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -13,11 +13,14 @@ from typing import Self
 CERTIFICATE = Path(__file__).with_name("loopback.pem")
 """A self-signed certificate for 127.0.0.1 with its key. It protects nothing."""
 
-Answer = tuple[int, bytes]
+Answer = tuple[int, bytes] | tuple[int, bytes, Mapping[str, str]]
 
 
 class Stub:
-    """A context manager; `answer(method, path, body)` gives status and body. `seen` are (method, path, body)."""
+    """A context manager; `answer(method, path, body)` gives status, body and any headers; `Reason` is the reason phrase.
+
+    `seen` are (method, path, body).
+    """
 
     def __init__(self, answer: Callable[[str, str, bytes], Answer], *, tls: bool = False) -> None:
         self.seen: list[tuple[str, str, bytes]] = []
@@ -58,9 +61,11 @@ class Stub:
             def _serve(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 stub.seen.append((self.command, self.path, body))
-                status, content = answer(self.command, self.path, body)
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
+                status, content, *more = answer(self.command, self.path, body)
+                headers = {"Content-Type": "application/json", **(more[0] if more else {})}
+                self.send_response(status, headers.pop("Reason", None))
+                for name, value in headers.items():
+                    self.send_header(name, value)
                 self.send_header("Set-Cookie", "_redmine_session=filter")
                 if status != 204:
                     self.send_header("Content-Length", str(len(content)))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from promises import Api, Tool, troubles
+from promises import Api, Tool, setting, troubles
 from proxy import DROPPED, Exchange, Fault, Proxy
 
 from reconciler.apply import writer
@@ -111,7 +111,8 @@ def test_10_a_refusal_shows_no_secret(world: Running, monkeypatch: pytest.Monkey
     def fault(exchange: Exchange) -> Fault | None:
         return Fault(forward=False, status=500) if b'"bob"' in exchange.body else None
 
-    users = [user("amy", LITERAL, mail="no address"), user("bob", "${PASSWORD}"), user("cleo", LITERAL[:3])]
+    setting(world, "email_domains_denied", "denied.example")
+    users = [user("amy", LITERAL, mail="amy@denied.example"), user("bob", "${PASSWORD}"), user("cleo", LITERAL[:3])]
     with Proxy(world.url, fault) as proxy:
         report = Tool(proxy.url, world.api_key, env=ENV, retries=0).apply({"users": users})
     assert sorted(troubles(report)) == ["user amy", "user bob", "user cleo"]

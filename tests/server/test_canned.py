@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from canned import Canned
-from engine import apply_to, plan_of, via
+from engine import apply_to, plan_of, problems_of, via
 from exports import Exports, contents, past_the_tool
+from limited import Limited
 from promises import Api, fields, tool, troubles
 from proxy import Proxy
 
@@ -124,6 +126,26 @@ def test_it_answers_as_a_real_one(world: Running, api: Api, tmp_path: Path) -> N
             assert_same(*(ordered(path, answer) for answer in (json.loads(content), real.json())), path)
             compared += 1
     assert compared > 30
+
+
+def test_it_answers_others_as_a_real_one(world: Running, api: Api) -> None:
+    """An account that is no administrator's is refused the same, and shown the same rows with the same fields."""
+    key = api.get(f"/users/{api.get('/users?name=amy')[0]['id']}")["api_key"]
+    with Proxy(world.url) as proxy:
+        problems_of(replace(via(world, proxy), api_key=key), WORLD)
+    redmine, compared = Limited.view(copied(api)), 0
+    redmine.mail, redmine.api_key = False, key
+    for path in dict.fromkeys(exchange.path for exchange in proxy.exchanges):
+        real = httpx.get(world.url + path, headers={"X-Redmine-API-Key": key}, trust_env=False)
+        status, content = redmine.answer("GET", path)
+        assert (path, status) == (path, real.status_code)
+        if status == 200 and path != "/users/current.json":
+            made, shown = (json.loads(text) for text in (content, real.content))
+            wanted = made["user"].keys() if "user" in made else None
+            pair = ({"user": {n: found["user"].get(n) for n in wanted}} if wanted else found for found in (made, shown))
+            assert_same(*(ordered(path, answer) for answer in pair), path)
+            compared += 1
+    assert compared > 15
 
 
 def ordered(path: str, answer: dict[str, Any]) -> dict[str, Any]:

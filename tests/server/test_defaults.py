@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from engine import apply_to, plan_of, rows, via
+from engine import apply_to, plan_of, problems_of, rows, via
+from promises import setting, troubles
 from proxy import BAD_GATEWAY, Exchange, Fault, Proxy
 
 from reconciler.sandbox import Running
@@ -49,3 +50,32 @@ def test_no_issue_that_is_created_with_them_gets_the_defaults(world: Running, sp
     )
     (later,) = [row for row in rows(world, "/issues.json", "issues") if row["subject"] == "later"]
     assert (later["fixed_version"]["name"], later["assigned_to"]["name"]) == ("1.0", "Amy Able")
+
+
+BARE = """
+projects:
+  - identifier: bare
+    name: Bare
+    wiki_pages: [{title: Start, text: t}]
+    versions: [{name: "1.0"}]
+    issues: [{subject: one, fixed_version: "1.0"}]
+    news: [{title: n, description: d}]
+"""
+
+
+def test_modules_that_a_new_project_does_not_get(world: Running) -> None:
+    """What needs a module that the server has not enabled in a new project is not sent, and the reason is said; the
+    next plan has it as a problem."""
+    setting(world, "default_projects_modules", "--- \n- wiki\n")
+    (warned,) = plan_of(world, BARE).warnings
+    assert "needs issue_tracking, news, wiki" in warned.message
+    with Proxy(world.url) as proxy:
+        report = apply_to(via(world, proxy), BARE)
+        written = [f"{e.method} {e.path.partition('.json')[0]}" for e in proxy.writes]
+    assert written == ["POST /projects", "PUT /projects/bare/wiki/%2C"]
+    assert {address: why[:50] for address, (_, why) in troubles(report).items()} == {
+        "version bare/1.0": "requires the module issue_tracking, which the server"[:50],
+        "issue bare/one": "version bare/1.0 failed",
+        "news bare/n": "requires the module news, which the server has not enabled"[:50],
+    }
+    assert {problem.subject for problem in problems_of(world, BARE)} == troubles(report).keys()

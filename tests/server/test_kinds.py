@@ -12,6 +12,7 @@ A case is a mapping:
     writes     all expected requests that are not GET, in any order: `POST /projects/shop/issues`, `PUT issue shop/a`,
                `POST relations of issue shop/a`, each with what is inside the body's wrapper
     fails      what is expected to fail: `issue shop/a` → parts of its errors
+    problems   what the plan says is wrong: `issue shop/a` → parts of the sentences; nothing is applied then
 
 `"*"` is any value. The manifest `base` of a file is part of every `given` and `then` in it. Whatever a case says, these
 hold: what is not named in `fails` is done, a second plan has nothing else in it, and without `fails` a second apply
@@ -21,7 +22,7 @@ writes nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from engine import PLACE, apply_to, problems_of, rows, via
 from proxy import Exchange, Proxy
 
 from reconciler.apply.report import Report
+from reconciler.errors import Problem
 from reconciler.kinds import kinds
 from reconciler.sandbox import Running, Sandbox
 
@@ -55,6 +57,9 @@ def test_case(redmine: Sandbox, world: Running, case: Mapping[str, Any]) -> None
     if "setup" in case:
         redmine.run(case["setup"])
     assert _failures(run(world, case["given"])) == {}
+    if "problems" in case:
+        _check_problems(case["problems"], problems_of(world, case["then"], key_field=case.get("key_field")))
+        return
     with Proxy(world.url) as proxy:
         report = run(via(world, proxy), case["then"])
         _check_failures(case.get("fails", {}), report)
@@ -90,7 +95,7 @@ def _changes(report: Report) -> dict[str, dict[str, list[Any]]]:
 
 def _write(exchange: Exchange, report: Report) -> Any:
     """A request as a case writes it: an object's own path as its address."""
-    path = exchange.path.removesuffix(".json")
+    path = exchange.path.partition("?")[0].removesuffix(".json")
     # Ids are used again: what was deleted can have the id of what was created after it.
     own = [r for r in report.results if (r.change.action == "delete") == (exchange.method == "DELETE")]
     paths = {f"/{kinds()[r.change.address.kind].plural}/{r.id}": str(r.change.address) for r in own}
@@ -116,11 +121,21 @@ def _failures(report: Report) -> dict[str, str]:
 
 
 def _check_failures(expected: Mapping[str, str | list[str]], report: Report) -> None:
-    failures = _failures(report)
-    assert failures.keys() == expected.keys(), failures
+    _check_parts(expected, _failures(report))
+
+
+def _check_problems(expected: Mapping[str, str | list[str]], problems: Iterable[Problem]) -> None:
+    said: dict[str, str] = {}
+    for problem in problems:
+        said[problem.subject] = f"{said.get(problem.subject, '')}{problem.message} ({problem.hint})\n"
+    _check_parts(expected, said)
+
+
+def _check_parts(expected: Mapping[str, str | list[str]], said: Mapping[str, str]) -> None:
+    assert said.keys() == expected.keys(), said
     for address, parts in expected.items():
         for part in [parts] if isinstance(parts, str) else parts:
-            assert part in failures[address]
+            assert part in said[address]
 
 
 def test_problems_before_anything_is_written(world: Running) -> None:

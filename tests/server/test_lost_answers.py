@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+import yaml
 from engine import apply_to, plan_of, via
+from promises import Api, Tool, troubles
 from proxy import BAD_GATEWAY, DROPPED, LOST_BEHIND_502, REFUSED, Exchange, Fault, FaultFunction, Proxy
 
-from reconciler.apply.report import Report
+from reconciler.apply import found_late, writer
+from reconciler.apply.report import Outcome, Report
+from reconciler.model.address import Address
 from reconciler.sandbox import Running
 
 HOME = "projects: [{identifier: shop, name: Shop, enabled_modules: [issue_tracking, news, wiki]}]\n"
@@ -83,3 +88,52 @@ def test_a_put_that_is_refused_after_a_lost_answer_and_was_not_done_is_failed(wo
     with Proxy(world.url, first_put(BAD_GATEWAY)) as proxy:
         (said,) = told(apply_to(via(world, proxy), text))
     assert said == "failed: Due date must be greater than start date"
+
+
+HELD = "{users: [{login: amy, firstname: A, lastname: B, mail: amy@example.net}], issues: [{project: shop, subject: other}]}"
+LATE = {
+    "issue": (
+        "issue shop/late",
+        "issues: [{project: shop, subject: late, notes: [one, two], relations: [{relates: other}]}]",
+    ),
+    "version": ("version shop/late", "versions: [{project: shop, name: late, status: locked}]"),
+    "user": ("user late", "users: [{login: late, firstname: L, lastname: T, mail: late@example.net, status: locked}]"),
+    "project": ("project late", "projects: [{identifier: late, name: Late, status: closed}]"),
+}
+
+
+@pytest.mark.parametrize(("address", "text"), LATE.values(), ids=LATE)
+def test_what_is_created_late_is_completed_and_compared(
+    world: Running, address: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A POST that Redmine executes when nobody waits any more: the object gets what comes after the POST, too."""
+    monkeypatch.setattr(writer, "PAUSES", (0.0,))
+    for given in (HOME, f"{HOME}---\n{HELD}"):
+        apply_to(world, given)
+    posts: list[Exchange] = []
+
+    def hold(exchange: Exchange) -> Fault | None:
+        # The first POST is the creation; where Redmine allows a name once, it is sent a second time.
+        if exchange.method != "POST" or arrived:
+            return None
+        posts.append(exchange)
+        return Fault(forward=False, delay=3)
+
+    def arrive(who: Address, outcome: Outcome) -> None:
+        if outcome == "unknown":
+            arrived.append(str(who))
+            with Api(world) as api:
+                api.send("POST", posts[0].path.removesuffix(".json"), json.loads(posts[0].body))
+
+    arrived: list[str] = []
+    wanted = yaml.safe_load(text)
+    if "relations" in text:
+        wanted["issues"].append({"project": "shop", "subject": "other"})
+    with Proxy(world.url, hold) as proxy:
+        tool = Tool(proxy.url, world.api_key, timeout=2, retries=0)
+        report = tool.apply(wanted, lambda applier: setattr(applier, "listener", arrive))
+    assert arrived == [address]
+    assert troubles(report) == {}
+    (result,) = (r for r in report.results if str(r.change.address) == address)
+    assert result.notes == (found_late.NOTE,)
+    assert plan_of(world, json.dumps(wanted)).changes == ()

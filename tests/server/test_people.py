@@ -84,6 +84,102 @@ def test_trap_19_the_account_that_works_renames_itself(world: Running, api: Api)
     assert tool(world).plan({"users": [{"login": "admin", "renamed_from": "boss"}]}).changes == ()
 
 
+# -- people who have left --------------------------------------------------------------------------------------
+
+DAN = {**person("dan"), "status": "locked"}
+
+
+def statuses(api: Api) -> dict[str, int]:
+    """The status of each account but the administrator's."""
+    return {u["login"]: n for n in (1, 2, 3) for u in api.get(f"/users?status={n}") if u["login"] != "admin"}
+
+
+def test_nobody_is_unlocked_whom_no_manifest_declares_locked(world: Running, api: Api) -> None:
+    """Who is locked or registered, and not declared so, is a problem of the plan at every value that Redmine refuses or
+    drops; nothing is written."""
+    raw_shop(api)
+    for login, status in (("cid", 3), ("dan", 2)):
+        raw_user(api, login, status=status)
+    note = {"text": "bye", "author": "cid"}
+    issues = [
+        {"subject": "a", "assigned_to": "cid"},
+        {"subject": "b", "author": "dan", "watchers": ["cid"], "notes": [note]},
+    ]
+    entry = {"user": "cid", "spent_on": "2026-11-02", "activity": "Design", "hours": 1}
+    modules = ["issue_tracking", "time_tracking"]
+    problems = tool(world).problems(shop(enabled_modules=modules, issues=issues, time_entries=[entry]))
+    locked, registered = (
+        f"{who}, and Redmine accepts only active users here" for who in ("cid is locked", "dan is registered")
+    )
+    for field in ("assigned_to", "watchers", "notes", "user"):
+        assert any(f"{field}: user {locked}" in problem for problem in problems)
+    assert any(f"author: user {registered}" in problem for problem in problems)
+    assert len(problems) == 5
+    assert statuses(api) == {"cid": 3, "dan": 2}
+
+
+def test_who_was_unlocked_or_leaves_is_locked_although_the_work_is_refused(world: Running, api: Api) -> None:
+    """An issue that is refused, as the user is no member, leaves no account active: neither one that was unlocked for
+    it, nor one that was to be locked after it, nor a new one. The next plan tries it again."""
+    raw_shop(api)
+    tool(world).settle({"users": [DAN, person("cid")]})
+    users = [DAN, {**person("cid"), "status": "locked"}, {**person("eve"), "status": "locked"}]
+    issues = [{"subject": user["login"], "assigned_to": user["login"]} for user in users]
+    wanted = {"users": users, **shop(issues=issues)}
+    report = tool(world).apply(wanted)
+    assert troubles(report) == {f"issue shop/{u['login']}": ("failed", "Assignee is invalid") for u in users}
+    assert statuses(api) == {"dan": 3, "cid": 3, "eve": 3}
+    changes = {"user dan", "user cid", "user eve", *troubles(report)}
+    assert {str(c.address) for c in tool(world).plan(wanted).changes} == changes
+
+
+def test_who_was_unlocked_by_a_run_that_was_killed_is_locked_by_the_next_one(world: Running, api: Api) -> None:
+    """The manifest says `locked`, so what is left open is drift like any other."""
+    tool(world).settle({"users": [DAN]})
+    sql(world, "UPDATE users SET status = 1 WHERE login = 'dan'")
+    assert fields(tool(world).plan({"users": [DAN]})) == {"user dan": {"status": "locked"}}
+    tool(world).settle({"users": [DAN]})
+    assert statuses(api) == {"dan": 3}
+
+
+def test_a_lock_that_cannot_be_written_is_said(world: Running, api: Api) -> None:
+    """The report says that the account is open; the next run locks it."""
+    raw_shop(api)
+    tool(world).settle({"users": [DAN, person()], **shop(members=[{"user": "dan", "roles": ["Developer"]}])})
+    wanted = {"users": [DAN], **shop(issues=[{"subject": "a", "assigned_to": "dan"}])}
+    down = Fault(forward=False, status=503)
+
+    def no_lock(exchange: Exchange) -> Fault | None:
+        return down if exchange.method == "PUT" and b'"status": 3' in exchange.body.replace(b":3", b": 3") else None
+
+    with Proxy(world.url, no_lock) as proxy:
+        report = Tool(proxy.url, world.api_key).apply(wanted)
+    outcome, said = troubles(report)["user dan"]
+    assert outcome == "failed"
+    assert "access is still open: apply again, or set it in Redmine" in said
+    assert statuses(api)["dan"] == 1
+    tool(world).settle(wanted)
+    assert statuses(api)["dan"] == 3
+
+
+def test_who_is_locked_after_the_plan_is_named_as_the_reason(world: Running, api: Api) -> None:
+    """Redmine drops a watcher who is locked by then (204), and refuses an author (412): the report says why."""
+    raw_shop(api)
+    tool(world).settle({"users": [person("cid"), person("amy")], **shop(issues=[{"subject": "a"}])})
+
+    def lock(exchange: Exchange) -> Fault | None:
+        if exchange.write == 1:
+            sql(world, "UPDATE users SET status = 3 WHERE login = 'cid'")
+        return None
+
+    issues = [{"subject": "a", "watchers": ["cid"]}, {"subject": "b", "author": "cid"}]
+    with Proxy(world.url, lock) as proxy:
+        report = Tool(proxy.url, world.api_key).apply(shop(issues=issues))
+    said = troubles(report)
+    assert "(Redmine drops watchers who are locked or may not see the issue)" in said["issue shop/a"][1]
+    assert "the login to act as (X-Redmine-Switch-User) is unknown or locked" in said["issue shop/b"][1]
+
+
 # -- groups ----------------------------------------------------------------------------------------------------
 
 

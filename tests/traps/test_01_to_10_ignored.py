@@ -110,7 +110,7 @@ def test_trap_03_another_tracker_and_status_on_create(world: Running, api: Api) 
 
 def test_trap_04_a_status_that_is_not_taken(world: Running, api: Api) -> None:
     """Closing above an open subtask, reopening below a closed parent, and closing what is blocked are 204 and ignored.
-    The tool closes and reopens both in the right order, and reports what cannot be, with the status unchanged."""
+    The tool closes and reopens both in the right order, and says before any write what cannot be."""
     raw_shop(api)
     parent = raw_issue(api, "parent")
     child = raw_issue(api, "child", parent_issue_id=parent)
@@ -120,13 +120,13 @@ def test_trap_04_a_status_that_is_not_taken(world: Running, api: Api) -> None:
         api.change(f"/issues/{issue}", status_id=5)
         assert api.get(f"/issues/{issue}")["status"]["name"] == "New"
 
-    report = tool(world).apply(
+    problems = tool(world).problems(
         shop(issues=[{"subject": "blocked", "status": "Closed"}, {"subject": "parent", "status": "Closed"}])
     )
-    assert {address: why[1].partition(":")[0] for address, why in troubles(report).items()} == {
-        "issue shop/blocked": "status",
-        "issue shop/parent": "status",
-    }
+    assert [problem.partition("issue shop/")[2].partition(" (")[0] for problem in problems] == [
+        f"blocked: Redmine leaves it open, as open issues block it: #{blocker}",
+        f"parent: Redmine leaves it open, as its subtasks stay open: #{child}",
+    ]
     assert [api.get(f"/issues/{issue}")["status"]["name"] for issue in (parent, blocked)] == ["New", "New"]
     tree = [{"subject": "parent", "status": "Closed"}, {"subject": "child", "parent": "parent", "status": "Closed"}]
     tool(world).settle(shop(issues=tree))
@@ -162,7 +162,7 @@ def test_trap_05_attributes_that_are_ignored(world: Running, api: Api) -> None:
 
 def test_trap_06_custom_fields_that_are_dropped(world: Running, api: Api) -> None:
     """A value for a field that does not exist, is not on the tracker, or is given by name is 204 and ignored. The tool
-    names the first two before it writes, turns names into ids, and reports a field that the project has not."""
+    names the first two before it writes, turns names into ids, and tells of a field that the project has not."""
     raw_shop(api)
     issue = raw_issue(api, "it", tracker_id=2)
     number = api.id("/custom_fields", "Bugs only")
@@ -177,10 +177,9 @@ def test_trap_06_custom_fields_that_are_dropped(world: Running, api: Api) -> Non
     (problem,) = tool(world).problems(shop(issues=[{"subject": "it", "custom_fields": {"Bugs only": "x"}}]))
     assert 'tracker "Feature" does not have this custom field' in problem
     wanted = {"Some projects": "x", "Issue string": "y"}
-    report = tool(world).apply(shop(issues=[{"subject": "it", "custom_fields": wanted}]))
-    (why,) = troubles(report).values()
-    assert why[0] == "failed"
-    assert why[1].startswith('custom_fields.Some projects: the server accepted "x" but has nothing')
+    (problem,) = tool(world).problems(shop(issues=[{"subject": "it", "custom_fields": wanted}]))
+    assert 'Some projects: project "shop" does not have this custom field' in problem
+    tool(world).settle(shop(issues=[{"subject": "it", "custom_fields": {"Issue string": "y"}}]))
     assert values(api.get(f"/issues/{issue}"))["Issue string"] == "y"
 
 
@@ -203,7 +202,7 @@ def test_trap_07_a_sharing_that_is_not_known(world: Running, api: Api) -> None:
 
 def test_trap_08_values_that_are_derived_or_disabled(world: Running, api: Api) -> None:
     """Dates, priority and done ratio of a parent, a done ratio that the status decides, and fields that the tracker
-    disables: 204 and ignored. The tool reports each by name, and plans nothing that Redmine computes."""
+    disables: 204 and ignored. The tool tells of each by name, and plans nothing that Redmine computes."""
     raw_shop(api)
     sql(world, "UPDATE trackers SET fields_bits = 32 WHERE name = 'Feature'")
     parent, other = raw_issue(api, "parent"), raw_issue(api, "other", tracker_id=2)
@@ -215,10 +214,10 @@ def test_trap_08_values_that_are_derived_or_disabled(world: Running, api: Api) -
     assert (row["due_date"], row["done_ratio"], row["priority"]["name"]) == (None, 0, "Normal")
     assert api.get(f"/issues/{other}").get("due_date") is None
 
-    wanted = [{"subject": "parent", **derived, "priority": "High"}, {"subject": "other", "due_date": "2030-01-01"}]
-    report = tool(world).apply(shop(issues=wanted))
-    said = {str(r.change.address): sorted(str(e).partition(":")[0] for e in r.errors) for r in report.results}
-    assert said == {"issue shop/other": ["due_date"]}
+    (problem,) = tool(world).problems(shop(issues=[{"subject": "other", "due_date": "2030-01-01"}]))
+    assert 'due_date: tracker "Feature" has this field disabled' in problem
+    report = tool(world).apply(shop(issues=[{"subject": "parent", **derived, "priority": "High"}]))
+    assert report.results == ()
     warned = [w.message.partition(":")[0] for w in report.plan.warnings if "computes it from the subtasks" in w.message]
     assert sorted(warned) == sorted([*derived, "priority"])
     setting(world, "issue_done_ratio", "issue_status")

@@ -30,7 +30,7 @@ from promises import (
 )
 from proxy import DROPPED, Proxy
 
-from reconciler.errors import AuthenticationFailed, Denied, Location, RefusedError, RestApiDisabled
+from reconciler.errors import AuthenticationFailed, Location, RefusedError, RestApiDisabled
 from reconciler.model.name_index import Names
 from reconciler.plan import plan_file
 from reconciler.redmine.client import Client
@@ -65,8 +65,7 @@ def test_trap_20_a_wrong_key_is_nobody(world: Running, api: Api) -> None:
 
 def test_trap_21_others_than_administrators_see_less(world: Running, api: Api) -> None:
     """A private issue is in neither list nor total_count for a user who may not see it, nor is a private project; users,
-    groups and custom fields are 403. The tool with such a key says what it may not read instead of planning to create
-    it."""
+    groups and custom fields are 403. The tool with such a key says what it does not see, and warns before a creation."""
     raw_shop(api)
     raw_shop(api, "hidden", is_public=False)
     raw_issue(api, "seen")
@@ -80,12 +79,17 @@ def test_trap_21_others_than_administrators_see_less(world: Running, api: Api) -
         assert {restricted.send("GET", path).status_code for path in refused} == {403}
 
     own = Tool(world.url, api.get(f"/users/{user}")["api_key"])
-    with pytest.raises(Denied, match=r"may not read users .*administrator"):
-        own.plan({"users": [person()]})
-    with pytest.raises(Denied, match=r"may not read users .*administrator"):
-        own.plan({"projects": [{"identifier": "shop", "members": [{"user": "amy", "roles": ["Manager"]}]}]})
-    (problem,) = own.problems({"projects": [{"identifier": "hidden", "versions": [{"name": "1.0"}]}]})
-    assert "hidden" in problem
+    (problem,) = own.problems({"users": [person("bob")]})
+    assert "cannot tell whether it exists: this account may not list users" in problem
+    (problem,) = own.problems(
+        {"projects": [{"identifier": "shop", "members": [{"user": "bob", "roles": ["Manager"]}]}]}
+    )
+    assert 'cannot tell whether there is a user "bob"' in problem
+    problems = own.problems({"projects": [{"identifier": "hidden", "versions": [{"name": "1.0"}]}]})
+    assert all('project "hidden" is archived, or hidden from this account' in problem for problem in problems)
+    assert len(problems) == 2
+    (warning,) = own.plan({"projects": [{"identifier": "shop", "issues": [{"subject": "private"}]}]}).warnings
+    assert "may exist already: private issues are hidden from this account" in warning.message
     assert own.plan({"projects": [{"identifier": "shop", "issues": [{"subject": "seen"}]}]}).changes == ()
 
 

@@ -246,6 +246,6 @@ def test_trap_40_refusals_without_a_reason(world: Running, api: Api) -> None:
     assert why[0] == "failed"
     assert why[1].startswith("Redmine refused it without giving a reason")
     sql(world, "UPDATE users SET language = 'fr' WHERE login = 'admin'")
-    report = tool(world).apply({"users": [{**person(), "mail": "no address"}]})
+    report = tool(world).apply({"users": [{**person(), "password": "short"}]})
     (why,) = troubles(report).values()
-    assert why == ("failed", "Email n'est pas valide")
+    assert why == ("failed", "Mot de passe est trop court (au moins 8 caractères)")

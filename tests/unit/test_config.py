@@ -160,6 +160,17 @@ def test_the_engine_gets_the_key_field_and_its_place(tmp_path: Path) -> None:
     assert "issue_key_field" not in load(tmp_path, file=write(tmp_path, "url: x\n")).settings
 
 
+def test_the_engine_gets_the_ids_of_users(tmp_path: Path) -> None:
+    """`user_ids` are those of the instance, else of the top level; an id is a positive number."""
+    text = "user_ids: {amy: 12}\ninstances: {test: {url: https://x.example, user_ids: {amy: 7}}, live: {url: https://y.example}}\n"
+    write(tmp_path, text)
+    assert load(tmp_path, instance="test").settings["user_ids"] == {"amy": 7}
+    assert load(tmp_path, instance="live").settings["user_ids"] == {"amy": 12}
+    write(tmp_path, "user_ids: {amy: none}\n")
+    with pytest.raises(ConfigError, match=r"user_ids\.amy"):
+        load(tmp_path)
+
+
 # -- expressions -----------------------------------------------------------------------------------------------
 
 

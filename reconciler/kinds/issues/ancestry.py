@@ -22,7 +22,7 @@ def related(one: Address, other: Address, names: Names) -> bool:
         (start, end), (begin, stop) = spans[one], spans[other]
         return start <= begin < end or begin <= start < stop
     # A declared parent and a live one can make a cycle: it has no top.
-    return one == other or one in _above(other, names) or other in _above(one, names)
+    return one == other or one in above(other, names) or other in above(one, names)
 
 
 def _spans(names: Names) -> Mapping[Address, Span]:
@@ -45,6 +45,14 @@ def _spans(names: Names) -> Mapping[Address, Span]:
     return known
 
 
+def below(address: Address, names: Names) -> list[Address]:
+    """The issues right below one."""
+    if "below" not in names.memo:
+        names.memo["below"] = _below(names)
+    known: Mapping[Address, list[Address]] = names.memo["below"]
+    return known.get(address, [])
+
+
 def _below(names: Names) -> dict[Address, list[Address]]:
     """Every issue, declared or live → those right below it."""
     below: defaultdict[Address, list[Address]] = defaultdict(list)
@@ -56,11 +64,13 @@ def _below(names: Names) -> dict[Address, list[Address]]:
     return below
 
 
-def _above(address: Address, names: Names) -> list[Address]:
-    above: list[Address] = []
-    while (parent := _parent(above[-1] if above else address, names)) and parent not in above:
-        above.append(parent)
-    return above
+def above(address: Address, names: Names) -> list[Address]:
+    """The issues above one, nearest first."""
+    found: dict[Address, None] = {}
+    one = address
+    while (parent := _parent(one, names)) and parent not in found:
+        found[parent], one = None, parent
+    return list(found)
 
 
 def _parent(address: Address, names: Names) -> Address | None:

@@ -11,6 +11,7 @@ from reconciler.model.address import Row
 from reconciler.model.custom_fields import CustomFields
 from reconciler.model.kind import Matches, Object
 from reconciler.model.name_index import Context, CustomField, Names
+from reconciler.model.visibility import unknown_id
 
 
 def key_field(names: Names) -> CustomField | None:
@@ -163,7 +164,7 @@ class Matching:
     def _by_number(self, wanted: Object, number: int) -> None:
         row = self.by_id.get(number)
         if row is None:
-            self.problems.append((wanted, f"there is no issue #{number}", "omit `id` to create a new one"))
+            self.problems.append((wanted, *unknown_id("issue", number, self.context.names)))
         else:
             self._take(wanted, row)
 

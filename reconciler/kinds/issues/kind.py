@@ -11,11 +11,16 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from reconciler.kinds.issues import notes, parent_fields, read, relations
+from reconciler.kinds.issues import dates, links, notes, parent_fields, read, relations
 from reconciler.kinds.issues.creation import IssueCreation, StoredKey
+from reconciler.kinds.issues.disabled_fields import disabled_fields
+from reconciler.kinds.issues.doubts import IssueDoubts
 from reconciler.kinds.issues.export import CORE, IssueExport, disabled
+from reconciler.kinds.issues.field_scope import IssueFieldScope
+from reconciler.kinds.issues.hiding import IssueHiding, IssueRows, for_others, published
 from reconciler.kinds.issues.identity import Matching, key_field, value_of
 from reconciler.kinds.issues.ordering import IssueDeletion, IssueDependencies, IssueSideEffects
+from reconciler.kinds.issues.people import PARTS, IssuePeople
 from reconciler.kinds.issues.read import WATCHING, IssueReadBack, IssueStream, WatcherLists
 from reconciler.kinds.issues.spec import VERSION, IssueSpec, closes, trackers_of
 from reconciler.kinds.issues.workflow import IssueKeptValues, ParentFields, StatusWorkflow
@@ -23,6 +28,7 @@ from reconciler.model.address import Address, Row, Unresolved
 from reconciler.model.attachments import attaching
 from reconciler.model.capabilities import Rows
 from reconciler.model.codecs import blank
+from reconciler.model.containers import ProjectIncludes
 from reconciler.model.forms import NAMED, NUMBER, REF, TEXT, Each
 from reconciler.model.kind import Inside, Kind, Listing, Matches, Need, Object, Request
 from reconciler.model.name_index import Context, Names
@@ -62,7 +68,14 @@ class Issues(Kind[IssueSpec]):
         StatusWorkflow(),
         ParentFields(parent_fields.DERIVED),
         IssueKeptValues(),
+        IssuePeople(PARTS),
+        IssueDoubts(),
         StoredKey(),
+        IssueFieldScope(),
+        # Which custom fields there are in a project.
+        ProjectIncludes("issue_custom_fields"),
+        IssueHiding(),
+        IssueRows(),
         IssueExport(own_files=True, defaults=(("done_ratio", 0), ("is_private", False))),
     )
 
@@ -81,14 +94,11 @@ class Issues(Kind[IssueSpec]):
             said = f'tracker "{tracker}" is not enabled in project "{context.project}"'
             yield "tracker", said, "add it to the project's trackers"
         yield from self._shut_version(row, values.get("fixed_version"), context)
-        number = context.names.id(Address("tracker", str(tracker)))
-        for name in values.get("custom_fields") or ():
-            field = context.names.custom_fields.get("issue", {}).get(name)
-            # Redmine drops the value without an error (5.0 to 6.1; test_trap_06).
-            # No trackers are known if the account may not see the definitions.
-            if field and field.trackers and number is not None and number not in field.trackers:
-                hint = "ask an administrator to add it: Administration → Custom fields"
-                yield f"custom_fields.{name}", f'tracker "{tracker}" does not have this custom field', hint
+        yield from disabled_fields(self, row, values, context)
+        yield from links.refused(row, values, context)
+        yield from ((f.field, f.sentence, f.hint) for f in dates.findings(row, values, context) if f.certain)
+        yield from for_others(row, values, context)
+        yield from published(row, values, context)
 
     def _shut_version(self, row: Row | None, wanted: Any, context: Context) -> Iterable[tuple[str, str, str]]:
         """A version that takes no issues, and that the manifests do not declare: nothing would open it."""
@@ -166,10 +176,8 @@ class Issues(Kind[IssueSpec]):
     def create(self, address: Address, values: Mapping[str, Any], context: Context) -> Request:
         # Only administrators can act for others (`X-Redmine-Switch-User`); for anybody else it is ignored.
         request = replace(super().create(address, values, context), login=values.get("author") or "")
-        if blank(values.get("start_date")) or "due_date" in values:
-            return request
-        # A setting of 7.0 fills in a due date that counts from today: before a later start, which is a 422.
-        return replace(request, instead=replace(request, body=_without_due_date(request)))
+        filled = [name for name, other in FILLED_IN if name not in values and not blank(values.get(other))]
+        return replace(request, instead=replace(request, body=_without(filled, request))) if filled else request
 
     def update(self, address: Address, number: Id, values: Mapping[str, Any], context: Context) -> list[Request]:
         for name, value in values.items():
@@ -205,9 +213,17 @@ class Issues(Kind[IssueSpec]):
             yield Request("DELETE", f"/issues/{number}/watchers/{user}")
 
 
-def _without_due_date(request: Request) -> Mapping[str, Any]:
-    """The body of a creation that leaves no due date to be filled in."""
-    return {wrapper: {**fields, "due_date": ""} for wrapper, fields in (request.body or {}).items()}
+FILLED_IN = (("due_date", "start_date"), ("start_date", "due_date"))
+"""A date that a setting may fill in, and the declared one that it may not fit, which is a 422.
+
+A due date counts from today and can be before a later start (7.0). The start is today and can be after the due date
+(on by default, 5.0 to 6.1).
+"""
+
+
+def _without(dates: Iterable[str], request: Request) -> Mapping[str, Any]:
+    """The body of a creation that leaves no date to be filled in."""
+    return {wrapper: {**fields, **dict.fromkeys(dates, "")} for wrapper, fields in (request.body or {}).items()}
 
 
 APART = frozenset({"watchers", "relations", "notes", "author"})

@@ -73,19 +73,19 @@ def _same(parent: Any, own: str) -> bool:
 def _as_computed(number: int, fields: Sequence[str], names: Names) -> bool:
     """Whether an issue has just the values that Redmine would compute; one that was not read counts as such."""
     row = names.live("issue").rows.get(number)
-    return row is None or all(_equal(row, field, _computed(row, field, names)) for field in fields)
+    return row is None or all(_equal(row, field, computed(children(row, names), field, names)) for field in fields)
 
 
-def _equal(row: Row, field: str, computed: Any) -> bool:
+def _equal(row: Row, field: str, value: Any) -> bool:
     live = (row.get("priority") or {}).get("name") if field == "priority" else row.get(field)
-    return bool(live == computed) or computed is UNKNOWN
+    return bool(live == value) or value is UNKNOWN
 
 
 UNKNOWN: Any = object()
 
 
-def _computed(row: Row, field: str, names: Names) -> Any:
-    subtasks = children(row, names)
+def computed(subtasks: Sequence[Row], field: str, names: Names) -> Any:
+    """What Redmine makes of a field of an issue with these subtasks; `UNKNOWN` if that cannot be told."""
     if field == "priority":
         return _priority(subtasks, names)
     if field == "done_ratio":

@@ -20,7 +20,7 @@ WATCHING = ("user", "group")
 
 def tiers(kind: Kind, need: Need, names: Names) -> Iterable[list[Listing]]:
     """The lists of the needed issues: of their projects, or by number; with a key field, only those with keys first."""
-    include = includes(kind.fields, need.fields.get(kind.name, ()))
+    include = includes(kind.fields, _shown(need.fields.get(kind.name, frozenset())))
     projects, field = _projects(need, names), key_field(names)
     by_id = list(_by_id(need.ids.get(kind.name, frozenset()), include))
     # An id for each key: no project has to be listed.
@@ -49,6 +49,11 @@ def tiers(kind: Kind, need: Need, names: Names) -> Iterable[list[Listing]]:
     missing = sorted(split_key(k)[1] for k in need.keys[kind.name] - names.live(kind.name).ids.keys())
     some = (criterion(f"cf_{field.id}", "=", *portion) for portion in portions(missing))
     yield [Listing("/issues", "issues", (*keys, *EVERY, *include)) for keys in some]
+
+
+def _shown(fields: frozenset[str]) -> frozenset[str]:
+    """The declared fields, and the relations that decide which status and dates Redmine takes."""
+    return fields | {"relations"} if fields & {"status", "start_date", "due_date"} else fields
 
 
 def lookup(address: Address, names: Names, values: Mapping[str, Any]) -> list[Listing]:

@@ -269,6 +269,40 @@ def predecessors(values: Mapping[str, Any], row: Row | None, context: Context) -
     yield from (one for one, kinds in declared.items() if "precedes" in kinds)
 
 
+def live_predecessors(row: Row | None, context: Context) -> dict[Address, int]:
+    """The issues that precede a live one, with the delays in days."""
+    return dict(_follows(Relations().decode((row or {}).get("relations"), context)))
+
+
+def preceding(own: Address, names: Names) -> Mapping[Address, int]:
+    """The issues that will precede one, with the delays in days."""
+    return _preceding(names).get(own, {})
+
+
+def any_precedes(names: Names) -> bool:
+    """Whether there are such issues."""
+    return bool(_preceding(names))
+
+
+def _preceding(names: Names) -> Mapping[Address, Mapping[Address, int]]:
+    if "preceding" not in names.memo:
+        found: defaultdict[Address, dict[Address, int]] = defaultdict(dict)
+        for one, kind, other, delay in (*_all_declared(names), *_all_live(names)):
+            if kind in DELAYED:
+                first, second = (one, other) if kind == "precedes" else (other, one)
+                found[second][first] = delay
+        names.memo["preceding"] = found
+    known: Mapping[Address, Mapping[Address, int]] = names.memo["preceding"]
+    return known
+
+
+def _follows(parts: Mapping[str, Any]) -> Iterator[tuple[Address, int]]:
+    for part, value in parts.items():
+        kind, _, key = part.partition(" ")
+        if kind == "follows" and "/" in key and isinstance(value, Mapping):
+            yield Address("issue", key), value["delay"]
+
+
 def blocked(values: Mapping[str, Any], row: Row | None, context: Context) -> Iterator[Address]:
     """The issues that an issue blocks, as declared or live: Redmine does not close them before it."""
     live = Relations().decode((row or {}).get("relations"), context)
@@ -278,3 +312,60 @@ def blocked(values: Mapping[str, Any], row: Row | None, context: Context) -> Ite
             yield Address("issue", key)
     declared = _declared_with(_own(context), context.names)
     yield from (one for one, kinds in declared.items() if "blocked" in kinds)
+
+
+def planned(kind: str, names: Names) -> dict[Address, set[Address]]:
+    """The issues that will have relations of a kind (`precedes`, `blocks`) → those that they have them with."""
+    if f"planned {kind}" not in names.memo:
+        graph: defaultdict[Address, set[Address]] = defaultdict(set)
+        for one, said, other, _ in (*_all_declared(names), *_all_live(names)):
+            if said in (kind, REVERSE[kind]):
+                first, second = (one, other) if said == kind else (other, one)
+                graph[first].add(second)
+        names.memo[f"planned {kind}"] = dict(graph)
+    known: dict[Address, set[Address]] = names.memo[f"planned {kind}"]
+    return known
+
+
+def both_declare(one: Address, other: Address, names: Names) -> bool:
+    """Whether each of two issues declares a relation with the other."""
+    return other in _declared_with(one, names) and one in _declared_with(other, names)
+
+
+def blocking(own: Address, names: Names) -> list[Address]:
+    """The issues that will block one."""
+    if "blocking" not in names.memo:
+        blockers: defaultdict[Address, list[Address]] = defaultdict(list)
+        for one, others in sorted(planned("blocks", names).items()):
+            for other in others:
+                blockers[other].append(one)
+        names.memo["blocking"] = blockers
+    known: Mapping[Address, list[Address]] = names.memo["blocking"]
+    return known.get(own, [])
+
+
+Planned = Iterator[tuple[Address, str, Address, int]]
+"""An issue, the type of a relation, the other issue, and the delay."""
+
+
+def _all_declared(names: Names) -> Planned:
+    for key, spec in names.declared("issue").items():
+        for kind, other, delay in _of(spec.relations, split_key(key)[0], names):
+            yield Address("issue", key), kind, other, delay
+
+
+def _all_live(names: Names) -> Planned:
+    """The live relations between issues neither of which declares its relations: those stay."""
+    live, gone = names.live("issue"), {Address("issue", key) for key in names.absent("issue")}
+    for number, row in live.rows.items():
+        for relation in row.get("relations") or ():
+            ends = [live.keys.get(relation[end]) for end in ("issue_id", "issue_to_id")]
+            if relation["issue_id"] == number and all(ends) and relation["relation_type"] in REVERSE:
+                first, second = (Address("issue", str(end)) for end in ends)
+                if not {first, second} & gone and not (_declares(first, names) or _declares(second, names)):
+                    yield first, relation["relation_type"], second, relation.get("delay") or 0
+
+
+def _declares(one: Address, names: Names) -> bool:
+    spec = names.spec(one)
+    return spec is not None and "relations" in spec.model_fields_set

@@ -7,12 +7,18 @@ from typing import Any
 
 from reconciler.kinds.issues import parent_fields, relations
 from reconciler.kinds.issues.export import CORE
+from reconciler.kinds.issues.progress import BY_STATUS
 from reconciler.kinds.issues.spec import closes
-from reconciler.model.address import Address, Row
+from reconciler.model.address import Row
 from reconciler.model.capabilities import DerivedFields, KeptValues, Workflow
 from reconciler.model.kind import Kind, Listing
 from reconciler.model.name_index import Context
 from reconciler.model.spec import Id
+
+PERMITTED = CORE | {"priority", "custom_fields"}
+"""The fields that a workflow can require or make read-only, by tracker, status and role; no API shows that (5.0 to
+7.0)."""
+PERMISSIONS = "Administration → Workflow → Fields permissions"
 
 
 class StatusWorkflow(Workflow):
@@ -41,6 +47,13 @@ class StatusWorkflow(Workflow):
         blockers = ", ".join(f"#{number}" for number in relations.blockers(row))
         return f"{reason}; blocked by {blockers}" if blockers else reason
 
+    def why_required(self, path: str, context: Context) -> str:
+        field, _, custom = path.partition(".")
+        known = context.names.custom_fields.get("issue", {}).get(custom)
+        # The definition says so already.
+        required = known is not None and known.required
+        return f"the workflow may require it: {PERMISSIONS}" if field in PERMITTED and not required else ""
+
 
 class ParentFields(DerivedFields):
     """What Redmine computes for an issue with subtasks."""
@@ -60,25 +73,33 @@ class IssueKeptValues(KeptValues):
             return f"Redmine may compute it from the subtasks ({parent_fields.SETTINGS})"
         if field == "author":
             return "the user is locked, or may not add issues to the project"
-        # 204, although nothing is stored for a locked user (5.0 to 6.1).
         if field == "watchers":
-            return _locked_watchers(wanted, kind.live(row, name, context), context)
+            return _dropped_watchers(wanted, kind.live(row, name, context))
         why = _keeps_status(wanted, row, context) if field == "status" else ""
-        return why or (_disabled(kind, field, row, context) if field in CORE else "")
+        why = why or (_disabled(kind, field, row, context) if field in CORE else "")
+        return why or (f"Redmine may take it from the status ({BY_STATUS})" if field == "done_ratio" else "")
+
+    def suspected(self, path: str) -> str:
+        permitted = path.partition(".")[0] in PERMITTED
+        return f"the workflow may make the field read-only: {PERMISSIONS}" if permitted else ""
 
 
 def _lacks_custom_field(row: Row, name: str, context: Context) -> str:
     tracker, field = row["tracker"], context.names.custom_fields.get("issue", {}).get(name)
-    off = field is not None and field.trackers and tracker["id"] not in field.trackers
-    return f'tracker "{tracker["name"]}" does not have the custom field' if off else ""
+    if field is None:
+        return ""
+    if field.trackers and tracker["id"] not in field.trackers:
+        return f'tracker "{tracker["name"]}" does not have the custom field'
+    # An issue shows exactly the custom fields that it has, to administrators.
+    shown = {item["id"] for item in row.get("custom_fields") or ()}
+    lacks = context.names.sees_definitions and field.id not in shown
+    return f'project "{context.project}" does not have the custom field' if lacks else ""
 
 
-def _locked_watchers(wanted: Sequence[Any], live: Sequence[Any], context: Context) -> str:
-    people = ((user, context.names.row(Address("user", str(user))) or {}) for user in wanted)
-    # Before 6.0 the status shows only by the list that a user is in.
-    locked = [user for user, person in people if LOCKED in (person.get("status"), person.get("listed"))]
-    lacking = [user for user in wanted if user not in live]
-    return f"locked users cannot watch: {', '.join(locked)}" if locked and lacking == locked else ""
+def _dropped_watchers(wanted: Sequence[Any], live: Sequence[Any]) -> str:
+    """204, although nothing is stored for who was locked meanwhile (5.0 to 6.1) or may not see it (5.1 to 6.1)."""
+    lacking, more = any(one not in live for one in wanted), any(one not in wanted for one in live)
+    return "Redmine drops watchers who are locked or may not see the issue" if lacking and not more else ""
 
 
 def _keeps_status(wanted: Any, row: Row, context: Context) -> str:
@@ -103,7 +124,3 @@ def _blocked(row: Row, context: Context) -> str:
     known = context.names.live("issue").rows
     numbers = [n for n in relations.blockers(row) if n in known and not closes(known[n]["status"]["name"], context)]
     return f"blocked by {', '.join(f'#{n}' for n in numbers)}" if numbers else ""
-
-
-LOCKED = 3
-"""A user's status number."""

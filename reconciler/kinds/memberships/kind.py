@@ -10,7 +10,7 @@ from pydantic import Field
 
 from reconciler.kinds.memberships.inherited_roles import foresee, own_roles, principal
 from reconciler.model.address import Address, Row
-from reconciler.model.capabilities import Creation, Deletion, Dependencies, Nesting, Rows
+from reconciler.model.capabilities import Creation, Deletion, Dependencies, KeptValues, Nesting, Rows
 from reconciler.model.codecs import Ref, RefSet
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.forms import FLAG, REF, TEXT, WHOLE, Each, Fields
@@ -96,6 +96,14 @@ class _Rows(Rows):
         return "" if any(row.get(name) for name in PRINCIPALS) else "user or group is missing"
 
 
+class _KeptValues(KeptValues):
+    """A role can be limited in which roles it gives and takes (`managed_roles`), which no API shows (5.0 to 7.0)."""
+
+    def why_kept(self, kind: Kind, name: str, wanted: Any, row: Row, context: Context) -> str:
+        limited = name == "roles" and context.names.sight is not None
+        return "this account may not give or take some of these roles" if limited else ""
+
+
 class Memberships(Kind[MembershipSpec]):
     """The list has users and groups, locked users, and rows that exist through inheritance only."""
 
@@ -116,6 +124,7 @@ class Memberships(Kind[MembershipSpec]):
             why_refused="it now inherits roles, which only go with the membership of the group or parent project",
         ),
         _Dependencies(),
+        _KeptValues(),
         _Export(),
     )
 

@@ -19,6 +19,7 @@ from reconciler.model.export_hooks import Exporting
 from reconciler.model.forms import NAMED, SEGMENT, WHOLE, Each
 from reconciler.model.kind import Kind, Listing, Need, Object, Request
 from reconciler.model.name_index import Context, Names
+from reconciler.model.participation import UNASSIGNED, Participants
 from reconciler.model.requests import includes
 from reconciler.model.spec import PARTIAL, Id, Spec
 
@@ -91,6 +92,10 @@ class _Archive(Archive):
         return STATUS.get(row.get("status", 1)) == self.archived
 
 
+DEFAULT_MODULES = "Administration → Settings → Projects"
+"""Where an administrator chooses the modules of new projects; no list shows it (5.0 to 7.0)."""
+
+
 class _Modules(Modules):
     """Without its module, Redmine hides what is inside a project."""
 
@@ -102,6 +107,14 @@ class _Modules(Modules):
 
     def hint(self, module: str) -> str:
         return f"add {module} to enabled_modules"
+
+    def undeclared(self, modules: Collection[str]) -> str:
+        said = f"enabled_modules is not declared, and what is declared inside needs {', '.join(modules)}"
+        return f"{said}: whether a new project has that is a setting of the server ({DEFAULT_MODULES})"
+
+    def lacking(self, module: str, container: str) -> str:
+        said = f'requires the module {module}, which the server has not enabled in the new project "{container}"'
+        return f"{said} ({DEFAULT_MODULES}); declare its enabled_modules, with {module}"
 
 
 class Projects(Kind[ProjectSpec]):
@@ -124,6 +137,7 @@ class Projects(Kind[ProjectSpec]):
         _Deletion("also deletes everything inside it, and its subprojects, including archived ones"),
         _Sharing(),
         _Dependencies(),
+        Participants({"default_assigned_to": UNASSIGNED}),
         _Export(defaults=(("status", "active"), ("inherit_members", False))),
     )
 
@@ -162,10 +176,10 @@ class Projects(Kind[ProjectSpec]):
         spec = declared.spec
         if spec.identifier.isdigit() or spec.identifier == "new":
             yield "identifier", f'Redmine refuses "{spec.identifier}": it must not be "new" or only digits'
-        for module in spec.enabled_modules or ():
+        for index, module in enumerate(spec.enabled_modules or ()):
             # Redmine stores any name, and a plugin's module looks like a misspelled one: only near misses are wrong.
             if module not in MODULES and (hint := suggest(module, MODULES)):
-                yield "enabled_modules", f'unknown module "{module}": {hint}'
+                yield f"enabled_modules.{index}", f'unknown module "{module}": {hint}'
         if spec.renamed_from:
             yield "renamed_from", "the identifier of a project cannot be changed"
 
@@ -207,6 +221,10 @@ class Projects(Kind[ProjectSpec]):
         # Before 5.1 lists leave `homepage` out.
         wanted = [f for f in fields if self.fields[f].detail or (f == "homepage" and f not in row)]
         return self._page(row["identifier"], fields) if wanted and row["status"] != 9 else None
+
+    def create(self, address: Address, values: Mapping[str, Any], context: Context) -> Request:
+        # The answer shows what the server has enabled by default: what needs another module is not even sent.
+        return replace(super().create(address, values, context), params=self._includes(()))
 
     def update(self, address: Address, number: Id, values: Mapping[str, Any], context: Context) -> list[Request]:
         path = f"/projects/{address.key}"

@@ -81,3 +81,73 @@ def planned(redmine: Canned, folder: Path, text: str) -> Plan:
     environ = {"REDMINE_URL": redmine.url, "REDMINE_API_KEY": redmine.api_key}
     with reached(redmine):
         return pipeline.load(folder, environ=environ).plan()
+
+
+ISSUES = "projects: [{identifier: shop, issues: [{subject: One, tracker: Bug}, {subject: Two, tracker: Bug}]}]"
+PAGE = ("GET", "/projects/shop.json")
+
+
+def shop(*, admin: bool = True) -> Canned:
+    """A server with a project that has the declared issues."""
+    redmine = Canned()
+    redmine.add("projects", identifier="shop", name="Shop")
+    redmine.row("users", "admin")["admin"] = admin
+    for subject in ("One", "Two"):
+        redmine.add("issues", project="shop", subject=subject, tracker="Bug")
+    return redmine
+
+
+def hide(redmine: Canned, *, project: bool) -> None:
+    """Take the account's rights while the issues are read."""
+
+    def lose(method: str, path: str) -> None:
+        if path.startswith("/issues") and method == "GET":
+            redmine.tables["issues"] = []
+            redmine.row("users", "admin")["admin"] = False
+            if project:
+                redmine.tables["projects"] = []
+
+    redmine.before = lose
+
+
+def test_few_objects_of_which_redmine_takes_a_second_one() -> None:
+    """Where the few declared issues of a project are all missing, and the account lost its rights, none is created."""
+    redmine = shop()
+    hide(redmine, project=False)
+    with pytest.raises(RefusedError, match="The account or its rights changed while"):
+        apply_to(redmine, ISSUES)
+    assert all(method == "GET" for method, _ in redmine.seen)
+
+
+def test_a_project_that_is_hidden_meanwhile() -> None:
+    """An account that is no administrator, and that lost only that project, creates nothing in it."""
+    redmine = shop(admin=False)
+    hide(redmine, project=True)
+    with pytest.raises(RefusedError, match='The project "shop" is not shown to the account any more'):
+        apply_to(redmine, ISSUES)
+    assert all(method == "GET" for method, _ in redmine.seen)
+
+
+@pytest.mark.parametrize("admin", [True, False])
+def test_the_first_issues_of_a_project(admin: bool) -> None:
+    """Where they are new, they are created after one more request, or two for an account that may lose the project."""
+    redmine = shop(admin=admin)
+    redmine.tables["issues"] = []
+    apply_to(redmine, ISSUES)
+    first = next(number for number, (method, _) in enumerate(redmine.seen) if method != "GET")
+    assert redmine.seen[first - 1] == (ME if admin else PAGE)
+    assert len(redmine.rows("issues")) == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "projects: [{identifier: shop, versions: [{name: '1.0'}]}]",
+        "projects: [{identifier: new1, name: N, issues: [{subject: A, tracker: Bug}]}]",
+    ],
+)
+def test_what_cannot_be_hidden(text: str) -> None:
+    """The account is not asked again before a version, which Redmine would refuse twice, nor for a new project."""
+    redmine = shop()
+    apply_to(redmine, text)
+    assert redmine.seen.count(ME) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from answers import applied
@@ -19,7 +20,7 @@ users:
   - login: amy
     firstname: Amy
     lastname: B
-    mail: nonsense
+    mail: amy@denied.net
     admin: false
 """
 ISSUE = inside(
@@ -88,6 +89,51 @@ def test_custom_fields_and_fields_of_issues(sentence: str, path: str, line: int)
     refuse = {"/projects/shop/issues": [sentence]}
     report, _ = applied(ISSUE, *live, refuse=refuse, learn=with_custom_fields)
     assert errors_of(report) == [(path, line)]
+
+
+WORKFLOW = " (the workflow may require it: Administration → Workflow → Fields permissions)"
+
+
+@pytest.mark.parametrize(
+    "sentence, hint",
+    [
+        ("Description cannot be blank", WORKFLOW),
+        ("Due date cannot be blank", WORKFLOW),
+        ("Size cannot be blank", WORKFLOW),
+        # Its definition requires it: no workflow is needed for that.
+        ("Affected version cannot be blank", ""),
+        # Redmine itself requires a subject.
+        ("Subject cannot be blank", ""),
+        ("Due date must be greater than start date", ""),
+        ("Description muss ausgefüllt werden", ""),
+    ],
+)
+def test_a_field_that_a_workflow_may_require(sentence: str, hint: str) -> None:
+    """No API shows these permissions: the refusal says where to look, and else stays as it is."""
+
+    def learn(names: Names) -> None:
+        with_custom_fields(names)
+        fields = names.custom_fields["issue"]
+        fields["Affected Version"] = replace(fields["Affected Version"], required=True)
+
+    live = [SHOP, user(5, "amy"), version(5, "shop", "1.0")]
+    report, _ = applied(ISSUE, *live, refuse={"/projects/shop/issues": [sentence]}, learn=learn)
+    assert [error.message for error in report.results[0].errors] == [sentence + hint]
+
+
+def test_a_new_status_can_require_another_field() -> None:
+    """The place is that of the only field that was sent; the sentence names the other one, and the workflow."""
+    text = inside("issues:", "  - subject: s", "    status: In Progress")
+    refuse = {"/issues/9": ["Description cannot be blank"]}
+    report, _ = applied(text, SHOP, issue(9, "shop", "s"), refuse=refuse)
+    assert errors_of(report) == [("status", 5)]
+    assert report.results[0].errors[0].message == f"Description cannot be blank{WORKFLOW}"
+
+
+def test_only_issues_have_workflows() -> None:
+    """What is required of others says so itself."""
+    report, _ = applied(AMY, refuse={"/users": ["Last name cannot be blank"]})
+    assert [error.message for error in report.results[0].errors] == ["Last name cannot be blank"]
 
 
 def test_every_sentence_has_its_own_place() -> None:

@@ -86,7 +86,7 @@ def test_apply(situation: str, form: str, fake: Fake, server: Stub, monkeypatch:
     check_output(result, "apply", form, ends)
     changes = ends == "done" and situation != "nothing to do"
     created = [request for request in written(server) if request[0] == "POST"]
-    assert created == ([("POST", "/projects.json")] if changes else [])
+    assert created == ([("POST", "/projects.json?include=enabled_modules%2Ctrackers")] if changes else [])
     if form == "json" and code == 4:
         assert json.loads(result.stdout)["summary"]["failed"] == 1
 

@@ -34,9 +34,11 @@ from reconciler.model.capabilities import (
 )
 from reconciler.model.containers import Archive, Modules, ProjectIncludes, Tree
 from reconciler.model.contract import ContractError
+from reconciler.model.custom_field_scope import Availability, FieldScope
+from reconciler.model.doubts import Doubts
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.kind import Inside, Kind, earlier_key, nested_name
-from reconciler.model.name_index import Context, Names
+from reconciler.model.name_index import Context, CustomField, Names
 from reconciler.model.requests import Listing, Need
 from reconciler.model.spec import PARTIAL, Api, Name, ProjectItem
 
@@ -204,6 +206,8 @@ NOTHING: dict[str, Callable[[], Any]] = {
     "it is not archived": lambda: PLAIN.capability(Archive).is_archived(ROW),
     "its modules are not known": lambda: PLAIN.capability(Modules).enabled(ROW, None),
     "no module can be enabled": lambda: PLAIN.capability(Modules).hint("wiki"),
+    "no object gets other custom fields": lambda: PLAIN.capability(FieldScope).changes_with(["color"]),
+    "no value is in doubt": lambda: PLAIN.capability(Doubts).about(PLAIN, ROW, {"color": "red"}, CONTEXT),
     "no include is needed": lambda: PLAIN.capability(ProjectIncludes).include,
     "no other kind is meant": lambda: PLAIN.capability(Alternative).kind,
     "the account may do everything": lambda: PLAIN.capability(OwnAccount).forbids(_declared(), {"login": "a"}),
@@ -227,6 +231,12 @@ def test_a_neutral_capability_changes_nothing(said: str) -> None:
     """What a kind does not list has no effect."""
     answer = NOTHING[said]()
     assert not (tuple(answer) if isinstance(answer, Iterable) and not isinstance(answer, str) else answer)
+
+
+def test_by_default_an_object_has_all_custom_fields_of_its_type() -> None:
+    """Only some kinds know of exceptions."""
+    available = PLAIN.capability(FieldScope).availability(CustomField(1, "Size"), ROW, {}, CONTEXT)
+    assert available == Availability(True, "", "")
 
 
 def test_by_default_a_post_answers_and_redmine_tells_twins_apart() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import pytest
 from engine import offline
-from plans import SHOP, Present, inside, issue, live_of, version
+from plans import SHOP, Present, inside, issue, live_of, user, version
 
 from reconciler.errors import Location, ManifestError, Problem
 from reconciler.model.name_index import CustomField
@@ -62,6 +62,14 @@ def test_what_needs_a_gate_that_is_not_opened_is_left_out() -> None:
     text = inside(f'versions: [{{name: "1.0", {BETA}}}]', 'issues: [{subject: s, fixed_version: "1.0"}, {subject: t}]')
     found, planned = faults(text, SHOP, version(5, "shop", "1.0", status="locked"))
     assert [str(change.address) for change, _ in found.skipped] == ["issue shop/s"]
+    assert planned == {"issue shop/t"}
+
+
+def test_an_issue_that_names_somebody_who_is_locked_is_left_out_alone() -> None:
+    """The user is not unlocked, and another issue goes on."""
+    text = inside("issues: [{subject: s, assigned_to: cid}, {subject: t}]")
+    found, planned = faults(text, SHOP, user(5, "cid", status=3))
+    assert [str(change.address) for change, _ in found.failed] == ["issue shop/s"]
     assert planned == {"issue shop/t"}
 
 

@@ -198,7 +198,8 @@ def test_two_shared_versions_of_one_name() -> None:
 
 def test_files_in_any_order(tmp_path: Path) -> None:
     """What is in one file or in several, given in whatever order, makes the same plan."""
-    parts = {"a.yaml": inside("versions: [{name: v}]"), "b.yaml": "users: [{login: amy, " + PERSON + "}]"}
+    lists = "versions: [{name: v}]", "members: [{user: amy, roles: [Developer]}]"
+    parts = {"a.yaml": inside(*lists), "b.yaml": "users: [{login: amy, " + PERSON + "}]"}
     parts["c.json"] = '{"issues": [{"project": "shop", "subject": "s", "fixed_version": "v", "assigned_to": "amy"}]}'
     for name, text in parts.items():
         (tmp_path / name).write_text(text)
@@ -206,7 +207,7 @@ def test_files_in_any_order(tmp_path: Path) -> None:
     made = [planned(offline(given)) for given in (paths, paths[::-1], [tmp_path], [paths[1], tmp_path])]
     assert len({m.digest for m in made}) == 1
     assert made[0].digest == plan("\n---\n".join(parts.values())).digest
-    assert made[0].summary["create"] == 4
+    assert made[0].summary["create"] == 5
 
 
 def test_chosen_objects_only() -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from plans import Present, issue, planned, project, user, version
 
 from reconciler.plan.dependencies import in_order, sorter
-from reconciler.plan.operations import Change, MilestoneId, OperationId
+from reconciler.plan.operations import Change, Lock, MilestoneId, OperationId
 from reconciler.plan.planner import Plan
 
 PROJECTS = {"p0": None, "p1": "p0", "p2": "p1"}
@@ -75,9 +75,10 @@ def worlds(draw: st.DrawFn) -> World:
         chosen |= missing
     live = _possible({name: draw(_fields(name, present)) for name in names if name in present})
     wanted = _possible({name: draw(_fields(name, chosen)) for name in names if name in chosen})
-    for name, fields in wanted.items():
-        _possible_assignee(name, fields, live, wanted)
     also = {name: {f for f in fields if draw(st.booleans())} for name, fields in wanted.items()}
+    # Who is locked before and after is only unlocked in between if the status is declared.
+    for who in {fields.get("assigned_to") for fields in wanted.values()} - {None}:
+        also[who].add("status")
     gone = {name for name in sorted(live.keys() - chosen) if "/" in name and draw(st.booleans())}
     return World(live, wanted, also, gone - _in_use(live, chosen | gone))
 
@@ -131,13 +132,6 @@ def _possible(state: State) -> State:
         if parent.get("status") == "Closed":
             state[name]["status"] = "Closed"
     return state
-
-
-def _possible_assignee(name: str, fields: dict[str, Any], live: State, wanted: State) -> None:
-    """Nothing can be assigned to a user who is locked before and after."""
-    who = fields.get("assigned_to")
-    if who and {live.get(who, {}).get("status"), wanted[who]["status"]} == {"locked"}:
-        fields["assigned_to"] = live.get(name, {}).get("assigned_to")
 
 
 def _manifests(world: World, shuffle: random.Random) -> str:
@@ -356,7 +350,10 @@ def test_order_does_not_matter(world: World, seed: int) -> None:
 @RANDOM
 @given(worlds())
 def test_the_edges_of_a_plan(world: World) -> None:
-    """Every operation requires the one before it on its object, and comes only after what is in the plan, once."""
+    """Every operation requires the one before it on its object, and comes only after what is in the plan, once.
+
+    The lock of a user only comes after it: an account is locked whatever fails. A new one must exist.
+    """
     plan = planned(offline(_manifests(world, random.Random(0))), _rows(world.live))
     ids = [o.id for o in plan.operations]
     milestones = [m.id for m in plan.milestones]
@@ -365,7 +362,10 @@ def test_the_edges_of_a_plan(world: World) -> None:
     for one in plan.operations:
         assert {*one.predecessors} <= {*ids, *milestones}
         assert len({*one.predecessors}) == len(one.predecessors)
-        assert one.id.number == 0 or (one.id.address, one.id.number - 1) in one.requires
+        locks = isinstance(one, Lock) and one.id.address.kind == "user"
+        before = (one.id.address, one.id.number - 1)
+        assert one.id.number == 0 or before in (one.predecessors if locks else one.requires)
+        assert not locks or {*one.requires} <= {(one.id.address, 0)}
     assert {one for m in plan.milestones for one in m.after} <= {*ids}
     assert list(plan.changes) == list(in_order(list(reversed(plan.changes)), plan.milestones))
     place = {c.address: number for number, c in enumerate(plan.changes)}

@@ -365,3 +365,19 @@ def test_a_failing_server_is_no_other_error() -> None:
     with pytest.raises(errors.Answered, match="server error") as caught:
         call(Server(says(503)), whoami, retries=0)
     assert caught.value.status == 503
+
+
+def test_the_secrets_of_a_connection_are_masked_in_errors() -> None:
+    """An error that repeats a credential, a header or the password of the proxy says what else it says."""
+    secrets = {"password": SecretStr("canary-1"), "extra": {"X-A": SecretStr("canary-2")}}
+    server = Server(says(422, {"errors": [f"You sent {KEY}, canary-1, canary-2, canary-3, canary-4"]}))
+    lines: list[str] = []
+
+    async def refused(client: Client) -> None:
+        client.secrets.add("canary-4")
+        await client.get("/canary-4")
+
+    with pytest.raises(errors.Rejected) as caught:
+        call(server, refused, log=lines.append, username="gate", proxy="http://a:canary-3@proxy", **secrets)
+    assert caught.value.errors == ("You sent •••, •••, •••, •••, •••",)
+    assert lines[0].startswith("GET /sub/•••.json 422")

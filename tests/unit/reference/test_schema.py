@@ -295,6 +295,6 @@ def test_facts_of_the_contract_are_in_the_text() -> None:
     """What a field refers to, when it is sent and how it is shut and opened come from the contract."""
     assert "refers to user or group" in explain("issue", "assigned_to")
     assert "never compared; never shown" in explain("user", "password")
-    assert "closed or locked is opened for planned changes" in " ".join(explain("version", "status").split())
+    assert "closed or locked becomes open for planned changes" in " ".join(explain("version", "status").split())
     assert "value     date" in explain("version", "due_date")
     assert "value     list of strings" in explain("project", "trackers")

@@ -180,7 +180,7 @@ WRONG: dict[str, tuple[str, list[Found]]] = {
     ),
     "create_only with a field that there is not": (
         project("create_only: [nme, name]"),
-        [Found(3, 5, 'create_only: unknown field "nme"', 'did you mean "name"?')],
+        [Found(3, 19, 'create_only: unknown field "nme"', 'did you mean "name"?')],
     ),
     "members that are nobody, two at once, or without roles": (
         "memberships:\n  - {project: a, roles: [Manager]}\n  - {project: a, user: x, group: y, roles: [Manager]}\n"
@@ -366,7 +366,7 @@ REFERENCES = {
         "users: [{login: amy, state: absent, mial: x}]\ngroups: [{name: g, users: [amy], nmae: x}]",
         [
             Found(1, 37, 'unknown field "mial"', 'did you mean "mail"?'),
-            Found(2, 20, "users: user amy is declared absent"),
+            Found(2, 28, "users: user amy is declared absent"),
             Found(2, 34, 'unknown field "nmae"', 'did you mean "name"?'),
         ],
     ),

@@ -1,0 +1,40 @@
+"""The secrets in manifests: values of secret fields, and of fields that look like misspelled ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from reconciler.kinds import declarable
+from reconciler.manifest.excerpt import looks_secret
+from reconciler.manifest.loader import Map, Seq
+from reconciler.manifest.scalars import texts, used_in
+from reconciler.masking import Secrets
+from reconciler.model.address import CONTAINER
+from reconciler.model.kind import Kind, nested_name
+
+
+def collect(documents: Iterable[Map], environ: Mapping[str, str], secrets: Secrets) -> None:
+    """Add the secrets of all documents, whether their objects are valid or not."""
+    lists = declarable()
+    container = next(name for name, kind in lists.items() if kind.name == CONTAINER)
+    for name, kind in lists.items():
+        fields = {field for field, api in kind.fields.items() if api.secret}
+        # Most kinds have none, and their objects are not looked at.
+        for body in _objects(documents, name, kind, container) if fields else ():
+            for field, value in body.items():
+                if field in fields or (field not in kind.fields and looks_secret(field)):
+                    secrets.add(*texts(value), *used_in(value, environ))
+
+
+def _objects(documents: Iterable[Map], name: str, kind: Kind, container: str) -> Iterator[Map]:
+    for document in documents:
+        yield from _items(document.get(name))
+        if kind.inside:
+            for project in _items(document.get(container)):
+                yield from _items(project.get(nested_name(kind)))
+
+
+def _items(items: Any) -> Iterator[Map]:
+    if isinstance(items, Seq):
+        yield from (item for item in items if isinstance(item, Map))

@@ -1,0 +1,40 @@
+"""Patterns that mean the same to Ruby and to Python: with texts that match, and texts that do not."""
+
+from __future__ import annotations
+
+SAME = [
+    # pattern, texts that match, texts that do not
+    (r"\A[A-Z]{2}-\d+\z", ["AB-1", "XY-123"], ["ab-1", "AB-", "AB-1x", "AB-٣"]),
+    (r"^\d{4}$", ["2026"], ["026", "20260", ""]),
+    (r"\Aa\Z", ["a"], ["ab"]),
+    (r"b", ["abc"], ["ac"]),
+    (r"\A\h+\z", ["c0ffee"], ["tea"]),
+    (r"^\H+$", ["xyz"], ["xya"]),
+    (r"[\h]{2}", ["ff"], ["fg"]),
+    (r"(?i)^abc$", ["ABC", "aBc"], ["ab"]),
+    (r"^(?i:a)b$", ["Ab"], ["AB"]),
+    (r"(?-mix:foo)", ["a foo"], ["Foo"]),
+    (r"(?m-ix:f.o)", ["fao"], ["foa"]),
+    (r"^(?<year>\d{4})-(?<month>\d\d)$", ["2026-11"], ["26-11"]),
+    (r"^(\d)\1$", ["11"], ["12"]),
+    (r"^[[:alpha:]_]+$", ["a_b"], ["a1"]),
+    (r"^[[:digit:][:upper:]]+$", ["A1"], ["a1"]),
+    (r"^\p{Alpha}+$", ["abc"], ["a1"]),
+    (r"^[\p{L}-]+$", ["a-b"], ["a1"]),
+    (r"^https?:\/\/", ["https://a"], ["ftp://a"]),
+    (r"^a++b$", ["aab"], ["aa"]),
+    (r"^a{,2}$", ["", "aa"], ["aaa"]),
+    (r"^x{2$", ["x{2"], ["xx"]),
+    (r"^{x$", ["{x"], ["x"]),
+    (r"^(?!no)", ["yes"], ["no"]),
+    (r"(?<=a)b", ["ab"], ["cb"]),
+    (r"^[\w.+-]+@[\w-]+(\.\w+)+$", ["a.b@c.de"], ["a@b"]),
+    (r"\bfoo\b", ["a foo b"], ["food"]),
+    (r"^[^\s]+$", ["a"], ["a b"]),
+    (r"^\u00e9|é$", ["é"], ["e"]),
+    (r"^[а-я]+$", ["да"], ["da"]),
+    (r"^[a\-\]\[]$", ["-", "]", "["], ["b"]),
+    (r"^\x41\t\/\.$", ["A\t/."], ["a\t/."]),
+    (r"^[\x41-\x43]$", ["B"], ["D"]),
+    (r"^[A-Z]+(-[A-Z]+)*$", ["AB-CD"], ["AB-"]),
+]
