@@ -248,7 +248,7 @@ def test_11_one_post_per_new_object_and_one_put_per_changed(world: Running, prox
         ],
     }
     report = Tool(proxy.url, world.api_key).apply(wanted)
-    assert report.summary == {"done": 8, "failed": 0, "skipped": 0, "unknown": 0}
+    assert report.summary == {"done": 8, "failed": 0, "skipped": 0, "unknown": 0, "left": 0}
     assert Counter(exchange.method for exchange in proxy.writes) == {"POST": 4, "PUT": 4}
     assert len({exchange.path for exchange in proxy.writes}) == 8
 
