@@ -335,7 +335,7 @@ class _Builder:
     def _unknown_tag(self, event: Any) -> Reported:
         tag = event.tag.replace(_CORE, "!!")
         self._report(event.start_mark, f"unsupported tag {_shorten(tag)}", _COMPUTED_HINTS.get(tag, _TAGS_HINT))
-        return Reported(tag)
+        return Reported()  # not the tag, which would count as the secret of a setting
 
     def _expanded(self, event: Any) -> str:
         value, faults = expand(event.value, self.env)

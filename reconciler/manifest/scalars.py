@@ -84,9 +84,7 @@ class Reported(str):
 
 
 def texts(value: Any) -> Iterator[str]:
-    """All texts in a value, however it is nested; no placeholders."""
-    if isinstance(value, Reported):
-        return
+    """All texts in a value, however it is nested."""
     if isinstance(value, str):
         yield value
         if isinstance(value, Included):

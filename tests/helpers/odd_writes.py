@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from canned import Canned
+from canned import Canned, Params
 from engine import offline
 from odd import KEY_FIELD, MANIFEST, Mutation
 from pydantic import SecretStr
@@ -78,7 +78,7 @@ class Writable(Canned):
         sizes = [{"value": "big"}, {"value": "small"}]
         self.add("custom_fields", name="Size", field_format="list", possible_values=sizes)
 
-    def _write(self, method: str, parts: list[str], body: bytes) -> tuple[int, bytes]:
+    def _write(self, method: str, parts: list[str], body: bytes, params: Params) -> tuple[int, bytes]:
         match method, parts:
             case "POST", ["uploads"]:
                 number = max(self.files, default=0) + 1
@@ -106,9 +106,9 @@ class Writable(Canned):
                 return 204, b""
             case "PUT", ["issues", number]:
                 self._noted(int(number), json.loads(body)["issue"])
-        return super()._write(method, parts, body)
+        return super()._write(method, parts, body, params)
 
-    def _create(self, table: str, values: dict[str, Any]) -> tuple[int, bytes]:
+    def _create(self, table: str, values: dict[str, Any], params: Params) -> tuple[int, bytes]:
         uploads = values.pop("uploads", None) or ()
         if any(one["token"] not in [f"{number}.0" for number in self.files] for one in uploads):
             return 422, b'{"errors": ["1 file(s) could not be saved"]}'
@@ -117,7 +117,7 @@ class Writable(Canned):
         same = [r for r in self.rows(table) if name and str(r.get(name)).lower() == str(values[name]).lower()]
         if same or (table == "issue_categories" and any(r["name"] == values["name"] for r in self.rows(table))):
             return 422, b'{"errors": ["It has already been taken"]}'
-        status, content = super()._create(table, values)
+        status, content = super()._create(table, values, params)
         row = self.rows(table)[-1]
         for upload in uploads:
             number = int(upload["token"].partition(".")[0])

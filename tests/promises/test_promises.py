@@ -326,7 +326,7 @@ def test_7_a_refused_object_stops_only_its_dependents(world: Running, api: Api) 
         "issue shop/hers": ("skipped", "user amy failed"),
         "issue shop/below": ("skipped", "user amy failed"),
     }
-    assert report.summary == {"done": 5, "failed": 1, "skipped": 4, "unknown": 0}
+    assert report.summary == {"done": 5, "failed": 1, "skipped": 4, "unknown": 0, "left": 0}
     (failed,) = [r for r in report.results if r.outcome == "failed"]
     assert failed.change.source.line == 1
     assert [issue["subject"] for issue in api.get("/issues?status_id=*")] == ["his"]

@@ -190,9 +190,9 @@ def test_the_place_is_that_of_the_value() -> None:
     assert places == [(2, 46, "version shop/a", "declare a value"), (3, 5, "version shop/b", "declare a value")]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"user", "group"}))
 def test_nothing_is_claimed_without_the_definitions(kind: str) -> None:
-    """Only administrators see them; others know the field from the objects that have it."""
+    """Only administrators see them; others know the field from the objects that have it (of users and groups, none)."""
     redmine = server(customized_type=kind, is_required=True, max_length=1)
     redmine.add(KINDS[kind][0], **KINDS[kind][2], custom_fields={"F": "x"})
     redmine.row("users", "admin")["admin"] = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from engine import apply_to, offline, plan_of, problems_of
-from limited import SEES_ALL, Limited
+from limited import RIGHTS, SEES_ALL, Limited
 
 from reconciler.errors import ManifestError
 from reconciler.kinds import declarable
@@ -229,7 +229,10 @@ def test_the_roles_take_one_request_each() -> None:
 def test_a_new_project_hides_nothing() -> None:
     """In a project that is about to be created, nothing can exist."""
     redmine = Limited(issues_visibility="default")
-    plan = plan_of(redmine, "projects: [{identifier: fresh, name: Fresh, issues: [{subject: s}]}]")
+    plan = plan_of(
+        redmine,
+        "projects: [{identifier: fresh, name: Fresh, enabled_modules: [issue_tracking], issues: [{subject: s}]}]",
+    )
     assert (len(plan.changes), plan.warnings) == (2, ())
 
 
@@ -379,7 +382,7 @@ def test_what_is_private_already_needs_no_permission() -> None:
 
 def test_the_own_name_as_author_is_no_problem() -> None:
     """Who writes as itself needs no right for it."""
-    redmine = Limited()
+    redmine = Limited(permissions=[*RIGHTS, "add_issues", "add_issue_notes"])
     notes = "notes: [{text: x, author: amy}]"
     assert plan_of(redmine, shop(f"issues: [{{subject: s, author: amy, {notes}}}]")).changes
 
