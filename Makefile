@@ -4,6 +4,7 @@
 # make coverage  the same, with the lines that they reach; the riskiest modules need 85 percent
 # make test    style, types, layers and all tests, against real Redmines (ARGS='-k sandbox' for some of them)
 # make test-all  the same, every test on Redmine 5.0, 6.0 and 6.1: before a release
+# make prove   each write of an apply and each read of a plan with each fault (REDMINE=5.0, PROVE=CASE; CONTRIBUTING.md)
 # make regen   write the generated files: schemas, reference, golden files
 # make bench   the benchmarks
 # make lint    style, types and layers only
@@ -17,7 +18,7 @@ INSTALLED := .venv/.installed
 # The environment is the project's own, whatever virtual environment the caller is in.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
-.PHONY: help demo fast coverage test test-all regen bench lint clean
+.PHONY: help demo fast coverage test test-all prove regen bench lint clean
 .DELETE_ON_ERROR:
 
 help:
@@ -45,6 +46,13 @@ test: lint
 test-all: lint
 	RECONCILER_TEST_VERSIONS=5.0,6.0,6.1 $(BIN)/pytest -n 2 $(ARGS)
 
+REDMINE ?= 6.1
+JOBS ?= 2
+
+prove: $(INSTALLED)
+	@PYTHONPATH=tests/helpers $(BIN)/python tests/prove --redmine $(REDMINE) --jobs $(JOBS) \
+	  $(if $(PART),--part $(PART)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(PROVE),--only '$(PROVE)')
+
 regen: $(INSTALLED)
 	$(BIN)/python tests/helpers/generated.py
 
@@ -57,7 +65,7 @@ lint: $(INSTALLED)
 	$(BIN)/lint-imports
 
 clean:
-	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+	rm -rf .venv .prove build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml

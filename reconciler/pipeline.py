@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from reconciler import config as configuration
+from reconciler.apply import account
 from reconciler.config import Config
 from reconciler.errors import ManifestError, Problem, ReconcilerError, RefusedError
 from reconciler.manifest import loader as manifest
@@ -39,7 +40,7 @@ from reconciler.state.partial import NotValid
 from reconciler.state.secrets import collect
 
 if TYPE_CHECKING:
-    # `apply` is imported where a plan is applied: `plan` and `check` start faster without it.
+    # The rest of `apply` is imported where a plan is applied: `plan` and `check` start faster without it.
     from reconciler.apply.progress import Listener
     from reconciler.apply.report import Report
 
@@ -100,7 +101,8 @@ async def plan(
     seen(state)
     visible = archived_projects.visible(state.names)
     pruned = await prune.look(client, manifests.config, manifests.desired, state, options)
-    return replace(_compare(client, manifests.desired, state, options, pruned), visible=visible)
+    planned = replace(_compare(client, manifests.desired, state, options, pruned), visible=visible)
+    return await _confirmed(client, planned)
 
 
 async def plan_or_rest(client: Client, manifests: Manifests, options: PlanOptions = ALL) -> Planned:
@@ -111,12 +113,21 @@ async def plan_or_rest(client: Client, manifests: Manifests, options: PlanOption
     state = await _read(client, manifests, options)
     try:
         pruned = await prune.look(client, manifests.config, manifests.desired, state, options)
-        return _compare(client, manifests.desired, state, options, pruned)
+        planned = _compare(client, manifests.desired, state, options, pruned)
     except ManifestError as error:
         try:
-            return _compare(client, manifests.desired, state, replace(options, keep_going=True))
+            planned = _compare(client, manifests.desired, state, replace(options, keep_going=True))
         except RefusedError:
             raise error from None
+    return await _confirmed(client, planned)
+
+
+async def _confirmed(client: Client, planned: Planned) -> Planned:
+    """The plan, if the account that it was read with is still the same. Without changes, that does not matter."""
+    if not planned.plan.changes:
+        return planned
+    await account.check(client, planned.names)
+    return replace(planned, plan=replace(planned.plan, requests=client.requests))
 
 
 async def _read(client: Client, manifests: Manifests, options: PlanOptions) -> Live:
@@ -214,7 +225,8 @@ async def again(client: Client, manifests: Manifests, first: Planned, options: P
     desired = replace(desired, objects=dict(sorted({**desired.objects, **archive}.items())))
     options = replace(options, unarchive=False)
     planned = _compare(client, desired, state, options, pruned, first=first.plan, unarchived=archive)
-    return replace(planned, plan=replace(planned.plan, warnings=(*planned.plan.warnings, *warnings)))
+    warned = replace(planned, plan=replace(planned.plan, warnings=(*planned.plan.warnings, *warnings)))
+    return await _confirmed(client, warned)
 
 
 async def archive_again(client: Client, manifests: Manifests, first: Planned) -> Report:

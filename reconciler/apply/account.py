@@ -1,7 +1,7 @@
-"""The account, once more before the first write, where most of what is declared was not found.
+"""The account, once more: after a plan that has changes, and before the first write where much was not found.
 
 With a key that was withdrawn, or rights that were lost while the lists were read, Redmine answers 200 with empty lists
-(5.0 to 6.1): the plan would create again what the account can no longer see.
+and without the values of some fields (5.0 to 6.1): the plan would write again what the account can no longer see.
 """
 
 from __future__ import annotations
@@ -33,13 +33,18 @@ async def confirm(client: Client, names: Names, plan: Plan) -> None:
     empty = projects_without_contents(names, plan)
     if names.rights is None or not (many or empty):
         return
-    if rights(await client.whoami()) != names.rights:
-        _refuse("The account or its rights changed")
+    await check(client, names)
     # An administrator sees all projects.
     for project in empty if not names.rights[-1] else ():
         page = Listing(f"/projects/{project}", "project", single=True, none={403: None, 404: None})
         if not await fetch(client, page):
             _refuse(f'The project "{project}" is not shown to the account any more; its rights changed')
+
+
+async def check(client: Client, names: Names) -> None:
+    """Raise RefusedError if the account has other rights by now; raises as `whoami`."""
+    if names.rights is not None and rights(await client.whoami()) != names.rights:
+        _refuse("The account or its rights changed")
 
 
 def projects_without_contents(names: Names, plan: Plan) -> list[str]:

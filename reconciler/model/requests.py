@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -37,7 +37,8 @@ class Listing:
     """One GET (or its pages) that gives rows under `root`.
 
     `mark` is added to every row (what follows from the request itself). `single` is an object's own page: `root`
-    holds one row, or the rows under its `inner`. A status in `none` means no rows, or that row, or that other listing.
+    holds one row, or the rows under its `inner`. A status in `none` means no rows, or that row, or that other listing;
+    it is asked for once more before that is believed, except for the statuses in `expected`.
     `seen_from` is the project whose list it is. `number` is the format of the id of rows that have none (`{title}`).
     `brief` keeps the ids alone: whole rows can take a hundred times the memory.
     """
@@ -50,6 +51,7 @@ class Listing:
     mark: Mapping[str, Any] = field(default_factory=dict)
     inner: str = ""
     none: Mapping[int, Mapping[str, Any] | Listing | None] = field(default_factory=dict)
+    expected: Collection[int] = ()
     seen_from: str = ""
     number: str = ""
     brief: bool = False

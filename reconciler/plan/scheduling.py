@@ -258,6 +258,10 @@ def _when(
 ) -> When:
     """When a field is written, and which changed objects it waits for."""
     deferred, closing = draft.api(change).deferred, shuts(draft, change)
+    referred = targets(draft.declared, change.path, change.after, names) if draft.action == "create" else []
+    if draft.address in referred:
+        # Until it is created, it has no id to write: a version in its own custom field.
+        return When("link", tuple(sorted(changed.keys() & set(referred) - {draft.address})))
     # The gate is restored after all work that needed it open.
     if draft.reopened is not None and draft.reopened.path == change.path:
         # It was opened for any of the referrers, so it is closed after all of them, not just those through `via`.

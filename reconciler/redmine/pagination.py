@@ -3,7 +3,7 @@
 Redmine's lists are windows (`offset`, `limit`) without a snapshot: an insert before the window repeats a row, a
 delete skips one (seen on 5.0.4 and 6.1.5). So consecutive pages overlap by one row. As long as the last row of one
 page is the first row of the next, no row that existed the whole time is missing. Where they do not match, the list
-is read again.
+is read again. Only a page that is not full ends a list: a count alone is not believed.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ async def complete(fetch: Fetch, what: str) -> list[dict[str, Any]]:
     """
     for _ in range(MAX_SCANS):
         first = await fetch(0)
-        if len(first.rows) >= first.total:
+        if len(first.rows) == first.total != first.limit:
             return first.rows
         pages = await _scan(fetch, first, what)
         if pages and (rows := _merge(pages)) is not None:
@@ -73,16 +73,16 @@ async def _scan(fetch: Fetch, first: Page, what: str) -> list[Page] | None:
     pages, fetched, total, step = [first], [first], first.total, first.limit - 1
     while all(page.consistent(first.limit) and page.total >= total for page in fetched):
         total = max(page.total for page in fetched)
-        if pages[-1].end >= total:
+        full = len(pages[-1].rows) == first.limit
+        if pages[-1].end >= total and not full:
             return pages
         # A page of a single row has no room for the overlap.
         if step < 1 or total > step * MAX_PAGES:
             raise NotRedmine(f"{what} does not end: the server reports {total} rows, {first.limit} per page.")
         # The last page is not full if the list has grown since: read it again from its own offset.
-        full = len(pages[-1].rows) == first.limit
         start = pages[-1].offset + step if full else pages.pop().offset
-        # `total - 1`: the last row alone would be just the overlap with the page before.
-        fetched = await _fetch_concurrently(fetch, range(start, total - 1, step))
+        # After a page that is full up to the last row, this reads that row once more: there must be no other.
+        fetched = await _fetch_concurrently(fetch, range(start, total, step))
         pages += fetched
     return None
 

@@ -87,6 +87,8 @@ def refuse(listing: Listing, row: Row, why: str) -> None:
 async def fetch(client: Client, listing: Listing, form: Fields = ANYTHING, spoiled: Spoiled = refuse) -> list[Row]:
     """The rows of a listing. An error status in `Listing.none` gives no rows, or the row or listing named there.
 
+    Unless the status is expected, it is asked once more: an accident of the server must not look like an absence.
+
     A row that is not of the `form` is left out, and `spoiled` is told of it. Raises OddResponse without that, and for a
     page that is no object.
     """
@@ -100,6 +102,8 @@ async def fetch(client: Client, listing: Listing, form: Fields = ANYTHING, spoil
     except Answered as error:
         if error.status not in listing.none:
             raise
+        if error.status not in listing.expected:
+            return await fetch(client, replace(listing, expected=listing.none.keys()), form, spoiled)
         instead = listing.none[error.status]
         if isinstance(instead, Listing):
             return await fetch(client, instead, form, spoiled)

@@ -273,7 +273,16 @@ def state(api: Api) -> dict[str, Any]:
         *(file for found in rows.values() for r in found for file in r.get("attachments", ())),
     ):
         row["content"] = api.content(row)
+    called["attachment"] = dict(_field_files(api, (row for found in rows.values() for row in found)))
     return {name: sorted((_plain(row, called) for row in found), key=repr) for name, found in rows.items()}
+
+
+def _field_files(api: Api, rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[int, str]]:
+    """Id → name and content of each file in a custom field."""
+    for field in (field for row in rows for field in row.get("custom_fields", ())):
+        if field["name"].endswith(" attachment") and field["value"]:
+            file = api.get(f"/attachments/{field['value']}")
+            yield file["id"], f"{file['filename']} {api.content(file)}"
 
 
 def _pages(api: Api, path: str, query: str, include: str) -> list[Any]:
@@ -303,9 +312,9 @@ def _plain(value: Any, called: Mapping[str, Mapping[int, str]]) -> Any:
     if not isinstance(value, dict):
         return value
     plain = {name: _plain(item, called) for name, item in value.items() if name not in NOISE}
-    kind = str(value.get("name", "")).rpartition(" ")[2]
-    if kind in ("user", "version") and value.get("value"):
-        plain["value"] = called[kind][int(value["value"])]
+    kind = str(value.get("name", "")).removesuffix(" multiple").rpartition(" ")[2]
+    if kind in ("user", "version", "attachment") and (ids := value.get("value")):
+        plain["value"] = sorted(called[kind][int(i)] for i in (ids if isinstance(ids, list) else [ids]))
     return plain
 
 

@@ -48,17 +48,22 @@ class Fault:
     """What goes wrong with one request, in this order: forwarded or not, `call`, `delay` (seconds), then an
     answer.
 
-    The answer is none but a reset (`reset`), `status` with `headers`, the server's cut in half (`truncate`),
-    or the server's own.
+    The answer is none but a reset (`reset`) or the end of the connection (`close`), `status` with `headers` and `body`,
+    what `change` makes of the server's, or the server's own; all but its head may be missing (`head_only`), or half of
+    it (`truncate`).
     """
 
     forward: bool = True
     call: Callable[[], None] | None = None
     delay: float = 0
     reset: bool = False
+    close: bool = False
     truncate: bool = False
+    head_only: bool = False
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    change: Callable[[httpx.Response], httpx.Response] | None = None
 
 
 DROPPED = Fault(reset=True)
@@ -155,11 +160,16 @@ class Proxy:
             await asyncio.sleep(fault.delay)
             if fault.reset:
                 return _reset(writer)
+            if fault.close:
+                return None
+            response = fault.change(response) if fault.change else response
             if fault.status:
-                response = httpx.Response(fault.status, headers=dict(fault.headers))
-            writer.write(_answer(wire, response, exchange.method, cut=fault.truncate))
+                kept = httpx.ByteStream(fault.body)
+                response = httpx.Response(fault.status, headers=dict(fault.headers), stream=kept)
+            cut = HEAD if fault.head_only else HALF if fault.truncate else WHOLE
+            writer.write(_answer(wire, response, exchange.method, cut))
             await writer.drain()
-            if fault.truncate or wire.our_state is not h11.DONE or wire.their_state is not h11.DONE:
+            if cut != WHOLE or wire.our_state is not h11.DONE or wire.their_state is not h11.DONE:
                 return None
             wire.start_next_cycle()
         return None
@@ -208,14 +218,19 @@ class Proxy:
         return httpx.Response(response.status_code, headers=kept, stream=httpx.ByteStream(body))
 
 
-def _answer(wire: h11.Connection, response: httpx.Response, method: str, *, cut: bool) -> bytes:
-    """The bytes of an answer; with `cut`, the head and half of the body, or half of the head if it has none."""
+HEAD, HALF, WHOLE = "head", "half", "whole"
+
+
+def _answer(wire: h11.Connection, response: httpx.Response, method: str, cut: str) -> bytes:
+    """The bytes of an answer; of HALF, the head and half of the body, or half of the head if it has none."""
     body = b"".join(response.stream) if isinstance(response.stream, httpx.ByteStream) else b""
     headers = [(n, v) for n, v in response.headers.raw if n.lower().decode() not in HOP_BY_HOP]
     if response.status_code != 204:
         headers.append((b"Content-Length", b"%d" % len(body)))
     data = wire.send(h11.Response(status_code=response.status_code, headers=headers)) or b""
-    if cut:
+    if cut == HEAD and body:
+        return data
+    if cut != WHOLE:
         return data + body[: len(body) // 2] if body else data[: len(data) // 2]
     data += (wire.send(h11.Data(data=body)) or b"") if body and method != "HEAD" else b""
     return data + (wire.send(h11.EndOfMessage()) or b"")

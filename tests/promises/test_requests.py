@@ -35,7 +35,7 @@ def proxy(world: Running) -> Iterator[Proxy]:
 
 def pages(rows: int) -> int:
     """The requests for a list, by the formula of the documentation."""
-    return 1 if rows <= 100 else 1 + ceil((rows - 100) / 99)
+    return max(1, ceil(rows / 99))
 
 
 def fill(world: Running, number: int) -> None:

@@ -58,7 +58,8 @@ class _Deletion(Deletion):
 
     def until_gone(self, address: Address) -> Listing | None:
         # Until the job has run, its page is there with the status 10 (from 5.1 on).
-        return Listing(f"/projects/{address.key}", "project", single=True, none={404: None, 403: None})
+        none: Mapping[int, None] = {404: None, 403: None}
+        return Listing(f"/projects/{address.key}", "project", single=True, none=none, expected=none.keys())
 
     def being_deleted(self, row: Row) -> str:
         return _leaving(row)
@@ -203,7 +204,9 @@ class Projects(Kind[ProjectSpec]):
         known = names.live(self.name).ids
         missing = sorted(need.keys.get(self.name, frozenset()) - known.keys())
         # What cannot be an identifier is no project, and would make another path.
-        yield [self._page(key, need.fields.get(self.name, frozenset())) for key in missing if SEGMENT.fits(key)]
+        pages = (self._page(key, need.fields.get(self.name, frozenset())) for key in missing if SEGMENT.fits(key))
+        # The list, which does not have it, agrees with a 404.
+        yield [replace(page, expected=(404,)) for page in pages]
 
     def _includes(self, fields: Iterable[str]) -> tuple[tuple[str, str], ...]:
         # The modules show what Redmine hides (trackers, versions, categories), the trackers what issues there can be.

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from canned import Canned
+from canned import Canned, reached
 from engine import apply_to
 
+from reconciler import pipeline
 from reconciler.errors import RefusedError
+from reconciler.plan.operations import Plan
 
 NAMES = ", ".join(f"{{name: Team {number}}}" for number in range(12))
 GROUPS = f"groups: [{NAMES}]"
@@ -42,6 +46,41 @@ def test_what_is_mostly_there() -> None:
     redmine.seen.clear()
     apply_to(redmine, GROUPS.replace("Team 11", "Other"))
     assert redmine.seen.count(ME) == 1
+
+
+TEAM = "groups: [{name: Team, users: []}]"
+
+
+def test_rights_that_are_lost_while_a_plan_is_made(tmp_path: Path) -> None:
+    """A plan with changes is refused if the account is another one by its end: what it misses may only be hidden."""
+    redmine = Canned()
+
+    def lose(method: str, path: str) -> None:
+        if path.startswith("/groups"):
+            redmine.row("users", "admin")["admin"] = False
+
+    redmine.before = lose
+    with pytest.raises(RefusedError, match="may only be hidden"):
+        planned(redmine, tmp_path, TEAM)
+
+
+def test_the_account_after_a_plan(tmp_path: Path) -> None:
+    """The account is asked again after a plan that has changes, and not after one without."""
+    redmine = Canned()
+    assert planned(redmine, tmp_path, TEAM).requests == len(redmine.seen)
+    assert redmine.seen[-1] == ME
+    apply_to(redmine, TEAM)
+    redmine.seen.clear()
+    assert planned(redmine, tmp_path, TEAM).changes == ()
+    assert redmine.seen.count(ME) == 1
+
+
+def planned(redmine: Canned, folder: Path, text: str) -> Plan:
+    """The plan for a manifest, as the commands make it."""
+    (folder / "redmine.yaml").write_text(text)
+    environ = {"REDMINE_URL": redmine.url, "REDMINE_API_KEY": redmine.api_key}
+    with reached(redmine):
+        return pipeline.load(folder, environ=environ).plan()
 
 
 ISSUES = "projects: [{identifier: shop, issues: [{subject: One, tracker: Bug}, {subject: Two, tracker: Bug}]}]"

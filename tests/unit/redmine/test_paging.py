@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -75,10 +76,30 @@ def append(ids: list[int]) -> None:
 
 @given(size=st.integers(0, 60), limit=st.integers(2, 12))
 def test_a_quiet_list_is_read_with_the_fewest_pages(size: int, limit: int) -> None:
-    """Without moves every row comes once, in order, in 1 + ceil((total - limit) / (limit - 1)) requests."""
+    """Without moves every row comes once, in order, in ceil(total / (limit - 1)) requests: the last page is not full."""
     table = Table(size, limit)
     assert table.read() == table.ids
-    assert len(table.offsets) == 1 + max(0, math.ceil((size - limit) / (limit - 1)))
+    assert len(table.offsets) == max(1, math.ceil(size / (limit - 1)))
+
+
+@pytest.mark.parametrize("said", [0, 3, 4])
+@pytest.mark.parametrize("lies", [1, 100])
+def test_a_count_that_is_too_small_hides_no_row(said: int, lies: int) -> None:
+    """A full page is not the last one, whatever the count says; a count that is below the rows is not believed."""
+    table, left = Table(9, 4), lies
+
+    async def fetch(offset: int) -> Page:
+        nonlocal left
+        page = await table.fetch(offset)
+        left -= 1
+        return replace(page, total=said) if left >= 0 else page
+
+    try:
+        found = asyncio.run(complete(fetch, "The list"))
+    except Unreachable:
+        assert lies == 100
+    else:
+        assert [row["id"] for row in found] == table.ids
 
 
 moves = st.dictionaries(
@@ -118,7 +139,7 @@ def test_a_row_that_comes_after_the_last_page_was_read_is_fetched() -> None:
     """When a page that is answered late counts more rows than the last one, the last one is read again."""
     table = Table(9, 4, {2: append}, delays=(0, 0, 3, 0))
     assert table.read() == table.ids
-    assert table.offsets == [0, 6, 3, 6]
+    assert table.offsets == [0, 6, 3, 6, 9]
 
 
 @pytest.mark.parametrize("move", [delete(0), insert(0), delete(5)])
@@ -156,7 +177,7 @@ def test_pages_that_do_not_fit_are_read_again(torn: list[int]) -> None:
     second = [torn, [3, 4, 5, 6]]
 
     async def fetch(offset: int) -> Page:
-        numbers = second.pop(0) if offset else [0, 1, 2, 3]
+        numbers = {0: [0, 1, 2, 3], 6: [6]}.get(offset) or second.pop(0)
         return Page([{"id": number} for number in numbers], offset, 4, 7)
 
     rows = asyncio.run(complete(fetch, "The list"))
@@ -168,7 +189,7 @@ def test_the_servers_smaller_limit_sets_the_step() -> None:
     """Pages follow the limit that the server applied, not the one that was asked for."""
     table = Table(10, 4)
     table.read()
-    assert table.offsets == [0, 3, 6]
+    assert table.offsets == [0, 3, 6, 9]
 
 
 def test_a_list_that_always_grows_ends_with_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

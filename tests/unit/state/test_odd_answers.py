@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
+from canned import Canned
 from engine import offline
 from limited import Limited
 from odd import KEY_FIELD, MANIFEST, Mutation, Odd, mutations, shop
@@ -194,3 +196,29 @@ def test_an_odd_page() -> None:
 
     with pytest.raises(OddResponse, match=r"GET /issues/1 .* issue\.journals\[0\]\.notes is an empty object"):
         spoiled("/issues/1.json", change)
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_refusal_that_happens_once_is_no_absence(status: int) -> None:
+    """Each answer that is 403 or 404 once, where that would mean that nothing is there: asked again, nothing changes."""
+    server = Odd(shop())
+    plan_of(server)
+    for target in server.answers:
+        refused = Refusing(server.server, target, status)
+        try:
+            plan = plan_of(refused)
+        except ReconcilerError:
+            continue
+        assert plan.changes == (), target
+
+
+class Refusing(Odd):
+    """A server that refuses one request, the first time."""
+
+    def __init__(self, server: Canned, target: str, status: int) -> None:
+        super().__init__(server)
+        self.refused = {target: status}
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        status = self.refused.pop(request.url.raw_path.decode(), None)
+        return httpx.Response(status) if status else super().__call__(request)
