@@ -73,10 +73,14 @@ class Problem:
         for name in ("message", "subject", "hint"):
             object.__setattr__(self, name, shortened(getattr(self, name)))
 
+    @property
+    def sentence(self) -> str:
+        """The message with the hint."""
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
     def __str__(self) -> str:
         subject = f"{self.subject}: " if self.subject else ""
-        hint = f" ({self.hint})" if self.hint else ""
-        return f"{self.location}: {subject}{self.message}{hint}"
+        return f"{self.location}: {subject}{self.sentence}"
 
 
 def shortened(text: str) -> str:

@@ -179,6 +179,8 @@ async def apply(
     listener: Listener | None = None,
 ) -> Report:
     """Plan, apply, read back; with unarchived projects, plan and apply a second time. Raises as `Manifests.apply`."""
+    from reconciler.apply.report import joined
+
     planned = await plan(client, manifests, options)
     if agreed is not None and agreed.digest != planned.plan.digest:
         raise RefusedError("The manifests or the server changed since the plan was made: plan again.")
@@ -238,28 +240,13 @@ async def archive_again(client: Client, manifests: Manifests, first: Planned) ->
     return await carry_out(client, Planned(make(desired, state, client.connection.url), state.names, state.me))
 
 
-def joined(reports: Sequence[Report]) -> Report:
-    """One report of several plans that were applied one after the other."""
-    from reconciler.apply.report import Report
-
-    changes = tuple(change for report in reports for change in report.plan.changes)
-    warnings = tuple(warning for report in reports for warning in report.plan.warnings)
-    return Report(
-        replace(reports[-1].plan, changes=changes, warnings=tuple(dict.fromkeys(warnings))),
-        tuple(result for report in reports for result in report.results),
-        reports[-1].requests,
-        any(report.interrupted for report in reports),
-        next((report.ended for report in reports if report.ended), ""),
-    )
-
-
 def complete(report: Report, planned: Planned, before: Iterable[Report] = ()) -> Report:
     """A report, with what was left out because of problems; not what the reports `before` have already."""
     from reconciler.apply.report import ItemError, Result
 
     known = {result.change.address for other in before for result in other.results}
     failed = [
-        Result(change, "failed", change.id, tuple(ItemError(_sentence(p), location=p.location) for p in problems))
+        Result(change, "failed", change.id, tuple(ItemError(p.sentence, location=p.location) for p in problems))
         for change, problems in planned.faults.failed
     ]
     skipped = [
@@ -267,10 +254,6 @@ def complete(report: Report, planned: Planned, before: Iterable[Report] = ()) ->
     ]
     more = (result for result in (*failed, *skipped) if result.change.address not in known)
     return replace(report, results=(*report.results, *more))
-
-
-def _sentence(problem: Problem) -> str:
-    return f"{problem.message} ({problem.hint})" if problem.hint else problem.message
 
 
 def _compare(

@@ -112,6 +112,7 @@ async def _manifests(
     written: ReportFile,
 ) -> int:
     from reconciler import pipeline
+    from reconciler.apply.report import joined
     from reconciler.cli import steps
     from reconciler.plan.targets import PlanOptions
 
@@ -138,7 +139,7 @@ async def _manifests(
                     if code is not None:
                         return code
             # Of both runs together: a failure in the first is not made good by the second.
-            return exit_code(pipeline.joined(written.reports))
+            return exit_code(joined(written.reports))
 
 
 async def _saved(
@@ -198,13 +199,13 @@ def _load(file: Path, variables: dict[str, str], place: Location) -> Saved:
 @contextmanager
 def _reported(state: State, written: ReportFile) -> Iterator[None]:
     """Print the reports as one, whatever happens: the known outcomes are never lost."""
-    from reconciler import pipeline
+    from reconciler.apply.report import joined
 
     try:
         yield
     finally:
         if written.reports:
-            output.result(output.report(pipeline.joined(written.reports), state), state)
+            output.result(output.report(joined(written.reports), state), state)
 
 
 async def carry_out(
