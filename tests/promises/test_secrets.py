@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import stat
+import subprocess
+import sys
+import time
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
+from json import dumps
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -179,3 +187,42 @@ def test_10_the_client_names_no_secret(world: Running) -> None:
     """The client's own representation and those of its parts keep the key to themselves."""
     client = Client(Tool(world.url, world.api_key).connection)
     assert not leaks(world, repr(client), repr(client.connection), repr(vars(client)))
+
+
+def test_10_no_command_line_and_no_file_has_a_secret(world: Running, tmp_path: Path) -> None:
+    """While commands run, no process has a secret in its arguments, that of the sandbox neither; nor has any file that
+    they write. A saved plan and a report can be read by their owner only."""
+    manifest = tmp_path / "a.yaml"
+    manifest.write_text(dumps(USERS))
+    environ = {**os.environ, **ENV, "REDMINE_URL": world.url, "REDMINE_API_KEY": world.api_key}
+    commands = [
+        ["plan", "--format", "html"],
+        ["apply", "--yes", "--report", "report.json"],
+        ["export", "--output", "export"],
+        ["plan", "--target", "user/bob", "--out", "saved.plan"],
+    ]
+    seen = set[str]()
+    for command in commands:
+        arguments = [sys.executable, "-m", "reconciler", *command, *([] if command[0] == "export" else ["a.yaml"])]
+        with (tmp_path / f"{command[0]}.out").open("a") as output:
+            process = subprocess.Popen(arguments, cwd=tmp_path, env=environ, stdout=output, stderr=output)
+            while process.poll() is None:
+                seen |= command_lines()
+                time.sleep(0.1)
+        assert process.returncode == 0, (tmp_path / f"{command[0]}.out").read_text()
+    assert any("reconciler" in line for line in seen)
+    assert any("puma" in line for line in seen)
+    manifest.unlink()
+    files = [path.read_text(errors="replace") for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size]
+    assert len(files) > len(commands)
+    assert leaks(world, *seen, *files) == []
+    assert {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("report.json", "saved.plan")} == {0o600}
+
+
+def command_lines() -> set[str]:
+    """The arguments of all processes that can be seen."""
+    lines = set[str]()
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has ended
+            lines.add(path.read_text(errors="replace"))
+    return lines - {""}
