@@ -237,6 +237,14 @@ def test_inherited_memberships_are_not_pruned(tmp_path: Path) -> None:
     assert removed(pruning(redmine, tmp_path, manifest("memberships"), authoritative=["memberships"])) == []
 
 
+def test_the_page_of_the_lease(tmp_path: Path) -> None:
+    """The page that the lease is kept on is neither pruned nor listed: no manifest can declare it."""
+    settings: dict[str, Any] = {"authoritative": ["wiki_pages"], "lease": {"project": "shop", "page": "old"}}
+    plan = pruning(shop(), tmp_path, manifest("wiki_pages"), **settings)
+    assert removed(plan) == []
+    assert [one for one in plan.unmanaged.objects if one.address.kind == "wiki_page"] == []
+
+
 def test_a_twin_of_a_file_is_not_guessed(tmp_path: Path) -> None:
     """Of several files of one name none is pruned."""
     redmine = shop()
