@@ -26,11 +26,13 @@ def undeclared(kind: Kind, desired: Desired, names: Names) -> Iterator[tuple[Add
     """The live objects of a kind that were read and that no manifest declares; not those that come by themselves."""
     # By id: manifests can spell a key in another case, and a renamed object has its old one.
     owned = {names.id(address) for address in desired.objects if address.kind == kind.name}
-    live = names.live(kind.name)
+    live, exporting = names.live(kind.name), kind.capability(Exporting)
     for number, key in live.keys.items():
         address, row = Address(kind.name, key), live.rows[number]
         # Two objects of one key: only the one that the key leads to can be named.
-        if number not in owned and live.ids.get(key) == number and kind.capability(Exporting).exportable(row):
+        known = number in owned or live.ids.get(key) != number
+        # The page of the lease is nobody's to declare, let alone to prune.
+        if not known and exporting.exportable(row) and not exporting.own(key, names):
             yield address, row
 
 
