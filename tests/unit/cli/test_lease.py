@@ -140,6 +140,19 @@ def test_an_export_leaves_the_page_of_the_lease_out(site: Canned) -> None:
     assert "title: Other" in texts and "lease" not in (texts + result.output).casefold()
 
 
+def test_the_page_of_the_lease_is_neither_unmanaged_nor_pruned(site: Canned) -> None:
+    """In a project whose wiki pages are all declared, a page that is not is listed and deleted; that of the lease stays."""
+    site.add("wiki_pages", inside="ops", title="Other", text="other")
+    hold(site, Entry())
+    Path("a.yaml").write_text(
+        "projects: [{identifier: ops, authoritative: [wiki_pages], wiki_pages: [{title: Kept, text: kept}]}]"
+    )
+    listed = run("plan", "--unmanaged")
+    assert "ops/Other" in listed.stdout and "lease" not in listed.stdout.casefold()
+    assert "ops/Other" in run("plan", "--prune").stdout
+    assert "lease" not in run("plan", "--prune").stdout.casefold()
+
+
 def test_no_manifest_declares_the_page_of_the_lease(site: Canned) -> None:
     """A manifest that does would overwrite the lease: a problem, without a server."""
     Path("a.yaml").write_text("wiki_pages: [{project: ops, title: reconciler lease, text: x}]")
