@@ -8,7 +8,7 @@ commands that need no server. Credentials are sent only to the server that they 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,17 @@ from reconciler.manifest.scalars import Command, Computed, Keyring, used_in
 from reconciler.manifest.sources import CONFIG, find_config, has_content, shown
 from reconciler.masking import Secrets, without_user_info
 from reconciler.redmine.transport import Connection, checked_url
-from reconciler.settings import SECRET, VARIABLES, Limits, Settings, add_secrets, describe_error
+from reconciler.settings import (
+    SECRET,
+    VARIABLES,
+    Lease,
+    Limits,
+    Pruning,
+    Settings,
+    add_secrets,
+    describe_error,
+    invalid,
+)
 
 INSTANCE = "RECONCILER_INSTANCE"
 CREDENTIALS = ("api_key", "username", "password", "bearer")
@@ -40,6 +50,7 @@ class Layer:
     origin: str
     settings: Settings
     unresolved: Mapping[str, Problem] = field(default_factory=dict)
+    node: Map = field(default_factory=Map, repr=False)
 
     def has(self, name: str) -> bool:
         """Whether this origin sets a setting."""
@@ -65,14 +76,32 @@ class Config:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The settings that the engine uses: `place`, and `issue_key_field` and `user_ids` if set."""
-        known = {name: self._value(name) for name in ("issue_key_field", "user_ids")}
+        """The settings that the engine uses: `place`; and if set, `issue_key_field`, `user_ids`, `protect`, `lease`."""
+        known = {name: self._value(name) for name in ("issue_key_field", "user_ids", "protect")}
+        known["lease"] = self.lease and (self.lease.project, self.lease.page)
         return {"place": self.place, **{name: value for name, value in known.items() if value}}
 
     @property
     def limits(self) -> Limits:
         """The deletion limits for one apply."""
         return self._value("limits") or Limits()
+
+    @property
+    def lease(self) -> Lease | None:
+        """Where the lease is kept; None if runs take none."""
+        lease: Lease | None = self._value("lease")
+        return lease
+
+    @property
+    def pruning(self) -> Pruning:
+        """What may be pruned, and what never."""
+        return Pruning(self._listed("authoritative"), self._value("prune_users") or "lock", self._listed("protect"))
+
+    def _listed(self, name: str) -> dict[str, Location]:
+        """The items of a setting that is a list, each with its place."""
+        layer = self._layer(name)
+        items = self._value(name) or ()
+        return {item: locate(layer.node, [name, i]) for i, item in enumerate(items)} if layer else {}
 
     @property
     def rules(self) -> Rules:
@@ -122,7 +151,7 @@ class Config:
         if layer is None:
             return None
         if unset := layer.unset(name):
-            raise ConfigError(_error_text([unset]))
+            raise invalid([unset])
         return getattr(layer.settings, name)
 
     def _no_url(self) -> str:
@@ -229,7 +258,7 @@ def load(
     layers += reader.file(chosen)
     if reader.problems:
         # A secret may have been written to the wrong setting.
-        raise ConfigError(without_user_info(secrets.masked(_error_text(reader.problems))))
+        raise ConfigError(without_user_info(secrets.masked(str(invalid(reader.problems)))))
     if chosen:
         _refuse_contradiction(chosen, *layers[1:3])
     return Config(tuple(layers), reader.place, reader.instances, environ, secrets)
@@ -334,7 +363,7 @@ class _Reader:
         settings = self._checked(values, lambda path: locate(node, path))
         folder = self.path.parent if self.path else Path()  # paths in the file are relative to it
         placed = {n: folder / Path(p).expanduser() for n in PATHS if (p := getattr(settings, n)) is not None}
-        return Layer(origin, settings.model_copy(update=placed), unresolved)
+        return Layer(origin, settings.model_copy(update=placed), unresolved, node)
 
     def _checked(self, values: Mapping[str, Any], where: Any) -> Settings:
         """The settings in `values`, or the defaults if any is invalid, which is reported."""
@@ -369,9 +398,3 @@ def _evaluated(node: Map, environ: Mapping[str, str]) -> tuple[dict[str, Any], d
         elif value is not None:
             values[name] = value.line if isinstance(value, Included) else value
     return values, unresolved
-
-
-def _error_text(problems: Iterable[Problem]) -> str:
-    """All problems as the message of one error."""
-    ordered = sorted(problems, key=lambda p: (p.location, p.message))
-    return "\n".join(["The configuration is invalid:", *(f"  {problem}" for problem in ordered)])

@@ -4,6 +4,7 @@
     ├── ConfigError                 1   reconciler.yaml, a flag or an environment variable is wrong
     ├── ManifestError               3   the manifests are invalid; `problems` has all of them
     ├── RefusedError                5   refused for safety: limits, a stale plan, a protected object
+    │   └── LeaseHeld               5   another run holds the lease
     ├── SandboxError                1   a sandbox could not be created, started, reset or stopped
     └── ServerError                 1   the server, or the connection to it
         ├── Unreachable                 no usable response: DNS, connection, TLS, timeout
@@ -11,6 +12,7 @@
         ├── OddResponse                 a response lacks something that Redmine's always have
     ├── NotRedmine                  the server is not a Redmine, or is older than 5.0
         ├── AuthenticationFailed        the credentials are not accepted
+        ├── LeaseLost               5   the lease of this run has ended: it must not write any more
         ├── RestApiDisabled             the REST API is disabled in the administration settings
         └── Answered                    the server responded with an error status
             ├── Denied                  401, 403
@@ -71,10 +73,14 @@ class Problem:
         for name in ("message", "subject", "hint"):
             object.__setattr__(self, name, shortened(getattr(self, name)))
 
+    @property
+    def sentence(self) -> str:
+        """The message with the hint."""
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
     def __str__(self) -> str:
         subject = f"{self.subject}: " if self.subject else ""
-        hint = f" ({self.hint})" if self.hint else ""
-        return f"{self.location}: {subject}{self.message}{hint}"
+        return f"{self.location}: {subject}{self.sentence}"
 
 
 def shortened(text: str) -> str:
@@ -115,6 +121,10 @@ class RefusedError(ReconcilerError):
     exit_code = Exit.REFUSED
 
 
+class LeaseHeld(RefusedError):
+    """Another run holds the lease. Nothing was changed."""
+
+
 class SandboxError(ReconcilerError):
     """A sandbox could not be created, started, reset or stopped."""
 
@@ -148,6 +158,12 @@ class OddResponse(ServerError):
 
 class AuthenticationFailed(ServerError):
     """The server does not accept the credentials."""
+
+
+class LeaseLost(ServerError):
+    """The lease of this run has ended: it must not write any more."""
+
+    exit_code = Exit.REFUSED
 
 
 class RestApiDisabled(ServerError):

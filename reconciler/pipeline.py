@@ -17,21 +17,23 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 from reconciler import config as configuration
 from reconciler.apply import account
 from reconciler.config import Config
-from reconciler.errors import Location, ManifestError, Problem, ReconcilerError, RefusedError
+from reconciler.errors import ManifestError, Problem, ReconcilerError, RefusedError
 from reconciler.manifest import loader as manifest
-from reconciler.manifest.loader import Loaded, Map, Reported, Seq
+from reconciler.manifest.loader import Loaded
 from reconciler.model.address import Address
 from reconciler.model.name_index import Names
-from reconciler.plan import archived_projects
+from reconciler.plan import archived_projects, claims, limits, prune
 from reconciler.plan import faults as faulty
 from reconciler.plan.faults import NO_FAULTS, Faults
 from reconciler.plan.operations import Plan
 from reconciler.plan.planner import make
 from reconciler.plan.problems import on_server
+from reconciler.plan.prune import NOTHING, Pruned
 from reconciler.plan.targets import ALL, PlanOptions, Selection, resent, select
 from reconciler.redmine.client import Client
 from reconciler.state import desired as declared
 from reconciler.state import foreign, live
+from reconciler.state.consequences import not_consequential
 from reconciler.state.desired import Desired
 from reconciler.state.live import Live
 from reconciler.state.partial import NotValid
@@ -77,11 +79,12 @@ def validate(*paths: str | Path, file: str | Path | None = None, instance: str |
 
 def read(config: Config, paths: Sequence[str | Path], stdin: TextIO | BinaryIO | None = None) -> Manifests:
     """Read the manifests at `paths` with a configuration."""
+    claims.check_settings(config)
     loaded = foreign.without(manifest.load(paths or (".",), config.variables, stdin=stdin, rules=config.rules))
     # Before anything can be said about the documents.
     collect(loaded.documents, config.variables, config.secrets)
     desired = declared.build(loaded.documents, config.settings)
-    found = [*loaded.problems, *_not_consequential(loaded, desired.problems)]
+    found = [*loaded.problems, *not_consequential(loaded, desired.problems)]
     # A value that is shown may be a secret that was written to the wrong field.
     problems = [replace(p, message=config.secrets.masked(p.message)) for p in found]
     return Manifests(config, loaded, desired, tuple(sorted(problems, key=lambda p: (p.location, p.message))))
@@ -97,7 +100,8 @@ async def plan(
     state = await _read(client, manifests, options)
     seen(state)
     visible = archived_projects.visible(state.names)
-    planned = replace(_compare(client, manifests.desired, state, options), visible=visible)
+    pruned = await prune.look(client, manifests.config, manifests.desired, state, options)
+    planned = replace(_compare(client, manifests.desired, state, options, pruned), visible=visible)
     return await _confirmed(client, planned)
 
 
@@ -108,7 +112,8 @@ async def plan_or_rest(client: Client, manifests: Manifests, options: PlanOption
     """
     state = await _read(client, manifests, options)
     try:
-        planned = _compare(client, manifests.desired, state, options)
+        pruned = await prune.look(client, manifests.config, manifests.desired, state, options)
+        planned = _compare(client, manifests.desired, state, options, pruned)
     except ManifestError as error:
         try:
             planned = _compare(client, manifests.desired, state, replace(options, keep_going=True))
@@ -126,9 +131,11 @@ async def _confirmed(client: Client, planned: Planned) -> Planned:
 
 
 async def _read(client: Client, manifests: Manifests, options: PlanOptions) -> Live:
+    options.check()
     if manifests.problems:
         raise ManifestError(await all_problems(client, manifests, options))
-    return await live.read(client, manifests.desired)
+    scope = claims.chosen_scope(manifests.desired, manifests.config.pruning, options)
+    return await live.read(client, manifests.desired, scope)
 
 
 async def all_problems(client: Client, manifests: Manifests, options: PlanOptions = ALL) -> list[Problem]:
@@ -172,13 +179,17 @@ async def apply(
     listener: Listener | None = None,
 ) -> Report:
     """Plan, apply, read back; with unarchived projects, plan and apply a second time. Raises as `Manifests.apply`."""
+    from reconciler.apply.report import joined
+
     planned = await plan(client, manifests, options)
     if agreed is not None and agreed.digest != planned.plan.digest:
         raise RefusedError("The manifests or the server changed since the plan was made: plan again.")
+    limits.check_pruning(planned.plan, manifests.config.limits)
     reports = [await carry_out(client, planned, listener)]
     if planned.plan.revealed:
         try:
             second = await again(client, manifests, planned, options)
+            limits.check_pruning(second.plan, manifests.config.limits)
         except ReconcilerError:
             # Projects that were opened only to be compared must not stay open.
             await archive_again(client, manifests, planned)
@@ -193,7 +204,9 @@ async def carry_out(
     """Apply a plan and read back what was written. What fails is in the report, if it is in none `before`."""
     from reconciler.apply import run
     from reconciler.apply.executor import Applier
+    from reconciler.plan import confirm
 
+    await confirm.unchanged(client, planned.plan, planned.names)
     report = await run.carry_out(Applier(client, planned.names, planned.plan, listener=listener))
     return complete(report, planned, before)
 
@@ -204,14 +217,16 @@ async def again(client: Client, manifests: Manifests, first: Planned, options: P
     Raises as `plan`.
     """
     desired = manifests.desired
-    state = await live.read(client, desired)
+    state = await live.read(client, desired, claims.chosen_scope(desired, manifests.config.pruning, options))
+    pruned = await prune.look(client, manifests.config, desired, state, options)
     archive = archived_projects.to_archive_again(first.plan, first.visible, desired, state.names)
     warnings = tuple(archived_projects.stay_open(first.plan, first.visible, state.names))
     # As if the manifests declared them archived, so that the plan archives them after all work inside.
     for address, project in archive.items():
         state.names.declare(address, project.spec)
     desired = replace(desired, objects=dict(sorted({**desired.objects, **archive}.items())))
-    planned = _compare(client, desired, state, replace(options, unarchive=False), first=first.plan, unarchived=archive)
+    options = replace(options, unarchive=False)
+    planned = _compare(client, desired, state, options, pruned, first=first.plan, unarchived=archive)
     warned = replace(planned, plan=replace(planned.plan, warnings=(*planned.plan.warnings, *warnings)))
     return await _confirmed(client, warned)
 
@@ -225,28 +240,13 @@ async def archive_again(client: Client, manifests: Manifests, first: Planned) ->
     return await carry_out(client, Planned(make(desired, state, client.connection.url), state.names, state.me))
 
 
-def joined(reports: Sequence[Report]) -> Report:
-    """One report of several plans that were applied one after the other."""
-    from reconciler.apply.report import Report
-
-    changes = tuple(change for report in reports for change in report.plan.changes)
-    warnings = tuple(warning for report in reports for warning in report.plan.warnings)
-    return Report(
-        replace(reports[-1].plan, changes=changes, warnings=tuple(dict.fromkeys(warnings))),
-        tuple(result for report in reports for result in report.results),
-        reports[-1].requests,
-        any(report.interrupted for report in reports),
-        next((report.ended for report in reports if report.ended), ""),
-    )
-
-
 def complete(report: Report, planned: Planned, before: Iterable[Report] = ()) -> Report:
     """A report, with what was left out because of problems; not what the reports `before` have already."""
     from reconciler.apply.report import ItemError, Result
 
     known = {result.change.address for other in before for result in other.results}
     failed = [
-        Result(change, "failed", change.id, tuple(ItemError(_sentence(p), location=p.location) for p in problems))
+        Result(change, "failed", change.id, tuple(ItemError(p.sentence, location=p.location) for p in problems))
         for change, problems in planned.faults.failed
     ]
     skipped = [
@@ -256,20 +256,21 @@ def complete(report: Report, planned: Planned, before: Iterable[Report] = ()) ->
     return replace(report, results=(*report.results, *more))
 
 
-def _sentence(problem: Problem) -> str:
-    return f"{problem.message} ({problem.hint})" if problem.hint else problem.message
-
-
 def _compare(
     client: Client,
-    desired: Desired,
+    manifests: Desired,
     state: Live,
     options: PlanOptions,
+    pruned: Pruned = NOTHING,
     *,
     first: Plan | None = None,
     unarchived: Collection[Address] = (),
 ) -> Planned:
-    """The plan for the chosen objects and the `unarchived` projects. What the `first` plan resent is not resent."""
+    """The plan for the chosen objects, the `unarchived` projects and what is pruned.
+
+    What the `first` plan resent is not resent.
+    """
+    desired = pruned.added_to(manifests)
     url, selection = client.connection.url, None
     done = {change.address for change in first.changes} if first else set()
     sent = frozenset((a, field) for a, field in resent(options.resend, desired.objects) if a not in done)
@@ -294,27 +295,12 @@ def _compare(
         unarchived=unarchived,
         tolerated=faults.problems,
     )
-    made = replace(plan, requests=client.requests)
+    made = replace(prune.completed(plan, pruned, manifests, state, options), requests=client.requests)
     return Planned(made, state.names, state.me, selection, faults=faults)
 
 
 def _all(address: Address) -> bool:
     return True
-
-
-def _not_consequential(loaded: Loaded, problems: Iterable[Problem]) -> Iterator[Problem]:
-    """The problems without those that only follow from another one at the same value, such as an unset variable."""
-    known = set(_reported(loaded.documents)) if loaded.problems else set()
-    return (problem for problem in problems if problem.location not in known)
-
-
-def _reported(nodes: Iterable[Any]) -> Iterator[Location]:
-    """The places of all placeholders for values that have a problem already."""
-    for node in nodes:
-        if isinstance(node, Map | Seq):
-            keys = range(len(node)) if isinstance(node, Seq) else node
-            yield from (node.where(k) for k in keys if isinstance(node[k], Reported))  # type: ignore[arg-type,index]
-            yield from _reported(node if isinstance(node, Seq) else node.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,12 +319,15 @@ class Manifests:
         *,
         unarchive: bool = False,
         resend: Sequence[str] = (),
+        prune: bool = False,
+        unmanaged: bool = False,
     ) -> Plan:
         """What `apply` would do; see `targets.PlanOptions` for the options.
 
         Raises ManifestError, ConfigError, ServerError; ReconcilerError for a pattern that matches nothing.
         """
-        return asyncio.run(self.plan_async(targets, excludes, unarchive=unarchive, resend=resend))
+        more = {"unarchive": unarchive, "prune": prune, "unmanaged": unmanaged}
+        return asyncio.run(self.plan_async(targets, excludes, resend=resend, **more))
 
     async def plan_async(
         self,
@@ -347,11 +336,14 @@ class Manifests:
         *,
         unarchive: bool = False,
         resend: Sequence[str] = (),
+        prune: bool = False,
+        unmanaged: bool = False,
     ) -> Plan:
         """The same as `plan`, inside an event loop."""
+        options = PlanOptions(targets, excludes, unarchive, resend, prune=prune, unmanaged=unmanaged)
         with at_least(self):
             async with Client(self.config.connection(), secrets=self.config.secrets) as client:
-                return (await plan(client, self, PlanOptions(targets, excludes, unarchive, resend))).plan
+                return (await plan(client, self, options)).plan
 
     def apply(
         self,
@@ -361,16 +353,20 @@ class Manifests:
         unarchive: bool = False,
         resend: Sequence[str] = (),
         keep_going: bool = False,
+        lease_timeout: float = 0,
+        prune: bool = False,
     ) -> Report:
         """Plan and apply. `listener` is called when a change ends.
 
         With `unarchive`, archived projects are opened to be compared, which takes a second plan; the report covers
         both. With `keep_going`, objects with a problem that only the server shows are `failed` in the report, what
-        needs them is skipped, and all others are applied. Raises as `plan`; RefusedError if the (first) plan is not
-        the `agreed` one. Later failures are in the report.
+        needs them is skipped, and all others are applied. With `prune`, undeclared objects of authoritative
+        collections are removed, within the configured limits. Raises as `plan`; RefusedError if the (first) plan is
+        not the `agreed` one, or if another run still holds the configured lease after `lease_timeout` seconds. Later
+        failures are in the report.
         """
-        options = {"unarchive": unarchive, "keep_going": keep_going}
-        return asyncio.run(self.apply_async(agreed, listener, resend=resend, **options))
+        options = {"unarchive": unarchive, "keep_going": keep_going, "prune": prune}
+        return asyncio.run(self.apply_async(agreed, listener, resend=resend, lease_timeout=lease_timeout, **options))
 
     async def apply_async(
         self,
@@ -380,12 +376,21 @@ class Manifests:
         unarchive: bool = False,
         resend: Sequence[str] = (),
         keep_going: bool = False,
+        lease_timeout: float = 0,
+        prune: bool = False,
     ) -> Report:
         """The same as `apply`, inside an event loop."""
-        options = PlanOptions(unarchive=unarchive, resend=resend, keep_going=keep_going)
+        from reconciler.apply.lease import held
+
+        config = self.config
+        options = PlanOptions(unarchive=unarchive, resend=resend, keep_going=keep_going, prune=prune)
         with at_least(self):
-            async with Client(self.config.connection(), secrets=self.config.secrets) as client:
-                return await apply(client, self, options, agreed, listener)
+            async with Client(config.connection(), secrets=config.secrets) as client:
+                lease = None if self.problems else config.lease
+                if lease is not None:
+                    await client.whoami()
+                async with held(client, lease, config.place, "Python", timeout=lease_timeout):
+                    return await apply(client, self, options, agreed, listener)
 
     def check(self) -> None:
         """Raise ManifestError if there are problems."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -17,6 +18,7 @@ from pydantic import (
     WrapValidator,
 )
 
+from reconciler.errors import ConfigError, Location, Problem
 from reconciler.manifest.loader import suggest
 from reconciler.manifest.scalars import Computed, texts
 from reconciler.masking import Secrets
@@ -63,6 +65,33 @@ class Limits(BaseModel):
     delete_ratio: Annotated[
         float | None, Field(ge=0, le=1, description="Share of the declared objects that one apply may delete.")
     ] = None
+    prune_ratio: Annotated[
+        float,
+        Field(ge=0, le=1, description="Share of a collection of ten objects or more that one apply may prune."),
+    ] = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Pruning:
+    """What may be pruned: the names of collections and the protected patterns, each with its place."""
+
+    authoritative: Mapping[str, Location] = field(default_factory=dict)
+    users: Literal["lock", "delete"] = "lock"
+    protect: Mapping[str, Location] = field(default_factory=dict)
+
+
+class Lease(BaseModel):
+    """Where the lease is kept with which one run at a time writes: a wiki page, which is created when it is missing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    project: Annotated[str, Field(min_length=1, description="Identifier of a project with the module Wiki.")]
+    page: Annotated[
+        str, Field(min_length=1, max_length=255, description="Title of the wiki page. Default: Reconciler lease.")
+    ] = "Reconciler lease"
+    ttl: Annotated[
+        int, Field(ge=15, le=86400, description="Seconds after which the lease of a killed run expires. Default: 120.")
+    ] = 120
 
 
 class Settings(BaseModel):
@@ -99,6 +128,18 @@ class Settings(BaseModel):
         Field(description="Ids of users by login, for an account that is no administrator's and does not see them."),
     ] = None
     limits: Annotated[Limits | None, Field(description="Deletion limits for one apply.")] = None
+    lease: Annotated[Lease | None, Field(description="Lets one `apply` at a time write to this Redmine.")] = None
+    authoritative: Annotated[
+        tuple[str, ...] | None,
+        Field(description="Collections that the manifests declare completely: `--prune` deletes what is not declared."),
+    ] = None
+    prune_users: Annotated[
+        Literal["lock", "delete"] | None,
+        Field(description="What `--prune` does with users. Default: lock."),
+    ] = None
+    protect: Annotated[
+        tuple[str, ...] | None, Field(description="Objects that are never deleted, as globs over KIND/KEY.")
+    ] = None
     include: Annotated[
         tuple[Pattern, ...] | None, Field(description="Read only these files of a folder, as patterns of .gitignore.")
     ] = None
@@ -145,3 +186,9 @@ def describe_error(item: Any) -> tuple[str, str, str]:
     expected = EXPECTED.get(item["type"])
     message = f"expected {expected}" if expected else item["msg"][0].lower() + item["msg"][1:]
     return f"{name}: {message}{found}", "", ""
+
+
+def invalid(problems: Iterable[Problem]) -> ConfigError:
+    """All problems with settings as one error."""
+    ordered = sorted(problems, key=lambda p: (p.location, p.message))
+    return ConfigError("\n".join(["The configuration is invalid:", *(f"  {problem}" for problem in ordered)]))

@@ -23,6 +23,15 @@ hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
 
+@pytest.fixture(autouse=True)
+def unsettled() -> Iterator[None]:
+    """No test waits for a rival that it does not have: those that have one start processes of their own."""
+    # Not the fixture: it would be undone after those of the tests, some of which rely on the opposite.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reconciler.apply.doubles.SETTLING", 0.0)
+        yield
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the mark of tests that need a server."""
     config.addinivalue_line(

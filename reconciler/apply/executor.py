@@ -15,7 +15,7 @@ from reconciler.apply.blame import about, item_error, refused
 from reconciler.apply.progress import Listener, Progress, listed, no_listener
 from reconciler.apply.report import ItemError, Outcome, Report
 from reconciler.apply.writer import Writer
-from reconciler.errors import AnswerLost, Denied, Rejected, ServerError, Unreachable
+from reconciler.errors import AnswerLost, Denied, LeaseLost, Rejected, ServerError, Unreachable
 from reconciler.kinds import kinds
 from reconciler.model.address import Address, Unresolved
 from reconciler.model.capabilities import Deletion
@@ -153,7 +153,7 @@ class Applier:
         try:
             async with self._lock(operation.id.address.kind):
                 # Again after the wait for the lock: the run may have been stopped meanwhile.
-                if self.stopping:
+                if self.stopping or not await self._may_write():
                     return
                 # From here on, a cancellation leaves the outcome unknown.
                 state.begun = True
@@ -171,6 +171,14 @@ class Applier:
             self._give_up(error)
         else:
             self.complete(operation)
+
+    async def _may_write(self) -> bool:
+        """Whether the lease still lasts, if there is one; otherwise the run is stopped."""
+        try:
+            await self.client.guard()
+        except LeaseLost as error:
+            self.ended = self.ended or str(error)
+        return not self.stopping
 
     async def _write(self, state: Progress, operation: Operation) -> None:
         values = gather(operation.fields)

@@ -37,6 +37,10 @@ class Progress:
     """Whether the listener knows the outcome."""
     sent_again: bool = False
     """Whether its POST was sent again because the response was lost."""
+    adopted: bool = False
+    """Whether somebody else has created it meanwhile."""
+    searched: bool = False
+    """Whether it was looked for a second object with its identity."""
     sending: Collection[str] = ()
     """The names of the fields in the current write."""
     written: list[FieldChange] = field(default_factory=list)

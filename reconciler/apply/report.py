@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from reconciler.errors import Location
@@ -55,3 +56,16 @@ class Report:
     def summary(self) -> dict[str, int]:
         """The number of changes by outcome."""
         return {o: sum(r.outcome == o for r in self.results) for o in OUTCOMES}
+
+
+def joined(reports: Sequence[Report]) -> Report:
+    """One report of several plans that were applied one after the other."""
+    changes = tuple(change for report in reports for change in report.plan.changes)
+    warnings = tuple(warning for report in reports for warning in report.plan.warnings)
+    return Report(
+        replace(reports[-1].plan, changes=changes, warnings=tuple(dict.fromkeys(warnings))),
+        tuple(result for report in reports for result in report.results),
+        reports[-1].requests,
+        any(report.interrupted for report in reports),
+        next((report.ended for report in reports if report.ended), ""),
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from reconciler.apply import doubles
 from reconciler.apply.access import say_what_is_left, take_back
 from reconciler.apply.account import confirm
 from reconciler.apply.blame import item_error
@@ -46,6 +47,7 @@ async def _run_and_verify(applier: Applier) -> None:
     if applier.stopping:
         await take_back(applier)
     await verify(applier)
+    await doubles.refute(applier)
     if applier.postponed and not applier.stopping:
         # Nothing inside a closed project can be corrected, so everything else is verified before.
         await applier.run(finish=True)

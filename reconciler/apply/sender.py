@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from reconciler.errors import Answered, AnswerLost, Rejected
+from reconciler.errors import Answered, AnswerLost, Denied, Missing, Rejected
 from reconciler.model.address import Row, Unresolved
 from reconciler.model.codecs import Upload, digest
 from reconciler.model.kind import Request
@@ -81,4 +81,16 @@ class Sender:
         except Rejected as error:
             errors = tuple(f"{name}: {message}" for message in error.errors)
             raise Rejected(f"{name}: {error}", status=error.status, errors=errors) from error
-        return {"token": response["token"], "filename": name, **file.more}
+        return {"token": response["token"], "filename": name, **await self._taken_over(file), **file.more}
+
+    async def _taken_over(self, file: Upload) -> dict[str, Any]:
+        """The description of the file that this one takes the place of."""
+        if file.like is None:
+            return {}
+        try:
+            # As it is now: somebody may have changed it since the plan was made.
+            row = (await self.client.get(f"/attachments/{file.like}")).get("attachment")
+        except (Missing, Denied):
+            return {}
+        described = row.get("description") if isinstance(row, dict) else None
+        return {"description": described} if isinstance(described, str) else {}

@@ -8,10 +8,11 @@ was lost.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from reconciler.apply.meanwhile import Meanwhile
 from reconciler.apply.progress import Progress
 from reconciler.apply.read_back import executed
 from reconciler.apply.sender import Sender, uploads
@@ -28,6 +29,7 @@ from reconciler.model.spec import Id
 from reconciler.plan.diff import gather
 from reconciler.plan.operations import FieldChange
 from reconciler.redmine.client import Client
+from reconciler.redmine.clock import elapsed
 from reconciler.state.fetch import fetch
 from reconciler.state.unreadable import LeftOut
 
@@ -46,6 +48,7 @@ class Writer:
         self.client = client
         self.sender = Sender(client)
         self.names = names
+        self.meanwhile = Meanwhile(client, names)
 
     def context(self, address: Address) -> Context:
         """The context in which references in the fields of an object are resolved."""
@@ -58,17 +61,17 @@ class Writer:
         self._check_module(kind, address)
         first = {n: v for n, v in values.items() if not kind.fields[n].update_only}
         state.sending = first.keys()
-        row, adopted = await self._post(kind, state, first, kind.create(address, first, context))
+        row, adopted = await self._adopted_or_new(kind, state, first, kind.create(address, first, context))
         # Immediately: the fields sent next, and operations that run at the same time, may refer to it.
         self.names.add(kind.name, address.key, row)
         # Before the rest is sent: if that fails, the report still has the id of the object.
-        state.id = row["id"]
+        state.id, state.adopted = row["id"], adopted
         after_post = kind.capability(Creation).sent_after(kind, values, context)
         later = {n: v for n, v in values.items() if n in after_post}
         for name, value in first.items():
             # Someone else created it, so none of the values in the POST arrived.
             if adopted and not kind.fields[name].create_only:
-                later[name] = value
+                later |= lacking(kind, name, value, row, context)
             # A POST can be 201 and have dropped a value, such as a status that new issues cannot have (5.0 to 6.1;
             # test_trap_03).
             elif kind.fields[name].in_answer:
@@ -162,6 +165,21 @@ class Writer:
 
     # -- exactly one create ------------------------------------------------------------------------------------
 
+    async def _adopted_or_new(
+        self, kind: Kind, state: Progress, values: Mapping[str, Any], request: Request
+    ) -> tuple[Row, bool]:
+        """As `_post`; of what Redmine does not keep unique, one that somebody created meanwhile is looked for first."""
+        creation, address = kind.capability(Creation), state.change.address
+        if creation.unique:
+            return await self._post(kind, state, values, request)
+        async with self.meanwhile.turn(kind, address, values) as (existing, flight):
+            if existing is not None:
+                state.notes.append(creation.adoption_note)
+                return existing, True
+            row, adopted = await self._post(kind, state, values, request)
+            flight.number = row["id"]
+            return row, adopted
+
     async def _post(self, kind: Kind, state: Progress, values: Mapping[str, Any], request: Request) -> tuple[Row, bool]:
         """The new object's row, and whether it was adopted. Raises AnswerLost if the outcome is unknown."""
         address = state.change.address
@@ -176,8 +194,8 @@ class Writer:
                 # The first POST was executed after all, and is what made Redmine refuse the second one.
                 state.notes.append(EXISTS)
                 return row, False
-            # To adopt a wiki page would overwrite what its author has just written.
-            if not kind.capability(Creation).adopts:
+            # To adopt a wiki page would overwrite what its author has just written, unless that is what is declared.
+            if not kind.capability(Creation).adopts and differing(kind, values, row, self.context(address)):
                 raise Stale(MEANWHILE, status=error.status) from error
             state.notes += [kind.capability(Creation).adoption_note] if kind.capability(Creation).adoption_note else []
             return row, True
@@ -197,7 +215,11 @@ class Writer:
         """The row of a created object, from the response, or looked up if the response does not contain it."""
         # The responses for new files and news have no id (5.0 to 6.1; test_trap_30).
         answers = kind.capability(Creation).answers
-        shown = response.get(kind.name) if answers else await self.look_up(address, values)
+        try:
+            shown = response.get(kind.name) if answers else await self.look_up(address, values)
+        except SeveralMatch as several:
+            # The newest; that there are several is reported when the run looks for doubles (`doubles`).
+            shown = max(several.rows, key=lambda row: int(row["id"]))
         if not isinstance(shown, dict):
             raise AnswerLost(f"the response to the creation of a {kind.name} contains no {kind.name}", timed_out=False)
         # Looked up instead, like one without an answer: it may have been created.
@@ -220,7 +242,10 @@ class Writer:
         listings = kind.lookup(address, self.names, values)
         left_out = LeftOut()
         note = left_out.of(kind)
+        began = elapsed()
         rows = [row for listing in listings for row in await fetch(self.client, listing, form_of(kind), note)]
+        if not kind.capability(Creation).unique:
+            self.meanwhile.listed(kind, address, rows, began)
         # If Redmine enforces unique keys, the key decides. An id does not: SQLite reuses those of deleted objects.
         keys = {} if kind.capability(Creation).unique else self.names.live(kind.name).keys
         owned = {i for i, key in keys.items() if key != address.key}
@@ -233,10 +258,39 @@ class Writer:
         matches = {row["id"]: row for row in candidates}
         if len(matches) > 1:
             ids = ", ".join(f"#{i}" for i in sorted(matches))
-            raise AnswerLost(f"several objects match: {ids}", timed_out=False)
+            raise SeveralMatch(f"several objects match: {ids}", list(matches.values()))
         if left_out.rows and not matches:
             raise AnswerLost(f"whether it exists cannot be told: {left_out.rows[0].why}", timed_out=False)
         return next(iter(matches.values()), None)
+
+
+class SeveralMatch(AnswerLost):
+    """Several objects have the identity of one."""
+
+    def __init__(self, message: str, rows: Sequence[Row]) -> None:
+        super().__init__(message, timed_out=False)
+        self.rows = rows
+
+
+def lacking(kind: Kind, name: str, value: Any, row: Row, context: Context, *, detailed: bool = False) -> dict[str, Any]:
+    """What an adopted object lacks of a field: the whole value, if the row does not show the field.
+
+    A `detailed` row is that of the object's own page.
+    """
+    api = kind.fields[name]
+    if api.read is None or (api.detail and not detailed) or (api.read or name) not in row:
+        return {name: value}
+    try:
+        return remaining(kind, name, value, row, context)
+    except Unresolved:
+        # Its live value names something that was not read.
+        return {name: value}
+
+
+def differing(kind: Kind, values: Mapping[str, Any], row: Row, context: Context) -> bool:
+    """Whether an object differs from what is declared, as far as its row shows."""
+    compared = {name: value for name, value in values.items() if kind.fields[name].read is not None}
+    return any(lacking(kind, name, value, row, context, detailed=True) for name, value in compared.items())
 
 
 def remaining(kind: Kind, name: str, value: Any, row: Row, context: Context) -> dict[str, Any]:

@@ -30,6 +30,7 @@ COMMANDS = {
     "apply": "Apply the manifests, or a saved plan.",
     "export": "Export live state as manifests.",
     "check": "Check the server, the account and every reference in the manifests.",
+    "lease": "Show the lease, or end that of a run that is gone.",
     "graph": "Show the dependencies between declared objects.",
     "explain": "Describe a kind, or one of its fields.",
     "schema": "Print or write the JSON Schemas.",
@@ -133,6 +134,6 @@ def main() -> None:
       2    the plan has changes (only with --detailed-exitcode)
       3    the manifests are invalid
       4    some changes failed, were skipped or have an unknown outcome
-      5    refused for safety: deletion limits, a stale plan
+      5    refused for safety: deletion limits, a stale plan, a lease that another run holds
       130  interrupted
     """

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from reconciler.cli import output
-from reconciler.cli.options import State, common, formats, paths, resend, selection, unarchive
+from reconciler.cli.options import State, common, formats, paths, prune, resend, selection, unarchive
 from reconciler.cli.progress import Progress, progress
 from reconciler.cli.report_file import ReportFile, checked
+from reconciler.cli.signals import handled
 from reconciler.errors import Exit, Location, ManifestError, ReconcilerError, ServerError
 
 if TYPE_CHECKING:
@@ -38,10 +39,18 @@ if TYPE_CHECKING:
 )
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option(
+    "--lease-timeout",
+    type=click.FloatRange(min=0),
+    default=0,
+    metavar="SECONDS",
+    help="Wait so long for a lease that another run holds (default: 0).",
+)
+@click.option(
     "--keep-going",
     is_flag=True,
     help="Leave out objects that have a problem, and what depends on them; apply all others.",
 )
+@prune
 @click.option(
     "--report",
     "report",
@@ -64,7 +73,9 @@ def apply(
     file: Path | None,
     max_deletes: int | None,
     yes: bool,
+    lease_timeout: float,
     keep_going: bool,
+    prune: bool,
     report: Path | None,
     unarchive: bool,
     resend: tuple[str, ...],
@@ -77,17 +88,17 @@ def apply(
 
     PATH is a file, a folder, or - for standard input (default: the current folder).
     """
-    options = (targets, excludes, unarchive, resend, keep_going)
+    options = (targets, excludes, unarchive, resend, keep_going, prune)
     # A saved plan is applied as it was reviewed: nothing may widen or narrow it.
     if file is not None and (paths or any(options)):
         raise click.UsageError(
-            "--plan cannot be combined with PATH, --target, --exclude, --unarchive, --resend or --keep-going."
+            "--plan cannot be combined with PATH, --target, --exclude, --prune, --unarchive, --resend or --keep-going."
         )
     with ReportFile(report) as written, progress(state) as shown:
         if file is not None:
-            return asyncio.run(_saved(state, file, yes, max_deletes, shown, written))
+            return asyncio.run(_saved(state, file, yes, max_deletes, lease_timeout, shown, written))
         shown.reading("the manifests")
-        return asyncio.run(_manifests(state, paths, options, yes, max_deletes, shown, written))
+        return asyncio.run(_manifests(state, paths, options, yes, max_deletes, lease_timeout, shown, written))
 
 
 async def _manifests(
@@ -96,16 +107,23 @@ async def _manifests(
     options: tuple[Any, ...],
     yes: bool,
     max_deletes: int | None,
+    lease_timeout: float,
     shown: Progress,
     written: ReportFile,
 ) -> int:
     from reconciler import pipeline
+    from reconciler.apply.report import joined
     from reconciler.cli import steps
     from reconciler.plan.targets import PlanOptions
 
     manifests, plan_options = steps.manifests(state, paths), PlanOptions(*options)
     with pipeline.at_least(manifests):
-        async with steps.client(state, manifests.config, shown) as client:
+        # Before anything is read: this run must see what the one before it has done. Problems need no lease.
+        lease = lease_timeout if not manifests.problems else None
+        async with (
+            steps.client(state, manifests.config, shown) as client,
+            steps.leased(client, manifests.config, "reconciler apply", lease, shown),
+        ):
             planned = await pipeline.plan(client, manifests, plan_options)
             shown.stop()
             steps.selected(planned)
@@ -121,11 +139,17 @@ async def _manifests(
                     if code is not None:
                         return code
             # Of both runs together: a failure in the first is not made good by the second.
-            return exit_code(pipeline.joined(written.reports))
+            return exit_code(joined(written.reports))
 
 
 async def _saved(
-    state: State, file: Path, yes: bool, max_deletes: int | None, shown: Progress, written: ReportFile
+    state: State,
+    file: Path,
+    yes: bool,
+    max_deletes: int | None,
+    lease_timeout: float,
+    shown: Progress,
+    written: ReportFile,
 ) -> int:
     from reconciler import pipeline
     from reconciler.cli import steps
@@ -134,7 +158,10 @@ async def _saved(
 
     config = state.configuration()
     saved = _load(file, config.variables, config.settings["place"])
-    async with steps.client(state, config, shown) as client:
+    async with (
+        steps.client(state, config, shown) as client,
+        steps.leased(client, config, "reconciler apply --plan", lease_timeout, shown),
+    ):
         # Before anything is read: the plan may be of another server.
         plan_file.check_url(saved.plan, client.connection.url)
         now = await live.read(client, saved.desired)
@@ -172,13 +199,13 @@ def _load(file: Path, variables: dict[str, str], place: Location) -> Saved:
 @contextmanager
 def _reported(state: State, written: ReportFile) -> Iterator[None]:
     """Print the reports as one, whatever happens: the known outcomes are never lost."""
-    from reconciler import pipeline
+    from reconciler.apply.report import joined
 
     try:
         yield
     finally:
         if written.reports:
-            output.result(output.report(pipeline.joined(written.reports), state), state)
+            output.result(output.report(joined(written.reports), state), state)
 
 
 async def carry_out(
@@ -198,6 +225,7 @@ async def carry_out(
     from reconciler import pipeline
     from reconciler.apply import run
     from reconciler.apply.executor import Applier
+    from reconciler.plan import confirm
     from reconciler.render import words
 
     plan = planned.plan
@@ -208,6 +236,8 @@ async def carry_out(
     # Without --yes the warnings are in the plan that is confirmed.
     for warning in words.warnings(plan) if yes else ():
         output.say(output.safe(warning))
+    # After the question, which can take a while.
+    await confirm.unchanged(client, plan, planned.names)
 
     def ended(address: Address, outcome: Outcome) -> None:
         shown.ended(address, outcome)
@@ -283,7 +313,11 @@ def _confirmed(plan: Plan, state: State, hint: str) -> bool:
     # On stderr: stdout has only the report, so that it can be redirected.
     with _ctrl_c_at_once():
         output.say(text.plan(plan, color=output.colored(sys.stderr, state)))
-        click.echo(f"Apply {'this' if len(plan.changes) == 1 else 'these'} {changes}? [y/N] ", err=True, nl=False)
+        deleted = plan.summary["delete"]
+        which = f" ({output.plural(deleted, 'deletion')})" if deleted else ""
+        click.echo(
+            f"Apply {'this' if len(plan.changes) == 1 else 'these'} {changes}{which}? [y/N] ", err=True, nl=False
+        )
         # Not `click.confirm`: it would ask again after anything else, and take the end of input for an abort.
         return sys.stdin.readline().strip().casefold() in ("y", "yes")
 
@@ -291,20 +325,23 @@ def _confirmed(plan: Plan, state: State, hint: str) -> bool:
 @contextmanager
 def _ctrl_c_at_once() -> Iterator[None]:
     """Let Ctrl-C interrupt a read from the terminal: the event loop's handler cannot, as nothing awaits there."""
-    before, task = signal.signal(signal.SIGINT, signal.default_int_handler), asyncio.current_task()
+    # SIGTERM ends a program that does not handle it; one that holds a lease does.
+    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_DFL]
+    before, task = {n: signal.signal(n, signal.default_int_handler) for n in numbers}, asyncio.current_task()
     try:
         # Ctrl-C just before: the event loop has cancelled the task, which would notice after the answer only.
         if task is not None and task.cancelling():
             raise KeyboardInterrupt
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
 def _interruptible(applier: Applier) -> Iterator[None]:
     """The first SIGINT or SIGTERM lets running requests finish; the second one stops at once."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    task = asyncio.current_task()
 
     def stop() -> None:
         # Cancelling leaves the outcomes of the running requests unknown, so it takes a second signal.
@@ -314,12 +351,5 @@ def _interruptible(applier: Applier) -> Iterator[None]:
             applier.stop()
             output.say("Stopping after the running requests. Interrupt again to stop at once.")
 
-    signals = (signal.SIGINT, signal.SIGTERM)
-    for number in signals:
-        # Not `signal.signal`: a handler that raises could interrupt the loop at any point, a request included.
-        loop.add_signal_handler(number, stop)
-    try:
+    with handled(stop):
         yield
-    finally:
-        for number in signals:
-            loop.remove_signal_handler(number)

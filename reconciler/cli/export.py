@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -108,9 +109,11 @@ async def _export(state: State, config: Config, request: Request, shown: Progres
     code: Exit = Exit.DONE
     async with steps.client(state, config, shown) as client:
         sanitized, watch, scope, folder = request.sanitize, shown.counted, request.scope, request.folder
-        inventory = await run.look(client, config, scope, folder, sanitized=sanitized, watch=watch)
-        if request.write_keys:
-            code, inventory = await _write_keys(state, client, config, inventory, request, shown)
+        lease = steps.leased(client, config, "reconciler export --write-keys", 0, shown)
+        async with lease if request.write_keys else nullcontext():
+            inventory = await run.look(client, config, scope, folder, sanitized=sanitized, watch=watch)
+            if request.write_keys:
+                code, inventory = await _write_keys(state, client, config, inventory, request, shown)
         # INCOMPLETE: some keys could not be written; everything can be exported all the same.
         if code not in (Exit.DONE, Exit.INCOMPLETE):
             return code

@@ -128,4 +128,9 @@ unarchive = click.option(
     is_flag=True,
     help="Unarchive projects with declared contents to compare them, then archive them again.",
 )
+prune = click.option(
+    "--prune",
+    is_flag=True,
+    help="Also delete what no manifest declares in the collections that are `authoritative`.",
+)
 paths = click.argument("paths", nargs=-1, metavar="[PATH]...")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli import output
-from reconciler.cli.options import State, common, formats, paths, resend, selection, unarchive
+from reconciler.cli.options import State, common, formats, paths, prune, resend, selection, unarchive
 from reconciler.cli.progress import Progress, progress
 from reconciler.errors import Exit, ManifestError
 
@@ -26,6 +26,8 @@ MANIFESTS = (".yaml", ".yml", ".json")
 @selection
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Save the plan for `apply --plan FILE`.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 if there are changes.")
+@prune
+@click.option("--unmanaged", is_flag=True, help="List the live objects in declared projects that no manifest declares.")
 @unarchive
 @resend
 @common
@@ -39,6 +41,8 @@ def plan(
     excludes: tuple[str, ...],
     out: Path | None,
     detailed_exitcode: bool,
+    prune: bool,
+    unmanaged: bool,
     unarchive: bool,
     resend: tuple[str, ...],
 ) -> int:
@@ -53,7 +57,8 @@ def plan(
     _check_out(out, paths)
     with progress(state) as shown:
         shown.reading("the manifests")
-        planned = asyncio.run(_plan(state, paths, (targets, excludes, unarchive, resend), shown))
+        options = (targets, excludes, unarchive, resend, False, prune, unmanaged)
+        planned = asyncio.run(_plan(state, paths, options, shown))
     if planned.faults.problems:
         return _rest(planned, out, state)
     output.result(output.plan(planned.plan, state), state)

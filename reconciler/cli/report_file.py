@@ -83,11 +83,11 @@ class ReportFile(AbstractContextManager["ReportFile"]):
             yield Report(self.plan, left, self.plan.requests, ended=ended if left else "")
 
     def _results(self, reports: Sequence[Report]) -> None:
-        from reconciler import pipeline
+        from reconciler.apply.report import joined
         from reconciler.render import json, junit
 
         if self.path is not None:
-            report = pipeline.joined(reports)
+            report = joined(reports)
             self._save(junit.results(report) if self._xml else json.dumps(json.results_json(report)))
 
     def _problems(self, error: BaseException) -> None:

@@ -10,6 +10,7 @@ from reconciler import pipeline
 from reconciler.cli import output
 from reconciler.cli.options import State
 from reconciler.cli.progress import Progress
+from reconciler.cli.signals import ending
 from reconciler.config import Config
 from reconciler.model.address import Address
 from reconciler.pipeline import Manifests, Planned
@@ -59,9 +60,33 @@ async def client(state: State, config: Config, shown: Progress) -> AsyncIterator
                 output.say(f"{output.plural(opened.requests, 'request')}.")
 
 
+@asynccontextmanager
+async def leased(
+    client: Client, config: Config, command: str, timeout: float | None, shown: Progress
+) -> AsyncIterator[None]:
+    """Hold the lease meanwhile, if one is configured and there is a timeout; given back also after Ctrl-C and SIGTERM.
+
+    Raises LeaseHeld if another run still has it after `timeout` seconds.
+    """
+    if config.lease is None or timeout is None:
+        yield
+        return
+    from reconciler.apply.lease import held
+
+    def say(sentence: str) -> None:
+        shown.stop()
+        output.say(output.safe(sentence))
+
+    with ending():
+        # Asked first: with a wrong key, the page would only seem to be missing.
+        await client.whoami()
+        async with held(client, config.lease, config.place, command, timeout=timeout, say=say):
+            yield
+
+
 def within_limits(plan: Plan, config: Config, allowed: int | None) -> None:
     """Raise RefusedError if a plan deletes more than the limits allow."""
-    limits.check(plan.summary["delete"], plan.unchanged + len(plan.changes), config.limits, allowed)
+    limits.check_plan(plan, config.limits, allowed)
 
 
 def selected(planned: Planned) -> None:

@@ -96,7 +96,8 @@ def _of(kind: Kind, inventory: Inventory, left_out: set[Address]) -> Iterator[It
         address, name = Address(kind.name, keys[number]), Address(kind.name, _name(keys[number], number))
         inside = kind.inside or kind.name == CONTAINER
         in_scope = not inside or address.project in inventory.projects
-        if not in_scope or not kind.capability(Exporting).exportable(rows[number]):
+        exporting = kind.capability(Exporting)
+        if not in_scope or not exporting.exportable(rows[number]) or exporting.own(address.key, inventory.names):
             continue
         if kind.inside and address.container in left_out:
             item = Item(address, None, (f"{address.container} is left out",))

@@ -26,6 +26,9 @@ class KeylessReadBack(ReadBack):
     def identifies(self, kind: Kind, row: Row, address: Address, values: Mapping[str, Any], context: Context) -> bool:
         return bool(self._of.nature(row, context) == self._of.wanted(address, values, context))
 
+    def likeness(self, kind: Kind, row: Row, context: Context) -> Hashable:
+        return self._of.nature(row, context)
+
 
 class Keyless(Kind[S], abstract=True):
     """A kind inside projects whose spec has a local `id`, and whose objects a second POST would double."""

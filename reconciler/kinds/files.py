@@ -24,6 +24,7 @@ from reconciler.model.forms import ANY, NAME, TEXT, WHOLE
 from reconciler.model.kind import Inside, Kind, Listing, Matches, Need, Object, Request
 from reconciler.model.local_files import fault, path_of, stored_name
 from reconciler.model.name_index import Context, Names
+from reconciler.model.pruning import Pruning
 from reconciler.model.requests import payload
 from reconciler.model.spec import REFUSE, Api, Id, Name, ProjectItem
 
@@ -130,6 +131,16 @@ class _ReadBack(ReadBack):
         return same and kind.key_of(row, context) == address.key
 
 
+class _Pruning(Pruning):
+    """A row also counts the downloads, which change by themselves."""
+
+    def link(self, kind: Kind, address: Address, number: Id) -> str:
+        return f"/attachments/{number}"
+
+    def evidence(self, kind: Kind, row: Row) -> Any:
+        return [[copy["id"], copy["digest"], copy.get("description")] for copy in row.get("copies", ())]
+
+
 class _Export(Exporting):
     """A manifest can have only one file of a name."""
 
@@ -153,6 +164,7 @@ class Files(Kind[FileSpec]):
         Rows({"filename": NAME, "digest": TEXT, "project": ANY, "copies": ANY, "filesize": WHOLE.optional}),
         Creation(unique=False, answers=False),
         _ReadBack(),
+        _Pruning(),
         _Export(own_files=True),
     )
 
@@ -225,17 +237,20 @@ class Files(Kind[FileSpec]):
         kept = copies[-1] if wanted is None or content(copies[-1], context) == wanted["sha256"] else None
         if wanted is not None and kept is None:
             # The new file is another attachment: without these, the old description and version would be lost.
-            first = [self._upload(address, wanted, {**_as_before(row), **texts})]
+            like = None if "description" in texts else number
+            first = [self._upload(address, wanted, {**_as_before(row), **texts}, like)]
         else:
             first = [Request("PUT", f"/attachments/{number}", {"attachment": texts})] if texts else []
         gone = [old["id"] for old in copies if old is not kept] if wanted is not None else []
         # The upload comes first: if it fails, the old file is still there.
         return [*first, *(Request("DELETE", f"/attachments/{old}") for old in gone)]
 
-    def _upload(self, address: Address, wanted: Mapping[str, Any], more: Mapping[str, Any]) -> Request:
+    def _upload(
+        self, address: Address, wanted: Mapping[str, Any], more: Mapping[str, Any], like: Id | None = None
+    ) -> Request:
         name = address.key.rpartition("/")[2]
         rest = {field: value for field, value in more.items() if field != "filename"}
-        file = Upload(Path(wanted["file"]), wanted["sha256"], name, rest)
+        file = Upload(Path(wanted["file"]), wanted["sha256"], name, rest, like)
         return Request("POST", f"/projects/{address.project}/{self.plural}", {"file": file})
 
     def delete(self, address: Address, number: Id, context: Context) -> Request:
@@ -267,8 +282,7 @@ def _numbers(rows: Iterable[Row]) -> str:
 
 def _as_before(row: Row) -> dict[str, Any]:
     """What a new upload takes over from the file that it replaces."""
-    version = {"version_id": row["version"]["id"]} if row.get("version") else {}
-    return {"description": row.get("description") or "", **version}
+    return {"version_id": row["version"]["id"]} if row.get("version") else {}
 
 
 def content(row: Row, context: Context) -> str:

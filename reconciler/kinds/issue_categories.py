@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from reconciler.kinds._queries import EVERY, criterion
 from reconciler.model.address import Address, Row
 from reconciler.model.capabilities import Deletion, PartialRows
 from reconciler.model.codecs import Ref
@@ -15,7 +16,8 @@ from reconciler.model.export_hooks import Exporting
 from reconciler.model.kind import Inside, Kind, Listing, Need, project_lists
 from reconciler.model.name_index import Context, Names
 from reconciler.model.participation import UNASSIGNED, Participants
-from reconciler.model.spec import PARTIAL, REFUSE, Api, Deferred, Name, Principal, ProjectItem
+from reconciler.model.pruning import Pruning, Usage
+from reconciler.model.spec import PARTIAL, REFUSE, Api, Deferred, Id, Name, Principal, ProjectItem
 
 
 class IssueCategorySpec(ProjectItem):
@@ -50,6 +52,18 @@ class _Rows(PartialRows):
         return spec is not None and spec.status == "active" and live.get("status") == CLOSED
 
 
+class _Pruning(Pruning):
+    """How many issues lose the category is told."""
+
+    def link(self, kind: Kind, address: Address, number: Id) -> str:
+        return f"/issue_categories/{number}/edit"
+
+    def usage(self, number: Id, project: str) -> Usage | None:
+        # In the project: without one, Redmine ignores a filter by category (5.0 to 6.1; test_trap_22).
+        filters = (*criterion("category_id", "=", number), *EVERY, ("limit", "1"))
+        return Usage(Listing(f"/projects/{project}/issues", "issues", filters, paged=False), "category")
+
+
 class IssueCategories(Kind[IssueCategorySpec]):
     """Redmine stores an unknown assignee as none without an error (5.0 to 6.1), so names are checked before."""
 
@@ -63,6 +77,7 @@ class IssueCategories(Kind[IssueCategorySpec]):
     capabilities = (
         Deletion("its issues lose the category"),
         _Rows(),
+        _Pruning(),
         Exporting(),
         Participants({"assigned_to": UNASSIGNED}),
     )

@@ -7,7 +7,7 @@ by the days that are declared. A project can have activities of its own, under t
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from typing import Annotated, Any
 
 from pydantic import Field, PositiveInt, StringConstraints
@@ -28,6 +28,7 @@ from reconciler.model.forms import DAY, NAMED, NUMBER, REF, TEXT
 from reconciler.model.kind import Inside, Kind, Listing, Need, Object
 from reconciler.model.name_index import Context, Names
 from reconciler.model.participation import Part, Participants
+from reconciler.model.pruning import Pruning
 from reconciler.model.spec import LOCAL, REFUSE, Api, Date, Id, IssueName, Name, ProjectItem
 from reconciler.model.visibility import Hidden, Hiding, Sight
 
@@ -36,6 +37,9 @@ ISSUES = IssueHiding()
 USER = Ref(("user",))
 CHUNK = 50
 """Ids of one sort in one request: Redmine 5.0 to 7.0 keep the filter in a 4 KB cookie and answer 500 beyond."""
+# They cannot be sorted by id (5.0 to 6.1).
+NEWEST = Listing("/time_entries", "time_entries", (("sort", "created_on:desc"), ("limit", "100")), paged=False)
+"""The newest time entries of all projects."""
 SHORT = 60
 """Characters of comments in a key."""
 
@@ -146,6 +150,13 @@ class _ReadBack(KeylessReadBack):
         yield _lists(need.keys.get(kind.name, frozenset()), names)
 
 
+class _Pruning(Pruning):
+    """People see time entries in forms only."""
+
+    def link(self, kind: Kind, address: Address, number: Id) -> str:
+        return f"/time_entries/{number}/edit"
+
+
 class _Export(Exporting):
     """Users who may no longer log time, and activities that are no longer active, are left out."""
 
@@ -215,8 +226,9 @@ class TimeEntries(Keyless[TimeEntrySpec]):
     read_back = _ReadBack
     capabilities = (
         Rows({"user": REF, "activity": NAMED, "spent_on": DAY, "hours": NUMBER, "comments": TEXT.present}),
-        Creation(unique=False),
+        Creation(unique=False, newest=NEWEST),
         ProjectIncludes("time_entry_activities"),
+        _Pruning(),
         _Limits(),
         _People({"user": Part("log_time")}),
         _Export(own_files=True),
@@ -266,14 +278,17 @@ class TimeEntries(Keyless[TimeEntrySpec]):
         if activity is not None and activity != live and activity not in usable(context):
             yield "activity", inactive(activity, context), advice(activity, context)
 
+    def losses(self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context) -> Iterable[str]:
+        return () if values else (f"{row['hours']:g} logged {'hour' if row['hours'] == 1 else 'hours'}",)
+
     # -- read --------------------------------------------------------------------------------------------------
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
         ids, keys = need.ids.get(self.name, frozenset()), need.keys.get(self.name, frozenset())
-        if need.everything:
-            yield [_list(chunk, ()) for chunk in _chunks(keys, names)]
-            return
         pages = [self._page(number) for number in sorted(ids, key=int)]
+        if need.has_all(self.name):
+            yield pages + [_list(chunk, ()) for chunk in _chunks(need.projects(self.name), names)]
+            return
         yield pages if len(ids) >= len(keys) else pages + _lists(keys, names)
 
     def lookup(self, address: Address, names: Names, values: Mapping[str, Any]) -> list[Listing]:
@@ -292,14 +307,13 @@ def _lists(keys: frozenset[str], names: Names) -> list[Listing]:
         return []
     among = criterion("user_id", "=", *users) if len(users) <= CHUNK else ()
     bounds = (*criterion("spent_on", "><", days[0], days[-1]), *among)
-    return [_list(chunk, bounds) for chunk in _chunks(keys, names)]
+    return [_list(chunk, bounds) for chunk in _chunks({split_key(key)[0] for key in keys}, names)]
 
 
-def _chunks(keys: frozenset[str], names: Names) -> list[list[int]]:
+def _chunks(projects: Iterable[str], names: Names) -> list[list[int]]:
     known = names.live("project").ids
     # The id of an archived project is not known, and its entries cannot be read.
-    projects = sorted({n for k in keys if isinstance(n := known.get(split_key(k)[0]), int)})
-    return list(chunks(projects, CHUNK))
+    return list(chunks(sorted({n for p in projects if isinstance(n := known.get(p), int)}), CHUNK))
 
 
 def _list(projects: list[int], bounds: tuple[tuple[str, str], ...]) -> Listing:

@@ -20,6 +20,7 @@ from reconciler.model.export_hooks import Exporting
 from reconciler.model.forms import NAMED, WHOLE
 from reconciler.model.kind import Kind, Listing, Need, Object, Request
 from reconciler.model.name_index import Context, Names, near_miss
+from reconciler.model.pruning import Pruning
 from reconciler.model.requests import includes
 from reconciler.model.spec import PARTIAL, REFUSE, Api, Deferred, Gate, Id, Name, Spec
 from reconciler.model.visibility import ADMINISTRATOR, Unlisted
@@ -265,6 +266,14 @@ class _OwnAccount(OwnAccount):
             yield "status", f"{own}, so it cannot be locked"
 
 
+class _Pruning(Pruning):
+    """Users are locked: what they wrote stays theirs."""
+
+    def why_kept(self, row: Row) -> str:
+        # Whoever applies the plan is one too, so there is always an administrator left.
+        return "administrators are never pruned" if row.get("admin") else ""
+
+
 class _LongNames(Doubts):
     """What only a newer Redmine stores."""
 
@@ -323,6 +332,7 @@ class Users(Kind[UserSpec]):
         ),
         _Rows(),
         _OwnAccount(),
+        _Pruning(instead=(("status", "locked"),)),
         People(),
         _LongNames(),
         _Unlisted(

@@ -7,15 +7,17 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, StringConstraints
 
+from reconciler.kinds._queries import EVERY, criterion
 from reconciler.model.address import Address, Reference, Row, split_key
 from reconciler.model.capabilities import Deletion, Rows, Sharing
 from reconciler.model.codecs import Text
 from reconciler.model.custom_fields import CustomFields
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.forms import one_of
-from reconciler.model.kind import Inside, Kind
+from reconciler.model.kind import Inside, Kind, Listing
 from reconciler.model.name_index import Context, Names
-from reconciler.model.spec import REFUSE, Api, Date, Deferred, Gate, Name, ProjectItem
+from reconciler.model.pruning import Pruning, Usage
+from reconciler.model.spec import REFUSE, Api, Date, Deferred, Gate, Id, Name, ProjectItem
 
 SHARING = Literal["none", "descendants", "hierarchy", "tree", "system"]
 WIDTH = get_args(SHARING)
@@ -88,6 +90,14 @@ class _Sharing(Sharing):
         return f'{address} is not shared with project "{project}" (sharing: {sharing})'
 
 
+class _Pruning(Pruning):
+    """Redmine deletes no version that issues have, of whatever project."""
+
+    def usage(self, number: Id, project: str) -> Usage | None:
+        filters = (*criterion("fixed_version_id", "=", number), *EVERY, ("limit", "1"))
+        return Usage(Listing("/issues", "issues", filters, paged=False), "fixed_version", refuses=True)
+
+
 class Versions(Kind[VersionSpec]):
     """A project's list also shows versions shared with it: each row's own project is what counts."""
 
@@ -101,6 +111,7 @@ class Versions(Kind[VersionSpec]):
         Rows({"sharing": one_of(*WIDTH)}),
         Deletion(why_refused="issues, custom fields or attachments still refer to it"),
         _Sharing(),
+        _Pruning(),
         Exporting(defaults=(("status", "open"), ("sharing", "none"))),
     )
 

@@ -24,6 +24,7 @@ from reconciler.model.export_hooks import Exporting
 from reconciler.model.forms import ANY, NAME, TEXT, WHOLE, Fields
 from reconciler.model.kind import Inside, Kind, Listing, Need, Object, Request, earlier_key
 from reconciler.model.name_index import Context, Names
+from reconciler.model.pruning import Pruning
 from reconciler.model.requests import payload
 from reconciler.model.spec import REFUSE, Api, Id, Name, ProjectItem
 from reconciler.redmine.client import quote
@@ -133,6 +134,12 @@ class WikiPageSpec(ProjectItem):
         Field(description="Files, by name: {file: PATH, filename: …, description: …} or {filename: …, state: absent}."),
         Api(codec=Attachments(), write="uploads", clear=REFUSE, detail=True),
     ] = None
+
+
+def lease_page(settings: Mapping[str, Any]) -> str:
+    """The id of the page that the lease is kept on, which belongs to no manifest and no export; "" for none."""
+    project, title = settings.get("lease") or ("", "")
+    return f"{project}/{titleize(title)}" if project else ""
 
 
 def path_of(number: Id) -> str:
@@ -245,6 +252,20 @@ class _KeptValues(KeptValues):
         return f"the account may lack the permission to {right}, or {MEANWHILE}" if right else ""
 
 
+class _Export(Exporting):
+    """All pages but that of the lease."""
+
+    def own(self, key: str, names: Names) -> bool:
+        return key.casefold() == lease_page(names.settings).casefold()
+
+
+class _Pruning(Pruning):
+    """A page has no number: its title is in the path."""
+
+    def link(self, kind: Kind, address: Address, number: Id) -> str:
+        return path_of(number)
+
+
 class WikiPages(_Pages):
     """One index for each project, which shows all its pages, and each declared page by itself."""
 
@@ -264,7 +285,8 @@ class WikiPages(_Pages):
         Deletion("also deletes its history and attachments"),
         _Dependencies(),
         _KeptValues(),
-        Exporting(own_files=True, text_files=True, defaults=(("start_page", False),)),
+        _Pruning(),
+        _Export(own_files=True, text_files=True, defaults=(("start_page", False),)),
     )
 
     # -- identity ----------------------------------------------------------------------------------------------
@@ -278,6 +300,8 @@ class WikiPages(_Pages):
 
     def check(self, declared: Object[WikiPageSpec], settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         spec = declared.spec
+        if declared.address.key.casefold() == lease_page(settings).casefold():
+            yield "title", "the lease of reconciler.yaml is kept on this page, so no manifest can declare it"
         if not spec.title:
             yield "title", f"the title is empty after Redmine removes {' '.join(REMOVED)}"
         if len(spec.title) > LONGEST:
@@ -355,7 +379,8 @@ class WikiPages(_Pages):
         # Redmine keeps the pages below a deleted one, as top-level pages (5.0 to 6.1).
         pages, planned = context.names.live(PAGE).rows.values(), context.names.declared(PAGE)
         below = [str(page["id"]) for page in pages if _parent_of(page) == row["id"]]
-        left = [k for k in sorted(below) if k not in planned or "parent" not in planned[k].model_fields_set]
+        kept = sorted(set(below).difference(context.names.absent(PAGE)))
+        left = [k for k in kept if k not in planned or "parent" not in planned[k].model_fields_set]
         if left:
             yield f"{', '.join(left)} will have no parent page"
 

@@ -164,7 +164,7 @@ def same(desired: Mapping[str, Any] | None, live: Mapping[str, Any] | None) -> b
 def upload(name: str, wanted: Mapping[str, Any]) -> Upload:
     """What stands for a file in a payload."""
     more = {k: v for k, v in wanted.items() if k == "description"}
-    return Upload(Path(wanted["file"]), wanted["sha256"], name, more)
+    return Upload(Path(wanted["file"]), wanted["sha256"], name, more, wanted.get("like"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,8 @@ def work(wanted: Mapping[str, Any], wire: Iterable[Row] | None, context: Context
         gone += [row["id"] for row in held.get(name, ()) if row is not equal]
         # A copy with the right content is kept, and only the others are deleted: nothing is uploaded twice.
         if item and equal is None:
-            new[name] = item
+            # A description that is not declared is left alone, also if the file is another one.
+            new[name] = {"like": held[name][0]["id"], **item} if name in held and "description" not in item else item
         elif item and equal and item.get("description", "") != (equal.get("description") or ""):
             described.append((equal["id"], item.get("description", "")))
     return Work(new, tuple(gone), tuple(described))

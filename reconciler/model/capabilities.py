@@ -30,11 +30,12 @@ neutral object of its class, which changes nothing: no workflow, no derived fiel
     Unlisted        objects that only administrators may list (`model/visibility.py`)
     Hiding          objects that lists leave out for some accounts (`model/visibility.py`)
     Tree, Archive, Modules, ProjectIncludes: of containers and what is in them (`model/containers.py`)
+    Pruning, Foresight: of what can be removed although no manifest declares it (`model/pruning.py`)
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +81,15 @@ class Creation(Capability):
     """Whether an object that somebody created after the plan was made is adopted."""
     adoption_note: str = "created by someone else meanwhile; adopted"
     """The note in the result of an adopted object; "" for none."""
+    newest: Listing | None = None
+    """The page of the 100 newest objects on the server. Without one, the lists of the projects are read.
+
+    Only for objects that a second POST would double, and whose POST answers with the id.
+    """
+
+    def since(self, kind: Kind, before: Id, need: Need, names: Names) -> list[Listing]:
+        """The lists that show the needed objects with a greater id than `before`; older ones may be among them."""
+        return next(iter(kind.tiers(need, names)), [])
 
     def sent_after(self, kind: Kind, values: Mapping[str, Any], context: Context) -> frozenset[str]:
         """The fields that are sent right after the POST. Those that are not `update_only` are sent with it too."""
@@ -94,6 +104,11 @@ class ReadBack(Capability):
         key = kind.key_of(row, context) or ""
         # The server may have stored another spelling of the login or name.
         return key == address.key or (kind.ignores_case and key.lower() == address.key.lower())
+
+    def likeness(self, kind: Kind, row: Row, context: Context) -> Hashable:
+        """What is equal for all rows that can be the same object."""
+        key = kind.key_of(row, context) or ""
+        return key.lower() if kind.ignores_case else key
 
     def again(self, kind: Kind, ids: frozenset[Id], need: Need, names: Names) -> Iterable[list[Listing]]:
         """The lists that show the objects with these ids after a write."""

@@ -51,6 +51,8 @@ class Upload:
     """The name that it gets; "" is the file's own."""
     more: Mapping[str, Any] = field(default_factory=dict)
     """What is sent beside its token."""
+    like: int | str | None = None
+    """The file on the server that it takes the place of: it gets the description that one has by then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,10 @@ class Exporting(Capability):
         """Whether manifests declare a live object; not those that Redmine itself creates."""
         return True
 
+    def own(self, key: str, names: Names) -> bool:
+        """Whether a live object belongs to the program itself: no manifest declares it, and nothing reports it."""
+        return False
+
     def why_unreadable(self, row: Row) -> str:
         """Why a live object cannot be read, or ""."""
         return ""

@@ -100,7 +100,7 @@ class Need:
     """What must be read: per kind the keys that are declared or referred to, the declared fields, and known ids.
 
     `everything` asks for all objects, whatever the keys; those of kinds inside projects name the projects. Of the
-    kinds in `whole` all objects are needed.
+    kinds in `whole` all objects are needed; of those inside projects, those in the projects of `collections` too.
     """
 
     keys: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -108,7 +108,13 @@ class Need:
     ids: Mapping[str, frozenset[Id]] = field(default_factory=dict)
     everything: bool = False
     whole: frozenset[str] = frozenset()
+    collections: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def projects(self, kind: str) -> list[str]:
         """The projects whose objects of `kind` are needed."""
-        return sorted({split_key(key)[0] for key in self.keys.get(kind, ())})
+        named = {split_key(key)[0] for key in self.keys.get(kind, ())}
+        return sorted(named | self.collections.get(kind, frozenset()))
+
+    def has_all(self, kind: str) -> bool:
+        """Whether all objects of a kind (inside these projects) are needed, whatever the keys."""
+        return self.everything or kind in self.whole

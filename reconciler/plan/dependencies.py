@@ -18,7 +18,7 @@ from reconciler.model.address import Address, Unresolved
 from reconciler.model.name_index import Context
 from reconciler.plan.access import closes_access
 from reconciler.plan.operations import Change, Id, Milestone, MilestoneId, Operation, OperationId, Plan
-from reconciler.plan.scheduling import Step, Work, fingerprint
+from reconciler.plan.scheduling import Step, Work, evidence, fingerprint
 from reconciler.state.desired import Desired, references
 from reconciler.state.live import fresh_names
 
@@ -87,8 +87,9 @@ class _Builder:
             draft.row["id"] if draft.row else None,
             draft.declared.source,
             (self._first(work), *later),
-            fingerprint(draft.row, work.fields),
+            fingerprint(draft.row, work.fields, evidence(draft.kind, draft.row) if draft.undeclared else None),
             work.unchanged,
+            draft.undeclared,
         )
 
     def _first(self, work: Work) -> Operation:

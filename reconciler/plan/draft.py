@@ -28,6 +28,8 @@ class Draft:
     """The change that opens the gate of the object for other work."""
     reopened_with: set[Address] = field(default_factory=set)
     """The ancestors whose reopening also reopens this one."""
+    undeclared: bool = False
+    """Whether no manifest declares the object, and it is pruned."""
     closes_anyway: bool = False
     """Whether its gate is closed at the end even if the work that needed it failed."""
 
@@ -65,6 +67,10 @@ class Draft:
     def context(self, names: Names) -> Context:
         """The context in which references in its fields are resolved."""
         return Context(names, self.declared.project, self.address)
+
+    def prune(self, why: str) -> None:
+        """Take the object for one that no manifest declares and that is removed, for this reason."""
+        self.undeclared, self.reason = True, "; ".join(filter(None, (why, self.reason)))
 
     # -- dependencies that the kind knows ----------------------------------------------------------------------
 

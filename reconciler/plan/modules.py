@@ -1,14 +1,16 @@
-"""Modules of new projects that are left to a setting of the server, although what is declared inside needs them."""
+"""The project of an object, and the module that it needs there; for a new project, a setting may decide."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
+from reconciler.errors import Problem
 from reconciler.kinds import kinds
-from reconciler.model.address import CONTAINER, Address
+from reconciler.model.address import CONTAINER, Address, Reference, Unresolved
 from reconciler.model.containers import Modules
-from reconciler.model.name_index import Names
+from reconciler.model.kind import Object
+from reconciler.model.name_index import Context, Names
 from reconciler.plan.draft import Draft
 from reconciler.plan.operations import Warned
 
@@ -24,3 +26,23 @@ def left_to_the_server(drafts: Mapping[Address, Draft], names: Names) -> Iterato
         new = drafts.get(project)
         if new is not None and new.row is None and modules.enabled(None, names.spec(project)) is None:
             yield Warned(project, new.declared.source, modules.undeclared(sorted(wanted)))
+
+
+def placed(declared: Object, names: Names) -> Iterator[Problem]:
+    """A Problem if the project of an object neither exists nor is declared, or lacks the module of its kind."""
+    if declared.kind.inside:
+        try:
+            Context(names).resolve(Reference((CONTAINER,), "", declared.address.project))
+        except Unresolved as error:
+            yield Problem(declared.where(CONTAINER), str(error), str(declared.address), error.hint)
+        yield from _module(declared, names)
+
+
+def _module(declared: Object, names: Names) -> Iterator[Problem]:
+    """A Problem if the module of the object's kind is not enabled: Redmine hides all objects of it."""
+    project, module = declared.address.container, declared.kind.inside.module if declared.kind.inside else ""
+    modules = kinds()[CONTAINER].capability(Modules)
+    enabled = modules.enabled(names.row(project), names.spec(project))
+    if module and enabled is not None and module not in enabled:
+        message = f'requires the module {module}, which is not enabled in project "{project.key}"'
+        yield Problem(declared.source, message, str(declared.address), modules.hint(module))

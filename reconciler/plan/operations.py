@@ -223,6 +223,8 @@ class Change:
     operations: tuple[_Tagged, ...]
     fingerprint: str = ""
     unchanged: tuple[FieldChange, ...] = ()
+    undeclared: bool = False
+    """Whether no manifest declares the object: it is pruned."""
 
     @property
     def action(self) -> Action:
@@ -266,6 +268,39 @@ class Warned:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """All objects of a kind in a project ("" for kinds in none): how many are live, and how many of them are pruned."""
+
+    kind: str
+    project: str
+    live: int
+    pruned: int
+
+
+@dataclass(frozen=True, slots=True)
+class LiveObject:
+    """A live object that no manifest declares; `path` is that of its page on the server."""
+
+    address: Address
+    id: int | str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unmanaged:
+    """The live objects in declared projects that no manifest declares and the plan keeps.
+
+    Without `listed`, only those that had to be read anyway are counted. Without `complete`, the account may not see all
+    of them. `archived` are declared projects whose contents the API does not show.
+    """
+
+    objects: tuple[LiveObject, ...] = ()
+    listed: bool = False
+    complete: bool = True
+    archived: tuple[str, ...] = ()
+
+
 # Without `slots`, unlike the others: `cached_property` needs the dictionary of the instance.
 @dataclass(frozen=True)
 class Plan:
@@ -283,6 +318,9 @@ class Plan:
     revealed: tuple[Address, ...] = ()
     """Declared objects that can be compared once the plan is applied, because it unarchives their projects."""
     milestones: tuple[Milestone, ...] = ()
+    unmanaged: Unmanaged = Unmanaged()
+    collections: tuple[Collection, ...] = ()
+    """Those from which objects are pruned."""
 
     @property
     def operations(self) -> Iterator[Operation]:

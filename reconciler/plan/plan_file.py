@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -21,21 +21,22 @@ from pydantic import TypeAdapter
 
 from reconciler.errors import ConfigError, Location, ReconcilerError, RefusedError
 from reconciler.kinds import kinds
-from reconciler.manifest.loader import Map, expand
+from reconciler.manifest.loader import expand
 from reconciler.masking import Secrets
-from reconciler.model.address import CONTAINER, Address, Row
+from reconciler.model.address import Address, Row
 from reconciler.model.codecs import digest, join
-from reconciler.model.kind import Kind, Object, scope_of
+from reconciler.model.kind import Kind, scope_of
 from reconciler.model.local_files import write_private
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import Secret
 from reconciler.plan.diff import gather, split
 from reconciler.plan.operations import Change, FieldChange, Operation, Plan, is_stored_secret
-from reconciler.plan.scheduling import fingerprint
+from reconciler.plan.scheduling import evidence, fingerprint
+from reconciler.plan.stand_ins import stand_ins
 from reconciler.state.desired import Desired
 from reconciler.state.live import Live
 
-FORMAT = "2.0"
+FORMAT = "2.1"
 """Version of the file's contents beyond the public JSON."""
 PUBLIC = "1."
 """The beginning of the version of the public JSON (`render.json`)."""
@@ -123,7 +124,7 @@ def _referenced(plan: Plan, names: Names) -> set[Address]:
     for change in (*plan.changes, *plan.affected):
         kind = kinds()[change.address.kind]
         context = Context(names, scope_of(kind, change.address))
-        for field in (*change.all_fields, *change.unchanged):
+        for field in (*change.all_fields, *change.unchanged, *_named_by(change, names)):
             for value in (field.before, field.after):
                 name, whole = split(field.path, value)
                 for reference in kind.fields[name].codec.references(whole, context):
@@ -131,6 +132,16 @@ def _referenced(plan: Plan, names: Names) -> set[Address]:
     # These are in the plan itself: each object must have exactly one stand-in.
     own = {c.address for c in (*plan.changes, *plan.affected)}
     return {a for a in referenced - own if names.id(a) is not None}
+
+
+def _named_by(change: Change, names: Names) -> Iterator[FieldChange]:
+    """What the key of a deleted object names, such as the group of a membership: without it, it cannot be foreseen what
+    others inherit no more."""
+    row, kind = names.row(change.address), kinds()[change.address.kind]
+    context = Context(names, scope_of(kind, change.address))
+    for name in kind.identity if row is not None and change.action == "delete" else ():
+        if name in kind.fields and row is not None and row.get(kind.fields[name].read or ""):
+            yield FieldChange(name, kind.live(row, name, context), None)
 
 
 def _seal(data: Mapping[str, Any]) -> str:
@@ -152,7 +163,7 @@ def load(text: str, name: str, variables: Mapping[str, str], place: Location) ->
         plan = _plans().validate_python(data["plan"])
         plan = replace(plan, changes=tuple(_with_secrets(change, variables) for change in plan.changes))
         settings = {**data["settings"], "place": place}
-        desired = Desired(dict(sorted(_stand_ins(plan, data["needs"]))), (), settings)
+        desired = stand_ins(plan, data["needs"], settings)
     # pydantic's ValidationError is a ValueError.
     except (KeyError, TypeError, ValueError) as error:
         raise RefusedError(f"{name} was saved by another version of reconciler: {REPLAN}.") from error
@@ -199,34 +210,6 @@ def _evaluated(address: Address, field: FieldChange, variables: Mapping[str, str
     return replace(field, after=Secret(str(text), expression))
 
 
-def _stand_ins(plan: Plan, needs: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Address, Object]]:
-    """An object for each change, and for each to which its values refer, complete enough to read the live state."""
-    for item in needs:
-        address = Address(item["kind"], item["key"])
-        yield address, _object(address, item["id"], {}, Location(""))
-    for change in plan.changes:
-        state = {"state": "absent"} if change.action == "delete" else {}
-        yield change.address, _object(change.address, change.id, gather(change.all_fields), change.source, **state)
-    for change in plan.affected:
-        yield change.address, _object(change.address, change.id, gather(change.unchanged), change.source)
-
-
-def _object(
-    address: Address, number: int | str | None, fields: Mapping[str, Any], source: Location, **more: str
-) -> Object:
-    kind = kinds()[address.kind]
-    values: dict[str, Any] = {**more, **fields}
-    if "id" in kind.spec.model_fields:
-        values["id"] = number
-    if len(kind.identity) == 1:
-        name = address.key.partition("/")[2] if kind.inside else address.key
-        values.setdefault(kind.identity[0], name)
-    if kind.inside:
-        values[CONTAINER] = address.project
-    # Not validated: the values are canonical, not those of a manifest, and were checked when the plan was made.
-    return Object(kind, address, kind.spec.model_construct(_fields_set=set(fields), **values), Map(source.file))
-
-
 # -- check -----------------------------------------------------------------------------------------------------
 
 
@@ -271,8 +254,11 @@ def _stale(change: Change, names: Names) -> str:
     if row["id"] != change.id:
         return f"is a different object now (#{row['id']}, was #{change.id})"
     now = _before(change, row, names)
-    if fingerprint(row, now) == change.fingerprint:
+    seen = evidence(kinds()[change.address.kind], row) if change.undeclared else None
+    if fingerprint(row, now, seen) == change.fingerprint:
         return ""
+    if change.undeclared:
+        return "has changed, and no manifest declares it"
     # Reversed, so that the first change of a path counts: a later one starts from a value that this plan writes.
     was = {f.path: f.before for f in reversed(change.all_fields)}
     return "changed: " + ", ".join(f.path for f in now if f.before != was[f.path])

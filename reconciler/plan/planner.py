@@ -13,10 +13,9 @@ from typing import Any
 
 from reconciler.errors import Location, ManifestError, Problem, RefusedError
 from reconciler.kinds import kinds
-from reconciler.model.address import CONTAINER, Address, Reference, Row, Unresolved
+from reconciler.model.address import CONTAINER, Address, Row
 from reconciler.model.capabilities import Deletion, DerivedFields, ManifestKey, OwnAccount, PartialRows, ReadOnly
 from reconciler.model.codecs import shown
-from reconciler.model.containers import Modules
 from reconciler.model.kind import Object, undeclared
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import PARTIAL
@@ -27,8 +26,9 @@ from reconciler.plan.diff import canonical, changes, companions, creation, locat
 from reconciler.plan.draft import Draft, targets
 from reconciler.plan.foresee import foreseen
 from reconciler.plan.look_alikes import twins
-from reconciler.plan.modules import left_to_the_server
+from reconciler.plan.modules import left_to_the_server, placed
 from reconciler.plan.operations import Change, FieldChange, Plan, Warned
+from reconciler.plan.protection import protected
 from reconciler.plan.scheduling import affected, schedule
 from reconciler.plan.unique import Holders, arranged
 from reconciler.state.desired import Desired
@@ -63,6 +63,8 @@ def make(
     planner = Planner(desired, live.names, live.me, unarchive, resent)
     # All objects are compared, whichever are chosen: only then is it known which of them are the same live object.
     drafts = {a: d for a, d in planner.drafts().items() if chosen(a)}
+    for address in drafts.keys() & desired.pruned.keys():
+        drafts[address].prune(desired.pruned[address])
     revealed = planner.unarchived(drafts, [a for a in planner.hidden if chosen(a)])
     holders = Holders(drafts, desired.objects, live.names)
     takes, taken = holders.takes()
@@ -73,8 +75,8 @@ def make(
         left_out = (Problem(w.source, w.message, str(w.address)) for w in _left_out(desired, live))
         raise ManifestError([*problems, *left_out])
     if planner.protected:
-        protected = ", ".join(planner.protected)
-        raise RefusedError(f"Protected objects are declared absent: {protected}. Remove `protect` to delete them.")
+        named = ", ".join(planner.protected)
+        raise RefusedError(f"Protected objects would be deleted: {named}. Remove `protect` to delete them.")
     for address in drafts.keys() & set(unarchived):
         drafts[address].closes_anyway = True
     # Before scheduling, which adds drafts for the gates that it opens: those are no reason to read others back.
@@ -181,7 +183,7 @@ class Planner:
             return None if row is None else self.deletion(declared, row, reason)
         context = Context(self.names, declared.project, declared.address)
         values, problems = canonical(declared, context)
-        self.problems += [*problems, *self.container(declared)]
+        self.problems += [*problems, *placed(declared, self.names)]
         if row is None:
             self.problems += self.lacking(declared)
         for path, message, hint in declared.kind.conflicts(row, values, context):
@@ -263,11 +265,10 @@ class Planner:
 
     def deletion(self, declared: Object, row: Row, reason: str | None) -> Draft:
         """The deletion of an object. Adds a Problem for each declared object that Redmine would delete with it."""
-        if declared.spec.protect:
-            self.protected.append(f"{declared.address} ({declared.source})")
         kind = declared.kind
         keys = kind.capability(Deletion).takes_along(declared.address, row, self.names)
         along = [Address(kind.name, key) for key in keys]
+        self.protected += protected(declared, along, self.names)
         for other in self.declared_among([declared.address, *along]):
             if other.spec.state == "present":
                 message = f"Redmine deletes it together with {declared.address}, which is declared absent"
@@ -388,21 +389,3 @@ class Planner:
         row = self.names.row(declared.address)
         old = self.names.renamed.get(declared.address)
         return row, f"renamed from {old}" if old else None
-
-    def container(self, declared: Object) -> Iterator[Problem]:
-        """A Problem if the project of an object neither exists nor is declared."""
-        if declared.kind.inside:
-            try:
-                Context(self.names).resolve(Reference((CONTAINER,), "", declared.address.project))
-            except Unresolved as error:
-                yield Problem(declared.where(CONTAINER), str(error), str(declared.address), error.hint)
-            yield from self.module(declared)
-
-    def module(self, declared: Object) -> Iterator[Problem]:
-        """A Problem if the module of the object's kind is not enabled: Redmine hides all objects of it."""
-        project, module = declared.address.container, declared.kind.inside.module if declared.kind.inside else ""
-        modules = kinds()[CONTAINER].capability(Modules)
-        enabled = modules.enabled(self.names.row(project), self.names.spec(project))
-        if module and enabled is not None and module not in enabled:
-            message = f'requires the module {module}, which is not enabled in project "{project.key}"'
-            yield Problem(declared.source, message, str(declared.address), modules.hint(module))

@@ -12,7 +12,9 @@ from typing import Any, Literal, NamedTuple
 from reconciler.model.address import CONTAINER, Address, Row
 from reconciler.model.capabilities import Deletion, DerivedFields, SideEffects, Workflow
 from reconciler.model.codecs import Ref, RefSet, blank
+from reconciler.model.kind import Kind
 from reconciler.model.name_index import Context, Names
+from reconciler.model.pruning import Pruning
 from reconciler.model.spec import Deferred
 from reconciler.plan.archived_projects import archives, unarchives
 from reconciler.plan.diff import matching
@@ -326,11 +328,18 @@ def _by_workflow(draft: Draft, fields: Sequence[FieldChange]) -> bool:
     return len(fields) == 1 and draft.kind.capability(Workflow).workflow_page(number, fields[0].path) is not None
 
 
-def fingerprint(row: Row | None, fields: Iterable[FieldChange]) -> str:
-    """A digest of the live values that a change is based on (`before` of its fields), or of the object's absence."""
+def evidence(kind: Kind, row: Row | None) -> Any:
+    """What must not have changed of an undeclared object until it is pruned."""
+    return None if row is None else kind.capability(Pruning).evidence(kind, row)
+
+
+def fingerprint(row: Row | None, fields: Iterable[FieldChange], seen: Any = None) -> str:
+    """A digest of the live values that a change is based on: `before` of its fields (or the object's absence), and what
+    else was `seen` of an object that is pruned."""
     before: dict[str, Any] = {}
     for change in fields:
         # The first change of a path has the live value; a later one starts from what the plan writes.
         before.setdefault(change.path, change.before)
-    text = json.dumps(None if row is None else before, sort_keys=True, default=str)
+    basis: Any = None if row is None else before if seen is None else [before, seen]
+    text = json.dumps(basis, sort_keys=True, default=str)
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()[:32]

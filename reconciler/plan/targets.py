@@ -26,7 +26,8 @@ class PlanOptions:
     `targets` and `excludes` are globs over `kind/key`. `resend` are globs over `kind/key.field` for values that cannot
     be compared, because they are write-only (a password) or computed by Redmine: they are sent in any case. With
     `unarchive`, archived projects are opened to be compared; with `keep_going`, objects that have a problem are left
-    out, with what needs them.
+    out, with what needs them. With `prune`, undeclared objects of authoritative collections are removed; with
+    `unmanaged`, all undeclared objects in declared projects are read and listed.
     """
 
     targets: Sequence[str] = ()
@@ -34,6 +35,16 @@ class PlanOptions:
     unarchive: bool = False
     resend: Sequence[str] = ()
     keep_going: bool = False
+    prune: bool = False
+    unmanaged: bool = False
+
+    def check(self) -> None:
+        """Raise ReconcilerError for options that contradict each other."""
+        # What has a problem could be just what looks undeclared, and so could what is in an archived project.
+        if self.prune and (self.keep_going or self.unarchive):
+            raise ReconcilerError(
+                "--prune cannot be combined with --keep-going or --unarchive: it needs to see everything."
+            )
 
 
 ALL = PlanOptions()

@@ -12,7 +12,7 @@ Statements about Redmine were verified on 5.0.4 and 6.1.5 unless a comment says 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import IO, Any, Literal, Self
@@ -24,6 +24,7 @@ from httpx_retries import RetryTransport
 from reconciler.errors import Answered, AnswerLost, NotRedmine, OddResponse, ReconcilerError
 from reconciler.masking import Secrets
 from reconciler.redmine import gateway
+from reconciler.redmine.clock import ServerClock
 from reconciler.redmine.error_messages import error_status, json_object, network_failure, not_json, preflight
 from reconciler.redmine.pagination import LIMIT, Page, complete
 from reconciler.redmine.transport import (
@@ -46,6 +47,10 @@ Row = dict[str, Any]
 Params = Sequence[tuple[str, str | int]] | Mapping[str, str | int]
 
 
+async def unguarded() -> None:
+    """The default guard: nothing stands in the way of a write."""
+
+
 class Client:
     """The REST API of one Redmine, as an async context manager. `log` is called with a line for each request.
 
@@ -63,9 +68,12 @@ class Client:
         secrets: Secrets | None = None,
     ) -> None:
         self.connection = connection
+        self.guard: Callable[[], Awaitable[None]] = unguarded
+        """Is awaited before each write, and may raise: without its lease, a run must not write (`apply.lease`)."""
         self.secrets = Secrets() if secrets is None else secrets
         self.secrets.include(connection.secrets())
         self._slots = asyncio.Semaphore(connection.concurrency)
+        self._given, self._log = transport, log
         self._attempt = Attempt(transport or network(connection), log, self.secrets)
         # 429 and a connection that was never made are safe to retry even for a POST: nothing was executed.
         self._retry = policy(connection.retries, RETRY_STATUSES, BROKEN)
@@ -81,6 +89,10 @@ class Client:
             timeout=connection.timeout,
         )
 
+    def like(self, connection: Connection) -> Client:
+        """Another client with the same network and log, and slots of its own."""
+        return Client(connection, transport=self._given, log=self._log, secrets=self.secrets)
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -93,6 +105,11 @@ class Client:
     def requests(self) -> int:
         """The number of HTTP requests sent, including retries."""
         return self._attempt.requests
+
+    @property
+    def clock(self) -> ServerClock:
+        """The server's clock."""
+        return self._attempt.clock
 
     async def get(self, path: str, params: Params = (), *, patient: bool = True) -> Row:
         """The JSON object of the response. Raises Answered, Unreachable, or NotRedmine for anything but an object.
@@ -193,6 +210,7 @@ class Client:
         return user
 
     async def _write(self, method: str, path: str, *, once: bool, **content: Any) -> Row:
+        await self.guard()
         response = await self._send(method, path, once=once, **content)
         body = json_object(response.content) if response.content.strip() else {}
         # Probably a proxy's page: the request may or may not have reached Redmine.

@@ -21,6 +21,7 @@ from pydantic import SecretStr
 
 from reconciler.errors import ConfigError
 from reconciler.masking import Secrets
+from reconciler.redmine.clock import ServerClock
 from reconciler.redmine.gateway import checked_headers
 
 MAX_BODY = 64 * 1024 * 1024
@@ -147,6 +148,7 @@ class Attempt(httpx.AsyncBaseTransport):
         self, transport: httpx.AsyncBaseTransport, log: Callable[[str], None] | None, secrets: Secrets
     ) -> None:
         self.requests = 0
+        self.clock = ServerClock()
         self._transport = transport
         self._secrets = secrets
         self._log = log
@@ -174,6 +176,7 @@ class Attempt(httpx.AsyncBaseTransport):
 
     async def _response(self, request: httpx.Request) -> httpx.Response:
         response = await self._transport.handle_async_request(request)
+        self.clock.note(response.headers.get("date", ""))
         into: Into | None = request.extensions.get("into")
         try:
             if into is not None and response.is_success:

@@ -14,6 +14,7 @@ from typing import Any
 
 from reconciler.kinds import declarable
 from reconciler.model.address import CONTAINER
+from reconciler.model.collections import claimable
 from reconciler.model.kind import Kind, nested_name
 from reconciler.model.spec import REFUSE
 
@@ -82,9 +83,17 @@ def field_schema(kind: Kind, name: str, schema: Schema) -> Schema:
     # The type only says that these are names; which ones there are depends on the kind.
     if name == "create_only":
         schema = {**schema, "items": {"type": "string", "enum": list(kind.fields)}}
+    if name == "authoritative":
+        schema = _choosing(schema, [known for known, one in claimable(declarable().values()).items() if one.inside])
     clearable = name not in kind.fields or kind.fields[name].clear is not REFUSE
     alternatives = [part for part in _loosened(schema) if clearable or part.get("type") != "null"]
     return _described(alternatives, schema)
+
+
+def _choosing(schema: Schema, names: list[str]) -> Schema:
+    """The schema of a list of these names, or null."""
+    items = {"type": "string", "enum": names}
+    return {**schema, "anyOf": [{**part, "items": items} if "items" in part else part for part in schema["anyOf"]]}
 
 
 def _described(alternatives: list[Schema], schema: Mapping[str, Any]) -> Schema:
@@ -165,13 +174,24 @@ WARNING: Schema = {"kind": TEXT, "key": TEXT, **PLACE, "message": TEXT}
 def plan_schema() -> Schema:
     """The schema of a plan as JSON."""
     counts = dict.fromkeys(("create", "update", "delete", "unchanged"), COUNT)
-    changes = _array(_open(_change(), optional=("then",)))
+    changes = _array(_open(_change(), optional=("then", "undeclared")))
     uncompared = {"description": "Declared objects in archived projects, which the API does not show.", **_array(TEXT)}
     warnings = {"description": "Warnings about declared objects.", **_array(_open(WARNING))}
     later = {"description": "Declared objects that are compared once the plan is applied.", **_array(TEXT)}
     required = {"changes": changes, "summary": _open(counts), "requests": COUNT}
-    optional = {"uncompared": uncompared, "revealed": later, "warnings": warnings}
+    optional = {"uncompared": uncompared, "revealed": later, "warnings": warnings, "unmanaged": _unmanaged()}
     return _envelope("What `apply` would do.", {**required, **optional}, optional=tuple(optional))
+
+
+def _unmanaged() -> Schema:
+    one = {"kind": TEXT, "key": TEXT, "id": {"type": ["integer", "string"]}, "url": TEXT}
+    complete = {"description": "Whether an administrator saw all, and no project is archived.", "type": "boolean"}
+    listed = {"objects": {"description": "With --unmanaged: all of them.", **_array(_open(one))}, "complete": complete}
+    count = {"description": "Without --unmanaged, of what was read anyway.", **COUNT}
+    return {
+        "description": "Live objects in declared projects that no manifest declares and the plan keeps.",
+        **_open({"count": count, **listed}, optional=tuple(listed)),
+    }
 
 
 def results_schema() -> Schema:
@@ -188,7 +208,7 @@ def results_schema() -> Schema:
     return _envelope(
         "What `apply` did.",
         {
-            "results": _array(_open(result, optional=("then",))),
+            "results": _array(_open(result, optional=("then", "undeclared"))),
             "summary": _open(dict.fromkeys(outcomes, COUNT)),
             "requests": COUNT,
             "interrupted": {"type": "boolean"},
@@ -251,6 +271,7 @@ def _change() -> Schema:
         "fields": fields,
         "then": {"description": "Fields that are written later in the same apply.", **then},
         "reason": {"type": ["string", "null"]},
+        "undeclared": {"description": "No manifest declares the object: it is pruned.", "type": "boolean"},
     }
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def problems(problems: Sequence[Problem]) -> str:
     """One `::error …` line for each problem."""
-    return "\n".join(_command("error", p.location, p.subject, _message(p)) for p in problems)
+    return "\n".join(_command("error", p.location, p.subject, p.sentence) for p in problems)
 
 
 def results(report: Report) -> str:
@@ -41,10 +41,6 @@ def _result(result: Result) -> Iterator[str]:
     if not result.errors:
         level: Literal["error", "warning"] = "warning" if result.outcome == "skipped" else "error"
         yield _command(level, result.change.source, title, f"{result.outcome} because {result.because}")
-
-
-def _message(problem: Problem) -> str:
-    return f"{problem.message} ({problem.hint})" if problem.hint else problem.message
 
 
 def _command(level: Literal["error", "warning"], place: Location, title: str, message: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from reconciler.errors import Location, Problem
-from reconciler.render import words
+from reconciler.render import unmanaged, words
 from reconciler.render.safe import html
 from reconciler.render.words import Field
 
@@ -35,15 +35,31 @@ pre { margin: .3rem 0 .3rem 1rem; white-space: pre-wrap; }
 def plan(plan: Plan) -> str:
     """What would be done."""
     if not plan.changes:
-        sentences = [words.unchanged(plan), *words.warnings(plan)]
-        return _page(words.summary(plan), [f"<p>{html(sentence)}</p>" for sentence in sentences])
+        sentences = [words.unchanged(plan), *words.notes(plan)]
+        return _page(words.summary(plan), [*(f"<p>{html(sentence)}</p>" for sentence in sentences), *_unmanaged(plan)])
     return _page(words.summary(plan), _changes(plan))
 
 
 def _changes(plan: Plan) -> Iterator[str]:
     yield _server(plan)
     yield from (f"<p>{html(sentence)}</p>" for sentence in words.remarks(plan))
-    yield from map(_block, plan.changes)
+    yield from map(_block, words.deletions_first(plan))
+    yield from _unmanaged(plan)
+
+
+def _unmanaged(plan: Plan) -> Iterator[str]:
+    """The list of what no manifest declares."""
+    if heading := unmanaged.heading(plan):
+        yield f"<h2>{html(heading)}</h2>"
+    for group in unmanaged.groups(plan):
+        items = [f"<li><code>{html(name)}</code> {_link(link)}</li>" for name, link in group.items]
+        more = [f"<li>… and {group.more} more</li>"] if group.more else []
+        yield "\n".join([f"<section>{html(group.heading)}", "<ul>", *items, *more, "</ul>", "</section>"])
+
+
+def _link(url: str) -> str:
+    # Just text for any other scheme: the URL is the configuration's, and a page must not run it as a script.
+    return f'<a href="{html(url)}">{html(url)}</a>' if url.startswith(("http://", "https://")) else html(url)
 
 
 def results(report: Report) -> str:

@@ -34,7 +34,17 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         **({"uncompared": list(map(str, plan.uncompared))} if plan.uncompared else {}),
         **({"revealed": list(map(str, plan.revealed))} if plan.revealed else {}),
         **({"warnings": [_warning(w) for w in plan.warnings]} if plan.warnings else {}),
+        **({"unmanaged": _unmanaged(plan)} if plan.unmanaged.listed or plan.unmanaged.objects else {}),
     }
+
+
+def _unmanaged(plan: Plan) -> dict[str, Any]:
+    """What no manifest declares: the number of what was read anyway, or all of it."""
+    found = plan.unmanaged
+    base = plan.url.rstrip("/")
+    objects = [{"kind": o.address.kind, "key": o.address.key, "id": o.id, "url": base + o.path} for o in found.objects]
+    listed = {"objects": objects, "complete": found.complete and not found.archived} if found.listed else {}
+    return {"count": len(found.objects), **listed}
 
 
 def _warning(warning: Warned) -> dict[str, Any]:
@@ -102,6 +112,7 @@ def _change(change: Change) -> dict[str, Any]:
         "fields": _fields(change.fields),
         **({"then": later} if later else {}),
         "reason": change.reason,
+        **({"undeclared": True} if change.undeclared else {}),
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from reconciler.errors import Location, Problem
-from reconciler.render import words
+from reconciler.render import unmanaged, words
 from reconciler.render.safe import code, fenced, html, markdown
 from reconciler.render.words import Field
 
@@ -22,11 +22,27 @@ ORDER: tuple[Outcome, ...] = ("failed", "unknown", "skipped", "left", "done")
 
 def plan(plan: Plan, *, limit: int = LIMIT) -> str:
     """What would be done, one folded block for each object. Blocks beyond `limit` characters are only counted."""
-    head = [f"### {words.summary(plan)}"]
+    head, listed = [f"### {words.summary(plan)}"], list(_unmanaged(plan))
     if not plan.changes:
-        return "\n\n".join([*head, *map(markdown, [words.unchanged(plan), *words.warnings(plan)])])
+        return "\n\n".join([*head, *map(markdown, [words.unchanged(plan), *words.notes(plan)]), *listed])
     head += [f"Server: {code(plan.url)}", *map(markdown, words.remarks(plan))]
-    return "\n\n".join([*head, *_fitting((_block(change) for change in plan.changes), len(plan.changes), limit)])
+    blocks = (_block(change) for change in words.deletions_first(plan))
+    return "\n\n".join([*head, *_fitting(blocks, len(plan.changes), limit - sum(map(len, listed))), *listed])
+
+
+def _unmanaged(plan: Plan) -> Iterator[str]:
+    """The list of what no manifest declares: a heading, then one folded block for each project and kind."""
+    if heading := unmanaged.heading(plan):
+        groups = list(unmanaged.groups(plan))
+        yield markdown(heading)
+        yield from _fitting(map(_group, groups), len(groups), LIMIT // 4)
+
+
+def _group(group: unmanaged.Group) -> str:
+    items = [f"- {code(name)} {code(link)}" for name, link in group.items]
+    more = [f"- … and {group.more} more"] if group.more else []
+    summary = f"<summary>{html(group.heading)}</summary>"
+    return "\n\n".join([f"<details>\n{summary}", "\n".join([*items, *more]), "</details>"])
 
 
 def results(report: Report, *, limit: int = LIMIT) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from reconciler.errors import Location, Problem
-from reconciler.render import words
+from reconciler.render import unmanaged, words
 from reconciler.render.safe import terminal
 from reconciler.render.words import Field
 
@@ -44,12 +44,26 @@ def plan(plan: Plan, *, color: bool, files: bool = True) -> str:
     """What would be done. `files` tells whether each object's place in the manifests is shown."""
     paint = Paint(color)
     summary = paint("bold", words.summary(plan))
+    listed = list(_unmanaged(plan, paint))
     if not plan.changes:
-        return "\n\n".join([terminal(words.unchanged(plan)), *map(terminal, words.warnings(plan)), summary])
+        return "\n\n".join([terminal(words.unchanged(plan)), *map(terminal, words.notes(plan)), *listed, summary])
     layout = _Layout(paint, [words.head(c) for c in plan.changes], files)
     head = f"Plan for {terminal(plan.url)}\n{_legend(plan.changes, paint)}"
     hidden = map(terminal, words.remarks(plan))
-    return "\n\n".join([head, _close(_block(change, layout) for change in plan.changes), *hidden, summary])
+    blocks = _close(_block(change, layout) for change in words.deletions_first(plan))
+    return "\n\n".join([head, blocks, *hidden, *listed, summary])
+
+
+def _unmanaged(plan: Plan, paint: Paint) -> Iterator[str]:
+    """The list of what no manifest declares, in one part."""
+    if heading := unmanaged.heading(plan):
+        lines = [terminal(heading)]
+        for group in unmanaged.groups(plan):
+            lines.append(f"  {paint('bold', terminal(group.heading))}")
+            column = min(max(_width(name) for name, _ in group.items), WIDEST_HEAD)
+            lines += (f"    {terminal(n)}{_gap(n, column)}{paint('dim', terminal(link))}" for n, link in group.items)
+            lines += [f"    … and {group.more} more (--format json lists all)"] if group.more else []
+        yield "\n".join(lines)
 
 
 def _legend(changes: Iterable[Change], paint: Paint) -> str:

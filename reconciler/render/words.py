@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import Location
 from reconciler.kinds import kinds
-from reconciler.model.address import Address
 from reconciler.model.codecs import blank
 from reconciler.plan.archived_projects import opened
 from reconciler.plan.diff import detail
@@ -238,9 +237,28 @@ def unchanged(plan: Plan) -> str:
     return " ".join([f"No changes. {plan.url} matches the manifests.", *_uncompared(plan)])
 
 
+def notes(plan: Plan) -> list[str]:
+    """Further sentences for an empty plan."""
+    return [*warnings(plan), *_unmanaged(plan)]
+
+
+def deletions_first(plan: Plan) -> list[Change]:
+    """The changes as they are shown: what is destroyed must not be overlooked, although it is done last."""
+    return sorted(plan.changes, key=lambda change: change.action != "delete" and not change.undeclared)
+
+
 def remarks(plan: Plan) -> list[str]:
     """Sentences about objects that are not compared, and warnings."""
-    return [*_uncompared(plan), *warnings(plan)]
+    return [*_uncompared(plan), *warnings(plan), *_unmanaged(plan)]
+
+
+def _unmanaged(plan: Plan) -> list[str]:
+    """How many live objects no manifest declares, if they are not listed."""
+    number = len(plan.unmanaged.objects)
+    if not number or plan.unmanaged.listed:
+        return []
+    verb = "is" if number == 1 else "are"
+    return [f"{_objects(plan.unmanaged.objects)} in these projects {verb} in no manifest (--unmanaged lists them)."]
 
 
 def warnings(plan: Plan) -> list[str]:
@@ -260,8 +278,8 @@ def _uncompared(plan: Plan) -> list[str]:
     return sentences
 
 
-def _objects(addresses: Sequence[Address]) -> str:
-    return "1 object" if len(addresses) == 1 else f"{len(addresses)} objects"
+def _objects(found: Sequence[Any]) -> str:
+    return "1 object" if len(found) == 1 else f"{len(found)} objects"
 
 
 def summary(plan: Plan) -> str:

@@ -38,7 +38,7 @@ class Desired:
     """The declared objects, by address in a stable order, and the problems of the manifests.
 
     `partial` are those with invalid fields, without these. `incomplete` is true if there are objects whose key cannot
-    be told.
+    be told. `pruned` are those that are undeclared, with the reason why they are removed.
     """
 
     objects: Mapping[Address, Object]
@@ -46,6 +46,7 @@ class Desired:
     settings: Mapping[str, Any]
     partial: Mapping[Address, Object] = attribute(default_factory=dict)
     incomplete: bool = False
+    pruned: Mapping[Address, str] = attribute(default_factory=dict)
 
     def need(self, names: Names | None = None) -> Need:
         """What planning must read from the server. With `names`, that includes the objects that custom fields refer to:

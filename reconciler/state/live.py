@@ -33,6 +33,7 @@ from reconciler.state.fetch import bulk_details, fetch, together
 from reconciler.state.glimpses import Glimpses, permitted, sight_of
 from reconciler.state.members import read_members
 from reconciler.state.renames import compared_fields, settle_renames, settle_swaps, undo_renames
+from reconciler.state.scope import DECLARED, Scope
 from reconciler.state.unreadable import LeftOut, Unreadable
 
 TESTED = "5.0, 6.0 and 6.1, and with sample answers of 7.0"
@@ -48,20 +49,23 @@ class Live:
     me: Mapping[str, Any]
     problems: tuple[Problem, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
+    scope: Scope = DECLARED
 
 
-async def read(client: Client, desired: Desired) -> Live:
-    """Read everything that planning `desired` needs. Writes nothing.
+async def read(client: Client, desired: Desired, scope: Scope = DECLARED) -> Live:
+    """Read everything that planning `desired` needs, and what is in `scope`. Writes nothing.
 
-    Raises ServerError if the server cannot be used, ManifestError if it lacks what the configuration names.
+    Raises ServerError if the server cannot be used, ManifestError if it lacks what the configuration names,
+    RefusedError if the account does not see enough for the scope.
     """
     # First: with a wrong key, lists are 200 and have just the public objects (5.0 to 6.1; test_trap_20).
     me = await client.whoami()
+    scope.check(me)
     names = fresh_names(desired)
     names.rights = rights(me)
     names.sight = None if me.get("admin") else sight_of(me)
     reader = Reader(client, names, desired)
-    first = desired.need()
+    first = scope.widened(desired.need(), desired.settings, me)
     # Trackers are read even if no manifest uses them: nothing else tells the version.
     probes = {kind.name: frozenset[str]() for kind in kinds().values() if kind.has(VersionProbe)}
     await reader.wave(Need({**probes, **first.keys}), [k for k in kinds().values() if k.has(ReadOnly)])
@@ -71,10 +75,11 @@ async def read(client: Client, desired: Desired) -> Live:
     glimpses = Glimpses(reader, need)
     if names.sight is None:
         check_settings(names, first)
+        need = scope.widened(need, desired.settings, me)
         await reader.wave(need, outside)
     else:
         # Other accounts do not see all users, nor the watchers of issues, so whole lists would be incomplete.
-        need = glimpses.need
+        need = scope.widened(glimpses.need, desired.settings, me)
         await reader.wave(need, [k for k in outside if not k.has(Unlisted)])
         # The names of custom fields are learnt from projects.
         check_settings(names, first)
@@ -85,7 +90,7 @@ async def read(client: Client, desired: Desired) -> Live:
     if me.get("admin"):
         await reader.to_create(need)
     await read_members(client, desired, need, names)
-    return Live(names, me, tuple(reader.problems), reader.left_out.lasting(names))
+    return Live(names, me, tuple(reader.problems), reader.left_out.lasting(names), scope)
 
 
 def rights(me: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -186,7 +191,7 @@ class Reader:
                 # depends on all.
                 self.match(kind, list(rows.values()))
                 partial = self._missing(kind, need) or self._takes_values(kind)
-                if not (need.everything or kind.name in need.whole or partial):
+                if not (need.has_all(kind.name) or partial):
                     break
             else:
                 # No tier was left out: what is not among the rows does not exist.

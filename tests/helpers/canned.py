@@ -56,6 +56,8 @@ class Canned:
         self.tables: dict[str, list[Row]] = default_data()
         self.files: dict[int, bytes] = {}
         self.seen: list[tuple[str, str]] = []
+        self.date = ""
+        """The header `Date` of the answers, if any: Redmine's own server sends none, but those before it do."""
         self.before: Callable[[str, str], None] = lambda method, path: None
         """Is called before each request, for what happens meanwhile."""
 
@@ -127,7 +129,8 @@ class Canned:
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         status, content = self.answer(request.method, request.url.raw_path.decode(), request.content)
-        return httpx.Response(status, content=content, headers={"Content-Type": "application/json"})
+        headers = {"Content-Type": "application/json", **({"Date": self.date} if self.date else {})}
+        return httpx.Response(status, content=content, headers=headers)
 
     def answer(self, method: str, target: str, body: bytes = b"") -> tuple[int, bytes]:
         """Status and content for one request: also what a `Stub` needs."""
@@ -184,7 +187,7 @@ class Canned:
         if table == "projects":
             rows = [row for row in rows if row["status"] != ARCHIVED]
         given = dict(params)
-        rows.sort(key=lambda row: row["id"] * (-1 if given.get("sort") == "id:desc" else 1))
+        rows.sort(key=lambda row: row["id"] * (-1 if given.get("sort") in ("id:desc", "created_on:desc") else 1))
         hidden = INCLUDED.get(table, set()) - _included(params) | ON_PAGES.get(table, set()) | _hidden(table)
         if table in PAGED:
             limit, offset = min(int(given.get("limit", 25)), 100), int(given.get("offset", 0))
@@ -214,6 +217,8 @@ class Canned:
                 group = self._at("groups", number)
                 group["users"] = [row for row in group["users"] if row["id"] != int(user)]
                 return 204, b""
+            case "PUT", ["projects", project, "wiki", title]:
+                return self._put_page(project, title, values)
             case "POST", [table]:
                 return self._create(table, values, params)
             case "PUT", ["projects", project, "close" | "reopen" | "archive" | "unarchive" as action]:
@@ -234,6 +239,13 @@ class Canned:
             case "PUT", [table, number]:
                 self.set(self._at(table, number), table, **self._attributes(table, values))
                 return 204, b""
+            case "DELETE", ["projects", project, "wiki", title]:
+                pages = [row for row in self.rows("wiki_pages") if (row["inside"], row["title"]) == (project, title)]
+                self.rows("wiki_pages").remove(pages[0])
+                return 204, b""
+            case "DELETE", ["attachments", number]:
+                self.rows("files").remove(self._at("files", number))
+                return 204, b""
             case "DELETE", [table, number]:
                 self.rows(table).remove(self._at(table, number))
                 return 204, b""
@@ -252,6 +264,27 @@ class Canned:
             issue = self.row("issues", number)
             issue["relations"] = [*issue["relations"], row]
         return 201, json.dumps({"relation": row}).encode()
+
+    def _put_page(self, project: str, title: str, values: Row) -> tuple[int, bytes]:
+        """A page of a wiki: created, or changed if its version is not another one by now."""
+        if not self._on(project, "wiki") or self.row("projects", project)["status"] != 1:
+            return 403, b""
+        new = values.get("title", title)
+        pages = {row["title"]: row for row in self.rows("wiki_pages") if row["inside"] == project}
+        if title not in pages:
+            if new in pages:
+                return 422, json.dumps({"errors": ["Title has already been taken"]}).encode()
+            texts = {"text": values["text"], "version": values.get("version", 1)}
+            self.add("wiki_pages", inside=project, title=new, **texts)
+            return 201, json.dumps({"wiki_page": {"title": new}}).encode()
+        page = pages[title]
+        # A text that stays the same is no new version, and its version is not looked at (5.0 to 6.1).
+        if values["text"] != page["text"]:
+            if values.get("version", page["version"]) != page["version"]:
+                return 409, b""
+            page |= {"text": values["text"], "version": page["version"] + 1}
+        page["title"] = new
+        return 204, b""
 
     def _at(self, table: str, number: str) -> Row:
         return self.row(table, int(number) if number.isdigit() else number)
@@ -328,6 +361,8 @@ def _passes(values: list[str], operator: str, wanted: list[str]) -> bool:
             return not values
         case "=":
             return not set(wanted).isdisjoint(values)
+        case ">=":
+            return any(int(value) >= int(wanted[0]) for value in values)
         case "><":
             first, last = (int(n) if n.isdigit() else n for n in wanted)
             return all(first <= (int(v) if isinstance(first, int) else v) <= last for v in values)  # type: ignore[operator]

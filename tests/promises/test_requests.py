@@ -262,11 +262,13 @@ def test_11_the_second_apply_writes_nothing(world: Running, proxy: Proxy) -> Non
 
 
 def test_11_reading_back_is_done_in_bulk(world: Running, proxy: Proxy) -> None:
-    """Twenty new issues are verified by one request."""
+    """Twenty new issues are verified by one request; another one shows whether somebody created the same meanwhile."""
     tool(world).settle({"projects": [PROJECT]})
     Tool(proxy.url, world.api_key).apply(many(20))
     last = max(exchange.number for exchange in proxy.writes)
-    assert len([e for e in proxy.exchanges if e.number > last]) == 1
+    after = [e.path for e in proxy.exchanges if e.number > last]
+    assert len(after) == 2
+    assert after[1].startswith("/issues.json?") and "sort=id%3Adesc&limit=100" in after[1]
 
 
 # -- a list that moves -----------------------------------------------------------------------------------------

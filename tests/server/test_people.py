@@ -375,7 +375,7 @@ def test_what_is_protected_is_not_deleted(world: Running, data: dict[str, Any]) 
     inside = {"versions": [{"name": "1.0"}], "issue_categories": [{"name": "Backend"}], "members": [MEMBER]}
     tool(world).settle({"users": [person()], "groups": [{"name": "Support"}], **shop(**inside)})
     protected = {name: [{**item, "state": "absent", "protect": True} for item in items] for name, items in data.items()}
-    with pytest.raises(RefusedError, match="Protected objects are declared absent"):
+    with pytest.raises(RefusedError, match="Protected objects would be deleted"):
         tool(world).plan(protected)
 
 

@@ -242,7 +242,7 @@ def test_all_problems_of_the_file_at_once(tmp_path: Path) -> None:
         ("url: a\n---\nurl: b\n", "more than one YAML document"),
         ("instances: [a]\n", "instances: expected a mapping of names to settings"),
         ("url: a\nurl: b\n", 'duplicate key "url"'),
-        ("authoritative: [versions]\n", 'unknown setting "authoritative"'),
+        ("authoritativ: [versions]\n", 'unknown setting "authoritativ" (did you mean "authoritative"?)'),
         ("timeout: inf\n", "timeout: "),
     ],
 )

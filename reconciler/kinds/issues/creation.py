@@ -6,13 +6,16 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
+from reconciler.kinds._queries import chunks, criterion
 from reconciler.kinds.issues import made_keys
 from reconciler.kinds.issues.identity import key_field, value_of
+from reconciler.kinds.issues.read import all_of, projects_of
 from reconciler.kinds.issues.spec import WATCHERS
 from reconciler.model.address import Address, Row, Unresolved
 from reconciler.model.capabilities import Creation, ManifestKey
-from reconciler.model.kind import Kind
+from reconciler.model.kind import Kind, Listing, Need
 from reconciler.model.name_index import Context, CustomField, Names
+from reconciler.model.spec import Id
 
 
 class IssueCreation(Creation):
@@ -24,6 +27,11 @@ class IssueCreation(Creation):
         author = context.names.row(Address("user", str(values.get("author")))) or {}
         alone = {"watchers"} if values.get("author") and not author.get("admin") else set()
         return super().sent_after(kind, values, context) | alone
+
+    def since(self, kind: Kind, before: Id, need: Need, names: Names) -> list[Listing]:
+        # Not the lists of a plan: they show all issues of the projects.
+        newer = criterion("issue_id", ">=", int(before) + 1)
+        return [all_of(chunk, newer, ()) for chunk in chunks(projects_of(need, names))]
 
 
 class StoredKey(ManifestKey):

@@ -19,7 +19,7 @@ from reconciler.kinds.issues.export import CORE, IssueExport, disabled
 from reconciler.kinds.issues.field_scope import IssueFieldScope
 from reconciler.kinds.issues.hiding import IssueHiding, IssueRows, for_others, published
 from reconciler.kinds.issues.identity import Matching, key_field, value_of
-from reconciler.kinds.issues.ordering import IssueDeletion, IssueDependencies, IssueSideEffects
+from reconciler.kinds.issues.ordering import IssueDeletion, IssueDependencies, IssuePruning, IssueSideEffects
 from reconciler.kinds.issues.people import PARTS, IssuePeople
 from reconciler.kinds.issues.read import WATCHING, IssueReadBack, IssueStream, WatcherLists
 from reconciler.kinds.issues.spec import VERSION, IssueSpec, closes, trackers_of
@@ -58,11 +58,12 @@ class Issues(Kind[IssueSpec]):
             },
             title="subject",
         ),
-        IssueCreation(unique=False),
+        IssueCreation(unique=False, newest=read.NEWEST),
         IssueReadBack(),
         WatcherLists({"watchers": WATCHING}),
         IssueStream(),
         IssueDeletion(),
+        IssuePruning(),
         IssueDependencies(),
         IssueSideEffects(frozenset({"watchers", "status", "start_date", "due_date"})),
         StatusWorkflow(),

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from reconciler.kinds._queries import EVERY, criterion
 from reconciler.kinds.issues import parent_fields, relations
 from reconciler.kinds.issues.spec import BLOCKS, PARENT, VERSION, closes
 from reconciler.model.address import CONTAINER, Address, Row
 from reconciler.model.capabilities import Deletion, Dependencies, SideEffects
+from reconciler.model.kind import Kind, Listing
 from reconciler.model.name_index import Context, Names
+from reconciler.model.pruning import Pruning
 
 ISSUE = "issue"
 
@@ -23,6 +26,18 @@ class IssueDeletion(Deletion):
 
     def live_below(self, address: Address, row: Row, names: Names) -> list[str]:
         return _below(row, names, parent_fields.children)
+
+
+class IssuePruning(Pruning):
+    """Subtasks can be in other projects, and logged time does not change an issue's own row otherwise."""
+
+    def evidence(self, kind: Kind, row: Row) -> Any:
+        return [super().evidence(kind, row), row.get("spent_hours")]
+
+    def below(self, numbers: Sequence[int]) -> Listing | None:
+        # One value with commas: of several, only the first is used (5.0 to 6.1).
+        every = (*criterion("parent_id", "=", ",".join(map(str, numbers))), *EVERY)
+        return Listing("/issues", "issues", every)
 
 
 def _below(row: Row, names: Names, subtasks: Callable[[Row, Names], Sequence[Row]]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from reconciler.kinds._queries import EVERY, WINDOW, Params, chunks, criterion, portions
@@ -14,6 +14,8 @@ from reconciler.model.name_index import Context, CustomField, Names
 from reconciler.model.requests import FieldLists, includes
 from reconciler.model.spec import Id
 
+NEWEST = Listing("/issues", "issues", (*EVERY[:2], ("sort", "id:desc"), ("limit", "100")), paged=False)
+"""The newest issues of all projects."""
 WATCHING = ("user", "group")
 """The kinds of what can watch an issue."""
 
@@ -21,34 +23,44 @@ WATCHING = ("user", "group")
 def tiers(kind: Kind, need: Need, names: Names) -> Iterable[list[Listing]]:
     """The lists of the needed issues: of their projects, or by number; with a key field, only those with keys first."""
     include = includes(kind.fields, _shown(need.fields.get(kind.name, frozenset())))
-    projects, field = _projects(need, names), key_field(names)
+    projects, field = projects_of(need, names), key_field(names)
     by_id = list(_by_id(need.ids.get(kind.name, frozenset()), include))
     # An id for each key: no project has to be listed.
-    if len(by_id) > 0 and len(need.ids[kind.name]) >= len(need.keys[kind.name]):
+    if by_id and not need.has_all(kind.name) and len(need.ids[kind.name]) >= len(need.keys[kind.name]):
         yield by_id
         return
+    every = [all_of(chunk, (), include) for chunk in chunks(projects)] + by_id
     # A filter on a field that does not support it is ignored, and everything is listed (5.0 to 6.1; test_trap_22).
     if field is None or not field.filterable or need.everything:
-        yield [_all(chunk, (), include) for chunk in chunks(projects)] + by_id
+        yield every
         return
+    if need.has_all(kind.name):
+        yield every
+    else:
+        yield from _by_key(kind, need, names, field, by_id)
+    # Or it was moved to another project.
+    # Runs after the tiers above were read and matched: only the keys that are still unknown.
+    missing = sorted(split_key(k)[1] for k in need.keys.get(kind.name, frozenset()) - names.live(kind.name).ids.keys())
+    some = (criterion(f"cf_{field.id}", "=", *portion) for portion in portions(missing))
+    yield [Listing("/issues", "issues", (*keys, *EVERY, *include)) for keys in some]
+
+
+def _by_key(kind: Kind, need: Need, names: Names, field: CustomField, by_id: list[Listing]) -> Iterator[list[Listing]]:
+    """The lists of the issues with keys, then of those without."""
+    include, projects = includes(kind.fields, need.fields.get(kind.name, ())), projects_of(need, names)
     keyed, others = (criterion(f"cf_{field.id}", operator) for operator in ("*", "!*"))
     if len(field.trackers) < len(names.live("tracker").ids):
         # Redmine shows no issue of a tracker without the field to a filter on it, `!*` neither (5.0 to 6.1).
         others = ()
-    with_key = [_all(chunk, keyed, include) for chunk in chunks(projects)] + by_id
+    with_key = [all_of(chunk, keyed, include) for chunk in chunks(projects)] + by_id
     # Keys that no issue has: it may be there without one, and is then known by its subject.
-    without = [_all(chunk, others, include) for chunk in chunks(projects)]
+    without = [all_of(chunk, others, include) for chunk in chunks(projects)]
     if _some_without_key(kind, need, names):
         # An issue with a key can have the same subject: which one is declared cannot be told from half of them.
         yield with_key + without
     else:
         yield with_key
         yield without
-    # Or it was moved to another project.
-    # Runs after the tiers above were read and matched: only the keys that are still unknown.
-    missing = sorted(split_key(k)[1] for k in need.keys[kind.name] - names.live(kind.name).ids.keys())
-    some = (criterion(f"cf_{field.id}", "=", *portion) for portion in portions(missing))
-    yield [Listing("/issues", "issues", (*keys, *EVERY, *include)) for keys in some]
 
 
 def _shown(fields: frozenset[str]) -> frozenset[str]:
@@ -89,6 +101,11 @@ class IssueReadBack(ReadBack):
             and (tracker is None or row["tracker"]["name"] == tracker)
         )
 
+    def likeness(self, kind: Kind, row: Row, context: Context) -> Hashable:
+        field = key_field(context.names)
+        key = value_of(row, field) if field else ""
+        return row["project"]["id"], key, "" if key else row["subject"]
+
     def again(self, kind: Kind, ids: frozenset[Id], need: Need, names: Names) -> Iterable[list[Listing]]:
         yield list(_by_id(ids, includes(kind.fields, need.fields.get(kind.name, ()))))
 
@@ -105,7 +122,7 @@ class IssueStream(Streamed):
     def windows(self, kind: Kind, projects: Sequence[int], fields: frozenset[str], last: int) -> Iterator[Listing]:
         for first in range(1, last + 1, WINDOW):
             between = criterion("issue_id", "><", first, min(first + WINDOW - 1, last))
-            yield from (_all(chunk, between, includes(kind.fields, fields)) for chunk in chunks(projects))
+            yield from (all_of(chunk, between, includes(kind.fields, fields)) for chunk in chunks(projects))
 
 
 class WatcherLists(BulkDetails):
@@ -127,7 +144,7 @@ class WatcherLists(BulkDetails):
 def _about(kind: Kind, rows: Mapping[Id, Row], need: Need, names: Names) -> list[Params]:
     """The filters, one for each list, that leave just these issues, or few others."""
     if need.everything:
-        return [criterion("project_id", "=", *chunk) for chunk in chunks(_projects(need, names))]
+        return [criterion("project_id", "=", *chunk) for chunk in chunks(projects_of(need, names))]
     field = key_field(names)
     # Few of the issues, or some without a key: by number. Else one filter for each hundred projects is shorter.
     if 2 * len(rows) < len(names.live(kind.name).rows) or not _keyed(rows.values(), field):
@@ -143,13 +160,13 @@ def _some_without_key(kind: Kind, need: Need, names: Names) -> bool:
     return any(key in declared and not declared[key].key for key in need.keys.get(kind.name, ()))
 
 
-def _projects(need: Need, names: Names) -> list[int]:
+def projects_of(need: Need, names: Names) -> list[int]:
     """The numbers of the needed projects; an archived one has none that could be learnt, and shows nothing."""
     known = names.live("project").ids
     return sorted(n for p in need.projects("issue") if isinstance(n := known.get(p), int))
 
 
-def _all(projects: list[int], filters: Params, include: Params) -> Listing:
+def all_of(projects: list[int], filters: Params, include: Params) -> Listing:
     # As a filter (`f[]`), project_id means just these projects; as a parameter it takes in their subprojects.
     return Listing("/issues", "issues", (*criterion("project_id", "=", *projects), *filters, *EVERY, *include))
 

@@ -33,8 +33,8 @@ def own_roles(row: Row) -> list[int]:
 def foresee(keyed: Iterable[tuple[str, Row]], context: Context) -> Iterator[tuple[str, Row]]:
     """Memberships by key, without the inherited roles that the planned work takes away.
 
-    Such rows have `given_by`, the objects that gave these roles, and `is_deleted`: whether Redmine deletes the member
-    too.
+    Such rows have `given_by`, the objects that gave these roles, `is_deleted`: whether Redmine deletes the member too,
+    and `before`: the row as it is now.
     """
     members = _Members(list(keyed), context)
     for key, row in members.keyed:
@@ -78,7 +78,7 @@ class _Members:
         known = self.names.live("role").ids.values()
         # A role that the planned work adds keeps the member as well.
         stays = left or any(set(self.sources(project, member, role, after=True)) for role in known)
-        return {**row, "roles": left, "given_by": tuple(sorted(givers)), "is_deleted": not stays}
+        return {**row, "roles": left, "given_by": tuple(sorted(givers)), "is_deleted": not stays, "before": row}
 
     def sources(self, project: str, member: str, role: int, *, after: bool) -> Iterator[Address]:
         """The objects by which a member inherits, or may inherit, a role."""

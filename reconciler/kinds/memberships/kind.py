@@ -16,6 +16,7 @@ from reconciler.model.export_hooks import Exporting
 from reconciler.model.forms import FLAG, REF, TEXT, WHOLE, Each, Fields
 from reconciler.model.kind import Inside, Kind, Listing, Matches, Need, Object, Request, project_lists
 from reconciler.model.name_index import Context, Names
+from reconciler.model.pruning import Foresight, Pruning
 from reconciler.model.requests import payload
 from reconciler.model.spec import REFUSE, Api, Id, Name, ProjectItem
 
@@ -82,6 +83,26 @@ class _Dependencies(Dependencies):
         return [("project", parent) for parent in parents if parent not in self.runs_after(address, row, context)]
 
 
+class _Pruning(Pruning):
+    """Inherited roles come and go with other objects, and are not deleted with the direct ones."""
+
+    def link(self, kind: Kind, address: Address, number: Id) -> str:
+        return f"/projects/{address.project}/settings/members"
+
+    def evidence(self, kind: Kind, row: Row) -> Any:
+        return [principal(row)[1]["id"], own_roles(row.get("before", row))]
+
+
+class _Foresight(Foresight):
+    """Inherited roles go with the memberships of groups and parent projects, and with groups."""
+
+    def foresee(self, names: Names) -> None:
+        live = names.live("membership")
+        before = [(key, live.rows[number].get("before", live.rows[number])) for number, key in live.keys.items()]
+        for _, row in foresee(before, Context(names)):
+            live.replace_row(row["id"], row)
+
+
 class _Export(Exporting):
     """Only direct roles are declared."""
 
@@ -124,6 +145,8 @@ class Memberships(Kind[MembershipSpec]):
             why_refused="it now inherits roles, which only go with the membership of the group or parent project",
         ),
         _Dependencies(),
+        _Pruning(),
+        _Foresight(),
         _KeptValues(),
         _Export(),
     )

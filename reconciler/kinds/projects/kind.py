@@ -6,7 +6,7 @@ for administrators, which is how they are found.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,12 +14,14 @@ from reconciler.kinds.projects.spec import DEFINED, HIDDEN, LEAVING, MODULES, ST
 from reconciler.manifest.loader import suggest
 from reconciler.model.address import Address, Row
 from reconciler.model.capabilities import Deletion, Dependencies, PartialRows, Rows, Sharing
+from reconciler.model.collections import faults
 from reconciler.model.containers import Archive, Modules, ProjectIncludes, Tree
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.forms import NAMED, SEGMENT, WHOLE, Each
 from reconciler.model.kind import Kind, Listing, Need, Object, Request
 from reconciler.model.name_index import Context, Names
 from reconciler.model.participation import UNASSIGNED, Participants
+from reconciler.model.pruning import Pruning
 from reconciler.model.requests import includes
 from reconciler.model.spec import PARTIAL, Id, Spec
 
@@ -85,6 +87,13 @@ class _Export(Exporting):
         return {**super().non_defaults(kind, values, row, context), **full}
 
 
+class _Pruning(Pruning):
+    """Projects are listed only: none is ever pruned."""
+
+    def link(self, kind: Kind, address: Address, number: Id) -> str:
+        return f"/projects/{address.key}"
+
+
 class _Archive(Archive):
     """Archived projects are in no list, and their own pages are 403 (5.0 to 7.0)."""
 
@@ -131,6 +140,7 @@ class Projects(Kind[ProjectSpec]):
         # Their tree is one nested set, which every write locks.
         # Closing is passed on to all projects below, and reopening opens the whole closed subtree (5.0 to 6.1).
         Tree(one_write_at_a_time=True, cascades=frozenset({"closed"})),
+        _Pruning(),
         _Archive("status", archived="archived", active="active"),
         _Modules(),
         _Rows(),
@@ -182,6 +192,8 @@ class Projects(Kind[ProjectSpec]):
                 yield f"enabled_modules.{index}", f'unknown module "{module}": {hint}'
         if spec.renamed_from:
             yield "renamed_from", "the identifier of a project cannot be changed"
+        for index, message in _not_collections(spec.authoritative or (), settings):
+            yield f"authoritative.{index}", message
 
     def tiers(self, need: Need, names: Names) -> Iterable[list[Listing]]:
         # Not `status=*`, which lists no project at all (5.0 to 6.1; test_trap_26).
@@ -241,6 +253,13 @@ class Projects(Kind[ProjectSpec]):
 
     def delete(self, address: Address, number: Id, context: Context) -> Request:
         return Request("DELETE", f"/projects/{address.key}")
+
+
+def _not_collections(listed: Sequence[str], settings: Mapping[str, Any]) -> Iterable[tuple[int, str]]:
+    """(index, sentence) for each name that is no collection of a project."""
+    from reconciler.kinds import declarable  # not above: that package imports this module
+
+    return faults(listed, declarable(), settings, inside=True) if listed else ()
 
 
 def _live_ancestors(key: str, names: Names) -> list[str]:

@@ -12,7 +12,7 @@ from reconciler.model.codecs import Names as NameSet
 from reconciler.model.custom_fields import CustomFields
 from reconciler.model.forms import NAMED, WHOLE, Each
 from reconciler.model.name_index import Context
-from reconciler.model.spec import REFUSE, Api, Deferred, Gate, Name, Principal, Spec, Strings, VersionName
+from reconciler.model.spec import LOCAL, REFUSE, Api, Deferred, Gate, Name, Principal, Spec, Strings, VersionName
 
 STATUS = {1: "active", 5: "closed", 9: "archived", 10: "scheduled for deletion"}
 LEAVING = "the server is still deleting it; its identifier cannot be used until then"
@@ -156,4 +156,12 @@ class ProjectSpec(Spec):
         dict[str, Any] | None,
         Field(description="Custom fields by name."),
         Api(codec=CustomFields("project"), clear=REFUSE, deferred=INSIDE),
+    ] = None
+    authoritative: Annotated[
+        Strings | None,
+        Field(
+            description="Collections that the manifests declare completely, such as [memberships, versions]: `--prune` "
+            "deletes what they do not declare. Replaces the configuration's; []: none."
+        ),
+        LOCAL,
     ] = None

@@ -265,7 +265,7 @@ def test_a_plan_for_another_server_is_refused(server: Stub, fake: Fake, monkeypa
     [
         ('"Shop"', '"Shap"', 5, "was modified after it was saved"),
         ('"action": "create"', '"action": "delete"', 5, "was modified after it was saved"),
-        ('"saved": "2.0"', '"saved": "1.1"', 5, "was saved by another version"),
+        ('"saved": "2.1"', '"saved": "1.1"', 5, "was saved by another version"),
         ('"seal"', '"sael"', 1, "is not a saved plan"),
         ("}\n", "", 1, "is not valid JSON"),
     ],
@@ -511,6 +511,14 @@ def test_on_a_terminal_it_asks(answer: str, code: int, projects: int, server: St
     shown, exit_code = on_a_terminal(["apply"], "[y/N] ", answer)
     assert "Plan: 1 to create" in shown
     assert (exit_code, len(fake.projects)) == (code, projects), shown
+
+
+def test_the_question_tells_the_number_of_deletions(server: Stub, fake: Fake) -> None:
+    """Whoever is asked knows how many objects are deleted."""
+    fake.projects["shop"] = {"id": 1, "identifier": "shop", "name": "Shop", "status": 1}
+    Path("a.yaml").write_text("projects: [{identifier: shop, state: absent}, {identifier: b, name: B}]")
+    shown, _ = on_a_terminal(["apply"], "[y/N] ", "n\n")
+    assert "Apply these 2 changes (1 deletion)? [y/N]" in shown
 
 
 def test_the_first_sign_of_life_comes_before_the_server_answers(server: Stub, fake: Fake) -> None:

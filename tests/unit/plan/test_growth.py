@@ -140,7 +140,9 @@ class Redmine:
         return self._create(body["issue"]) if path == "/projects/shop/issues" else self._relate(path, body["relation"])
 
     def _list(self, query: httpx.QueryParams) -> httpx.Response:
-        wanted = [self.rows[int(number)] for number in query["v[issue_id][]"].split(",")]
+        # Without the filter, the newest: what others may have created meanwhile.
+        numbers = query["v[issue_id][]"].split(",") if "v[issue_id][]" in query else sorted(self.rows)[::-1]
+        wanted = [self.rows[int(number)] for number in numbers]
         start, limit = int(query.get("offset", 0)), int(query["limit"])
         rows = wanted[start : start + limit]
         return httpx.Response(200, json={"issues": rows, "total_count": len(wanted), "offset": start, "limit": limit})

@@ -1,0 +1,118 @@
+"""`reconciler lease`: who holds the lease, and how to end the lease of a run that is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli import output
+from reconciler.cli.options import State, common
+from reconciler.errors import ConfigError, Exit, ReconcilerError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from reconciler.apply.lease_page import Entry, LeasePage
+
+
+@click.group()
+@common
+def lease() -> None:
+    """Show the lease, or end that of a run that is gone.
+
+    The lease lets one `apply` at a time write to a Redmine. It is kept on the wiki page that `lease` in reconciler.yaml
+    names.
+    """
+
+
+@lease.command()
+@common
+@click.pass_obj
+def show(state: State) -> int:
+    """Show who holds the lease, since when and until when."""
+
+    async def action(page: LeasePage) -> int:
+        found = await page.read()
+        output.result(_said(found.entry if found else None, page), state)
+        return Exit.DONE
+
+    return _with_page(state, action)
+
+
+@lease.command(name="break")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@common
+@click.pass_obj
+def end(state: State, yes: bool) -> int:
+    """End the lease of a run that is gone. A run that still holds it writes nothing more.
+
+    Not needed after a run was killed: its lease expires by itself.
+    """
+
+    async def action(page: LeasePage) -> int:
+        from reconciler.apply import lease
+
+        found = await page.read()
+        output.result(_said(found.entry if found else None, page), state)
+        if found is None or not found.entry.holder:
+            return Exit.DONE
+        if not yes and not _confirmed():
+            output.say("The lease was not ended.")
+            return Exit.CANNOT_RUN
+        if other := await lease.end(page, found):
+            output.say(f"Another run has taken the lease meanwhile: {output.safe(other.entry.owner)}.")
+            return Exit.REFUSED
+        output.say("The lease has been ended.")
+        return Exit.DONE
+
+    return _with_page(state, action)
+
+
+def _with_page(state: State, action: Callable[[LeasePage], Awaitable[int]]) -> int:
+    from reconciler.apply.lease_page import LeasePage
+    from reconciler.redmine.client import Client
+
+    config = state.configuration()
+    settings = config.lease
+    if settings is None:
+        raise ConfigError(
+            f"No lease is configured: set `lease` in {config.place.file}, such as `lease: {{project: ops}}`."
+        )
+
+    async def main() -> int:
+        log = output.say if state.verbose else None
+        async with Client(config.connection(), log=log, secrets=config.secrets) as client:
+            # First: with a wrong key, a page that cannot be seen would count as one that does not exist.
+            await client.whoami()
+            return await action(LeasePage(client, settings, config.place))
+
+    return asyncio.run(main())
+
+
+def _said(entry: Entry | None, page: LeasePage) -> str:
+    if entry is None or not entry.holder:
+        note = f": {entry.note}" if entry and entry.note else ""
+        return output.safe(f"The lease is free{note}.\n{page.url}")
+    lines = {
+        "Held by": entry.owner,
+        "Since": entry.since,
+        "Until": f"{entry.expires} ({'expired' if _expired(entry, page) else 'if it is not renewed'})",
+        "Page": page.url,
+    }
+    return output.safe("\n".join(f"{name + ':':9}{value}" for name, value in lines.items()))
+
+
+def _expired(entry: Entry, page: LeasePage) -> bool:
+    from reconciler.apply.lease import has_expired
+
+    return has_expired(entry, page)
+
+
+def _confirmed() -> bool:
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise ReconcilerError("Confirmation needed, but there is no terminal: add --yes to end the lease.")
+    click.echo("End this lease? If that run is still there, it stops before its next write. [y/N] ", err=True, nl=False)
+    return sys.stdin.readline().strip().casefold() in ("y", "yes")

@@ -1,0 +1,61 @@
+"""Collections: all objects of a kind in a project, or on the server. Manifests can claim to declare them completely."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+from reconciler.manifest.loader import suggest
+from reconciler.model.address import CONTAINER, Address
+from reconciler.model.capabilities import ManifestKey
+from reconciler.model.kind import Kind, nested_name
+
+
+def claimable(kinds: Iterable[Kind]) -> dict[str, Kind]:
+    """The declarable kinds that `authoritative` can name, by the name: all but projects, which are never pruned."""
+    return {kind.plural: kind for kind in kinds if kind.name != CONTAINER}
+
+
+def faults(
+    listed: Sequence[str], kinds: Mapping[str, Kind], settings: Mapping[str, Any], *, inside: bool
+) -> Iterator[tuple[int, str]]:
+    """(index, sentence) for each name of `authoritative` that is none; `inside` a project, or in the configuration."""
+    for index, name in enumerate(listed):
+        if message := _fault(name, kinds, settings, inside=inside):
+            yield index, message
+
+
+def _fault(name: str, kinds: Mapping[str, Kind], settings: Mapping[str, Any], *, inside: bool) -> str:
+    known = claimable(kinds.values())
+    kind = known.get(name)
+    if kind is None and name in kinds:
+        return f"{name} are never pruned: to delete one, declare it with `state: absent`"
+    if kind is None:
+        nested = {nested_name(k): k.plural for k in known.values() if k.inside}
+        near = f'did you mean "{nested[name]}"?' if name in nested else suggest(name, known)
+        return f'unknown collection "{name}": {near or "expected some of " + ", ".join(known)}'
+    if inside and not kind.inside:
+        return f"{name} are in no project: set this in reconciler.yaml"
+    # By its subject, an issue that somebody renamed is another one: it would be created again, and the old one deleted.
+    if kind.capability(ManifestKey).only_declared(settings):
+        return f"{name} can only be pruned with a stored key: set issue_key_field in reconciler.yaml"
+    return ""
+
+
+def matches(address: Address, patterns: Iterable[str]) -> bool:
+    """Whether an address is one of those that globs over `kind/key` mean."""
+    label = f"{address.kind}/{address.key}"
+    # Also literally: keys can contain `[` and `*`. Not `fnmatch`, which ignores case on Windows.
+    return any(label == pattern or fnmatchcase(label, pattern) for pattern in patterns)
+
+
+def pattern_faults(patterns: Sequence[str], kinds: Mapping[str, Kind]) -> Iterator[tuple[int, str]]:
+    """(index, sentence) for each pattern that can match nothing."""
+    names = [kind.name for kind in kinds.values()]
+    for index, pattern in enumerate(patterns):
+        kind, slash, _ = pattern.partition("/")
+        if not slash or not any(fnmatchcase(name, kind) for name in names):
+            near = suggest(kind, names) if slash else ""
+            expected = near or "expected KIND/KEY, such as version/web-shop/LTS*"
+            yield index, f'"{pattern}" matches no object: {expected}'

@@ -1,0 +1,126 @@
+"""Collections that the manifests declare completely: what `authoritative` says, and what has to be read for it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from reconciler.config import Config
+from reconciler.errors import Location, Problem, ReconcilerError
+from reconciler.kinds import declarable
+from reconciler.manifest.loader import load
+from reconciler.model.address import CONTAINER, Address
+from reconciler.model.collections import claimable, faults, pattern_faults
+from reconciler.model.kind import Kind
+from reconciler.plan.targets import PlanOptions
+from reconciler.settings import Pruning as Rules
+from reconciler.settings import invalid
+from reconciler.state import foreign
+from reconciler.state.desired import Desired, build
+from reconciler.state.scope import DECLARED, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A collection that the manifests declare completely, and the place that says so. `project` is "" for users."""
+
+    kind: Kind
+    project: str
+    place: Location
+
+    @property
+    def what(self) -> str:
+        """`versions`."""
+        return self.kind.plural.replace("_", " ")
+
+    def has(self, address: Address) -> bool:
+        """Whether an object is in the collection."""
+        return address.kind == self.kind.name and (not self.kind.inside or address.project == self.project)
+
+    @property
+    def reason(self) -> str:
+        """Why an object is removed."""
+        return f"not declared; {self.what} are authoritative{f' in {self.project}' if self.project else ''}"
+
+
+def check_settings(config: Config) -> None:
+    """Raise ConfigError for settings that name no collection, or nothing that exists."""
+    if wrong := list(_wrong(config)):
+        raise invalid(wrong)
+
+
+def _wrong(config: Config) -> Iterator[Problem]:
+    rules, settings = config.pruning, config.settings
+    names, patterns = list(rules.authoritative), list(rules.protect)
+    for index, message in faults(names, declarable(), settings, inside=False):
+        yield Problem(rules.authoritative[names[index]], f"authoritative: {message}")
+    for index, message in pattern_faults(patterns, declarable()):
+        yield Problem(rules.protect[patterns[index]], f"protect: {message}")
+
+
+def claims(desired: Desired, rules: Rules) -> list[Claim]:
+    """The collections that the configuration and the declared projects call authoritative."""
+    known = claimable(declarable().values())
+    shared = [Claim(known[n], "", at) for n, at in rules.authoritative.items() if not known[n].inside]
+    found = []
+    for key in declared_projects(desired):
+        project = desired.objects[Address(CONTAINER, key)]
+        # A project's own list counts instead of the configuration's, so that [] can take a project out.
+        own: Any = project.spec.authoritative
+        listed = {n: project.where(f"authoritative.{i}") for i, n in enumerate(own or ())}
+        names = rules.authoritative if own is None else listed
+        found += [Claim(known[name], key, place) for name, place in names.items() if known[name].inside]
+    return [*shared, *found]
+
+
+def scope(desired: Desired, rules: Rules) -> Scope:
+    """What has to be read. Raises ReconcilerError if nothing is authoritative."""
+    collections: defaultdict[str, set[str]] = defaultdict(set)
+    claimed = claims(desired, rules)
+    if not claimed:
+        raise ReconcilerError(
+            "Nothing to prune: no collection of a declared project is authoritative. Name some in `authoritative`, in "
+            "reconciler.yaml or in the project."
+        )
+    for claim in claimed:
+        if claim.project:
+            collections[claim.kind.name].add(claim.project)
+    found = {name: frozenset(projects) for name, projects in collections.items()}
+    return Scope(found, shared(desired, rules), prunes=True)
+
+
+def shared(desired: Desired, rules: Rules) -> frozenset[str]:
+    """The authoritative kinds that are in no project."""
+    return frozenset(claim.kind.name for claim in claims(desired, rules) if not claim.project)
+
+
+def chosen_scope(desired: Desired, rules: Rules, options: PlanOptions) -> Scope:
+    """What is read beyond the declared objects for these options."""
+    claimed = scope(desired, rules) if options.prune else DECLARED
+    return replace(everything(desired, rules), prunes=claimed.prunes) if options.unmanaged else claimed
+
+
+def everything(desired: Desired, rules: Rules) -> Scope:
+    """All collections in declared projects, and the authoritative ones that are in none."""
+    projects = frozenset(declared_projects(desired))
+    inside = (kind.name for kind in declarable().values() if kind.inside)
+    return Scope(dict.fromkeys(inside, projects) if projects else {}, shared(desired, rules))
+
+
+def declared_projects(desired: Desired) -> list[str]:
+    """The projects that are declared present."""
+    return sorted(a.key for a, o in desired.objects.items() if a.kind == CONTAINER and o.spec.state == "present")
+
+
+def unread(config: Config, desired: Desired) -> dict[Address, Location]:
+    """What other manifests beside the configuration declare: those that are not read this time, as with a PATH."""
+    place = Path(config.place.file)
+    if not place.is_file():
+        return {}
+    loaded = load((place.absolute().parent,), config.variables, rules=config.rules)
+    built = build(foreign.without(loaded).documents, config.settings)
+    every = {**built.objects, **built.partial}
+    return {address: found.source for address, found in every.items() if address not in desired.objects}
