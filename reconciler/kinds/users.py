@@ -302,7 +302,8 @@ class _Unlisted(Unlisted):
     def page(self, number: Id) -> Listing | None:
         # Of users who are not active the page is 404, so these are; what it does not show is not compared.
         mark = {"listed": 1, "status": 1, PARTIAL: True}
-        return Listing(f"/users/{number}", "user", single=True, mark=mark, none={403: None, 404: None})
+        none: Mapping[int, None] = {403: None, 404: None}
+        return Listing(f"/users/{number}", "user", single=True, mark=mark, none=none, expected=none.keys())
 
     def own(self, me: Row) -> Row | None:
         return {**me, "listed": 1, "status": 1, PARTIAL: True}

@@ -301,9 +301,15 @@ async def _file(client: Client, candidate: Candidate) -> Row:
 
 
 async def _digest(client: Client, candidate: Candidate) -> str:
-    """The SHA-256 of the content of a live file, or of its beginning if it is larger than the declared one."""
+    """The SHA-256 of the content of a live file, or of its beginning if it is larger than the declared one.
+
+    The server has told its size, so anything else is asked for once more: it may be the page of a gateway.
+    """
     with SpooledTemporaryFile(IN_MEMORY) as file:
-        await client.download(f"/attachments/download/{candidate.number}", file, candidate.size)
+        for _ in range(2):
+            await client.download(f"/attachments/download/{candidate.number}", file, candidate.size)
+            if file.tell() == candidate.size:
+                break
         file.seek(0)
         return file_digest(file, "sha256").hexdigest()
 
