@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 Params = tuple[tuple[str, str], ...]
-CHUNK = 100
-"""Ids in one request: Redmine 5.0 to 7.0 keep the filter in a 4 KB cookie and answer 500 when it is too long."""
+CHUNK = 99
+"""Ids in one request: Redmine 5.0 to 7.0 keep the filter in a 4 KB cookie and answer 500 when it is too long.
+
+Not 100: after a full page, a list is asked for another one (see `pagination`)."""
 WINDOW = 1000
 """The range of issue ids in one of the lists of an export."""
 LENGTH = 1500
