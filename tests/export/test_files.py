@@ -106,7 +106,7 @@ def test_files_of_another_size(there: Path, world: Running, numbers: dict[str, s
     """What answers with something else is asked once more; the file is left out then, and its sizes are named."""
     fault = Fault(status=200)
     done, asked = exported(world, there / "out", lambda e: fault if e.path == numbers[name] else None)
-    said = f"the server sent 0 bytes, but lists the file with {(there / name).stat().st_size:,}"
+    said = f"the server sent 0 bytes, but lists the file with {(there / name).stat().st_size:,} bytes"
     assert [text for _, text in done.left_out if text.endswith(said)] != []
     assert PLACES[name] not in contents(there / "out")
     assert asked == Counter({**dict.fromkeys(numbers.values(), 1), numbers[name]: 2})
