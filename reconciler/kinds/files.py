@@ -282,7 +282,8 @@ def _numbers(rows: Iterable[Row]) -> str:
 
 def _as_before(row: Row) -> dict[str, Any]:
     """What a new upload takes over from the file that it replaces."""
-    return {"version_id": row["version"]["id"]} if row.get("version") else {}
+    version = {"version_id": row["version"]["id"]} if row.get("version") else {}
+    return {"description": row.get("description") or "", **version}
 
 
 def content(row: Row, context: Context) -> str:

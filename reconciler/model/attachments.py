@@ -192,7 +192,9 @@ def work(wanted: Mapping[str, Any], wire: Iterable[Row] | None, context: Context
         # A copy with the right content is kept, and only the others are deleted: nothing is uploaded twice.
         if item and equal is None:
             # A description that is not declared is left alone, also if the file is another one.
-            new[name] = {"like": held[name][0]["id"], **item} if name in held and "description" not in item else item
+            old = held[name][0] if name in held else {}
+            like = {"like": old["id"], "description": old.get("description") or ""} if old else {}
+            new[name] = {**like, **item} if "description" not in item else item
         elif item and equal and item.get("description", "") != (equal.get("description") or ""):
             described.append((equal["id"], item.get("description", "")))
     return Work(new, tuple(gone), tuple(described))

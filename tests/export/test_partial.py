@@ -71,8 +71,12 @@ def test_what_goes_while_it_is_read_is_not_there(world: Running, api: Api, tmp_p
     assert [answer.status_code for answer in titles] == [204, 204]
     path = f"/issues/{gone}" if what == "issue" else f"/news/{max(row['id'] for row in api.get('/news'))}"
 
+    deleted: list[str] = []
+
     def delete(exchange: Exchange) -> None:
-        if exchange.path.startswith(f"{path}."):
+        # Once: a page that is gone is asked for once more before that is believed.
+        if exchange.path.startswith(f"{path}.") and not deleted:
+            deleted.append(path)
             api.delete(path)
 
     with Proxy(world.url) as proxy:

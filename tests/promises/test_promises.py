@@ -305,7 +305,7 @@ def test_7_a_refused_object_stops_only_its_dependents(world: Running, api: Api) 
     why; everything else is done."""
     report = tool(world).apply(
         {
-            "users": [person("amy", password="short"), person("bob")],
+            "users": [person("amy", password="qwert"), person("bob")],
             "projects": [
                 project(
                     members=[{"user": "amy", "roles": ["Manager"]}, {"user": "bob", "roles": ["Manager"]}],
@@ -362,7 +362,7 @@ def test_7_a_refused_object_of_every_kind_stops_only_its_dependents(world: Runni
     large = [{"file": "large.bin"}]
     report = tool(world).apply(
         {
-            "users": [person("amy", password="short"), person("bob")],
+            "users": [person("amy", password="qwert"), person("bob")],
             "groups": [bad, {"name": "Both", "users": ["amy", "bob"]}, {"name": "Good", "users": ["bob"]}],
             "projects": [
                 project(
@@ -431,7 +431,7 @@ def test_7_a_refusal_without_a_reason_is_one_of_its_object(
 def test_7_what_was_skipped_is_done_by_the_next_apply(world: Running) -> None:
     """When the cause of a failure is mended, the next apply does what was skipped, and leaves alone what was done."""
     inside = project(members=[{"user": "amy", "roles": ["Manager"]}, {"user": "bob", "roles": ["Manager"]}])
-    tool(world).apply({"users": [person("amy", password="short"), person("bob")], "projects": [inside]})
+    tool(world).apply({"users": [person("amy", password="qwert"), person("bob")], "projects": [inside]})
     report = tool(world).settle({"users": [person("amy"), person("bob")], "projects": [inside]})
     assert list(outcomes(report)) == ["user amy", "membership shop/user:amy"]
 
