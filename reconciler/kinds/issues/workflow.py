@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from reconciler.kinds.issues import parent_fields, relations
@@ -73,13 +72,14 @@ class IssueKeptValues(KeptValues):
             return f"Redmine may compute it from the subtasks ({parent_fields.SETTINGS})"
         if field == "author":
             return "the user is locked, or may not add issues to the project"
-        if field == "watchers":
-            return _dropped_watchers(wanted, kind.live(row, name, context))
         why = _keeps_status(wanted, row, context) if field == "status" else ""
         why = why or (_disabled(kind, field, row, context) if field in CORE else "")
         return why or (f"Redmine may take it from the status ({BY_STATUS})" if field == "done_ratio" else "")
 
     def suspected(self, path: str) -> str:
+        # 204, although nothing is stored for who was locked meanwhile (5.0 to 6.1) or may not see it (5.1 to 6.1).
+        if path == "watchers":
+            return "Redmine drops watchers who are locked or may not see the issue"
         permitted = path.partition(".")[0] in PERMITTED
         return f"the workflow may make the field read-only: {PERMISSIONS}" if permitted else ""
 
@@ -94,12 +94,6 @@ def _lacks_custom_field(row: Row, name: str, context: Context) -> str:
     shown = {item["id"] for item in row.get("custom_fields") or ()}
     lacks = context.names.sees_definitions and field.id not in shown
     return f'project "{context.project}" does not have the custom field' if lacks else ""
-
-
-def _dropped_watchers(wanted: Sequence[Any], live: Sequence[Any]) -> str:
-    """204, although nothing is stored for who was locked meanwhile (5.0 to 6.1) or may not see it (5.1 to 6.1)."""
-    lacking, more = any(one not in live for one in wanted), any(one not in wanted for one in live)
-    return "Redmine drops watchers who are locked or may not see the issue" if lacking and not more else ""
 
 
 def _keeps_status(wanted: Any, row: Row, context: Context) -> str:
