@@ -255,7 +255,7 @@ def test_why_a_value_was_dropped_after_all(
     why = IssueKeptValues().why_kept(kinds()["issue"], "custom_fields.F", "x", row, context)
     assert why == expected
     assert IssueKeptValues().suspected("custom_fields.F").startswith("the workflow may make the field read-only")
-    assert IssueKeptValues().suspected("watchers") == ""
+    assert IssueKeptValues().suspected("subject") == ""
 
 
 # -- authors ---------------------------------------------------------------------------------------------------
