@@ -195,8 +195,8 @@ def work(wanted: Mapping[str, Any], wire: Iterable[Row] | None, context: Context
             old = held[name][0] if name in held else {}
             like = {"like": old["id"], "description": old.get("description") or ""} if old else {}
             new[name] = {**like, **item} if "description" not in item else item
-        elif item and equal and item.get("description", "") != (equal.get("description") or ""):
-            described.append((equal["id"], item.get("description", "")))
+        elif equal and item and "description" in item and item["description"] != (equal.get("description") or ""):
+            described.append((equal["id"], item["description"]))
     return Work(new, tuple(gone), tuple(described))
 
 
