@@ -94,6 +94,8 @@ class Bench:
         self.memory = Remembered(server, folder / "states")
         self.proxy = RememberingProxy(self.memory)
         self.out = folder / "out.json"
+        self.at_end = ""
+        """The state when the last run ended, before the server executed what was late."""
         self.recordings: dict[str, Recording] = {}
         self.readings: dict[str, Reading] = {}
         self._left: dict[tuple[str, str], Left | str] = {}
@@ -210,6 +212,7 @@ class Bench:
         finally:
             self.proxy.fault = None
             self.proxy.drop()
+            self.at_end = self.memory.state
             for exchange in late:
                 self.memory.answer(exchange)
 

@@ -134,9 +134,19 @@ def test_only_the_states_of_the_undisturbed_runs_are_kept(memory: Remembered) ->
 
 
 class FakeBench:
-    """A bench whose disturbed apply ends as told, in the state `disturbed`; the next one leads to `after`."""
+    """A bench whose disturbed apply ends as told, in the state `disturbed`; the next one leads to `after`. With `late`,
+    there is nothing left when it ends, and `disturbed` is what the server has executed after that."""
 
-    def __init__(self, outcomes: dict[str, str], left: dict[str, Any], after: str = "end", rows: Any = None) -> None:
+    def __init__(
+        self,
+        outcomes: dict[str, str],
+        left: dict[str, Any],
+        after: str = "end",
+        rows: Any = None,
+        *,
+        late: bool = False,
+    ) -> None:
+        self.late, self.at_end = late, ""
         self.memory = SimpleNamespace(state="")
         self.recordings = {"create": Recording("begin", "end", ("POST /a",), {"users": ["amy"]})}
         self._runs = [("disturbed", Ended(outcomes)), (after, Ended({}))]
@@ -145,6 +155,7 @@ class FakeBench:
 
     def apply(self, stage: str, write: int = 0, trouble: Any = None) -> Ended:
         self.memory.state, ended = self._runs.pop(0)
+        self.at_end = "complete" if self.late else self.memory.state
         return ended
 
     def left(self, stage: str, at: str) -> dict[str, Any]:
@@ -164,6 +175,7 @@ LEFT = {"user amy": {"login": "amy"}}
         (FakeBench({"user amy": "done"}, {}), ""),
         (FakeBench({"user amy": "unknown"}, LEFT), ""),
         (FakeBench({"user amy": "failed"}, LEFT), ""),
+        (FakeBench({"user amy": "done"}, LEFT, late=True), ""),
         (FakeBench({"user amy": "done"}, LEFT), "reported as done, but"),
         (FakeBench({"user amy": "failed"}, {}), "reported as failed, but"),
         (FakeBench({"user amy": "unknown"}, LEFT, "other", {"users": ["amy", "amy"]}), "the state differs"),
