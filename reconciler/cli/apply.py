@@ -125,6 +125,7 @@ async def _manifests(
             steps.leased(client, manifests.config, "reconciler apply", lease, shown),
         ):
             planned = await pipeline.plan(client, manifests, plan_options)
+            written.plan = planned.plan
             shown.stop()
             steps.selected(planned)
             # Before the question: what the limits refuse cannot be confirmed either.
@@ -158,6 +159,7 @@ async def _saved(
 
     config = state.configuration()
     saved = _load(file, config.variables, config.settings["place"])
+    written.plan = saved.plan
     async with (
         steps.client(state, config, shown) as client,
         steps.leased(client, config, "reconciler apply --plan", lease_timeout, shown),
@@ -275,6 +277,7 @@ async def _again(state: State, second: _Second, yes: bool, shown: Progress, writ
     try:
         shown.reading(client.connection.url)
         planned = await pipeline.again(client, manifests, first, second.options)
+        written.plan = planned.plan
         shown.stop()
         steps.within_limits(planned.plan, manifests.config, second.max_deletes)
         agreed = await carry_out(state, client, planned, yes, shown, written)

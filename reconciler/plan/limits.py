@@ -49,7 +49,7 @@ def check(deletes: int, objects: int, limits: Limits, allowed: int | None, verb:
         over = ratio is not None and deletes > ratio * objects
         why = f"more than {ratio:.0%} of the {objects} declared objects (limits.delete_ratio)" if over else ""
     if why:
-        raise RefusedError(_refusal(f"The plan {verb} {deletes} objects, {why}", deletes))
+        raise RefusedError(_refusal(f"The plan {verb} {deletes} object{'' if deletes == 1 else 's'}, {why}", deletes))
 
 
 def _refusal(sentence: str, number: int) -> str:

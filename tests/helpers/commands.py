@@ -8,7 +8,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -113,8 +113,11 @@ def wait_for(stream: IO[str], text: str) -> None:
 MANY = "projects: [" + ", ".join(f"{{identifier: p{n}, name: P}}" for n in range(8)) + "]"
 
 
-def on_a_terminal(args: Sequence[str], prompt: str, answer: str) -> tuple[str, int]:
-    """Run with a terminal of its own; what it showed, and its exit code."""
+def on_a_terminal(args: Sequence[str], prompt: str, answer: str | Callable[[int], str]) -> tuple[str, int]:
+    """Run with a terminal of its own; what it showed, and its exit code.
+
+    `answer` is typed at the prompt: a text, or what a function of the process's id gives then.
+    """
     pid, terminal = pty.fork()
     if pid == 0:
         os.execv(sys.executable, [sys.executable, "-m", "reconciler", *args])
@@ -127,7 +130,7 @@ def on_a_terminal(args: Sequence[str], prompt: str, answer: str) -> tuple[str, i
         except OSError:
             break
         if answer and prompt.encode() in shown:
-            os.write(terminal, answer.encode())
-            answer = ""
+            typed, answer = answer(pid) if callable(answer) else answer, ""
+            os.write(terminal, typed.encode())
     os.close(terminal)
     return shown.decode(), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
-import select
 import signal
 import subprocess
 import sys
@@ -16,6 +14,7 @@ from pathlib import Path
 import pytest
 from canned import Canned
 from click.testing import CliRunner, Result
+from commands import on_a_terminal
 from stub import Stub
 
 from reconciler.apply import lease as leases
@@ -252,26 +251,16 @@ def test_a_signal_gives_the_lease_back(served: Canned, number: int, during: str)
 @pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("n\n", 1), ("\x03", 130), ("TERM", 130)])
 def test_a_question_gives_the_lease_back(served: Canned, answer: str, code: int) -> None:
     """Whatever the answer to the question is, and also if the program is ended while it asks: the lease is free."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.execv(sys.executable, [sys.executable, "-m", "reconciler", "apply"])
-    shown = b""
-    while True:
-        if not select.select([terminal], [], [], 30)[0]:
-            os.kill(pid, signal.SIGKILL)
-        try:
-            shown += os.read(terminal, 4096)
-        except OSError:
-            break
-        if answer and b"[y/N] " in shown:
-            assert entry(served).holder
-            if answer == "TERM":
-                os.kill(pid, signal.SIGTERM)
-            else:
-                os.write(terminal, answer.encode())
-            answer = ""
-    os.close(terminal)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == code, shown
+
+    def reply(pid: int) -> str:
+        assert entry(served).holder
+        if answer != "TERM":
+            return answer
+        os.kill(pid, signal.SIGTERM)
+        return ""
+
+    shown, exit_code = on_a_terminal(["apply"], "[y/N] ", reply)
+    assert exit_code == code, shown
     assert entry(served).holder == ""
 
 

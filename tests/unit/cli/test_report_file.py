@@ -72,7 +72,7 @@ def test_a_run_that_is_stopped(number: int, ended: str | None, fake: Fake, serve
     time.sleep(0.45)
     process.send_signal(number)
     process.communicate(timeout=20)
-    assert report()["ended"] == ended or "The run has not ended."
+    assert report()["ended"] == (ended or "The run has not ended.")
     summary = report()["summary"]
     assert isinstance(summary, dict)
     assert summary["left"] >= 5
@@ -92,7 +92,8 @@ def test_deletions_beyond_the_limit(fake: Fake, server: Stub) -> None:
     manifest = "projects: [{identifier: shop, state: absent}]"
     result = run("apply", "--yes", "--max-deletes", "0", "--report", "report.json", manifest=manifest)
     assert result.exit_code == 5
-    assert report()["problems"]
+    assert report()["summary"] == {"done": 0, "failed": 0, "skipped": 0, "unknown": 0, "left": 1}
+    assert "more than --max-deletes 0" in str(report()["ended"])
 
 
 def test_only_a_report_is_overwritten(fake: Fake, server: Stub) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from engine import apply_to, offline, plan_of, problems_of
 from limited import RIGHTS, SEES_ALL, Limited
@@ -46,8 +48,7 @@ def warnings(plan: Plan) -> list[str]:
 def local_file(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file for those who declare one."""
     monkeypatch.chdir(str(tmp_path))
-    with open("a.txt", "w") as file:  # noqa: PTH123
-        file.write("a")
+    Path("a.txt").write_text("a")
 
 
 def test_every_kind_is_tested() -> None:
