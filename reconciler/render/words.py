@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.errors import Location
 from reconciler.kinds import kinds
 from reconciler.model.codecs import blank
+from reconciler.natural import natural
 from reconciler.plan.archived_projects import opened
 from reconciler.plan.diff import detail
 from reconciler.plan.operations import FieldChange
@@ -269,7 +270,7 @@ def warnings(plan: Plan) -> list[str]:
 def _uncompared(plan: Plan) -> list[str]:
     sentences = []
     if plan.uncompared:
-        projects = ", ".join(sorted({a.project for a in plan.uncompared}))
+        projects = ", ".join(sorted({a.project for a in plan.uncompared}, key=natural))
         what = f"{_objects(plan.uncompared)} in archived projects ({projects})"
         sentences.append(f"Not compared: {what}, which the API does not show. Use --unarchive to compare them.")
     if plan.revealed:
