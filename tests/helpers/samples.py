@@ -151,6 +151,11 @@ PROBLEMS = (
 )
 
 
+def no_excerpt(place: Location) -> str:
+    """No line of the file."""
+    return ""
+
+
 def excerpt(place: Location) -> str:
     """A line with a caret, for the places that have a line."""
     return f"{place.line:>4} | {' ' * (place.column - 1)}text\n     | {' ' * (place.column - 1)}^" if place.line else ""
