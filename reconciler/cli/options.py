@@ -28,6 +28,7 @@ class State:
     verbose: bool = False
     debug: bool = False
     no_color: bool = False
+    full: bool = False
     format: str = "text"
     problems_on_stdout: bool = False
     printed: bool = False
@@ -133,4 +134,5 @@ prune = click.option(
     is_flag=True,
     help="Also delete what no manifest declares in the collections that are `authoritative`.",
 )
+full = _common("--full", is_flag=True, help="Do not shorten long texts in JSON.")
 paths = click.argument("paths", nargs=-1, metavar="[PATH]...")

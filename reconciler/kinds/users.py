@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, StringConstraints
 
+from reconciler import natural
 from reconciler.kinds._mail import fault as mail_fault
 from reconciler.manifest.loader import suggest
 from reconciler.model.address import Address, Row, Unresolved
@@ -133,7 +134,7 @@ class PreferenceCodec(Codec):
     """Texts, lists, and "1" or "0" for yes and no."""
 
     def canonical(self, value: Any, context: Context) -> Any:
-        said = sorted((value or {}).items())
+        said = natural.items(value or {})
         return {name: str(item).lower() in TRUE if name in YES_OR_NO else item for name, item in said}
 
     def encode(self, value: Any, context: Context) -> Any:

@@ -165,7 +165,12 @@ def _string(part: Schema) -> list[Schema]:
 TEXT: Schema = {"type": "string"}
 COUNT: Schema = {"type": "integer", "minimum": 0}
 PLACE: Schema = {"file": TEXT, "line": {**COUNT, "description": "Starts at 1; 0 is the whole file."}, "column": COUNT}
-ANY: Schema = {"description": 'A value as in manifests; `{"secret": true}` for a secret.'}
+ANY: Schema = {
+    "description": (
+        'A value as in manifests; `{"secret": true}` for a secret. Without --full, a text of more than 1,000 '
+        'characters, also inside a value, is `{"$text": its beginning, "length": …, "sha256": …}`.'
+    )
+}
 
 ERROR: Schema = {"message": TEXT, "path": {"description": "The field; empty for the object.", **TEXT}, **PLACE}
 WARNING: Schema = {"kind": TEXT, "key": TEXT, **PLACE, "message": TEXT}

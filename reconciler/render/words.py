@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import Location
 from reconciler.kinds import kinds
 from reconciler.model.codecs import blank
+from reconciler.natural import natural
 from reconciler.plan.archived_projects import opened
 from reconciler.plan.diff import detail
 from reconciler.plan.operations import FieldChange
@@ -26,6 +27,13 @@ if TYPE_CHECKING:
 SYMBOLS: Mapping[Action, str] = {"create": "+", "update": "~", "delete": "-"}
 VERBS: Mapping[Action, str] = {"create": "create", "update": "change", "delete": "delete"}
 PAST: Mapping[Action, str] = {"create": "created", "update": "changed", "delete": "deleted"}
+OUTCOMES: Mapping[Outcome, str] = {
+    "done": "done",
+    "failed": "failed",
+    "skipped": "skipped",
+    "unknown": "unknown",
+    "left": "not started",
+}
 NONE = "(none)"
 LONG = 100
 """Characters of old and new value together up to which they are shown side by side."""
@@ -227,9 +235,19 @@ def waits_for(operation: Operation) -> str:
 
 def count(number: int, kind: str) -> str:
     """`1 issue category`, `12 issue categories`."""
+    return f"{number} {kind.replace('_', ' ') if number == 1 else plural(kind)}"
+
+
+def plural(kind: str) -> str:
+    """`issue categories`."""
     known = kinds().get(kind)
-    plural = known.plural if known else f"{kind}s"
-    return f"{number} {(kind if number == 1 else plural).replace('_', ' ')}"
+    return (known.plural if known else f"{kind}s").replace("_", " ")
+
+
+def ranked(counts: Iterable[tuple[str, Any]]) -> list[str]:
+    """The kinds in what is counted by kind and something else, in the order in which they are made."""
+    found = {kind for kind, _ in counts}
+    return [*(kind for kind in kinds() if kind in found), *sorted(found - kinds().keys())]
 
 
 def unchanged(plan: Plan) -> str:
@@ -242,9 +260,15 @@ def notes(plan: Plan) -> list[str]:
     return [*warnings(plan), *_unmanaged(plan)]
 
 
+def destroyed(plan: Plan) -> tuple[list[Change], list[Change]]:
+    """What is deleted or pruned, and the other changes."""
+    first = [change for change in plan.changes if change.action == "delete" or change.undeclared]
+    return first, [change for change in plan.changes if change.action != "delete" and not change.undeclared]
+
+
 def deletions_first(plan: Plan) -> list[Change]:
     """The changes as they are shown: what is destroyed must not be overlooked, although it is done last."""
-    return sorted(plan.changes, key=lambda change: change.action != "delete" and not change.undeclared)
+    return [change for group in destroyed(plan) for change in group]
 
 
 def remarks(plan: Plan) -> list[str]:
@@ -269,7 +293,7 @@ def warnings(plan: Plan) -> list[str]:
 def _uncompared(plan: Plan) -> list[str]:
     sentences = []
     if plan.uncompared:
-        projects = ", ".join(sorted({a.project for a in plan.uncompared}))
+        projects = ", ".join(sorted({a.project for a in plan.uncompared}, key=natural))
         what = f"{_objects(plan.uncompared)} in archived projects ({projects})"
         sentences.append(f"Not compared: {what}, which the API does not show. Use --unarchive to compare them.")
     if plan.revealed:
