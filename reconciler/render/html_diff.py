@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from reconciler.render.safe import html
 
@@ -29,19 +29,19 @@ def _summary(lines: Sequence[str]) -> str:
 
 
 def _lines(lines: Sequence[str]) -> Iterator[str]:
-    """The lines, with removed and added ones that stand for each other compared."""
+    """The lines; removed ones are compared with the added ones that follow, one by one."""
     runs = [(sign, list(run)) for sign, run in groupby(lines, key=lambda line: line[:1])]
-    index = 0
-    while index < len(runs):
-        sign, run = runs[index]
-        then, other = runs[index + 1] if index + 1 < len(runs) else ("", [])
-        if (sign, then) == ("-", "+") and len(run) == len(other):
-            pairs = [_pair(old, new) for old, new in zip(run, other, strict=True)]
-            yield from (one for side in zip(*pairs, strict=True) for one in side)
-            index += 2
+    added: list[str] = []
+    for (sign, run), (then, others) in pairwise([*runs, ("", [])]):
+        if sign == "-" and then == "+":
+            pairs = [_pair(old, new) for old, new in zip(run, others, strict=False)]
+            yield from (old for old, _ in pairs)
+            added = [new for _, new in pairs]
+            yield from (_line(sign, html(line)) for line in run[len(pairs) :])
         else:
-            yield from (_line(sign, html(line)) for line in run)
-            index += 1
+            yield from added
+            yield from (_line(sign, html(line)) for line in run[len(added) :])
+            added = []
 
 
 def _line(sign: str, escaped: str) -> str:

@@ -17,11 +17,11 @@ from reconciler.render.svg import Node, drawing
 if TYPE_CHECKING:
     from reconciler.plan.operations import Change, Plan
 
-MOST = 120
+MOST = 60
 """Boxes of a drawing. If there are more, objects share one: all of a kind in a project, then all of a kind."""
 ALIKE = 4
 """Objects that depend on the same, and on which the same depends, share a box from this number on."""
-ORDER = "What comes first is on the left, what needs it is to the right of it."
+ORDER = "From left to right: each change waits for those from which an arrow leads to it."
 
 Pairs = set[tuple[Address, Address]]
 Boxes = Mapping[Address, Hashable]
@@ -46,13 +46,13 @@ def graph(plan: Plan) -> Iterator[str]:
 
 
 def _pairs(plan: Plan, changes: Mapping[Address, Change]) -> Pairs:
-    """(first, then) for each object with changes that waits for another one."""
-    return {
-        (other, operation.id.address)
-        for operation in plan.operations
-        for other in operation.waits_for
-        if other in changes
-    }
+    """(first, then) for each object with changes whose first operation waits for another one.
+
+    Not for later operations, which the fields tell: a project is created before its members, and its default assignee
+    is set after that. As objects, the two would wait for each other.
+    """
+    firsts = (change.operations[0] for change in plan.changes if change.operations)
+    return {(other, one.id.address) for one in firsts for other in one.waits_for if other in changes}
 
 
 def _drawn(boxes: Boxes, pairs: Pairs, changes: Mapping[Address, Change]) -> str:

@@ -116,12 +116,13 @@ class Items:
         return Item(address.kind, column, "\n".join([start, '<div class="body">', *body, "</div></details>"]))
 
     def after(self, change: Change) -> Iterator[str]:
-        """What the first operation waits for, with links."""
-        others = change.operations[0].waits_for if change.operations else ()
+        """What the first operation waits for, with links; that the project is first needs no words."""
+        waits_for = change.operations[0].waits_for if change.operations else ()
+        others = [address for address in waits_for if address != change.address.container]
         if others and len(others) <= words.NAMED:
             yield f'<p class="more">after {", ".join(map(self.named, others))}</p>'
         elif others:
-            yield f'<p class="more">{html(words.waits_for(change.operations[0]))}</p>'
+            yield f'<p class="more">after {html(words.by_kind(others))}</p>'
 
     def named(self, address: Address) -> str:
         """An object's name, as a link if it is on the page."""

@@ -97,7 +97,7 @@ def _curve(line: Line) -> str:
     steps = [f"M{x:g} {y:g}"]
     for number, ((x, y), (to_x, to_y)) in enumerate(pairwise(line.points)):
         middle = (x + to_x) / 2
-        through = number % 2 == 0
+        through = (number % 2 == 0) is not line.back
         steps.append(f"L{to_x:g} {to_y:g}" if through else f"C{middle:g} {y:g} {middle:g} {to_y:g} {to_x:g} {to_y:g}")
     return "".join(steps)
 

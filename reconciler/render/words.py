@@ -21,6 +21,7 @@ from reconciler.render.safe import terminal
 # (test_rendering_text_imports_no_heavy_library).
 if TYPE_CHECKING:
     from reconciler.apply.report import ItemError, Outcome, Report, Result
+    from reconciler.model.address import Address
     from reconciler.plan.operations import Action, Change, Operation, Plan
 
 SYMBOLS: Mapping[Action, str] = {"create": "+", "update": "~", "delete": "-"}
@@ -221,8 +222,13 @@ def waits_for(operation: Operation) -> str:
     others = operation.waits_for
     if len(others) <= NAMED:
         return f"after {', '.join(map(str, others))}" if others else ""
-    counts = Counter(address.kind for address in others)
-    return "after " + ", ".join(count(number, kind) for kind, number in sorted(counts.items()))
+    return f"after {by_kind(others)}"
+
+
+def by_kind(addresses: Sequence[Address]) -> str:
+    """`12 issues, 1 project`."""
+    counts = Counter(address.kind for address in addresses)
+    return ", ".join(count(number, kind) for kind, number in sorted(counts.items()))
 
 
 def count(number: int, kind: str) -> str:
