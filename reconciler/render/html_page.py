@@ -60,7 +60,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page. `columns` are those of the counts: the heading of each, and the class of its color."""
+    """A page: its groups, and what comes `after` them. `about`, `after` and `footer` are HTML.
+
+    `columns` are those of the counts: the heading of each, and the class of its color.
+    """
 
     title: str
     about: str
@@ -68,7 +71,6 @@ class Page:
     groups: tuple[Group, ...]
     columns: Mapping[str, tuple[str, str]]
     noun: str
-    before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     footer: tuple[str, ...] = ()
 
@@ -84,7 +86,10 @@ class Page:
             '<a class="skip" href="#content">Skip to the content</a>',
             *_element("header", [*head, *filters]),
             *([bar] if bar else []),
-            *_element('main id="content"', [*self.before, *(group.html for group in self.groups), *self.after]),
+            '<main id="content">',
+            *(group.html for group in self.groups),
+            *self.after,
+            "</main>",
             *_element("footer", [f"<p>{line}</p>" for line in self.footer]),
         ]
         return "\n".join([*_head(self.title), "<body>", *body, f"<script>{script()}</script>", "</body>", "</html>"])
@@ -92,7 +97,7 @@ class Page:
 
 def _element(tag: str, parts: Sequence[str]) -> Iterator[str]:
     if parts:
-        yield from (f"<{tag}>", *parts, f"</{tag.partition(' ')[0]}>")
+        yield from (f"<{tag}>", *parts, f"</{tag}>")
 
 
 @cache

@@ -2,7 +2,7 @@
 (() => {
   const root = document.documentElement;
   const all = (selector) => [...document.querySelectorAll(selector)];
-  const items = all("[data-kind]");
+  const items = all(".item");
   const groups = all(".group");
   const buttons = all(".counts button");
   const search = document.querySelector(".bar input");
@@ -30,7 +30,7 @@
     });
     const filtered = shown < items.length;
     for (const group of groups) {
-      const inside = group.querySelectorAll("[data-kind]");
+      const inside = group.querySelectorAll(".item");
       group.hidden = inside.length ? [...inside].every((item) => item.hidden) : filtered;
     }
     for (const button of buttons) {
