@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
-from importlib.resources import files
 
 from reconciler.kinds import kinds
 from reconciler.render.html_items import Item
@@ -113,6 +112,8 @@ def script() -> str:
 
 
 def _resource(name: str) -> str:
+    from importlib.resources import files  # only for pages: it takes a while
+
     return files("reconciler.render").joinpath(name).read_text(encoding="utf-8")
 
 

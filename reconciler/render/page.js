@@ -62,9 +62,10 @@
   const reveal = () => {
     const name = location.hash.slice(1);
     if (!name) return;
-    let target = document.getElementById(name);
+    const typed = name.replace(/%(?![0-9A-Fa-f]{2})/g, "%25");
+    let target = document.getElementById(name) ?? document.getElementById(typed);
     try {
-      target ??= document.getElementById(encodeURI(decodeURIComponent(name)));
+      target ??= document.getElementById(encodeURI(decodeURIComponent(typed)));
     } catch {
       // Not an encoded name: there is no such object.
     }
@@ -72,7 +73,7 @@
     if (target.hidden || target.closest("[hidden]")) clear();
     for (let at = target; at; at = at.parentElement) if (at.localName === "details") at.open = true;
     target.scrollIntoView();
-    target.querySelector("summary")?.focus({ preventScroll: true });
+    if (target.matches(".item")) target.querySelector("summary")?.focus({ preventScroll: true });
   };
 
   for (const button of buttons) {

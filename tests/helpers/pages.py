@@ -41,7 +41,7 @@ def _issue(n: int, project: str) -> Change:
     if n % 10 == 9:
         long = "".join(f"line {n}\n" for n in range(40))
         texts = (
-            changed("description", long, long.replace("line 20", "line twenty")),
+            changed("description", long, long.replace("line 2", "line twenty-")),
             changed("status", "New", "Closed"),
         )
         return waiting(Update, address, n, texts, after)

@@ -17,7 +17,7 @@ from samples import CHANGES, EMPTY, LOGIN, PLAN, PROBLEMS, REPORT, URL, at, body
 from reconciler.apply.report import Report, Result
 from reconciler.model.address import Address
 from reconciler.plan.operations import Create, Delete, Plan, Update, Warned
-from reconciler.render import graph, html, html_diff
+from reconciler.render import graph, html, html_diff, html_page
 from reconciler.render.html_items import anchor
 
 PAGES = {
@@ -56,6 +56,12 @@ def test_only_the_own_program_and_style_run(name: str) -> None:
         assert rules.pop(rule) == f"'sha256-{digest}'"
     assert rules == {"base-uri": "'none'", "form-action": "'none'"}
     assert page.index("Content-Security-Policy") < page.index("<style>") < page.index("<script>")
+
+
+def test_the_program_and_the_style_are_plain_ascii() -> None:
+    """On a terminal of another encoding, other characters would become escapes, and the hashes wrong."""
+    assert html_page.script().isascii()
+    assert html_page.style().isascii()
 
 
 @pytest.mark.parametrize("name", PAGES)
