@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import Location
@@ -116,7 +116,8 @@ class Field:
     """One changed field in words.
 
     If there are `lines` (a diff from `detail`), they replace `before` and `after`. `before` is None for a new value.
-    `number` is that of the operation; the last field of a later one has what it `waits` for.
+    `number` is that of the operation; the last field of a later one has what it `waits` for. `place` is the `file:line`
+    of a value that comes from another file than the object, such as an overlay.
     """
 
     label: str
@@ -125,17 +126,26 @@ class Field:
     lines: tuple[str, ...] = ()
     number: int = 0
     waits: str = ""
+    place: str = ""
 
 
 def fields(change: Change, most: int = NEW_LINES) -> Iterator[Field]:
     """All fields of a change; those of later operations come last. Of a new text, `most` lines are shown."""
     created = change.action == "create"
     for changed in change.fields:
-        yield field(changed, new=created or _is_write_only(change, changed), most=most)
+        yield _placed(field(changed, new=created or _is_write_only(change, changed), most=most), changed, change)
     for operation in change.later:
         for changed in operation.fields:
             waits = waits_for(operation) if changed is operation.fields[-1] else ""
-            yield field(changed, new=created, number=operation.id.number, waits=waits, most=most)
+            shown = field(changed, new=created, number=operation.id.number, waits=waits, most=most)
+            yield _placed(shown, changed, change)
+
+
+def _placed(shown: Field, changed: FieldChange, change: Change) -> Field:
+    """A field with its place, if that is in another file than the object."""
+    there = changed.location
+    elsewhere = there is not None and there.file != change.source.file
+    return replace(shown, place=_place(there)) if there is not None and elsewhere else shown
 
 
 def _is_write_only(change: Change, changed: FieldChange) -> bool:

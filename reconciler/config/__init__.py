@@ -13,52 +13,33 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 
-from reconciler.errors import ConfigError, Location, Problem
-from reconciler.manifest.loader import Included, Map, Seq, Templated, Variables, expand, locate, suggest
-from reconciler.manifest.loader import load as load_yaml
+from reconciler.config import leftovers
+from reconciler.config.file import Layer, Reader
+from reconciler.errors import ConfigError, Location
+from reconciler.manifest.loader import Variables, locate
 from reconciler.manifest.rules import Rules
-from reconciler.manifest.scalars import Command, Computed, Keyring, used_in
-from reconciler.manifest.sources import CONFIG, find_config, has_content, shown
+from reconciler.manifest.scalars import Computed
+from reconciler.manifest.sources import find_config
 from reconciler.masking import Secrets, without_user_info
 from reconciler.redmine.transport import Connection, checked_url
 from reconciler.settings import (
-    SECRET,
+    CREDENTIALS,
     VARIABLES,
     Lease,
     Limits,
     Pruning,
     Settings,
     add_secrets,
-    describe_error,
     invalid,
 )
 
 INSTANCE = "RECONCILER_INSTANCE"
-CREDENTIALS = ("api_key", "username", "password", "bearer")
+FLAGS = "the command line"
 BASIC_AUTH = ("username", "password")
-PATHS = ("ca_file", "client_cert", "client_key")
 FIRST_OF_FILE = 2
 """Index of the first layer from the file; the layers before it are the command line and the environment."""
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """The settings of one origin. `unresolved` are those with a `${NAME}` that is not set."""
-
-    origin: str
-    settings: Settings
-    unresolved: Mapping[str, Problem] = field(default_factory=dict)
-    node: Map = field(default_factory=Map, repr=False)
-
-    def has(self, name: str) -> bool:
-        """Whether this origin sets a setting."""
-        return self.unset(name) is not None or getattr(self.settings, name) is not None
-
-    def unset(self, name: str) -> Problem | None:
-        """The problem of a setting, or of a part of it, with a `${NAME}` that is not set."""
-        return next((p for n, p in self.unresolved.items() if n == name or n.startswith(f"{name}.")), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +54,10 @@ class Config:
     instances: Mapping[str, Settings]
     environ: Mapping[str, str] = field(repr=False)
     secrets: Secrets = field(default_factory=Secrets, repr=False, compare=False)
+    path: Path | None = None
+    """The file that was read, if there is one."""
+    notes: tuple[str, ...] = ()
+    """Sentences on what the environment says and is not used, or overrides."""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -106,7 +91,27 @@ class Config:
     @property
     def rules(self) -> Rules:
         """Which files of a folder may be manifests."""
-        return Rules(str(self._folder), self._value("include") or (), self._value("ignore") or ())
+        chosen = self._value("include") or (), self._value("ignore") or ()
+        # Of all instances: in a folder of manifests, an overlay is no manifest, whichever instance is chosen.
+        known = [*self.instances.values(), *(layer.settings for layer in self.layers)]
+        overlays = {str(self._placed(name)) for settings in known for name in settings.overlays or ()}
+        return Rules(str(self._folder), *chosen, frozenset(overlays))
+
+    @property
+    def manifests(self) -> tuple[Path, ...]:
+        """What is read if a command names no path. Raises ConfigError if an instance has to be chosen for that."""
+        if self.undecided and self._layer("manifests") is None and any(i.manifests for i in self.instances.values()):
+            raise ConfigError(self._choose())
+        return tuple(map(self._placed, self._value("manifests") or ()))
+
+    @property
+    def overlays(self) -> tuple[Path, ...]:
+        """The files and folders that change what the manifests declare, in this order."""
+        return tuple(map(self._placed, self._value("overlays") or ()))
+
+    def _placed(self, name: str) -> Path:
+        """A path in the file, which is relative to it."""
+        return Path(os.path.normpath(self._folder / name))
 
     @property
     def _folder(self) -> Path:
@@ -120,7 +125,7 @@ class Config:
         for layer in reversed(self.layers):
             variables |= layer.settings.vars
         found = Variables(variables | dict(self.environ), {})  # the environment last, so that it wins
-        if self._undecided:
+        if self.undecided:
             owners = {name: [i for i, s in self.instances.items() if name in s.vars] for name in self._of_instances}
             choose = "choose an instance that has it: --instance"
             found.elsewhere = {name: f"{choose} {' or '.join(having)}" for name, having in owners.items()}
@@ -134,7 +139,7 @@ class Config:
     def connection(self) -> Connection:
         """How to reach the server. Raises ConfigError if that is missing, invalid or unsafe."""
         above = self._layer("url")
-        if above is None or (above.unset("url") and self._undecided):
+        if above is None or (above.unset("url") and self.undecided):
             raise ConfigError(self._no_url())
         names = [n for n in VARIABLES if n not in CREDENTIALS]
         values = {n: value for n in names if (value := self._value(n)) is not None}
@@ -155,16 +160,27 @@ class Config:
         return getattr(layer.settings, name)
 
     def _no_url(self) -> str:
-        if self._undecided:
-            return f"Several instances are configured: choose one with --instance ({', '.join(self.instances)})."
+        if self.undecided:
+            return self._choose()
         return f"No Redmine is configured: set --url, {VARIABLES['url']}, or `url` in {self.place.file}."
+
+    def _choose(self) -> str:
+        names = ", ".join(self.instances)
+        if len(self.instances) == 1:
+            return f"One instance is configured: choose it with --instance {names}."
+        return f"Several instances are configured: choose one with --instance ({names})."
+
+    @property
+    def instance(self) -> str:
+        """The name of the chosen instance, or ""."""
+        return self._instance.instance if self._instance else ""
 
     @property
     def _instance(self) -> Layer | None:
-        return next((layer for layer in self.layers if layer.origin.startswith("instance ")), None)
+        return next((layer for layer in self.layers if layer.instance), None)
 
     @property
-    def _undecided(self) -> bool:
+    def undecided(self) -> bool:
         """Whether there are instances, and none is chosen."""
         return bool(self.instances) and self._instance is None
 
@@ -245,156 +261,20 @@ def load(
     """The configuration for manifests at `paths` (default: the current folder).
 
     `file` replaces the search for `reconciler.yaml`, `instance` overrides RECONCILER_INSTANCE, and `flags` (`url`,
-    `concurrency`) override everything. `secrets` gets all that are read, also before an error. Raises ConfigError with
-    all problems of the file and the environment.
+    `api_key`, `concurrency`) override everything. `secrets` gets all that are read, also before an error. Raises
+    ConfigError with all problems of the file and the environment.
     """
     environ = os.environ if environ is None else environ
     secrets = Secrets() if secrets is None else secrets
-    secrets.add_url((flags or {}).get("url"))
+    add_secrets(flags or {}, secrets)
     path = Path(file) if file is not None else find_config(paths)
-    reader = _Reader(environ, path, secrets)
-    layers = [Layer("the command line", Settings(**(flags or {}))), reader.environment()]
+    reader = Reader(environ, path, secrets)
+    flagged, environment = Layer(FLAGS, Settings(**(flags or {}))), reader.environment()
     chosen = instance or environ.get(INSTANCE) or None
-    layers += reader.file(chosen)
+    in_file = reader.file(chosen)
     if reader.problems:
         # A secret may have been written to the wrong setting.
         raise ConfigError(without_user_info(secrets.masked(str(invalid(reader.problems)))))
-    if chosen:
-        _refuse_contradiction(chosen, *layers[1:3])
-    return Config(tuple(layers), reader.place, reader.instances, environ, secrets)
-
-
-def _refuse_contradiction(chosen: str, environment: Layer, instance: Layer) -> None:
-    """Raise ConfigError if the environment and the chosen instance set different servers or credentials."""
-    # A REDMINE_URL left over in a shell must not redirect `--instance production` to another server.
-    for name in ("url", *CREDENTIALS):
-        given, own = getattr(environment.settings, name), getattr(instance.settings, name)
-        if given is not None and instance.has(name) and given != own:
-            where = f'the {name} of instance "{chosen}"'
-            raise ConfigError(f"{VARIABLES[name]} contradicts {where}: unset it, or omit --instance.")
-
-
-class _AnyName(dict[str, str]):
-    """Contains every name, so that the parser reports no unset variable: expressions are evaluated on use."""
-
-    def __contains__(self, name: object) -> bool:
-        return True
-
-
-class _Reader:
-    """Reads the layers and collects their problems."""
-
-    def __init__(self, environ: Mapping[str, str], path: Path | None, secrets: Secrets) -> None:
-        self.environ = environ
-        self.secrets = secrets
-        self.path = path
-        self.place = Location(shown(str(path)) if path else CONFIG)
-        self.problems: list[Problem] = []
-        self.instances: dict[str, Settings] = {}
-
-    def environment(self) -> Layer:
-        """The layer of the environment variables."""
-        values = {name: self.environ[v] for name, v in VARIABLES.items() if self.environ.get(v)}
-        add_secrets(values, self.secrets)
-        settings = self._checked(values, lambda path: Location(VARIABLES[str(path[0])]))
-        return Layer("the environment", settings)
-
-    def file(self, chosen: str | None) -> list[Layer]:
-        """The layers of the file: the chosen instance, then the rest."""
-        root = self._root()
-        nodes = self._instances(root, root.get("instances"))
-        rest = Map(root.file, root.at)
-        rest.update((k, v) for k, v in root.items() if k != "instances")
-        rest.marks.update(root.marks)
-        top = self._layer(self.place.file, rest)
-        named = {name: self._layer(f'instance "{name}" of {self.place.file}', node) for name, node in nodes.items()}
-        self.instances = {name: layer.settings for name, layer in named.items()}
-        used = [(nodes[chosen], named[chosen])] if chosen in nodes else []
-        if chosen and not used and not self.problems:
-            self._unknown(chosen, root)
-        layers = [*used, (rest, top)]
-        self._evaluate_now(layers)
-        return [layer for _, layer in layers]
-
-    def _evaluate_now(self, layers: Sequence[tuple[Map, Layer]]) -> None:
-        """Report unset variables in settings that are used without a server too, and note where the key field is."""
-        for _, layer in layers:
-            unset = layer.unresolved.items()
-            self.problems += [problem for name, problem in unset if name.startswith(("vars.", "issue_key_field"))]
-        key = next((node for node, layer in layers if layer.settings.issue_key_field), None)
-        self.place = key.where("issue_key_field") if key is not None else self.place
-
-    def _root(self) -> Map:
-        if self.path is None:
-            return Map(CONFIG)
-        if self.path.is_dir():
-            raise ConfigError(f"{self.place} is a folder; --config needs a file.")
-        # Only comments: fine for a configuration, while an empty manifest is an error.
-        if self.path.is_file() and not has_content(self.path):
-            return Map(self.place.file)
-        loaded = load_yaml([self.path], _AnyName(), computed=(Command, Keyring))
-        self.problems += loaded.problems
-        for document in loaded.documents[1:]:
-            self.problems.append(Problem(document.where(), "more than one YAML document", hint="remove all but one"))
-        return loaded.documents[0] if loaded.documents else Map(self.place.file)
-
-    def _instances(self, root: Map, node: Any) -> dict[str, Map]:
-        """The mappings under `instances`, by name."""
-        if node is None:
-            return {}
-        if not isinstance(node, Map):
-            message = "instances: expected a mapping of names to settings"
-            self.problems.append(Problem(root.where("instances"), message))
-            return {}
-        for name, value in node.items():
-            if not isinstance(value, Map):
-                self.problems.append(Problem(node.where(name), f'instance "{name}": expected a mapping of settings'))
-        return {name: value for name, value in node.items() if isinstance(value, Map)}
-
-    def _unknown(self, chosen: str, root: Map) -> None:
-        known = ", ".join(self.instances)
-        hint = suggest(chosen, self.instances) or (f"known instances: {known}" if known else "it has no `instances`")
-        self.problems.append(Problem(self.place, f'unknown instance "{chosen}"', hint=hint))
-
-    def _layer(self, origin: str, node: Map) -> Layer:
-        values, unresolved = _evaluated(node, self.environ)
-        add_secrets(values, self.secrets)
-        self.secrets.add(*(v for n in SECRET & node.keys() for v in used_in(node[n], self.environ)))
-        settings = self._checked(values, lambda path: locate(node, path))
-        folder = self.path.parent if self.path else Path()  # paths in the file are relative to it
-        placed = {n: folder / Path(p).expanduser() for n in PATHS if (p := getattr(settings, n)) is not None}
-        return Layer(origin, settings.model_copy(update=placed), unresolved, node)
-
-    def _checked(self, values: Mapping[str, Any], where: Any) -> Settings:
-        """The settings in `values`, or the defaults if any is invalid, which is reported."""
-        try:
-            return Settings.model_validate(values)
-        except ValidationError as error:
-            for item in error.errors(include_url=False):
-                self.problems.append(Problem(where(item["loc"]), *describe_error(item)))
-        return Settings()
-
-
-def _evaluated(node: Map, environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Problem]]:
-    """The values of a mapping with expressions evaluated, and setting → Problem for those with an unset variable."""
-    values: dict[str, Any] = {}
-    unresolved: dict[str, Problem] = {}
-    for name, value in node.items():
-        if isinstance(value, Map):
-            values[name], inner = _evaluated(value, environ)
-            unresolved |= {f"{name}.{part}": problem for part, problem in inner.items()}
-        elif isinstance(value, Templated):
-            text, wrong = expand(value.expression, environ)
-            for message, hint in wrong.values():
-                unresolved[name] = Problem(node.where(name), message, hint=hint)
-            values |= {} if wrong else {name: str(text)}
-        elif isinstance(value, Seq):
-            numbered = Map(value.file, value.at)
-            numbered.update((str(index), item) for index, item in enumerate(value))
-            numbered.marks.update((str(index), mark) for index, mark in enumerate(value.marks))
-            items, inner = _evaluated(numbered, environ)
-            values[name] = list(items.values())
-            unresolved |= {f"{name}.{part}": problem for part, problem in inner.items()}
-        elif value is not None:
-            values[name] = value.line if isinstance(value, Included) else value
-    return values, unresolved
+    environment, notes = leftovers.without(environment, in_file, chosen or "")
+    layers = (flagged, environment, *in_file)
+    return Config(layers, reader.place, reader.instances, environ, secrets, reader.path, notes)
