@@ -192,18 +192,29 @@ class Config:
         Credentials of different layers are never mixed, except for a login and its password. Both may stand beside a
         key, for a reverse proxy.
         """
-        layer = self._layer(*CREDENTIALS)
-        if layer is None:
+        names = self.used_credentials
+        if not names:
             raise ConfigError(
-                f"No credentials for {url}: set {VARIABLES['api_key']}, or `api_key` in {self.place.file} "
-                f"(a user's key is shown at {url.rstrip('/')}/my/account), or {VARIABLES['username']} and "
-                f"{VARIABLES['password']}."
+                f"No credentials for {url}: set {VARIABLES['api_key']}, or `api_key` in {self.place.file}, or give "
+                f"--api-key-file (a user's key is shown at {url.rstrip('/')}/my/account), or set "
+                f"{VARIABLES['username']} and {VARIABLES['password']}."
             )
-        given = [n for n in CREDENTIALS if layer.has(n)]
-        names = dict.fromkeys([*given, *BASIC_AUTH] if set(given) & set(BASIC_AUTH) else given)
         for name in names:
             self._refuse_foreign(name, url)
         return {n: self._revealed(n, self._value(n)) for n in names}
+
+    @property
+    def used_credentials(self) -> tuple[str, ...]:
+        """The credentials that are sent: those of the first layer that has any, and the other half of a login."""
+        layer = self._layer(*CREDENTIALS)
+        given = [n for n in CREDENTIALS if layer is not None and layer.has(n)]
+        return tuple(dict.fromkeys([*given, *BASIC_AUTH] if set(given) & set(BASIC_AUTH) else given))
+
+    def check_server(self, name: str) -> None:
+        """Raise ConfigError if a credential is for another server than the one that is configured."""
+        layer = self._layer("url")
+        if layer is not None and layer.settings.url is not None:
+            self._refuse_foreign(name, layer.settings.url)
 
     def _revealed(self, name: str, value: Any) -> Any:
         """A credential, computed if the file says how."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from reconciler.errors import Location, Problem
 from reconciler.kinds import declarable
@@ -25,9 +25,18 @@ from reconciler.state.spec_errors import OVERLAY_KEYS
 def merges(kind: Kind, name: str) -> bool:
     """Whether a field is a mapping of names to values, which is merged by name."""
     field = kind.spec.model_fields.get(name)
-    types = get_args(field.annotation) if field and get_origin(field.annotation) in (Union, UnionType) else ()
     # Not `assigned_to: {group: Support}`: that is one name, which can also be a string.
-    return field is not None and {get_origin(t) or t for t in types or (field.annotation,)} - {type(None)} == {dict}
+    return field is not None and _types(field.annotation) - {type(None)} == {dict}
+
+
+def _types(annotation: Any) -> set[Any]:
+    """The types that a value can have, without their parameters."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _types(get_args(annotation)[0])
+    if origin in (Union, UnionType):
+        return set().union(*map(_types, get_args(annotation)))
+    return {origin or annotation}
 
 
 class Merge:

@@ -9,8 +9,10 @@ import pytest
 
 from reconciler import pipeline
 from reconciler.errors import Problem
+from reconciler.kinds import declarable
 from reconciler.model.address import Address
 from reconciler.pipeline import Manifests
+from reconciler.state.overlay_merge import merges
 
 BASE = """\
 users:
@@ -79,6 +81,17 @@ def test_custom_fields_are_merged_by_name(tmp_path: Path) -> None:
     assert found.problems == ()
     assert values(found, "project", "shop")["custom_fields"] == {"Size": "1", "Color": "blue", "Weight": "3"}
     assert values(found, "issue", "shop/login")["assigned_to"] == {"user": "amy"}
+
+
+def test_which_fields_are_merged_by_name() -> None:
+    """Custom fields and the preferences of a user, and no field that can be a name."""
+    found = {
+        f"{kind.name}.{name}" for kind in declarable().values() for name in kind.spec.model_fields if merges(kind, name)
+    }
+    assert found == {
+        *(f"{kind}.custom_fields" for kind in ("group", "issue", "project", "time_entry", "user", "version")),
+        "user.pref",
+    }
 
 
 def test_null_is_sent_and_unset_is_not_declared(tmp_path: Path) -> None:
