@@ -32,7 +32,8 @@ COMMANDS = {
     "check": "Check the server, the account and every reference in the manifests.",
     "lease": "Show the lease, or end that of a run that is gone.",
     "graph": "Show the dependencies between declared objects.",
-    "explain": "Describe a kind, or one of its fields.",
+    "explain": "List the kinds, or describe one, or one of its fields.",
+    "new": "Print a manifest to start with.",
     "schema": "Print or write the JSON Schemas.",
     "sandbox": "Run a disposable Redmine on this machine.",
 }

@@ -51,18 +51,20 @@ class MembershipSpec(ProjectItem):
 
     user: Annotated[
         Name | None,
-        Field(description="Login of the user; or set `group`."),
+        Field(description="Login of the user; or set `group`.", examples=["jsmith"]),
         # Both are `user_id`: Redmine has users and groups in one table, and takes either id here.
         Api(codec=Ref(("user",)), write="user_id"),
     ] = None
     group: Annotated[
         Name | None,
-        Field(description="Name of the group; or set `user`."),
+        Field(description="Name of the group; or set `user`.", examples=["Support"]),
         Api(codec=Ref(("group",)), write="user_id"),
     ] = None
     roles: Annotated[
         list[Name] | None,
-        Field(description="Names of all direct roles; inherited ones are kept.", min_length=1),
+        Field(
+            description="Names of all direct roles; inherited ones are kept.", min_length=1, examples=[["Developer"]]
+        ),
         # An empty list is a 422 that deletes the roles (5.0) or the member (6.1) all the same (test_trap_12).
         Api(codec=Roles(ROLE), write="role_ids", clear=REFUSE, label="Role"),
     ] = None
@@ -133,6 +135,7 @@ class Memberships(Kind[MembershipSpec]):
     spec = MembershipSpec
     inside = Inside()
     identity = ("user", "group")
+    renamable = False
     ignores_case = True
     rank = 40
     capabilities = (

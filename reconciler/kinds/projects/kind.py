@@ -133,6 +133,7 @@ class Projects(Kind[ProjectSpec]):
     plural = "projects"
     spec = ProjectSpec
     identity = ("identifier",)
+    renamable = False
     required = ("name",)
     rank = 30
     capabilities = (
