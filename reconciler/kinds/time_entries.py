@@ -18,7 +18,7 @@ from reconciler.kinds._permissions import lacks_as_member
 from reconciler.kinds._queries import chunks, criterion
 from reconciler.kinds.issues.hiding import IssueHiding
 from reconciler.model.address import Address, Row, Unresolved, split_key
-from reconciler.model.capabilities import Creation, Rows
+from reconciler.model.capabilities import Creation, FixedKey, Rows
 from reconciler.model.codecs import Codec, Ref, digest
 from reconciler.model.containers import ProjectIncludes
 from reconciler.model.custom_fields import CustomFields
@@ -234,11 +234,11 @@ class TimeEntries(Keyless[TimeEntrySpec]):
     spec = TimeEntrySpec
     inside = Inside(module="time_tracking", follows=("membership",), reads_after=("issue",))
     identity = ("spent_on", "user", "activity", "issue", "comments")
-    renamable = False
     required = ("hours",)
     rank = 80
     read_back = _ReadBack
     capabilities = (
+        FixedKey(),
         Rows({"user": REF, "activity": NAMED, "spent_on": DAY, "hours": NUMBER, "comments": TEXT.present}),
         Creation(unique=False, newest=NEWEST),
         ProjectIncludes("time_entry_activities"),

@@ -127,8 +127,6 @@ class Kind(Generic[S]):
     """Set for what is inside a project; None for what is in none."""
     required: ClassVar[tuple[str, ...]] = ()
     """Fields without which Redmine creates no object."""
-    renamable: ClassVar[bool] = True
-    """Whether an object can get another key (`renamed_from`)."""
     rank: ClassVar[int] = 50
     """Place among kinds in listings of a plan, where the graph leaves it open."""
     capabilities: tuple[Capability, ...] = ()

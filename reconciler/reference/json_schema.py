@@ -14,6 +14,7 @@ from typing import Any
 
 from reconciler.kinds import declarable
 from reconciler.model.address import CONTAINER
+from reconciler.model.capabilities import FixedKey
 from reconciler.model.collections import claimable
 from reconciler.model.kind import Kind, nested_name
 from reconciler.model.spec import REFUSE
@@ -59,7 +60,7 @@ def raw_schema(kind: Kind) -> Schema:
     """Pydantic's schema of a kind's spec, with inlined references and without titles and defaults."""
     schema = kind.spec.model_json_schema()
     inlined: Schema = _inlined(schema, schema.get("$defs", {}))
-    if not kind.renamable:
+    if kind.has(FixedKey):
         inlined["properties"].pop("renamed_from")
     return inlined
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from reconciler.kinds.memberships.inherited_roles import foresee, own_roles, principal
 from reconciler.model.address import Address, Row
-from reconciler.model.capabilities import Creation, Deletion, Dependencies, KeptValues, Nesting, Rows
+from reconciler.model.capabilities import Creation, Deletion, Dependencies, FixedKey, KeptValues, Nesting, Rows
 from reconciler.model.codecs import Ref, RefSet
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.forms import FLAG, REF, TEXT, WHOLE, Each, Fields
@@ -135,10 +135,10 @@ class Memberships(Kind[MembershipSpec]):
     spec = MembershipSpec
     inside = Inside()
     identity = ("user", "group")
-    renamable = False
     ignores_case = True
     rank = 40
     capabilities = (
+        FixedKey(),
         _Rows({"roles": Roles.form, **dict.fromkeys(PRINCIPALS, REF.optional)}),
         Nesting("members"),
         # The membership of a group, or in the parent project, can create it in the same apply.
