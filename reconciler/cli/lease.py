@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import output
+from reconciler.cli.groups import Group
 from reconciler.cli.options import State, common
 from reconciler.errors import ConfigError, Exit, ReconcilerError
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from reconciler.apply.lease_page import Entry, LeasePage
 
 
-@click.group()
+@click.group(cls=Group)
 @common
 def lease() -> None:
     """Show the lease, or end that of a run that is gone.

@@ -347,7 +347,7 @@ def test_colours(environ: dict[str, str], args: list[str], colored: bool, server
         (["plan", "--frmat", "json"], "--frmat"),
         (["plan", "--format", "yaml"], "yaml"),
         (["--concurrency", "0", "plan"], "0 is not in the range"),
-        (["explain"], "Missing argument"),
+        (["new"], "Missing argument"),
         (["explain", "projct"], 'Did you mean "project"?'),
         (["explain", "project.nmae"], 'Did you mean "name"?'),
     ],
