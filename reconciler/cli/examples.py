@@ -54,6 +54,8 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         ("reconciler export -o redmine/", "Write everything that manifests can express"),
         ("reconciler export --project web-shop --with-subprojects -o redmine/", "Only some projects"),
         ("reconciler export --kind user --kind group -o people/", "Only some kinds"),
+        ("reconciler export --target 'issue/web-shop/#123' >> redmine/web-shop.yaml", "Import one issue"),
+        ("reconciler export --target 'version/web-shop/*' -o redmine/versions.yaml", "Import into a new file"),
         ("reconciler export --sanitize -o testdata/", "For tests: without names and mail addresses"),
     ),
     "check": _all(
