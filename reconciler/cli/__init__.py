@@ -34,6 +34,7 @@ COMMANDS = {
     "graph": "Show the dependencies between declared objects.",
     "explain": "List the kinds, or describe one, or one of its fields.",
     "new": "Print a manifest to start with.",
+    "fmt": "Write manifests in one layout.",
     "schema": "Print or write the JSON Schemas.",
     "sandbox": "Run a disposable Redmine on this machine.",
 }

@@ -78,6 +78,12 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         ("reconciler new user amy -o users/amy.yaml", "Write it to a new file"),
         ("reconciler new issue web-shop/login >> web-shop.yaml", "Append it to a manifest without issues"),
     ),
+    "fmt": _all(
+        ("reconciler fmt redmine/", "Lay out all manifests of a folder"),
+        ("reconciler fmt --check redmine/", "In a pipeline: fail if somebody forgot it"),
+        ("reconciler fmt --diff redmine/users.yaml", "Show what would change"),
+        ("reconciler export --target user/amy | reconciler fmt -", "Lay out standard input"),
+    ),
     "schema": _all(
         ("reconciler schema > manifest.schema.json", "The JSON Schema of manifests, for an editor"),
         ("reconciler schema plan", "The JSON Schema of `plan --format json`"),

@@ -183,8 +183,9 @@ def _with_id(item: Item, number: Id) -> Item:
     """The object with its id, by which it is told apart from others that look the same."""
     if item.body is None:
         return item
-    project = {CONTAINER: item.body[CONTAINER]} if CONTAINER in item.body else {}
-    return Item(item.address, {**project, "id": number, **item.body}, item.remarks, item.references)
+    order = list(kinds()[item.address.kind].spec.model_fields)
+    body = dict(sorted({**item.body, "id": number}.items(), key=lambda pair: order.index(pair[0])))
+    return Item(item.address, body, item.remarks, item.references)
 
 
 # -- the manifest ------------------------------------------------------------------------------------------------
