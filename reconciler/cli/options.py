@@ -110,7 +110,14 @@ def formats(*names: str) -> Callable[[F], F]:
     """
     kind = click.Choice(names, case_sensitive=False)
     return click.option(
-        "--format", "form", type=kind, default=names[0], show_default=True, is_eager=True, callback=_format
+        "--format",
+        "form",
+        type=kind,
+        default=names[0],
+        show_default=True,
+        is_eager=True,
+        callback=_format,
+        help="Format of the output.",
     )
 
 

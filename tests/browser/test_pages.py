@@ -154,7 +154,9 @@ def test_expand_and_collapse_all(show: Shown) -> None:
     assert page.locator(".item:visible").count() == 5
     assert page.locator("details.item[open]:visible").count() == 5
     assert (
-        page.get_by_text("line twenty-7").count() == page.get_by_text("line twenty-7").locator("visible=true").count() == 5
+        page.get_by_text("line twenty-7").count()
+        == page.get_by_text("line twenty-7").locator("visible=true").count()
+        == 5
     )
     page.get_by_role("button", name="Show all").click()
     page.get_by_role("button", name="Collapse all").click()

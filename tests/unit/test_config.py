@@ -491,7 +491,7 @@ def test_manifests_of_instances_need_a_choice(tmp_path: Path) -> None:
     """Where instances have their own manifests, and the command names none, there is nothing to read without one."""
     write(tmp_path, "instances: {a: {manifests: [a.yaml]}, b: {manifests: [b.yaml]}}\n")
     with pytest.raises(ConfigError, match=r"choose one with --instance \(a, b\)"):
-        pipeline.load(file=tmp_path / "reconciler.yaml", environ={})
+        reconciler.load(file=tmp_path / "reconciler.yaml", environ={})
     (tmp_path / "b.yaml").write_text("users: [{login: amy, firstname: A, lastname: B, mail: a@b.test}]")
-    loaded = pipeline.load(file=tmp_path / "reconciler.yaml", environ={}, instance="b")
+    loaded = reconciler.load(file=tmp_path / "reconciler.yaml", environ={}, instance="b")
     assert [str(address) for address in loaded.desired.objects] == ["user amy"]
