@@ -32,6 +32,7 @@ from snippets import BLOCKS, PAGES, Block, blocks, check, commands, kind_of, of,
 import reconciler
 from reconciler import config
 from reconciler.cli import main
+from reconciler.reference import config_schema
 
 HEADING = re.compile(r"^#+ (.+)$", re.M)
 CODE_BLOCK = re.compile(r"^ *```.*?^ *```", re.M | re.S)
@@ -106,6 +107,8 @@ def test_yaml_is_valid(block: Block, tmp_path: Path) -> None:
     if kind == "manifest":
         (tmp_path / "a.yaml").write_text(block.text)
         assert reconciler.validate(tmp_path, environ=variables(block.text)) == ()
+    elif kind == "overlay":
+        jsonschema.validate(yaml.load(block.text, yaml.BaseLoader), config_schema.overlay_schema())
     elif kind == "settings":
         (tmp_path / "reconciler.yaml").write_text(block.text)
         for instance in [None, *config.load([tmp_path], {}).instances]:

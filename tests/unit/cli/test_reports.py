@@ -158,7 +158,7 @@ def check_file(form: str, command: str, ends: str, changes: bool) -> None:
         assert text.splitlines()[1] == "<!-- reconciler -->"
     elif form == "html":
         assert text.startswith("<!doctype html>\n<!-- reconciler -->\n")
-        assert ("problem" in text) == (not planned)
+        assert ("<title>Problems" in text) == (not planned)
     elif form == "gitlab-codequality":
         assert ends == "done" or [issue["severity"] for issue in json.loads(text)] == ["major"]
     else:
