@@ -31,7 +31,7 @@ from reconciler.plan.prune import NOTHING, Pruned
 from reconciler.plan.targets import ALL, PlanOptions, Selection, resent, select
 from reconciler.redmine.client import Client
 from reconciler.state import desired as declared
-from reconciler.state import live, overlays
+from reconciler.state import lease_project, live, overlays
 from reconciler.state.consequences import not_consequential
 from reconciler.state.desired import Desired
 from reconciler.state.live import Live
@@ -101,12 +101,15 @@ async def plan(
     return await _confirmed(client, planned)
 
 
-async def plan_or_rest(client: Client, manifests: Manifests, options: PlanOptions = ALL) -> Planned:
+async def plan_or_rest(
+    client: Client, manifests: Manifests, options: PlanOptions = ALL, seen: Callable[[Live], None] = lambda state: None
+) -> Planned:
     """The same, only to be shown: if objects have problems, the plan of what does not depend on them.
 
     The problems are in `faults` then.
     """
     state = await _read(client, manifests, options)
+    seen(state)
     try:
         pruned = await prune.look(client, manifests.config, manifests.desired, state, options)
         planned = _compare(client, manifests.desired, state, options, pruned)
@@ -385,7 +388,8 @@ class Manifests:
                 lease = None if self.problems else config.lease
                 if lease is not None:
                     await client.whoami()
-                async with held(client, lease, config.place, "Python", timeout=lease_timeout):
+                made = lease_project.is_made(self.desired.objects, lease)
+                async with held(client, lease, config.place, "Python", timeout=lease_timeout, creates=made):
                     return await apply(client, self, options, agreed, listener)
 
     def check(self) -> None:
