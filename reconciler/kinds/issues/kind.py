@@ -21,7 +21,7 @@ from reconciler.kinds.issues.hiding import IssueHiding, IssueRows, for_others, p
 from reconciler.kinds.issues.identity import Matching, key_field, value_of
 from reconciler.kinds.issues.ordering import IssueDeletion, IssueDependencies, IssuePruning, IssueSideEffects
 from reconciler.kinds.issues.people import PARTS, IssuePeople
-from reconciler.kinds.issues.read import WATCHING, IssueReadBack, IssueStream, WatcherLists
+from reconciler.kinds.issues.read import WATCHING, IssueContents, IssueReadBack, IssueStream, WatcherLists
 from reconciler.kinds.issues.spec import VERSION, IssueSpec, closes, trackers_of
 from reconciler.kinds.issues.workflow import IssueKeptValues, ParentFields, StatusWorkflow
 from reconciler.model.address import Address, Row, Unresolved
@@ -57,6 +57,7 @@ class Issues(Kind[IssueSpec]):
     rank = 70
     capabilities = (
         Rights(("add_issues",), ("edit_issues", "edit_own_issues"), ("delete_issues",), BY_FIELD),
+        IssueContents("issue", "issues"),
         Rows(
             {
                 "subject": TEXT,
