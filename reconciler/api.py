@@ -25,6 +25,7 @@ from reconciler.plan.targets import PlanOptions
 from reconciler.redmine.client import Client
 from reconciler.render import json
 from reconciler.settings import add_secrets
+from reconciler.state import lease_project
 
 if TYPE_CHECKING:
     from reconciler.apply.progress import Listener
@@ -220,7 +221,8 @@ class Manifests(pipeline.Manifests):
                 lease = None if self.problems else config.lease
                 if lease is not None:
                     await client.whoami()
-                async with held(client, lease, config.place, "Python", timeout=lease_timeout):
+                made = lease_project.is_made(self.desired.objects, lease)
+                async with held(client, lease, config.place, "Python", timeout=lease_timeout, creates=made):
                     return await pipeline.apply(client, self, options, digest, listener, max_deletes)
 
 

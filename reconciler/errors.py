@@ -26,8 +26,9 @@ Only `reconciler.cli` catches `ReconcilerError`. Messages are complete sentences
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import NamedTuple
 
 from reconciler.natural import natural
 
@@ -66,12 +67,20 @@ class Location:
         return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
 
+class MissingName(NamedTuple):
+    """A name that the server does not have and no manifest declares; `said` is the sentence about it."""
+
+    kind: str
+    name: str
+    said: str
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing that is wrong with the manifests or the configuration.
 
     `subject` is the object (`issue web-shop/login`), or empty; `hint` says how to fix it, or is empty; `also` has
-    related places, such as the other definition of a duplicate.
+    related places, such as the other definition of a duplicate. `missing` is set if a name is not on the server.
     """
 
     location: Location
@@ -79,6 +88,8 @@ class Problem:
     subject: str = ""
     hint: str = ""
     also: tuple[Location, ...] = ()
+    # Not compared: it says nothing that the message does not say.
+    missing: MissingName | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         # They quote manifests and servers, where any value can have megabytes.

@@ -81,12 +81,15 @@ async def plan(
     return await _confirmed(client, planned)
 
 
-async def plan_or_rest(client: Client, manifests: Manifests, options: PlanOptions = ALL) -> Planned:
+async def plan_or_rest(
+    client: Client, manifests: Manifests, options: PlanOptions = ALL, seen: Callable[[Live], None] = lambda state: None
+) -> Planned:
     """The same, only to be shown: if objects have problems, the plan of what does not depend on them.
 
     The problems are in `faults` then.
     """
     state = await _read(client, manifests, options)
+    seen(state)
     try:
         pruned = await prune.look(client, manifests.config, manifests.desired, state, options)
         planned = _compare(client, manifests.desired, state, options, pruned)

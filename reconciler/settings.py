@@ -131,7 +131,9 @@ class Settings(BaseModel):
         Field(description="Ids of users by login, for an account that is no administrator's and does not see them."),
     ] = None
     limits: Annotated[Limits | None, Field(description="Deletion limits for one apply.")] = None
-    lease: Annotated[Lease | None, Field(description="Lets one `apply` at a time write to this Redmine.")] = None
+    lease: Annotated[
+        Lease | None, Field(description="Lets one `apply` at a time write. A run that makes this project has none.")
+    ] = None
     authoritative: Annotated[
         tuple[str, ...] | None,
         Field(description="Collections that the manifests declare completely: `--prune` deletes what is not declared."),

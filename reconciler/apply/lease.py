@@ -21,7 +21,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from reconciler.apply.lease_page import Entry, LeasePage, Page, shown
+from reconciler.apply.lease_page import Entry, LeasePage, NotYet, Page, shown
 from reconciler.errors import LeaseHeld, LeaseLost, Location, ManifestError, ServerError
 from reconciler.redmine.client import Client
 from reconciler.redmine.clock import elapsed
@@ -54,17 +54,22 @@ async def held(
     *,
     timeout: float = 0,
     say: Waiting = _silent,
+    creates: bool = False,
 ) -> AsyncIterator[None]:
     """Hold the lease meanwhile, if one is configured: `client` writes nothing without it.
 
     Raises LeaseHeld if another run has it for `timeout` seconds more, ManifestError if the page cannot be used. `say`
-    is told whom it waits for, and why it could not be given back.
+    is told whom it waits for, and why it could not be given back. `creates` says that this run makes the project that
+    the page is in, or gives it its wiki: if that is not there yet, it runs without a lease, which `say` is told.
     """
     if lease is None:
         yield
         return
     async with _client(client, lease) as own:
-        holder = await take(LeasePage(own, lease, place), command, timeout, say)
+        holder = await _holder(LeasePage(own, lease, place), command, timeout, say, creates)
+        if holder is None:
+            yield
+            return
         renewing = asyncio.create_task(holder.keep())
         client.guard = holder.check
         try:
@@ -72,6 +77,18 @@ async def held(
         finally:
             renewing.cancel()
             await _completed(holder.release(say))
+
+
+async def _holder(page: LeasePage, command: str, timeout: float, say: Waiting, creates: bool) -> Holder | None:
+    """The holder of the lease; None if there can be no lease before this run."""
+    try:
+        return await take(page, command, timeout, say)
+    except NotYet as error:
+        if not creates:
+            raise
+        # Nothing that could be locked is there: Redmine has no other place that only one of two runs can take.
+        say(f"No lease for this run: {error.why}, and this run is to change that. The next one takes the lease.")
+        return None
 
 
 async def _completed(work: Coroutine[Any, Any, None]) -> None:

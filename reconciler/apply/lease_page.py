@@ -120,6 +120,14 @@ class Page:
     entry: Entry
 
 
+class NotYet(ManifestError):
+    """The project cannot have the page yet: it does not exist, or lacks the module Wiki; `why` says which."""
+
+    def __init__(self, problem: Problem, why: str) -> None:
+        super().__init__([problem])
+        self.why = why
+
+
 class LeasePage:
     """The page on a server. `place` is where the configuration names it."""
 
@@ -196,18 +204,25 @@ class LeasePage:
         """Raise ManifestError if the project cannot have the page."""
         try:
             answer = await self.client.get(f"/projects/{quote(self.lease.project)}", {"include": "enabled_modules"})
-        except (Missing, Denied) as error:
-            said = "does not exist, or the account may not see it" if isinstance(error, Missing) else "is archived"
-            raise self._problem(f'project "{self.lease.project}" {said}', HINT) from error
+        except Missing as error:
+            message = f'project "{self.lease.project}" does not exist, or the account may not see it'
+            raise self._not_yet(message, "does not exist yet") from error
+        except Denied as error:
+            raise self._problem(f'project "{self.lease.project}" is archived', HINT) from error
         row = answer.get("project") or {}
         modules = {module.get("name") for module in row.get("enabled_modules", ()) if isinstance(module, dict)}
         if WIKI not in modules:
-            raise self._problem(f'the module {WIKI} is not enabled in project "{self.lease.project}"', HINT)
+            message = f'the module {WIKI} is not enabled in project "{self.lease.project}"'
+            raise self._not_yet(message, f"does not have the module {WIKI} yet")
         if row.get("status", ACTIVE) != ACTIVE:
             raise self._problem(f'project "{self.lease.project}" is closed', HINT)
+
+    def _not_yet(self, message: str, why: str) -> NotYet:
+        problem = Problem(self.place, f"lease: {message}", "", HINT)
+        return NotYet(problem, f'the project "{self.lease.project}" {why}')
 
     def _problem(self, message: str, hint: str) -> ManifestError:
         return ManifestError([Problem(self.place, f"lease: {message}", "", hint)])
 
 
-HINT = "choose an active project with the module Wiki, or create it with an `apply` before you set `lease`"
+HINT = "choose an active project with the module Wiki, or declare it in the manifests"

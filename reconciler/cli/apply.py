@@ -115,7 +115,7 @@ async def _manifests(
         lease = lease_timeout if not manifests.problems else None
         async with (
             steps.client(state, manifests.config, shown) as client,
-            steps.leased(client, manifests.config, "reconciler apply", lease, shown),
+            steps.leased(client, manifests.config, "reconciler apply", lease, shown, manifests.desired.objects),
         ):
             planned = await pipeline.plan(client, manifests, plan_options)
             written.plan = planned.plan
@@ -155,7 +155,7 @@ async def _saved(
     written.plan = saved.plan
     async with (
         steps.client(state, config, shown) as client,
-        steps.leased(client, config, "reconciler apply --plan", lease_timeout, shown),
+        steps.leased(client, config, "reconciler apply --plan", lease_timeout, shown, saved.desired.objects),
     ):
         # Before anything is read: the plan may be of another server.
         plan_file.check_url(saved.plan, client.connection.url)

@@ -1,8 +1,9 @@
-"""`reconciler check`: the server, the account, and the references in the manifests."""
+"""`reconciler check`: the server, the account, and what the manifests need."""
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
@@ -10,59 +11,86 @@ import click
 
 from reconciler.cli import output
 from reconciler.cli.documents import Document
-from reconciler.cli.options import State, common, paths
+from reconciler.cli.options import State, common, formats, paths
 from reconciler.cli.progress import Progress, progress
-from reconciler.cli.reports import Reports, Target, reports
-from reconciler.errors import Exit
-from reconciler.model.address import CONTAINER
-from reconciler.model.kind import scope_of
+from reconciler.cli.reports import Reports, Target, problems_of, reports
+from reconciler.errors import Answered, Exit, ManifestError, ReconcilerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
     from reconciler.pipeline import Manifests, Planned
+    from reconciler.plan.rights import Account, Permissions
     from reconciler.redmine.client import Client
+    from reconciler.render.check import Checked
     from reconciler.state.live import Live
 
 
 @click.command()
+@formats("text", "json")
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=0,
+    metavar="SECONDS",
+    help="Wait so long for a server that is still starting (default: 0).",
+)
 @reports
 @common
 @paths
 @click.pass_obj
-def check(state: State, paths: tuple[str, ...], reports: tuple[Target, ...]) -> int:
-    """Check that the server is reachable, which account is used, and that all references resolve.
+def check(state: State, paths: tuple[str, ...], form: str, wait: float, reports: tuple[Target, ...]) -> int:
+    """Check that the server is reachable, which account is used, and that it has what the manifests need.
 
-    Without manifests in the current folder, only the server and the account are checked. Never writes to the server.
+    Each missing name and each missing permission is listed once, with all places that need it. Without manifests in
+    the current folder, only the server and the account are checked. Never writes to the server.
+
+    \b
+    Exit codes:
+      0  all right
+      1  the server cannot be reached, or does not accept the account
+      3  the manifests are invalid, or need a name or permission that is missing
 
     PATH is a file, a folder, or - for standard input (default: the current folder).
     """
+    from reconciler.render.check import Checked, needs, once
+
     state.problems_on_stdout = True
+    found = Checked()
     with Reports(reports, state) as written, progress(state) as shown:
-        written.document = Document()
         shown.reading("the manifests")
-        return asyncio.run(_check(state, paths, shown))
+        try:
+            asyncio.run(_check(state, paths, wait, shown, found))
+        except ReconcilerError as error:
+            written.document = Document(problems_of(error))
+            return _failed(found, error, state)
+        written.document = Document((*once(found.problems), *needs(found)))
+    return _printed(found, state)
 
 
-async def _check(state: State, paths: tuple[str, ...], shown: Progress) -> int:
+async def _check(state: State, paths: tuple[str, ...], wait: float, shown: Progress, found: Checked) -> None:
     from reconciler import pipeline
     from reconciler.cli import steps
+    from reconciler.redmine import waiting
+    from reconciler.redmine.clock import elapsed
+    from reconciler.state.live import TESTED
 
     manifests = steps.manifests(state, paths)
     # No paths and no files: `check` also serves to try a URL and a key before there are manifests.
-    has_manifests = bool(paths or manifests.loaded.files)
+    found.declared = bool(paths or manifests.loaded.files)
     # As for a plan: without manifests, their problems are that there are none.
-    with pipeline.at_least(manifests) if has_manifests else nullcontext():
+    with pipeline.at_least(manifests) if found.declared else nullcontext():
         async with steps.client(state, manifests.config, shown) as client:
-            # Report the server and the account first, even if the manifests are invalid.
-            me = await client.whoami()
-            roles = None if me.get("admin") else await _memberships(client)
+            found.url, found.tested, started = client.connection.url, TESTED, elapsed()
+            me = await waiting.whoami(client, wait, lambda reason: output.say(output.safe(reason)))
+            found.waited = elapsed() - started if wait else 0
+            found.memberships = None if me.get("admin") else await _memberships(client)
+            # Last: the account is known only with its rights.
+            found.login = str(me["login"])
             shown.stop()
-            output.result(_account(client, me, roles), state)
-            if has_manifests:
-                await _manifests(state, client, manifests, roles)
-    return Exit.DONE
+            if found.declared:
+                await _manifests(client, manifests, found)
 
 
 async def _memberships(client: Client) -> list[Mapping[str, Any]]:
@@ -71,66 +99,107 @@ async def _memberships(client: Client) -> list[Mapping[str, Any]]:
     return list(answer["user"].get("memberships", ()))
 
 
-def _account(client: Client, me: Mapping[str, Any], memberships: list[Mapping[str, Any]] | None) -> str:
-    from reconciler.render.safe import terminal
-    from reconciler.state.live import TESTED
-
-    kind = "an administrator" if me.get("admin") else "not an administrator"
-    login = terminal(str(me["login"]))
-    supported = f"{client.connection.url} is a supported Redmine.\nTested with Redmine {TESTED}."
-    rights = "" if memberships is None else f"\n{terminal(_roles(memberships))}\n{OTHERS}"
-    return f"{supported}\nThe account is {login}, {kind}.{rights}"
-
-
-def _roles(memberships: list[Mapping[str, Any]]) -> str:
-    """The sentence on the account's roles."""
-    some = [f"{', '.join(r['name'] for r in m['roles'])} in {m['project']['name']}" for m in memberships]
-    more = f"; and {len(some) - MANY} more" if len(some) > MANY else ""
-    return f"Its roles: {'; '.join(some[:MANY])}{more}." if some else "It is not a member of any project."
-
-
-OTHERS = (
-    "It may not list users, groups and custom fields: their names are learnt from what it may read. It does not see "
-    "archived projects, and may not see all private ones."
-)
-MANY = 10
-"""Memberships that are shown."""
-
-
-async def _manifests(
-    state: State, client: Client, manifests: Manifests, memberships: list[Mapping[str, Any]] | None
-) -> None:
-    """Raises ManifestError for references that do not resolve."""
+async def _manifests(client: Client, manifests: Manifests, found: Checked) -> None:
+    """Raises ServerError. Problems are in `found`."""
     from reconciler import pipeline
-    from reconciler.render.words import summary
+    from reconciler.plan import rights
 
     def seen(live: Live) -> None:
-        unread = _not_readable(live)
-        if unread:
-            output.result("\n".join(unread), state)
+        found.unreadable = _not_readable(live)
 
-    planned = await pipeline.plan(client, manifests, seen=seen)
-    output.result(f"All references resolve.\n{summary(planned.plan)}", state)
+    try:
+        planned = await pipeline.plan_or_rest(client, manifests, seen=seen)
+    except ManifestError as error:
+        if error.unasked is not None:
+            raise
+        found.problems = error.problems
+        return
+    found.plan, found.problems = planned.plan, planned.faults.problems
     # An administrator may write everywhere, member or not.
-    missing = [] if memberships is None else _not_a_member(memberships, planned)
-    if missing:
-        need = "it needs a role there with permission for the planned changes"
-        output.result(f"The account is not a member of {', '.join(missing)}: {need}.", state)
+    if found.memberships is not None:
+        known = await _account(client, found.memberships, planned)
+        found.lacking = rights.lacking(planned.plan, planned.names, known)
 
 
 def _not_readable(live: Live) -> list[str]:
     """Sentences on the lists of projects that the manifests need and the account may not read."""
-    from reconciler.render.safe import terminal
-
     whys = (why for name in live.names.live_kinds() for project, why in live.names.live(name).unseen.items() if project)
-    return [terminal(f"{why[:1].upper()}{why[1:]}.") for why in whys]
+    return [f"{why[:1].upper()}{why[1:]}." for why in whys]
 
 
-def _not_a_member(memberships: list[Mapping[str, Any]], planned: Planned) -> list[str]:
-    """The live projects in which the plan changes something and the account is not a member."""
-    from reconciler.kinds import kinds
+OUTSIDER = 1
+"""The id of the role of those who are not members (5.0 to 6.1)."""
 
-    mine = {row["project"]["id"] for row in memberships}
-    touched = {scope_of(kinds()[c.address.kind], c.address) for c in planned.plan.changes}
-    known = planned.names.live(CONTAINER).ids
-    return sorted(project for project in touched if project in known and known[project] not in mine)
+
+async def _account(client: Client, memberships: list[Mapping[str, Any]] | Any, planned: Planned) -> Account:
+    """What the roles of the account allow, by the pages of those roles that matter."""
+    from reconciler.plan import rights
+
+    mine = {row["project"]["id"]: [role["id"] for role in row["roles"]] for row in memberships}
+    # All, as a new project can be allowed by any of them.
+    numbers = sorted({number for roles in mine.values() for number in roles})
+    pages = {number: await _permissions(client, number) for number in numbers} if planned.plan.changes else {}
+    matters = rights.asks_outsider(planned.plan, planned.names, mine)
+    outsider = await _permissions(client, OUTSIDER) if matters else None
+    return rights.Account({p: [pages.get(n) for n in of] for p, of in mine.items()}, outsider)
+
+
+async def _permissions(client: Client, role: int) -> Permissions:
+    """The permissions of a role; None if its page is not shown."""
+    try:
+        answer = await client.get(f"/roles/{role}")
+    except Answered as error:
+        if error.status in (403, 404):
+            return None
+        raise
+    listed = (answer.get("role") or {}).get("permissions")
+    return listed if isinstance(listed, list) else None
+
+
+# -- output ----------------------------------------------------------------------------------------------------
+
+
+def _printed(found: Checked, state: State) -> int:
+    """Print what was found; the exit code."""
+    from reconciler.render import check as render
+
+    if state.format == "json":
+        output.result(output.as_json(render.data(found)), state)
+    else:
+        _account_text(found, state)
+        wrong = [*render.once(found.problems), *render.needs(found)]
+        if conclusion := render.conclusion(found):
+            output.result(output.safe(conclusion), state)
+        if wrong:
+            output.result(output.problems(wrong, state, sys.stdout), state)
+    if found.status == "ok":
+        return Exit.DONE
+    if problems := render.once(found.problems):
+        output.say(f"Error: {output.plural(len(problems), 'problem')} in the manifests.")
+    else:
+        output.say(f"Error: {found.login} lacks {output.plural(len(found.lacking), 'permission')}.")
+    return Exit.INVALID
+
+
+def _account_text(found: Checked, state: State) -> None:
+    from reconciler.render import check as render
+
+    if found.login:
+        output.result(output.safe(render.account(found)), state)
+
+
+def _failed(found: Checked, error: ReconcilerError, state: State) -> int:
+    """Print what was found before an error, and the error; the exit code."""
+    from reconciler.masking import without_user_info
+    from reconciler.render import check as render
+
+    if state.format != "json":
+        # The server and the account first: they help to see what is wrong.
+        _account_text(found, state)
+        raise error
+    unasked = error.unasked if isinstance(error, ManifestError) else error
+    found.ended = without_user_info(str(unasked)) if unasked is not None else ""
+    found.problems = error.problems if isinstance(error, ManifestError) else ()
+    output.result(output.as_json(render.data(found)), state)
+    output.say(f"Error: {output.safe(found.ended or 'the manifests are invalid.')}")
+    return error.exit_code

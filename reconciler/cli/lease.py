@@ -11,11 +11,12 @@ import click
 from reconciler.cli import output
 from reconciler.cli.confirm import said_yes
 from reconciler.cli.groups import Group
-from reconciler.cli.options import State, common
+from reconciler.cli.options import State, common, formats, paths
 from reconciler.errors import ConfigError, Exit, ReconcilerError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from typing import Any
 
     from reconciler.apply.lease_page import Entry, LeasePage
 
@@ -31,27 +32,36 @@ def lease() -> None:
 
 
 @lease.command()
+@formats("text", "json")
 @common
+@paths
 @click.pass_obj
-def show(state: State) -> int:
-    """Show who holds the lease, since when and until when."""
+def show(state: State, paths: tuple[str, ...], form: str) -> int:
+    """Show who holds the lease, since when and until when.
+
+    PATH tells where to look for reconciler.yaml, as for other commands (default: the current folder).
+    """
 
     async def action(page: LeasePage) -> int:
         found = await page.read()
-        output.result(_said(found.entry if found else None, page), state)
+        entry = found.entry if found else None
+        output.result(output.as_json(_data(entry, page)) if form == "json" else _said(entry, page), state)
         return Exit.DONE
 
-    return _with_page(state, action)
+    return _with_page(state, paths, action)
 
 
 @lease.command(name="break")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @common
+@paths
 @click.pass_obj
-def end(state: State, yes: bool) -> int:
+def end(state: State, paths: tuple[str, ...], yes: bool) -> int:
     """End the lease of a run that is gone. A run that still holds it writes nothing more.
 
     Not needed after a run was killed: its lease expires by itself.
+
+    PATH tells where to look for reconciler.yaml, as for other commands (default: the current folder).
     """
 
     async def action(page: LeasePage) -> int:
@@ -70,14 +80,14 @@ def end(state: State, yes: bool) -> int:
         output.say("The lease has been ended.")
         return Exit.DONE
 
-    return _with_page(state, action)
+    return _with_page(state, paths, action)
 
 
-def _with_page(state: State, action: Callable[[LeasePage], Awaitable[int]]) -> int:
+def _with_page(state: State, paths: tuple[str, ...], action: Callable[[LeasePage], Awaitable[int]]) -> int:
     from reconciler.apply.lease_page import LeasePage
     from reconciler.redmine.client import Client
 
-    config = state.configuration()
+    config = state.configuration(paths)
     settings = config.lease
     if settings is None:
         raise ConfigError(
@@ -105,6 +115,24 @@ def _said(entry: Entry | None, page: LeasePage) -> str:
         "Page": page.url,
     }
     return output.safe("\n".join(f"{name + ':':9}{value}" for name, value in lines.items()))
+
+
+def _data(entry: Entry | None, page: LeasePage) -> dict[str, Any]:
+    """For programs; `schemas/lease.schema.json`."""
+    from reconciler.render.json import FORMAT_VERSION
+
+    held = entry if entry is not None and entry.holder else None
+    state = "free" if held is None else "expired" if _expired(held, page) else "held"
+    names = ("holder", "who", "process", "command", "since", "expires")
+    values = {name: (getattr(held, name) or None) if held else None for name in names}
+    times = {name: _iso(text) for name in ("since", "expires") if (text := values[name])}
+    note = (entry.note or None) if entry is not None and held is None else None
+    return {"format_version": FORMAT_VERSION, "url": page.url, "state": state, **values, **times, "note": note}
+
+
+def _iso(time: str) -> str:
+    """A time of the page as ISO 8601."""
+    return time.replace(" UTC", "+00:00").replace(" ", "T", 1)
 
 
 def _expired(entry: Entry, page: LeasePage) -> bool:

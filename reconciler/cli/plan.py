@@ -59,7 +59,7 @@ def plan(
     PATH is a file, a folder, or - for standard input (default: the current folder).
     """
     # Before anything is read: a plan that cannot be saved would be a waste of time.
-    _check_out(out, paths)
+    _check_out(out, paths or (() if out is None else tuple(map(str, state.configuration().manifests))))
     with Reports(reports, state) as written:
         with progress(state) as shown:
             shown.reading("the manifests")

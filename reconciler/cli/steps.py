@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from reconciler import pipeline
@@ -14,10 +14,12 @@ from reconciler.cli.signals import ending
 from reconciler.config import Config
 from reconciler.manifest.effects import Effect
 from reconciler.model.address import Address
+from reconciler.model.kind import Object
 from reconciler.pipeline import Manifests, Planned
 from reconciler.plan import limits
 from reconciler.plan.operations import Plan
 from reconciler.redmine.client import Client
+from reconciler.state import lease_project
 
 
 def manifests(state: State, paths: tuple[str, ...]) -> Manifests:
@@ -73,16 +75,24 @@ async def client(state: State, config: Config, shown: Progress) -> AsyncIterator
 
 @asynccontextmanager
 async def leased(
-    client: Client, config: Config, command: str, timeout: float | None, shown: Progress
+    client: Client,
+    config: Config,
+    command: str,
+    timeout: float | None,
+    shown: Progress,
+    objects: Mapping[Address, Object] = {},
 ) -> AsyncIterator[None]:
     """Hold the lease meanwhile, if one is configured and there is a timeout; given back also after Ctrl-C and SIGTERM.
 
-    Raises LeaseHeld if another run still has it after `timeout` seconds.
+    Raises LeaseHeld if another run still has it after `timeout` seconds. `objects` are those of the
+    manifests: one may be the project of the lease.
     """
     if config.lease is None or timeout is None:
         yield
         return
     from reconciler.apply.lease import held
+
+    made = lease_project.is_made(objects, config.lease)
 
     def say(sentence: str) -> None:
         shown.stop()
@@ -91,7 +101,7 @@ async def leased(
     with ending():
         # Asked first: with a wrong key, the page would only seem to be missing.
         await client.whoami()
-        async with held(client, config.lease, config.place, command, timeout=timeout, say=say):
+        async with held(client, config.lease, config.place, command, timeout=timeout, say=say, creates=made):
             yield
 
 

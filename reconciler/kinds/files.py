@@ -26,6 +26,7 @@ from reconciler.model.local_files import fault, path_of, stored_name
 from reconciler.model.name_index import Context, Names
 from reconciler.model.pruning import Contents, Pruning
 from reconciler.model.requests import payload
+from reconciler.model.rights import all_need
 from reconciler.model.spec import REFUSE, Api, Id, Name, ProjectItem
 
 VERSION = Ref(("version",))
@@ -165,6 +166,7 @@ class Files(Kind[FileSpec]):
     required = ("path",)
     rank = 84
     capabilities = (
+        all_need("manage_files"),
         Rows({"filename": NAME, "digest": TEXT, "project": ANY, "copies": ANY, "filesize": WHOLE.optional}),
         Creation(unique=False, answers=False),
         Contents("file", "files"),

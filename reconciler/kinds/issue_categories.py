@@ -17,6 +17,7 @@ from reconciler.model.kind import Inside, Kind, Listing, Need, project_lists
 from reconciler.model.name_index import Context, Names
 from reconciler.model.participation import UNASSIGNED, Participants
 from reconciler.model.pruning import Pruning, Usage
+from reconciler.model.rights import all_need
 from reconciler.model.spec import PARTIAL, REFUSE, Api, Deferred, Id, Name, Principal, ProjectItem
 
 
@@ -80,6 +81,7 @@ class IssueCategories(Kind[IssueCategorySpec]):
     identity = ("name",)
     rank = 60
     capabilities = (
+        all_need("manage_categories"),
         Deletion("its issues lose the category"),
         _Rows(),
         _Pruning(),

@@ -19,6 +19,7 @@ from reconciler.model.export_hooks import Exporting
 from reconciler.model.kind import Inside, Listing, Need, Request, project_lists
 from reconciler.model.name_index import Context, Names
 from reconciler.model.pruning import Contents
+from reconciler.model.rights import all_need
 from reconciler.model.spec import LOCAL, REFUSE, Api, Id, Name, ProjectItem
 
 
@@ -64,6 +65,7 @@ class News(Keyless[NewsSpec]):
     required = ("description",)
     rank = 82
     capabilities = (
+        all_need("manage_news"),
         # 204 without an id or a body (5.0 to 6.1): the object is found again by its title.
         Creation(unique=False, answers=False),
         Deletion("also deletes its comments and attachments"),

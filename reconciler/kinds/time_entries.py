@@ -29,6 +29,7 @@ from reconciler.model.kind import Inside, Kind, Listing, Need, Object
 from reconciler.model.name_index import Context, Names
 from reconciler.model.participation import Part, Participants
 from reconciler.model.pruning import Contents, Pruning
+from reconciler.model.rights import Rights
 from reconciler.model.spec import LOCAL, REFUSE, Api, Date, Id, IssueName, Name, ProjectItem
 from reconciler.model.visibility import Hidden, Hiding, Sight
 
@@ -61,6 +62,9 @@ PER_DAY = 999
 """The default of the setting `timelog_max_hours_per_day` (5.0 to 6.1)."""
 
 
+EDIT = ("edit_time_entries", "edit_own_time_entries")
+
+
 class Activity(Codec):
     """An activity, by name: the id is that of the project's own one where it has one (5.0 to 7.0)."""
 
@@ -71,7 +75,8 @@ class Activity(Codec):
         if value in usable(context) or context.names.id(Address("time_entry_activity", str(value))) is not None:
             return value
         where = f'in project "{context.project}"' if context.names.row(context.container) else "on the server"
-        raise Unresolved(f'there is no activity "{value}" {where}', advice(value, context))
+        said, lacks = f'there is no activity "{value}" {where}', ("activity", str(value))
+        raise Unresolved(said, advice(value, context), lacks)
 
     def decode(self, wire: Any, context: Context) -> Any:
         return wire["name"] if wire else None
@@ -246,6 +251,7 @@ class TimeEntries(Keyless[TimeEntrySpec]):
     read_back = _ReadBack
     capabilities = (
         FixedKey(),
+        Rights(("log_time",), EDIT, EDIT),
         Rows({"user": REF, "activity": NAMED, "spent_on": DAY, "hours": NUMBER, "comments": TEXT.present}),
         Creation(unique=False, newest=NEWEST),
         ProjectIncludes("time_entry_activities"),

@@ -17,6 +17,7 @@ from reconciler.model.forms import one_of
 from reconciler.model.kind import Inside, Kind, Listing
 from reconciler.model.name_index import Context, Names
 from reconciler.model.pruning import Pruning, Usage
+from reconciler.model.rights import all_need
 from reconciler.model.spec import REFUSE, Api, Date, Deferred, Gate, Id, Name, ProjectItem
 
 SHARING = Literal["none", "descendants", "hierarchy", "tree", "system"]
@@ -114,6 +115,7 @@ class Versions(Kind[VersionSpec]):
     identity = ("name",)
     rank = 50
     capabilities = (
+        all_need("manage_versions"),
         Rows({"sharing": one_of(*WIDTH)}),
         Deletion(why_refused="issues, custom fields or attachments still refer to it"),
         _Sharing(),

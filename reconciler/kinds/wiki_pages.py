@@ -26,6 +26,7 @@ from reconciler.model.kind import Inside, Kind, Listing, Need, Object, Request, 
 from reconciler.model.name_index import Context, Names
 from reconciler.model.pruning import Contents, Pruning
 from reconciler.model.requests import payload
+from reconciler.model.rights import Rights
 from reconciler.model.spec import REFUSE, Api, Id, Name, ProjectItem
 from reconciler.natural import natural
 from reconciler.redmine.client import quote
@@ -283,6 +284,7 @@ class WikiPages(_Pages):
     required = ("text",)
     rank = 60
     capabilities = (
+        Rights(("edit_wiki_pages",), ("edit_wiki_pages",), ("delete_wiki_pages",), {"title": ("rename_wiki_pages",)}),
         Rows({"id": ANY, "project": ANY, "version": WHOLE.optional}),
         # A PUT would overwrite a page that somebody created meanwhile: it is reported, never adopted.
         Creation(answers=False, adopts=False),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from reconciler.errors import MissingName
 from reconciler.natural import natural
 
 Row = Mapping[str, Any]
@@ -69,11 +70,20 @@ class Address(NamedTuple):
 
 
 class Unresolved(Exception):
-    """A name in a manifest cannot be resolved to one object. `hint` says what to do about it."""
+    """A name in a manifest cannot be resolved to one object. `hint` says what to do about it.
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    `lacks` is the (kind, name) of an object that is certainly not there.
+    """
+
+    def __init__(self, message: str, hint: str = "", lacks: tuple[str, str] | None = None) -> None:
         super().__init__(message)
         self.hint = hint
+        self.lacks = lacks
+
+    @property
+    def missing(self) -> MissingName | None:
+        """The same for a problem."""
+        return MissingName(*self.lacks, str(self)) if self.lacks else None
 
 
 class Reference(NamedTuple):

@@ -25,6 +25,7 @@ neutral object of its class, which changes nothing: no workflow, no derived fiel
     OwnAccount      what the account must not do to itself
     Doubts          values that the server may refuse (`model/doubts.py`)
     Participants    fields that name people who need a right in the project (`model/participation.py`)
+    Rights          the permissions that its changes need (`model/rights.py`)
     Exporting       how a live object is written as a manifest (`model/export_hooks.py`)
     FieldScope      which custom fields an object has (`model/custom_field_scope.py`)
     Unlisted        objects that only administrators may list (`model/visibility.py`)

@@ -75,7 +75,7 @@ class CustomFields(Codec):
             said = f"this account sees those of the {kind}s and projects that were read"
             hint = near_miss(name, fields) or "write its id, as `#12`, or use an administrator's API key"
             raise Unresolved(f'cannot tell whether there is a custom field "{name}" for {kind}s: {said}', hint)
-        raise Unresolved(f'there is no custom field "{name}" for {kind}s', hint)
+        raise Unresolved(f'there is no custom field "{name}" for {kind}s', hint, ("custom field", name))
 
     def references(self, value: Any, context: Context) -> Iterable[Reference]:
         for name, item in (value or {}).items():
@@ -103,7 +103,7 @@ class CustomFields(Codec):
             try:
                 values[field.name] = canonical(field, item, context, held(field))
             except Unresolved as error:
-                raise Unresolved(f"{name}: {error}", error.hint) from error
+                raise Unresolved(f"{name}: {error}", error.hint, error.lacks) from error
         return values
 
     def _held(self, field: CustomField, context: Context) -> list[Any]:

@@ -17,6 +17,9 @@ from reconciler.natural import natural
 if TYPE_CHECKING:
     from reconciler.model.visibility import Sight
 
+Miss = tuple[str, str, tuple[str, str] | None]
+"""What is said of a name that no object has, the hint, and the (kind, name) if there is certainly none."""
+
 
 @dataclass(frozen=True, slots=True)
 class CustomField:
@@ -111,7 +114,7 @@ class Names:
     _spellings: dict[tuple[str, str], str] = field(default_factory=dict)
     """(kind, key in lower case) → key, as declared."""
     _absent: dict[str, set[str]] = field(default_factory=dict)
-    _misses: dict[Reference, tuple[str, str]] = field(default_factory=dict)
+    _misses: dict[Reference, Miss] = field(default_factory=dict)
 
     # -- declared ----------------------------------------------------------------------------------------------
 
@@ -205,7 +208,7 @@ class Names:
         declared = self._spellings.get((address.kind, address.key.lower()))
         return Address(address.kind, declared or self.live(address.kind).spelling(address.key))
 
-    def miss(self, reference: Reference, explain: Callable[[], tuple[str, str]]) -> Unresolved:
+    def miss(self, reference: Reference, explain: Callable[[], Miss]) -> Unresolved:
         """The error for a name that no object has. It is explained once: the same name can be in a thousand issues, and
         near misses take time."""
         if reference not in self._misses:
@@ -216,7 +219,7 @@ class Names:
         """What was said of names that no object has, and that may be those of declared objects which are not here."""
         return {
             message
-            for reference, (message, _) in self._misses.items()
+            for reference, (message, *_) in self._misses.items()
             if self.incomplete and any(self.trait(kind).declarable for kind in reference.kinds)
         }
 
@@ -305,7 +308,7 @@ class Context:
         hint = f"write {{project: {first.project}, name: {reference.name}}}"
         return f'"{reference.name}" is ambiguous: {names}', hint
 
-    def _unknown(self, reference: Reference) -> tuple[str, str]:
+    def _unknown(self, reference: Reference) -> Miss:
         kind = " or ".join(k.replace("_", " ") for k in reference.kinds)
         # Suggestions from the same project only: a version of another project would be of no use.
         scoped = all(map(self.names.is_inside, reference.kinds))
@@ -313,13 +316,13 @@ class Context:
         known = [n for k in reference.kinds for n in self.names.all_keys(k, reference.project if where else "")]
         if where and not self.names.known(Address(CONTAINER, reference.project)):
             hint = near_miss(reference.project, self.names.all_keys(CONTAINER))
-            return f'there is no project "{reference.project}"', hint
+            return f'there is no project "{reference.project}"', hint, (CONTAINER, reference.project)
         if why := self._why_unseen(reference):
             one = f'{"an" if kind[0] in "aeio" else "a"} {kind} "{reference.name}"{where}'
-            return f"cannot tell whether there is {one}: {why}", self._where_to_look(reference)
+            return f"cannot tell whether there is {one}: {why}", self._where_to_look(reference), None
         also = ", neither on the server nor in the manifests" if self._declarable(reference) else " on the server"
         hint = self.names.advice(reference.name, known, *reference.kinds)
-        return f'there is no {kind} "{reference.name}"{where}{also}', hint
+        return f'there is no {kind} "{reference.name}"{where}{also}', hint, (kind, reference.name)
 
     def _why_unseen(self, reference: Reference) -> str:
         """Why the account may not be shown what a name means, or ""."""

@@ -43,7 +43,9 @@ def canonical(declared: Object, context: Context) -> tuple[dict[str, Any], list[
             except Unresolved as error:
                 inner = _inner(api.codec, part, piece, context, error)
                 place = declared.where(join(name, part), *_in_whole(inner, piece, value))
-                problems.append(Problem(place, f"{name}: {error}", str(declared.address), error.hint))
+                problems.append(
+                    Problem(place, f"{name}: {error}", str(declared.address), error.hint, (), error.missing)
+                )
     return values, problems
 
 

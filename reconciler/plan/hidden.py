@@ -63,7 +63,9 @@ def _nameless(declared: Object, names: Names) -> Iterator[Problem]:
             try:
                 context.resolve(reference)
             except Unresolved as error:
-                yield Problem(declared.where(field), f"{field}: {error}", str(declared.address), error.hint)
+                yield Problem(
+                    declared.where(field), f"{field}: {error}", str(declared.address), error.hint, (), error.missing
+                )
 
 
 def doubts(declared: Object, row: Row | None, names: Names) -> Iterator[Warned]:

@@ -34,7 +34,7 @@ def placed(declared: Object, names: Names) -> Iterator[Problem]:
         try:
             Context(names).resolve(Reference((CONTAINER,), "", declared.address.project))
         except Unresolved as error:
-            yield Problem(declared.where(CONTAINER), str(error), str(declared.address), error.hint)
+            yield Problem(declared.where(CONTAINER), str(error), str(declared.address), error.hint, (), error.missing)
         yield from _module(declared, names)
 
 

@@ -119,7 +119,7 @@ def check_schema() -> Schema:
     }  # fmt: skip
     required = {
         "url": TEXT,
-        "status": {"enum": ["ok", "unreachable", "incomplete"]},
+        "status": {"enum": ["ok", "incomplete", "failed"]},
         "waited": {"description": "Seconds until the server was there.", "type": "number"},
         "missing": {"description": "Names that the server does not have, each once.", **array(open_object(missing))},
         "permissions": {"description": "Permissions that the account lacks, each once.", **array(open_object(need))},

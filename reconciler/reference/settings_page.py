@@ -75,6 +75,21 @@ EXAMPLES: Mapping[str, str] = {
 }
 """A line of `reconciler.yaml` for each setting."""
 
+MORE: Mapping[str, str] = {
+    "api_key": "howto/connect.md#credentials-from-a-password-store",
+    "headers": "howto/connect.md#behind-a-gateway",
+    "manifests": "instances.md",
+    "overlays": "instances.md#change-objects-for-one-instance",
+    "include": "howto/connect.md#keep-other-files-beside-the-manifests",
+    "ignore": "howto/connect.md#keep-other-files-beside-the-manifests",
+    "issue_key_field": "howto/adoption.md#store-keys-in-issues",
+    "user_ids": "howto/limited-account.md",
+    "lease": "howto/gitops.md#let-one-apply-run-at-a-time",
+    "authoritative": "howto/renames-and-deletions.md#find-and-prune-what-no-manifest-declares",
+    "prune_users": "howto/renames-and-deletions.md#find-and-prune-what-no-manifest-declares",
+}
+"""Where more is said about a setting."""
+
 DEFAULT = re.compile(r" Default: .*$")
 EXPRESSION = re.compile(r"\$\{NAME\}")
 
@@ -116,6 +131,8 @@ def _facts(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
         yield f"- Environment variable: `{VARIABLES[name]}`"
     if name in FLAGS:
         yield f"- Option: `{FLAGS[name]}`"
+    if name in MORE:
+        yield f"- More: [{MORE[name]}]({MORE[name]})"
 
 
 def _type(name: str, kind: str) -> str:
@@ -147,7 +164,7 @@ def _instances() -> Iterator[str]:
 ## instances
 
 Servers by name; each is a mapping of the settings above. `--instance NAME` or the environment variable
-`RECONCILER_INSTANCE` chooses one. See [Several servers](instances.md).
+`RECONCILER_INSTANCE` chooses one. See [Use several servers](instances.md).
 
 - Type: mapping of names to settings
 - Default: not set

@@ -72,7 +72,7 @@ def results_json(report: Report) -> dict[str, Any]:
 
 def problems_json(problems: Iterable[Problem]) -> dict[str, Any]:
     """Problems as plain data. Lines and columns start at 1; 0 is the whole file."""
-    return {"format_version": FORMAT_VERSION, "problems": [_problem(problem) for problem in problems]}
+    return {"format_version": FORMAT_VERSION, "problems": [problem_json(problem) for problem in problems]}
 
 
 def rest_json(problems: Iterable[Problem], rest: Plan, left_out: Iterable[Address]) -> dict[str, Any]:
@@ -171,7 +171,8 @@ def _place(location: Location) -> dict[str, Any]:
     return {"file": location.file, "line": location.line, "column": location.column}
 
 
-def _problem(problem: Problem) -> dict[str, Any]:
+def problem_json(problem: Problem) -> dict[str, Any]:
+    """One problem as plain data."""
     return {
         **_place(problem.location),
         "message": problem.message,

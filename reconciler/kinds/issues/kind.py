@@ -32,7 +32,17 @@ from reconciler.model.containers import ProjectIncludes
 from reconciler.model.forms import NAMED, NUMBER, REF, TEXT, Each
 from reconciler.model.kind import Inside, Kind, Listing, Matches, Need, Object, Request
 from reconciler.model.name_index import Context, Names
+from reconciler.model.rights import Rights
 from reconciler.model.spec import Id
+
+BY_FIELD = {
+    "notes": ("add_issue_notes", "edit_issues", "edit_own_issues"),
+    "parent": ("manage_subtasks",),
+    "relations": ("manage_issue_relations",),
+    "watchers": ("add_issue_watchers", "delete_issue_watchers"),
+    "is_private": ("set_issues_private", "set_own_issues_private"),
+}
+"""Fields that need a permission of their own."""
 
 
 class Issues(Kind[IssueSpec]):
@@ -46,6 +56,7 @@ class Issues(Kind[IssueSpec]):
     required = ("subject",)
     rank = 70
     capabilities = (
+        Rights(("add_issues",), ("edit_issues", "edit_own_issues"), ("delete_issues",), BY_FIELD),
         IssueContents("issue", "issues"),
         Rows(
             {

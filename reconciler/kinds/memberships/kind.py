@@ -18,6 +18,7 @@ from reconciler.model.kind import Inside, Kind, Listing, Matches, Need, Object, 
 from reconciler.model.name_index import Context, Names
 from reconciler.model.pruning import Foresight, Pruning
 from reconciler.model.requests import payload
+from reconciler.model.rights import all_need
 from reconciler.model.spec import REFUSE, Api, Id, Name, ProjectItem
 
 ROLE = Ref(("role",))
@@ -139,6 +140,7 @@ class Memberships(Kind[MembershipSpec]):
     rank = 40
     capabilities = (
         FixedKey(),
+        all_need("manage_members"),
         _Rows({"roles": Roles.form, **dict.fromkeys(PRINCIPALS, REF.optional)}),
         Nesting("members"),
         # The membership of a group, or in the parent project, can create it in the same apply.

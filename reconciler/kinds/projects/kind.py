@@ -6,7 +6,7 @@ for administrators, which is how they are found.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from reconciler.model.name_index import Context, Names
 from reconciler.model.participation import UNASSIGNED, Participants
 from reconciler.model.pruning import Pruning
 from reconciler.model.requests import includes
+from reconciler.model.rights import ADMIN, Choice, Rights
 from reconciler.model.spec import PARTIAL, Id, Spec
 from reconciler.natural import natural
 
@@ -35,6 +36,19 @@ class _Rows(PartialRows):
         if name in HIDDEN and "issue_tracking" not in (values.get("enabled_modules") or ()):
             return any(m["name"] == "issue_tracking" for m in row.get("enabled_modules", ()))
         return super().shows(kind, row, name, values)
+
+
+BY_FIELD = {"enabled_modules": ("select_project_modules",), "status": ("close_project",)}
+"""Fields that need a permission of their own."""
+
+
+class _Rights(Rights):
+    """Only administrators archive and unarchive."""
+
+    def needed(self, action: str, changed: Mapping[str, tuple[Any, Any]]) -> Iterator[Choice]:
+        for choice in super().needed(action, changed):
+            archive = choice == BY_FIELD["status"] and "archived" in changed["status"]
+            yield (ADMIN,) if archive else choice
 
 
 class _Dependencies(Dependencies):
@@ -138,6 +152,7 @@ class Projects(Kind[ProjectSpec]):
     rank = 30
     capabilities = (
         FixedKey(),
+        _Rights(("add_project",), ("edit_project",), ("delete_project",), BY_FIELD),
         Rows({"identifier": SEGMENT, "status": WHOLE, "time_entry_activities": Each(of=NAMED).optional}),
         # Their tree is one nested set, which every write locks.
         # Closing is passed on to all projects below, and reopening opens the whole closed subtree (5.0 to 6.1).

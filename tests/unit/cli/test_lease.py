@@ -9,8 +9,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import jsonschema
 import pytest
 from canned import Canned
 from click.testing import CliRunner, Result
@@ -20,6 +22,7 @@ from stub import Stub
 from reconciler.apply import lease as leases
 from reconciler.apply.lease_page import Entry, entry_of, text_of
 from reconciler.cli import main
+from reconciler.reference.json_schema import SCHEMAS
 
 SHOP = "projects: [{identifier: shop, issues: [{subject: a}, {subject: b}]}]"
 OTHER = Entry("0123", "amy@ci-7", "4711", "reconciler apply", "2036-01-01 12:00:00 UTC", "2036-01-01 12:02:00 UTC")
@@ -270,3 +273,78 @@ def test_of_two_processes_one_waits_for_the_other(served: Canned) -> None:
     outputs = [process.communicate(timeout=60) for process in both]
     assert [process.returncode for process in both] == [0, 0], outputs
     assert sorted(row["subject"] for row in served.rows("issues")) == ["a", "b"]
+
+
+# -- a project that the run itself makes --------------------------------------------------------------------------
+
+NEW = "projects: [{identifier: %s, name: Ops, enabled_modules: [wiki]}, {identifier: shop, issues: [{subject: a}]}]"
+
+
+@pytest.mark.parametrize("saved", [False, True])
+def test_the_first_apply_makes_the_project_of_its_lease(site: Canned, saved: bool) -> None:
+    """Where the project is declared and does not exist yet, there can be no lease: the run says so, and the next one
+    takes it."""
+    Path("reconciler.yaml").write_text("lease: {project: fresh}\n")
+    Path("a.yaml").write_text(NEW % "fresh")
+    if saved:
+        assert run("plan", "--out", "saved.plan").exit_code == 0
+    first = run("apply", "--yes", *(["--plan", "saved.plan"] if saved else []))
+    assert first.exit_code == 0, first.output
+    said = 'No lease for this run: the project "fresh" does not exist yet, and this run is to change that.'
+    assert said in first.stderr
+    second = run("apply", "--yes")
+    assert (second.exit_code, "No lease" in second.stderr) == (0, False)
+    assert entry(site).command == "reconciler apply"
+
+
+def test_a_wiki_that_the_run_enables_is_no_problem(site: Canned) -> None:
+    """The project is there, and the manifests give it the module."""
+    site.row("projects", "ops")["enabled_modules"] = []
+    Path("a.yaml").write_text(NEW % "ops")
+    assert "does not have the module wiki yet" in run("apply", "--yes").stderr
+
+
+@pytest.mark.parametrize("manifest", [SHOP, NEW % "fresh, state: absent", (NEW % "fresh").replace("[wiki]", "[news]")])
+def test_a_project_that_nothing_makes_is_a_problem(site: Canned, manifest: str) -> None:
+    """Nothing is written, and the message says where `lease` is set."""
+    Path("reconciler.yaml").write_text("lease: {project: fresh}\n")
+    Path("a.yaml").write_text(manifest)
+    result = run("apply", "--yes")
+    assert result.exit_code == 3
+    assert 'lease: project "fresh" does not exist' in result.output
+    assert writes(site) == []
+
+
+# -- the lease for programs ----------------------------------------------------------------------------------------
+
+
+def shown(*args: str) -> dict[str, object]:
+    """What `lease show` prints as JSON, which has the form of its schema."""
+    result = run("lease", "show", "--format", "json", *args)
+    assert result.exit_code == 0, result.output
+    found: dict[str, object] = json.loads(result.stdout)
+    jsonschema.validate(found, SCHEMAS["lease"]())
+    return found
+
+
+def test_show_as_json(site: Canned) -> None:
+    """Free, held, expired: with the times as ISO 8601."""
+    assert shown()["state"] == "free"
+    hold(site)
+    found = shown()
+    assert (found["state"], found["who"], found["holder"]) == ("held", "amy@ci-7", "0123")
+    assert found["expires"] == "2036-01-01T12:02:00+00:00"
+    assert found["url"] == f"{site.url}/projects/ops/wiki/Reconciler_lease"
+    site.row("wiki_pages", "Reconciler_lease")["text"] = text_of(replace(OTHER, expires="2020-01-01 12:00:00 UTC"))
+    assert shown()["state"] == "expired"
+    assert run("lease", "break", "--yes").exit_code == 0
+    assert shown()["state"] == "free" and str(shown()["note"]).startswith("ended by ")
+
+
+def test_the_configuration_is_found_by_a_path(site: Canned) -> None:
+    """As for `apply PATH`: the configuration beside the manifests counts."""
+    Path("team").mkdir()
+    Path("reconciler.yaml").rename("team/reconciler.yaml")
+    assert run("lease", "show").exit_code == 1
+    assert shown("team")["state"] == "free"
+    assert run("lease", "break", "--yes", "team").exit_code == 0
