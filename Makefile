@@ -59,13 +59,9 @@ prove: $(INSTALLED)
 regen: $(INSTALLED)
 	$(BIN)/python tests/helpers/generated.py
 
-docs: .venv/.docs
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+docs: $(INSTALLED)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	@echo "Written: site/index.html"
-
-.venv/.docs: $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
-	@touch $@
 
 dist: $(INSTALLED)
 	@$(BIN)/python tools/dist.py

@@ -12,6 +12,8 @@ import pytest
 from canned import Canned
 from stub import Stub
 
+from reconciler import pytest_plugin
+
 SUITE = """
 import asyncio
 import pytest
@@ -91,21 +93,13 @@ def test_worlds_on_a_given_server(server: Stub, tmp_path: Path) -> None:
     assert "another exception" not in said
 
 
-@pytest.mark.parametrize(
-    ("options", "environ", "message"),
-    [
-        ([], {}, "add --redmine-disposable"),
-        (["--redmine-disposable"], {}, "an administrator's API key in REDMINE_API_KEY"),
-    ],
-)
-def test_a_given_server_must_be_meant(
-    options: list[str], environ: dict[str, str], message: str, server: Stub, tmp_path: Path
-) -> None:
-    """No request is sent to a server that was not called disposable, or without a key for it."""
-    code, said = run(tmp_path, f"--redmine-url={server.url}", *options, "-k", "nothing_is_there", **environ)
-    assert code == 1
-    assert message in " ".join(said.split())
-    assert server.seen == []
+def test_a_given_server_must_be_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that was not called disposable, or without a key for it, is refused before any request."""
+    monkeypatch.delenv("REDMINE_API_KEY", raising=False)
+    with pytest.raises(pytest.fail.Exception, match="add --redmine-disposable"):
+        pytest_plugin._given("http://127.0.0.1:1", disposable=False)
+    with pytest.raises(pytest.fail.Exception, match="an administrator's API key in REDMINE_API_KEY"):
+        pytest_plugin._given("http://127.0.0.1:1", disposable=True)
 
 
 def test_an_address_in_the_environment_is_not_used(server: Stub, tmp_path: Path) -> None:
