@@ -96,7 +96,7 @@ def built(folder: Path) -> list[Path]:
     return sorted(folder.iterdir())
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Both, built once."""
     return built(tmp_path_factory.mktemp("dist"))

@@ -32,7 +32,7 @@ class Links(HTMLParser):
             self.loaded |= {given.get("href", ""), given.get("src", "")} if given.get("rel") != "canonical" else set()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, Links]:
     """All pages by path; a warning of mkdocs fails the build."""
     folder = tmp_path_factory.mktemp("site")
