@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 from reconciler.apply import account
 from reconciler.config import Config
 from reconciler.errors import ManifestError, Problem, ReconcilerError, RefusedError
-from reconciler.manifest import loader as manifest
 from reconciler.manifest.loader import Loaded
 from reconciler.model.address import Address
 from reconciler.model.name_index import Names
@@ -30,12 +29,11 @@ from reconciler.plan.prune import NOTHING, Pruned
 from reconciler.plan.targets import ALL, PlanOptions, Selection, resent, select
 from reconciler.redmine.client import Client
 from reconciler.state import desired as declared
-from reconciler.state import foreign, live
+from reconciler.state import live, overlays
 from reconciler.state.consequences import not_consequential
 from reconciler.state.desired import Desired
 from reconciler.state.live import Live
 from reconciler.state.partial import NotValid
-from reconciler.state.secrets import collect
 
 if TYPE_CHECKING:
     # The rest of `apply` is imported where a plan is applied: `plan` and `check` start faster without it.
@@ -58,11 +56,9 @@ class Planned:
 
 
 def read(config: Config, paths: Sequence[str | Path], stdin: TextIO | BinaryIO | None = None) -> Manifests:
-    """Read the manifests at `paths` with a configuration."""
+    """Read the manifests at `paths` (default: those of the configuration) with a configuration and its overlays."""
     claims.check_settings(config)
-    loaded = foreign.without(manifest.load(paths or (".",), config.variables, stdin=stdin, rules=config.rules))
-    # Before anything can be said about the documents.
-    collect(loaded.documents, config.variables, config.secrets)
+    loaded = overlays.read(config, paths, stdin)
     desired = declared.build(loaded.documents, config.settings)
     found = [*loaded.problems, *not_consequential(loaded, desired.problems)]
     # A value that is shown may be a secret that was written to the wrong field.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Protocol
 
 from reconciler.config import Config
 from reconciler.errors import Denied, Missing, ReconcilerError
@@ -44,6 +45,13 @@ class Exported:
     removed: int
     requests: int
     sanitized: tuple[int, int] | None = None
+
+
+class Writing(Protocol):
+    """Where downloads are written to."""
+
+    def writing(self, name: str) -> AbstractContextManager[BinaryIO]:
+        """A file with this path, which is there when it is complete."""
 
 
 def scope(projects: str | Iterable[str], subprojects: bool, chosen: str | Iterable[str]) -> Scope:
@@ -161,7 +169,7 @@ async def _files(
             tree.texts.pop(CONFIG, None)
         folder.check([*tree.texts, *tree.downloads])
         # Contents are withheld from a sanitized export, so nothing is downloaded.
-        lost = {} if sanitized else await _download(client, tree.downloads, downloaded, folder, watch)
+        lost = {} if sanitized else await download(client, tree.downloads, downloaded, folder, watch)
         if not lost:
             return counts, tree
         # Lost files are not tried again, so each round has fewer to download, and this ends.
@@ -176,8 +184,8 @@ def _counted(described: Iterable[Item], counts: Counter[str]) -> Iterator[Item]:
         yield item
 
 
-async def _download(
-    client: Client, files: Mapping[str, Stored], downloaded: dict[str, int], folder: Folder, watch: Watch
+async def download(
+    client: Client, files: Mapping[str, Stored], downloaded: dict[str, int], folder: Writing, watch: Watch
 ) -> dict[int, str]:
     """Download live files, except those `downloaded` already (path → id). Returns id → reason for failures."""
     lost: dict[int, str] = {}
@@ -200,7 +208,7 @@ class _Lost(Exception):
     """A live file cannot be downloaded; the text is the reason."""
 
 
-async def _fetch(client: Client, name: str, file: Stored, folder: Folder) -> None:
+async def _fetch(client: Client, name: str, file: Stored, folder: Writing) -> None:
     """Download a live file. Raises _Lost if the server refuses it, or if the size is wrong twice."""
     for last in (False, True):
         try:

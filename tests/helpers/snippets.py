@@ -76,12 +76,12 @@ def keys(block: Block) -> set[str]:
 
 
 def kind_of(block: Block) -> str:
-    """What a YAML block is: "manifest", "settings", "foreign", "comments", or "" if it is none of these."""
+    """What a YAML block is: "manifest", "overlay", "settings", "foreign", "comments", or "" if it is none of these."""
     found = keys(block)
     if not found:
         return "comments"
     if found <= set(declarable()):
-        return "manifest"
+        return "overlay" if re.search(r"\$(overlay|unset)\b", block.text) else "manifest"
     if found <= {*Settings.model_fields, "instances"}:
         return "settings"
     return "foreign" if found & FOREIGN else ""

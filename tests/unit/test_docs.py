@@ -32,6 +32,7 @@ from snippets import BLOCKS, PAGES, Block, blocks, check, commands, kind_of, of,
 import reconciler
 from reconciler import config
 from reconciler.cli import main
+from reconciler.reference import config_schema
 
 HEADING = re.compile(r"^#+ (.+)$", re.M)
 CODE_BLOCK = re.compile(r"^ *```.*?^ *```", re.M | re.S)
@@ -68,7 +69,7 @@ def test_commands_and_options_exist(page: Path) -> None:
     lines = re.findall(r"reconciler ((?:[a-z]+)(?: [^\n`#|>)]*)?)", page.read_text())
     for line in lines:
         words = line.split()
-        command = words[:2] if words[0] == "sandbox" and len(words) > 1 else words[:1]
+        command = words[:2] if words[0] in GROUPS and len(words) > 1 else words[:1]
         shown = help_of(*command)
         known = shown.exit_code == 0 or f"reconciler {line}" in NOT_COMMANDS
         assert known, line
@@ -81,6 +82,9 @@ def help_of(*command: str) -> Result:
     """What a command prints as its help."""
     return CliRunner().invoke(main, [*command, "--help"])
 
+
+GROUPS = {"config", "lease", "sandbox"}
+"""Commands with commands of their own."""
 
 NOT_COMMANDS = {"reconciler promises"}
 
@@ -103,6 +107,9 @@ def test_yaml_is_valid(block: Block, tmp_path: Path) -> None:
     if kind == "manifest":
         (tmp_path / "a.yaml").write_text(block.text)
         assert reconciler.validate(tmp_path, environ=variables(block.text)) == ()
+    elif kind == "overlay":
+        said = json.loads(json.dumps(yaml.safe_load(block.text), default=str))
+        jsonschema.validate(said, config_schema.overlay_schema())
     elif kind == "settings":
         (tmp_path / "reconciler.yaml").write_text(block.text)
         for instance in [None, *config.load([tmp_path], {}).instances]:
