@@ -7,6 +7,8 @@
 # make prove   each write of an apply and each read of a plan with each fault (REDMINE=5.0, PROVE=CASE; CONTRIBUTING.md)
 # make regen   write the generated files: schemas, reference, golden files
 # make docs    the documentation as a site, in site/
+# make dist    the wheel and the source distribution, in dist/, the same bytes from the same commit
+# make release-notes VERSION=0.1.0   what CHANGELOG.md says about a version; without VERSION: what is not released yet
 # make bench   the benchmarks
 # make lint    style, types and layers only
 # make clean   remove what make made here; sandboxes go by `reconciler sandbox stop --all --destroy`
@@ -19,7 +21,7 @@ INSTALLED := .venv/.installed
 # The environment is the project's own, whatever virtual environment the caller is in.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
-.PHONY: help demo fast coverage chromium test test-all prove regen docs bench lint clean
+.PHONY: help demo fast coverage chromium test test-all prove regen docs dist release-notes bench lint clean
 .DELETE_ON_ERROR:
 
 help:
@@ -29,14 +31,14 @@ demo: $(INSTALLED)
 	@PATH="$(BIN):$$PATH" sh examples/demo.sh
 
 fast: $(INSTALLED)
-	$(BIN)/pytest -n 2 -m "not server and not browser" $(ARGS)
+	$(BIN)/pytest -n 2 -m "not server and not browser and not package" $(ARGS)
 
 # Pure logic that goes wrong in silence: which object is which, what an export says and leaves out.
 RISKY := kinds/issues/identity kinds/issues/similarity kinds/issues/made_keys kinds/issues/export \
   kinds/memberships/inherited_roles export/describe export/write_keys export/inventory export/sanitize export/pseudonyms
 
 coverage: $(INSTALLED)
-	$(BIN)/pytest -n 2 -m "not server and not browser" --cov=reconciler --cov-report= $(ARGS)
+	$(BIN)/pytest -n 2 -m "not server and not browser and not package" --cov=reconciler --cov-report= $(ARGS)
 	$(BIN)/coverage report --skip-covered
 	@for module in $(RISKY); do $(BIN)/coverage report --include="reconciler/$$module.py" --fail-under=85 >/dev/null || { \
 	  echo "Less than 85 percent of $$module is tested without a server." >&2; exit 1; }; done
@@ -63,13 +65,15 @@ prove: $(INSTALLED)
 regen: $(INSTALLED)
 	$(BIN)/python tests/helpers/generated.py
 
-docs: .venv/.docs
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+docs: $(INSTALLED)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	@echo "Written: site/index.html"
 
-.venv/.docs: $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
-	@touch $@
+dist: $(INSTALLED)
+	@$(BIN)/python tools/dist.py
+
+release-notes: $(INSTALLED)
+	@$(BIN)/python tools/release_notes.py $(VERSION)
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/bench.py $(ARGS)

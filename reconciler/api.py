@@ -246,8 +246,17 @@ def _client(config: Config) -> Client:
 
 def _outside_a_loop(start: Callable[[], Coroutine[Any, Any, T]], name: str) -> T:
     """Run a coroutine to its end. Raises ReconcilerError inside an event loop, as in a notebook."""
+    if in_a_loop():
+        raise ReconcilerError(
+            f"`{name}` cannot be called inside an event loop, as in a notebook: await `{name}_async`."
+        )
+    return asyncio.run(start())
+
+
+def in_a_loop() -> bool:
+    """Whether the caller runs inside an event loop, which cannot wait for another one."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(start())
-    raise ReconcilerError(f"`{name}` cannot be called inside an event loop, as in a notebook: await `{name}_async`.")
+        return False
+    return True

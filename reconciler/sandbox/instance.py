@@ -123,19 +123,25 @@ class Sandbox:
         if self.exists():
             server.stop(self.folder, self._state().port)
 
-    def snapshot(self) -> None:
-        """Make the current contents the state that `reset` restores."""
+    def snapshot(self, file: Path | None = None) -> None:
+        """Make the current contents the state that `reset` restores; or keep them in a file, for `reset(file)`."""
         self._require()
+        if file is not None:
+            database.copy(self.db, file)
+            return
         # Replaced by one rename: `reset` must never see half a snapshot.
         fresh = self.folder / f"{SNAPSHOT}.new"
         fresh.unlink(missing_ok=True)
         database.copy(self.db, fresh)
         fresh.replace(self.folder / SNAPSHOT)
 
-    def reset(self) -> None:
-        """Restore the snapshot, in milliseconds, whether the server is running or not. Ids start over too."""
+    def reset(self, file: Path | None = None) -> None:
+        """Restore the snapshot, or that in a file, in milliseconds, whether the server is running or not.
+
+        Ids start over too.
+        """
         self._require()
-        database.restore(self.folder / SNAPSHOT, self.db)
+        database.restore(file or self.folder / SNAPSHOT, self.db)
 
     def run(self, script: Path | str, **env: str) -> str:
         """Run Ruby inside Redmine (`rails runner`) and return its output.

@@ -8,18 +8,14 @@ all versions in any case. With it (`make test-all`: `5.0,6.0,6.1`) every test ru
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import count
-from pathlib import Path
 from zlib import crc32
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+
+from reconciler.testing.servers import claim as claim
 
 VERSIONS = [v.strip() for v in os.environ.get("RECONCILER_TEST_VERSIONS", "5.0,6.1").split(",")]
 PER_VERSION = [pytest.param(v, id=f"redmine-{v}") for v in VERSIONS]
@@ -70,17 +66,3 @@ class ByVersion(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         # One browser, too: all of its tests are in one folder.
         return version_of(nodeid) or ("browser" if "browser/" in nodeid else nodeid)
-
-
-@contextmanager
-def claim(name: str) -> Iterator[str]:
-    """`name`, or `name-2`, `name-3` … while other workers or runs on this machine use it."""
-    for number in count(1):
-        candidate = name if number == 1 else f"{name}-{number}"
-        with Path(tempfile.gettempdir(), f"reconciler-{os.getuid()}-{candidate}.claim").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            yield candidate
-            return

@@ -64,17 +64,15 @@ def of(*languages: str) -> list[Block]:
 
 # -- YAML ------------------------------------------------------------------------------------------------------
 
-FOREIGN = {"apiVersion", "image", "jobs", "on", "repos", "runs", "stages", "steps", "workflow"}
+FOREIGN = {"apiVersion", "image", "jobs", "on", "repos", "runs", "stages", "steps", "uses", "workflow"}
 """Keys at the top of files of other programs: CI systems, pre-commit, Kubernetes."""
 
 
 def keys(block: Block) -> set[str]:
-    """The keys at the top of a YAML block; empty if it is all comments."""
+    """The keys at the top of a YAML block, of all items if it is a list; empty if it is all comments."""
     node = yaml.compose(block.text, yaml.SafeLoader)
-    if node is None:
-        return set()
-    assert isinstance(node, yaml.MappingNode), f"{block} is no mapping"
-    return {key.value for key, _ in node.value}
+    items = node.value if isinstance(node, yaml.SequenceNode) else [node]
+    return {key.value for item in items if isinstance(item, yaml.MappingNode) for key, _ in item.value}
 
 
 def kind_of(block: Block) -> str:
@@ -155,6 +153,12 @@ def _check_value(parameter: click.Parameter, value: Any, context: click.Context)
         for one in value if isinstance(value, list | tuple) else [value]:
             if isinstance(one, str):
                 parameter.type.convert(one, parameter, context)
+
+
+def told_elsewhere(page: Path) -> bool:
+    """Whether a test of its own says that the transcripts of a page are true."""
+    tests = (path for path in (ROOT / "tests" / "unit").rglob("test_*.py") if path.name != "test_docs.py")
+    return any(f'"docs" / "{page.name}"' in path.read_text(encoding="utf-8") for path in tests)
 
 
 # -- files -----------------------------------------------------------------------------------------------------

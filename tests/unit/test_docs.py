@@ -38,7 +38,7 @@ HEADING = re.compile(r"^#+ (.+)$", re.M)
 CODE_BLOCK = re.compile(r"^ *```.*?^ *```", re.M | re.S)
 OF_ITS_OWN = {ROOT / "docs" / "adding-a-kind.md"}
 """Pages whose YAML and Python are tested otherwise: this one is carried out by `kinds/test_adding_a_kind.py`."""
-LANGUAGES = {"", "console", "hcl", "ini", "json", "mermaid", "python", "sh", "toml", "yaml"}
+LANGUAGES = {"", "console", "hcl", "ini", "json", "python", "sh", "text", "toml", "yaml"}
 
 
 def anchors(page: Path) -> set[str]:

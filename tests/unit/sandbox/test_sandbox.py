@@ -289,3 +289,24 @@ def test_home_is_the_users_cache_unless_told(monkeypatch: pytest.MonkeyPatch, tm
     assert Sandbox("6.1").db == tmp_path / "6.1/var/lib/redmine/6.1/redmine.sqlite3"
     monkeypatch.delenv("RECONCILER_SANDBOX_HOME")
     assert default_home().name == "sandbox"
+
+
+def test_a_snapshot_in_a_file(tmp_path: Path) -> None:
+    """`snapshot(file)` keeps the contents for `reset(file)`, and does not move what `reset()` returns to."""
+    sandbox = Sandbox("6.1", name="x", home=tmp_path)
+    sandbox.db.parent.mkdir(parents=True)
+    settings_database(sandbox.db)
+    sandbox.snapshot()
+
+    def values() -> list[str]:
+        with closing(sqlite3.connect(sandbox.db)) as live:
+            return [name for (name,) in live.execute("SELECT name FROM settings")]
+
+    first = values()
+    with closing(sqlite3.connect(sandbox.db)) as live, live:
+        live.execute("UPDATE settings SET name = 'kept'")
+    sandbox.snapshot(tmp_path / "kept")
+    sandbox.reset()
+    assert values() == first
+    sandbox.reset(tmp_path / "kept")
+    assert values() == ["kept"] * len(first)
