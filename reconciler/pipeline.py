@@ -22,7 +22,7 @@ from reconciler.manifest import loader as manifest
 from reconciler.manifest.loader import Loaded
 from reconciler.model.address import Address
 from reconciler.model.name_index import Names
-from reconciler.plan import archived_projects, claims, destruction, limits, prune
+from reconciler.plan import archived_projects, claims, limits, prune
 from reconciler.plan import faults as faulty
 from reconciler.plan.faults import NO_FAULTS, Faults
 from reconciler.plan.operations import Plan
@@ -127,8 +127,7 @@ async def _confirmed(client: Client, planned: Planned) -> Planned:
     if not planned.plan.changes:
         return planned
     await account.check(client, planned.names)
-    plan = await destruction.counted(client, planned.plan, planned.names)
-    return replace(planned, plan=replace(plan, requests=client.requests))
+    return replace(planned, plan=replace(planned.plan, requests=client.requests))
 
 
 async def _read(client: Client, manifests: Manifests, options: PlanOptions) -> Live:

@@ -166,10 +166,6 @@ class Deletion(Capability):
         """The keys of all objects that Redmine would delete with this one now, before any of them is moved away."""
         return []
 
-    def contents(self, row: Row) -> Iterable[Listing]:
-        """Lists of what Redmine destroys with a live object; a plan tells how long they are."""
-        return ()
-
     def until_gone(self, address: Address) -> Listing | None:
         """The page that shows an object while the server is still deleting it; None: it is gone at once."""
         return None

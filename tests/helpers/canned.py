@@ -335,12 +335,7 @@ def _matches(row: Row, params: Params) -> bool:
         wanted = [part for key, value in values if key == f"v[{name}][]" for part in value.split(",")]
         if not _passes(_values(row, name), dict(params)[f"op[{name}]"], wanted):
             return False
-    plain = dict(params)
-    for name in ("project", "issue"):
-        number = plain.get(f"{name}_id", "").removeprefix("~")
-        if number and str((row.get(name) or {}).get("id")) != number:
-            return False
-    status = plain.get("status")
+    status = dict(params).get("status")
     return status is None or str(row.get("status")) in status.split("|")
 
 

@@ -27,10 +27,6 @@ class IssueDeletion(Deletion):
     def live_below(self, address: Address, row: Row, names: Names) -> list[str]:
         return _below(row, names, parent_fields.children)
 
-    def contents(self, row: Row) -> Iterable[Listing]:
-        # `~`: with that of its subtasks.
-        yield Listing("/time_entries", "time_entries", (("issue_id", f"~{row['id']}"),))
-
 
 class IssuePruning(Pruning):
     """Subtasks can be in other projects, and logged time does not change an issue's own row otherwise."""

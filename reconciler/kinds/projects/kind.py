@@ -57,13 +57,6 @@ class _Deletion(Deletion):
     def live_below(self, address: Address, row: Row, names: Names) -> list[str]:
         return [key for key in names.live("project").ids if address.key in _live_ancestors(key, names)]
 
-    def contents(self, row: Row) -> Iterable[Listing]:
-        # `*`: with those of the subprojects, whatever the server's setting says.
-        inside = (("project_id", row["id"]), ("subproject_id", "*"))
-        yield Listing("/issues", "issues", (*inside, ("status_id", "*")))
-        yield Listing(f"/projects/{row['identifier']}/wiki/index", "wiki_pages", paged=False)
-        yield Listing("/time_entries", "time_entries", inside)
-
     def until_gone(self, address: Address) -> Listing | None:
         # Until the job has run, its page is there with the status 10 (from 5.1 on).
         none: Mapping[int, None] = {404: None, 403: None}
