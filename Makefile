@@ -6,6 +6,7 @@
 # make test-all  the same, every test on Redmine 5.0, 6.0 and 6.1: before a release
 # make prove   each write of an apply and each read of a plan with each fault (REDMINE=5.0, PROVE=CASE; CONTRIBUTING.md)
 # make regen   write the generated files: schemas, reference, golden files
+# make docs    the documentation as a site, in site/
 # make bench   the benchmarks
 # make lint    style, types and layers only
 # make clean   remove what make made here; sandboxes go by `reconciler sandbox stop --all --destroy`
@@ -18,7 +19,7 @@ INSTALLED := .venv/.installed
 # The environment is the project's own, whatever virtual environment the caller is in.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
-.PHONY: help demo fast coverage test test-all prove regen bench lint clean
+.PHONY: help demo fast coverage test test-all prove regen docs bench lint clean
 .DELETE_ON_ERROR:
 
 help:
@@ -56,6 +57,14 @@ prove: $(INSTALLED)
 regen: $(INSTALLED)
 	$(BIN)/python tests/helpers/generated.py
 
+docs: .venv/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "Written: site/index.html"
+
+.venv/.docs: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@
+
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/bench.py $(ARGS)
 
@@ -65,7 +74,7 @@ lint: $(INSTALLED)
 	$(BIN)/lint-imports
 
 clean:
-	rm -rf .venv .prove build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+	rm -rf .venv .prove build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml

@@ -24,7 +24,7 @@ from reconciler.model.forms import ANY, NAME, TEXT, WHOLE
 from reconciler.model.kind import Inside, Kind, Listing, Matches, Need, Object, Request
 from reconciler.model.local_files import fault, path_of, stored_name
 from reconciler.model.name_index import Context, Names
-from reconciler.model.pruning import Pruning
+from reconciler.model.pruning import Contents, Pruning
 from reconciler.model.requests import payload
 from reconciler.model.spec import REFUSE, Api, Id, Name, ProjectItem
 
@@ -163,6 +163,7 @@ class Files(Kind[FileSpec]):
     capabilities = (
         Rows({"filename": NAME, "digest": TEXT, "project": ANY, "copies": ANY, "filesize": WHOLE.optional}),
         Creation(unique=False, answers=False),
+        Contents("file", "files"),
         _ReadBack(),
         _Pruning(),
         _Export(own_files=True),

@@ -18,6 +18,7 @@ from reconciler.model.codecs import Text
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.kind import Inside, Listing, Need, Request, project_lists
 from reconciler.model.name_index import Context, Names
+from reconciler.model.pruning import Contents
 from reconciler.model.spec import LOCAL, REFUSE, Api, Id, Name, ProjectItem
 
 
@@ -58,6 +59,7 @@ class News(Keyless[NewsSpec]):
         # 204 without an id or a body (5.0 to 6.1): the object is found again by its title.
         Creation(unique=False, answers=False),
         Deletion("also deletes its comments and attachments"),
+        Contents("news item", "news items"),
         Exporting(own_files=True),
     )
 

@@ -28,7 +28,7 @@ from reconciler.model.forms import DAY, NAMED, NUMBER, REF, TEXT
 from reconciler.model.kind import Inside, Kind, Listing, Need, Object
 from reconciler.model.name_index import Context, Names
 from reconciler.model.participation import Part, Participants
-from reconciler.model.pruning import Pruning
+from reconciler.model.pruning import Contents, Pruning
 from reconciler.model.spec import LOCAL, REFUSE, Api, Date, Id, IssueName, Name, ProjectItem
 from reconciler.model.visibility import Hidden, Hiding, Sight
 
@@ -157,6 +157,13 @@ class _Pruning(Pruning):
         return f"/time_entries/{number}/edit"
 
 
+class _Contents(Contents):
+    """One list for many projects."""
+
+    def lists(self, kind: Kind, projects: Mapping[str, Id]) -> Iterable[Listing]:
+        return (_list(chunk, ()) for chunk in _chunked(projects.values()))
+
+
 class _Export(Exporting):
     """Users who may no longer log time, and activities that are no longer active, are left out."""
 
@@ -228,6 +235,7 @@ class TimeEntries(Keyless[TimeEntrySpec]):
         Rows({"user": REF, "activity": NAMED, "spent_on": DAY, "hours": NUMBER, "comments": TEXT.present}),
         Creation(unique=False, newest=NEWEST),
         ProjectIncludes("time_entry_activities"),
+        _Contents("logged hour", "logged hours", sums="hours"),
         _Pruning(),
         _Limits(),
         _People({"user": Part("log_time")}),
@@ -312,8 +320,12 @@ def _lists(keys: frozenset[str], names: Names) -> list[Listing]:
 
 def _chunks(projects: Iterable[str], names: Names) -> list[list[int]]:
     known = names.live("project").ids
+    return _chunked(known.get(project) for project in set(projects))
+
+
+def _chunked(numbers: Iterable[Id | None]) -> list[list[int]]:
     # The id of an archived project is not known, and its entries cannot be read.
-    return list(chunks(sorted({n for p in projects if isinstance(n := known.get(p), int)}), CHUNK))
+    return list(chunks(sorted(number for number in numbers if isinstance(number, int)), CHUNK))
 
 
 def _list(projects: list[int], bounds: tuple[tuple[str, str], ...]) -> Listing:

@@ -24,7 +24,7 @@ from reconciler.model.export_hooks import Exporting
 from reconciler.model.forms import ANY, NAME, TEXT, WHOLE, Fields
 from reconciler.model.kind import Inside, Kind, Listing, Need, Object, Request, earlier_key
 from reconciler.model.name_index import Context, Names
-from reconciler.model.pruning import Pruning
+from reconciler.model.pruning import Contents, Pruning
 from reconciler.model.requests import payload
 from reconciler.model.spec import REFUSE, Api, Id, Name, ProjectItem
 from reconciler.natural import natural
@@ -282,6 +282,7 @@ class WikiPages(_Pages):
         Rows({"id": ANY, "project": ANY, "version": WHOLE.optional}),
         # A PUT would overwrite a page that somebody created meanwhile: it is reported, never adopted.
         Creation(answers=False, adopts=False),
+        Contents("wiki page", "wiki pages", path="wiki/index"),
         _ReadBack(),
         Deletion("also deletes its history and attachments"),
         _Dependencies(),

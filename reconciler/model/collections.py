@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
@@ -48,6 +49,16 @@ def matches(address: Address, patterns: Iterable[str]) -> bool:
     label = f"{address.kind}/{address.key}"
     # Also literally: keys can contain `[` and `*`. Not `fnmatch`, which ignores case on Windows.
     return any(label == pattern or fnmatchcase(label, pattern) for pattern in patterns)
+
+
+def may_match_inside(project: str, kind: Kind, patterns: Iterable[str]) -> Iterator[str]:
+    """The patterns that may mean an object of this kind in a project, whatever its contents are."""
+    start = f"{kind.name}/{project}/" if kind.inside else ""
+    for pattern in patterns:
+        # What is before the first wildcard decides: a wildcard can stand for the rest of any key.
+        fixed = re.split(r"[*?[]", pattern, maxsplit=1)[0]
+        if start and (fixed.startswith(start) or (start.startswith(fixed) and fixed != pattern)):
+            yield pattern
 
 
 def pattern_faults(patterns: Sequence[str], kinds: Mapping[str, Kind]) -> Iterator[tuple[int, str]]:

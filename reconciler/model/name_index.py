@@ -96,6 +96,8 @@ class Names:
     """Whether projects list issue custom fields that are for all projects with their own (from 5.1 on)."""
     files: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     """id of an attachment → `filename` and `sha256` of what the server has ("" where it was not read)."""
+    contents: dict[Address, str] = field(default_factory=dict)
+    """What Redmine deletes with an object that is declared absent, in words with counts."""
     renamed: dict[Address, str] = field(default_factory=dict)
     """What is declared under a new name → the key that it has on the server."""
     incomplete: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +56,24 @@ class Pruning(Capability):
     def below(self, numbers: Sequence[int]) -> Listing | None:
         """The list of what Redmine deletes with these objects, in whatever project it is."""
         return None
+
+
+@dataclass(frozen=True)
+class Contents(Capability):
+    """How many of these objects a project contains, which a plan says when it deletes the project."""
+
+    one: str = ""
+    many: str = ""
+    sums: str = ""
+    """The field of the rows to add up instead of counting them."""
+    path: str = ""
+    """The path of a project's list, after that of the project."""
+
+    def lists(self, kind: Kind, projects: Mapping[str, Id]) -> Iterable[Listing]:
+        """The lists that show these objects in projects (identifier → id)."""
+        none: Mapping[int, None] = {403: None, 404: None}
+        path = self.path or kind.plural
+        return (Listing(f"/projects/{p}/{path}", kind.plural, paged=False, none=none) for p in projects)
 
 
 class Foresight(Capability):

@@ -273,7 +273,8 @@ class Planner:
             if other.spec.state == "present":
                 message = f"Redmine deletes it together with {declared.address}, which is declared absent"
                 self.problems.append(Problem(other.source, message, str(other.address), also=(declared.source,)))
-        taken = [f"also deletes {', '.join(a.key for a in along)}"] if along else []
+        inside = self.names.contents.get(declared.address)
+        taken = [f"also deletes {listed}" for listed in (", ".join(a.key for a in along), inside) if listed]
         # No values at all stand for a deletion.
         lost = kind.losses(row, {}, frozenset(), Context(self.names, declared.project))
         return Draft(declared, row, {}, [], "; ".join(filter(None, (reason, *taken, *lost))) or None)

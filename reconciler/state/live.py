@@ -28,6 +28,7 @@ from reconciler.model.kind import Kind, Listing, Need, Object
 from reconciler.model.name_index import Context, CustomField, Names, Traits
 from reconciler.model.visibility import Hiding, Unlisted
 from reconciler.redmine.client import Client
+from reconciler.state.contents import read_contents
 from reconciler.state.desired import Desired
 from reconciler.state.fetch import bulk_details, fetch, together
 from reconciler.state.glimpses import Glimpses, permitted, sight_of
@@ -90,6 +91,7 @@ async def read(client: Client, desired: Desired, scope: Scope = DECLARED) -> Liv
     if me.get("admin"):
         await reader.to_create(need)
     await read_members(client, desired, need, names)
+    await read_contents(client, desired, names)
     return Live(names, me, tuple(reader.problems), reader.left_out.lasting(names), scope)
 
 

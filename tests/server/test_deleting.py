@@ -30,11 +30,15 @@ def test_a_deleted_project_is_gone(world: Running, api: Api) -> None:
 
 
 def test_what_a_deletion_takes_along(world: Running, api: Api) -> None:
-    """The plan says that everything inside goes with a project, and names its subprojects."""
+    """The plan says that everything inside goes with a project, counts it, and names its subprojects."""
     raw_shop(api, "sub", parent_id=1)
+    api.make("/issues", project_id="sub", subject="One", tracker_id=1)
+    api.send("PUT", "/projects/shop", {"project": {"enabled_module_names": ["issue_tracking", "time_tracking"]}})
+    api.make("/time_entries", project_id=1, hours=1.25, activity_id=8, spent_on="2026-11-02")
     (change,) = plan_of(world, ABSENT).changes
     assert change.reason is not None
     assert "also deletes sub" in change.reason
+    assert "1 issue, 1.25 logged hours" in change.reason
     assert "deletes everything inside it" in change.reason
 
 

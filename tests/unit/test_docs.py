@@ -12,7 +12,7 @@ from paths import ROOT
 
 from reconciler.cli import main
 
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "examples" / "README.md"]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("examples/**/*.md"))]
 HEADING = re.compile(r"^#+ (.+)$", re.M)
 CODE_BLOCK = re.compile(r"^ *```.*?^ *```", re.M | re.S)
 
@@ -30,6 +30,13 @@ def test_links_lead_somewhere(page: Path) -> None:
         linked = page.parent / target if target else page
         assert linked.exists(), target
         assert not fragment or fragment in anchors(linked), f"{target}#{fragment}"
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    """mkdocs.yml has each page of docs/ once, so that nobody writes one that readers of the site do not find."""
+    named = re.findall(r"^ +- .*: ([\w/.-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.M)
+    assert len(named) == len(set(named))
+    assert {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")} <= set(named)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))

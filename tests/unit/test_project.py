@@ -41,8 +41,8 @@ def test_the_version_is_in_one_place() -> None:
 
 @pytest.mark.parametrize(
     "page",
-    [*sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob(".github/**/*.md")}), WORKFLOW, HOOKS],
-    ids=lambda page: page.name,
+    [*sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob(".github/**/*.md")}), WORKFLOW, HOOKS],
+    ids=lambda page: str(page.relative_to(ROOT)),
 )
 def test_make_targets_exist(page: Path) -> None:
     """Every `make TARGET` that the docs, the workflow and the hooks mention is in the Makefile."""

@@ -21,7 +21,7 @@ from reconciler.kinds.issues.hiding import IssueHiding, IssueRows, for_others, p
 from reconciler.kinds.issues.identity import Matching, key_field, value_of
 from reconciler.kinds.issues.ordering import IssueDeletion, IssueDependencies, IssuePruning, IssueSideEffects
 from reconciler.kinds.issues.people import PARTS, IssuePeople
-from reconciler.kinds.issues.read import WATCHING, IssueReadBack, IssueStream, WatcherLists
+from reconciler.kinds.issues.read import WATCHING, IssueContents, IssueReadBack, IssueStream, WatcherLists
 from reconciler.kinds.issues.spec import VERSION, IssueSpec, closes, trackers_of
 from reconciler.kinds.issues.workflow import IssueKeptValues, ParentFields, StatusWorkflow
 from reconciler.model.address import Address, Row, Unresolved
@@ -46,6 +46,7 @@ class Issues(Kind[IssueSpec]):
     required = ("subject",)
     rank = 70
     capabilities = (
+        IssueContents("issue", "issues"),
         Rows(
             {
                 "subject": TEXT,

@@ -11,6 +11,7 @@ from reconciler.model.address import Address, Row, split_key
 from reconciler.model.capabilities import BulkDetails, ReadBack, Streamed
 from reconciler.model.kind import Kind, Listing, Need
 from reconciler.model.name_index import Context, CustomField, Names
+from reconciler.model.pruning import Contents
 from reconciler.model.requests import FieldLists, includes
 from reconciler.model.spec import Id
 
@@ -169,6 +170,14 @@ def projects_of(need: Need, names: Names) -> list[int]:
 def all_of(projects: list[int], filters: Params, include: Params) -> Listing:
     # As a filter (`f[]`), project_id means just these projects; as a parameter it takes in their subprojects.
     return Listing("/issues", "issues", (*criterion("project_id", "=", *projects), *filters, *EVERY, *include))
+
+
+class IssueContents(Contents):
+    """One list for many projects."""
+
+    def lists(self, kind: Kind, projects: Mapping[str, Id]) -> Iterable[Listing]:
+        numbers = sorted(number for number in projects.values() if isinstance(number, int))
+        return (all_of(chunk, (), ()) for chunk in chunks(numbers))
 
 
 def _by_id(ids: frozenset[Id], include: tuple[tuple[str, str], ...]) -> Iterable[Listing]:

@@ -209,6 +209,30 @@ def test_protected_patterns(tmp_path: Path) -> None:
         pruning(shop(), tmp_path, manifest() + '    versions: [{name: "0.9", state: absent}]\n', **settings)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "refused"),
+    [
+        ("version/shop/0.9", True),
+        ("version/shop/0.*", True),
+        ("issue/*", True),
+        ("*/LTS*", True),
+        ("project/shop", True),
+        ("version/other/*", False),
+        ("version/shopping/*", False),
+        ("user/*", False),
+    ],
+)
+def test_a_project_goes_with_nothing_protected(tmp_path: Path, pattern: str, refused: bool) -> None:
+    """The contents of a project that is declared absent are not read, so a pattern that may match some refuses it."""
+    made = "projects: [{identifier: shop, state: absent}]\ngroups: [{name: Team}]\n"
+    settings = {"authoritative": ["groups"], "protect": [pattern]}
+    if refused:
+        with pytest.raises(RefusedError, match="project shop"):
+            pruning(shop(), tmp_path, made, **settings)
+    else:
+        assert "project shop" in [str(c.address) for c in pruning(shop(), tmp_path, made, **settings).changes]
+
+
 def test_a_subtask_that_is_kept_keeps_its_parent(tmp_path: Path) -> None:
     """Redmine deletes subtasks too, so an issue with one that is declared, protected or elsewhere is kept."""
     settings: dict[str, Any] = {"authoritative": ["issues"], "issue_key_field": "Key"}

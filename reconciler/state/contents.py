@@ -1,0 +1,59 @@
+"""What projects contain that are declared absent: the plan says what is destroyed with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from reconciler.kinds import kinds
+from reconciler.model.address import CONTAINER
+from reconciler.model.capabilities import Deletion
+from reconciler.model.kind import Kind, Listing
+from reconciler.model.name_index import Names
+from reconciler.model.pruning import Contents
+from reconciler.model.spec import Id
+from reconciler.redmine.client import Client
+from reconciler.state.desired import Desired
+from reconciler.state.fetch import fetch, together
+
+MANY = 2_000
+"""Rows of a list that are added up; of more, only their number is told."""
+
+
+async def read_contents(client: Client, desired: Desired, names: Names) -> None:
+    """Count the contents of all live projects that are declared absent, with those of their subprojects."""
+    absent = (found for found in desired.objects.values() if found.spec.state == "absent")
+    for found in absent:
+        row = names.row(found.address) if found.kind.name == CONTAINER else None
+        # The contents of an archived project are not shown.
+        if row is not None and isinstance(row["id"], int):
+            keys = [found.address.key, *found.kind.capability(Deletion).takes_along(found.address, row, names)]
+            ids = names.live(CONTAINER).ids
+            names.contents[found.address] = await _contents(client, {k: ids[k] for k in keys}, names)
+
+
+async def _contents(client: Client, projects: Mapping[str, Id], names: Names) -> str:
+    """The contents of projects in words, such as `12 issues, 3 wiki pages`, or ""."""
+    counted = [kind for kind in kinds().values() if kind.has(Contents)]
+    said = await together(_said(client, kind, kind.capability(Contents).lists(kind, projects)) for kind in counted)
+    listed = ", ".join(filter(None, said))
+    # Others than administrators do not see all of it.
+    return f"at least {listed}" if listed and names.sight is not None else listed
+
+
+async def _said(client: Client, kind: Kind, listings: Iterable[Listing]) -> str:
+    contents = kind.capability(Contents)
+    amounts = await together(_amount(client, listing, contents.sums) for listing in listings)
+    rows, total = (sum(part) for part in zip(*amounts, strict=True))
+    if contents.sums and rows > MANY:
+        return f"{rows:,} {kind.plural.replace('_', ' ')}"
+    # Without an exponent, however many they are.
+    return f"{round(total, 2):,} {contents.one if total == 1 else contents.many}".replace(".0 ", " ") if total else ""
+
+
+async def _amount(client: Client, listing: Listing, sums: str) -> tuple[int, float]:
+    """The number of rows of a list, and the sum of a field of theirs, or their number again."""
+    count = await client.count(listing.path, listing.root, listing.params) if listing.paged else None
+    if count is not None and (not sums or count > MANY):
+        return count, count
+    rows = await fetch(client, listing)
+    return len(rows), sum(float(row.get(sums) or 0) for row in rows) if sums else len(rows)
