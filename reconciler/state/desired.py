@@ -68,7 +68,9 @@ def build(documents: Iterable[Map], settings: Mapping[str, Any]) -> Desired:
         builder.document(document)
     builder.check_references()
     # Sorted: neither the files nor the order within them may change a plan or its digest (docs/guarantees.md).
-    objects, invalid = (dict(sorted(some.items())) for some in (builder.objects, builder.partial))
+    objects, invalid = (
+        dict(sorted(some.items(), key=lambda item: item[0].order)) for some in (builder.objects, builder.partial)
+    )
     return Desired(objects, tuple(builder.problems), settings, invalid, builder.incomplete)
 
 
