@@ -15,7 +15,6 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from reconciler.kinds._wiki_titles import REMOVED, titleize
 from reconciler.model.address import CONTAINER, Address, Row, split_key
 from reconciler.model.attachments import Attached, Attachments, attaching
 from reconciler.model.capabilities import Creation, Deletion, Dependencies, KeptValues, ReadBack, Rows
@@ -27,6 +26,7 @@ from reconciler.model.name_index import Context, Names
 from reconciler.model.pruning import Contents, Pruning
 from reconciler.model.requests import payload
 from reconciler.model.spec import REFUSE, Api, Id, Name, ProjectItem
+from reconciler.model.wiki_titles import REMOVED, titleize
 from reconciler.redmine.client import quote
 
 PAGE = "wiki_page"
