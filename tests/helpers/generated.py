@@ -3,6 +3,8 @@
 schemas/*.schema.json       from the kinds and the output's models
 docs/reference.md           from the kinds
 reconciler/completion.json  from the kinds
+docs/commands.md            from the commands
+man/reconciler.1            from the commands
 tests/unit/render/golden/*  from the samples of `samples.py`
 """
 
@@ -15,6 +17,7 @@ from pathlib import Path
 from paths import GOLDEN, ROOT
 from samples import RENDERED
 
+from reconciler.cli.manual import markdown, roff
 from reconciler.reference.explain import reference
 from reconciler.reference.json_schema import SCHEMAS, dumps
 from reconciler.reference.names import names_json
@@ -34,6 +37,8 @@ GENERATED: Mapping[Path, Callable[[], str]] = {
     **{ROOT / "schemas" / f"{name}.schema.json": partial(_schema, name) for name in SCHEMAS},
     ROOT / "docs" / "reference.md": reference,
     ROOT / "reconciler" / "completion.json": names_json,
+    ROOT / "docs" / "commands.md": markdown,
+    ROOT / "man" / "reconciler.1": roff,
     **{GOLDEN / name: partial(_golden, name) for name in RENDERED},
 }
 """Each file, and what makes its text."""
