@@ -5,7 +5,7 @@
 # make test    style, types, layers and all tests, against real Redmines (ARGS='-k sandbox' for some of them)
 # make test-all  the same, every test on Redmine 5.0, 6.0 and 6.1: before a release
 # make prove   each write of an apply and each read of a plan with each fault (REDMINE=5.0, PROVE=CASE; CONTRIBUTING.md)
-# make regen   write the generated files: schemas, reference, golden files
+# make regen   write the generated files: schemas, reference, commands, man page, golden files
 # make docs    the documentation as a site, in site/
 # make bench   the benchmarks
 # make lint    style, types and layers only
