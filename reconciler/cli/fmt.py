@@ -36,10 +36,10 @@ def fmt(state: State, paths: tuple[str, ...], check: bool, diff: bool) -> int:
 
     PATH is a file, a folder, or - for standard input, which is printed (default: the current folder).
     """
-    from reconciler.manifest.sources import find
+    from reconciler.layout.manifests import files_of
 
     problems: list[Problem] = []
-    files = find(paths or (".",), problems, state.configuration(paths).rules)
+    files = files_of(paths or (".",), problems, state.configuration(paths).rules)
     changed = [file for file in files if _one(file, state, problems, write=not (check or diff), diff=diff)]
     _summary(changed, files, written=not (check or diff))
     if problems:

@@ -133,7 +133,11 @@ def test_what_is_left_as_it_is(text: str) -> None:
 WORDS = st.sampled_from(["a", "b", "x y", "1.0", "no", "#", "it's", "ü 🛒", "two\nlines\n", "", "${A:-b}", ": "])
 PEOPLE = st.fixed_dictionaries({"login": WORDS}, optional={"mail": WORDS, "firstname": WORDS, "status": WORDS})
 VERSIONS = st.fixed_dictionaries(
-    {"name": WORDS}, optional={"due_date": WORDS, "custom_fields": st.dictionaries(WORDS, WORDS)}
+    {"name": WORDS},
+    optional={
+        "due_date": WORDS,
+        "custom_fields": st.dictionaries(WORDS.filter(lambda word: word and "\n" not in word), WORDS),
+    },
 )
 PROJECTS = st.fixed_dictionaries(
     {"identifier": WORDS},
@@ -207,6 +211,15 @@ def test_files_are_rewritten(folder: Path) -> None:
     assert (folder / "b.yaml").stat().st_mtime_ns == untouched
     assert sorted(path.name for path in folder.iterdir()) == ["a.yaml", "b.yaml", "link.yaml"]
     assert fmt().stderr.endswith("files already formatted.\n")
+
+
+def test_files_of_other_programs_are_left_alone(folder: Path) -> None:
+    """What is beside the manifests and is none, such as a docker-compose.yml, is not touched; nor is reconciler.yaml."""
+    others = {"docker-compose.yml": "services:\n    web:   {image:  x}\n", "reconciler.yaml": "url:   'x'\n"}
+    for name, text in others.items():
+        (folder / name).write_text(text)
+    assert fmt().stderr == "Formatted: a.yaml\n"
+    assert {name: (folder / name).read_text() for name in others} == others
 
 
 def test_check_writes_nothing(folder: Path) -> None:
