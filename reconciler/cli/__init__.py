@@ -31,6 +31,7 @@ COMMANDS = {
     "apply": "Apply the manifests, or a saved plan.",
     "export": "Export live state as manifests.",
     "check": "Check the server, the account and every reference in the manifests.",
+    "config": "Show each setting, its value and where it comes from.",
     "lease": "Show the lease, or end that of a run that is gone.",
     "graph": "Show the dependencies between declared objects.",
     "explain": "List the kinds, or describe one, or one of its fields.",

@@ -12,9 +12,10 @@ import click
 
 from reconciler.cli import output
 from reconciler.cli.confirm import HINT, confirmed
-from reconciler.cli.options import State, common, formats, paths, prune, resend, selection, unarchive
+from reconciler.cli.options import State, common, formats, full, paths, prune, resend, selection, unarchive
 from reconciler.cli.progress import Progress, progress
-from reconciler.cli.report_file import ReportFile, checked
+from reconciler.cli.reports import Target, reports
+from reconciler.cli.run_report import RunReport
 from reconciler.cli.signals import handled
 from reconciler.errors import Exit, Location, ManifestError, ReconcilerError, ServerError
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @formats("text", "json", "markdown", "html", "github")
+@full
 @selection
 @click.option("--plan", "file", type=click.Path(path_type=Path), metavar="FILE", help="Apply the plan saved in FILE.")
 @click.option(
@@ -49,14 +51,7 @@ if TYPE_CHECKING:
     help="Leave out objects that have a problem, and what depends on them; apply all others.",
 )
 @prune
-@click.option(
-    "--report",
-    "report",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    callback=checked,
-    help="Write the outcome of each change to FILE, whatever ends the run: JSON, or JUnit for a name in .xml.",
-)
+@reports
 @unarchive
 @resend
 @common
@@ -74,7 +69,7 @@ def apply(
     lease_timeout: float,
     keep_going: bool,
     prune: bool,
-    report: Path | None,
+    reports: tuple[Target, ...],
     unarchive: bool,
     resend: tuple[str, ...],
 ) -> int:
@@ -92,7 +87,7 @@ def apply(
         raise click.UsageError(
             "--plan cannot be combined with PATH, --target, --exclude, --prune, --unarchive, --resend or --keep-going."
         )
-    with ReportFile(report) as written, progress(state) as shown:
+    with RunReport(reports, state) as written, progress(state) as shown:
         if file is not None:
             return asyncio.run(_saved(state, file, yes, max_deletes, lease_timeout, shown, written))
         shown.reading("the manifests")
@@ -107,7 +102,7 @@ async def _manifests(
     max_deletes: int | None,
     lease_timeout: float,
     shown: Progress,
-    written: ReportFile,
+    written: RunReport,
 ) -> int:
     from reconciler import pipeline
     from reconciler.apply.report import joined
@@ -148,7 +143,7 @@ async def _saved(
     max_deletes: int | None,
     lease_timeout: float,
     shown: Progress,
-    written: ReportFile,
+    written: RunReport,
 ) -> int:
     from reconciler import pipeline
     from reconciler.cli import steps
@@ -197,7 +192,7 @@ def _load(file: Path, variables: dict[str, str], place: Location) -> Saved:
 
 
 @contextmanager
-def _reported(state: State, written: ReportFile) -> Iterator[None]:
+def _reported(state: State, written: RunReport) -> Iterator[None]:
     """Print the reports as one, whatever happens: the known outcomes are never lost."""
     from reconciler.apply.report import joined
 
@@ -214,7 +209,7 @@ async def carry_out(
     planned: Planned,
     yes: bool,
     shown: Progress,
-    written: ReportFile,
+    written: RunReport,
     *,
     hint: str = HINT,
 ) -> bool:
@@ -266,7 +261,7 @@ class _Second(NamedTuple):
     max_deletes: int | None
 
 
-async def _again(state: State, second: _Second, yes: bool, shown: Progress, written: ReportFile) -> int | None:
+async def _again(state: State, second: _Second, yes: bool, shown: Progress, written: RunReport) -> int | None:
     """Plan and apply again. If that fails or is declined, archive the unarchived projects again; the exit code then."""
     from reconciler import pipeline
     from reconciler.cli import steps

@@ -62,6 +62,10 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         ("reconciler check", "Is the server there, whose key is this, do all names exist?"),
         ("reconciler check --url https://redmine.example.net", "Try a server before there are manifests"),
     ),
+    "config show": _all(
+        ("reconciler config show", "Which settings apply, and where each comes from"),
+        ("reconciler config show --instance staging", "The same for one instance"),
+    ),
     "lease show": _all(("reconciler lease show", "Is an apply running, and whose?")),
     "lease break": _all(("reconciler lease break", "Let the next apply run, although the last one did not end well")),
     "graph": _all(

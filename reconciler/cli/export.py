@@ -147,7 +147,7 @@ async def _write_keys(
 ) -> tuple[Exit, Inventory]:
     """Store the missing keys, if confirmed; the exit code, and the inventory with the new keys."""
     from reconciler.cli.apply import carry_out, exit_code
-    from reconciler.cli.report_file import ReportFile
+    from reconciler.cli.run_report import RunReport
     from reconciler.export import inventory as inventories
     from reconciler.export import run, state_files, write_keys
     from reconciler.plan.operations import Reopen
@@ -161,7 +161,7 @@ async def _write_keys(
         field, issues = config.settings["issue_key_field"], ", ".join(map(str, lacking))
         output.say(output.safe(f'Left without a key, because they lack the custom field "{field}": {issues}.'))
     _show_if_not_interactive(planned, request, state)
-    written = ReportFile(None)
+    written = RunReport((), state)
     hint = "review the plan above, then add --yes"
     # Closed projects are reopened to write keys. If this run is killed before closing them again, the next run does.
     reopening = {o.id.address.key for o in planned.plan.operations if isinstance(o, Reopen)}

@@ -29,6 +29,7 @@ from reconciler.model.kind import Kind, nested_name
 from reconciler.model.local_files import folded
 from reconciler.model.name_index import Names
 from reconciler.model.spec import DEFAULT, Id
+from reconciler.natural import natural
 
 LONG = 25
 """Lines up to which a text stays in the manifest; longer ones get a file."""
@@ -92,7 +93,7 @@ def _of(kind: Kind, inventory: Inventory, left_out: set[Address]) -> Iterator[It
     """The objects of a kind, sorted by key, because ids differ between servers. Adds to `left_out`."""
     rows, keys = inventory.names.live(kind.name).rows, inventory.names.live(kind.name).keys
     same_name = same_names(kind, inventory.names)
-    for number in sorted(rows, key=keys.__getitem__):
+    for number in sorted(rows, key=lambda number: natural(keys[number])):
         address, name = Address(kind.name, keys[number]), Address(kind.name, _name(keys[number], number))
         inside = kind.inside or kind.name == CONTAINER
         in_scope = not inside or address.project in inventory.projects

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -10,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from reconciler import config as configuration
 from reconciler.config import Config
 from reconciler.errors import Denied, Missing, ReconcilerError
 from reconciler.export import root_config, state_files, write_keys
@@ -54,56 +52,6 @@ class Writing(Protocol):
 
     def writing(self, name: str) -> AbstractContextManager[BinaryIO]:
         """A file with this path, which is there when it is complete."""
-
-
-def export_to(
-    folder: str | Path,
-    *,
-    projects: str | Iterable[str] = (),
-    subprojects: bool = False,
-    kinds: str | Iterable[str] = (),
-    sanitize: bool = False,
-    file: str | Path | None = None,
-    instance: str | None = None,
-    environ: Mapping[str, str] | None = None,
-) -> Exported:
-    """Export live state as manifests into a folder: of these projects (identifiers) and kinds, by default of all.
-
-    `sanitize` replaces personal data. For the configuration see `config.load`. Raises ConfigError, ServerError;
-    ReconcilerError for an unusable folder, or an unknown project or kind.
-    """
-    return asyncio.run(
-        export_to_async(
-            folder,
-            projects=projects,
-            subprojects=subprojects,
-            kinds=kinds,
-            sanitize=sanitize,
-            file=file,
-            instance=instance,
-            environ=environ,
-        )
-    )
-
-
-async def export_to_async(
-    folder: str | Path,
-    *,
-    projects: str | Iterable[str] = (),
-    subprojects: bool = False,
-    kinds: str | Iterable[str] = (),
-    sanitize: bool = False,
-    file: str | Path | None = None,
-    instance: str | None = None,
-    environ: Mapping[str, str] | None = None,
-) -> Exported:
-    """The same as `export_to`, inside an event loop."""
-    config = configuration.load((), environ, file=file, instance=instance)
-    chosen = scope(projects, subprojects, kinds)
-    into = target(Path(folder), chosen, config, instance, sanitized=sanitize)
-    async with Client(config.connection(), secrets=config.secrets) as client:
-        inventory = await look(client, config, chosen, into, sanitized=sanitize)
-        return await write_out(client, inventory, chosen, into, sanitized=sanitize)
 
 
 def scope(projects: str | Iterable[str], subprojects: bool, chosen: str | Iterable[str]) -> Scope:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
+from reconciler import natural
 from reconciler.manifest.loader import suggest
 from reconciler.model.codecs import Codec
 from reconciler.model.custom_fields import FALSE, TRUE
@@ -42,7 +43,7 @@ class PreferenceCodec(Codec):
     """Texts, lists, and "1" or "0" for yes and no."""
 
     def canonical(self, value: Any, context: Context) -> Any:
-        said = sorted((value or {}).items())
+        said = natural.items(value or {})
         return {name: str(item).lower() in TRUE if name in YES_OR_NO else item for name, item in said}
 
     def encode(self, value: Any, context: Context) -> Any:

@@ -39,7 +39,8 @@ def _path(value: Any, info: ValidationInfo) -> Any:
     body = (info.context or {}).get("body")
     # The place says what the path is relative to, and which folder it must not leave.
     if isinstance(value, str) and value and isinstance(body, Map):
-        placed = Map(body.file, body.at, body.root)
+        named = body.origin(str(info.field_name))
+        placed = Map(named.file, named.at, named.root)
         placed["file"] = value
         return placed
     if not (isinstance(value, Mapping) and set(value) == {"file"} and isinstance(value["file"], str)):

@@ -27,6 +27,7 @@ from reconciler.model.pruning import Contents, Pruning
 from reconciler.model.requests import payload
 from reconciler.model.spec import REFUSE, Api, Id, Name, ProjectItem
 from reconciler.model.wiki_titles import REMOVED, titleize
+from reconciler.natural import natural
 from reconciler.redmine.client import quote
 
 PAGE = "wiki_page"
@@ -329,7 +330,7 @@ class WikiPages(_Pages):
             yield "parent", f'the page "{parent}" is below this one', "declare another parent for one of them"
         others = self._starts(context) - {f"{context.project}/{values['title']}"} if values.get("start_page") else ()
         if others:
-            message = f"{' and '.join(sorted(others))} is also declared as the start page"
+            message = f"{' and '.join(sorted(others, key=natural))} is also declared as the start page"
             yield "start_page", message, "set `start_page` on only one of them"
 
     def _starts(self, context: Context) -> set[str]:
@@ -384,7 +385,7 @@ class WikiPages(_Pages):
         # Redmine keeps the pages below a deleted one, as top-level pages (5.0 to 6.1).
         pages, planned = context.names.live(PAGE).rows.values(), context.names.declared(PAGE)
         below = [str(page["id"]) for page in pages if _parent_of(page) == row["id"]]
-        kept = sorted(set(below).difference(context.names.absent(PAGE)))
+        kept = sorted(set(below).difference(context.names.absent(PAGE)), key=natural)
         left = [k for k in kept if k not in planned or "parent" not in planned[k].model_fields_set]
         if left:
             yield f"{', '.join(left)} will have no parent page"

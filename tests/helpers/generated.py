@@ -5,6 +5,7 @@ docs/reference.md           from the kinds
 reconciler/completion.json  from the kinds
 docs/commands.md            from the commands
 man/reconciler.1            from the commands
+docs/settings.md            from the settings
 tests/unit/render/golden/*  from the samples of `samples.py`
 """
 
@@ -21,6 +22,7 @@ from reconciler.cli.manual import markdown, roff
 from reconciler.reference.explain import reference
 from reconciler.reference.json_schema import SCHEMAS, dumps
 from reconciler.reference.names import names_json
+from reconciler.reference.settings_page import page
 
 STALE = "is not what the code makes: run `make regen`, and read the difference"
 
@@ -39,6 +41,7 @@ GENERATED: Mapping[Path, Callable[[], str]] = {
     ROOT / "reconciler" / "completion.json": names_json,
     ROOT / "docs" / "commands.md": markdown,
     ROOT / "man" / "reconciler.1": roff,
+    ROOT / "docs" / "settings.md": page,
     **{GOLDEN / name: partial(_golden, name) for name in RENDERED},
 }
 """Each file, and what makes its text."""

@@ -14,6 +14,7 @@ from reconciler.model.codecs import blank
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.kind import Kind
 from reconciler.model.name_index import Context, Names
+from reconciler.natural import natural
 
 
 class IssueExport(Exporting):
@@ -162,4 +163,4 @@ def _open_below(context: Context) -> dict[int, list[int]]:
 
 def _keys(numbers: Iterable[int], context: Context) -> str:
     """Issues by their keys, as ids differ on another server."""
-    return ", ".join(sorted(context.key("issue", number) or f"#{number}" for number in numbers))
+    return ", ".join(sorted((context.key("issue", number) or f"#{number}" for number in numbers), key=natural))

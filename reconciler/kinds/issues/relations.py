@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
+from reconciler import natural
 from reconciler.kinds.issues.ancestry import ISSUE, related
 from reconciler.model.address import Address, Reference, Row, Unresolved, split_key
 from reconciler.model.codecs import Codec, Difference, blank, require_id
@@ -87,7 +88,7 @@ class Relations(Codec):
         # All relations are declared, so live ones that nobody declares are deleted: they are part of the value.
         live = self.decode((context.names.row(_own(context)) or {}).get("relations"), context)
         gone = {p: None for p in live if p not in parts and not _others(p, context) and _ends(p, context)}
-        return {**dict(sorted(parts.items())), **gone}
+        return {**dict(natural.items(parts)), **gone}
 
     def _take(self, parts: dict[str, Any], item: Mapping[str, Any], context: Context) -> None:
         kind, own = _type(item), _own(context)

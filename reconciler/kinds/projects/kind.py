@@ -24,6 +24,7 @@ from reconciler.model.participation import UNASSIGNED, Participants
 from reconciler.model.pruning import Pruning
 from reconciler.model.requests import includes
 from reconciler.model.spec import PARTIAL, Id, Spec
+from reconciler.natural import natural
 
 
 class _Rows(PartialRows):
@@ -181,7 +182,7 @@ class Projects(Kind[ProjectSpec]):
             along = [k for k in below if not _declared(k, names) and _live(k, names) not in (status, "archived")]
             if along:
                 action = "closes" if status == "closed" else "archives"
-                yield f"also {action} its subprojects {', '.join(sorted(along))}"
+                yield f"also {action} its subprojects {', '.join(sorted(along, key=natural))}"
 
     def check(self, declared: Object[ProjectSpec], settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         spec = declared.spec

@@ -39,8 +39,7 @@ __all__ = ["fake", "server"]
 
 # -- the table: format × what happens × exit code ---------------------------------------------------------------
 
-PLAN_FORMATS = ("text", "json", "markdown", "html")
-APPLY_FORMATS = (*PLAN_FORMATS, "github")
+FORMATS = ("text", "json", "markdown", "html", "github")
 
 
 def check_output(result: Result, command: str, form: str, ends: str) -> None:
@@ -61,7 +60,7 @@ def check_output(result: Result, command: str, form: str, ends: str) -> None:
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize("form", PLAN_FORMATS)
+@pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_plan(situation: str, form: str, fake: Fake, server: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
     """Plan ends as the table says, in every format, and writes nothing."""
@@ -75,7 +74,7 @@ def test_plan(situation: str, form: str, fake: Fake, server: Stub, monkeypatch: 
     assert written(server) == []
 
 
-@pytest.mark.parametrize("form", APPLY_FORMATS)
+@pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_apply(situation: str, form: str, fake: Fake, server: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
     """Apply ends as the table says, in every format, and creates just what the plan has."""
@@ -216,7 +215,7 @@ def test_a_saved_plan_can_be_read_as_a_plan(server: Stub) -> None:
     assert json.loads(shown.stdout)["digest"] == saved["digest"]
 
 
-@pytest.mark.parametrize("form", APPLY_FORMATS)
+@pytest.mark.parametrize("form", FORMATS)
 def test_a_stale_plan_is_refused(form: str, server: Stub, fake: Fake) -> None:
     """An object that changed meanwhile is named, and nothing is done."""
     fake.projects["shop"] = {"id": 1, "status": 1, "identifier": "shop", "name": "Old"}
