@@ -92,7 +92,7 @@ def markdown() -> str:
 
 def _section(entry: Entry) -> Iterator[str]:
     yield f"## reconciler {entry.words}\n" if entry.words else "## reconciler\n"
-    yield f"```text\n{entry.usage}\n```\n"
+    yield f"```\n{entry.usage}\n```\n"
     yield from (f"{_escaped(paragraph)}\n" for paragraph in entry.paragraphs)
     if not entry.words:
         yield "| exit code | meaning |\n| --- | --- |"
