@@ -222,6 +222,15 @@ def test_files_of_other_programs_are_left_alone(folder: Path) -> None:
     assert {name: (folder / name).read_text() for name in others} == others
 
 
+def test_without_a_path_the_configured_manifests_are_meant(folder: Path) -> None:
+    """`manifests` in reconciler.yaml says what is laid out if no path is named, as for the other commands."""
+    (folder / "reconciler.yaml").write_text("manifests: [inner]\n")
+    (folder / "inner").mkdir()
+    (folder / "inner" / "c.yaml").write_text(BEFORE)
+    assert fmt().stderr == "Formatted: inner/c.yaml\n"
+    assert (folder / "a.yaml").read_text() == BEFORE
+
+
 def test_check_writes_nothing(folder: Path) -> None:
     """`--check` ends with 1 if a file has another layout, and names it."""
     result = fmt("--check")
