@@ -5,7 +5,7 @@
 # make test    style, types, layers and all tests, against real Redmines and in Chromium (ARGS='-k sandbox' for some of them)
 # make test-all  the same, every test on Redmine 5.0, 6.0 and 6.1: before a release
 # make prove   each write of an apply and each read of a plan with each fault (REDMINE=5.0, PROVE=CASE; CONTRIBUTING.md)
-# make regen   write the generated files: schemas, reference, golden files
+# make regen   write the generated files: schemas, reference, commands, man page, golden files
 # make docs    the documentation as a site, in site/
 # make dist    the wheel and the source distribution, in dist/, the same bytes from the same commit
 # make release-notes VERSION=0.1.0   what CHANGELOG.md says about a version; without VERSION: what is not released yet

@@ -25,9 +25,9 @@ from reconciler.errors import (
     Rejected,
     Stale,
 )
-from reconciler.kinds._wiki_titles import titleize
 from reconciler.kinds.wiki_pages import NO_PAGE, path_of
 from reconciler.model.address import Row
+from reconciler.model.wiki_titles import titleize
 from reconciler.redmine.client import Client, quote
 from reconciler.settings import Lease
 

@@ -11,6 +11,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, suppress
 from importlib import import_module
 from types import ModuleType
 from typing import Any, NoReturn
@@ -36,6 +37,7 @@ COMMANDS = {
     "explain": "List the kinds, or describe one, or one of its fields.",
     "new": "Print a manifest to start with.",
     "fmt": "Write manifests in one layout.",
+    "completion": "Print the completion script of a shell.",
     "schema": "Print or write the JSON Schemas.",
     "sandbox": "Run a disposable Redmine on this machine.",
 }
@@ -54,6 +56,8 @@ class Program(Group):
         # Only the command that is run: importing all of them takes most of the time of `--help`.
         command: click.Command = getattr(import_module(f"{__name__}.{cmd_name}"), cmd_name)
         examples.attach(command, cmd_name)
+        if COMPLETING in os.environ:
+            import_module(f"{__name__}.completion").attach(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -67,7 +71,22 @@ class Program(Group):
         output.prepare(state.secrets)
         # In standalone mode click would exit by itself, with 2 for usage errors, which means "the plan has changes".
         extra |= {"standalone_mode": False, "obj": state}
+        if COMPLETING in os.environ:
+            _complete(lambda: super(Program, self).main(args, prog_name or "reconciler", **extra))
         sys.exit(int(_guarded(state, lambda: super(Program, self).main(args, prog_name or "reconciler", **extra))))
+
+
+COMPLETING = "_RECONCILER_COMPLETE"
+"""Is set when a shell asks for candidates, see `completion`."""
+
+
+def _complete(run: Callable[[], Any]) -> NoReturn:
+    """Print candidates for a shell. Nothing may disturb the line that is typed: errors are silent."""
+    module = import_module(f"{__name__}.completion")
+    module.attach(main)
+    with suppress(Exception), redirect_stderr(io.StringIO()):
+        run()
+    sys.exit(Exit.CANNOT_RUN)
 
 
 def _start_fast() -> None:

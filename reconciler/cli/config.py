@@ -8,11 +8,12 @@ import sys
 import click
 
 from reconciler.cli import output
+from reconciler.cli.groups import Group
 from reconciler.cli.options import State, common, formats, paths
 from reconciler.errors import Exit
 
 
-@click.group()
+@click.group(cls=Group)
 @common
 def config() -> None:
     """Show the configuration: reconciler.yaml, the environment and the options together."""

@@ -88,6 +88,11 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         ("reconciler fmt --diff redmine/users.yaml", "Show what would change"),
         ("reconciler export --target user/amy | reconciler fmt -", "Lay out standard input"),
     ),
+    "completion": _all(
+        ('eval "$(reconciler completion bash)"', "Bash: in ~/.bashrc"),
+        ('eval "$(reconciler completion zsh)"', "Zsh: in ~/.zshrc, after compinit"),
+        ("reconciler completion fish > ~/.config/fish/completions/reconciler.fish", "Fish: once"),
+    ),
     "schema": _all(
         ("reconciler schema > manifest.schema.json", "The JSON Schema of manifests, for an editor"),
         ("reconciler schema plan", "The JSON Schema of `plan --format json`"),

@@ -14,9 +14,10 @@ import click
 
 from reconciler.cli import output
 from reconciler.cli.options import State, common, paths
-from reconciler.errors import Exit, ManifestError, ReconcilerError
+from reconciler.errors import ConfigError, Exit, ManifestError, ReconcilerError
 
 if TYPE_CHECKING:
+    from reconciler.config import Config
     from reconciler.errors import Problem
     from reconciler.manifest.sources import File
 
@@ -34,17 +35,27 @@ def fmt(state: State, paths: tuple[str, ...], check: bool, diff: bool) -> int:
     and long lines stay as they are. A file is written only if it declares the same as before. One that is not valid
     YAML is left alone (exit code 3).
 
-    PATH is a file, a folder, or - for standard input, which is printed (default: the current folder).
+    PATH is a file, a folder, or - for standard input, which is printed (default: the manifests of the configuration,
+    else the current folder).
     """
-    from reconciler.manifest.sources import find
+    from reconciler.layout.manifests import files_of
 
     problems: list[Problem] = []
-    files = find(paths or (".",), problems, state.configuration(paths).rules)
+    config = state.configuration(paths)
+    files = files_of(paths or _configured(config), problems, config.rules)
     changed = [file for file in files if _one(file, state, problems, write=not (check or diff), diff=diff)]
     _summary(changed, files, written=not (check or diff))
     if problems:
         raise ManifestError(problems)
     return Exit.CANNOT_RUN if check and changed else Exit.DONE
+
+
+def _configured(config: Config) -> tuple[str, ...]:
+    """What is laid out if no path is named: the configuration's manifests, else the current folder."""
+    # Which instance is meant does not matter here.
+    with suppress(ConfigError):
+        return tuple(map(str, config.manifests)) or (".",)
+    return (".",)
 
 
 def _one(file: File, state: State, problems: list[Problem], *, write: bool, diff: bool) -> bool:

@@ -15,7 +15,6 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from reconciler.kinds._wiki_titles import REMOVED, titleize
 from reconciler.model.address import CONTAINER, Address, Row, split_key
 from reconciler.model.attachments import Attached, Attachments, attaching
 from reconciler.model.capabilities import Creation, Deletion, Dependencies, KeptValues, ReadBack, Rows
@@ -28,6 +27,7 @@ from reconciler.model.pruning import Contents, Pruning
 from reconciler.model.requests import payload
 from reconciler.model.rights import Rights
 from reconciler.model.spec import REFUSE, Api, Id, Name, ProjectItem
+from reconciler.model.wiki_titles import REMOVED, titleize
 from reconciler.natural import natural
 from reconciler.redmine.client import quote
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from yaml import YAMLError
@@ -16,7 +16,9 @@ from reconciler.layout.printer import formatted
 from reconciler.layout.tree import Unsupported
 from reconciler.manifest import loader
 from reconciler.manifest.loader import Map, Reported, Seq
-from reconciler.manifest.sources import File
+from reconciler.manifest.rules import Rules
+from reconciler.manifest.sources import File, find
+from reconciler.state import foreign
 
 ORDER = ManifestOrder()
 
@@ -37,6 +39,14 @@ def tidied(text: str, *, is_json: bool) -> str:
     if not _same(plain, result) or not (is_json or _complete(plain, result)):
         raise Unsupported("another layout could change what it means")
     return result.replace("\n", "\r\n") if windows else result
+
+
+def files_of(paths: Sequence[str], problems: list[Problem], rules: Rules) -> list[File]:
+    """The manifests at `paths`, without files of other programs that are found in a folder; adds to the problems."""
+    found = find(paths, problems, rules)
+    loaded = loader.load([path for path in paths if path != "-"], _Every(), rules=rules)
+    others = {*loaded.files} - {*foreign.without(loaded).files}
+    return [file for file in found if file.name not in others]
 
 
 def problems_of(file: File, text: str) -> list[Problem]:

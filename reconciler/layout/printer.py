@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import yaml
 
 from reconciler.layout.comments import Lines, attach
-from reconciler.layout.tree import Document, Entry, Node, Unsupported, parse
+from reconciler.layout.tree import Entry, Node, Unsupported, parse
 
 STEP = 2
 
@@ -37,19 +37,29 @@ def formatted(text: str, order: Order) -> str:
             end = text.find("\n", document.marker[1])
             first = len(text) if end < 0 else end + 1
             lines.append(text[document.marker[0] : first].rstrip())
-        rest = attach(text, document, first)
-        lines += _Printer(text, order).document(document) + rest
+        if document.root is not None and document.root.form in ("map", "seq"):
+            rest = attach(text, document, first)
+            lines += [*_Printer(text, order).document(document.root), *_single_blanks(rest)]
+        else:
+            rest = [_Kept(line) for line in text[first : document.limit].removesuffix("\n").split("\n")]
+            lines += rest if document.root else _single_blanks([line.rstrip() for line in rest])
     return "\n".join(_tidy(lines)) + "\n"
 
 
 def _tidy(lines: Sequence[str]) -> list[str]:
     """The lines without blank ones at both ends."""
     found = list(lines)
-    while found and not found[-1]:
+    while found and not found[-1] and not isinstance(found[-1], _Kept):
         found.pop()
     while found and not found[0]:
         found.pop(0)
     return found
+
+
+class _Kept(str):
+    """A line of a text, which is not dropped even if it is blank."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +76,12 @@ class _Printer:
         self.order = order
         self.lines = Lines(text)
 
-    def document(self, document: Document) -> list[str]:
-        root = document.root
-        if root is None:
-            return []
-        if root.form in ("map", "seq"):
-            if root.begin != root.start:
-                raise Unsupported("an anchor or a tag of a whole document")
-            block = self.block(root, 0, self.order.role("", "") if root.form == "seq" else "")
-            return [*block.above, *block.lines]
-        start = self.text.rfind("\n", 0, root.start) + 1
-        return [*_single_blanks(self.text[start : root.end].rstrip().split("\n"))]
+    def document(self, root: Node) -> list[str]:
+        """The lines of a document."""
+        if root.begin != root.start:
+            raise Unsupported("an anchor or a tag of a whole document")
+        block = self.block(root, 0, self.order.role("", "") if root.form == "seq" else "")
+        return [*block.above, *block.lines]
 
     def block(self, node: Node, indent: int, role: Any) -> _Block:
         """A block mapping or list. The comments above its first entry are given apart."""
@@ -169,7 +174,7 @@ class _Printer:
         if value.end == len(self.text):
             text = _ended(text)
         first, *others = (text + self.rest(value.end)).split("\n")
-        return [(head + first).rstrip(), *(_shifted(line, shift) for line in others)]
+        return [(head + first).rstrip(), *(_Kept(_shifted(line, shift)) for line in others)]
 
     def flow(self, node: Node, role: Any) -> str:
         """A value as it is written; on one line in brackets: one blank after each comma, and keys in their order."""

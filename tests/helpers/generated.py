@@ -2,6 +2,9 @@
 
 schemas/*.schema.json       from the kinds and the output's models
 docs/reference.md           from the kinds
+reconciler/completion.json  from the kinds
+docs/commands.md            from the commands
+man/reconciler.1            from the commands
 docs/settings.md            from the settings
 tests/unit/render/golden/*  from the samples of `samples.py`
 """
@@ -15,8 +18,10 @@ from pathlib import Path
 from paths import GOLDEN, ROOT
 from samples import RENDERED
 
+from reconciler.cli.manual import markdown, roff
 from reconciler.reference.explain import reference
 from reconciler.reference.json_schema import SCHEMAS, dumps
+from reconciler.reference.names import names_json
 from reconciler.reference.settings_page import page
 
 STALE = "is not what the code makes: run `make regen`, and read the difference"
@@ -33,6 +38,9 @@ def _golden(name: str) -> str:
 GENERATED: Mapping[Path, Callable[[], str]] = {
     **{ROOT / "schemas" / f"{name}.schema.json": partial(_schema, name) for name in SCHEMAS},
     ROOT / "docs" / "reference.md": reference,
+    ROOT / "reconciler" / "completion.json": names_json,
+    ROOT / "docs" / "commands.md": markdown,
+    ROOT / "man" / "reconciler.1": roff,
     ROOT / "docs" / "settings.md": page,
     **{GOLDEN / name: partial(_golden, name) for name in RENDERED},
 }
@@ -41,7 +49,7 @@ GENERATED: Mapping[Path, Callable[[], str]] = {
 
 def strangers() -> set[Path]:
     """Files among the generated ones that nothing makes any more."""
-    folders = {path.parent for path in GENERATED} - {ROOT / "docs"}
+    folders = {path.parent for path in GENERATED} - {ROOT / "docs", ROOT / "reconciler"}
     return {path for folder in folders for path in folder.iterdir()} - set(GENERATED)
 
 

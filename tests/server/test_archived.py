@@ -221,7 +221,7 @@ def test_what_cannot_be_planned_then(
 def test_the_second_plan_is_confirmed_too(world: Running, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever declines the second plan gets the archive back as it was."""
     answers = iter([True, False])
-    monkeypatch.setattr("reconciler.cli.apply._confirmed", lambda *given: next(answers))
+    monkeypatch.setattr("reconciler.cli.apply.confirmed", lambda *given: next(answers))
     act(api, "shop", "archive")
     result = run("apply", WORK.format(status="status: archived"), "--unarchive")
     assert (result.exit_code, statuses(world)) == (1, {"shop": "archived"})
