@@ -371,8 +371,8 @@ class WikiPages(_Pages):
         return Listing(path_of(number), PAGE, ATTACHMENTS, single=True, number=format_of_id, none=none)
 
     def lookup(self, address: Address, names: Names, values: Mapping[str, Any]) -> list[Listing]:
-        starts = [_start(address.project)] if "start_page" in values else []
-        return [self._page(address.key, GONE), *starts]
+        page = self._page(address.key, GONE)
+        return [page, _start(address.project)] if "start_page" in values else [page]
 
     def details(self, row: Row, fields: frozenset[str]) -> Listing | None:
         # 404: also for a page without a text, which a PUT without one leaves behind.
@@ -381,15 +381,13 @@ class WikiPages(_Pages):
     # -- write -------------------------------------------------------------------------------------------------
 
     def losses(self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context) -> Iterable[str]:
-        if values:
-            return
         yield from super().losses(row, values, changed, context)
         # Redmine keeps the pages below a deleted one, as top-level pages (5.0 to 6.1).
         pages, planned = context.names.live(PAGE).rows.values(), context.names.declared(PAGE)
         below = [str(page["id"]) for page in pages if _parent_of(page) == row["id"]]
         kept = sorted(set(below).difference(context.names.absent(PAGE)), key=natural)
         left = [k for k in kept if k not in planned or "parent" not in planned[k].model_fields_set]
-        if left:
+        if left and not values:
             yield f"{', '.join(left)} will have no parent page"
 
 
