@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import output
+from reconciler.cli.documents import Document
 from reconciler.cli.options import State, common, paths
 from reconciler.cli.progress import Progress, progress
+from reconciler.cli.reports import Reports, Target, reports
 from reconciler.errors import Exit
 from reconciler.model.address import CONTAINER
 from reconciler.model.kind import scope_of
@@ -25,10 +27,11 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@reports
 @common
 @paths
 @click.pass_obj
-def check(state: State, paths: tuple[str, ...]) -> int:
+def check(state: State, paths: tuple[str, ...], reports: tuple[Target, ...]) -> int:
     """Check that the server is reachable, which account is used, and that all references resolve.
 
     Without manifests in the current folder, only the server and the account are checked. Never writes to the server.
@@ -36,7 +39,8 @@ def check(state: State, paths: tuple[str, ...]) -> int:
     PATH is a file, a folder, or - for standard input (default: the current folder).
     """
     state.problems_on_stdout = True
-    with progress(state) as shown:
+    with Reports(reports, state) as written, progress(state) as shown:
+        written.document = Document()
         shown.reading("the manifests")
         return asyncio.run(_check(state, paths, shown))
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import Location
 from reconciler.kinds import kinds
 from reconciler.model.codecs import blank
+from reconciler.natural import natural
 from reconciler.plan.archived_projects import opened
 from reconciler.plan.diff import detail
 from reconciler.plan.operations import FieldChange
@@ -27,6 +28,13 @@ if TYPE_CHECKING:
 SYMBOLS: Mapping[Action, str] = {"create": "+", "update": "~", "delete": "-"}
 VERBS: Mapping[Action, str] = {"create": "create", "update": "change", "delete": "delete"}
 PAST: Mapping[Action, str] = {"create": "created", "update": "changed", "delete": "deleted"}
+OUTCOMES: Mapping[Outcome, str] = {
+    "done": "done",
+    "failed": "failed",
+    "skipped": "skipped",
+    "unknown": "unknown",
+    "left": "not started",
+}
 NONE = "(none)"
 LONG = 100
 """Characters of old and new value together up to which they are shown side by side."""
@@ -108,7 +116,8 @@ class Field:
     """One changed field in words.
 
     If there are `lines` (a diff from `detail`), they replace `before` and `after`. `before` is None for a new value.
-    `number` is that of the operation; the last field of a later one has what it `waits` for.
+    `number` is that of the operation; the last field of a later one has what it `waits` for. `place` is the `file:line`
+    of a value that comes from another file than the object, such as an overlay.
     """
 
     label: str
@@ -117,17 +126,26 @@ class Field:
     lines: tuple[str, ...] = ()
     number: int = 0
     waits: str = ""
+    place: str = ""
 
 
 def fields(change: Change, most: int = NEW_LINES) -> Iterator[Field]:
     """All fields of a change; those of later operations come last. Of a new text, `most` lines are shown."""
     created = change.action == "create"
     for changed in change.fields:
-        yield field(changed, new=created or _is_write_only(change, changed), most=most)
+        yield _placed(field(changed, new=created or _is_write_only(change, changed), most=most), changed, change)
     for operation in change.later:
         for changed in operation.fields:
             waits = waits_for(operation) if changed is operation.fields[-1] else ""
-            yield field(changed, new=created, number=operation.id.number, waits=waits, most=most)
+            shown = field(changed, new=created, number=operation.id.number, waits=waits, most=most)
+            yield _placed(shown, changed, change)
+
+
+def _placed(shown: Field, changed: FieldChange, change: Change) -> Field:
+    """A field with its place, if that is in another file than the object."""
+    there = changed.location
+    elsewhere = there is not None and there.file != change.source.file
+    return replace(shown, place=_place(there)) if there is not None and elsewhere else shown
 
 
 def _is_write_only(change: Change, changed: FieldChange) -> bool:
@@ -233,9 +251,19 @@ def by_kind(addresses: Sequence[Address]) -> str:
 
 def count(number: int, kind: str) -> str:
     """`1 issue category`, `12 issue categories`."""
+    return f"{number} {kind.replace('_', ' ') if number == 1 else plural(kind)}"
+
+
+def plural(kind: str) -> str:
+    """`issue categories`."""
     known = kinds().get(kind)
-    plural = known.plural if known else f"{kind}s"
-    return f"{number} {(kind if number == 1 else plural).replace('_', ' ')}"
+    return (known.plural if known else f"{kind}s").replace("_", " ")
+
+
+def ranked(counts: Iterable[tuple[str, Any]]) -> list[str]:
+    """The kinds in what is counted by kind and something else, in the order in which they are made."""
+    found = {kind for kind, _ in counts}
+    return [*(kind for kind in kinds() if kind in found), *sorted(found - kinds().keys())]
 
 
 def unchanged(plan: Plan) -> str:
@@ -248,9 +276,15 @@ def notes(plan: Plan) -> list[str]:
     return [*warnings(plan), *_unmanaged(plan)]
 
 
+def destroyed(plan: Plan) -> tuple[list[Change], list[Change]]:
+    """What is deleted or pruned, and the other changes."""
+    first = [change for change in plan.changes if change.action == "delete" or change.undeclared]
+    return first, [change for change in plan.changes if change.action != "delete" and not change.undeclared]
+
+
 def deletions_first(plan: Plan) -> list[Change]:
     """The changes as they are shown: what is destroyed must not be overlooked, although it is done last."""
-    return sorted(plan.changes, key=lambda change: change.action != "delete" and not change.undeclared)
+    return [change for group in destroyed(plan) for change in group]
 
 
 def remarks(plan: Plan) -> list[str]:
@@ -275,7 +309,7 @@ def warnings(plan: Plan) -> list[str]:
 def _uncompared(plan: Plan) -> list[str]:
     sentences = []
     if plan.uncompared:
-        projects = ", ".join(sorted({a.project for a in plan.uncompared}))
+        projects = ", ".join(sorted({a.project for a in plan.uncompared}, key=natural))
         what = f"{_objects(plan.uncompared)} in archived projects ({projects})"
         sentences.append(f"Not compared: {what}, which the API does not show. Use --unarchive to compare them.")
     if plan.revealed:
