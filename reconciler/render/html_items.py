@@ -156,7 +156,8 @@ def _fields(change: Change) -> Iterator[str]:
 def _row(field: Field) -> str:
     then = ", ".join(filter(None, ("then", field.waits)))
     waits = f"<small>{html(then)}</small>" if field.number else ""
-    return f'<tr><th scope="row">{html(field.label)}{waits}</th><td>{_value(field)}</td></tr>'
+    place = f'<small class="place">{html(field.place)}</small>' if field.place else ""
+    return f'<tr><th scope="row">{html(field.label)}{waits}{place}</th><td>{_value(field)}</td></tr>'
 
 
 def _value(field: Field) -> str:

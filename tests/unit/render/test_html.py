@@ -15,8 +15,9 @@ from pages import many, waiting
 from samples import CHANGES, EMPTY, LOGIN, PLAN, PROBLEMS, REPORT, URL, at, body, change, changed, excerpt, new, plan_of
 
 from reconciler.apply.report import Report, Result
+from reconciler.errors import Location
 from reconciler.model.address import Address
-from reconciler.plan.operations import Create, Delete, Plan, Update, Warned
+from reconciler.plan.operations import Create, Delete, FieldChange, Plan, Update, Warned
 from reconciler.render import graph, html, html_diff, html_page
 from reconciler.render.html_items import anchor
 
@@ -162,6 +163,13 @@ def test_warnings_stand_out() -> None:
     page = html.plan(warned)
     assert page.count("done_ratio is computed") == 1
     assert '<p class="say warn">Warning: examples/shop.yaml:40' in page
+
+
+def test_a_value_from_an_overlay_shows_its_place() -> None:
+    """A field that another file sets than the one of the object says which."""
+    there = FieldChange("status", "open", "locked", Location("staging.yaml", 7, 3))
+    page = html.plan(plan_of(change(Update, Address("version", "shop/1.0"), 7, at(1), (there,))))
+    assert '<th scope="row">status<small class="place">staging.yaml:7</small></th>' in page
 
 
 def test_few_changes_are_unfolded() -> None:
