@@ -39,6 +39,10 @@ class Fake:
             return _ok(trackers=[{"id": 1, "name": "Bug", "enabled_standard_fields": []}])
         if route == "/custom_fields":
             return _ok(custom_fields=[])
+        name = route.rpartition("/")[2]
+        if name in ("issues", "time_entries", "news", "files"):
+            # What would go with a project that is deleted: nothing.
+            return _ok(**{name: []}, total_count=0, limit=100, offset=0)
         rows = list(self.projects.values())
         return _ok(projects=rows, total_count=len(rows), limit=100, offset=0) if route == "/projects" else (404, b"")
 

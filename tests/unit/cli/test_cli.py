@@ -522,7 +522,7 @@ def test_the_question_tells_what_is_at_stake(server: Stub, fake: Fake) -> None:
     shown, _ = on_a_terminal(["apply"], "[y/N] ", "n\n")
     lines = ["", f"  Server    {server.url}", "  Delete    1 project", "  Create    1 project"]
     asked = "Apply this? Type y to go on; anything else cancels. [y/N] "
-    assert "\r\n".join([*lines, asked]) in shown
+    assert "\r\n".join([*lines, asked]) in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
 
 
 def test_the_question_names_the_instance(server: Stub, fake: Fake) -> None:
