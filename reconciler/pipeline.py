@@ -63,7 +63,7 @@ def load(
     instance: str | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Manifests:
-    """Read the manifests at `paths` (default: the current folder) with their configuration; see `config.load`.
+    """Read the manifests at `paths` (default: those of the configuration); see `config.load`.
 
     Raises ConfigError. Problems in the manifests do not raise; they are in `problems`.
     """

@@ -49,7 +49,8 @@ def check(state: State, paths: tuple[str, ...], form: str, wait: float) -> int:
       1  the server cannot be reached, or does not accept the account
       3  the manifests are invalid, or need a name or permission that is missing
 
-    PATH is a file, a folder, or - for standard input (default: the current folder).
+    PATH is a file, a folder, or - for standard input (default: `manifests` in reconciler.yaml, else the current
+    folder).
     """
     from reconciler.render.check import Checked
 
