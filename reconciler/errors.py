@@ -30,6 +30,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
+from reconciler.natural import natural
+
 
 class Exit(IntEnum):
     """The exit codes of the command line (stable)."""
@@ -43,13 +45,23 @@ class Exit(IntEnum):
     INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Location:
-    """A place in a file: `line` and `column` count from 1; line 0 means the whole file."""
+    """A place in a file: `line` and `column` count from 1; line 0 means the whole file.
+
+    Places are sorted in natural order: those in `a2.yaml` come before those in `a10.yaml`.
+    """
 
     file: str
     line: int = 0
     column: int = 0
+
+    def __lt__(self, other: Location) -> bool:
+        return self._order < other._order
+
+    @property
+    def _order(self) -> tuple[tuple[str, str], int, int]:
+        return natural(self.file), self.line, self.column
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}" if self.line else self.file

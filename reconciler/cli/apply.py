@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,9 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from reconciler.cli import output
-from reconciler.cli.options import State, common, formats, paths, prune, resend, selection, unarchive
+from reconciler.cli.confirm import HINT, confirmed
+from reconciler.cli.options import State, common, formats, full, paths, prune, resend, selection, unarchive
 from reconciler.cli.progress import Progress, progress
-from reconciler.cli.report_file import ReportFile, checked
+from reconciler.cli.reports import Target, reports
+from reconciler.cli.run_report import RunReport
 from reconciler.cli.signals import handled
 from reconciler.errors import Exit, Location, ManifestError, ReconcilerError, ServerError
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from reconciler.apply.report import Outcome, Report
     from reconciler.model.address import Address
     from reconciler.pipeline import Manifests, Planned
-    from reconciler.plan.operations import Plan
     from reconciler.plan.plan_file import Saved
     from reconciler.plan.targets import PlanOptions
     from reconciler.redmine.client import Client
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @formats("text", "json", "markdown", "html", "github")
+@full
 @selection
 @click.option("--plan", "file", type=click.Path(path_type=Path), metavar="FILE", help="Apply the plan saved in FILE.")
 @click.option(
@@ -51,14 +51,7 @@ if TYPE_CHECKING:
     help="Leave out objects that have a problem, and what depends on them; apply all others.",
 )
 @prune
-@click.option(
-    "--report",
-    "report",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    callback=checked,
-    help="Write the outcome of each change to FILE, whatever ends the run: JSON, or JUnit for a name in .xml.",
-)
+@reports
 @unarchive
 @resend
 @common
@@ -76,7 +69,7 @@ def apply(
     lease_timeout: float,
     keep_going: bool,
     prune: bool,
-    report: Path | None,
+    reports: tuple[Target, ...],
     unarchive: bool,
     resend: tuple[str, ...],
 ) -> int:
@@ -94,7 +87,7 @@ def apply(
         raise click.UsageError(
             "--plan cannot be combined with PATH, --target, --exclude, --prune, --unarchive, --resend or --keep-going."
         )
-    with ReportFile(report) as written, progress(state) as shown:
+    with RunReport(reports, state) as written, progress(state) as shown:
         if file is not None:
             return asyncio.run(_saved(state, file, yes, max_deletes, lease_timeout, shown, written))
         shown.reading("the manifests")
@@ -109,7 +102,7 @@ async def _manifests(
     max_deletes: int | None,
     lease_timeout: float,
     shown: Progress,
-    written: ReportFile,
+    written: RunReport,
 ) -> int:
     from reconciler import pipeline
     from reconciler.apply.report import joined
@@ -150,7 +143,7 @@ async def _saved(
     max_deletes: int | None,
     lease_timeout: float,
     shown: Progress,
-    written: ReportFile,
+    written: RunReport,
 ) -> int:
     from reconciler import pipeline
     from reconciler.cli import steps
@@ -199,7 +192,7 @@ def _load(file: Path, variables: dict[str, str], place: Location) -> Saved:
 
 
 @contextmanager
-def _reported(state: State, written: ReportFile) -> Iterator[None]:
+def _reported(state: State, written: RunReport) -> Iterator[None]:
     """Print the reports as one, whatever happens: the known outcomes are never lost."""
     from reconciler.apply.report import joined
 
@@ -216,9 +209,9 @@ async def carry_out(
     planned: Planned,
     yes: bool,
     shown: Progress,
-    written: ReportFile,
+    written: RunReport,
     *,
-    hint: str = "review `reconciler plan`, then add --yes",
+    hint: str = HINT,
 ) -> bool:
     """Confirm, apply, and add the report to those of the run; False if declined.
 
@@ -232,7 +225,7 @@ async def carry_out(
 
     plan = planned.plan
     written.begin(plan)
-    if plan.changes and not yes and not _confirmed(plan, state, hint):
+    if plan.changes and not yes and not confirmed(plan, state, hint):
         output.say("No further changes were made." if written.reports else "No changes were made.")
         return False
     # Without --yes the warnings are in the plan that is confirmed.
@@ -268,7 +261,7 @@ class _Second(NamedTuple):
     max_deletes: int | None
 
 
-async def _again(state: State, second: _Second, yes: bool, shown: Progress, written: ReportFile) -> int | None:
+async def _again(state: State, second: _Second, yes: bool, shown: Progress, written: RunReport) -> int | None:
     """Plan and apply again. If that fails or is declined, archive the unarchived projects again; the exit code then."""
     from reconciler import pipeline
     from reconciler.cli import steps
@@ -302,43 +295,6 @@ def exit_code(report: Report) -> Exit:
     if report.interrupted:
         return Exit.INTERRUPTED
     return Exit.DONE if all(r.outcome == "done" for r in report.results) else Exit.INCOMPLETE
-
-
-def _confirmed(plan: Plan, state: State, hint: str) -> bool:
-    """Show the plan and ask for confirmation. Raises ReconcilerError when not interactive."""
-    from reconciler.render import text
-
-    changes = output.plural(len(plan.changes), "change")
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise ReconcilerError(
-            f"Confirmation needed for {changes}, but there is no terminal; no changes were made: {hint}."
-        )
-    # On stderr: stdout has only the report, so that it can be redirected.
-    with _ctrl_c_at_once():
-        output.say(text.plan(plan, color=output.colored(sys.stderr, state)))
-        deleted = plan.summary["delete"]
-        which = f" ({output.plural(deleted, 'deletion')})" if deleted else ""
-        click.echo(
-            f"Apply {'this' if len(plan.changes) == 1 else 'these'} {changes}{which}? [y/N] ", err=True, nl=False
-        )
-        # Not `click.confirm`: it would ask again after anything else, and take the end of input for an abort.
-        return sys.stdin.readline().strip().casefold() in ("y", "yes")
-
-
-@contextmanager
-def _ctrl_c_at_once() -> Iterator[None]:
-    """Let Ctrl-C interrupt a read from the terminal: the event loop's handler cannot, as nothing awaits there."""
-    # SIGTERM ends a program that does not handle it; one that holds a lease does.
-    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_DFL]
-    before, task = {n: signal.signal(n, signal.default_int_handler) for n in numbers}, asyncio.current_task()
-    try:
-        # Ctrl-C just before: the event loop has cancelled the task, which would notice after the answer only.
-        if task is not None and task.cancelling():
-            raise KeyboardInterrupt
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import output
+from reconciler.cli.documents import Document
 from reconciler.cli.options import State, common, formats, paths
 from reconciler.cli.progress import Progress, progress
+from reconciler.cli.reports import Reports, Target, problems_of, reports
 from reconciler.errors import Answered, Exit, ManifestError, ReconcilerError
 
 if TYPE_CHECKING:
@@ -34,10 +36,11 @@ if TYPE_CHECKING:
     metavar="SECONDS",
     help="Wait so long for a server that is still starting (default: 0).",
 )
+@reports
 @common
 @paths
 @click.pass_obj
-def check(state: State, paths: tuple[str, ...], form: str, wait: float) -> int:
+def check(state: State, paths: tuple[str, ...], form: str, wait: float, reports: tuple[Target, ...]) -> int:
     """Check that the server is reachable, which account is used, and that it has what the manifests need.
 
     Each missing name and each missing permission is listed once, with all places that need it. Without manifests in
@@ -52,16 +55,19 @@ def check(state: State, paths: tuple[str, ...], form: str, wait: float) -> int:
     PATH is a file, a folder, or - for standard input (default: `manifests` in reconciler.yaml, else the current
     folder).
     """
-    from reconciler.render.check import Checked
+    from reconciler.render import check as render
 
     state.problems_on_stdout = True
-    found = Checked()
-    with progress(state) as shown:
+    found = render.Checked()
+    with Reports(reports, state) as written, progress(state) as shown:
+        written.document = Document()
         shown.reading("the manifests")
         try:
             asyncio.run(_check(state, paths, wait, shown, found))
         except ReconcilerError as error:
+            written.document = Document(problems_of(error))
             return _failed(found, error, state)
+        written.document = Document((*render.once(found.problems), *render.needs(found)))
     return _printed(found, state)
 
 

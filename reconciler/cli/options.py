@@ -31,6 +31,7 @@ class State:
     verbose: bool = False
     debug: bool = False
     no_color: bool = False
+    full: bool = False
     format: str = "text"
     problems_on_stdout: bool = False
     printed: bool = False
@@ -109,7 +110,14 @@ def formats(*names: str) -> Callable[[F], F]:
     """
     kind = click.Choice(names, case_sensitive=False)
     return click.option(
-        "--format", "form", type=kind, default=names[0], show_default=True, is_eager=True, callback=_format
+        "--format",
+        "form",
+        type=kind,
+        default=names[0],
+        show_default=True,
+        is_eager=True,
+        callback=_format,
+        help="Format of the output.",
     )
 
 
@@ -148,4 +156,5 @@ prune = click.option(
     is_flag=True,
     help="Also delete what no manifest declares in the collections that are `authoritative`.",
 )
+full = _common("--full", is_flag=True, help="Do not shorten long texts in JSON.")
 paths = click.argument("paths", nargs=-1, metavar="[PATH]...")

@@ -74,84 +74,54 @@ def colored(stream: TextIO, state: State) -> bool:
 
 def plan(made: Plan, state: State) -> str:
     """A plan in the chosen format."""
-    from reconciler.render import html, markdown, text
-    from reconciler.render import json as data
+    from reconciler.cli.documents import FORMATS, Document, rendered
+    from reconciler.render import text
 
-    match state.format:
-        case "json":
-            return as_json(data.plan_json(made))
-        case "markdown":
-            return markdown.plan(made)
-        case "html":
-            return html.plan(made)
+    if state.format in FORMATS:
+        return rendered(Document(plan=made), state)
     return text.plan(made, color=colored(sys.stdout, state))
 
 
 def report(done: Report, state: State) -> str:
     """A report in the chosen format."""
-    from reconciler.render import github, html, markdown, text
-    from reconciler.render import json as data
+    from reconciler.cli.documents import FORMATS, Document, rendered
+    from reconciler.render import text
 
-    match state.format:
-        case "json":
-            return as_json(data.results_json(done))
-        case "markdown":
-            return markdown.results(done)
-        case "html":
-            return html.results(done)
-        case "github":
-            return github.results(done)
+    if state.format in FORMATS:
+        return rendered(Document(report=done), state)
     return text.results(done, color=colored(sys.stdout, state), verbose=state.verbose)
 
 
 def problems(items: Sequence[Problem], state: State, stream: TextIO) -> str:
     """Problems in the chosen format."""
-    from reconciler.manifest.excerpt import excerpt
-    from reconciler.render import github, html, markdown, text
-    from reconciler.render import json as data
+    from reconciler.cli.documents import FORMATS, Document, quoted, rendered
+    from reconciler.render import text
 
-    def quoted(place: Location) -> str:
-        # Masked before it is cut around the caret.
-        return excerpt(place, state.sources, state.secrets)
-
-    match state.format:
-        case "json":
-            return as_json(data.problems_json(items))
-        case "markdown":
-            return markdown.problems(items, quoted)
-        case "html":
-            return html.problems(items, quoted)
-        case "github":
-            return github.problems(items)
-    return text.problems(items, quoted, color=colored(stream, state))
+    if state.format in FORMATS:
+        return rendered(Document(tuple(items)), state)
+    return text.problems(items, quoted(state), color=colored(stream, state))
 
 
 def rest(items: Sequence[Problem], made: Plan, left_out: Sequence[Address], state: State) -> None:
     """Print problems, and the plan of what does not depend on them, in the chosen format."""
-    from reconciler.manifest.excerpt import excerpt
-    from reconciler.render import html, markdown, text, words
-    from reconciler.render import json as data
-
-    def quoted(place: Location) -> str:
-        return excerpt(place, state.sources, state.secrets)
+    from reconciler.cli.documents import Document, rendered
+    from reconciler.render import text, words
 
     if state.format == "text":
         say(problems(items, state, sys.stderr))
         result(f"{words.REST}\n\n{text.plan(made, color=colored(sys.stdout, state))}", state)
         return
-    if state.format == "json":
-        result(as_json(data.rest_json(items, made, left_out)), state)
-    else:
-        render = markdown.rest if state.format == "markdown" else html.rest
-        result(render(items, quoted, made), state)
+    result(rendered(Document(tuple(items), made, left_out=tuple(left_out)), state), state)
     say(f"Error: {plural(len(items), 'problem')} in the manifests.")
 
 
-def as_json(data: Mapping[str, Any]) -> str:
-    """JSON in characters that the encoding of stdout has."""
-    from reconciler.render.json import dumps
+def as_json(data: Mapping[str, Any], *, full: bool = True) -> str:
+    """JSON in characters that the encoding of stdout has; with long texts cut, unless `full`."""
+    from reconciler.render.json import brief, dumps
 
-    text = dumps(_secrets[0].masked_data(data))
+    # Masked before it is cut: of a secret in the middle of a text, no half may remain.
+    masked_data = _secrets[0].masked_data(data)
+    text = dumps(masked_data if full else brief(masked_data))
     if codecs.lookup(sys.stdout.encoding or "utf-8").name == "utf-8":
         return text
     # JSON's own escapes, so that the document stays valid; `backslashreplace` would write \xe4, which is none.

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli import output
-from reconciler.cli.options import State, common, formats, paths, prune, resend, selection, unarchive
+from reconciler.cli.documents import Document
+from reconciler.cli.options import State, common, formats, full, paths, prune, resend, selection, unarchive
 from reconciler.cli.progress import Progress, progress
+from reconciler.cli.reports import Reports, Target, reports
 from reconciler.errors import Exit, ManifestError
 
 if TYPE_CHECKING:
@@ -22,10 +24,12 @@ MANIFESTS = (".yaml", ".yml", ".json")
 
 
 @click.command()
-@formats("text", "json", "markdown", "html")
+@formats("text", "json", "markdown", "html", "github")
+@full
 @selection
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Save the plan for `apply --plan FILE`.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 if there are changes.")
+@reports
 @prune
 @click.option("--unmanaged", is_flag=True, help="List the live objects in declared projects that no manifest declares.")
 @unarchive
@@ -41,6 +45,7 @@ def plan(
     excludes: tuple[str, ...],
     out: Path | None,
     detailed_exitcode: bool,
+    reports: tuple[Target, ...],
     prune: bool,
     unmanaged: bool,
     unarchive: bool,
@@ -55,16 +60,18 @@ def plan(
     """
     # Before anything is read: a plan that cannot be saved would be a waste of time.
     _check_out(out, paths or (() if out is None else tuple(map(str, state.configuration().manifests))))
-    with progress(state) as shown:
-        shown.reading("the manifests")
-        options = (targets, excludes, unarchive, resend, False, prune, unmanaged)
-        planned = asyncio.run(_plan(state, paths, options, shown))
-    if planned.faults.problems:
-        return _rest(planned, out, state)
-    output.result(output.plan(planned.plan, state), state)
-    if out is not None:
-        _save(planned, out, state)
-    return Exit.CHANGES if detailed_exitcode and planned.plan.changes else Exit.DONE
+    with Reports(reports, state) as written:
+        with progress(state) as shown:
+            shown.reading("the manifests")
+            options = (targets, excludes, unarchive, resend, False, prune, unmanaged)
+            planned = asyncio.run(_plan(state, paths, options, shown))
+        if planned.faults.problems:
+            return _rest(planned, out, state, written)
+        written.document = Document(plan=planned.plan)
+        output.result(output.plan(planned.plan, state), state)
+        if out is not None:
+            _save(planned, out, state)
+        return Exit.CHANGES if detailed_exitcode and planned.plan.changes else Exit.DONE
 
 
 def _check_out(out: Path | None, paths: tuple[str, ...]) -> None:
@@ -94,12 +101,13 @@ async def _plan(state: State, paths: tuple[str, ...], options: tuple[Any, ...], 
     return planned
 
 
-def _rest(planned: Planned, out: Path | None, state: State) -> int:
+def _rest(planned: Planned, out: Path | None, state: State, written: Reports) -> int:
     """Show problems, and the plan of what does not depend on them. Raises ManifestError if that has no changes."""
     error = ManifestError(planned.faults.problems)
     if not planned.plan.changes:
         raise error
     left_out = [change.address for change, _ in (*planned.faults.failed, *planned.faults.skipped)]
+    written.document = Document(error.problems, planned.plan, left_out=tuple(left_out))
     output.rest(error.problems, planned.plan, left_out, state)
     if out is not None:
         output.say("The plan was not saved, because it is incomplete.")

@@ -7,23 +7,28 @@ import sys
 import click
 
 from reconciler.cli import output
+from reconciler.cli.documents import Document
 from reconciler.cli.options import State, common, formats, paths
+from reconciler.cli.reports import Reports, Target, reports
 from reconciler.errors import Exit
 
 
 @click.command()
-@formats("text", "json", "github")
+@formats("text", "json", "markdown", "html", "github")
+@reports
 @common
 @paths
 @click.pass_obj
-def validate(state: State, paths: tuple[str, ...], form: str) -> int:
+def validate(state: State, paths: tuple[str, ...], form: str, reports: tuple[Target, ...]) -> int:
     """Check manifests without contacting a server, and report all problems at once.
 
     PATH is a file, a folder, or - for standard input (default: the current folder).
     """
     from reconciler.cli import steps
 
-    manifests = steps.manifests(state, paths)
+    with Reports(reports, state) as written:
+        manifests = steps.manifests(state, paths)
+        written.document = Document(manifests.problems)
     if manifests.problems or form != "text":
         output.result(output.problems(manifests.problems, state, sys.stdout), state)
     else:

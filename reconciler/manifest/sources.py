@@ -12,6 +12,7 @@ from typing import BinaryIO, NoReturn, TextIO
 from reconciler.errors import ConfigError, Location, ManifestError, Problem
 from reconciler.manifest.excerpt import BREAKS, json_as_yaml, suggest
 from reconciler.manifest.rules import ALL, Rules
+from reconciler.natural import natural
 
 STDIN = "<stdin>"
 CONFIG = "reconciler.yaml"
@@ -57,7 +58,7 @@ def find(paths: Sequence[str | Path], problems: list[Problem], rules: Rules = AL
         if path == "-":
             files.setdefault(path, File(STDIN, "", str(Path.cwd())))
         elif Path(path).is_dir():
-            names = sorted(_manifests(path, roots, problems, rules))
+            names = sorted(_manifests(path, roots, problems, rules), key=lambda found: natural(str(found)))
             if not names:
                 message = "no manifests in this folder"
                 problems.append(Problem(Location(shown(path)), message, hint=f"expected {', '.join(SUFFIXES)} files"))
@@ -102,7 +103,7 @@ def _manifests(top: str, roots: Sequence[str], problems: list[Problem], rules: R
             continue
         seen.add(real)
         # In place: `os.walk` goes on with what is left in this list.
-        entered = sorted(name for name in folders if rules.enters(Path(folder, name), top))
+        entered = sorted((name for name in folders if rules.enters(Path(folder, name), top)), key=natural)
         folders[:] = [name for name in entered if _stays(Path(folder, name), roots, problems)]
         for name in names:
             path = Path(folder, name)

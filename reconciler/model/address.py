@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from reconciler.errors import MissingName
+from reconciler.natural import natural
 
 Row = Mapping[str, Any]
 """One object as the API shows it."""
@@ -23,13 +24,34 @@ def split_key(key: str) -> tuple[str, str]:
 
 
 class Address(NamedTuple):
-    """Names one object: the kind and its key; the key of what is inside a project is `project/name`."""
+    """Names one object: the kind and its key; the key of what is inside a project is `project/name`.
+
+    Addresses are sorted in natural order: `version web-shop/v2` comes before `version web-shop/v10`.
+    """
 
     kind: str
     key: str
 
     def __str__(self) -> str:
         return f"{self.kind} {self.key}"
+
+    @property
+    def order(self) -> tuple[str, tuple[str, str]]:
+        """What the address is sorted by."""
+        return self.kind, natural(self.key)
+
+    # All four, because a tuple has them too, in the order of the characters.
+    def __lt__(self, other: tuple[str, ...]) -> bool:
+        return self.order < (other[0], natural(other[1]))
+
+    def __le__(self, other: tuple[str, ...]) -> bool:
+        return self.order <= (other[0], natural(other[1]))
+
+    def __gt__(self, other: tuple[str, ...]) -> bool:
+        return self.order > (other[0], natural(other[1]))
+
+    def __ge__(self, other: tuple[str, ...]) -> bool:
+        return self.order >= (other[0], natural(other[1]))
 
     @property
     def project(self) -> str:

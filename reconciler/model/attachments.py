@@ -22,6 +22,7 @@ from reconciler.model.local_files import fault, is_file, path_of, stored_name
 from reconciler.model.name_index import Context
 from reconciler.model.requests import Request
 from reconciler.model.spec import Id
+from reconciler.natural import natural
 
 PRESENT = frozenset({"file", "filename", "description", "state"})
 LONGEST = 255
@@ -59,7 +60,9 @@ class Attachments(Codec):
 
     def pieces(self, value: Any) -> Iterable[tuple[str, Any]]:
         # An empty list is a piece too, or a field that is declared empty would not be looked at.
-        return [(name_of(item), [item]) for item in sorted(value or (), key=name_of)] or (("", []),)
+        return [(name_of(item), [item]) for item in sorted(value or (), key=lambda item: natural(name_of(item)))] or (
+            ("", []),
+        )
 
     def faults(self, value: Any) -> Iterable[tuple[str, Unresolved]]:
         seen: set[str] = set()
@@ -101,6 +104,10 @@ class Attachments(Codec):
             size = path_of(item).stat().st_size if item else -1
             # Every copy of the name: an interrupted replacement may have uploaded the new content already.
             yield from (Candidate(row["id"], name, size, row) for row in held.get(name, ()) if item)
+
+
+def _order(item: Any) -> tuple[str, str]:
+    return natural(name_of(item))
 
 
 def name_of(item: Mapping[str, Any]) -> str:

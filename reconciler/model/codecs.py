@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from reconciler.model.address import Address, Reference, Unresolved
 from reconciler.model.forms import ANY, NUMBER, REF, TEXT, Each, Fields, Form
 from reconciler.model.name_index import Context
+from reconciler.natural import natural
 
 Difference = tuple[str, Any, Any]
 """Sub-path (empty for the field itself), before, after; canonical values."""
@@ -316,7 +317,7 @@ def ordered(values: Iterable[Any]) -> list[Any]:
     """A set in its one order: sorted, each value once."""
     # Redmine's order of a set means nothing, and can change with an update (seen on 5.0; test_trap_33).
     unique = {sort_key(v): v for v in values}
-    return [unique[k] for k in sorted(unique)]
+    return [unique[k] for k in sorted(unique, key=natural)]
 
 
 def sort_key(value: Any) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from reconciler import natural
 from reconciler.model.address import Reference, Unresolved
 from reconciler.model.codecs import (
     Candidate,
@@ -97,7 +98,7 @@ class CustomFields(Codec):
 
     def _canonical(self, value: Any, context: Context, held: Callable[[CustomField], Collection[Any]]) -> Any:
         values = {}
-        for name, item in sorted((value or {}).items()):
+        for name, item in natural.items(value or {}):
             field = self.find(name, context)
             try:
                 values[field.name] = canonical(field, item, context, held(field))
@@ -118,7 +119,7 @@ class CustomFields(Codec):
 
     def pieces(self, value: Any) -> Iterable[tuple[str, Any]]:
         # An empty mapping is a piece too, or it would not be looked at.
-        return [(name, {name: item}) for name, item in sorted((value or {}).items())] or (("", {}),)
+        return [(name, {name: item}) for name, item in natural.items(value or {})] or (("", {}),)
 
     def decode(self, wire: Any, context: Context) -> Any:
         by_id = {f.id: f for f in self.fields(context).values()}

@@ -3,6 +3,7 @@ when two names mean the same file."""
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import tempfile
@@ -34,12 +35,7 @@ def write_private(path: Path, text: str, what: str, replaceable: Callable[[Path]
 
     Raises ReconcilerError, also for an existing file that is not `replaceable`: nothing else is overwritten.
     """
-    # Renaming onto a link would replace the link instead of the file that it leads to.
-    real = Path(os.path.realpath(path))
-    if real.exists() and not real.is_file():
-        raise ReconcilerError(f"Cannot write {path}: not a regular file.")
-    if real.exists() and not replaceable(real):
-        raise ReconcilerError(f"{path} exists and is not {what}, so it was not overwritten. Choose another file.")
+    real = check_writable(path, what, replaceable)
     try:
         # In the same folder, because a rename cannot cross file systems. `mkstemp` makes it readable for its owner
         # only.
@@ -55,6 +51,19 @@ def write_private(path: Path, text: str, what: str, replaceable: Callable[[Path]
             raise
     except OSError as error:
         raise ReconcilerError(f"Cannot write {path}: {error.strerror}.") from error
+
+
+def check_writable(path: Path, what: str, replaceable: Callable[[Path], bool]) -> Path:
+    """The real path of a file to write. Raises ReconcilerError for one that must not or cannot be written."""
+    # Renaming onto a link would replace the link instead of the file that it leads to.
+    real = Path(os.path.realpath(path))
+    if real.exists() and not real.is_file():
+        raise ReconcilerError(f"Cannot write {path}: not a regular file.")
+    if real.exists() and not replaceable(real):
+        raise ReconcilerError(f"{path} exists and is not {what}, so it was not overwritten. Choose another file.")
+    if not real.parent.is_dir():
+        raise ReconcilerError(f"Cannot write {path}: {os.strerror(errno.ENOENT)}.")
+    return real
 
 
 def is_file(value: Any) -> bool:

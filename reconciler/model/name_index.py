@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.manifest.loader import suggest
 from reconciler.model.address import CONTAINER, Address, Reference, Row, Unresolved
 from reconciler.model.live_index import LiveIndex
+from reconciler.natural import natural
 
 if TYPE_CHECKING:
     from reconciler.model.visibility import Sight
@@ -84,6 +85,8 @@ class Names:
     """The configuration's, such as `issue_key_field`."""
     account: str = ""
     """The login of the account that everything is read with, for an export."""
+    exported: frozenset[Address] | None = None
+    """The objects of an export of single ones; None: everything that was read."""
     rights: tuple[Any, ...] | None = None
     """Who reads, as `apply.account` compares it; None if that is not known."""
     members: dict[str, Sequence[Row]] = field(default_factory=dict)
@@ -346,6 +349,6 @@ class Context:
 
 def near_miss(word: str, known: Iterable[str]) -> str:
     """`did you mean "x"?`, or what there is if it is little, or nothing."""
-    names = sorted(set(known))
+    names = sorted(set(known), key=natural)
     shown = (f'"{name}"' if name != name.strip() else name for name in names)
     return suggest(word, names) or (f"available: {', '.join(shown)}" if 0 < len(names) <= 12 else "")

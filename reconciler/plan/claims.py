@@ -15,6 +15,7 @@ from reconciler.manifest.loader import load
 from reconciler.model.address import CONTAINER, Address
 from reconciler.model.collections import claimable, faults, pattern_faults
 from reconciler.model.kind import Kind
+from reconciler.natural import natural
 from reconciler.plan.targets import PlanOptions
 from reconciler.settings import Pruning as Rules
 from reconciler.settings import invalid
@@ -112,7 +113,8 @@ def everything(desired: Desired, rules: Rules) -> Scope:
 
 def declared_projects(desired: Desired) -> list[str]:
     """The projects that are declared present."""
-    return sorted(a.key for a, o in desired.objects.items() if a.kind == CONTAINER and o.spec.state == "present")
+    found = (a.key for a, o in desired.objects.items() if a.kind == CONTAINER and o.spec.state == "present")
+    return sorted(found, key=natural)
 
 
 def unread(config: Config, desired: Desired) -> dict[Address, Location]:

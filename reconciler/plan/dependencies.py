@@ -267,6 +267,6 @@ def in_order(changes: Sequence[Change], milestones: Sequence[Milestone]) -> Iter
         ready = prepared.get_ready()
         # An object is listed at its first operation, with all later ones.
         first = (one.address for one in ready if isinstance(one, OperationId) and one.number == 0)
-        for address in sorted(first, key=lambda a: (ranks[a.kind], a.key)):
+        for address in sorted(first, key=lambda a: (ranks[a.kind], a)):
             yield by_address[address]
         prepared.done(*ready)

@@ -16,6 +16,7 @@ from reconciler.model.inner_place import Path, inner_place
 from reconciler.model.kind import Object
 from reconciler.model.name_index import Context
 from reconciler.model.spec import Secret
+from reconciler.natural import natural
 from reconciler.plan.operations import FieldChange
 
 # Just the variable: text around it, or a default, would have to be stored in plain text.
@@ -174,5 +175,5 @@ def detail(before: Any, after: Any) -> list[str]:
         sides = (("-", level.t1), ("+", level.t2))
         lines |= {(label, sign, str(value)) for sign, value in sides if value is not notpresent}
     # A set has no order, and the same plan must always read the same.
-    ordered = sorted(lines, key=lambda line: (line[0], line[1] == "+", line[2]))
+    ordered = sorted(lines, key=lambda line: (natural(line[0]), line[1] == "+", natural(line[2])))
     return [f"{sign}{label}{value}" for label, sign, value in ordered]

@@ -10,6 +10,7 @@ from reconciler.model.export_hooks import Exporting
 from reconciler.model.kind import Kind
 from reconciler.model.name_index import Names
 from reconciler.model.pruning import Pruning
+from reconciler.natural import natural
 from reconciler.plan.archived_projects import archived
 from reconciler.plan.claims import declared_projects
 from reconciler.plan.operations import LiveObject, Unmanaged
@@ -41,7 +42,7 @@ def unmanaged(desired: Desired, names: Names, shared: Collection[str], *, listed
     projects = managed(desired, names)
     found = [one for kind in kinds().values() for one in _of(kind, desired, names, shared, projects)]
     ranks = {name: rank for rank, name in enumerate(kinds())}
-    found.sort(key=lambda one: (_home(one.address, names, projects), ranks[one.address.kind], one.address.key))
+    found.sort(key=lambda one: (natural(_home(one.address, names, projects)), ranks[one.address.kind], one.address))
     hidden = (key for key in declared_projects(desired) if archived(Address(CONTAINER, key), names))
     return Unmanaged(tuple(found), listed, complete, tuple(hidden))
 

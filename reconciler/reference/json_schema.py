@@ -16,9 +16,11 @@ from pydantic import BaseModel
 
 from reconciler.kinds import declarable
 from reconciler.model.address import CONTAINER
+from reconciler.model.capabilities import FixedKey
 from reconciler.model.collections import claimable
 from reconciler.model.kind import Kind, nested_name
 from reconciler.model.spec import REFUSE
+from reconciler.reference.examples import example
 
 Schema = dict[str, Any]
 
@@ -60,6 +62,8 @@ def raw_schema(kind: Kind) -> Schema:
     """Pydantic's schema of a kind's spec, with inlined references and without titles and defaults."""
     schema = kind.spec.model_json_schema()
     inlined: Schema = _inlined(schema, schema.get("$defs", {}))
+    if kind.has(FixedKey):
+        inlined["properties"].pop("renamed_from")
     return inlined
 
 
@@ -91,7 +95,8 @@ def field_schema(kind: Kind, name: str, schema: Schema) -> Schema:
     """The schema of one field for YAML, from pydantic's schema."""
     # The type only says that these are names; which ones there are depends on the kind.
     if name == "create_only":
-        schema = {**schema, "items": {"type": "string", "enum": list(kind.fields)}}
+        items = {"type": "string", "enum": list(kind.fields)}
+        schema = {**schema, "examples": [example(kind, name)], "items": items}
     if name == "authoritative":
         schema = _choosing(schema, [known for known, one in claimable(declarable().values()).items() if one.inside])
     clearable = name not in kind.fields or kind.fields[name].clear is not REFUSE
@@ -106,8 +111,8 @@ def _choosing(schema: Schema, names: list[str]) -> Schema:
 
 
 def _described(alternatives: list[Schema], schema: Mapping[str, Any]) -> Schema:
-    """The alternatives as one schema, with the description of the original."""
-    description = {"description": schema["description"]} if "description" in schema else {}
+    """The alternatives as one schema, with the description and the examples of the original."""
+    description = {key: schema[key] for key in ABOUT if key in schema}
     return {**description, **(alternatives[0] if len(alternatives) == 1 else {"anyOf": alternatives})}
 
 
@@ -133,9 +138,13 @@ def _without_project(definition: Schema) -> Schema:
     return {"description": definition["description"], **_object(properties, required)}
 
 
+ABOUT = ("description", "examples")
+"""What a schema says about a value as a whole, whatever its alternatives are."""
+
+
 def _loosened(part: Schema) -> list[Schema]:
     """The alternatives that a plain YAML scalar needs in place of pydantic's schema."""
-    part = {key: value for key, value in part.items() if key != "description"}
+    part = {key: value for key, value in part.items() if key not in ABOUT}
     if "anyOf" in part:
         return [alternative for choice in part["anyOf"] for alternative in _loosened(choice)]
     if "enum" in part or "const" in part:
@@ -174,7 +183,12 @@ def _string(part: Schema) -> list[Schema]:
 TEXT: Schema = {"type": "string"}
 COUNT: Schema = {"type": "integer", "minimum": 0}
 PLACE: Schema = {"file": TEXT, "line": {**COUNT, "description": "Starts at 1; 0 is the whole file."}, "column": COUNT}
-ANY: Schema = {"description": 'A value as in manifests; `{"secret": true}` for a secret.'}
+ANY: Schema = {
+    "description": (
+        'A value as in manifests; `{"secret": true}` for a secret. Without --full, a text of more than 1,000 '
+        'characters, also inside a value, is `{"$text": its beginning, "length": …, "sha256": …}`.'
+    )
+}
 
 ERROR: Schema = {"message": TEXT, "path": {"description": "The field; empty for the object.", **TEXT}, **PLACE}
 WARNING: Schema = {"kind": TEXT, "key": TEXT, **PLACE, "message": TEXT}

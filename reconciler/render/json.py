@@ -1,10 +1,12 @@
 """Plans, reports and problems as JSON: stable keys in a stable order, described by `schemas/*.schema.json`.
 
-A secret is `{"secret": true}`, which no value from a manifest or a server can be.
+A secret is `{"secret": true}`, which no value from a manifest or a server can be. `brief` cuts a long text to its
+beginning, length and digest: `{"$text": "…", "length": 70000, "sha256": "…"}`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
@@ -20,8 +22,12 @@ if TYPE_CHECKING:
     from reconciler.model.address import Address
     from reconciler.plan.operations import Change, FieldChange, Plan, Warned
 
-FORMAT_VERSION = "1.2"
+FORMAT_VERSION = "1.3"
 """The minor part rises when keys are added, the major part when keys change or are removed."""
+LONG = 1_000
+"""Characters up to which `brief` leaves a text whole."""
+BEGINNING = 200
+"""Characters that it leaves of a longer one."""
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:
@@ -88,6 +94,31 @@ def export_json(done: Exported) -> dict[str, Any]:
         **({"sanitized": replaced} if replaced else {}),
         "requests": done.requests,
     }
+
+
+def brief(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The data of a plan or report, with long texts in the fields of changes cut."""
+    return {name: _brief(name, value) for name, value in data.items()}
+
+
+def _brief(name: str, value: Any) -> Any:
+    if name in ("before", "after"):
+        return _cut(value)
+    if isinstance(value, Mapping):
+        return brief(value)
+    return [_brief("", part) for part in value] if isinstance(value, list) else value
+
+
+def _cut(value: Any) -> Any:
+    """A value with the beginnings of its long texts, each with what distinguishes it from others."""
+    if isinstance(value, Mapping):
+        return {key: _cut(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_cut(part) for part in value]
+    if not isinstance(value, str) or len(value) <= LONG:
+        return value
+    digest = hashlib.sha256(value.encode(errors="surrogatepass")).hexdigest()
+    return {"$text": value[:BEGINNING], "length": len(value), "sha256": digest}
 
 
 def dumps(data: Mapping[str, Any]) -> str:

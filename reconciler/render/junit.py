@@ -16,6 +16,7 @@ from reconciler.render.safe import terminal
 
 if TYPE_CHECKING:
     from reconciler.apply.report import Outcome, Report, Result
+    from reconciler.plan.operations import Change, Plan
 
 ELEMENTS: dict[Outcome, str] = {"failed": "failure", "unknown": "error", "skipped": "skipped", "left": "skipped"}
 
@@ -27,8 +28,20 @@ def results(report: Report) -> str:
 
 
 def problems(problems: Sequence[Problem]) -> str:
-    """A failed test case for each problem."""
-    return _document("problems", map(_problem, problems))
+    """A failed test case for each problem; without any, one that has passed."""
+    valid = Element("testcase", {"classname": "problem", "name": "The manifests are valid."})
+    return _document("problems", map(_problem, problems) if problems else [valid])
+
+
+def found(found: Sequence[Problem], plan: Plan | None) -> str:
+    """What a plan or a check has found: a failed test case for each problem, a passed one for each planned change."""
+    if plan is None or not (found or plan.changes):
+        return problems(found)
+    return _document(f"plan for {plan.url}", [*map(_problem, found), *map(_change, plan.changes)])
+
+
+def _change(change: Change) -> Element:
+    return _case(change.address.kind, f"{words.VERBS[change.action]} {words.head(change)}", change.source)
 
 
 def _document(name: str, cases: Iterable[Element]) -> str:

@@ -1,12 +1,21 @@
-"""Plans, reports and problems as Markdown, for a comment on a pull request. The heading is the summary."""
+"""Plans, reports and problems as Markdown, for a comment on a pull request. The heading is the summary.
+
+What a reviewer must see comes first and is never folded: what is deleted, and what failed. A comment has room for
+`LIMIT` characters: what does not fit is named in a line each, and counted only if even that does not fit.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
-from reconciler.errors import Location, Problem
+from reconciler.errors import Location, Problem, shortened
 from reconciler.render import unmanaged, words
+from reconciler.render.fitting import JOINED, Entry, fit
 from reconciler.render.safe import code, fenced, html, markdown
 from reconciler.render.words import Field
 
@@ -14,96 +23,196 @@ if TYPE_CHECKING:
     from reconciler.apply.report import ItemError, Outcome, Report, Result
     from reconciler.plan.operations import Change, Plan
 
-LIMIT = 60_000
+LIMIT = 64_000
 """Characters. GitHub accepts comments of up to 65,536, GitLab of up to 1,000,000."""
+RESERVED = 4_000
+"""Of these, for headings and for the counts of what has no room."""
+LONGEST = 300
+"""Characters of a value, and of a line of a text, if there is no room for all."""
+LINES = 20
+"""Lines of a text, if there is no room for all."""
 ORDER: tuple[Outcome, ...] = ("failed", "unknown", "skipped", "left", "done")
 """Outcomes that need attention come first, next to the heading."""
+URGENT: tuple[Outcome, ...] = ("failed", "unknown")
+"""Outcomes that are never folded."""
 
 
 def plan(plan: Plan, *, limit: int = LIMIT) -> str:
-    """What would be done, one folded block for each object. Blocks beyond `limit` characters are only counted."""
-    head, listed = [f"### {words.summary(plan)}"], list(_unmanaged(plan))
+    """What would be done: the counts, what is deleted, then a folded block for each other object."""
+    head = [f"### {words.summary(plan)}"]
     if not plan.changes:
-        return "\n\n".join([*head, *map(markdown, [words.unchanged(plan), *words.notes(plan)]), *listed])
-    head += [f"Server: {code(plan.url)}", *map(markdown, words.remarks(plan))]
-    blocks = (_block(change) for change in words.deletions_first(plan))
-    return "\n\n".join([*head, *_fitting(blocks, len(plan.changes), limit - sum(map(len, listed))), *listed])
+        remarks = _sentences([words.unchanged(plan), *words.notes(plan)], limit // 4)
+        return "\n\n".join([*head, *remarks, *_unmanaged(plan)])
+    head += [f"Server: {code(plan.url)}", _counts(plan)]
+    last = [*_sentences(words.remarks(plan), limit // 8), *_unmanaged(plan)]
+    left = limit - RESERVED - _length([*head, *last])
+    deleted, others = words.destroyed(plan)
+    first = list(_destroyed(deleted, left))
+    return "\n\n".join([*head, *first, *last, *_changes(others, left - _length(first))])
+
+
+def results(report: Report, *, limit: int = LIMIT) -> str:
+    """What an apply did: the counts, what failed, and folded lists of everything else."""
+    head = [f"### {words.outcome(report)}", f"Server: {code(report.plan.url)}"]
+    if report.results:
+        head.append(_outcomes(report))
+    if report.ended:
+        head.append(markdown(words.ended(report)))
+    left, parts = limit - RESERVED - _length(head), list[str]()
+    for name in ORDER:
+        if named := [result for result in report.results if result.outcome == name]:
+            parts += _section(name, named, left - _length(parts))
+    return "\n\n".join([*head, *parts])
+
+
+def problems(problems: Sequence[Problem], excerpt: Callable[[Location], str], *, limit: int = LIMIT) -> str:
+    """Each problem with the line that it is about."""
+    head = f"### {words.problems(len(problems))}"
+    shown = fit([_problem(problem, excerpt) for problem in problems], limit - RESERVED - len(head))
+    files = Counter(problem.location.file for problem in problems[len(shown) :])
+    more = [f"… and {files.total()} more: {_listed(_in_file(*item) for item in files.items())}."] if files else []
+    return "\n\n".join([head, *(one.text for one in shown), *more])
+
+
+def rest(problems_: Sequence[Problem], excerpt: Callable[[Location], str], made: Plan, *, limit: int = LIMIT) -> str:
+    """Problems, and the plan of what does not depend on them."""
+    first = problems(problems_, excerpt, limit=limit // 2)
+    then = markdown(words.REST)
+    return "\n\n".join([first, then, plan(made, limit=limit - _length([first, then]))])
+
+
+# -- counts ----------------------------------------------------------------------------------------------------
+
+
+def _counts(plan: Plan) -> str:
+    """The table of a plan: how many objects of each kind, by action."""
+    counts = Counter((change.address.kind, change.action) for change in plan.changes)
+    used = [action for action in words.VERBS if any(action == other for _, other in counts)]
+    return _matrix(counts, used, [words.VERBS[action] for action in used])
+
+
+def _outcomes(report: Report) -> str:
+    """The table of a report: how many objects of each kind, by outcome."""
+    counts = Counter((result.change.address.kind, result.outcome) for result in report.results)
+    used = [outcome for outcome in ORDER if any(outcome == other for _, other in counts)]
+    return _matrix(counts, used, [words.OUTCOMES[outcome] for outcome in used])
+
+
+def _matrix(counts: Mapping[tuple[str, Any], int], columns: Sequence[str], titles: Sequence[str]) -> str:
+    rows = [[words.plural(kind), *(str(counts.get((kind, c)) or "") for c in columns)] for kind in words.ranked(counts)]
+    return "\n".join([_cells(["", *titles]), _cells(["---", *["--:"] * len(titles)]), *map(_cells, rows)])
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Names of which the last ones are left out if they are many."""
+    found = list(names)
+    more = [f"and {len(found) - SHOWN} others"] if len(found) > SHOWN else []
+    return ", ".join([*found[:SHOWN], *more])
+
+
+SHOWN = 12
+"""Files, or kinds with an action, that are named with a count."""
+
+
+def _in_file(file: str, number: int) -> str:
+    return f"{number} in {code(file[-LONGEST // 2 :])}" if file else f"{number} in no file"
+
+
+def _sentences(sentences: Sequence[str], limit: int) -> list[str]:
+    """Sentences, such as warnings; those for which there is no room are counted."""
+    shown = fit([Entry((partial(markdown, s), partial(_short, s))) for s in sentences], limit)
+    more = len(sentences) - len(shown)
+    return [*(one.text for one in shown), *([f"… and {more} more warnings."] if more else [])]
+
+
+def _short(text: str) -> str:
+    return markdown(shortened(text))
+
+
+def _length(parts: Iterable[str]) -> int:
+    return sum(len(part) + JOINED for part in parts)
+
+
+# -- plan ------------------------------------------------------------------------------------------------------
 
 
 def _unmanaged(plan: Plan) -> Iterator[str]:
     """The list of what no manifest declares: a heading, then one folded block for each project and kind."""
     if heading := unmanaged.heading(plan):
         groups = list(unmanaged.groups(plan))
-        yield markdown(heading)
-        yield from _fitting(map(_group, groups), len(groups), LIMIT // 4)
+        shown = fit([Entry((partial(_group, g), partial(_group, replace(g, items=())))) for g in groups], LIMIT // 4)
+        more = len(groups) - len(shown)
+        yield _short(heading)
+        yield from (one.text for one in shown)
+        yield from [f"… and {more} more groups."] if more else []
 
 
 def _group(group: unmanaged.Group) -> str:
     items = [f"- {code(name)} {code(link)}" for name, link in group.items]
-    more = [f"- … and {group.more} more"] if group.more else []
-    summary = f"<summary>{html(group.heading)}</summary>"
-    return "\n\n".join([f"<details>\n{summary}", "\n".join([*items, *more]), "</details>"])
+    more = [f"- … and {group.more} more"] if group.more and items else []
+    return _fold(html(group.heading), ["\n".join([*items, *more])]) if items else code(group.heading)
 
 
-def results(report: Report, *, limit: int = LIMIT) -> str:
-    """What an apply did; failures come first. Results beyond `limit` characters are only counted."""
-    head = [f"### {words.outcome(report)}", f"Server: {code(report.plan.url)}"]
-    if report.ended:
-        head.append(markdown(words.ended(report)))
-    groups = ((name, [r for r in report.results if r.outcome == name]) for name in ORDER)
-    sections = [_section(name, results) for name, results in groups if results]
-    parts = list[str]()
-    for intro, items in sections:
-        shown = list(_fitting(items, len(items), limit - sum(map(len, parts)), "- "))
-        parts += [intro, "\n".join(shown)]
-    return "\n\n".join([*head, *parts])
+def _destroyed(changes: Sequence[Change], limit: int) -> Iterator[str]:
+    """What is deleted, and what goes along: in a list that is not folded."""
+    if not changes:
+        return
+    deleted = sum(change.action == "delete" for change in changes)
+    pruned = len(changes) - deleted
+    counts = [f"{deleted} to delete"] * bool(deleted) + [f"{pruned} to change as not declared"] * bool(pruned)
+    yield f"**{', '.join(counts).capitalize()}**"
+    forms = ((partial(_line, c, 0), partial(_line, c, 1), partial(_line, c, 2)) for c in changes)
+    shown = fit([Entry(each) for each in forms], limit)
+    yield "\n".join([*(one.text for one in shown), *_counted(changes[len(shown) :], "- ")])
 
 
-def problems(problems: Sequence[Problem], excerpt: Callable[[Location], str], *, limit: int = LIMIT) -> str:
-    """Each problem with the line that it is about. Problems beyond `limit` characters are only counted."""
-    blocks = ("\n\n".join(_problem(problem, excerpt)) for problem in problems)
-    return "\n\n".join([f"### {words.problems(len(problems))}", *_fitting(blocks, len(problems), limit)])
+def _line(change: Change, brevity: int = 2) -> str:
+    """An object in a line of a list: with its place and reason, with a short reason, or without."""
+    if brevity == 2:
+        return f"- {code(_beginning(_title(change)))}"
+    place = f" {code(words.place(change))}" if words.place(change) else ""
+    reason = (change.reason or "") if brevity == 0 else shortened(change.reason or "")
+    return f"- {code(_title(change))}{place}{f': {markdown(reason)}' if reason else ''}"
 
 
-def rest(problems_: Sequence[Problem], excerpt: Callable[[Location], str], made: Plan, *, limit: int = LIMIT) -> str:
-    """Problems, and the plan of what does not depend on them."""
-    first = problems(problems_, excerpt, limit=limit // 2)
-    return "\n\n".join([first, markdown(words.REST), plan(made, limit=limit - len(first))])
+def _counted(changes: Sequence[Change], bullet: str = "") -> list[str]:
+    """The sentence that counts the changes for which there is no room, by kind and action."""
+    counts = Counter((change.address.kind, change.action) for change in changes)
+    actions = [(kind, action) for kind in words.ranked(counts) for action in words.VERBS if counts[kind, action]]
+    each = (f"{words.count(counts[pair], pair[0])} to {words.VERBS[pair[1]]}" for pair in actions)
+    return [f"{bullet}… and {len(changes)} more: {_listed(each)}."] if changes else []
 
 
-def _fitting(blocks: Iterable[str], total: int, limit: int, bullet: str = "") -> Iterator[str]:
-    """The blocks that fit, then the number of those that do not."""
-    for index, block in enumerate(blocks):
-        # 2 for the empty line between blocks.
-        limit -= len(block) + 2
-        if limit < 0:
-            yield f"{bullet}… and {total - index} more, omitted to keep this short."
-            return
-        yield block
+def _changes(changes: Sequence[Change], limit: int) -> Iterator[str]:
+    """A folded block for each change, then a list of those for which there is no room."""
+    shown = fit([Entry((partial(_block, c), partial(_block, c, cut=True), partial(_line, c))) for c in changes], limit)
+    yield from (one.text for one in shown if one.full)
+    brief = [one.text for one in shown if not one.full]
+    if lines := [*brief, *_counted(changes[len(shown) :], "- ")]:
+        named = len(changes) - sum(one.full for one in shown)
+        yield _fold(f"{named} more, without their fields", ["\n".join(lines)])
 
 
-# -- plan ------------------------------------------------------------------------------------------------------
-
-
-def _block(change: Change) -> str:
-    body = list(_body(change))
-    if not body:
-        return code(_title(change))
+def _fold(summary: str, body: Iterable[str]) -> str:
     # Markdown is not interpreted inside an HTML block, up to the next empty line.
-    summary = f"<summary><code>{html(_title(change))}</code></summary>"
-    return "\n\n".join([f"<details>\n{summary}", *body, "</details>"])
+    return "\n\n".join([f"<details>\n<summary>{summary}</summary>", *body, "</details>"])
+
+
+def _block(change: Change, *, cut: bool = False) -> str:
+    body = list(_body(change, cut))
+    return _fold(f"<code>{html(_title(change))}</code>", body) if body else code(_title(change))
 
 
 def _title(change: Change, number: int | str | None = None) -> str:
     return f"{words.SYMBOLS[change.action]} {words.head(change, number)}"
 
 
-def _body(change: Change) -> Iterator[str]:
+def _body(change: Change, cut: bool) -> Iterator[str]:
     """Where the object is declared, why it changes, and its fields."""
     notes = [code(words.place(change))] if words.place(change) else []
     if change.reason:
-        notes.append(markdown(change.reason))
-    fields = list(words.fields(change))
+        notes.append(markdown(shortened(change.reason) if cut else change.reason))
+    fields = [_cut(field) for field in words.fields(change)] if cut else list(words.fields(change))
     if notes and (fields or change.reason):
         yield ": ".join(notes)
     columns = ["Field", "Value"] if change.action == "create" else ["Field", "Before", "After"]
@@ -114,6 +223,20 @@ def _body(change: Change) -> Iterator[str]:
         if field.lines:
             yield f"{code(field.label)}{_later(field)}"
             yield fenced(list(field.lines), "diff")
+
+
+def _cut(field: Field) -> Field:
+    """A field with the beginning of what is long."""
+    lines = [_beginning(line) for line in field.lines[:LINES]]
+    more = len(field.lines) - len(lines)
+    lines += [f"@@ {more} more lines @@"] if more else []
+    before = None if field.before is None else _beginning(field.before)
+    return replace(field, before=before, after=_beginning(field.after), lines=tuple(lines))
+
+
+def _beginning(text: str) -> str:
+    more = len(text) - LONGEST
+    return f"{text[:LONGEST]}… ({more} more characters)" if more > 0 else text
 
 
 def _row(field: Field, columns: int) -> str:
@@ -134,34 +257,56 @@ def _later(field: Field) -> str:
 # -- results ---------------------------------------------------------------------------------------------------
 
 
-def _section(name: Outcome, results: list[Result]) -> tuple[str, list[str]]:
-    heading = f"**{words.heading(name, results)}**"
-    intro = f"{heading}\n\n{words.UNKNOWN}" if name == "unknown" else heading
-    return intro, [_item(result) for result in results]
+def _section(name: Outcome, results: list[Result], limit: int) -> Iterator[str]:
+    """The results of one outcome; folded, unless they need attention."""
+    shown = fit([Entry((partial(_item, r), partial(_item, r, cut=True), partial(_only, r))) for r in results], limit)
+    more = _counted([result.change for result in results[len(shown) :]], "- ")
+    body = ["\n".join([*(one.text for one in shown), *more])]
+    heading = words.heading(name, results)
+    if name in URGENT:
+        yield f"**{heading}**"
+        yield from [words.UNKNOWN] if name == "unknown" else []
+        yield from body
+    else:
+        yield _fold(html(heading), body)
 
 
-def _item(result: Result) -> str:
+def _only(result: Result) -> str:
+    return f"- {code(_beginning(_title(result.change, result.id)))}"
+
+
+def _item(result: Result, *, cut: bool = False) -> str:
     place = words.place(result.change)
     line = f"- {code(_title(result.change, result.id))}{' ' + code(place) if place else ''}"
-    errors = [_error(result.change, error) for error in result.errors]
-    because = [markdown(f"because {result.because}")] if result.because else []
-    notes = [markdown(f"note: {note}") for note in result.notes]
-    return "\n".join([line, *(f"  - {detail}" for detail in (*errors, *because, *notes))])
+    said = _short if cut else markdown
+    errors = [_error(result.change, error, said) for error in result.errors]
+    because = [said(f"because {result.because}")] if result.because else []
+    notes = [said(f"note: {note}") for note in result.notes]
+    return "\n".join([line, *(f"  - {detail}" for detail in chain(errors, because, notes))])
 
 
-def _error(change: Change, error: ItemError) -> str:
+def _error(change: Change, error: ItemError, said: Callable[[str], str]) -> str:
     place = words.error_place(change, error)
-    return f"{markdown(error.message)} {code(place)}" if place else markdown(error.message)
+    return f"{said(error.message)} {code(place)}" if place else said(error.message)
 
 
 # -- problems --------------------------------------------------------------------------------------------------
 
 
-def _problem(problem: Problem, excerpt: Callable[[Location], str]) -> Iterator[str]:
+def _problem(problem: Problem, excerpt: Callable[[Location], str]) -> Entry:
+    """A problem with the lines that it is about, or only its sentence."""
+    return Entry((lambda: "\n\n".join(_quoted(problem, excerpt)), partial(_sentence, problem)))
+
+
+def _sentence(problem: Problem) -> str:
     subject = f"{code(problem.subject)}: " if problem.subject else ""
     hint = f" ({markdown(problem.hint)})" if problem.hint else ""
     located = f"{code(str(problem.location))} " if problem.location.file else ""
-    yield f"{located}{subject}{markdown(problem.message)}{hint}"
+    return f"{located}{subject}{markdown(problem.message)}{hint}"
+
+
+def _quoted(problem: Problem, excerpt: Callable[[Location], str]) -> Iterator[str]:
+    yield _sentence(problem)
     for index, place in enumerate((problem.location, *problem.also)):
         if index:
             yield f"also {code(str(place))}"

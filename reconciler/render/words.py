@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import Location
 from reconciler.kinds import kinds
 from reconciler.model.codecs import blank
+from reconciler.natural import natural
 from reconciler.plan.archived_projects import opened
 from reconciler.plan.diff import detail
 from reconciler.plan.operations import FieldChange
@@ -21,11 +22,19 @@ from reconciler.render.safe import terminal
 # (test_rendering_text_imports_no_heavy_library).
 if TYPE_CHECKING:
     from reconciler.apply.report import ItemError, Outcome, Report, Result
+    from reconciler.model.address import Address
     from reconciler.plan.operations import Action, Change, Operation, Plan
 
 SYMBOLS: Mapping[Action, str] = {"create": "+", "update": "~", "delete": "-"}
 VERBS: Mapping[Action, str] = {"create": "create", "update": "change", "delete": "delete"}
 PAST: Mapping[Action, str] = {"create": "created", "update": "changed", "delete": "deleted"}
+OUTCOMES: Mapping[Outcome, str] = {
+    "done": "done",
+    "failed": "failed",
+    "skipped": "skipped",
+    "unknown": "unknown",
+    "left": "not started",
+}
 NONE = "(none)"
 LONG = 100
 """Characters of old and new value together up to which they are shown side by side."""
@@ -120,15 +129,16 @@ class Field:
     place: str = ""
 
 
-def fields(change: Change) -> Iterator[Field]:
-    """All fields of a change; those of later operations come last."""
+def fields(change: Change, most: int = NEW_LINES) -> Iterator[Field]:
+    """All fields of a change; those of later operations come last. Of a new text, `most` lines are shown."""
     created = change.action == "create"
     for changed in change.fields:
-        yield _placed(field(changed, new=created or _is_write_only(change, changed)), changed, change)
+        yield _placed(field(changed, new=created or _is_write_only(change, changed), most=most), changed, change)
     for operation in change.later:
         for changed in operation.fields:
             waits = waits_for(operation) if changed is operation.fields[-1] else ""
-            yield _placed(field(changed, new=created, number=operation.id.number, waits=waits), changed, change)
+            shown = field(changed, new=created, number=operation.id.number, waits=waits, most=most)
+            yield _placed(shown, changed, change)
 
 
 def _placed(shown: Field, changed: FieldChange, change: Change) -> Field:
@@ -144,10 +154,10 @@ def _is_write_only(change: Change, changed: FieldChange) -> bool:
     return api is not None and api.read is None and changed.before is None
 
 
-def field(change: FieldChange, *, new: bool, number: int = 0, waits: str = "") -> Field:
+def field(change: FieldChange, *, new: bool, number: int = 0, waits: str = "", most: int = NEW_LINES) -> Field:
     """A field change in words."""
     name = label(change.path)
-    if lines := _lines(change.before, change.after):
+    if lines := _lines(change.before, change.after, most):
         return Field(name, lines=tuple(map(visible, lines)), number=number, waits=waits)
     if new:
         return Field(name, None, value(change.after), number=number, waits=waits)
@@ -163,11 +173,11 @@ def label(path: str) -> str:
     return f"{name.removesuffix('s').replace('_', ' ')} {part}" if part else name
 
 
-def _lines(before: Any, after: Any) -> list[str]:
+def _lines(before: Any, after: Any, most: int) -> list[str]:
     """The diff of a value that is long: a text of several lines, a large set, a mapping. Empty for other values."""
     sides = [side for side in (before, after) if not blank(side)]
     if sides and all(isinstance(side, str) for side in sides):
-        return _text_lines(sides, blank(before)) if any("\n" in side for side in sides) else []
+        return _text_lines(sides, blank(before), most) if any("\n" in side for side in sides) else []
     if len(sides) < 2:
         return []
     if all(isinstance(side, list | tuple) for side in sides):
@@ -176,7 +186,7 @@ def _lines(before: Any, after: Any) -> list[str]:
     return detail(_leaves(before), _leaves(after)) if nested else []
 
 
-def _text_lines(sides: list[str], new: bool) -> list[str]:
+def _text_lines(sides: list[str], new: bool, most: int) -> list[str]:
     """The diff of two texts, or the first lines of one that is added or removed completely."""
     # A line break at the end of both would only show as an empty line.
     if all(side.endswith("\n") for side in sides):
@@ -184,9 +194,9 @@ def _text_lines(sides: list[str], new: bool) -> list[str]:
     if len(sides) == 2:
         return detail(sides[0], sides[1])
     body = (detail(None, sides[0]) if new else detail(sides[0], None))[1:]
-    more = len(body) - NEW_LINES
+    more = len(body) - most
     # A note about one more line would be as long as that line.
-    return body if more <= 1 else [*body[:NEW_LINES], f"@@ {more} more lines @@"]
+    return body if more <= 1 else [*body[:most], f"@@ {more} more lines @@"]
 
 
 def _set_lines(before: Any, after: Any) -> list[str]:
@@ -230,15 +240,30 @@ def waits_for(operation: Operation) -> str:
     others = operation.waits_for
     if len(others) <= NAMED:
         return f"after {', '.join(map(str, others))}" if others else ""
-    counts = Counter(address.kind for address in others)
-    return "after " + ", ".join(count(number, kind) for kind, number in sorted(counts.items()))
+    return f"after {by_kind(others)}"
+
+
+def by_kind(addresses: Sequence[Address]) -> str:
+    """`12 issues, 1 project`."""
+    counts = Counter(address.kind for address in addresses)
+    return ", ".join(count(number, kind) for kind, number in sorted(counts.items()))
 
 
 def count(number: int, kind: str) -> str:
     """`1 issue category`, `12 issue categories`."""
+    return f"{number} {kind.replace('_', ' ') if number == 1 else plural(kind)}"
+
+
+def plural(kind: str) -> str:
+    """`issue categories`."""
     known = kinds().get(kind)
-    plural = known.plural if known else f"{kind}s"
-    return f"{number} {(kind if number == 1 else plural).replace('_', ' ')}"
+    return (known.plural if known else f"{kind}s").replace("_", " ")
+
+
+def ranked(counts: Iterable[tuple[str, Any]]) -> list[str]:
+    """The kinds in what is counted by kind and something else, in the order in which they are made."""
+    found = {kind for kind, _ in counts}
+    return [*(kind for kind in kinds() if kind in found), *sorted(found - kinds().keys())]
 
 
 def unchanged(plan: Plan) -> str:
@@ -251,9 +276,15 @@ def notes(plan: Plan) -> list[str]:
     return [*warnings(plan), *_unmanaged(plan)]
 
 
+def destroyed(plan: Plan) -> tuple[list[Change], list[Change]]:
+    """What is deleted or pruned, and the other changes."""
+    first = [change for change in plan.changes if change.action == "delete" or change.undeclared]
+    return first, [change for change in plan.changes if change.action != "delete" and not change.undeclared]
+
+
 def deletions_first(plan: Plan) -> list[Change]:
     """The changes as they are shown: what is destroyed must not be overlooked, although it is done last."""
-    return sorted(plan.changes, key=lambda change: change.action != "delete" and not change.undeclared)
+    return [change for group in destroyed(plan) for change in group]
 
 
 def remarks(plan: Plan) -> list[str]:
@@ -278,7 +309,7 @@ def warnings(plan: Plan) -> list[str]:
 def _uncompared(plan: Plan) -> list[str]:
     sentences = []
     if plan.uncompared:
-        projects = ", ".join(sorted({a.project for a in plan.uncompared}))
+        projects = ", ".join(sorted({a.project for a in plan.uncompared}, key=natural))
         what = f"{_objects(plan.uncompared)} in archived projects ({projects})"
         sentences.append(f"Not compared: {what}, which the API does not show. Use --unarchive to compare them.")
     if plan.revealed:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from reconciler.errors import Location, Problem
@@ -22,6 +24,12 @@ TELLTALE = frozenset({"identifier", "login", "project", "renamed_from", "subject
 OUTPUT = "format_version"
 """The first key of this program's own JSON."""
 
+WIDGET = frozenset({"create", "update", "delete"})
+"""The keys of its report for GitLab's plan widget."""
+
+QUALITY = re.compile(r'\s*\[\s*(\]|\{\s*"check_name":\s*"reconciler/)')
+"""The beginning of its report for GitLab's code quality, which is a list."""
+
 
 def without(loaded: Loaded) -> Loaded:
     """The same without files that were found in a folder and are no manifests; their names are in `left_out`.
@@ -32,9 +40,11 @@ def without(loaded: Loaded) -> Loaded:
     for document in loaded.documents:
         documents[document.file].append(document)
     foreign = {name for name in loaded.found if documents[name] and all(map(_is_foreign, documents[name]))}
+    own = {name for name in foreign if all(map(_is_output, documents[name]))}
+    own |= {name for name in loaded.found if not documents[name] and _is_quality(name)}
+    foreign |= own
     if not foreign:
         return loaded
-    own = {name for name in foreign if all(OUTPUT in document for document in documents[name])}
     files = tuple(name for name in loaded.files if name not in foreign)
     problems = [problem for problem in loaded.problems if problem.location.file not in foreign]
     if not files and not problems:
@@ -57,7 +67,7 @@ def _none(foreign: Iterable[str]) -> Problem:
 def _is_foreign(document: Map) -> bool:
     if not document:
         return False
-    if OUTPUT in document:
+    if _is_output(document):
         return True
     lists = declarable()
     rest = [name for name in document if name not in lists and not name.startswith("$")]
@@ -65,6 +75,20 @@ def _is_foreign(document: Map) -> bool:
     if not rest or any(name in lists and _has_objects(document[name]) for name in document):
         return False
     return not any(_is_mistyped(name, document[name], lists) for name in rest)
+
+
+def _is_output(document: Map) -> bool:
+    return OUTPUT in document or document.keys() == WIDGET
+
+
+def _is_quality(name: str) -> bool:
+    if not name.endswith(".json"):
+        return False
+    try:
+        with Path(name).open(encoding="utf-8", errors="replace") as file:
+            return QUALITY.match(file.read(5_000)) is not None
+    except OSError:
+        return False
 
 
 def _is_mistyped(name: str, value: Any, lists: Iterable[str]) -> bool:

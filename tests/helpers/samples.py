@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,7 +23,7 @@ from reconciler.plan.operations import (
     Reopen,
     Update,
 )
-from reconciler.render import github, graph, html, junit, markdown, text
+from reconciler.render import github, gitlab, graph, html, junit, markdown, text
 from reconciler.render.json import dumps, plan_json, problems_json, results_json
 
 CANARY = "canary-7f3a"
@@ -151,9 +152,19 @@ PROBLEMS = (
 )
 
 
+def no_excerpt(place: Location) -> str:
+    """No line of the file."""
+    return ""
+
+
 def excerpt(place: Location) -> str:
     """A line with a caret, for the places that have a line."""
     return f"{place.line:>4} | {' ' * (place.column - 1)}text\n     | {' ' * (place.column - 1)}^" if place.line else ""
+
+
+def body(page: str) -> str:
+    """What a page shows, without its style sheet and its program."""
+    return page.partition("<body>\n")[2].partition("\n<script>")[0]
 
 
 EDGES = [(Address("project", "web-shop"), VERSION), (VERSION, LOGIN)]
@@ -171,14 +182,21 @@ RENDERED: Mapping[str, Callable[[], str]] = {
     "plan.md": lambda: markdown.plan(PLAN),
     "results.md": lambda: markdown.results(REPORT),
     "problems.md": lambda: markdown.problems(PROBLEMS, excerpt),
-    "plan.html": lambda: html.plan(PLAN),
-    "results.html": lambda: html.results(REPORT),
-    "problems.html": lambda: html.problems(PROBLEMS, excerpt),
+    "plan.html": lambda: body(html.plan(PLAN)),
+    "results.html": lambda: body(html.results(REPORT)),
+    "problems.html": lambda: body(html.problems(PROBLEMS, excerpt)),
+    "rest.html": lambda: body(html.rest(PROBLEMS, excerpt, PLAN)),
     "problems.github": lambda: github.problems(PROBLEMS),
     "results.github": lambda: github.results(REPORT),
+    "plan.github": lambda: github.plan(PLAN),
+    "plan.xml": lambda: junit.found((), PLAN).rstrip(),
+    "problems.codequality.json": lambda: json.dumps(gitlab.quality(PROBLEMS), indent=2),
+    "results.codequality.json": lambda: json.dumps(gitlab.quality((), report=REPORT), indent=2),
+    "plan.widget.json": lambda: json.dumps(gitlab.counts(PLAN)),
     "problems.xml": lambda: junit.problems(PROBLEMS).rstrip(),
     "results.xml": lambda: junit.results(REPORT).rstrip(),
     "graph.dot": lambda: graph.dot(EDGES, [Address("user", "jsmith")]),
     "graph.mmd": lambda: graph.mermaid(EDGES, [Address("user", "jsmith")]),
+    "graph.svg": lambda: graph.svg(EDGES, [Address("user", "jsmith")]),
 }
 """The name of a golden file → what it has."""

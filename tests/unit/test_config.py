@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import config, pipeline
+import reconciler
+from reconciler import config
 from reconciler.errors import ConfigError, Location
 from reconciler.manifest.sources import find_config
 
@@ -406,11 +407,11 @@ def test_a_variable_of_an_instance_says_to_choose_it(tmp_path: Path) -> None:
     """Where a manifest uses a variable that only instances set, and none is chosen, the hint names them."""
     write(tmp_path, f"instances: {{a: {{url: '{URL}', vars: {{TEAM: x}}}}, b: {{url: '{OTHER}', vars: {{TEAM: y}}}}}}")
     (tmp_path / "a.yaml").write_text("projects: [{identifier: '${TEAM}'}]")
-    [problem] = pipeline.load(tmp_path, environ={}).problems
+    [problem] = reconciler.load(tmp_path, environ={}).problems
     assert (problem.message, problem.hint) == (
         "the environment variable TEAM is not set", "choose an instance that has it: --instance a or b",
     )  # fmt: skip
-    assert not pipeline.load(tmp_path, environ={}, instance="a").problems
+    assert not reconciler.load(tmp_path, environ={}, instance="a").problems
 
 
 def test_a_secret_from_a_file_is_without_its_last_line_break(tmp_path: Path) -> None:
@@ -490,7 +491,7 @@ def test_manifests_of_instances_need_a_choice(tmp_path: Path) -> None:
     """Where instances have their own manifests, and the command names none, there is nothing to read without one."""
     write(tmp_path, "instances: {a: {manifests: [a.yaml]}, b: {manifests: [b.yaml]}}\n")
     with pytest.raises(ConfigError, match=r"choose one with --instance \(a, b\)"):
-        pipeline.load(file=tmp_path / "reconciler.yaml", environ={})
+        reconciler.load(file=tmp_path / "reconciler.yaml", environ={})
     (tmp_path / "b.yaml").write_text("users: [{login: amy, firstname: A, lastname: B, mail: a@b.test}]")
-    loaded = pipeline.load(file=tmp_path / "reconciler.yaml", environ={}, instance="b")
+    loaded = reconciler.load(file=tmp_path / "reconciler.yaml", environ={}, instance="b")
     assert [str(address) for address in loaded.desired.objects] == ["user amy"]

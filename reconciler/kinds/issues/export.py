@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -14,6 +14,7 @@ from reconciler.model.codecs import blank
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.kind import Kind
 from reconciler.model.name_index import Context, Names
+from reconciler.natural import natural
 
 
 class IssueExport(Exporting):
@@ -31,6 +32,15 @@ class IssueExport(Exporting):
         named = field is None or bool(value_of(row, field))
         key = {"key": address.own_name} if named else {}
         return {**super().identity_fields(kind, address, row, names), **key}
+
+    def needs_id(self, row: Row, names: Names) -> bool:
+        field = key_field(names)
+        if field and value_of(row, field):
+            return False
+        if "subjects" not in names.memo:
+            rows = (r for r in names.live("issue").rows.values() if not (field and value_of(r, field)))
+            names.memo["subjects"] = Counter((r["project"]["id"], r["subject"]) for r in rows)
+        return bool(names.memo["subjects"][row["project"]["id"], row["subject"]] > 1)
 
     def non_defaults(self, kind: Kind, values: Mapping[str, Any], row: Row, context: Context) -> dict[str, Any]:
         # Fields that Redmine would fill in by itself are declared null.
@@ -153,4 +163,4 @@ def _open_below(context: Context) -> dict[int, list[int]]:
 
 def _keys(numbers: Iterable[int], context: Context) -> str:
     """Issues by their keys, as ids differ on another server."""
-    return ", ".join(sorted(context.key("issue", number) or f"#{number}" for number in numbers))
+    return ", ".join(sorted((context.key("issue", number) or f"#{number}" for number in numbers), key=natural))

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
+from reconciler import natural
 from reconciler.kinds.issues.ancestry import ISSUE, related
 from reconciler.model.address import Address, Reference, Row, Unresolved, split_key
 from reconciler.model.codecs import Codec, Difference, blank, require_id
@@ -87,7 +88,7 @@ class Relations(Codec):
         # All relations are declared, so live ones that nobody declares are deleted: they are part of the value.
         live = self.decode((context.names.row(_own(context)) or {}).get("relations"), context)
         gone = {p: None for p in live if p not in parts and not _others(p, context) and _ends(p, context)}
-        return {**dict(sorted(parts.items())), **gone}
+        return {**dict(natural.items(parts)), **gone}
 
     def _take(self, parts: dict[str, Any], item: Mapping[str, Any], context: Context) -> None:
         kind, own = _type(item), _own(context)
@@ -118,14 +119,15 @@ class Relations(Codec):
         return {part: _value(row) for row in wire or () if (part := seen(row, own, context))}
 
     def written(self, value: Any, context: Context) -> Any:
-        """Each relation is written once, by the issue whose address comes first."""
-        own, items = _own(context), []
+        """Each relation is written once, by the issue whose address comes first, if both are exported."""
+        own, items, exported = _own(context), [], context.names.exported
         for part, wanted in (value or {}).items():
             kind, _, key = part.partition(" ")
             if "/" not in key:
                 raise Unresolved(f"{kind} {key}: the issue is not part of this export")
-            if own < Address("issue", key):
-                name = ISSUE.term(Address("issue", key), context)
+            other = Address("issue", key)
+            if own < other or (exported is not None and other not in exported):
+                name = ISSUE.term(other, context)
                 delay = {"delay": wanted["delay"]} if isinstance(wanted, Mapping) and wanted["delay"] else {}
                 items.append({kind: name, **delay})
         return items

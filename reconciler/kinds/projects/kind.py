@@ -13,7 +13,7 @@ from typing import Any
 from reconciler.kinds.projects.spec import DEFINED, HIDDEN, LEAVING, MODULES, STATUS, ProjectSpec
 from reconciler.manifest.loader import suggest
 from reconciler.model.address import Address, Row
-from reconciler.model.capabilities import Deletion, Dependencies, PartialRows, Rows, Sharing
+from reconciler.model.capabilities import Deletion, Dependencies, FixedKey, PartialRows, Rows, Sharing
 from reconciler.model.collections import faults
 from reconciler.model.containers import Archive, Modules, ProjectIncludes, Tree
 from reconciler.model.export_hooks import Exporting
@@ -25,6 +25,7 @@ from reconciler.model.pruning import Pruning
 from reconciler.model.requests import includes
 from reconciler.model.rights import ADMIN, Choice, Rights
 from reconciler.model.spec import PARTIAL, Id, Spec
+from reconciler.natural import natural
 
 
 class _Rows(PartialRows):
@@ -150,6 +151,7 @@ class Projects(Kind[ProjectSpec]):
     required = ("name",)
     rank = 30
     capabilities = (
+        FixedKey(),
         _Rights(("add_project",), ("edit_project",), ("delete_project",), BY_FIELD),
         Rows({"identifier": SEGMENT, "status": WHOLE, "time_entry_activities": Each(of=NAMED).optional}),
         # Their tree is one nested set, which every write locks.
@@ -195,7 +197,7 @@ class Projects(Kind[ProjectSpec]):
             along = [k for k in below if not _declared(k, names) and _live(k, names) not in (status, "archived")]
             if along:
                 action = "closes" if status == "closed" else "archives"
-                yield f"also {action} its subprojects {', '.join(sorted(along))}"
+                yield f"also {action} its subprojects {', '.join(sorted(along, key=natural))}"
 
     def check(self, declared: Object[ProjectSpec], settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         spec = declared.spec

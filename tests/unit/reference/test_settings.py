@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 from paths import ROOT
 
-from reconciler import config, pipeline
+import reconciler
+from reconciler import config
 from reconciler.cli import main
 from reconciler.errors import ConfigError
 from reconciler.reference.config_schema import config_schema, overlay_schema
@@ -138,7 +139,7 @@ def test_the_snippets_of_the_page_are_one_valid_repository(tmp_path: Path) -> No
     written(tmp_path)
     environ = {"STAGING_KEY": "a", "PRODUCTION_KEY": "b"}
     for instance in ("staging", "production"):
-        found = pipeline.load(file=tmp_path / "reconciler.yaml", instance=instance, environ=environ)
+        found = reconciler.load(file=tmp_path / "reconciler.yaml", instance=instance, environ=environ)
         assert found.problems == ()
         assert found.desired.objects
         found.config.connection()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler import pipeline
+import reconciler
 from reconciler.errors import Problem
 from reconciler.kinds import declarable
 from reconciler.model.address import Address
@@ -41,7 +41,7 @@ def merged(folder: Path, *overlays: str, base: str = BASE) -> Manifests:
         (folder / name).write_text(text)
     listed = ", ".join(names)
     (folder / "reconciler.yaml").write_text(f"manifests: [base]\ninstances: {{test: {{overlays: [{listed}]}}}}\n")
-    return pipeline.load(file=folder / "reconciler.yaml", instance="test", environ={})
+    return reconciler.load(file=folder / "reconciler.yaml", instance="test", environ={})
 
 
 def values(found: Manifests, kind: str, key: str) -> dict[str, Any]:
@@ -319,7 +319,7 @@ def test_an_overlay_that_is_missing_is_a_problem(tmp_path: Path) -> None:
     """A path under `overlays` without a file is not passed over."""
     (tmp_path / "a.yaml").write_text("users: []")
     (tmp_path / "reconciler.yaml").write_text("manifests: [a.yaml]\noverlays: [none.yaml]\n")
-    [problem] = pipeline.load(file=tmp_path / "reconciler.yaml", environ={}).problems
+    [problem] = reconciler.load(file=tmp_path / "reconciler.yaml", environ={}).problems
     assert problem.message == "no such file or folder"
 
 
@@ -336,7 +336,7 @@ def test_overlays_inside_the_manifests_are_no_manifests(tmp_path: Path) -> None:
         "instances: {test: {overlays: [overlays/test.yaml]}, live: {overlays: [./overlays/live/]}}"
     )
     for instance, name in {None: "Shop", "test": "Test", "live": "Live"}.items():
-        found = pipeline.load(tmp_path, instance=instance, environ={})
+        found = reconciler.load(tmp_path, instance=instance, environ={})
         assert found.problems == ()
         assert values(found, "project", "shop")["name"] == name
 
@@ -348,7 +348,7 @@ def test_variables_and_secrets_of_an_overlay(tmp_path: Path) -> None:
     (tmp_path / "over.yaml").write_text("users: [{login: amy, mail: '${WHO}@test', password: canary-above}]")
     text = "manifests: [base.yaml]\noverlays: [over.yaml]\ninstances: {test: {vars: {WHO: eve}}}\n"
     (tmp_path / "reconciler.yaml").write_text(text)
-    found = pipeline.load(file=tmp_path / "reconciler.yaml", instance="test", environ={})
+    found = reconciler.load(file=tmp_path / "reconciler.yaml", instance="test", environ={})
     assert values(found, "user", "amy")["mail"] == "eve@test"
     masked = found.config.secrets.masked("canary-below canary-above")
     assert "canary" not in masked

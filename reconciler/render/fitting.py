@@ -1,0 +1,59 @@
+"""Everything in a limited number of characters: each entry in the longest form for which there is room for all.
+
+What has no room for a long form is named in a short one; only if even the short forms do not fit, the last entries are
+left to be counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+JOINED = 2
+"""Characters between two entries: an empty line."""
+ENOUGH = 100
+"""Characters that a longer form needs at least: with less left, none is tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing to show: its forms, from the longest to the shortest. Each is made only when it may be shown."""
+
+    forms: tuple[Callable[[], str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How an entry is shown; `full` is false for its shortest form."""
+
+    text: str
+    full: bool
+
+
+def fit(entries: Sequence[Entry], limit: int) -> list[Shown]:
+    """How each entry is shown; those for which there is no room at the end are missing."""
+    shown, left = list[Shown](), limit
+    for entry in entries:
+        text = entry.forms[-1]()
+        left -= len(text) + JOINED
+        if left < 0:
+            return shown
+        shown.append(Shown(text, len(entry.forms) == 1))
+    # All of them in the next longer form before any of them in a still longer one.
+    for level in range(2, 1 + max((len(entry.forms) for entry in entries), default=0)):
+        left = _lengthen(entries, shown, level, left)
+    return shown
+
+
+def _lengthen(entries: Sequence[Entry], shown: list[Shown], level: int, left: int) -> int:
+    """Show as many entries as possible in their `level`-shortest form; how many characters are left then."""
+    for index, entry in enumerate(entries):
+        if left < ENOUGH:
+            break
+        if level <= len(entry.forms):
+            text = entry.forms[-level]()
+            more = len(text) - len(shown[index].text)
+            if more <= left:
+                shown[index] = Shown(text, True)
+                left -= more
+    return left

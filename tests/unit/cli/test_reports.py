@@ -1,0 +1,352 @@
+"""`--report [FORMAT=]FILE`: reports that are there whatever ends the run, in each format."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import stat
+import subprocess
+import time
+from pathlib import Path
+from xml.etree import ElementTree
+
+import jsonschema
+import pytest
+from commands import KEY, MANY, SHOP, SITUATIONS, fake, on_a_terminal, prepare, run, server, start, wait_for, written
+from fake import Fake
+from samples import at, change, new, plan_of
+from stub import Stub
+
+from reconciler.cli.documents import Document
+from reconciler.cli.options import State
+from reconciler.cli.reports import Reports, Target
+from reconciler.model.address import Address
+from reconciler.plan.operations import Create
+from reconciler.reference.json_schema import SCHEMAS
+
+__all__ = ["fake", "server"]
+
+
+def report(name: str = "report.json") -> dict[str, object]:
+    """The file as data."""
+    data: dict[str, object] = json.loads(Path(name).read_text(encoding="utf-8"))
+    return data
+
+
+def cases(name: str) -> list[tuple[str, str]]:
+    """(name, outcome) of each test case of a JUnit file."""
+    suite = ElementTree.parse(name).getroot()[0]
+    return [(case.attrib["name"], case[0].tag if len(case) else "passed") for case in suite]
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_a_report_of_every_end(situation: str, fake: Fake, server: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever an apply ends with, the file has the results, or the problems and errors that were there instead."""
+    extra = prepare(situation, fake, monkeypatch)
+    _, code, ends = SITUATIONS[situation]
+    for name in ("report.json", "report.xml"):
+        fake.projects.pop("shop", None) if situation != "nothing to do" else None
+        assert run("apply", "--yes", "--report", name, *extra).exit_code == code
+        assert stat.S_IMODE(Path(name).stat().st_mode) == 0o600
+    jsonschema.validate(report(), SCHEMAS["results" if ends == "done" else "problems"]())
+    outcomes = {0: "passed", 4: "failure"}
+    expected = [] if situation == "nothing to do" else [outcomes.get(code, "failure")]
+    assert [outcome for _, outcome in cases("report.xml")] == expected
+
+
+def test_a_run_that_loses_its_account(fake: Fake, server: Stub) -> None:
+    """When the key is revoked, the run ends: one change has failed, the others are left, not tried one by one."""
+    fake.fault = "revoke"
+    result = run("apply", "--yes", "--concurrency", "1", "--report", "report.json", manifest=MANY)
+    assert result.exit_code == 4
+    assert report()["summary"] == {"done": 3, "failed": 1, "skipped": 0, "unknown": 0, "left": 4}
+    assert report()["ended"] == "The run ended early, because the server no longer accepts the credentials."
+    assert "Not started: 4" in result.stdout
+    assert result.stdout.endswith("Applied: 3 done, 1 failed, 0 skipped, 0 unknown, 4 not started.\n")
+    assert len(written(server)) == 4
+
+
+@pytest.mark.parametrize(("number", "ended"), [(signal.SIGINT, "The run was interrupted."), (signal.SIGKILL, None)])
+def test_a_run_that_is_stopped(number: int, ended: str | None, fake: Fake, server: Stub) -> None:
+    """The file says what is left; that of a process that was killed, that the run has not ended."""
+    fake.pause = 0.3
+    Path("a.yaml").write_text(MANY)
+    args = ["apply", "--yes", "--concurrency", "1", "--report", "report.json"]
+    process = start(args, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    wait_for(process.stderr, "Applying 8 changes")
+    time.sleep(0.45)
+    process.send_signal(number)
+    process.communicate(timeout=20)
+    assert report()["ended"] == (ended or "The run has not ended.")
+    summary = report()["summary"]
+    assert isinstance(summary, dict)
+    assert summary["left"] >= 5
+
+
+def test_a_plan_that_is_not_confirmed(fake: Fake, server: Stub) -> None:
+    """Everything is left."""
+    Path("a.yaml").write_text(SHOP)
+    on_a_terminal(["apply", "--report", "report.json"], "[y/N] ", "n\n")
+    assert report()["ended"] == "The plan was not confirmed."
+    assert report()["summary"] == {"done": 0, "failed": 0, "skipped": 0, "unknown": 0, "left": 1}
+
+
+def test_deletions_beyond_the_limit(fake: Fake, server: Stub) -> None:
+    """What is refused before anything is written is in the file as the reason why all is left."""
+    fake.projects["shop"] = {"id": 1, "status": 1, "identifier": "shop", "name": "Shop"}
+    manifest = "projects: [{identifier: shop, state: absent}]"
+    result = run("apply", "--yes", "--max-deletes", "0", "--report", "report.json", manifest=manifest)
+    assert result.exit_code == 5
+    assert report()["summary"] == {"done": 0, "failed": 0, "skipped": 0, "unknown": 0, "left": 1}
+    assert "more than --max-deletes 0" in str(report()["ended"])
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("mine.json", '{"a": 1}'),
+        ("mine.md", "# Notes\n"),
+        ("mine.html", "<!doctype html>\n<p>x"),
+        ("mine.xml", "<testsuites/>"),
+    ],
+)
+def test_only_a_report_is_overwritten(name: str, content: str, fake: Fake, server: Stub) -> None:
+    """A file of something else stays, and nothing is asked of the server."""
+    Path(name).write_text(content)
+    for command in (["apply", "--yes"], ["plan"], ["validate"], ["check"]):
+        result = run(*command, "--report", name, manifest=SHOP)
+        assert (result.exit_code, server.seen) == (1, [])
+        assert f"{name} exists and is not a report, so it was not overwritten" in result.stderr
+    assert Path(name).read_text() == content
+
+
+NAMES = {
+    "json": "r.json",
+    "junit": "r.xml",
+    "markdown": "r.md",
+    "html": "r.html",
+    "gitlab-codequality": "gl-code-quality-report.json",
+    "gitlab-terraform": "tfplan.json",
+}
+"""The formats, each with the name of a file."""
+REPORTS = [word for form, name in NAMES.items() for word in ("--report", f"{form}={name}")]
+
+
+def check_file(form: str, command: str, ends: str, changes: bool) -> None:
+    """What a file of a format must have, when a command `ends` so."""
+    text = Path(NAMES[form]).read_text(encoding="utf-8")
+    planned = ends == "done" and command in ("plan", "apply")
+    if form == "json":
+        name = {"plan": "plan", "apply": "results"}[command] if planned else "problems"
+        jsonschema.validate(json.loads(text), SCHEMAS[name]())
+        assert planned or bool(json.loads(text)["problems"]) == (ends != "done")
+    elif form == "junit":
+        outcomes = [outcome for _, outcome in cases(NAMES[form])]
+        assert ends == "done" or outcomes == ["failure"]
+        assert ends != "done" or command == "apply" or outcomes == ["passed"]
+    elif form == "markdown":
+        title = (
+            {"plan": "Plan: ", "apply": "Applied: "}[command]
+            if planned
+            else "No problems"
+            if ends == "done"
+            else "1 problem"
+        )
+        assert text.startswith(f"### {title}")
+        assert text.splitlines()[1] == "<!-- reconciler -->"
+    elif form == "html":
+        assert text.startswith("<!doctype html>\n<!-- reconciler -->\n")
+        title = {"plan": "Plan: ", "apply": "Applied: "}.get(command, "")
+        assert (f"<h1>{title}" in text) == planned if title else "<h1>" in text
+    elif form == "gitlab-codequality":
+        assert ends == "done" or [issue["severity"] for issue in json.loads(text)] == ["major"]
+    else:
+        counts = {"create": int(changes), "update": 0, "delete": 0}
+        assert json.loads(text) == counts if planned else "create" not in json.loads(text)
+
+
+@pytest.mark.parametrize(
+    ("command", "situation"),
+    # Patterns are for plan and apply only.
+    [
+        (c, s)
+        for c in ("validate", "plan", "check", "apply")
+        for s in SITUATIONS
+        if "pattern" not in s or c in ("plan", "apply")
+    ],
+)
+def test_every_format_of_every_end(
+    situation: str, command: str, fake: Fake, server: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One run writes all formats, each with what the exit code stands for, and a second run replaces them."""
+    extra = prepare(situation, fake, monkeypatch)
+    plan_code, code, ends = SITUATIONS[situation]
+    if command in ("plan", "check"):
+        code = plan_code
+    if command == "validate":
+        code, ends = (code, ends) if situation in ("invalid", "no manifest", "faulty configuration") else (0, "done")
+    if command == "check" and situation == "no manifest":
+        code, ends = 0, "done"
+    yes = ["--yes"] if command == "apply" else []
+    changes = situation != "nothing to do"
+    for _ in range(2):
+        if changes:
+            fake.projects.pop("shop", None)
+        assert run(command, *yes, *extra, *REPORTS).exit_code == code
+        for form, name in NAMES.items():
+            assert stat.S_IMODE(Path(name).stat().st_mode) == 0o600
+            check_file(form, command, ends, changes)
+
+
+@pytest.mark.parametrize("command", ["validate", "plan"])
+def test_reports_beside_the_manifests(command: str, server: Stub) -> None:
+    """The next run takes none of them for a manifest, and says nothing about them."""
+    first = run(command, *REPORTS, manifest="projects: [{identifier: shop, name: '${NONE}'}]")
+    second = run(command, *REPORTS)
+    assert (first.exit_code, second.stdout, second.stderr) == (3, first.stdout, first.stderr)
+    good = run(command, *REPORTS, manifest=SHOP)
+    assert good.exit_code == 0
+    assert "Not manifests" not in run(command).stderr
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("a.txt", "name the format, such as markdown=FILE"),
+        ("a", "name the format"),
+        ("jnuit=a.xml", "name the format"),
+        ("markdown=", "the name of the file is missing"),
+        ("html=a.json", ""),
+        ("./a=b.json", ""),
+    ],
+)
+def test_the_format_of_a_report(value: str, said: str, server: Stub) -> None:
+    """It is named, or told by the ending; anything else is a usage error."""
+    result = run("validate", "--report", value, manifest=SHOP)
+    assert result.exit_code == (1 if said else 0)
+    assert said in result.stderr
+
+
+def test_a_file_for_two_reports(server: Stub) -> None:
+    """Each report has a file of its own."""
+    result = run("validate", "--report", "a.json", "--report", "html=./a.json", manifest=SHOP)
+    assert result.exit_code == 1
+    assert "the same file twice" in result.stderr
+
+
+@pytest.mark.parametrize("path", ["none/a.json", ".", "/dev/null"])
+def test_a_report_that_cannot_be_written(path: str, server: Stub) -> None:
+    """That is said before the server is asked."""
+    result = run("plan", "--report", f"json={path}", manifest=SHOP)
+    assert (result.exit_code, server.seen) == (1, [])
+    assert "Cannot write" in result.stderr
+
+
+def test_a_report_that_cannot_be_written_any_more(server: Stub, fake: Fake) -> None:
+    """The other files are written, and the result stays on stdout."""
+    fake.fault = ""
+    Path("sub").mkdir()
+
+    def remove(*_: object) -> None:
+        Path("sub").rmdir() if Path("sub").exists() else None
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reconciler.cli.output.plan", lambda *args: remove() or "the plan")
+        result = run("plan", "--report", "sub/a.json", "--report", "b.json", manifest=SHOP)
+    assert result.exit_code == 1
+    assert result.stdout == "the plan\n"
+    assert "Cannot write sub/a.json" in result.stderr
+    assert json.loads(Path("b.json").read_text())["summary"]["create"] == 1
+
+
+# -- the summary of a step ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def summary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file of the step, to which another program has written."""
+    path = tmp_path / "summary"
+    path.write_text("# Tests\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(path))
+    return path
+
+
+def test_the_summary_of_a_step_is_appended_to(summary: Path, server: Stub, fake: Fake) -> None:
+    """What is there stays; each run adds its own report, once, however often it writes it."""
+    mode = summary.stat().st_mode
+    args = ["--report", f"markdown={summary}"]
+    assert run("plan", *args, manifest=SHOP).exit_code == 0
+    assert run("apply", "--yes", *args).exit_code == 0
+    text = summary.read_text()
+    assert re.findall("^#+ .*", text, re.M) == [
+        "# Tests",
+        "### Plan: 1 to create, 0 to change, 0 to delete, 0 unchanged.",
+        "### Applied: 1 done, 0 failed, 0 skipped, 0 unknown.",
+    ]
+    assert summary.stat().st_mode == mode
+
+
+def test_problems_in_the_summary_of_a_step(summary: Path, server: Stub) -> None:
+    """They are there too."""
+    assert run("plan", "--report", f"markdown={summary}", manifest="projects: [{}]").exit_code == 3
+    assert "### 1 problem." in summary.read_text()
+
+
+def test_a_summary_has_room_for_no_more(summary: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """GitHub shows nothing of a file with more than 1 MiB: less is written, or nothing."""
+    made = [change(Create, Address("issue", f"p/{n}"), None, at(n), new(subject="ä" * 200)) for n in range(6000)]
+    summary.write_text("x" * 300_000)
+    add_to(summary, Document(plan=plan_of(*made)))
+    assert 700_000 < summary.stat().st_size < 1 << 20
+    assert "+ issue p/5999" in summary.read_text()
+    summary.write_text("x" * ((1 << 20) - 1000))
+    add_to(summary, Document(plan=plan_of(*made)))
+    assert "has no room for the report" in capsys.readouterr().err
+    assert summary.stat().st_size == (1 << 20) - 1000
+
+
+def add_to(summary: Path, document: Document) -> None:
+    """Report a document at the end of a command."""
+    with Reports((Target("markdown", summary),), State()) as written:
+        written.document = document
+
+
+# -- long texts ------------------------------------------------------------------------------------------------
+
+
+LONG = "projects: [{identifier: shop, name: Shop, description: '%s'}]"
+
+
+def test_long_texts_in_json(server: Stub) -> None:
+    """They are cut to a form that programs can tell, in JSON and reports; --full gives all; a saved plan has all."""
+    text = "word " * 14_000
+    cut = run("plan", "--format", "json", "--report", "r.json", manifest=LONG % text)
+    for data in (json.loads(cut.stdout), report("r.json")):
+        jsonschema.validate(data, SCHEMAS["plan"]())
+        (field,) = [f for f in data["changes"][0]["fields"] if f["path"] == "description"]  # type: ignore[index]
+        assert field["after"]["$text"] == text[:200]
+        assert field["after"]["length"] == len(text)
+        assert len(field["after"]["sha256"]) == 64
+    full = run("plan", "--format", "json", "--full", "--report", "r.json", "--out", "r.plan")
+    for data in (json.loads(full.stdout), report("r.json"), report("r.plan")):
+        assert text in [f["after"] for f in data["changes"][0]["fields"]]  # type: ignore[index]
+    applied = run("apply", "--yes", "--plan", "r.plan", "--format", "json")
+    assert applied.exit_code == 0, applied.output
+    assert len(applied.stdout) < 5_000
+
+
+def test_a_secret_in_a_long_text(server: Stub) -> None:
+    """No part of it is left where a text is cut."""
+    for form, place in (("json", 195), ("markdown", 295), ("github", 795)):
+        text = "x" * (place - 1) + " " + KEY + "\n" + "y" * 70_000
+        shown = run("plan", "--format", form, manifest=(LONG % text).replace("\n", " ")).stdout
+        assert "canary" not in shown, form
+
+
+def test_full_is_about_json(server: Stub) -> None:
+    """Without JSON it would do nothing, which is a usage error."""
+    result = run("plan", "--full", manifest=SHOP)
+    assert result.exit_code == 1
+    assert "--full is about JSON" in result.stderr
