@@ -52,20 +52,22 @@ def check(state: State, paths: tuple[str, ...], form: str, wait: float, reports:
       1  the server cannot be reached, or does not accept the account
       3  the manifests are invalid, or need a name or permission that is missing
 
-    PATH is a file, a folder, or - for standard input (default: the current folder).
+    PATH is a file, a folder, or - for standard input (default: `manifests` in reconciler.yaml, else the current
+    folder).
     """
-    from reconciler.render.check import Checked, needs, once
+    from reconciler.render import check as render
 
     state.problems_on_stdout = True
-    found = Checked()
+    found = render.Checked()
     with Reports(reports, state) as written, progress(state) as shown:
+        written.document = Document()
         shown.reading("the manifests")
         try:
             asyncio.run(_check(state, paths, wait, shown, found))
         except ReconcilerError as error:
             written.document = Document(problems_of(error))
             return _failed(found, error, state)
-        written.document = Document((*once(found.problems), *needs(found)))
+        written.document = Document((*render.once(found.problems), *render.needs(found)))
     return _printed(found, state)
 
 

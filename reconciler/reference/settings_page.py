@@ -164,7 +164,7 @@ def _instances() -> Iterator[str]:
 ## instances
 
 Servers by name; each is a mapping of the settings above. `--instance NAME` or the environment variable
-`RECONCILER_INSTANCE` chooses one. See [Use several servers](instances.md).
+`RECONCILER_INSTANCE` chooses one. See [Several servers](instances.md).
 
 - Type: mapping of names to settings
 - Default: not set

@@ -130,7 +130,7 @@ def test_commands_of_a_block_are_found(tmp_path: Path) -> None:
     text = 'A=b reconciler plan x > y  # z\neval "$(reconciler sandbox start)"\nif reconciler check; then reconciler lease show; fi\n'
     found = list(commands(Block(tmp_path, 1, "sh", text)))
     assert found == [["plan", "x"], ["sandbox", "start"], ["check"], ["lease", "show"]]
-    for wrong in (["plan", "--nothing"], ["plan", "--format", "yaml"], ["plam"], ["lease", "show", "x"], ["sandbox"]):
+    for wrong in (["plan", "--nothing"], ["plan", "--format", "yaml"], ["plam"], ["schema", "plan", "x"], ["sandbox"]):
         with pytest.raises(Exception, match=r".+"):
             check(wrong)
 
