@@ -1,8 +1,8 @@
 # make help    this list
 # make demo    plan and apply examples/quickstart on a disposable Redmine (REDMINE_VERSION=6.0 or 5.0 for another)
-# make fast    all tests that need no Redmine, in less than a minute
+# make fast    all tests that need no Redmine and no browser, in less than a minute
 # make coverage  the same, with the lines that they reach; the riskiest modules need 85 percent
-# make test    style, types, layers and all tests, against real Redmines (ARGS='-k sandbox' for some of them)
+# make test    style, types, layers and all tests, against real Redmines and in Chromium (ARGS='-k sandbox' for some of them)
 # make test-all  the same, every test on Redmine 5.0, 6.0 and 6.1: before a release
 # make prove   each write of an apply and each read of a plan with each fault (REDMINE=5.0, PROVE=CASE; CONTRIBUTING.md)
 # make regen   write the generated files: schemas, reference, golden files
@@ -19,7 +19,7 @@ INSTALLED := .venv/.installed
 # The environment is the project's own, whatever virtual environment the caller is in.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
-.PHONY: help demo fast coverage test test-all prove regen docs bench lint clean
+.PHONY: help demo fast coverage chromium test test-all prove regen docs bench lint clean
 .DELETE_ON_ERROR:
 
 help:
@@ -29,23 +29,29 @@ demo: $(INSTALLED)
 	@PATH="$(BIN):$$PATH" sh examples/demo.sh
 
 fast: $(INSTALLED)
-	$(BIN)/pytest -n 2 -m "not server" $(ARGS)
+	$(BIN)/pytest -n 2 -m "not server and not browser" $(ARGS)
 
 # Pure logic that goes wrong in silence: which object is which, what an export says and leaves out.
 RISKY := kinds/issues/identity kinds/issues/similarity kinds/issues/made_keys kinds/issues/export \
   kinds/memberships/inherited_roles export/describe export/write_keys export/inventory export/sanitize export/pseudonyms
 
 coverage: $(INSTALLED)
-	$(BIN)/pytest -n 2 -m "not server" --cov=reconciler --cov-report= $(ARGS)
+	$(BIN)/pytest -n 2 -m "not server and not browser" --cov=reconciler --cov-report= $(ARGS)
 	$(BIN)/coverage report --skip-covered
 	@for module in $(RISKY); do $(BIN)/coverage report --include="reconciler/$$module.py" --fail-under=85 >/dev/null || { \
 	  echo "Less than 85 percent of $$module is tested without a server." >&2; exit 1; }; done
 
-test: lint
+test: lint chromium
 	$(BIN)/pytest -n 2 $(ARGS)
 
-test-all: lint
+test-all: lint chromium
 	RECONCILER_TEST_VERSIONS=5.0,6.0,6.1 $(BIN)/pytest -n 2 $(ARGS)
+
+# Without it, the tests of HTML pages fail and say what to install; all others run.
+chromium: $(INSTALLED)
+	@$(BIN)/python tests/helpers/chromium.py >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } || true
+	@$(BIN)/python tests/helpers/chromium.py >/dev/null || true
 
 REDMINE ?= 6.1
 JOBS ?= 2

@@ -7,18 +7,15 @@ With `--unarchive` a second plan follows: `again` compares what the first one re
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
-from reconciler import config as configuration
 from reconciler.apply import account
 from reconciler.config import Config
 from reconciler.errors import ManifestError, Problem, ReconcilerError, RefusedError
-from reconciler.manifest import loader as manifest
 from reconciler.manifest.loader import Loaded
 from reconciler.model.address import Address
 from reconciler.model.name_index import Names
@@ -32,12 +29,11 @@ from reconciler.plan.prune import NOTHING, Pruned
 from reconciler.plan.targets import ALL, PlanOptions, Selection, resent, select
 from reconciler.redmine.client import Client
 from reconciler.state import desired as declared
-from reconciler.state import foreign, live
+from reconciler.state import live, overlays
 from reconciler.state.consequences import not_consequential
 from reconciler.state.desired import Desired
 from reconciler.state.live import Live
 from reconciler.state.partial import NotValid
-from reconciler.state.secrets import collect
 
 if TYPE_CHECKING:
     # The rest of `apply` is imported where a plan is applied: `plan` and `check` start faster without it.
@@ -59,30 +55,10 @@ class Planned:
     """What is left out because of problems, with `keep_going`."""
 
 
-def load(
-    *paths: str | Path,
-    file: str | Path | None = None,
-    instance: str | None = None,
-    environ: Mapping[str, str] | None = None,
-) -> Manifests:
-    """Read the manifests at `paths` (default: the current folder) with their configuration; see `config.load`.
-
-    Raises ConfigError. Problems in the manifests do not raise; they are in `problems`.
-    """
-    return read(configuration.load(paths, environ, file=file, instance=instance), paths)
-
-
-def validate(*paths: str | Path, file: str | Path | None = None, instance: str | None = None) -> tuple[Problem, ...]:
-    """All problems that can be detected without a server."""
-    return load(*paths, file=file, instance=instance).problems
-
-
 def read(config: Config, paths: Sequence[str | Path], stdin: TextIO | BinaryIO | None = None) -> Manifests:
-    """Read the manifests at `paths` with a configuration."""
+    """Read the manifests at `paths` (default: those of the configuration) with a configuration and its overlays."""
     claims.check_settings(config)
-    loaded = foreign.without(manifest.load(paths or (".",), config.variables, stdin=stdin, rules=config.rules))
-    # Before anything can be said about the documents.
-    collect(loaded.documents, config.variables, config.secrets)
+    loaded = overlays.read(config, paths, stdin)
     desired = declared.build(loaded.documents, config.settings)
     found = [*loaded.problems, *not_consequential(loaded, desired.problems)]
     # A value that is shown may be a secret that was written to the wrong field.
@@ -175,21 +151,25 @@ async def apply(
     client: Client,
     manifests: Manifests,
     options: PlanOptions,
-    agreed: Plan | None = None,
+    agreed: str | None = None,
     listener: Listener | None = None,
+    max_deletes: int | None = None,
 ) -> Report:
-    """Plan, apply, read back; with unarchived projects, plan and apply a second time. Raises as `Manifests.apply`."""
+    """Plan, apply, read back; with unarchived projects, plan and apply a second time. Raises as `Manifests.apply`.
+
+    `agreed` is the digest of the plan that was reviewed.
+    """
     from reconciler.apply.report import joined
 
     planned = await plan(client, manifests, options)
-    if agreed is not None and agreed.digest != planned.plan.digest:
+    if agreed is not None and agreed != planned.plan.digest:
         raise RefusedError("The manifests or the server changed since the plan was made: plan again.")
-    limits.check_pruning(planned.plan, manifests.config.limits)
+    limits.check_plan(planned.plan, manifests.config.limits, max_deletes)
     reports = [await carry_out(client, planned, listener)]
     if planned.plan.revealed:
         try:
             second = await again(client, manifests, planned, options)
-            limits.check_pruning(second.plan, manifests.config.limits)
+            limits.check_plan(second.plan, manifests.config.limits, max_deletes)
         except ReconcilerError:
             # Projects that were opened only to be compared must not stay open.
             await archive_again(client, manifests, planned)
@@ -311,86 +291,6 @@ class Manifests:
     loaded: Loaded
     desired: Desired
     problems: tuple[Problem, ...]
-
-    def plan(
-        self,
-        targets: Sequence[str] = (),
-        excludes: Sequence[str] = (),
-        *,
-        unarchive: bool = False,
-        resend: Sequence[str] = (),
-        prune: bool = False,
-        unmanaged: bool = False,
-    ) -> Plan:
-        """What `apply` would do; see `targets.PlanOptions` for the options.
-
-        Raises ManifestError, ConfigError, ServerError; ReconcilerError for a pattern that matches nothing.
-        """
-        more = {"unarchive": unarchive, "prune": prune, "unmanaged": unmanaged}
-        return asyncio.run(self.plan_async(targets, excludes, resend=resend, **more))
-
-    async def plan_async(
-        self,
-        targets: Sequence[str] = (),
-        excludes: Sequence[str] = (),
-        *,
-        unarchive: bool = False,
-        resend: Sequence[str] = (),
-        prune: bool = False,
-        unmanaged: bool = False,
-    ) -> Plan:
-        """The same as `plan`, inside an event loop."""
-        options = PlanOptions(targets, excludes, unarchive, resend, prune=prune, unmanaged=unmanaged)
-        with at_least(self):
-            async with Client(self.config.connection(), secrets=self.config.secrets) as client:
-                return (await plan(client, self, options)).plan
-
-    def apply(
-        self,
-        agreed: Plan | None = None,
-        listener: Listener | None = None,
-        *,
-        unarchive: bool = False,
-        resend: Sequence[str] = (),
-        keep_going: bool = False,
-        lease_timeout: float = 0,
-        prune: bool = False,
-    ) -> Report:
-        """Plan and apply. `listener` is called when a change ends.
-
-        With `unarchive`, archived projects are opened to be compared, which takes a second plan; the report covers
-        both. With `keep_going`, objects with a problem that only the server shows are `failed` in the report, what
-        needs them is skipped, and all others are applied. With `prune`, undeclared objects of authoritative
-        collections are removed, within the configured limits. Raises as `plan`; RefusedError if the (first) plan is
-        not the `agreed` one, or if another run still holds the configured lease after `lease_timeout` seconds. Later
-        failures are in the report.
-        """
-        options = {"unarchive": unarchive, "keep_going": keep_going, "prune": prune}
-        return asyncio.run(self.apply_async(agreed, listener, resend=resend, lease_timeout=lease_timeout, **options))
-
-    async def apply_async(
-        self,
-        agreed: Plan | None = None,
-        listener: Listener | None = None,
-        *,
-        unarchive: bool = False,
-        resend: Sequence[str] = (),
-        keep_going: bool = False,
-        lease_timeout: float = 0,
-        prune: bool = False,
-    ) -> Report:
-        """The same as `apply`, inside an event loop."""
-        from reconciler.apply.lease import held
-
-        config = self.config
-        options = PlanOptions(unarchive=unarchive, resend=resend, keep_going=keep_going, prune=prune)
-        with at_least(self):
-            async with Client(config.connection(), secrets=config.secrets) as client:
-                lease = None if self.problems else config.lease
-                if lease is not None:
-                    await client.whoami()
-                async with held(client, lease, config.place, "Python", timeout=lease_timeout):
-                    return await apply(client, self, options, agreed, listener)
 
     def check(self) -> None:
         """Raise ManifestError if there are problems."""

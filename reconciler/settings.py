@@ -40,6 +40,7 @@ VARIABLES = {
     "retries": "REDMINE_RETRIES",
 }
 """Setting → environment variable; an empty variable counts as unset."""
+CREDENTIALS = ("api_key", "username", "password", "bearer")
 SECRET = frozenset({"api_key", "password", "bearer", "headers"})
 """Settings whose whole values are secret."""
 HIDDEN = SECRET | {"username", "proxy"}
@@ -54,6 +55,8 @@ Sensitive = Annotated[SecretStr, WrapValidator(_unless_computed)]
 """A secret, or how to compute it (`Computed`). Not a union: that would make two errors of one wrong value."""
 Pattern = Annotated[str, StringConstraints(pattern="^[^!]")]
 """A pattern for files; exceptions with `!`, as in .gitignore, do not exist."""
+FileName = Annotated[str, StringConstraints(min_length=1)]
+"""A file or folder, relative to the configuration."""
 
 
 class Limits(BaseModel):
@@ -145,6 +148,14 @@ class Settings(BaseModel):
     ] = None
     ignore: Annotated[
         tuple[Pattern, ...] | None, Field(description="Do not read these files and folders, as patterns of .gitignore.")
+    ] = None
+    manifests: Annotated[
+        tuple[FileName, ...] | None,
+        Field(min_length=1, description="Files and folders to read when a command names none."),
+    ] = None
+    overlays: Annotated[
+        tuple[FileName, ...] | None,
+        Field(description="Files and folders that change objects of the manifests; a later one overrides an earlier."),
     ] = None
     vars: Annotated[dict[str, str], Field(description="Values for ${NAME} that the environment does not set.")] = {}
 

@@ -14,7 +14,7 @@ from typing import Any
 import hypothesis
 import pytest
 from paths import SETUP
-from servers import PER_VERSION, ByVersion, claim, is_chosen, needs_server
+from servers import PER_VERSION, ByVersion, claim, is_chosen, needs_browser, needs_server
 
 from reconciler.sandbox import Running, Sandbox
 
@@ -33,17 +33,20 @@ def unsettled() -> Iterator[None]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the mark of tests that need a server."""
+    """Declare the marks of tests that need a server or a browser."""
     config.addinivalue_line(
         "markers", "server: starts a real Redmine (derived from the fixtures; never written by hand)"
     )
+    config.addinivalue_line("markers", "browser: needs Chromium (derived from the fixtures; never written by hand)")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what needs a server, and leave each test one version unless versions are asked for."""
+    """Mark what needs a server or a browser, and leave each test one version unless versions are asked for."""
     for item in filter(needs_server, items):
         item.add_marker("server")
+    for item in filter(needs_browser, items):
+        item.add_marker("browser")
     left_out = [item for item in items if not is_chosen(item)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in set(left_out)]

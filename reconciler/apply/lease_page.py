@@ -25,7 +25,8 @@ from reconciler.errors import (
     Rejected,
     Stale,
 )
-from reconciler.kinds.wiki_pages import NO_PAGE, path_of, titleize
+from reconciler.kinds._wiki_titles import titleize
+from reconciler.kinds.wiki_pages import NO_PAGE, path_of
 from reconciler.model.address import Row
 from reconciler.redmine.client import Client, quote
 from reconciler.settings import Lease

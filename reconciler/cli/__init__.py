@@ -11,7 +11,6 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from importlib import import_module
 from types import ModuleType
 from typing import Any, NoReturn
@@ -19,7 +18,8 @@ from typing import Any, NoReturn
 import click
 
 from reconciler import __version__
-from reconciler.cli import output
+from reconciler.cli import examples, output
+from reconciler.cli.groups import Group
 from reconciler.cli.options import State, common
 from reconciler.errors import Exit, ReconcilerError
 from reconciler.masking import without_user_info
@@ -30,16 +30,19 @@ COMMANDS = {
     "apply": "Apply the manifests, or a saved plan.",
     "export": "Export live state as manifests.",
     "check": "Check the server, the account and every reference in the manifests.",
+    "config": "Show each setting, its value and where it comes from.",
     "lease": "Show the lease, or end that of a run that is gone.",
     "graph": "Show the dependencies between declared objects.",
-    "explain": "Describe a kind, or one of its fields.",
+    "explain": "List the kinds, or describe one, or one of its fields.",
+    "new": "Print a manifest to start with.",
+    "fmt": "Write manifests in one layout.",
     "schema": "Print or write the JSON Schemas.",
     "sandbox": "Run a disposable Redmine on this machine.",
 }
 """Command name → its line in `--help`. Each name is a module of this package with a click command of that name."""
 
 
-class Program(click.Group):
+class Program(Group):
     """A group that imports its commands on use and turns their exceptions into exit codes."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -50,19 +53,12 @@ class Program(click.Group):
             return None
         # Only the command that is run: importing all of them takes most of the time of `--help`.
         command: click.Command = getattr(import_module(f"{__name__}.{cmd_name}"), cmd_name)
+        examples.attach(command, cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        near = get_close_matches(args[0], COMMANDS, n=1)
-        if near and args[0] not in COMMANDS:
-            ctx.fail(f'No such command "{args[0]}": did you mean "{near[0]}"?')
-        return super().resolve_command(ctx, args)
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:  # type: ignore[override]
         """Run a command and exit the process with its exit code."""
@@ -137,3 +133,6 @@ def main() -> None:
       5    refused for safety: deletion limits, a stale plan, a lease that another run holds
       130  interrupted
     """
+
+
+examples.attach(main, "")

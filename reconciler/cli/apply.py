@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from reconciler.cli import output
+from reconciler.cli.confirm import HINT, confirmed
 from reconciler.cli.options import State, common, formats, full, paths, prune, resend, selection, unarchive
 from reconciler.cli.progress import Progress, progress
 from reconciler.cli.reports import Target, reports
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from reconciler.apply.report import Outcome, Report
     from reconciler.model.address import Address
     from reconciler.pipeline import Manifests, Planned
-    from reconciler.plan.operations import Plan
     from reconciler.plan.plan_file import Saved
     from reconciler.plan.targets import PlanOptions
     from reconciler.redmine.client import Client
@@ -213,7 +211,7 @@ async def carry_out(
     shown: Progress,
     written: RunReport,
     *,
-    hint: str = "review `reconciler plan`, then add --yes",
+    hint: str = HINT,
 ) -> bool:
     """Confirm, apply, and add the report to those of the run; False if declined.
 
@@ -227,7 +225,7 @@ async def carry_out(
 
     plan = planned.plan
     written.begin(plan)
-    if plan.changes and not yes and not _confirmed(plan, state, hint):
+    if plan.changes and not yes and not confirmed(plan, state, hint):
         output.say("No further changes were made." if written.reports else "No changes were made.")
         return False
     # Without --yes the warnings are in the plan that is confirmed.
@@ -297,43 +295,6 @@ def exit_code(report: Report) -> Exit:
     if report.interrupted:
         return Exit.INTERRUPTED
     return Exit.DONE if all(r.outcome == "done" for r in report.results) else Exit.INCOMPLETE
-
-
-def _confirmed(plan: Plan, state: State, hint: str) -> bool:
-    """Show the plan and ask for confirmation. Raises ReconcilerError when not interactive."""
-    from reconciler.render import text
-
-    changes = output.plural(len(plan.changes), "change")
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise ReconcilerError(
-            f"Confirmation needed for {changes}, but there is no terminal; no changes were made: {hint}."
-        )
-    # On stderr: stdout has only the report, so that it can be redirected.
-    with _ctrl_c_at_once():
-        output.say(text.plan(plan, color=output.colored(sys.stderr, state)))
-        deleted = plan.summary["delete"]
-        which = f" ({output.plural(deleted, 'deletion')})" if deleted else ""
-        click.echo(
-            f"Apply {'this' if len(plan.changes) == 1 else 'these'} {changes}{which}? [y/N] ", err=True, nl=False
-        )
-        # Not `click.confirm`: it would ask again after anything else, and take the end of input for an abort.
-        return sys.stdin.readline().strip().casefold() in ("y", "yes")
-
-
-@contextmanager
-def _ctrl_c_at_once() -> Iterator[None]:
-    """Let Ctrl-C interrupt a read from the terminal: the event loop's handler cannot, as nothing awaits there."""
-    # SIGTERM ends a program that does not handle it; one that holds a lease does.
-    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_DFL]
-    before, task = {n: signal.signal(n, signal.default_int_handler) for n in numbers}, asyncio.current_task()
-    try:
-        # Ctrl-C just before: the event loop has cancelled the task, which would notice after the answer only.
-        if task is not None and task.cancelling():
-            raise KeyboardInterrupt
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

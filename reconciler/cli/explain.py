@@ -11,18 +11,15 @@ from reconciler.errors import Exit
 
 @click.command()
 @common
-@click.argument("name", metavar="KIND[.FIELD]")
+@click.argument("name", metavar="[KIND[.FIELD]]", default="")
 @click.pass_obj
 def explain(state: State, name: str) -> int:
-    """Describe a kind, or one of its fields: its values, what it refers to, when it is sent.
+    """Describe a kind, or one of its fields: its values, what it refers to, when it is sent, and an example.
 
-    \b
-    Examples:
-      reconciler explain issue
-      reconciler explain issue.status
+    Without an argument, list the kinds.
     """
     from reconciler.reference import explain as words
 
     kind, _, field = name.partition(".")
-    output.result(words.explain(kind, field or None), state)
+    output.result(words.explain(kind, field or None) if name else words.overview(), state)
     return Exit.DONE

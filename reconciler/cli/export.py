@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli import output
+from reconciler.cli import export_targets, output
 from reconciler.cli.options import State, common, formats
 from reconciler.cli.progress import Progress, progress
 from reconciler.errors import Exit
@@ -45,9 +45,16 @@ class Request:
     "--output",
     "folder",
     type=click.Path(path_type=Path),
-    required=True,
     metavar="DIR",
-    help="Folder to write to: empty, or an earlier export with the same options.",
+    help="Folder to write to: empty, or an earlier export with the same options. With --target: a new FILE.",
+)
+@click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    metavar="KIND/KEY",
+    help="Only matching objects, as one manifest on stdout or in a FILE: user/jsmith, 'issue/web-shop/#123', "
+    "version/web-shop/*. Repeatable.",
 )
 @click.option(
     "--project",
@@ -68,7 +75,8 @@ class Request:
 @click.pass_obj
 def export(
     state: State,
-    folder: Path,
+    folder: Path | None,
+    targets: tuple[str, ...],
     projects: tuple[str, ...],
     with_subprojects: bool,
     chosen: tuple[str, ...],
@@ -79,11 +87,20 @@ def export(
 ) -> int:
     """Export live state as manifests; planning them shows no changes.
 
+    With --target, the manifest has only the chosen objects, and names what they refer to. It can be appended to an
+    existing one.
+
     Never writes to the server, except with --write-keys, which asks first. Needs an administrator's credentials.
     """
     from reconciler.export import run
     from reconciler.kinds import keyed
 
+    if targets:
+        if projects or with_subprojects or chosen or sanitize or write_keys or yes:
+            raise click.UsageError("--target can only be combined with -o.")
+        return export_targets.run(state, targets, folder)
+    if folder is None:
+        raise click.UsageError("Missing option '-o' / '--output': the folder to write to.")
     if with_subprojects and not projects:
         raise click.UsageError("--with-subprojects needs --project; without it, all projects are exported.")
     if yes and not write_keys:

@@ -10,12 +10,14 @@ from reconciler.errors import Exit
 
 
 @click.command()
-@formats("dot", "mermaid")
+@formats("dot", "mermaid", "svg")
 @common
 @paths
 @click.pass_obj
 def graph(state: State, paths: tuple[str, ...], form: str) -> int:
-    """Print the dependencies between declared objects, for Graphviz or Mermaid.
+    """Print the dependencies between declared objects, for Graphviz or Mermaid, or as a drawing (SVG).
+
+    The drawing leaves out dependencies that follow from others: of C on A, if C depends on B and B on A.
 
     Does not contact the server.
     """
@@ -24,6 +26,6 @@ def graph(state: State, paths: tuple[str, ...], form: str) -> int:
     from reconciler.render import graph as render
 
     desired = steps.valid(state, paths).desired
-    draw = render.dot if form == "dot" else render.mermaid
+    draw = {"dot": render.dot, "mermaid": render.mermaid, "svg": render.svg}[form]
     output.result(draw(declared_dependencies(desired), desired.objects), state)
     return Exit.DONE

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import output
+from reconciler.cli.confirm import said_yes
+from reconciler.cli.groups import Group
 from reconciler.cli.options import State, common
 from reconciler.errors import ConfigError, Exit, ReconcilerError
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from reconciler.apply.lease_page import Entry, LeasePage
 
 
-@click.group()
+@click.group(cls=Group)
 @common
 def lease() -> None:
     """Show the lease, or end that of a run that is gone.
@@ -115,4 +117,4 @@ def _confirmed() -> bool:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise ReconcilerError("Confirmation needed, but there is no terminal: add --yes to end the lease.")
     click.echo("End this lease? If that run is still there, it stops before its next write. [y/N] ", err=True, nl=False)
-    return sys.stdin.readline().strip().casefold() in ("y", "yes")
+    return said_yes()

@@ -24,6 +24,9 @@ class State:
     config: str | None = None
     instance: str | None = None
     url: str | None = None
+    api_key_file: str | None = None
+    api_key: str | None = None
+    """What `api_key_file` has, once it was read."""
     concurrency: int | None = None
     verbose: bool = False
     debug: bool = False
@@ -34,14 +37,21 @@ class State:
     printed: bool = False
     sources: MutableMapping[str, Source] = field(default_factory=dict)
     secrets: Secrets = field(default_factory=Secrets)
+    noted: set[str] = field(default_factory=set)
 
     def configuration(self, paths: tuple[str, ...] = ()) -> Config:
-        """The configuration for manifests at `paths`. Raises ConfigError."""
+        """The configuration for manifests at `paths`. Raises ConfigError. Prints its notes, each once."""
         from reconciler import config
+        from reconciler.cli import key_file, output
 
-        flags = {"url": self.url, "concurrency": self.concurrency}
+        flags = {"url": self.url, "api_key": key_file.key(self, paths), "concurrency": self.concurrency}
         given = {name: value for name, value in flags.items() if value is not None}
-        return config.load(paths, file=self.config, instance=self.instance, flags=given, secrets=self.secrets)
+        found = config.load(paths, file=self.config, instance=self.instance, flags=given, secrets=self.secrets)
+        for note in found.notes:
+            if note not in self.noted:
+                output.say(output.safe(f"Note: {note}"))
+        self.noted.update(found.notes)
+        return found
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
@@ -72,6 +82,11 @@ COMMON = (
     _common("--instance", metavar="NAME", help="Use this entry of `instances` in the configuration."),
     _common("--url", metavar="URL", help="URL of the Redmine server."),
     _common(
+        "--api-key-file",
+        metavar="FILE",
+        help="File with the API key, or - to read it from standard input.",
+    ),
+    _common(
         "--concurrency",
         type=click.IntRange(min=1),
         metavar="N",
@@ -95,7 +110,14 @@ def formats(*names: str) -> Callable[[F], F]:
     """
     kind = click.Choice(names, case_sensitive=False)
     return click.option(
-        "--format", "form", type=kind, default=names[0], show_default=True, is_eager=True, callback=_format
+        "--format",
+        "form",
+        type=kind,
+        default=names[0],
+        show_default=True,
+        is_eager=True,
+        callback=_format,
+        help="Format of the output.",
     )
 
 

@@ -125,5 +125,6 @@ def _save(planned: Planned, out: Path, state: State) -> None:
     # Only what `apply --plan` would not find by itself from the current folder.
     elsewhere = state.config or (used if Path(used).exists() and find_config(()) != Path(used).absolute() else None)
     said = {"--plan": out, "--config": elsewhere, "--instance": state.instance, "--url": state.url}
+    said["--api-key-file"] = state.api_key_file
     words = [word for option, value in said.items() if value is not None for word in (option, str(value))]
     output.say(f"Plan saved. To apply it: {shlex.join(['reconciler', 'apply', *words])}")

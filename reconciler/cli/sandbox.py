@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from reconciler.cli.groups import Group
 from reconciler.errors import SandboxError
 from reconciler.sandbox import VERSIONS, Running, Sandbox, destroy_all, instances
 
@@ -16,15 +17,11 @@ _version = click.option("--redmine", "version", type=click.Choice(list(VERSIONS)
 _name = click.option("--name", metavar="NAME", help="Name of the sandbox (default: its Redmine version).")
 
 
-@click.group()
+@click.group(cls=Group)
 def sandbox() -> None:
     """Run a disposable Redmine on this machine.
 
     A real Redmine from Debian's packages, on 127.0.0.1 with SQLite. Needs no root and leaves the system unchanged.
-
-    \b
-    Example:
-      eval "$(reconciler sandbox start)"; export REDMINE_URL REDMINE_API_KEY
     """
 
 

@@ -10,7 +10,8 @@ from reconciler.cli import output
 from reconciler.cli.options import State, common
 from reconciler.errors import Exit, ReconcilerError
 
-NAMES = ("manifest", "plan", "results", "problems", "export")
+NAMES = ("manifest", "plan", "results", "problems", "export", "config", "overlay", "settings", "check", "lease")
+"""Those of `reference.json_schema.SCHEMAS`, which is not imported for `--help`."""
 
 
 @click.command()
@@ -19,7 +20,11 @@ NAMES = ("manifest", "plan", "results", "problems", "export")
 @click.argument("name", type=click.Choice(NAMES), default=NAMES[0])
 @click.pass_obj
 def schema(state: State, out: Path | None, name: str) -> int:
-    """Print a JSON Schema: of manifests (for editors), or of the output of --format json."""
+    """Print a JSON Schema: of what is written (for editors), or of the output of --format json.
+
+    Of files: manifest, overlay, config (reconciler.yaml). Of output: plan, results (apply), problems, export, check,
+    settings (config show), lease.
+    """
     from reconciler.reference import json_schema as schemas
 
     if out is None:

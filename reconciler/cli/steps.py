@@ -12,6 +12,7 @@ from reconciler.cli.options import State
 from reconciler.cli.progress import Progress
 from reconciler.cli.signals import ending
 from reconciler.config import Config
+from reconciler.manifest.effects import Effect
 from reconciler.model.address import Address
 from reconciler.pipeline import Manifests, Planned
 from reconciler.plan import limits
@@ -24,7 +25,17 @@ def manifests(state: State, paths: tuple[str, ...]) -> Manifests:
     result = pipeline.read(state.configuration(paths), paths, sys.stdin)
     state.sources = result.loaded.sources
     _left_out(result.loaded.left_out)
+    _overlaid(result.loaded.overlaid, state)
     return result
+
+
+def _overlaid(effects: Sequence[Effect], state: State) -> None:
+    """Name what an overlay says and the manifests say already; with --verbose, all that overlays change."""
+    for effect in effects:
+        if effect.same:
+            output.say(output.safe(f"Note: {effect}."))
+        elif state.verbose:
+            output.say(output.safe(f"Overlay: {effect}"))
 
 
 def _left_out(names: Sequence[str]) -> None:

@@ -33,5 +33,8 @@ def validate(state: State, paths: tuple[str, ...], form: str, reports: tuple[Tar
         output.result(output.problems(manifests.problems, state, sys.stdout), state)
     else:
         objects = output.plural(len(manifests.desired.objects), "object")
-        output.result(f"Valid: {objects} in {output.plural(len(manifests.loaded.files), 'file')}.", state)
+        changed = len({effect.subject for effect in manifests.loaded.overlaid if not effect.same})
+        overlaid = f"; overlays change {output.plural(changed, 'object')}" if changed else ""
+        files = output.plural(len(manifests.loaded.files), "file")
+        output.result(f"Valid: {objects} in {files}{overlaid}.", state)
     return Exit.INVALID if manifests.problems else Exit.DONE

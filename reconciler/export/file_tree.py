@@ -68,7 +68,7 @@ def items(inventory: Inventory, scope: Scope) -> Iterator[Item]:
         # Before anything is described: references to these objects are written with the new names.
         kind.capability(Exporting).rename_for_export(kind, inventory.names)
     # In advance: a reference can be described before its target.
-    left_out = {a for kind in kinds().values() for a in _ambiguous(kind, inventory.names)}
+    left_out = {a for kind in kinds().values() for a in ambiguous(kind, inventory.names)}
     left_out |= {address for kind in kinds().values() for address in _out_of_scope(kind, inventory, scope)}
     # People come first, because other objects must not refer to those that are left out.
     people = [i for k in chosen if not (k.inside or k.name == CONTAINER) for i in _of(k, inventory, left_out)]
@@ -92,7 +92,7 @@ def _out_of_scope(kind: Kind, inventory: Inventory, scope: Scope) -> Iterator[Ad
 def _of(kind: Kind, inventory: Inventory, left_out: set[Address]) -> Iterator[Item]:
     """The objects of a kind, sorted by key, because ids differ between servers. Adds to `left_out`."""
     rows, keys = inventory.names.live(kind.name).rows, inventory.names.live(kind.name).keys
-    same_name = _same_name(kind, inventory.names)
+    same_name = same_names(kind, inventory.names)
     for number in sorted(rows, key=lambda number: natural(keys[number])):
         address, name = Address(kind.name, keys[number]), Address(kind.name, _name(keys[number], number))
         inside = kind.inside or kind.name == CONTAINER
@@ -106,7 +106,7 @@ def _of(kind: Kind, inventory: Inventory, left_out: set[Address]) -> Iterator[It
             item = describe(kind, address.key, rows[number], inventory.names, left_out)
         # One remark for all objects of that name.
         elif number == same_name[name][0]:
-            item = Item(name, None, (_several(kind, same_name[name]),))
+            item = Item(name, None, (several(kind, same_name[name]),))
         else:
             continue
         if item.body is None:
@@ -114,7 +114,7 @@ def _of(kind: Kind, inventory: Inventory, left_out: set[Address]) -> Iterator[It
         yield item
 
 
-def _same_name(kind: Kind, names: Names) -> dict[Address, list[Id]]:
+def same_names(kind: Kind, names: Names) -> dict[Address, list[Id]]:
     """The ids of live objects that would have the same key in manifests, by that key."""
     by_key: defaultdict[str, list[Id]] = defaultdict(list)
     for number, key in names.live(kind.name).keys.items():
@@ -122,10 +122,10 @@ def _same_name(kind: Kind, names: Names) -> dict[Address, list[Id]]:
     return {Address(kind.name, key): sorted(ids, key=str) for key, ids in by_key.items() if len(ids) > 1}
 
 
-def _ambiguous(kind: Kind, names: Names) -> Iterator[Address]:
+def ambiguous(kind: Kind, names: Names) -> Iterator[Address]:
     """The addresses of objects that would have the same key in manifests, also those with ids as suffixes."""
     keys: Mapping[Any, str] = names.live(kind.name).keys
-    for address, numbers in _same_name(kind, names).items():
+    for address, numbers in same_names(kind, names).items():
         yield address
         yield from (Address(kind.name, keys[number]) for number in numbers)
 
@@ -135,7 +135,7 @@ def _name(key: str, number: Id) -> str:
     return key.removesuffix(f" #{number}")
 
 
-def _several(kind: Kind, numbers: Iterable[Id]) -> str:
+def several(kind: Kind, numbers: Iterable[Id]) -> str:
     ids = ", ".join(f"#{number}" for number in numbers)
     return f"several {kind.plural.replace('_', ' ')} share this name; only their ids differ: {ids}"
 

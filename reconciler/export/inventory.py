@@ -12,6 +12,7 @@ from typing import Any
 
 from reconciler.errors import Denied, ReconcilerError
 from reconciler.export.disk_dict import DiskDict
+from reconciler.export.targets import is_target
 from reconciler.kinds import keyed, kinds
 from reconciler.manifest.loader import suggest
 from reconciler.model.address import CONTAINER, Address, Row
@@ -22,6 +23,7 @@ from reconciler.model.kind import Kind, Need
 from reconciler.model.name_index import Context, Names
 from reconciler.model.requests import Listing
 from reconciler.model.row_form import form_of
+from reconciler.model.spec import Id
 from reconciler.redmine.client import Client
 from reconciler.state.desired import Desired
 from reconciler.state.fetch import Watch, bulk_details, fetch, over, together, unwatched
@@ -40,15 +42,20 @@ WINDOWS = 4
 @dataclass(frozen=True, slots=True)
 class Scope:
     """The scope of an export. `projects` are identifiers (none: all), with their descendants if `subprojects`; `chosen`
-    are kinds (none: all)."""
+    are kinds (none: all). `targets` are patterns for single objects of these kinds (none: all)."""
 
     projects: frozenset[str] = frozenset()
     subprojects: bool = False
     chosen: frozenset[str] = frozenset()
+    targets: tuple[str, ...] = ()
 
     def has(self, kind: Kind) -> bool:
         """Whether objects of a kind are exported."""
         return not kind.has(ReadOnly) and (not self.chosen or kind.name in self.chosen)
+
+    def wants(self, address: Address, number: Id) -> bool:
+        """Whether one of the objects in these projects and of these kinds is exported."""
+        return not self.targets or is_target(self.targets, address, number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +101,7 @@ async def take(
     for kind in keyed():
         kind.capability(ManifestKey).make_keys(names, keys)
     await reader.wave(need, [k for k in inside if k.inside and k.inside.reads_after])
-    await _complete(client, names, [k for k in kinds().values() if k.has(ReadOnly) or scope.has(k)], projects, watch)
+    await _complete(client, names, scope, projects, watch)
     return Inventory(names, projects, reader.left_out.lasting(names))
 
 
@@ -159,26 +166,29 @@ async def _check_projects(client: Client, names: Names, scope: Scope) -> None:
         raise ReconcilerError(f'Project "{wanted}" cannot be exported: {why}.' if why else missing)
 
 
-async def _complete(
-    client: Client, names: Names, chosen: Collection[Kind], projects: Collection[str], watch: Watch
-) -> None:
+async def _complete(client: Client, names: Names, scope: Scope, projects: Collection[str], watch: Watch) -> None:
     """Add the details that only the objects' own pages have."""
+    chosen = [kind for kind in kinds().values() if kind.has(ReadOnly) or scope.has(kind)]
     for kind in chosen:
-        await _pages(client, kind, names, projects, watch)
+        await _pages(client, kind, names, scope, projects, watch)
 
     async def file(number: int) -> None:
         page = Listing(f"/attachments/{number}", "attachment", single=True, none={403: LOST, 404: LOST})
         (shown,) = await fetch(client, page, FILE)
         names.files[number] = {"id": number, **shown, "sha256": ""}
 
-    async for _ in over(_attached(names, chosen), file, BATCH, "files in custom fields", watch):
+    async for _ in over(_attached(names, chosen, scope), file, BATCH, "files in custom fields", watch):
         pass
 
 
-async def _pages(client: Client, kind: Kind, names: Names, projects: Collection[str], watch: Watch) -> None:
+async def _pages(
+    client: Client, kind: Kind, names: Names, scope: Scope, projects: Collection[str], watch: Watch
+) -> None:
     """Complete the objects of a kind: from bulk lists, then from each page that is still needed."""
     live, fields = names.live(kind.name), frozenset(kind.fields)
     numbers = [n for n, key in live.keys.items() if not kind.inside or key.partition("/")[0] in projects]
+    if not kind.has(ReadOnly):
+        numbers = [n for n in numbers if scope.wants(Address(kind.name, live.keys[n]), n)]
     bulk = await bulk_details(client, kind, live.rows, [fields] * len(numbers), _need(names, projects), names, watch)
     paged = []
     for number in numbers:
@@ -199,9 +209,10 @@ async def _pages(client: Client, kind: Kind, names: Names, projects: Collection[
         pass
 
 
-def _attached(names: Names, chosen: Iterable[Kind]) -> list[int]:
+def _attached(names: Names, chosen: Iterable[Kind], scope: Scope) -> list[int]:
     """The ids of the files in custom fields."""
     files = {f.id for fields in names.custom_fields.values() for f in fields.values() if f.format == "attachment"}
-    rows = (row for kind in chosen for row in names.live(kind.name).rows.values())
+    lives = [(kind.name, names.live(kind.name)) for kind in chosen] if files else []
+    rows = (row for name, live in lives for n, row in live.rows.items() if scope.wants(Address(name, live.keys[n]), n))
     values = (str(f.get("value") or "") for row in rows for f in row.get("custom_fields", ()) if f["id"] in files)
     return sorted({int(value) for value in values if value.isdigit()})

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Protocol
 
-from reconciler import config as configuration
 from reconciler.config import Config
 from reconciler.errors import Denied, Missing, ReconcilerError
 from reconciler.export import root_config, state_files, write_keys
@@ -48,54 +47,11 @@ class Exported:
     sanitized: tuple[int, int] | None = None
 
 
-def export_to(
-    folder: str | Path,
-    *,
-    projects: str | Iterable[str] = (),
-    subprojects: bool = False,
-    kinds: str | Iterable[str] = (),
-    sanitize: bool = False,
-    file: str | Path | None = None,
-    instance: str | None = None,
-    environ: Mapping[str, str] | None = None,
-) -> Exported:
-    """Export live state as manifests into a folder: of these projects (identifiers) and kinds, by default of all.
+class Writing(Protocol):
+    """Where downloads are written to."""
 
-    `sanitize` replaces personal data. For the configuration see `config.load`. Raises ConfigError, ServerError;
-    ReconcilerError for an unusable folder, or an unknown project or kind.
-    """
-    return asyncio.run(
-        export_to_async(
-            folder,
-            projects=projects,
-            subprojects=subprojects,
-            kinds=kinds,
-            sanitize=sanitize,
-            file=file,
-            instance=instance,
-            environ=environ,
-        )
-    )
-
-
-async def export_to_async(
-    folder: str | Path,
-    *,
-    projects: str | Iterable[str] = (),
-    subprojects: bool = False,
-    kinds: str | Iterable[str] = (),
-    sanitize: bool = False,
-    file: str | Path | None = None,
-    instance: str | None = None,
-    environ: Mapping[str, str] | None = None,
-) -> Exported:
-    """The same as `export_to`, inside an event loop."""
-    config = configuration.load((), environ, file=file, instance=instance)
-    chosen = scope(projects, subprojects, kinds)
-    into = target(Path(folder), chosen, config, instance, sanitized=sanitize)
-    async with Client(config.connection(), secrets=config.secrets) as client:
-        inventory = await look(client, config, chosen, into, sanitized=sanitize)
-        return await write_out(client, inventory, chosen, into, sanitized=sanitize)
+    def writing(self, name: str) -> AbstractContextManager[BinaryIO]:
+        """A file with this path, which is there when it is complete."""
 
 
 def scope(projects: str | Iterable[str], subprojects: bool, chosen: str | Iterable[str]) -> Scope:
@@ -213,7 +169,7 @@ async def _files(
             tree.texts.pop(CONFIG, None)
         folder.check([*tree.texts, *tree.downloads])
         # Contents are withheld from a sanitized export, so nothing is downloaded.
-        lost = {} if sanitized else await _download(client, tree.downloads, downloaded, folder, watch)
+        lost = {} if sanitized else await download(client, tree.downloads, downloaded, folder, watch)
         if not lost:
             return counts, tree
         # Lost files are not tried again, so each round has fewer to download, and this ends.
@@ -228,8 +184,8 @@ def _counted(described: Iterable[Item], counts: Counter[str]) -> Iterator[Item]:
         yield item
 
 
-async def _download(
-    client: Client, files: Mapping[str, Stored], downloaded: dict[str, int], folder: Folder, watch: Watch
+async def download(
+    client: Client, files: Mapping[str, Stored], downloaded: dict[str, int], folder: Writing, watch: Watch
 ) -> dict[int, str]:
     """Download live files, except those `downloaded` already (path → id). Returns id → reason for failures."""
     lost: dict[int, str] = {}
@@ -252,7 +208,7 @@ class _Lost(Exception):
     """A live file cannot be downloaded; the text is the reason."""
 
 
-async def _fetch(client: Client, name: str, file: Stored, folder: Folder) -> None:
+async def _fetch(client: Client, name: str, file: Stored, folder: Writing) -> None:
     """Download a live file. Raises _Lost if the server refuses it, or if the size is wrong twice."""
     for last in (False, True):
         try:

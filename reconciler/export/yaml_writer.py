@@ -178,10 +178,10 @@ def _block(item: Any) -> str:
     """An object over several lines; each field may be on one line."""
     if not item or not isinstance(item, Mapping):
         return dump(item)
-    return "".join(_list(n, v) if _noted(v) else _field(n, v) for n, v in item.items())
+    return "".join(_list(n, v) if _noted(v) else field(n, v) for n, v in item.items())
 
 
-def _field(name: str, value: Any) -> str:
+def field(name: str, value: Any) -> str:
     """One field of an object."""
     brief = not isinstance(value, list | Mapping | Included) and len(str(value)) <= MEMORABLE
     return _remembered(name, value) if brief else dump(_Block({name: value}))

@@ -39,7 +39,8 @@ def _path(value: Any, info: ValidationInfo) -> Any:
     body = (info.context or {}).get("body")
     # The place says what the path is relative to, and which folder it must not leave.
     if isinstance(value, str) and value and isinstance(body, Map):
-        placed = Map(body.file, body.at, body.root)
+        named = body.origin(str(info.field_name))
+        placed = Map(named.file, named.at, named.root)
         placed["file"] = value
         return placed
     if not (isinstance(value, Mapping) and set(value) == {"file"} and isinstance(value["file"], str)):
@@ -91,24 +92,27 @@ class FileSpec(ProjectItem):
     filename: Annotated[
         Name | None,
         StringConstraints(max_length=255, pattern=r"^[^/\\]+$"),
-        Field(description="A name without slashes, at most 255 characters. Default: that of `path`."),
+        Field(
+            description="A name without slashes, at most 255 characters. Default: that of `path`.",
+            examples=["manual-1.0.pdf"],
+        ),
         Api(codec=FileName(), clear=REFUSE, label="File"),
     ] = None
     version: Annotated[
         Name | None,
-        Field(description="Name of the project's version that it belongs to. Default: none."),
+        Field(description="Name of the project's version that it belongs to. Default: none.", examples=["1.0"]),
         Api(codec=VERSION, write="version_id", clear=REFUSE),
     ] = None
     path: Annotated[
         LocalFile,
-        Field(description="The local file, relative to the manifest: PATH or {file: PATH}."),
+        Field(description="The local file, relative to the manifest: PATH or {file: PATH}.", examples=["manual.pdf"]),
         # Redmine shows no such field: `match` adds `copies` to each row, and `live` makes the value of them.
         Api(codec=Content(), read="copies", clear=REFUSE),
     ] = None
     description: Annotated[
         str | None,
         StringConstraints(max_length=255),
-        Field(description="At most 255 characters."),
+        Field(description="At most 255 characters.", examples=["For users of version 1.0"]),
         Api(clear="", main_text=True),
     ] = None
 

@@ -34,22 +34,28 @@ class GroupSpec(Spec):
     """A group of users. Its identity is the name, which Redmine compares without case."""
 
     name: Annotated[
-        Name, StringConstraints(max_length=255), Field(description="At most 255 characters."), Api(clear=REFUSE)
+        Name,
+        StringConstraints(max_length=255),
+        Field(description="At most 255 characters.", examples=["Support"]),
+        Api(clear=REFUSE),
     ]
     users: Annotated[
         Strings | None,
-        Field(description="Logins of all users of the group, including locked ones. null or []: none."),
+        Field(
+            description="Logins of all users of the group, including locked ones. null or []: none.",
+            examples=[["jsmith", "amy"]],
+        ),
         # null and [] both mean nobody: Redmine, too, takes null for the empty set (seen on 5.0).
         Api(codec=Members(Ref(("user",))), write="user_ids", detail=True, clear=[], label="User"),
     ] = None
     twofa_required: Annotated[
         bool | None,
-        Field(description="Whether its users must use two-factor authentication. Write-only."),
+        Field(description="Whether its users must use two-factor authentication. Write-only.", examples=[True]),
         Api(read=None, create_only=True, clear=REFUSE, label="Require two factor authentication"),
     ] = None
     custom_fields: Annotated[
         dict[str, Any] | None,
-        Field(description="Custom fields by name."),
+        Field(description="Custom fields by name.", examples=[{"Cost center": "4711"}]),
         Api(codec=CustomFields("group"), clear=REFUSE),
     ] = None
 

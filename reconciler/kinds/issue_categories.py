@@ -24,11 +24,16 @@ class IssueCategorySpec(ProjectItem):
     """A category of a project's issues. Its identity is the project and the name, which is compared exactly."""
 
     name: Annotated[
-        Name, StringConstraints(max_length=60), Field(description="At most 60 characters."), Api(clear=REFUSE)
+        Name,
+        StringConstraints(max_length=60),
+        Field(description="At most 60 characters.", examples=["Backend"]),
+        Api(clear=REFUSE),
     ]
     assigned_to: Annotated[
         Principal | None,
-        Field(description="User (login) or group that new issues of the category are assigned to."),
+        Field(
+            description="User (login) or group that new issues of the category are assigned to.", examples=["jsmith"]
+        ),
         Api(
             codec=Ref(("user", "group")),
             write="assigned_to_id",

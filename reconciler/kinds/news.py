@@ -25,21 +25,29 @@ from reconciler.model.spec import LOCAL, REFUSE, Api, Id, Name, ProjectItem
 class NewsSpec(ProjectItem):
     """A news item. Its identity is the project and the title."""
 
-    id: Annotated[PositiveInt | None, Field(description="The id, if several items have the same title."), LOCAL] = None
+    id: Annotated[
+        PositiveInt | None, Field(description="The id, if several items have the same title.", examples=[12]), LOCAL
+    ] = None
     title: Annotated[
-        Name, StringConstraints(max_length=60), Field(description="At most 60 characters."), Api(clear=REFUSE)
+        Name,
+        StringConstraints(max_length=60),
+        Field(description="At most 60 characters.", examples=["Version 1.0 is out"]),
+        Api(clear=REFUSE),
     ]
     summary: Annotated[
-        str | None, StringConstraints(max_length=255), Field(description="At most 255 characters."), Api(clear="")
+        str | None,
+        StringConstraints(max_length=255),
+        Field(description="At most 255 characters.", examples=["Faster, and it prints."]),
+        Api(clear=""),
     ] = None
     description: Annotated[
         Name | None,
-        Field(description="The text; line ends are not compared."),
+        Field(description="The text; line ends are not compared.", examples=["It is on the *Files* page.\n"]),
         Api(codec=Text(), clear=REFUSE, main_text=True),
     ] = None
     attachments: Annotated[
         list[Attached] | None,
-        Field(description="Files, by name; undeclared ones are kept."),
+        Field(description="Files, by name; undeclared ones are kept.", examples=[[{"file": "announcement.pdf"}]]),
         # The index ignores `include=attachments` (5.0 to 6.1), hence `detail`.
         Api(codec=Attachments(), write="uploads", read="attachments", include="attachments", detail=True, clear=REFUSE),
     ] = None

@@ -18,7 +18,7 @@ from reconciler.kinds._permissions import lacks_as_member
 from reconciler.kinds._queries import chunks, criterion
 from reconciler.kinds.issues.hiding import IssueHiding
 from reconciler.model.address import Address, Row, Unresolved, split_key
-from reconciler.model.capabilities import Creation, Rows
+from reconciler.model.capabilities import Creation, FixedKey, Rows
 from reconciler.model.codecs import Codec, Ref, digest
 from reconciler.model.containers import ProjectIncludes
 from reconciler.model.custom_fields import CustomFields
@@ -106,39 +106,52 @@ class TimeEntrySpec(ProjectItem):
 
     id: Annotated[
         PositiveInt | None,
-        Field(description="The id of the entry, if several are equal, or to change a field of its identity."),
+        Field(
+            description="The id of the entry, if several are equal, or to change a field of its identity.",
+            examples=[123],
+        ),
         LOCAL,
     ] = None
     issue: Annotated[
         IssueName | None,
-        Field(description="Key of an issue of the project. Default: none; the time is logged on the project."),
+        Field(
+            description="Key of an issue of the project. Default: none; the time is logged on the project.",
+            examples=["login"],
+        ),
         Api(codec=ISSUE, write="issue_id", clear=""),
     ] = None
     user: Annotated[
         Name,
-        Field(description="Login of the user who spent the time: a member of the project, or the API key's account."),
+        Field(
+            description="Login of the user who spent the time: a member of the project, or the API key's account.",
+            examples=["jsmith"],
+        ),
         Api(codec=USER, write="user_id", clear=REFUSE),
     ]
-    spent_on: Annotated[Date, Field(description="The day, YYYY-MM-DD."), Api(clear=REFUSE, date=True, label="Date")]
+    spent_on: Annotated[
+        Date,
+        Field(description="The day, YYYY-MM-DD.", examples=["2026-11-02"]),
+        Api(clear=REFUSE, date=True, label="Date"),
+    ]
     activity: Annotated[
         Name,
-        Field(description="Name of an activity that is active in the project."),
+        Field(description="Name of an activity that is active in the project.", examples=["Development"]),
         Api(codec=Activity(), write="activity_id", clear=REFUSE),
     ]
     comments: Annotated[
         str | None,
         StringConstraints(max_length=1024),
-        Field(description="At most 1024 characters."),
+        Field(description="At most 1024 characters.", examples=["Found the cause"]),
         Api(clear="", label="Comment"),
     ] = None
     hours: Annotated[
         float | None,
-        Field(description="Hours, to the minute (1.5 is one and a half hours).", ge=0),
+        Field(description="Hours, to the minute (1.5 is one and a half hours).", ge=0, examples=[1.5]),
         Api(codec=HOURS, clear=REFUSE),
     ] = None
     custom_fields: Annotated[
         dict[str, Any] | None,
-        Field(description="Custom fields by name."),
+        Field(description="Custom fields by name.", examples=[{"Billable": True}]),
         Api(codec=CustomFields("time_entry"), clear=REFUSE),
     ] = None
 
@@ -232,6 +245,7 @@ class TimeEntries(Keyless[TimeEntrySpec]):
     rank = 80
     read_back = _ReadBack
     capabilities = (
+        FixedKey(),
         Rows({"user": REF, "activity": NAMED, "spent_on": DAY, "hours": NUMBER, "comments": TEXT.present}),
         Creation(unique=False, newest=NEWEST),
         ProjectIncludes("time_entry_activities"),

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, StringConstraints
+from pydantic import Field, SecretStr, StringConstraints
 
-from reconciler import natural
 from reconciler.kinds._mail import fault as mail_fault
+from reconciler.kinds._preferences import PREFERENCES, PreferenceCodec, Preferences
 from reconciler.manifest.loader import suggest
 from reconciler.model.address import Address, Row, Unresolved
 from reconciler.model.capabilities import Deletion, OwnAccount, PartialRows, People
 from reconciler.model.codecs import Codec, unknown
-from reconciler.model.custom_fields import FALSE, TRUE, CustomFields
+from reconciler.model.custom_fields import CustomFields
 from reconciler.model.doubts import Doubts
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.forms import NAMED, WHOLE
@@ -104,79 +104,45 @@ def _parts(value: str) -> tuple[int | None, str]:
     return (int(match[1]), match[2] or "") if match else (None, value)
 
 
-YES_OR_NO = ("hide_mail", "no_self_notified", "notify_about_high_priority_issues", "warn_on_leaving_unsaved")
-LISTS = ("auto_watch_on", "toolbar_language_options")
-PREFERENCES = (
-    *YES_OR_NO,
-    *LISTS,
-    *("comments_sorting", "history_default_tab", "recently_used_projects", "textarea_font", "time_zone"),
-)
-"""Redmine's `UserPreference#safe_attributes` (5.0 to 6.1), but for queries, which are numbers."""
-
-
-def _preferences(value: Any) -> Any:
-    """A mapping of preferences: Redmine drops a name that it does not know without an error."""
-    for name, item in value.items() if isinstance(value, Mapping) else ():
-        if name not in PREFERENCES:
-            hint = suggest(name, PREFERENCES)
-            raise ValueError(f'unknown preference "{name}"{f": {hint}" if hint else ""}')
-        if name in YES_OR_NO and str(item).lower() not in TRUE | FALSE:
-            raise ValueError(f"{name}: expected true or false")
-        if (name in LISTS) != isinstance(item, list):
-            raise ValueError(f"{name}: expected a {'list' if name in LISTS else 'string'}")
-    return value
-
-
-Preferences = Annotated[dict[str, Any], BeforeValidator(_preferences)]
-
-
-class PreferenceCodec(Codec):
-    """Texts, lists, and "1" or "0" for yes and no."""
-
-    def canonical(self, value: Any, context: Context) -> Any:
-        said = natural.items(value or {})
-        return {name: str(item).lower() in TRUE if name in YES_OR_NO else item for name, item in said}
-
-    def encode(self, value: Any, context: Context) -> Any:
-        return {name: ("1" if item else "0") if name in YES_OR_NO else item for name, item in value.items()}
-
-
 class UserSpec(Spec):
     """An account. Its identity is the login, which Redmine compares without case."""
 
     login: Annotated[
         Name,
         StringConstraints(pattern=r"^[A-Za-z0-9_\-@.]+$", max_length=60),
-        Field(description="Letters, digits, underscores, hyphens, @ and dots only."),
+        Field(description="Letters, digits, underscores, hyphens, @ and dots only.", examples=["jsmith"]),
         Api(clear=REFUSE),
     ]
     firstname: Annotated[
         Name | None,
         StringConstraints(max_length=30),
-        Field(description="At most 30 characters."),
+        Field(description="At most 30 characters.", examples=["John"]),
         Api(clear=REFUSE, label="First name"),
     ] = None
     lastname: Annotated[
         Name | None,
         StringConstraints(max_length=255),
-        Field(description="At most 255 characters (30 before Redmine 5.1)."),
+        Field(description="At most 255 characters (30 before Redmine 5.1).", examples=["Smith"]),
         Api(clear=REFUSE, label="Last name"),
     ] = None
     mail: Annotated[
         Name | None,
         StringConstraints(max_length=254),
-        Field(description="E-mail address, unique; at most 254 characters."),
+        Field(description="E-mail address, unique; at most 254 characters.", examples=["jsmith@example.net"]),
         Api(clear=REFUSE, unique=True, label="Email"),
     ] = None
     admin: Annotated[
         bool | None,
-        Field(description="Whether the user is an administrator. Default: false."),
+        Field(description="Whether the user is an administrator. Default: false.", examples=[False]),
         # null is a 500 for `admin`, `mail_notification` and `must_change_passwd` (seen on 5.0).
         Api(clear=REFUSE, label="Administrator"),
     ] = None
     status: Annotated[
         Literal["active", "locked"] | None,
-        Field(description="`active` or `locked`; locked after all changes that refer to the user. Default: active."),
+        Field(
+            description="`active` or `locked`; locked after all changes that refer to the user. Default: active.",
+            examples=["locked"],
+        ),
         Api(
             codec=UserStatus(),
             clear=REFUSE,
@@ -186,14 +152,18 @@ class UserSpec(Spec):
     ] = None
     language: Annotated[
         str | None,
-        Field(description="Language code (`en`, `pt-BR`), set on create. null: the language of the browser."),
+        Field(
+            description="Language code (`en`, `pt-BR`), set on create. null: the language of the browser.",
+            examples=["en-GB"],
+        ),
         Api(read=None, create_only=True, clear=""),
     ] = None
     mail_notification: Annotated[
         Literal["all", "selected", "only_my_events", "only_my_watches", "only_assigned", "only_owner", "none"] | None,
         Field(
             description="Email notifications, set on create (`only_my_watches` from Redmine 7.0). Default: the "
-            "server's setting."
+            "server's setting.",
+            examples=["only_assigned"],
         ),
         Api(read=None, create_only=True, clear=REFUSE, label="Email notifications"),
     ] = None
@@ -201,41 +171,50 @@ class UserSpec(Spec):
         str | None,
         Field(
             description='Authentication mode: its id as `"#3"` or `"#3 (NAME)"`, or its name if some user has it. '
-            "Compared from Redmine 6.0; before, set on create only. null: Redmine's own password."
+            "Compared from Redmine 6.0; before, set on create only. null: Redmine's own password.",
+            examples=["#3 (LDAP)"],
         ),
         Api(codec=AuthSource(), write="auth_source_id", include="auth_source", clear="", label="Authentication mode"),
     ] = None
     password: Annotated[
         SecretStr | None,
-        Field(description="Password, set on create. Write it as ${NAME}."),
+        Field(description="Password, set on create. Write it as ${NAME}.", examples=["${JSMITH_PASSWORD}"]),
         # Each PUT with a password counts as a change of it (5.0 to 6.1; test_trap_34), and mails the user.
         Api(read=None, create_only=True, secret=True, clear=REFUSE),
     ] = None
     generate_password: Annotated[
         bool | None,
-        Field(description="Whether Redmine generates a password on create."),
+        Field(description="Whether Redmine generates a password on create.", examples=[True]),
         Api(read=None, create_only=True, clear=REFUSE),
     ] = None
     must_change_passwd: Annotated[
         bool | None,
-        Field(description="Whether the user must change the password at the first login; set on create."),
+        Field(
+            description="Whether the user must change the password at the first login; set on create.", examples=[True]
+        ),
         Api(read=None, create_only=True, clear=REFUSE, label="Must change password at next logon"),
     ] = None
     send_information: Annotated[
         bool | None,
-        Field(description="Whether Redmine mails the account data, including the password, to the user; on create."),
+        Field(
+            description="Whether Redmine mails the account data, including the password, to the user; on create.",
+            examples=[True],
+        ),
         # No `write`: Redmine expects it beside "user", not inside; `create` puts it there.
         Api(write=None, read=None, create_only=True, clear=REFUSE),
     ] = None
     pref: Annotated[
         Preferences | None,
-        Field(description=f"Preferences, set on create: {', '.join(PREFERENCES)}."),
+        Field(
+            description=f"Preferences, set on create: {', '.join(PREFERENCES)}.",
+            examples=[{"time_zone": "Berlin", "hide_mail": True}],
+        ),
         # Also beside "user": the payload has it inside, and `_beside` moves it.
         Api(codec=PreferenceCodec(), read=None, create_only=True, clear=REFUSE),
     ] = None
     custom_fields: Annotated[
         dict[str, Any] | None,
-        Field(description="Custom fields by name."),
+        Field(description="Custom fields by name.", examples=[{"Phone": "+49 30 123456"}]),
         Api(codec=CustomFields("user"), clear=REFUSE),
     ] = None
 

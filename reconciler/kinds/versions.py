@@ -30,12 +30,14 @@ class VersionSpec(ProjectItem):
     name: Annotated[
         Name,
         StringConstraints(max_length=60),
-        Field(description="At most 60 characters, compared exactly, including spaces and case."),
+        Field(description="At most 60 characters, compared exactly, including spaces and case.", examples=["1.0"]),
         Api(clear=REFUSE),
     ]
     status: Annotated[
         Literal["open", "locked", "closed"] | None,
-        Field(description="Locked or closed after changes to issues that target it. Default: open."),
+        Field(
+            description="Locked or closed after changes to issues that target it. Default: open.", examples=["locked"]
+        ),
         Api(
             # Issues can only be given an open version (422 otherwise, 5.0 to 6.1): they come before the lock.
             clear=REFUSE,
@@ -46,24 +48,28 @@ class VersionSpec(ProjectItem):
     ] = None
     sharing: Annotated[
         # Redmine answers 201 to a sharing that it does not know, and stores `none` (5.0 to 6.1; test_trap_07).
-        SHARING | None, Field(description="Which other projects can use it. Default: none."), Api(clear=REFUSE)
+        SHARING | None,
+        Field(description="Which other projects can use it. Default: none.", examples=["descendants"]),
+        Api(clear=REFUSE),
     ] = None
-    due_date: Annotated[Date | None, Field(description="YYYY-MM-DD."), Api(clear="", date=True)] = None
+    due_date: Annotated[
+        Date | None, Field(description="YYYY-MM-DD.", examples=["2026-12-01"]), Api(clear="", date=True)
+    ] = None
     description: Annotated[
         str | None,
         StringConstraints(max_length=255),
-        Field(description="At most 255 characters."),
+        Field(description="At most 255 characters.", examples=["First public release"]),
         Api(codec=Text(), main_text=True),
     ] = None
     wiki_page_title: Annotated[
         str | None,
         StringConstraints(max_length=255),
-        Field(description="Title of the version's wiki page; at most 255 characters."),
+        Field(description="Title of the version's wiki page; at most 255 characters.", examples=["Release_1.0"]),
         Api(),
     ] = None
     custom_fields: Annotated[
         dict[str, Any] | None,
-        Field(description="Custom fields by name."),
+        Field(description="Custom fields by name.", examples=[{"Code name": "Heron"}]),
         Api(codec=CustomFields("version"), clear=REFUSE),
     ] = None
 

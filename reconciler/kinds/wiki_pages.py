@@ -8,7 +8,6 @@ page had leads to it: a PUT there edits the renamed page. (All seen on 5.0, 6.0 
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StringConstraints
 
+from reconciler.kinds._wiki_titles import REMOVED, titleize
 from reconciler.model.address import CONTAINER, Address, Row, split_key
 from reconciler.model.attachments import Attached, Attachments, attaching
 from reconciler.model.capabilities import Creation, Deletion, Dependencies, KeptValues, ReadBack, Rows
@@ -32,7 +32,6 @@ from reconciler.redmine.client import quote
 
 PAGE = "wiki_page"
 LONGEST = 255
-REMOVED = ",./?;|:"
 NO_PAGE = ","
 """A title of which Redmine leaves nothing: no page and no redirect can have it."""
 SIDEBAR = "sidebar"
@@ -42,13 +41,6 @@ GONE: Mapping[int, None] = {302: None, 403: None, 404: None}
 REDIRECT = "redirect"
 """Marks the row of a title that a renamed page had."""
 MEANWHILE = "the page was changed by someone else meanwhile: plan again"
-
-
-def titleize(title: str) -> str:
-    """A title as Redmine makes it (`Wiki.titleize`, 5.0 to 6.1): `release notes: 1.0` is `Release_notes_10`."""
-    # Blanks first, as Redmine does: `a / b` becomes `A__b`.
-    kept = re.sub(r"[ \t\n\v\f\r]+", "_", title).translate(dict.fromkeys(map(ord, REMOVED)))
-    return kept[:1].upper() + kept[1:]
 
 
 class Title(Codec):
@@ -103,36 +95,48 @@ class WikiPageSpec(ProjectItem):
         AfterValidator(titleize),
         Field(
             description="As Redmine normalizes it: spaces become `_`, the characters `, . / ? ; | :` are removed, "
-            "the first letter is a capital. At most 255 characters."
+            "the first letter is a capital. At most 255 characters.",
+            examples=["How_we_release"],
         ),
         Api(codec=Title(), clear=REFUSE),
     ]
     text: Annotated[
         str | None,
-        Field(description="The content, never empty; line ends are not compared. Required to create the page."),
+        Field(
+            description="The content, never empty; line ends are not compared. Required to create the page.",
+            examples=["h1. How we release\n\nOn Thursdays.\n"],
+        ),
         # A PUT without a text makes a new page that answers 404, and is a 422 for an old one (5.0 to 6.1).
         Api(codec=Text(), clear=REFUSE, detail=True, main_text=True, label="Text field"),
     ] = None
     parent: Annotated[
         Name | None,
-        Field(description="Title of a page of the same project; null makes it a top-level page."),
+        Field(
+            description="Title of a page of the same project; null makes it a top-level page.", examples=["Handbook"]
+        ),
         Api(codec=PARENT, write="parent_title", clear="", label="Parent page"),
     ] = None
     start_page: Annotated[
         bool | None,
-        Field(description="`true` makes it the start page of the wiki. Default: the page Wiki."),
+        Field(description="`true` makes it the start page of the wiki. Default: the page Wiki.", examples=[True]),
         # No request takes this away from a page: another page has to become the start page (`check`).
         Api(codec=StartPage(), write="is_start_page", clear=REFUSE, detail=True),
     ] = None
     comments: Annotated[
         str | None,
         StringConstraints(max_length=1024),
-        Field(description="Comment in the history for a change of the text; never compared. At most 1024 characters."),
+        Field(
+            description="Comment in the history for a change of the text; never compared. At most 1024 characters.",
+            examples=["As agreed in the meeting"],
+        ),
         Api(read=None, along=frozenset({"text"}), clear="", label="Comment"),
     ] = None
     attachments: Annotated[
         list[Attached] | None,
-        Field(description="Files, by name: {file: PATH, filename: …, description: …} or {filename: …, state: absent}."),
+        Field(
+            description="Files, by name: {file: PATH, filename: …, description: …} or {filename: …, state: absent}.",
+            examples=[[{"file": "release.pdf", "description": "The checklist"}]],
+        ),
         Api(codec=Attachments(), write="uploads", clear=REFUSE, detail=True),
     ] = None
 

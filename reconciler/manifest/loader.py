@@ -16,6 +16,7 @@ from yaml import CSafeLoader, YAMLError
 from yaml.events import AliasEvent, CollectionEndEvent, DocumentStartEvent, MappingStartEvent, ScalarEvent
 
 from reconciler.errors import Location, ManifestError, Problem
+from reconciler.manifest.effects import Effect
 from reconciler.manifest.excerpt import MAX_BYTES, Source, excerpt, explain_yaml_error, mark_of, suggest
 from reconciler.manifest.expressions import expand
 from reconciler.manifest.rules import ALL, Rules
@@ -69,6 +70,10 @@ class Map(dict[str, Any]):
         """The place of a key, or of the mapping if there is no such key."""
         return _unpack(self.file, self.at if key is None else self.marks.get(key, self.at))
 
+    def origin(self, key: str) -> Map:
+        """The mapping that an entry comes from: this one, unless an overlay has changed it."""
+        return self
+
 
 class Seq(list[Any]):
     """A YAML list. `at` is its packed place, `marks` has those of its items. Aliases share it: do not modify it."""
@@ -91,7 +96,8 @@ class Loaded:
     """The top-level mappings of all files, all problems sorted by place, and the names of the files.
 
     `found` are the files that were not named but found in a folder, `left_out` those of them that are no manifests.
-    `incomplete` is true if more than single values are missing because of the problems. `sources` is a cache for
+    `incomplete` is true if more than single values are missing because of the problems. `overlaid` is what overlays
+    have changed. `sources` is a cache for
     `excerpt`; it has the text of standard input, which cannot be read twice.
     """
 
@@ -101,6 +107,7 @@ class Loaded:
     found: frozenset[str] = frozenset()
     left_out: tuple[str, ...] = ()
     incomplete: bool = False
+    overlaid: tuple[Effect, ...] = ()
     sources: dict[str, Source] = field(default_factory=dict, compare=False, repr=False)
 
 

@@ -26,17 +26,28 @@ class Rules:
     base: str = ""
     include: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    overlays: frozenset[str] = frozenset()
+    """The absolute paths of files and folders that are overlays, and so no manifests."""
 
     def reads(self, path: Path, top: str) -> bool:
         """Whether a file that was found below the folder `top` may be a manifest."""
         names = list(self._names(path))
         wanted = not self.include or _any(self.include, names)
-        return wanted and not self._ignores(path, top) and not _is_output(path) and not _is_empty_json(path)
+        return (
+            wanted
+            and not self._is_overlay(path)
+            and not self._ignores(path, top)
+            and not _is_output(path)
+            and not _is_empty_json(path)
+        )
 
     def enters(self, folder: Path, top: str) -> bool:
         """Whether to look for manifests in a folder below `top`."""
         other = folder.name.startswith(".") or folder.name in PACKAGES or (folder / "pyvenv.cfg").is_file()
-        return not other and not self._ignores(folder, top)
+        return not other and not self._is_overlay(folder) and not self._ignores(folder, top)
+
+    def _is_overlay(self, path: Path) -> bool:
+        return bool(self.overlays) and str(path.absolute()) in self.overlays
 
     def _ignores(self, path: Path, top: str) -> bool:
         # A folder that is named on the command line is read, even if it matches itself.

@@ -328,6 +328,11 @@ class Nesting(Capability):
 
 
 @dataclass(frozen=True)
+class FixedKey(Capability):
+    """Objects that never get another key: `renamed_from` is a problem."""
+
+
+@dataclass(frozen=True)
 class ReadOnly(Capability):
     """A kind that manifests can name and not declare: the API cannot create such objects."""
 

@@ -47,6 +47,10 @@ class Exporting(Capability):
         """Whether a live object belongs to the program itself: no manifest declares it, and nothing reports it."""
         return False
 
+    def needs_id(self, row: Row, names: Names) -> bool:
+        """Whether a manifest of this live object alone needs its id, as others could be meant as well."""
+        return False
+
     def why_unreadable(self, row: Row) -> str:
         """Why a live object cannot be read, or ""."""
         return ""

@@ -82,6 +82,8 @@ class Names:
     """The configuration's, such as `issue_key_field`."""
     account: str = ""
     """The login of the account that everything is read with, for an export."""
+    exported: frozenset[Address] | None = None
+    """The objects of an export of single ones; None: everything that was read."""
     rights: tuple[Any, ...] | None = None
     """Who reads, as `apply.account` compares it; None if that is not known."""
     members: dict[str, Sequence[Row]] = field(default_factory=dict)

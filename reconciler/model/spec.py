@@ -23,15 +23,18 @@ class Spec(BaseModel):
     )
 
     state: Annotated[
-        Literal["present", "absent"], Field(description="`absent` deletes the object. Default: present.")
+        Literal["present", "absent"],
+        Field(description="`absent` deletes the object. Default: present.", examples=["absent"]),
     ] = "present"
     renamed_from: Annotated[
-        str | None, Field(description="The previous key: the object is renamed instead of created anew.")
+        str | None,
+        Field(description="The previous key: the object is renamed instead of created anew.", examples=["old-name"]),
     ] = None
     create_only: Annotated[
-        tuple[str, ...], Field(description="Fields that are set on create and ignored afterwards.")
+        tuple[str, ...],
+        Field(description="Fields that are set on create and ignored afterwards.", examples=[["description"]]),
     ] = ()
-    protect: Annotated[bool, Field(description="Refuse to delete the object. Default: false.")] = False
+    protect: Annotated[bool, Field(description="Refuse to delete the object. Default: false.", examples=[True])] = False
 
     @field_validator("*", mode="after")
     @classmethod
@@ -96,7 +99,7 @@ IssueName = Annotated[str | dict[str, str], _reference(("project", "key"))]
 class ProjectItem(Spec):
     """What is inside a project: nested in it, or at top level with `project:`."""
 
-    project: Annotated[Name, Field(description="Identifier of the project; implied by nesting.")]
+    project: Annotated[Name, Field(description="Identifier of the project; implied by nesting.", examples=["web-shop"])]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,6 @@ SMALL = 10
 """Objects in a collection below which the share that is pruned does not matter: the count bounds it."""
 
 
-def check_pruning(plan: Plan, limits: Limits) -> None:
-    """Raise RefusedError if a plan that prunes exceeds the limits: those hold without a command line, too."""
-    if any(change.undeclared for change in plan.changes):
-        check_plan(plan, limits, None)
-
-
 def check_plan(plan: Plan, limits: Limits, allowed: int | None) -> None:
     """Raise RefusedError if a plan removes more than the limits, or `allowed` if that is given."""
     # Users that are locked as undeclared count too: locking everybody is no smaller accident.

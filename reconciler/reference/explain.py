@@ -14,6 +14,7 @@ from reconciler.manifest.loader import suggest
 from reconciler.model.codecs import Codec, Ref, RefSet
 from reconciler.model.kind import Kind, nested_name
 from reconciler.model.spec import COMMON, REFUSE, Api, Date, Spec
+from reconciler.reference.examples import example_yaml
 from reconciler.reference.json_schema import raw_schema
 
 WIDTH = 100
@@ -43,8 +44,23 @@ def explain(kind: str, field: str | None = None) -> str:
 
     Raises ConfigError for an unknown kind or field, with a near miss.
     """
-    known = _kind(kind)
+    known = kind_named(kind)
     return "\n".join(_about_kind(known) if field is None else _about_field(known, field))
+
+
+def overview() -> str:
+    """All kinds that manifests declare: name, list, and what it is."""
+    rows = [("KIND", "LIST", "")]
+    rows += [(kind.name, nested_name(kind), summary(kind)) for kind in declarable().values()]
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    table = [f"{name:{widths[0]}}  {listed:{widths[1]}}  {text}".rstrip() for name, listed, text in rows]
+    more = ("`reconciler explain KIND` lists its fields, `reconciler explain KIND.FIELD` shows an example,",)
+    return "\n".join([*table, "", *more, "`reconciler new KIND` prints a manifest to start with."])
+
+
+def summary(kind: Kind) -> str:
+    """What a kind is, in one sentence."""
+    return f"{sentence(raw_schema(kind)['description']).partition('. ')[0].removesuffix('.')}."
 
 
 def reference() -> str:
@@ -60,7 +76,8 @@ def reference() -> str:
 # -- one kind --------------------------------------------------------------------------------------------------
 
 
-def _kind(name: str) -> Kind:
+def kind_named(name: str) -> Kind:
+    """A kind by its name or that of its list. Raises ConfigError for an unknown one, with a near miss."""
     known = {alias: kind for kind in declarable().values() for alias in (kind.name, kind.plural, nested_name(kind))}
     if name in known:
         return known[name]
@@ -74,15 +91,15 @@ def _kind(name: str) -> Kind:
 def _about_kind(kind: Kind) -> Iterator[str]:
     schema = raw_schema(kind)
     properties = {name: field_schema for name, field_schema in schema["properties"].items() if name not in COMMON}
-    yield f"{kind.name}: {_sentence(schema['description'])}"
+    yield f"{kind.name}: {sentence(schema['description'])}"
     yield f"\n{_declared(kind)}\n"
     marked = {name: f"{name} *" if name in schema.get("required", ()) else name for name in properties}
     names = max(map(len, marked.values()))
     for name, field_schema in properties.items():
         head = f"  {marked[name]:{names}}  "
-        text = f"{type_of(field_schema)}. {_sentence(field_schema['description'])}"
+        text = f"{type_of(field_schema)}. {sentence(field_schema['description'])}"
         yield textwrap.fill(text, WIDTH, initial_indent=head, subsequent_indent=" " * len(head))
-    yield f"\n* required. Every object also has: {', '.join(Spec.model_fields)}."
+    yield f"\n* required. Every object also has: {', '.join(n for n in schema['properties'] if n in COMMON)}."
 
 
 def _declared(kind: Kind) -> str:
@@ -100,10 +117,11 @@ def _about_field(kind: Kind, field: str) -> Iterator[str]:
         raise ConfigError(f'{kind.name} has no field "{name}". {near[0].upper()}{near[1:]}')
     field_schema = schema["properties"][name]
     yield f"{kind.name}.{name}"
-    yield f"\n{textwrap.fill(_sentence(field_schema['description']), WIDTH)}\n"
+    yield f"\n{textwrap.fill(sentence(field_schema['description']), WIDTH)}\n"
     facts = {"value": type_of(field_schema), "required": "yes" if name in schema.get("required", ()) else "no"}
     for label, fact in (facts | _facts(kind, name)).items():
         yield textwrap.fill(fact, WIDTH, initial_indent=f"  {label:10}", subsequent_indent=" " * 12)
+    yield f"\n{textwrap.indent(example_yaml(kind, name), '    ')}"
 
 
 # -- one field -------------------------------------------------------------------------------------------------
@@ -154,7 +172,7 @@ def type_of(schema: Mapping[str, Any]) -> str:
     return "date" if schema.get("pattern") == DATE else TYPES.get(schema.get("type", ""), "any value")
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
     """A docstring on one line."""
     return " ".join(text.split())
 
@@ -164,14 +182,14 @@ def _sentence(text: str) -> str:
 
 def _section(kind: Kind) -> Iterator[str]:
     schema = raw_schema(kind)
-    yield f"## {kind.plural}\n\n{_sentence(schema['description'])} {_declared(kind)}\n"
+    yield f"## {kind.plural}\n\n{sentence(schema['description'])} {_declared(kind)}\n"
     yield "| field | value | refers to | clear | |\n| --- | --- | --- | --- | --- |"
     for name, field_schema in schema["properties"].items():
         if name not in COMMON:
             facts = _facts(kind, name)
             required = "**required** " if name in schema.get("required", ()) else ""
             clear = {"clears it": "yes"}.get(facts.get("null", ""), "no" if "null" in facts else "")
-            description = required + _sentence(field_schema["description"])
+            description = required + sentence(field_schema["description"])
             notes = f"{description} Sent: {facts['sent']}." if "sent" in facts and "null" in facts else description
             cells = (type_of(field_schema), facts.get("refers to", ""), clear, notes)
             yield f"| `{name}` | {' | '.join(map(_cell, cells))} |"

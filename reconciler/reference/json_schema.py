@@ -12,11 +12,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from reconciler.kinds import declarable
 from reconciler.model.address import CONTAINER
+from reconciler.model.capabilities import FixedKey
 from reconciler.model.collections import claimable
 from reconciler.model.kind import Kind, nested_name
 from reconciler.model.spec import REFUSE
+from reconciler.reference.examples import example
 
 Schema = dict[str, Any]
 
@@ -58,7 +62,16 @@ def raw_schema(kind: Kind) -> Schema:
     """Pydantic's schema of a kind's spec, with inlined references and without titles and defaults."""
     schema = kind.spec.model_json_schema()
     inlined: Schema = _inlined(schema, schema.get("$defs", {}))
+    if kind.has(FixedKey):
+        inlined["properties"].pop("renamed_from")
     return inlined
+
+
+def model_properties(model: type[BaseModel]) -> dict[str, Schema]:
+    """The schemas of a model's fields for YAML."""
+    schema = model.model_json_schema()
+    inlined: Schema = _inlined(schema, schema.get("$defs", {}))
+    return {name: _described(_loosened(field), field) for name, field in inlined["properties"].items()}
 
 
 def _inlined(node: Any, definitions: Mapping[str, Any], *, fields: bool = False) -> Any:
@@ -82,7 +95,8 @@ def field_schema(kind: Kind, name: str, schema: Schema) -> Schema:
     """The schema of one field for YAML, from pydantic's schema."""
     # The type only says that these are names; which ones there are depends on the kind.
     if name == "create_only":
-        schema = {**schema, "items": {"type": "string", "enum": list(kind.fields)}}
+        items = {"type": "string", "enum": list(kind.fields)}
+        schema = {**schema, "examples": [example(kind, name)], "items": items}
     if name == "authoritative":
         schema = _choosing(schema, [known for known, one in claimable(declarable().values()).items() if one.inside])
     clearable = name not in kind.fields or kind.fields[name].clear is not REFUSE
@@ -97,8 +111,8 @@ def _choosing(schema: Schema, names: list[str]) -> Schema:
 
 
 def _described(alternatives: list[Schema], schema: Mapping[str, Any]) -> Schema:
-    """The alternatives as one schema, with the description of the original."""
-    description = {"description": schema["description"]} if "description" in schema else {}
+    """The alternatives as one schema, with the description and the examples of the original."""
+    description = {key: schema[key] for key in ABOUT if key in schema}
     return {**description, **(alternatives[0] if len(alternatives) == 1 else {"anyOf": alternatives})}
 
 
@@ -124,9 +138,13 @@ def _without_project(definition: Schema) -> Schema:
     return {"description": definition["description"], **_object(properties, required)}
 
 
+ABOUT = ("description", "examples")
+"""What a schema says about a value as a whole, whatever its alternatives are."""
+
+
 def _loosened(part: Schema) -> list[Schema]:
     """The alternatives that a plain YAML scalar needs in place of pydantic's schema."""
-    part = {key: value for key, value in part.items() if key != "description"}
+    part = {key: value for key, value in part.items() if key not in ABOUT}
     if "anyOf" in part:
         return [alternative for choice in part["anyOf"] for alternative in _loosened(choice)]
     if "enum" in part or "const" in part:
@@ -179,11 +197,11 @@ WARNING: Schema = {"kind": TEXT, "key": TEXT, **PLACE, "message": TEXT}
 def plan_schema() -> Schema:
     """The schema of a plan as JSON."""
     counts = dict.fromkeys(("create", "update", "delete", "unchanged"), COUNT)
-    changes = _array(_open(_change(), optional=("then", "undeclared")))
-    uncompared = {"description": "Declared objects in archived projects, which the API does not show.", **_array(TEXT)}
-    warnings = {"description": "Warnings about declared objects.", **_array(_open(WARNING))}
-    later = {"description": "Declared objects that are compared once the plan is applied.", **_array(TEXT)}
-    required = {"changes": changes, "summary": _open(counts), "requests": COUNT}
+    changes = array(open_object(_change(), optional=("then", "undeclared")))
+    uncompared = {"description": "Declared objects in archived projects, which the API does not show.", **array(TEXT)}
+    warnings = {"description": "Warnings about declared objects.", **array(open_object(WARNING))}
+    later = {"description": "Declared objects that are compared once the plan is applied.", **array(TEXT)}
+    required = {"changes": changes, "summary": open_object(counts), "requests": COUNT}
     optional = {"uncompared": uncompared, "revealed": later, "warnings": warnings, "unmanaged": _unmanaged()}
     return _envelope("What `apply` would do.", {**required, **optional}, optional=tuple(optional))
 
@@ -191,11 +209,14 @@ def plan_schema() -> Schema:
 def _unmanaged() -> Schema:
     one = {"kind": TEXT, "key": TEXT, "id": {"type": ["integer", "string"]}, "url": TEXT}
     complete = {"description": "Whether an administrator saw all, and no project is archived.", "type": "boolean"}
-    listed = {"objects": {"description": "With --unmanaged: all of them.", **_array(_open(one))}, "complete": complete}
+    listed = {
+        "objects": {"description": "With --unmanaged: all of them.", **array(open_object(one))},
+        "complete": complete,
+    }
     count = {"description": "Without --unmanaged, of what was read anyway.", **COUNT}
     return {
         "description": "Live objects in declared projects that no manifest declares and the plan keeps.",
-        **_open({"count": count, **listed}, optional=tuple(listed)),
+        **open_object({"count": count, **listed}, optional=tuple(listed)),
     }
 
 
@@ -205,16 +226,19 @@ def results_schema() -> Schema:
     result = {
         **_change(),
         "outcome": {"enum": list(outcomes)},
-        "errors": {"description": "Messages of the server, or of the reconciler.", **_array(TEXT)},
-        "problems": {"description": "The same errors, each with its place in the manifests.", **_array(_open(ERROR))},
+        "errors": {"description": "Messages of the server, or of the reconciler.", **array(TEXT)},
+        "problems": {
+            "description": "The same errors, each with its place in the manifests.",
+            **array(open_object(ERROR)),
+        },
         "because": {"description": "Why the change was skipped.", "type": ["string", "null"]},
-        "notes": {"description": "Notes that are not errors.", **_array(TEXT)},
+        "notes": {"description": "Notes that are not errors.", **array(TEXT)},
     }
     return _envelope(
         "What `apply` did.",
         {
-            "results": _array(_open(result, optional=("then", "undeclared"))),
-            "summary": _open(dict.fromkeys(outcomes, COUNT)),
+            "results": array(open_object(result, optional=("then", "undeclared"))),
+            "summary": open_object(dict.fromkeys(outcomes, COUNT)),
             "requests": COUNT,
             "interrupted": {"type": "boolean"},
             "ended": {"description": "Why the run ended early.", "type": ["string", "null"]},
@@ -224,55 +248,60 @@ def results_schema() -> Schema:
 
 def problems_schema() -> Schema:
     """The schema of problems as JSON."""
-    problem = {**PLACE, "message": TEXT, "subject": TEXT, "hint": TEXT, "also": _array(_open(PLACE))}
-    left_out = {"description": "The objects that `rest` leaves out, as `kind key`.", **_array(TEXT)}
+    left_out = {"description": "The objects that `rest` leaves out, as `kind key`.", **array(TEXT)}
     plan = {name: part for name, part in plan_schema().items() if name != "$schema"}
     rest = {**plan, "description": "What `apply --keep-going` would do, as a plan."}
     optional = {"left_out": left_out, "rest": rest}
-    first = {"format_version": _version(), "problems": _array(_open(problem))}
+    first = {"format_version": version(), "problems": array(problem_schema())}
     return {
         "$schema": DRAFT,
         "description": "Problems in the manifests.",
-        **_open({**first, **optional}, optional=tuple(optional)),
+        **open_object({**first, **optional}, optional=tuple(optional)),
     }
+
+
+def problem_schema() -> Schema:
+    """The schema of one problem."""
+    return open_object({**PLACE, "message": TEXT, "subject": TEXT, "hint": TEXT, "also": array(open_object(PLACE))})
 
 
 def export_schema() -> Schema:
     """The schema of what an export wrote as JSON."""
     counts = {"description": "How many objects of each kind.", "type": "object", "additionalProperties": COUNT}
-    remark = _open({"kind": TEXT, "key": TEXT, "message": TEXT})
-    left_out = {"description": "Values that cannot be expressed in a manifest.", **_array(remark)}
-    replaced = {"description": "With --sanitize: what was replaced.", **_open({"users": COUNT, "mails": COUNT})}
+    remark = open_object({"kind": TEXT, "key": TEXT, "message": TEXT})
+    left_out = {"description": "Values that cannot be expressed in a manifest.", **array(remark)}
+    replaced = {"description": "With --sanitize: what was replaced.", **open_object({"users": COUNT, "mails": COUNT})}
     removed = {"description": "How many files of an earlier export were removed.", **COUNT}
-    first = {"format_version": _version(), "url": TEXT, "folder": TEXT, "objects": counts, "files": COUNT}
+    first = {"format_version": version(), "url": TEXT, "folder": TEXT, "objects": counts, "files": COUNT}
     properties = {**first, "removed": removed, "left_out": left_out, "sanitized": replaced, "requests": COUNT}
     return {
         "$schema": DRAFT,
         "description": "What `export` wrote.",
-        **_open(properties, optional=("sanitized",)),
+        **open_object(properties, optional=("sanitized",)),
     }
 
 
 def _envelope(description: str, properties: Mapping[str, Any], optional: tuple[str, ...] = ()) -> Schema:
     pattern = "^sha256:[0-9a-f]{64}$"
     digest = {"description": "Digest of the changes and the server.", "type": "string", "pattern": pattern}
-    first = {"format_version": _version(), "url": TEXT, "digest": digest}
-    return {"$schema": DRAFT, "description": description, **_open({**first, **properties}, optional=optional)}
+    first = {"format_version": version(), "url": TEXT, "digest": digest}
+    return {"$schema": DRAFT, "description": description, **open_object({**first, **properties}, optional=optional)}
 
 
-def _version() -> Schema:
+def version() -> Schema:
+    """The schema of `format_version`."""
     return {"description": "Keys may be added within 1.x.", "type": "string", "pattern": r"^1\.\d+$"}
 
 
 def _change() -> Schema:
-    fields = _array(_open({"path": TEXT, "before": ANY, "after": ANY}))
-    then = _array(_open({"fields": fields, "after": {"description": "Objects, as `kind key`.", **_array(TEXT)}}))
+    fields = array(open_object({"path": TEXT, "before": ANY, "after": ANY}))
+    then = array(open_object({"fields": fields, "after": {"description": "Objects, as `kind key`.", **array(TEXT)}}))
     return {
         "action": {"enum": ["create", "update", "delete"]},
         "kind": TEXT,
         "key": {"description": "`project/key` for what is inside a project.", "type": "string"},
         "id": {"description": "The server's id; null for a new object.", "type": ["integer", "string", "null"]},
-        "source": {"description": "Where it is declared, or null.", "anyOf": [_open(PLACE), {"type": "null"}]},
+        "source": {"description": "Where it is declared, or null.", "anyOf": [open_object(PLACE), {"type": "null"}]},
         "fields": fields,
         "then": {"description": "Fields that are written later in the same apply.", **then},
         "reason": {"type": ["string", "null"]},
@@ -280,17 +309,31 @@ def _change() -> Schema:
     }
 
 
-def _open(properties: Mapping[str, Any], optional: tuple[str, ...] = ()) -> Schema:
+def open_object(properties: Mapping[str, Any], optional: tuple[str, ...] = ()) -> Schema:
     """A mapping with these keys. Later versions may add others."""
     required = [name for name in properties if name not in optional]
     return {"type": "object", "properties": dict(properties), "required": required}
 
 
-def _array(items: Schema) -> Schema:
+def array(items: Schema) -> Schema:
+    """A list of these."""
     return {"type": "array", "items": items}
 
 
 # -- files -----------------------------------------------------------------------------------------------------
+
+
+def _elsewhere(name: str) -> Callable[[], Schema]:
+    """A schema of `config_schema`, which is made with this module."""
+
+    def make() -> Schema:
+        from reconciler.reference import config_schema
+
+        made: Schema = getattr(config_schema, name)()
+        return made
+
+    return make
+
 
 SCHEMAS: Mapping[str, Callable[[], Schema]] = {
     "manifest": manifest_schema,
@@ -298,6 +341,7 @@ SCHEMAS: Mapping[str, Callable[[], Schema]] = {
     "results": results_schema,
     "problems": problems_schema,
     "export": export_schema,
+    **{name: _elsewhere(f"{name}_schema") for name in ("config", "overlay", "settings", "check", "lease")},
 }
 """The schemas, by the name that their files begin with."""
 

@@ -111,18 +111,20 @@ def _block(change: Change, layout: _Layout) -> str:
 
 
 def _field(field: Field, column: int, paint: Paint) -> Iterator[str]:
+    place = f"  {paint('dim', terminal(field.place))}" if field.place else ""
     if field.lines:
-        yield f"      {terminal(field.label)}"
+        yield f"      {terminal(field.label)}{place}"
         yield from _gutter(field, paint)
     else:
-        yield f"      {terminal(field.label)}{_gap(field.label, column)}{_values(field, paint)}"
+        yield f"      {terminal(field.label)}{_gap(field.label, column)}{_values(field, paint)}{place}"
 
 
 def _later(field: Field, paint: Paint) -> Iterator[str]:
     """A field of a later operation, with what that waits for."""
     waits = f"   {paint('dim', terminal(field.waits))}" if field.waits else ""
     head = f"    {paint('~', 'then')} {terminal(field.label)}:"
-    yield f"{head}{waits}" if field.lines else f"{head} {_values(field, paint)}{waits}"
+    place = f"  {paint('dim', terminal(field.place))}" if field.place else ""
+    yield f"{head}{waits}{place}" if field.lines else f"{head} {_values(field, paint)}{waits}{place}"
     yield from _gutter(field, paint)
 
 

@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import Location
@@ -22,6 +22,7 @@ from reconciler.render.safe import terminal
 # (test_rendering_text_imports_no_heavy_library).
 if TYPE_CHECKING:
     from reconciler.apply.report import ItemError, Outcome, Report, Result
+    from reconciler.model.address import Address
     from reconciler.plan.operations import Action, Change, Operation, Plan
 
 SYMBOLS: Mapping[Action, str] = {"create": "+", "update": "~", "delete": "-"}
@@ -115,7 +116,8 @@ class Field:
     """One changed field in words.
 
     If there are `lines` (a diff from `detail`), they replace `before` and `after`. `before` is None for a new value.
-    `number` is that of the operation; the last field of a later one has what it `waits` for.
+    `number` is that of the operation; the last field of a later one has what it `waits` for. `place` is the `file:line`
+    of a value that comes from another file than the object, such as an overlay.
     """
 
     label: str
@@ -124,17 +126,26 @@ class Field:
     lines: tuple[str, ...] = ()
     number: int = 0
     waits: str = ""
+    place: str = ""
 
 
-def fields(change: Change) -> Iterator[Field]:
-    """All fields of a change; those of later operations come last."""
+def fields(change: Change, most: int = NEW_LINES) -> Iterator[Field]:
+    """All fields of a change; those of later operations come last. Of a new text, `most` lines are shown."""
     created = change.action == "create"
     for changed in change.fields:
-        yield field(changed, new=created or _is_write_only(change, changed))
+        yield _placed(field(changed, new=created or _is_write_only(change, changed), most=most), changed, change)
     for operation in change.later:
         for changed in operation.fields:
             waits = waits_for(operation) if changed is operation.fields[-1] else ""
-            yield field(changed, new=created, number=operation.id.number, waits=waits)
+            shown = field(changed, new=created, number=operation.id.number, waits=waits, most=most)
+            yield _placed(shown, changed, change)
+
+
+def _placed(shown: Field, changed: FieldChange, change: Change) -> Field:
+    """A field with its place, if that is in another file than the object."""
+    there = changed.location
+    elsewhere = there is not None and there.file != change.source.file
+    return replace(shown, place=_place(there)) if there is not None and elsewhere else shown
 
 
 def _is_write_only(change: Change, changed: FieldChange) -> bool:
@@ -143,10 +154,10 @@ def _is_write_only(change: Change, changed: FieldChange) -> bool:
     return api is not None and api.read is None and changed.before is None
 
 
-def field(change: FieldChange, *, new: bool, number: int = 0, waits: str = "") -> Field:
+def field(change: FieldChange, *, new: bool, number: int = 0, waits: str = "", most: int = NEW_LINES) -> Field:
     """A field change in words."""
     name = label(change.path)
-    if lines := _lines(change.before, change.after):
+    if lines := _lines(change.before, change.after, most):
         return Field(name, lines=tuple(map(visible, lines)), number=number, waits=waits)
     if new:
         return Field(name, None, value(change.after), number=number, waits=waits)
@@ -162,11 +173,11 @@ def label(path: str) -> str:
     return f"{name.removesuffix('s').replace('_', ' ')} {part}" if part else name
 
 
-def _lines(before: Any, after: Any) -> list[str]:
+def _lines(before: Any, after: Any, most: int) -> list[str]:
     """The diff of a value that is long: a text of several lines, a large set, a mapping. Empty for other values."""
     sides = [side for side in (before, after) if not blank(side)]
     if sides and all(isinstance(side, str) for side in sides):
-        return _text_lines(sides, blank(before)) if any("\n" in side for side in sides) else []
+        return _text_lines(sides, blank(before), most) if any("\n" in side for side in sides) else []
     if len(sides) < 2:
         return []
     if all(isinstance(side, list | tuple) for side in sides):
@@ -175,7 +186,7 @@ def _lines(before: Any, after: Any) -> list[str]:
     return detail(_leaves(before), _leaves(after)) if nested else []
 
 
-def _text_lines(sides: list[str], new: bool) -> list[str]:
+def _text_lines(sides: list[str], new: bool, most: int) -> list[str]:
     """The diff of two texts, or the first lines of one that is added or removed completely."""
     # A line break at the end of both would only show as an empty line.
     if all(side.endswith("\n") for side in sides):
@@ -183,9 +194,9 @@ def _text_lines(sides: list[str], new: bool) -> list[str]:
     if len(sides) == 2:
         return detail(sides[0], sides[1])
     body = (detail(None, sides[0]) if new else detail(sides[0], None))[1:]
-    more = len(body) - NEW_LINES
+    more = len(body) - most
     # A note about one more line would be as long as that line.
-    return body if more <= 1 else [*body[:NEW_LINES], f"@@ {more} more lines @@"]
+    return body if more <= 1 else [*body[:most], f"@@ {more} more lines @@"]
 
 
 def _set_lines(before: Any, after: Any) -> list[str]:
@@ -229,8 +240,13 @@ def waits_for(operation: Operation) -> str:
     others = operation.waits_for
     if len(others) <= NAMED:
         return f"after {', '.join(map(str, others))}" if others else ""
-    counts = Counter(address.kind for address in others)
-    return "after " + ", ".join(count(number, kind) for kind, number in sorted(counts.items()))
+    return f"after {by_kind(others)}"
+
+
+def by_kind(addresses: Sequence[Address]) -> str:
+    """`12 issues, 1 project`."""
+    counts = Counter(address.kind for address in addresses)
+    return ", ".join(count(number, kind) for kind, number in sorted(counts.items()))
 
 
 def count(number: int, kind: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from reconciler.errors import Denied, Missing
 from reconciler.kinds import kinds
 from reconciler.model.address import CONTAINER
 from reconciler.model.capabilities import Deletion
@@ -52,6 +53,14 @@ async def _said(client: Client, kind: Kind, listings: Iterable[Listing]) -> str:
 
 async def _amount(client: Client, listing: Listing, sums: str) -> tuple[int, float]:
     """The number of rows of a list, and the sum of a field of theirs, or their number again."""
+    try:
+        return await _counted(client, listing, sums)
+    except (Denied, Missing):
+        # The account may not see them, or the module is off.
+        return 0, 0
+
+
+async def _counted(client: Client, listing: Listing, sums: str) -> tuple[int, float]:
     count = await client.count(listing.path, listing.root, listing.params) if listing.paged else None
     if count is not None and (not sums or count > MANY):
         return count, count

@@ -47,6 +47,8 @@ def _place(body: Map, path: Sequence[str | int], error: str) -> Location:
 def _message(kind: Kind, path: Sequence[str | int], item: Mapping[str, Any], known: Sequence[str]) -> tuple[str, str]:
     field = str(path[0]) if path else ""
     error, context = item["type"], item.get("ctx", {})
+    if field in OVERLAY_KEYS:
+        return f"{field} works only in an overlay", "list the file under `overlays` in reconciler.yaml"
     if error == "extra_forbidden":
         return f'unknown field "{field}"', suggest(field, known)
     if error == "missing":
@@ -70,6 +72,9 @@ def _message(kind: Kind, path: Sequence[str | int], item: Mapping[str, Any], kno
         return f"{field}: expected {expected.format(**context)}{shown}", ""
     return f"{field}: {item['msg'][0].lower()}{item['msg'][1:]}{shown}", ""
 
+
+OVERLAY_KEYS = frozenset({"$overlay", "$unset"})
+"""The keys of an overlay that are no fields."""
 
 EXPECTED = {
     "string_type": "a string",

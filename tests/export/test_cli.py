@@ -310,7 +310,7 @@ def test_keys_after_a_yes(there: Path, api: Api, monkeypatch: pytest.MonkeyPatch
     for answer, code, stored in (("n", 1, None), ("y", 0, "log-out")):
         shown = on_terminal("export", "-o", "out", "--write-keys", answer=answer, code=code)
         assert "(none) → log-out" in shown
-        assert "Apply this 1 change? [y/N]" in shown
+        assert "  Change    1 issue\r\nApply this? " in shown
         assert (values(api.get(f"/issues/{number}"))[KEY] or None) == stored
         assert (there / "out").exists() == (code == 0)
 

@@ -2,6 +2,7 @@
 
 schemas/*.schema.json       from the kinds and the output's models
 docs/reference.md           from the kinds
+docs/settings.md            from the settings
 tests/unit/render/golden/*  from the samples of `samples.py`
 """
 
@@ -16,6 +17,7 @@ from samples import RENDERED
 
 from reconciler.reference.explain import reference
 from reconciler.reference.json_schema import SCHEMAS, dumps
+from reconciler.reference.settings_page import page
 
 STALE = "is not what the code makes: run `make regen`, and read the difference"
 
@@ -31,6 +33,7 @@ def _golden(name: str) -> str:
 GENERATED: Mapping[Path, Callable[[], str]] = {
     **{ROOT / "schemas" / f"{name}.schema.json": partial(_schema, name) for name in SCHEMAS},
     ROOT / "docs" / "reference.md": reference,
+    ROOT / "docs" / "settings.md": page,
     **{GOLDEN / name: partial(_golden, name) for name in RENDERED},
 }
 """Each file, and what makes its text."""

@@ -162,6 +162,11 @@ def excerpt(place: Location) -> str:
     return f"{place.line:>4} | {' ' * (place.column - 1)}text\n     | {' ' * (place.column - 1)}^" if place.line else ""
 
 
+def body(page: str) -> str:
+    """What a page shows, without its style sheet and its program."""
+    return page.partition("<body>\n")[2].partition("\n<script>")[0]
+
+
 EDGES = [(Address("project", "web-shop"), VERSION), (VERSION, LOGIN)]
 
 RENDERED: Mapping[str, Callable[[], str]] = {
@@ -177,9 +182,10 @@ RENDERED: Mapping[str, Callable[[], str]] = {
     "plan.md": lambda: markdown.plan(PLAN),
     "results.md": lambda: markdown.results(REPORT),
     "problems.md": lambda: markdown.problems(PROBLEMS, excerpt),
-    "plan.html": lambda: html.plan(PLAN),
-    "results.html": lambda: html.results(REPORT),
-    "problems.html": lambda: html.problems(PROBLEMS, excerpt),
+    "plan.html": lambda: body(html.plan(PLAN)),
+    "results.html": lambda: body(html.results(REPORT)),
+    "problems.html": lambda: body(html.problems(PROBLEMS, excerpt)),
+    "rest.html": lambda: body(html.rest(PROBLEMS, excerpt, PLAN)),
     "problems.github": lambda: github.problems(PROBLEMS),
     "results.github": lambda: github.results(REPORT),
     "plan.github": lambda: github.plan(PLAN),
@@ -191,5 +197,6 @@ RENDERED: Mapping[str, Callable[[], str]] = {
     "results.xml": lambda: junit.results(REPORT).rstrip(),
     "graph.dot": lambda: graph.dot(EDGES, [Address("user", "jsmith")]),
     "graph.mmd": lambda: graph.mermaid(EDGES, [Address("user", "jsmith")]),
+    "graph.svg": lambda: graph.svg(EDGES, [Address("user", "jsmith")]),
 }
 """The name of a golden file → what it has."""

@@ -36,6 +36,11 @@ def needs_server(item: pytest.Item) -> bool:
     return "redmine_version" in getattr(item, "fixturenames", ())
 
 
+def needs_browser(item: pytest.Item) -> bool:
+    """Whether a browser is started for a test."""
+    return "chromium" in getattr(item, "fixturenames", ())
+
+
 def is_chosen(item: pytest.Item) -> bool:
     """Whether a test runs on the version that it was collected for."""
     shares_server = "redmine" in getattr(item, "fixturenames", ())
@@ -55,7 +60,7 @@ def version_of(nodeid: str) -> str | None:
 
 
 class ByVersion(LoadScopeScheduling):
-    """All tests of one version of Redmine go to one worker, so that each server is started once.
+    """All tests of one version of Redmine go to one worker, so that each server is started once; those of pages, too.
 
     The base class hands out the largest groups first: every worker gets a version, and then, one at a time, the tests
     without a server, of which whoever is done first does more. (`--dist loadgroup` cannot do it: xdist 3.8 puts the
@@ -63,7 +68,8 @@ class ByVersion(LoadScopeScheduling):
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return version_of(nodeid) or nodeid
+        # One browser, too: all of its tests are in one folder.
+        return version_of(nodeid) or ("browser" if "browser/" in nodeid else nodeid)
 
 
 @contextmanager

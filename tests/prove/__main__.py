@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import signal
 import sys
 import time
 from collections import Counter
@@ -35,6 +36,7 @@ def main() -> int:
     Ledger(path, version_of_code())
     queue: Queue[Any] = SPAWN.Queue()
     workers = [SPAWN.Process(target=work, args=(options, path, n, queue)) for n in range(options.jobs)]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     for worker in workers:
         worker.start()
     progress = Progress(options)
@@ -42,6 +44,10 @@ def main() -> int:
         _watch(workers, queue, progress)
     except KeyboardInterrupt:
         print("Interrupted. The next `make prove` goes on here.")
+    finally:
+        # Otherwise they would go on by themselves.
+        for worker in workers:
+            worker.terminate()
     return progress.conclude()
 
 

@@ -23,6 +23,7 @@ from proxy import Exchange, Fault
 from remembered import Remembered, RememberingProxy
 from world import STAGES, write
 
+import reconciler
 from reconciler import pipeline
 from reconciler.apply.report import Report
 from reconciler.errors import ReconcilerError
@@ -106,7 +107,7 @@ class Bench:
         environ = {"REDMINE_URL": self.proxy.url, "REDMINE_API_KEY": self.server.api_key, "REDMINE_CONCURRENCY": "1"}
         # One request at a time: the same run sends the same requests in the same order.
         self.environ = environ
-        self.manifests = {name: pipeline.load(path, environ=environ) for name, path in self.folders.items()}
+        self.manifests = {name: reconciler.load(path, environ=environ) for name, path in self.folders.items()}
         return self
 
     def __exit__(self, *error: Any) -> None:

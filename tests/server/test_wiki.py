@@ -17,7 +17,7 @@ from proxy import DROPPED, REFUSED, Exchange, Fault, Proxy
 
 from reconciler.apply.executor import Applier
 from reconciler.errors import RefusedError
-from reconciler.kinds.wiki_pages import titleize
+from reconciler.kinds._wiki_titles import titleize
 from reconciler.sandbox import Running
 
 

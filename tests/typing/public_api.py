@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import assert_type
+from typing import Any, assert_type
 
 import reconciler
 from reconciler import errors
@@ -15,6 +15,7 @@ def loading(folder: Path) -> None:
     assert_type(reconciler.load(folder), reconciler.Manifests)
     assert_type(reconciler.load("a.yaml", "b.yaml", instance="staging", environ={}), reconciler.Manifests)
     assert_type(reconciler.validate(folder, file="reconciler.yaml"), tuple[reconciler.Problem, ...])
+    assert_type(reconciler.load(folder, url="https://redmine.example.net", api_key="k"), reconciler.Manifests)
     assert_type(reconciler.load().problems, tuple[reconciler.Problem, ...])
 
 
@@ -27,8 +28,28 @@ def applying(manifests: reconciler.Manifests) -> None:
     report = manifests.apply(plan, lambda address, outcome: print(address.kind, outcome), unarchive=True)
     assert_type(report, reconciler.Report)
     assert_type(report.summary, dict[str, int])
+    assert_type(manifests.apply(plan.digest, targets=["issue/*"], max_deletes=3), reconciler.Report)
     summary: Mapping[str, int] = plan.summary
     print(summary)
+
+
+def told(address: reconciler.Address, outcome: reconciler.Outcome) -> None:
+    """A listener as a function."""
+    print(address.kind, address.key, outcome == "done")
+
+
+def reading(plan: reconciler.Plan, report: reconciler.Report, manifests: reconciler.Manifests) -> None:
+    """What is in a plan and in a report is typed, and can be turned into data for JSON."""
+    change: reconciler.Change = plan.changes[0]
+    field: reconciler.FieldChange = change.fields[0]
+    place: reconciler.Location = change.source
+    assert_type(change.address, reconciler.Address)
+    print(change.action == "create", field.path, field.before, field.after, place.file, place.line)
+    result: reconciler.Result = report.results[0]
+    assert_type(result.outcome, reconciler.Outcome)
+    print([error.message for error in result.errors], result.id, manifests.apply(None, told))
+    assert_type(reconciler.to_data(plan)["changes"], Any)
+    print(reconciler.to_data(report), reconciler.to_data(manifests.problems))
 
 
 async def applying_in_an_event_loop(manifests: reconciler.Manifests) -> None:

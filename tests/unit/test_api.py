@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import jsonschema
 import pytest
+from canned import Canned
 from fake import Fake
+from paths import ROOT
 from stub import Stub
 
 import reconciler
@@ -64,6 +68,100 @@ def test_another_plan_than_the_agreed_one_is_refused(manifests: reconciler.Manif
     with pytest.raises(RefusedError, match="changed since the plan was made"):
         manifests.apply(plan)
     assert fake.projects["shop"]["name"] == "Foreign"
+
+
+def test_the_digest_of_a_plan_is_enough(manifests: reconciler.Manifests, fake: Fake) -> None:
+    """A plan that was reviewed in another process is agreed to by its digest."""
+    with pytest.raises(RefusedError, match="changed since the plan was made"):
+        manifests.apply("sha256:0")
+    assert fake.projects == {}
+    assert manifests.apply(manifests.plan().digest).summary["done"] == 1
+
+
+def test_the_plan_of_a_part_can_be_applied(canned: Canned) -> None:
+    """`apply` takes the targets of the plan, and changes nothing else."""
+    Path("a.yaml").write_text("projects: [{identifier: shop, name: New, versions: [{name: '1'}, {name: '2'}]}]")
+    manifests = reconciler.load()
+    plan = manifests.plan(targets=["version/shop/1"], excludes=["version/shop/2"])
+    manifests.apply(plan, targets=["version/shop/1"], excludes=["version/shop/2"])
+    assert [row["name"] for row in canned.rows("versions")] == ["1"]
+    assert canned.row("projects", "shop")["name"] == "shop"
+
+
+def test_deletions_are_limited(canned: Canned) -> None:
+    """`apply` deletes no more than the limits allow, whatever was agreed to; `max_deletes` replaces them."""
+    names = [f"v{n}" for n in range(11)]
+    for name in names:
+        canned.add("versions", project="shop", name=name)
+    Path("a.yaml").write_text(f"versions: [{', '.join(f'{{project: shop, name: {n}, state: absent}}' for n in names)}]")
+    manifests = reconciler.load()
+    with pytest.raises(RefusedError, match="more than the limit of 10"):
+        manifests.apply(manifests.plan())
+    assert len(canned.rows("versions")) == 11
+    assert manifests.apply(max_deletes=11).summary["done"] == 11
+
+
+def test_arguments_come_before_the_environment(fake: Fake, tmp_path: Path) -> None:
+    """`url` and `api_key` override what is in the environment and in the file."""
+    (tmp_path / "a.yaml").write_text(SHOP)
+    (tmp_path / "reconciler.yaml").write_text("url: http://127.0.0.1:2\napi_key: file-key\n")
+    with Stub(fake.answer) as server:
+        environ = {"REDMINE_URL": "http://127.0.0.1:1", "REDMINE_API_KEY": "other-key"}
+        manifests = reconciler.load(tmp_path, environ=environ, url=server.url, api_key="right-key")
+        assert manifests.plan().url == server.url
+    assert manifests.config.connection().headers()["X-Redmine-API-Key"] == "right-key"
+    assert "right-key" not in manifests.config.secrets.masked("the right-key is")
+
+
+def test_several_servers_at_the_same_time(tmp_path: Path) -> None:
+    """Nothing is shared between `Manifests`: two plans and applies in one event loop keep to their own servers."""
+    (tmp_path / "a.yaml").write_text(SHOP)
+    fakes = [Fake(), Fake()]
+    fakes[0].projects["shop"] = {"id": 1, "status": 1, "identifier": "shop", "name": "Old"}
+
+    async def both(urls: list[str]) -> list[reconciler.Report]:
+        fleet = [reconciler.load(tmp_path, environ={}, url=url, api_key="key-of-it") for url in urls]
+        return await asyncio.gather(*(manifests.apply_async() for manifests in fleet))
+
+    with Stub(fakes[0].answer) as one, Stub(fakes[1].answer) as other:
+        reports = asyncio.run(both([one.url, other.url]))
+    assert [report.results[0].change.action for report in reports] == ["update", "create"]
+    assert [each.projects["shop"]["name"] for each in fakes] == ["Shop", "Shop"]
+
+
+def test_inside_an_event_loop_the_sync_functions_say_what_to_call(manifests: reconciler.Manifests) -> None:
+    """In a notebook, `plan()` is an error that names `plan_async`, and leaves no coroutine behind."""
+
+    async def within() -> None:
+        for call, name in ((manifests.plan, "plan"), (manifests.apply, "apply")):
+            with pytest.raises(reconciler.ReconcilerError, match=f"await `{name}_async`"):
+                call()
+        with pytest.raises(reconciler.ReconcilerError, match="await `export_to_async`"):
+            reconciler.export_to("out")
+
+    asyncio.run(within())
+
+
+def test_nothing_is_printed(manifests: reconciler.Manifests, capfd: pytest.CaptureFixture[str]) -> None:
+    """A library leaves stdout and stderr to the program."""
+    manifests.apply(manifests.plan())
+    assert capfd.readouterr() == ("", "")
+
+
+def test_only_the_command_line_exits() -> None:
+    """No module but those of the command line can end the process."""
+    package = Path(reconciler.__file__).parent
+    ending = re.compile(r"sys\.exit|os\._exit|raise SystemExit|\bexit\(\d*\)")
+    modules = [path for path in package.rglob("*.py") if path.parent.name != "cli" and path.name != "__main__.py"]
+    assert [path for path in modules if ending.search(path.read_text())] == []
+
+
+def test_results_are_data(manifests: reconciler.Manifests) -> None:
+    """A plan, a report and problems become what `--format json` prints, which the schemas describe."""
+    plan = manifests.plan()
+    shown = [reconciler.to_data(x) for x in (plan, manifests.apply(plan), manifests.problems)]
+    for data, name in zip(shown, ("plan", "results", "problems"), strict=True):
+        jsonschema.validate(data, json.loads((ROOT / "schemas" / f"{name}.schema.json").read_text()))
 
 
 def test_invalid_manifests(tmp_path: Path) -> None:

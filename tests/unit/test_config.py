@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import config, pipeline
+import reconciler
+from reconciler import config
 from reconciler.errors import ConfigError, Location
 from reconciler.manifest.sources import find_config
 
@@ -406,11 +407,11 @@ def test_a_variable_of_an_instance_says_to_choose_it(tmp_path: Path) -> None:
     """Where a manifest uses a variable that only instances set, and none is chosen, the hint names them."""
     write(tmp_path, f"instances: {{a: {{url: '{URL}', vars: {{TEAM: x}}}}, b: {{url: '{OTHER}', vars: {{TEAM: y}}}}}}")
     (tmp_path / "a.yaml").write_text("projects: [{identifier: '${TEAM}'}]")
-    [problem] = pipeline.load(tmp_path, environ={}).problems
+    [problem] = reconciler.load(tmp_path, environ={}).problems
     assert (problem.message, problem.hint) == (
         "the environment variable TEAM is not set", "choose an instance that has it: --instance a or b",
     )  # fmt: skip
-    assert not pipeline.load(tmp_path, environ={}, instance="a").problems
+    assert not reconciler.load(tmp_path, environ={}, instance="a").problems
 
 
 def test_a_secret_from_a_file_is_without_its_last_line_break(tmp_path: Path) -> None:
@@ -419,3 +420,78 @@ def test_a_secret_from_a_file_is_without_its_last_line_break(tmp_path: Path) -> 
     write(tmp_path, f"url: {URL}\napi_key: !file key\nheaders: {{X-A: !file key}}\n")
     headers = load(tmp_path).connection().headers()
     assert (headers["X-Redmine-API-Key"], headers["X-A"]) == (KEY, KEY)
+
+
+# -- a chosen instance and what is left in the environment -------------------------------------------------------
+
+OWN = f"instances: {{live: {{url: '{URL}', api_key: own}}, bare: {{url: '{URL}'}}, bot: {{url: '{URL}', username: bot}}}}\n"
+
+
+def key(found: config.Config) -> str | None:
+    """The API key that would be sent."""
+    made = found.connection().api_key
+    return made and made.get_secret_value()
+
+
+@pytest.mark.parametrize(
+    ("environ", "noted"),
+    [
+        ({"REDMINE_URL": OTHER, "REDMINE_API_KEY": KEY}, "REDMINE_URL and REDMINE_API_KEY are not used: instance"),
+        ({"REDMINE_URL": OTHER}, "REDMINE_URL is not used: instance"),
+        ({"REDMINE_API_KEY": KEY}, "REDMINE_API_KEY is not used: instance"),
+        ({"REDMINE_USERNAME": "u", "REDMINE_PASSWORD": KEY}, "REDMINE_USERNAME and REDMINE_PASSWORD are not used"),
+        ({"REDMINE_URL": URL + "/", "REDMINE_API_KEY": "own"}, ""),
+    ],
+)
+@pytest.mark.parametrize("by_variable", [False, True])
+def test_leftovers_do_not_block_an_instance(
+    tmp_path: Path, environ: dict[str, str], noted: str, by_variable: bool
+) -> None:
+    """An instance has its own server and key; what the environment says of another one is not used, and that is said."""
+    write(tmp_path, OWN)
+    chosen = {"RECONCILER_INSTANCE": "live"} if by_variable else {}
+    found = load(tmp_path, environ | chosen, **({} if by_variable else {"instance": "live"}))
+    assert (found.connection().url.rstrip("/"), key(found)) == (URL, "own")
+    assert bool(found.notes) == bool(noted) and noted in "".join(found.notes)
+    assert KEY not in "".join(found.notes)
+
+
+def test_a_key_beside_another_url_is_not_sent_to_an_instance(tmp_path: Path) -> None:
+    """An instance without a key of its own takes that of the environment, unless it is for another server."""
+    write(tmp_path, OWN)
+    assert key(load(tmp_path, {"REDMINE_API_KEY": KEY}, instance="bare")) == KEY
+    said = refusal(tmp_path, {"REDMINE_URL": OTHER, "REDMINE_API_KEY": KEY}, instance="bare")
+    assert f"No credentials for {URL}" in said
+
+
+def test_a_password_of_the_environment_for_the_login_of_an_instance(tmp_path: Path) -> None:
+    """A login in the file needs its password from elsewhere; a key in the environment is not for it."""
+    write(tmp_path, OWN)
+    environ = {"REDMINE_PASSWORD": KEY, "REDMINE_API_KEY": "other"}
+    made = load(tmp_path, environ, instance="bot").connection()
+    assert (made.credentials, made.username) == ("user and password", "bot")
+
+
+def test_a_key_that_replaces_the_one_in_the_file_is_named(tmp_path: Path) -> None:
+    """Without instances, the environment wins; that a key differs from the file's is said, as it may be a leftover."""
+    write(tmp_path, f"url: {URL}\napi_key: own\n")
+    found = load(tmp_path, {"REDMINE_API_KEY": KEY})
+    assert key(found) == KEY
+    assert found.notes == (f"REDMINE_API_KEY is used instead of `api_key` in {tmp_path / 'reconciler.yaml'}.",)
+    assert load(tmp_path, {"REDMINE_API_KEY": "own"}).notes == ()
+
+
+def test_one_instance_must_be_chosen_too(tmp_path: Path) -> None:
+    """What one instance sets is not used by itself: the next one that is added would change the server."""
+    write(tmp_path, f"instances: {{live: {{url: '{URL}', api_key: own}}}}\n")
+    assert refusal(tmp_path) == "One instance is configured: choose it with --instance live."
+
+
+def test_manifests_of_instances_need_a_choice(tmp_path: Path) -> None:
+    """Where instances have their own manifests, and the command names none, there is nothing to read without one."""
+    write(tmp_path, "instances: {a: {manifests: [a.yaml]}, b: {manifests: [b.yaml]}}\n")
+    with pytest.raises(ConfigError, match=r"choose one with --instance \(a, b\)"):
+        reconciler.load(file=tmp_path / "reconciler.yaml", environ={})
+    (tmp_path / "b.yaml").write_text("users: [{login: amy, firstname: A, lastname: B, mail: a@b.test}]")
+    loaded = reconciler.load(file=tmp_path / "reconciler.yaml", environ={}, instance="b")
+    assert [str(address) for address in loaded.desired.objects] == ["user amy"]

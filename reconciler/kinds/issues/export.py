@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -32,6 +32,15 @@ class IssueExport(Exporting):
         named = field is None or bool(value_of(row, field))
         key = {"key": address.own_name} if named else {}
         return {**super().identity_fields(kind, address, row, names), **key}
+
+    def needs_id(self, row: Row, names: Names) -> bool:
+        field = key_field(names)
+        if field and value_of(row, field):
+            return False
+        if "subjects" not in names.memo:
+            rows = (r for r in names.live("issue").rows.values() if not (field and value_of(r, field)))
+            names.memo["subjects"] = Counter((r["project"]["id"], r["subject"]) for r in rows)
+        return bool(names.memo["subjects"][row["project"]["id"], row["subject"]] > 1)
 
     def non_defaults(self, kind: Kind, values: Mapping[str, Any], row: Row, context: Context) -> dict[str, Any]:
         # Fields that Redmine would fill in by itself are declared null.

@@ -119,14 +119,15 @@ class Relations(Codec):
         return {part: _value(row) for row in wire or () if (part := seen(row, own, context))}
 
     def written(self, value: Any, context: Context) -> Any:
-        """Each relation is written once, by the issue whose address comes first."""
-        own, items = _own(context), []
+        """Each relation is written once, by the issue whose address comes first, if both are exported."""
+        own, items, exported = _own(context), [], context.names.exported
         for part, wanted in (value or {}).items():
             kind, _, key = part.partition(" ")
             if "/" not in key:
                 raise Unresolved(f"{kind} {key}: the issue is not part of this export")
-            if own < Address("issue", key):
-                name = ISSUE.term(Address("issue", key), context)
+            other = Address("issue", key)
+            if own < other or (exported is not None and other not in exported):
+                name = ISSUE.term(other, context)
                 delay = {"delay": wanted["delay"]} if isinstance(wanted, Mapping) and wanted["delay"] else {}
                 items.append({kind: name, **delay})
         return items

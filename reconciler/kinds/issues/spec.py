@@ -76,36 +76,50 @@ class IssueSpec(ProjectItem):
 
     project: Annotated[
         Name,
-        Field(description="Identifier of the project; implied by nesting. Another one moves the issue."),
+        Field(
+            description="Identifier of the project; implied by nesting. Another one moves the issue.",
+            examples=["web-shop"],
+        ),
         # The one kind that can be moved by a PUT; a version's project is fixed (204, ignored; test_trap_05).
         Api(codec=Ref(("project",)), write="project_id", clear=REFUSE),
     ]
 
     key: Annotated[
         Name | None,
-        Field(description="Name of the issue in manifests; stored in `issue_key_field`. Default: the subject."),
+        Field(
+            description="Name of the issue in manifests; stored in `issue_key_field`. Default: the subject.",
+            examples=["login"],
+        ),
         LOCAL,
     ] = None
     id: Annotated[
         PositiveInt | None,
-        Field(description="The id of the issue, if key and subject are ambiguous."),
+        Field(description="The id of the issue, if key and subject are ambiguous.", examples=[123]),
         LOCAL,
     ] = None
     tracker: Annotated[
         Name | None,
-        Field(description="Name of the tracker. Default: the first one of the project."),
+        Field(description="Name of the tracker. Default: the first one of the project.", examples=["Bug"]),
         # null is 204 and ignored, here and for the status (5.0 to 6.1; test_trap_02).
         Api(codec=Ref(("tracker",)), write="tracker_id", clear=REFUSE),
     ] = None
     subject: Annotated[
-        Name | None, StringConstraints(max_length=255), Field(description="At most 255 characters."), Api(clear=REFUSE)
+        Name | None,
+        StringConstraints(max_length=255),
+        Field(description="At most 255 characters.", examples=["Login fails"]),
+        Api(clear=REFUSE),
     ] = None
     description: Annotated[
-        str | None, Field(description="Text; line ends are not compared."), Api(codec=Text(), main_text=True)
+        str | None,
+        Field(description="Text; line ends are not compared.", examples=["It happens with every browser.\n"]),
+        Api(codec=Text(), main_text=True),
     ] = None
     status: Annotated[
         Name | None,
-        Field(description="Name of the status; an issue is closed after its subtasks. Default: the tracker's."),
+        Field(
+            description="Name of the status; an issue is closed after its subtasks. Default: the tracker's.",
+            examples=["In Progress"],
+        ),
         Api(
             codec=Ref(("issue_status",)),
             write="status_id",
@@ -116,30 +130,35 @@ class IssueSpec(ProjectItem):
     ] = None
     priority: Annotated[
         Name | None,
-        Field(description="Name of the priority. Default: the server's. Redmine computes it for issues with subtasks."),
+        Field(
+            description="Name of the priority. Default: the server's. Redmine computes it for issues with subtasks.",
+            examples=["High"],
+        ),
         # null is a 422: each issue has a priority.
         Api(codec=Ref(("issue_priority",)), write="priority_id", clear=REFUSE),
     ] = None
     category: Annotated[
         Name | None,
-        Field(description="Name of a category of the project."),
+        Field(description="Name of a category of the project.", examples=["Backend"]),
         # The category's assignee becomes that of a new issue, even if the POST says none (test_trap_36).
         Api(codec=Ref(("issue_category",)), write="category_id", clear=""),
     ] = None
     fixed_version: Annotated[
         VersionName | None,
-        Field(description="Target version: a name, or {project:, name:}."),
+        Field(description="Target version: a name, or {project:, name:}.", examples=["1.0"]),
         Api(codec=VERSION, write="fixed_version_id", clear="", label="Target version"),
     ] = None
     assigned_to: Annotated[
         Principal | None,
-        Field(description="A member of the project: login, name of a group, or {user:} / {group:}."),
+        Field(
+            description="A member of the project: login, name of a group, or {user:} / {group:}.", examples=["jsmith"]
+        ),
         # null is ignored by a PUT (2.6 to 7.0); only "" clears.
         Api(codec=Ref(("user", "group")), write="assigned_to_id", clear="", label="Assignee"),
     ] = None
     parent: Annotated[
         IssueName | None,
-        Field(description="Key of the parent issue, or {project:, key:}."),
+        Field(description="Key of the parent issue, or {project:, key:}.", examples=["accounts"]),
         Api(
             codec=PARENT,
             # Not `parent_id`, which is 204 and ignored (5.0 to 6.1; test_trap_05).
@@ -154,39 +173,50 @@ class IssueSpec(ProjectItem):
         Date | None,
         Field(
             description="YYYY-MM-DD. Default: today; none from Redmine 7.0. Redmine computes it for issues with "
-            "subtasks."
+            "subtasks.",
+            examples=["2026-11-02"],
         ),
         # Left out on create it becomes today, by a setting that is on by default (5.0 to 6.1); "" keeps it empty.
         Api(clear="", date=True),
     ] = None
     due_date: Annotated[
         Date | None,
-        Field(description="YYYY-MM-DD. Redmine computes it for issues with subtasks."),
+        Field(description="YYYY-MM-DD. Redmine computes it for issues with subtasks.", examples=["2026-11-30"]),
         Api(clear="", date=True),
     ] = None
     estimated_hours: Annotated[
-        float | None, Field(description="Hours.", ge=0), Api(codec=Number(), clear="", label="Estimated time")
+        float | None,
+        Field(description="Hours.", ge=0, examples=[1.5]),
+        Api(codec=Number(), clear="", label="Estimated time"),
     ] = None
     done_ratio: Annotated[
         int | None,
-        Field(description="Percent, 0 to 100; null is 0. Redmine computes it for issues with subtasks.", ge=0, le=100),
+        Field(
+            description="Percent, 0 to 100; null is 0. Redmine computes it for issues with subtasks.",
+            ge=0,
+            le=100,
+            examples=[40],
+        ),
         # Redmine makes 0 of null, so null and 0 are equal.
         Api(codec=Number(empty=0), clear=0, label="% Done"),
     ] = None
     # null and "" are a 500, and any text counts as true (seen on 5.0): booleans only.
     is_private: Annotated[
         bool | None,
-        Field(description="Default: false; from Redmine 7.0, what the tracker says."),
+        Field(description="Default: false; from Redmine 7.0, what the tracker says.", examples=[True]),
         Api(clear=REFUSE, label="Private"),
     ] = None
     custom_fields: Annotated[
         dict[str, Any] | None,
-        Field(description="Custom fields by name."),
+        Field(description="Custom fields by name.", examples=[{"Customer": "ACME", "Affected version": ["0.9"]}]),
         Api(codec=CustomFields("issue"), clear=REFUSE),
     ] = None
     watchers: Annotated[
         list[Principal] | None,
-        Field(description="All watchers: logins, names of groups, or {user:} / {group:}."),
+        Field(
+            description="All watchers: logins, names of groups, or {user:} / {group:}.",
+            examples=[["amy", {"group": "Support"}]],
+        ),
         Api(
             codec=WATCHERS,
             # Taken by a POST only: a PUT is 204 and ignored (seen on 5.0), see `Issues._watching`.
@@ -200,7 +230,8 @@ class IssueSpec(ProjectItem):
     relations: Annotated[
         list[Relation] | None,
         Field(
-            description="All relations, such as {blocks: KEY}; one that only the other issue declares is that issue's."
+            description="All relations, such as {blocks: KEY}; one that only the other issue declares is that issue's.",
+            examples=[[{"blocks": "release"}, {"follows": "design", "delay": 2}]],
         ),
         Api(
             codec=Relations(),
@@ -218,14 +249,18 @@ class IssueSpec(ProjectItem):
         list[Attached] | None,
         Field(
             description="Files: {file: PATH, filename: …, description: …}, or {filename: …, state: absent}. "
-            "Others are kept."
+            "Others are kept.",
+            examples=[[{"file": "login.png", "description": "What users see"}]],
         ),
         # No `detail`: unlike watchers and journals, attachments are in lists too, if asked for (5.0 to 6.1).
         Api(codec=Attachments(), write="uploads", read="attachments", include="attachments", clear=REFUSE),
     ] = None
     notes: Annotated[
         list[Note] | None,
-        Field(description="Notes: strings, or {text:, author:, private: true}. Others are kept."),
+        Field(
+            description="Notes: strings, or {text:, author:, private: true}. Others are kept.",
+            examples=[["It happens with every browser.", {"text": "Not with mine.", "author": "amy"}]],
+        ),
         Api(
             codec=Notes(),
             write=None,
@@ -238,7 +273,7 @@ class IssueSpec(ProjectItem):
     ] = None
     author: Annotated[
         Name | None,
-        Field(description="Login of the author; needs an administrator's API key. Never changed."),
+        Field(description="Login of the author; needs an administrator's API key. Never changed.", examples=["amy"]),
         # `author_id` is 204 and ignored (test_trap_05): the POST is sent as this user, see `Issues.create`.
         Api(codec=Author(("user",)), write=None, create_only=True, clear=REFUSE),
     ] = None

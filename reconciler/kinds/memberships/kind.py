@@ -10,7 +10,7 @@ from pydantic import Field
 
 from reconciler.kinds.memberships.inherited_roles import foresee, own_roles, principal
 from reconciler.model.address import Address, Row
-from reconciler.model.capabilities import Creation, Deletion, Dependencies, KeptValues, Nesting, Rows
+from reconciler.model.capabilities import Creation, Deletion, Dependencies, FixedKey, KeptValues, Nesting, Rows
 from reconciler.model.codecs import Ref, RefSet
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.forms import FLAG, REF, TEXT, WHOLE, Each, Fields
@@ -51,18 +51,20 @@ class MembershipSpec(ProjectItem):
 
     user: Annotated[
         Name | None,
-        Field(description="Login of the user; or set `group`."),
+        Field(description="Login of the user; or set `group`.", examples=["jsmith"]),
         # Both are `user_id`: Redmine has users and groups in one table, and takes either id here.
         Api(codec=Ref(("user",)), write="user_id"),
     ] = None
     group: Annotated[
         Name | None,
-        Field(description="Name of the group; or set `user`."),
+        Field(description="Name of the group; or set `user`.", examples=["Support"]),
         Api(codec=Ref(("group",)), write="user_id"),
     ] = None
     roles: Annotated[
         list[Name] | None,
-        Field(description="Names of all direct roles; inherited ones are kept.", min_length=1),
+        Field(
+            description="Names of all direct roles; inherited ones are kept.", min_length=1, examples=[["Developer"]]
+        ),
         # An empty list is a 422 that deletes the roles (5.0) or the member (6.1) all the same (test_trap_12).
         Api(codec=Roles(ROLE), write="role_ids", clear=REFUSE, label="Role"),
     ] = None
@@ -136,6 +138,7 @@ class Memberships(Kind[MembershipSpec]):
     ignores_case = True
     rank = 40
     capabilities = (
+        FixedKey(),
         _Rows({"roles": Roles.form, **dict.fromkeys(PRINCIPALS, REF.optional)}),
         Nesting("members"),
         # The membership of a group, or in the parent project, can create it in the same apply.

@@ -13,7 +13,7 @@ from typing import Any
 from reconciler.kinds.projects.spec import DEFINED, HIDDEN, LEAVING, MODULES, STATUS, ProjectSpec
 from reconciler.manifest.loader import suggest
 from reconciler.model.address import Address, Row
-from reconciler.model.capabilities import Deletion, Dependencies, PartialRows, Rows, Sharing
+from reconciler.model.capabilities import Deletion, Dependencies, FixedKey, PartialRows, Rows, Sharing
 from reconciler.model.collections import faults
 from reconciler.model.containers import Archive, Modules, ProjectIncludes, Tree
 from reconciler.model.export_hooks import Exporting
@@ -137,6 +137,7 @@ class Projects(Kind[ProjectSpec]):
     required = ("name",)
     rank = 30
     capabilities = (
+        FixedKey(),
         Rows({"identifier": SEGMENT, "status": WHOLE, "time_entry_activities": Each(of=NAMED).optional}),
         # Their tree is one nested set, which every write locks.
         # Closing is passed on to all projects below, and reopening opens the whole closed subtree (5.0 to 6.1).

@@ -8,7 +8,7 @@ import pytest
 from canned import Canned, reached
 from engine import apply_to
 
-from reconciler import pipeline
+import reconciler
 from reconciler.errors import RefusedError
 from reconciler.plan.operations import Plan
 
@@ -80,7 +80,7 @@ def planned(redmine: Canned, folder: Path, text: str) -> Plan:
     (folder / "redmine.yaml").write_text(text)
     environ = {"REDMINE_URL": redmine.url, "REDMINE_API_KEY": redmine.api_key}
     with reached(redmine):
-        return pipeline.load(folder, environ=environ).plan()
+        return reconciler.load(folder, environ=environ).plan()
 
 
 ISSUES = "projects: [{identifier: shop, issues: [{subject: One, tracker: Bug}, {subject: Two, tracker: Bug}]}]"

@@ -224,10 +224,7 @@ def test_markdown_and_html_show_the_line_of_the_field() -> None:
     """Comments and pages show the place of a field, too."""
     report, _ = applied(AMY, refuse=REFUSED)
     assert "  - Email is invalid `<stdin>:5`" in markdown.results(report)
-    assert (
-        '<span class="del">Email is invalid</span> <code><span class="dim">&lt;stdin&gt;:5</span></code>'
-        in html.results(report)
-    )
+    assert '<p class="error">Email is invalid <span class="place">&lt;stdin&gt;:5</span></p>' in html.results(report)
 
 
 def test_an_error_reads_as_its_sentence() -> None:

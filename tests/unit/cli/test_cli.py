@@ -129,7 +129,10 @@ def test_apply_without_a_terminal_needs_yes(server: Stub) -> None:
     """Nobody can be asked, so nothing is done; where nothing is to do, nobody need be asked."""
     result = run("apply", manifest=SHOP)
     assert (result.exit_code, written(server), result.stdout) == (1, [], "")
-    assert "add --yes" in result.stderr
+    assert result.stderr.splitlines()[-1] == (
+        f"Error: Confirmation needed for 1 change at {server.url}, but there is no terminal; no changes were made: "
+        "review `reconciler plan`, then run the same command with --yes."
+    )
     assert run("apply", "--yes").exit_code == 0
     assert run("apply").exit_code == 0
 
@@ -346,7 +349,7 @@ def test_colours(environ: dict[str, str], args: list[str], colored: bool, server
         (["plan", "--frmat", "json"], "--frmat"),
         (["plan", "--format", "yaml"], "yaml"),
         (["--concurrency", "0", "plan"], "0 is not in the range"),
-        (["explain"], "Missing argument"),
+        (["new"], "Missing argument"),
         (["explain", "projct"], 'Did you mean "project"?'),
         (["explain", "project.nmae"], 'Did you mean "name"?'),
     ],
@@ -512,12 +515,22 @@ def test_on_a_terminal_it_asks(answer: str, code: int, projects: int, server: St
     assert (exit_code, len(fake.projects)) == (code, projects), shown
 
 
-def test_the_question_tells_the_number_of_deletions(server: Stub, fake: Fake) -> None:
-    """Whoever is asked knows how many objects are deleted."""
+def test_the_question_tells_what_is_at_stake(server: Stub, fake: Fake) -> None:
+    """Whoever is asked knows the server, what is deleted (first), created and changed, and what to type."""
     fake.projects["shop"] = {"id": 1, "identifier": "shop", "name": "Shop", "status": 1}
     Path("a.yaml").write_text("projects: [{identifier: shop, state: absent}, {identifier: b, name: B}]")
     shown, _ = on_a_terminal(["apply"], "[y/N] ", "n\n")
-    assert "Apply these 2 changes (1 deletion)? [y/N]" in shown
+    lines = ["", f"  Server    {server.url}", "  Delete    1 project", "  Create    1 project"]
+    asked = "Apply this? Type y to go on; anything else cancels. [y/N] "
+    assert "\r\n".join([*lines, asked]) in shown
+
+
+def test_the_question_names_the_instance(server: Stub, fake: Fake) -> None:
+    """With several servers in the configuration, the question says which of them is meant."""
+    Path("reconciler.yaml").write_text(f"instances: {{production: {{url: {server.url}}}}}")
+    Path("a.yaml").write_text(SHOP)
+    shown, _ = on_a_terminal(["apply", "--instance", "production"], "[y/N] ", "n\n")
+    assert f"  Server    {server.url}\r\n  Instance  production\r\n  Create    1 project\r\n" in shown
 
 
 def test_the_first_sign_of_life_comes_before_the_server_answers(server: Stub, fake: Fake) -> None:

@@ -167,7 +167,8 @@ def check_file(form: str, command: str, ends: str, changes: bool) -> None:
         assert text.splitlines()[1] == "<!-- reconciler -->"
     elif form == "html":
         assert text.startswith("<!doctype html>\n<!-- reconciler -->\n")
-        assert ("problem" in text) == (not planned)
+        title = {"plan": "Plan: ", "apply": "Applied: "}.get(command, "")
+        assert (f"<h1>{title}" in text) == planned if title else "<h1>" in text
     elif form == "gitlab-codequality":
         assert ends == "done" or [issue["severity"] for issue in json.loads(text)] == ["major"]
     else:

@@ -24,7 +24,7 @@ from remembered import Remembered
 from stub import Stub
 from world import worlds
 
-from reconciler import pipeline
+import reconciler
 from reconciler.kinds import kinds
 from reconciler.model.capabilities import ReadOnly
 from reconciler.sandbox import Running
@@ -38,8 +38,8 @@ def test_the_world_has_everything(redmine: str, tmp_path: Path) -> None:
     from world import write
 
     folders = write(tmp_path, redmine)
-    assert [p for folder in folders.values() for p in pipeline.load(folder).problems] == []
-    declared = {name: pipeline.load(folder).desired.objects for name, folder in folders.items()}
+    assert [p for folder in folders.values() for p in reconciler.load(folder).problems] == []
+    declared = {name: reconciler.load(folder).desired.objects for name, folder in folders.items()}
     wanted = {kind.name for kind in kinds().values() if not kind.has(ReadOnly)}
     assert {address.kind for address in declared["create"]} == wanted
     absent = {a.kind for a, found in declared["change"].items() if found.spec.state == "absent"}

@@ -97,10 +97,10 @@ def test_the_version_of_a_test_is_in_its_id(nodeid: str, version: str | None) ->
 
 
 def test_no_mark_is_written_by_hand() -> None:
-    """No test says itself that it needs a server."""
+    """No test says itself that it needs a server or a browser."""
     by_hand = [
         p
         for p in TESTS.rglob("*.py")
-        if re.search(r"mark\.(server|xdist_group)\b", p.read_text()) and p != Path(__file__)
+        if re.search(r"mark\.(server|browser|xdist_group)\b", p.read_text()) and p != Path(__file__)
     ]
     assert by_hand == []

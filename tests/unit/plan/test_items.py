@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine import documents, settings
 
-from reconciler import pipeline
+import reconciler
 from reconciler.kinds import kinds
 from reconciler.model.address import Address
 from reconciler.model.name_index import Context, Names
@@ -36,7 +36,7 @@ def test_a_password_from_a_file_is_without_its_last_line_break(tmp_path: Path) -
         "users: [{login: !file login, firstname: A, lastname: B, mail: a@x.net, password: !file password}]\n"
         "projects: [{identifier: p, name: P, description: !file text}]"
     )
-    found = pipeline.load(tmp_path, environ={}).desired.objects
+    found = reconciler.load(tmp_path, environ={}).desired.objects
     user = found[Address("user", "canary")]
     assert canonical(user, Context(Names(), ""))[0]["password"] == Secret("canary", "")
     assert found[Address("project", "p")].fields["description"] == "text\n"

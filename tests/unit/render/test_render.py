@@ -15,7 +15,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from paths import ROOT
-from samples import CANARY, CHANGES, EMPTY, LOGIN, PLAN, PROBLEMS, RENDERED, REPORT, at, change, changed, new, plan_of
+from samples import (
+    CANARY,
+    CHANGES,
+    EMPTY,
+    LOGIN,
+    PLAN,
+    PROBLEMS,
+    RENDERED,
+    REPORT,
+    URL,
+    at,
+    change,
+    changed,
+    new,
+    plan_of,
+)
 
 from reconciler.apply.report import ItemError, Report, Result
 from reconciler.errors import Location, Problem
@@ -23,7 +38,7 @@ from reconciler.model.address import Address
 from reconciler.model.spec import Secret
 from reconciler.plan.diff import detail
 from reconciler.plan.operations import Change, Create, Link, Lock, OperationId, Update
-from reconciler.render import github, graph, html, markdown, safe, text, words
+from reconciler.render import github, graph, html, html_page, markdown, safe, text, words
 from reconciler.render.json import dumps, plan_json, problems_json, results_json
 
 SGR = re.compile(r"\x1b\[\d*m")
@@ -74,6 +89,7 @@ class Page(HTMLParser):
         self.tags: set[str] = set()
         self.folded = 0
         self.attributes: set[str] = set()
+        self.links: list[str] = []
         self.text = ""
         self.feed(page)
         self.close()
@@ -81,6 +97,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         self.attributes |= {name for name, _ in attrs}
+        self.links += (value or "" for name, value in attrs if name in ("href", "src", "action"))
         self.folded += tag == "details"
 
     def handle_endtag(self, tag: str) -> None:
@@ -410,13 +427,16 @@ def test_markdown_shows_no_more_than_text(nasty: str) -> None:
 
 @pytest.mark.parametrize("nasty", NASTIES)
 def test_html_shows_no_more_than_text(nasty: str) -> None:
-    """The page has only its own elements and attributes, and the nasty text is text."""
+    """The page has only its own elements, attributes, links and program, and the nasty text is text."""
     _, report, problems = hostile(nasty)
     for rendered in (html.plan(report.plan), html.results(report), html.problems(problems, lambda place: nasty)):
         page = Page(rendered)
         own = Page(html.plan(PLAN) + html.results(REPORT) + html.problems(PROBLEMS, lambda place: "line"))
-        assert page.tags <= own.tags | {"p", "br"}
-        assert page.attributes <= {"charset", "class", "content", "http-equiv", "lang", "name"}
+        assert page.tags <= own.tags
+        assert page.attributes <= own.attributes
+        assert not any(name.startswith("on") or name == "style" for name in page.attributes)
+        assert all(link.startswith(("#", f"{URL}/")) or link == URL for link in page.links)
+        assert re.findall("<script.*?</script>", rendered, re.S) == [f"<script>{html_page.script()}</script>"]
         assert safe.terminal(nasty) in page.text
         rendered.encode()
 

@@ -61,7 +61,7 @@ def test_a_list_with_the_option() -> None:
         assert "version web-shop/1.0 (#1)" in shown
         assert "https://redmine.example.net/versions/1" in shown
         assert "\x1b" not in shown
-    assert "<script>" not in rendered(listed)["html"]
+    assert rendered(listed)["html"].count("<script>") == 1  # the page's own
     (first, _) = plan_json(listed)["unmanaged"]["objects"]
     assert first == {
         "kind": "version",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import pipeline
+import reconciler
 
 MANIFEST = "users: [{login: amy, firstname: A, lastname: B, mail: a@example.net}]"
 FOREIGN = {
@@ -22,12 +22,12 @@ FOREIGN = {
 }
 
 
-def read(folder: Path, files: dict[str, str], config: str = "") -> pipeline.Manifests:
+def read(folder: Path, files: dict[str, str], config: str = "") -> reconciler.Manifests:
     """The manifests of a folder with these files."""
     for name, text in {"reconciler.yaml": config, **files}.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
-    return pipeline.load(folder, environ={})
+    return reconciler.load(folder, environ={})
 
 
 def names(folder: Path, found: tuple[str, ...]) -> list[str]:
@@ -48,7 +48,7 @@ def test_a_file_of_another_program_is_not_read(tmp_path: Path, name: str) -> Non
 def test_one_that_is_named_is_a_problem(tmp_path: Path, name: str) -> None:
     """A file that is named on the command line is meant to be a manifest."""
     read(tmp_path, {name: FOREIGN[name]})
-    assert pipeline.load(tmp_path / name, environ={}).problems
+    assert reconciler.load(tmp_path / name, environ={}).problems
 
 
 @pytest.mark.parametrize(

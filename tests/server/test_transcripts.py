@@ -1,4 +1,4 @@
-"""The transcript of the README: its commands are run, and print what it shows."""
+"""The transcripts of the docs: the commands of each page are run, and print what it shows."""
 
 from __future__ import annotations
 
@@ -9,18 +9,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from paths import ROOT
+from snippets import PAGES, blocks, write
 
 from reconciler.sandbox import Running
 
 SHOWN_URL = "http://127.0.0.1:3161"
-
-
-def block(page: Path, language: str) -> str:
-    """The first code block of a language."""
-    found = re.search(rf"```{language}\n(.*?)```", page.read_text(), re.S)
-    assert found is not None
-    return found[1]
+TRANSCRIPTS = [page for page in PAGES if any(block.language == "console" for block in blocks(page))]
 
 
 def commands(transcript: str) -> list[tuple[str, str]]:
@@ -41,8 +37,11 @@ def run(command: str, folder: Path, world: Running) -> str:
     return done.stdout.strip("\n").replace(world.url, SHOWN_URL)
 
 
-def test_the_transcript_of_the_readme_is_what_happens(world: Running, tmp_path: Path) -> None:
-    """Each command of the README, on the manifest of the README, prints what the README shows."""
-    (tmp_path / "redmine.yaml").write_text(block(ROOT / "README.md", "yaml"))
-    for command, printed in commands(block(ROOT / "README.md", "console")):
-        assert run(command, tmp_path, world) == printed, command
+@pytest.mark.parametrize("page", TRANSCRIPTS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_transcript_is_what_happens(page: Path, world: Running, tmp_path: Path) -> None:
+    """Each command of a page, with the files of the page and after what is above it, prints what the page shows."""
+    for block in blocks(page):
+        if block.file:
+            write(block, tmp_path)
+        for command, printed in commands(block.text) if block.language == "console" else ():
+            assert run(command, tmp_path, world) == printed, command

@@ -1,0 +1,84 @@
+"""The question before an apply."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli import output
+from reconciler.errors import ReconcilerError
+
+if TYPE_CHECKING:
+    from reconciler.cli.options import State
+    from reconciler.plan.operations import Plan
+
+HINT = "review `reconciler plan`, then run the same command with --yes"
+ACTIONS = {"delete": "Delete", "create": "Create", "update": "Change"}
+"""What a plan does, in the order of a question: what cannot be undone comes first."""
+
+
+def confirmed(plan: Plan, state: State, hint: str) -> bool:
+    """Show the plan and ask for confirmation. Raises ReconcilerError when not interactive; `hint` says what to do."""
+    from reconciler.render import text
+
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise ReconcilerError(
+            f"Confirmation needed for {_total(plan)} at {plan.url}, but there is no terminal; no changes were made: "
+            f"{hint}."
+        )
+    color = output.colored(sys.stderr, state)
+    # On stderr: stdout has only the report, so that it can be redirected.
+    with ctrl_c_at_once():
+        output.say(text.plan(plan, color=color))
+        output.say(question(plan, state.instance or os.environ.get("RECONCILER_INSTANCE"), color=color))
+        click.echo("Apply this? Type y to go on; anything else cancels. [y/N] ", err=True, nl=False)
+        return said_yes()
+
+
+def question(plan: Plan, instance: str | None, *, color: bool = False) -> str:
+    """Where a plan would be applied, and how many objects it deletes, creates and changes."""
+    from reconciler.render.words import count
+
+    where = {"Server": plan.url} | ({"Instance": instance} if instance else {})
+    lines = [f"  {label:9} {output.safe(value)}" for label, value in where.items()]
+    for action, label in ACTIONS.items():
+        kinds = Counter(change.address.kind for change in plan.changes if change.action == action)
+        if kinds:
+            line = f"  {label:9} {', '.join(count(number, kind) for kind, number in kinds.items())}"
+            lines.append(click.style(line, fg="red", bold=True) if color and action == "delete" else line)
+    return "\n" + "\n".join(lines)
+
+
+def said_yes() -> bool:
+    """Whether a line of the terminal says yes."""
+    # Not `click.confirm`: it would ask again after anything else, and take the end of input for an abort.
+    return sys.stdin.readline().strip().casefold() in ("y", "yes")
+
+
+def _total(plan: Plan) -> str:
+    deleted = plan.summary["delete"]
+    return output.plural(len(plan.changes), "change") + (f" ({output.plural(deleted, 'deletion')})" if deleted else "")
+
+
+@contextmanager
+def ctrl_c_at_once() -> Iterator[None]:
+    """Let Ctrl-C interrupt a read from the terminal: the event loop's handler cannot, as nothing awaits there."""
+    # SIGTERM ends a program that does not handle it; one that holds a lease does.
+    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_DFL]
+    before, task = {n: signal.signal(n, signal.default_int_handler) for n in numbers}, asyncio.current_task()
+    try:
+        # Ctrl-C just before: the event loop has cancelled the task, which would notice after the answer only.
+        if task is not None and task.cancelling():
+            raise KeyboardInterrupt
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

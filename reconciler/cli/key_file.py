@@ -1,0 +1,50 @@
+"""`--api-key-file`: the key of a server, from a file or standard input; a key on the command line would be seen."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.errors import ConfigError
+
+if TYPE_CHECKING:
+    from reconciler.cli.options import State
+
+OPTION = "--api-key-file"
+
+
+def key(state: State, paths: tuple[str, ...]) -> str | None:
+    """The key, read once; None without the option. Raises ConfigError, UsageError."""
+    if state.api_key_file is None:
+        return None
+    if state.api_key_file == "-" and "-" in paths:
+        raise click.UsageError(f"{OPTION} - and the PATH - cannot both be standard input.")
+    if state.api_key is None:
+        state.api_key = _line(_text(state.api_key_file), state.api_key_file)
+    return state.api_key
+
+
+def _text(name: str) -> str:
+    if name == "-":
+        # On a terminal, it must not be shown while it is typed.
+        return getpass.getpass("API key: ") if sys.stdin.isatty() else sys.stdin.read()
+    try:
+        return Path(name).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{OPTION}: cannot read {name}: {error.strerror}.") from error
+    except UnicodeDecodeError:
+        # Not `from`: the exception has the bytes.
+        raise ConfigError(f"{OPTION}: {name} is no text file.") from None
+
+
+def _line(text: str, name: str) -> str:
+    found = text.removeprefix("\ufeff").strip()
+    if not found or "\n" in found:
+        what = "is empty" if not found else "has several lines"
+        where = "standard input" if name == "-" else name
+        raise ConfigError(f"{OPTION}: {where} {what}; expected one line with the key.")
+    return found

@@ -1,0 +1,1 @@
+"""`reconciler fmt`: one layout for manifests, without a change of their meaning."""
