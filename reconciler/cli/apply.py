@@ -79,7 +79,8 @@ def apply(
     compared. With --keep-going, an object with a problem that only the server shows does not stop the others: it is
     reported as failed (exit code 4).
 
-    PATH is a file, a folder, or - for standard input (default: the current folder).
+    PATH is a file, a folder, or - for standard input (default: `manifests` in reconciler.yaml, else the current
+    folder).
     """
     options = (targets, excludes, unarchive, resend, keep_going, prune)
     # A saved plan is applied as it was reviewed: nothing may widen or narrow it.

@@ -56,7 +56,8 @@ def plan(
     Never writes to the server. If objects have problems, shows these, and the plan of what does not depend on them,
     which is what `apply --keep-going` would do (exit code 3).
 
-    PATH is a file, a folder, or - for standard input (default: the current folder).
+    PATH is a file, a folder, or - for standard input (default: `manifests` in reconciler.yaml, else the current
+    folder).
     """
     # Before anything is read: a plan that cannot be saved would be a waste of time.
     _check_out(out, paths or (() if out is None else tuple(map(str, state.configuration().manifests))))

@@ -22,7 +22,8 @@ from reconciler.errors import Exit
 def validate(state: State, paths: tuple[str, ...], form: str, reports: tuple[Target, ...]) -> int:
     """Check manifests without contacting a server, and report all problems at once.
 
-    PATH is a file, a folder, or - for standard input (default: the current folder).
+    PATH is a file, a folder, or - for standard input (default: `manifests` in reconciler.yaml, else the current
+    folder).
     """
     from reconciler.cli import steps
 

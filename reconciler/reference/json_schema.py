@@ -294,7 +294,8 @@ def version() -> Schema:
 
 
 def _change() -> Schema:
-    fields = array(open_object({"path": TEXT, "before": ANY, "after": ANY}))
+    place = {"description": "Where it is declared, if in another file than the object.", **open_object(PLACE)}
+    fields = array(open_object({"path": TEXT, "before": ANY, "after": ANY, "source": place}, optional=("source",)))
     then = array(open_object({"fields": fields, "after": {"description": "Objects, as `kind key`.", **array(TEXT)}}))
     return {
         "action": {"enum": ["create", "update", "delete"]},

@@ -133,14 +133,14 @@ def _envelope(plan: Plan) -> dict[str, Any]:
 
 
 def _change(change: Change) -> dict[str, Any]:
-    later = [{"fields": _fields(o.fields), "after": list(map(str, o.waits_for))} for o in change.later]
+    later = [{"fields": _fields(o.fields, change), "after": list(map(str, o.waits_for))} for o in change.later]
     return {
         "action": change.action,
         "kind": change.address.kind,
         "key": change.address.key,
         "id": change.id,
         "source": _place(change.source) if change.source.file else None,
-        "fields": _fields(change.fields),
+        "fields": _fields(change.fields, change),
         **({"then": later} if later else {}),
         "reason": change.reason,
         **({"undeclared": True} if change.undeclared else {}),
@@ -163,8 +163,14 @@ def _item_error(error: ItemError) -> dict[str, Any]:
     return {"message": error.message, "path": error.path, **_place(error.location)}
 
 
-def _fields(fields: Iterable[FieldChange]) -> list[dict[str, Any]]:
-    return [{"path": f.path, "before": _plain(f.before), "after": _plain(f.after)} for f in fields]
+def _fields(fields: Iterable[FieldChange], change: Change) -> list[dict[str, Any]]:
+    """Fields; one that another file declares than the object (an overlay) with its place."""
+    shown = []
+    for one in fields:
+        elsewhere = one.location is not None and one.location.file not in ("", change.source.file)
+        place = {"source": _place(one.location)} if one.location is not None and elsewhere else {}
+        shown.append({"path": one.path, "before": _plain(one.before), "after": _plain(one.after), **place})
+    return shown
 
 
 def _place(location: Location) -> dict[str, Any]:

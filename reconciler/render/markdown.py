@@ -221,7 +221,7 @@ def _body(change: Change, cut: bool) -> Iterator[str]:
         yield "\n".join([_cells(columns), _cells(["---"] * len(columns)), *rows])
     for field in fields:
         if field.lines:
-            yield f"{code(field.label)}{_later(field)}"
+            yield f"{code(field.label)}{_marks(field)}"
             yield fenced(list(field.lines), "diff")
 
 
@@ -241,7 +241,7 @@ def _beginning(text: str) -> str:
 
 def _row(field: Field, columns: int) -> str:
     values = [] if field.before is None else [code(field.before, cell=True)]
-    cells = [code(field.label, cell=True) + _later(field), *values, code(field.after, cell=True)]
+    cells = [code(field.label, cell=True) + _marks(field), *values, code(field.after, cell=True)]
     return _cells([*cells[:1], *[""] * (columns - len(cells)), *cells[1:]])
 
 
@@ -249,9 +249,10 @@ def _cells(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _later(field: Field) -> str:
-    """The mark of a field that a later operation sets."""
-    return f" *then* {markdown(field.waits)}".rstrip() if field.number else ""
+def _marks(field: Field) -> str:
+    """The marks of a field that a later operation sets, and of one that an overlay declares."""
+    later = f" *then* {markdown(field.waits)}".rstrip() if field.number else ""
+    return later + (f" ({code(field.place, cell=True)})" if field.place else "")
 
 
 # -- results ---------------------------------------------------------------------------------------------------

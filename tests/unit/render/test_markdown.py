@@ -14,8 +14,8 @@ from samples import change as make
 from reconciler.apply.report import ItemError, Report, Result
 from reconciler.errors import Location, Problem
 from reconciler.model.address import Address
-from reconciler.plan.operations import Change, Create, Delete, LiveObject, Unmanaged, Update, Warned
-from reconciler.render import markdown
+from reconciler.plan.operations import Change, Create, Delete, FieldChange, LiveObject, Unmanaged, Update, Warned
+from reconciler.render import json, markdown
 
 ROOM = 65_000
 FOLD = re.compile(r"<details>.*?</details>", re.S)
@@ -217,3 +217,22 @@ def test_it_takes_no_longer_for_much() -> None:
     began = time.process_time()
     markdown.plan(plan)
     assert time.process_time() - began < 5
+
+
+def test_a_value_from_an_overlay() -> None:
+    """A field that another file sets than the one of the object says which, in a table, above a diff, and in JSON."""
+    there = Location("staging.yaml", 7, 3)
+    fields = (FieldChange("status", "open", "locked", there), FieldChange("description", "a\nb", "a\nc", there))
+    plan = plan_of(make(Update, Address("version", "shop/1.0"), 7, at(1), fields))
+    rendered = markdown.plan(plan)
+    assert "| `status` (`staging.yaml:7`) | `open` | `locked` |" in rendered
+    assert "`description` (`staging.yaml:7`)" in rendered
+    source = {"file": "staging.yaml", "line": 7, "column": 3}
+    assert [field.get("source") for field in json.plan_json(plan)["changes"][0]["fields"]] == [source, source]
+
+
+def test_a_value_of_the_object_itself() -> None:
+    """A field that is declared where the object is has no place of its own, in Markdown or JSON."""
+    plan = plan_of(make(Update, Address("version", "shop/1.0"), 7, at(1), (changed("status", "open", "locked"),)))
+    assert "| `status` | `open` | `locked` |" in markdown.plan(plan)
+    assert "source" not in json.plan_json(plan)["changes"][0]["fields"][0]
