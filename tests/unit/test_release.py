@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -100,6 +101,25 @@ def built(folder: Path) -> list[Path]:
 def packages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Both, built once."""
     return built(tmp_path_factory.mktemp("dist"))
+
+
+@pytest.mark.package
+def test_the_image_has_what_its_build_needs(tmp_path: Path) -> None:
+    """A wheel can be built from just the files that the Containerfile copies."""
+    for line in re.findall(r"^COPY (?!--from)(.+)$", (ROOT / "Containerfile").read_text(), re.M):
+        *sources, target = line.split()
+        for source in sources:
+            if (ROOT / source).is_dir():
+                shutil.copytree(ROOT / source, tmp_path / target, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(ROOT / source, tmp_path / target)
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", tmp_path, "--outdir", tmp_path / "dist"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert any(name.endswith("share/man/man1/reconciler.1") for name in names)
+    assert "reconciler/render/page.css" in names
 
 
 @pytest.mark.package
