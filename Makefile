@@ -31,7 +31,7 @@ demo: $(INSTALLED)
 	@PATH="$(BIN):$$PATH" sh examples/demo.sh
 
 fast: $(INSTALLED)
-	$(BIN)/pytest -n 2 -m "not server and not browser and not package" $(ARGS)
+	$(BIN)/pytest -n 2 -m "not server and not browser and not package and not slow" $(ARGS)
 
 # Pure logic that goes wrong in silence: which object is which, what an export says and leaves out.
 RISKY := kinds/issues/identity kinds/issues/similarity kinds/issues/made_keys kinds/issues/export \

@@ -37,6 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "server: starts a real Redmine (derived from the fixtures; never written by hand)"
     )
+    config.addinivalue_line("markers", "slow: takes seconds; not part of `make fast`")
     config.addinivalue_line("markers", "package: builds the package or the site; not part of `make fast`")
     config.addinivalue_line("markers", "browser: needs Chromium (derived from the fixtures; never written by hand)")
 

@@ -231,6 +231,7 @@ def start(*args: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("during", ["GET /issues.json", "POST /projects/shop/issues.json"])
 def test_a_signal_gives_the_lease_back(served: Canned, number: int, during: str) -> None:
@@ -251,6 +252,7 @@ def test_a_signal_gives_the_lease_back(served: Canned, number: int, during: str)
     assert "Traceback" not in stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("n\n", 1), ("\x03", 130), ("TERM", 130)])
 def test_a_question_gives_the_lease_back(served: Canned, answer: str, code: int) -> None:
     """Whatever the answer to the question is, and also if the program is ended while it asks: the lease is free."""
@@ -267,6 +269,7 @@ def test_a_question_gives_the_lease_back(served: Canned, answer: str, code: int)
     assert entry(served).holder == ""
 
 
+@pytest.mark.slow
 def test_of_two_processes_one_waits_for_the_other(served: Canned) -> None:
     """Two applies of the same manifests that start together: both end with 0, and nothing is there twice."""
     both = [start("apply", "--yes", "--lease-timeout", "30") for _ in range(2)]

@@ -61,6 +61,7 @@ def outcome(folder: Path, *options: str) -> tuple[str, list[str]]:
     return done.stdout, seen.read_text().splitlines()
 
 
+@pytest.mark.slow
 def test_each_worker_starts_the_server_of_one_version(tmp_path: Path) -> None:
     """Two workers start one server each, and share the tests that need none."""
     printed, seen = outcome(tmp_path, "-n", "2")
@@ -74,6 +75,7 @@ def test_each_worker_starts_the_server_of_one_version(tmp_path: Path) -> None:
     assert min(plain.values()) >= 4
 
 
+@pytest.mark.slow
 def test_a_run_without_servers_starts_none(tmp_path: Path) -> None:
     """The mark `server` is on what uses the version of a server by way of its fixtures, and on nothing else."""
     printed, seen = outcome(tmp_path, "-m", "not server")

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from engine import offline
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -322,6 +323,7 @@ def _carry_out(plan: Plan, server: Redmine, choice: random.Random) -> None:
 RANDOM = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 
 
+@pytest.mark.slow
 @RANDOM
 @given(worlds(), st.integers(0, 2**32))
 def test_a_plan_can_be_carried_out_in_any_order_that_it_leaves_open(world: World, seed: int) -> None:
@@ -335,6 +337,7 @@ def test_a_plan_can_be_carried_out_in_any_order_that_it_leaves_open(world: World
     assert not world.gone & server.state.keys()
 
 
+@pytest.mark.slow
 @RANDOM
 @given(worlds(), st.integers(0, 2**32))
 def test_order_does_not_matter(world: World, seed: int) -> None:
@@ -347,6 +350,7 @@ def test_order_does_not_matter(world: World, seed: int) -> None:
     assert one.summary == other.summary
 
 
+@pytest.mark.slow
 @RANDOM
 @given(worlds())
 def test_the_edges_of_a_plan(world: World) -> None:

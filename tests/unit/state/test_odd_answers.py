@@ -52,6 +52,7 @@ def test_nothing_to_do() -> None:
     assert not plan.changes and not plan.warnings
 
 
+@pytest.mark.slow
 def test_mutations_invent_nothing() -> None:
     """Whatever one value becomes, the plan creates and deletes nothing, or there is an error of the tool's own."""
     server = Odd(shop())
@@ -81,6 +82,7 @@ def test_nothing_to_do_for_others() -> None:
     assert not plan.changes and not plan.warnings
 
 
+@pytest.mark.slow
 def test_mutations_invent_nothing_for_others() -> None:
     """Nor do they for an account that learns names from what it sees."""
     server = Odd(for_others())
@@ -106,6 +108,7 @@ def _plausible(mutation: Mutation) -> bool:
     )
 
 
+@pytest.mark.slow
 def test_exports_never_crash() -> None:
     """An export of any such answers succeeds, or fails with an error of the tool's own."""
 

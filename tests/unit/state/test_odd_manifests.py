@@ -40,6 +40,7 @@ def mutated() -> Iterator[str]:
             yield yaml.safe_dump(changed, sort_keys=False, allow_unicode=True)
 
 
+@pytest.mark.slow
 def test_manifests() -> None:
     """Whatever one value of a manifest becomes, there is a plan or there are problems with their places."""
     server = shop()

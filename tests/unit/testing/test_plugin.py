@@ -82,6 +82,7 @@ def run(folder: Path, *arguments: str, **environ: str) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
+@pytest.mark.slow
 def test_worlds_on_a_given_server(server: Stub, tmp_path: Path) -> None:
     """Each test begins with what was there before the run; only the two that must fail do, in a few words."""
     url = f"--redmine-url={server.url}"
