@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.structure.files import File, Files
+from mkdocs.structure.files import File, Files, InclusionLevel
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parent.parent
@@ -43,7 +43,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     waiting += [_in_repository(file.src_uri) for file in files.documentation_pages()]
     for path in waiting:
         if files.get_file_from_path(_on_site(path)) is None:
-            files.append(File.generated(config, _on_site(path), abs_src_path=str(ROOT / path)))
+            file = File.generated(
+                config, _on_site(path), abs_src_path=str(ROOT / path), inclusion=InclusionLevel.INCLUDED
+            )
+            files.append(file)
         text = (ROOT / path).read_text(encoding="utf-8") if path.endswith(".md") else ""
         waiting += sorted({linked for linked in _links(path, text) if (ROOT / linked).is_file()} - set(waiting))
     return files

@@ -39,9 +39,10 @@ class Sender:
         once = request.once or any(uploads(request.body))
         try:
             return await self.client.write(request.method, request.path, body, request.params, headers, once=once)
-        except AnswerLost:
-            # Not repeatable, such as an issue's notes: reading it back tells whether it was executed.
-            if not request.once:
+        except AnswerLost as lost:
+            # Not repeatable, such as an issue's notes: reading it back tells whether it was executed, unless the server
+            # may still be about to do it.
+            if not request.once or (lost.timed_out and request.method == "PUT"):
                 raise
             return {}
         except Answered as error:

@@ -14,7 +14,7 @@ from typing import Any
 
 from reconciler.apply.meanwhile import Meanwhile
 from reconciler.apply.progress import Progress
-from reconciler.apply.read_back import executed
+from reconciler.apply.read_back import executed, read_back
 from reconciler.apply.sender import Sender, uploads
 from reconciler.errors import Answered, AnswerLost, Missing, Rejected, ServerError, Stale
 from reconciler.kinds import kinds
@@ -92,8 +92,8 @@ class Writer:
         if values:
             address = state.change.address
             requests = kinds()[address.kind].update(address, state.number, values, self.context(address))
-            for request in requests:
-                await self._change(state, values, request)
+            for index, request in enumerate(requests):
+                await self._change(state, values, request, requests[index:])
             self._renumber(state, kinds()[address.kind].capability(ReadBack).id_after(state.number, values))
 
     def _renumber(self, state: Progress, number: Id) -> None:
@@ -105,8 +105,13 @@ class Writer:
         self.names.add(state.change.address.kind, state.change.address.key, {**row, "id": number})
         state.earlier_id, state.id = state.id, number
 
-    async def _change(self, state: Progress, values: Mapping[str, Any], request: Request) -> None:
-        """Send one request of an update; a POST (a new file in place of another) again only if it was not executed."""
+    async def _change(
+        self, state: Progress, values: Mapping[str, Any], request: Request, rest: Sequence[Request]
+    ) -> None:
+        """Send one request of an update; a POST (a new file in place of another) again only if it was not executed.
+
+        `rest` are the requests from this one on.
+        """
         try:
             await self.sender.send(request)
         except Answered as error:
@@ -116,6 +121,9 @@ class Writer:
             elif request.method != "DELETE" or not isinstance(error, Missing):
                 raise
         except AnswerLost as lost:
+            if request.method == "PUT" and request.once:
+                await self._arrived(state, values, rest, lost)
+                return
             if request.method == "PUT":
                 await self._again(state, values, request, lost)
                 return
@@ -126,6 +134,23 @@ class Writer:
                 if lost.timed_out:
                     raise
                 await self.sender.send(request)
+
+    async def _arrived(
+        self, state: Progress, values: Mapping[str, Any], rest: Sequence[Request], lost: AnswerLost
+    ) -> None:
+        """Wait until what adds something (a note) has been executed. Raises the error if it has not: sent once more, it
+        could be executed twice."""
+        address, request = state.change.address, rest[0]
+        kind = kinds()[address.kind]
+        for pause in PAUSES:
+            await asyncio.sleep(pause)
+            rows = await read_back(self, kind, [state], {state.id: values})
+            if row := rows.get(state.id):
+                self.names.add(kind.name, address.key, row)
+                left = kind.update(address, state.number, values, self.context(address))
+                if left.count(request) < rest.count(request):
+                    return
+        raise lost
 
     async def _again(
         self, state: Progress, values: Mapping[str, Any], request: Request, error: Answered | AnswerLost

@@ -57,7 +57,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
 
 
-def applied(server: Late, manifests: Manifests, *, stop: bool = False) -> Report:
+def applied(server: Late | LateNote, manifests: Manifests, *, stop: bool = False) -> Report:
     """Applies manifests; the late object appears as soon as its outcome is unknown."""
 
     async def run() -> Report:
@@ -151,6 +151,48 @@ def test_notes_are_added_once_and_in_their_order() -> None:
     assert [w[2]["notes"] for w in server.writes if "notes" in w[2]] == ["first", "second"]
     assert [e["notes"] for e in server.row("issues", "late")["journals"]] == ["first", "second"]
     assert sum(method == "POST" for method, _, _ in server.writes) == 1
+
+
+class LateNote(Canned):
+    """Lets the writer of a note wait in vain: the note is added at once, or only after the run (`arrive`)."""
+
+    def __init__(self, *, at_once: bool) -> None:
+        super().__init__()
+        self.at_once = at_once
+        self.held: tuple[str, str, bytes] | None = None
+
+    def answer(self, method: str, target: str, body: bytes = b"") -> tuple[int, bytes]:
+        if method == "PUT" and b"second" in body and self.held is None:
+            self.held = method, target, body
+            if self.at_once:
+                super().answer(*self.held)
+            raise httpx.ReadTimeout("late")
+        return super().answer(method, target, body)
+
+    def arrive(self) -> None:
+        """The note is added, if it is not there yet."""
+        assert self.held is not None
+        if not self.at_once:
+            super().answer(*self.held)
+
+    @property
+    def notes(self) -> list[str]:
+        """The texts of all notes."""
+        return [entry["notes"] for entry in self.row("issues", "other")["journals"]]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_note_without_an_answer_is_never_there_twice(at_once: bool) -> None:
+    """A note that the server may still be adding is not sent again, nor is one after it: the next apply completes them."""
+    server = LateNote(at_once=at_once)
+    assert {outcome for outcome, _ in told(applied(server, GIVEN)).values()} == {"done"}
+    text = "issues: [{project: shop, subject: other, notes: [first, second, third]}]"
+    outcome, _ = told(applied(server, text))["issue shop/other"]
+    assert outcome == ("done" if at_once else "unknown")
+    assert server.notes == (["first", "second", "third"] if at_once else ["first", "second"])
+    applied(server, text)
+    assert server.notes == ["first", "second", "third"]
+    assert plan_of(server, text).changes == ()
 
 
 def test_what_differs_is_written_again_or_failed() -> None:
