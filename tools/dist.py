@@ -8,6 +8,7 @@ and the wheel is built from it: neither depends on the clock, the user or the um
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import os
 import subprocess
@@ -36,7 +37,10 @@ def build(folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
-        made = Path(_builder(ROOT).build("sdist", scratch))
+        # One at a time: setuptools collects the files in a folder beside them.
+        with (ROOT / "pyproject.toml").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            made = Path(_builder(ROOT).build("sdist", scratch))
         source = folder / made.name
         _pack(made, source, int(os.environ["SOURCE_DATE_EPOCH"]))
         with tarfile.open(source) as archive:
