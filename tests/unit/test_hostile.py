@@ -23,6 +23,8 @@ from reconciler.cli import main
 from reconciler.render import html, markdown, text
 from reconciler.render.json import dumps, plan_json
 
+pytestmark = pytest.mark.slow
+
 MIB = 2**20
 MANIFEST = "projects: [{identifier: shop, name: Shop, %s}]"
 NINES = "9" * 5000

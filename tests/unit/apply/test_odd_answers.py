@@ -13,6 +13,8 @@ from odd_writes import ATTACHED, CHANGED, CONTENTS, Odd, Other, Writable, apply_
 from reconciler.apply import writer
 from reconciler.errors import ReconcilerError
 
+pytestmark = pytest.mark.slow
+
 STEPS = {"creates": 307, "changes": 211, "files": 83}
 """Of the thousands of mutations, every so manieth is tried: primes, so that each sort of value meets each sort of
 mutation."""

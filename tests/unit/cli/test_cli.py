@@ -367,6 +367,7 @@ def test_every_command_has_help(command: str) -> None:
     assert (result.exit_code, f"Usage: reconciler {command}" in result.stdout) == (0, True)
 
 
+@pytest.mark.slow
 def test_help_imports_nothing_heavy() -> None:
     """`reconciler --help` lists all commands without the libraries that they need."""
     code = (
@@ -386,6 +387,7 @@ UNUSED_BY_A_PLAN = {
 """What takes long to import, or has nothing to do with a plan."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Shop", "Another"])
 def test_a_plan_imports_nothing_that_it_does_not_need(server: Stub, fake: Fake, name: str) -> None:
     """A plan without changes, or with a plain one, starts fast: it imports no library that others need."""
@@ -465,6 +467,7 @@ def test_explain_a_kind_and_a_field(server: Stub) -> None:
 # -- as a process -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_finishes_what_is_under_way(number: int, server: Stub, fake: Fake) -> None:
     """After Ctrl-C nothing new is started, the report says what is left, and the exit code is 130."""
@@ -484,6 +487,7 @@ def test_an_interrupt_finishes_what_is_under_way(number: int, server: Stub, fake
     assert report["summary"]["left"] == 8 - len(fake.projects)
 
 
+@pytest.mark.slow
 def test_a_second_interrupt_stops_at_once(server: Stub, fake: Fake) -> None:
     """What was under way is unknown then; there is a report all the same."""
     fake.pause = 5
@@ -503,6 +507,7 @@ def test_a_second_interrupt_stops_at_once(server: Stub, fake: Fake) -> None:
     assert json.loads(stdout)["summary"] == {"done": 0, "failed": 0, "skipped": 0, "unknown": 1, "left": 7}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "code", "projects"),
     [("y\n", 0, 1), ("yes\n", 0, 1), ("n\n", 1, 0), ("\n", 1, 0), ("\x04", 1, 0), ("\x03", 130, 0)],
@@ -515,6 +520,7 @@ def test_on_a_terminal_it_asks(answer: str, code: int, projects: int, server: St
     assert (exit_code, len(fake.projects)) == (code, projects), shown
 
 
+@pytest.mark.slow
 def test_the_question_tells_what_is_at_stake(server: Stub, fake: Fake) -> None:
     """Whoever is asked knows the server, what is deleted (first), created and changed, and what to type."""
     fake.projects["shop"] = {"id": 1, "identifier": "shop", "name": "Shop", "status": 1}
@@ -525,6 +531,7 @@ def test_the_question_tells_what_is_at_stake(server: Stub, fake: Fake) -> None:
     assert "\r\n".join([*lines, asked]) in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
 
 
+@pytest.mark.slow
 def test_the_question_names_the_instance(server: Stub, fake: Fake) -> None:
     """With several servers in the configuration, the question says which of them is meant."""
     Path("reconciler.yaml").write_text(f"instances: {{production: {{url: {server.url}}}}}")
@@ -533,6 +540,7 @@ def test_the_question_names_the_instance(server: Stub, fake: Fake) -> None:
     assert f"  Server    {server.url}\r\n  Instance  production\r\n  Create    1 project\r\n" in shown
 
 
+@pytest.mark.slow
 def test_the_first_sign_of_life_comes_before_the_server_answers(server: Stub, fake: Fake) -> None:
     """Something is on stderr while the server still thinks."""
     Path("a.yaml").write_text(SHOP)
@@ -543,6 +551,7 @@ def test_the_first_sign_of_life_comes_before_the_server_answers(server: Stub, fa
     process.communicate(timeout=20)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
 def test_json_is_valid_in_every_encoding(encoding: str, server: Stub) -> None:
     """What stdout cannot take is escaped as JSON has it; text is printed with escapes rather than not at all."""
@@ -557,6 +566,7 @@ def test_json_is_valid_in_every_encoding(encoding: str, server: Stub) -> None:
             assert json.loads(stdout)["changes"][0]["fields"][1]["after"] == "Zoë 🛒"
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_error(server: Stub, fake: Fake) -> None:
     """`reconciler apply | head -1` says nothing about it, and still ends with its own exit code."""
     fake.fault = "refuse"

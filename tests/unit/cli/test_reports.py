@@ -67,6 +67,7 @@ def test_a_run_that_loses_its_account(fake: Fake, server: Stub) -> None:
     assert len(written(server)) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "ended"), [(signal.SIGINT, "The run was interrupted."), (signal.SIGKILL, None)])
 def test_a_run_that_is_stopped(number: int, ended: str | None, fake: Fake, server: Stub) -> None:
     """The file says what is left; that of a process that was killed, that the run has not ended."""
@@ -85,6 +86,7 @@ def test_a_run_that_is_stopped(number: int, ended: str | None, fake: Fake, serve
     assert summary["left"] >= 5
 
 
+@pytest.mark.slow
 def test_a_plan_that_is_not_confirmed(fake: Fake, server: Stub) -> None:
     """Everything is left."""
     Path("a.yaml").write_text(SHOP)

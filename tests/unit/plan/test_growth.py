@@ -25,6 +25,8 @@ from reconciler.apply.run import carry_out
 from reconciler.plan.planner import Plan, make
 from reconciler.redmine.client import Client
 
+pytestmark = pytest.mark.slow
+
 ENGINE = str(Path(reconciler.__file__).parent)
 FEW = 100
 DOUBLE = 2.1

@@ -14,6 +14,8 @@ from stub import Stub
 
 from reconciler import pytest_plugin
 
+pytestmark = pytest.mark.slow
+
 SUITE = """
 import asyncio
 import pytest
