@@ -34,6 +34,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for seconds: what these servers execute, they execute at once, or when they are told to."""
+    monkeypatch.setattr(writer, "PAUSES", (0.0, 0.1, 0.2))
+
+
 def first_put(fault: Fault) -> FaultFunction:
     """A fault of the first PUT alone."""
     left = [fault]
