@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 
 from reconciler.errors import Denied, Missing
 from reconciler.kinds import kinds
-from reconciler.model.address import CONTAINER
+from reconciler.model.address import CONTAINER, Row
 from reconciler.model.capabilities import Deletion
-from reconciler.model.kind import Kind, Listing
+from reconciler.model.kind import Kind, Listing, Object
 from reconciler.model.name_index import Names
 from reconciler.model.pruning import Contents
 from reconciler.model.spec import Id
@@ -23,13 +23,21 @@ MANY = 2_000
 async def read_contents(client: Client, desired: Desired, names: Names) -> None:
     """Count the contents of all live projects that are declared absent, with those of their subprojects."""
     absent = (found for found in desired.objects.values() if found.spec.state == "absent")
-    for found in absent:
-        row = names.row(found.address) if found.kind.name == CONTAINER else None
-        # The contents of an archived project are not shown.
-        if row is not None and isinstance(row["id"], int):
-            keys = [found.address.key, *found.kind.capability(Deletion).takes_along(found.address, row, names)]
-            ids = names.live(CONTAINER).ids
-            names.contents[found.address] = await _contents(client, {k: ids[k] for k in keys}, names)
+    live = [found for found in absent if found.kind.name == CONTAINER and _is_shown(names.row(found.address))]
+    counted = await together(_contents(client, _deleted(found, names), names) for found in live)
+    names.contents |= {found.address: listed for found, listed in zip(live, counted, strict=True)}
+
+
+def _is_shown(row: Row | None) -> bool:
+    # The contents of an archived project are not shown.
+    return row is not None and isinstance(row["id"], int)
+
+
+def _deleted(found: Object, names: Names) -> dict[str, Id]:
+    """The project and its subprojects, by identifier."""
+    below = found.kind.capability(Deletion).takes_along(found.address, names.row(found.address) or {}, names)
+    ids = names.live(CONTAINER).ids
+    return {key: ids[key] for key in (found.address.key, *below)}
 
 
 async def _contents(client: Client, projects: Mapping[str, Id], names: Names) -> str:
