@@ -194,7 +194,7 @@ class _Search:
         rows = page.get(usage.listing.root) or ()
         # Redmine ignores a filter that it does not know, and lists everything (5.0 to 6.1; test_trap_22).
         right = all((one.get(usage.field) or {}).get("id") == row["id"] for one in rows)
-        return int(page.get("total_count") or 0) if right else 0
+        return max(len(rows), int(page.get("total_count") or 0)) if right else 0
 
     def taking_others(self) -> Iterator[tuple[Address, str]]:
         """What would take along an object that is not removed itself."""

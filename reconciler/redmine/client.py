@@ -26,7 +26,7 @@ from reconciler.masking import Secrets
 from reconciler.redmine import gateway
 from reconciler.redmine.clock import ServerClock
 from reconciler.redmine.error_messages import error_status, json_object, network_failure, not_json, preflight
-from reconciler.redmine.pagination import LIMIT, Page, complete
+from reconciler.redmine.pagination import LIMIT, Page, complete, counted
 from reconciler.redmine.transport import (
     BROKEN,
     NOT_CONNECTED,
@@ -144,16 +144,22 @@ class Client:
             return _list(path, await self.get(path, params), root)
 
         async def fetch(offset: int) -> Page:
-            window = [*_pairs(params), ("limit", LIMIT), ("offset", offset)]
-            page = _page(path, await self.get(path, window), root, offset)
+            page = await self._window(path, root, params, offset, LIMIT)
             return replace(page, rows=[{"id": row["id"]} for row in page.rows]) if brief else page
 
         return await complete(fetch, f"The list {path} of {self.connection.url}")
 
     async def count(self, path: str, root: str, params: Params = ()) -> int:
-        """The number of rows of a paginated list, as the server tells it. Raises as `get`."""
-        window = [*_pairs(params), ("limit", 1), ("offset", 0)]
-        return _page(path, await self.get(path, window), root, 0).total
+        """The number of rows of a paginated list, confirmed by its last row. Raises as `get`."""
+
+        async def fetch(offset: int) -> Page:
+            return await self._window(path, root, params, offset, 2)
+
+        return await counted(fetch, f"The list {path} of {self.connection.url}")
+
+    async def _window(self, path: str, root: str, params: Params, offset: int, limit: int) -> Page:
+        body = await self.get(path, [*_pairs(params), ("limit", limit), ("offset", offset)])
+        return _page(path, body, root, offset)
 
     async def write(
         self,

@@ -67,6 +67,19 @@ async def complete(fetch: Fetch, what: str) -> list[dict[str, Any]]:
     )
 
 
+async def counted(fetch: Fetch, what: str) -> int:
+    """The number of rows of a list, from windows of two rows: the first, and the one that begins with the last row.
+
+    `fetch(offset)` gets a window; `what` names the list in errors. Raises as `complete`.
+    """
+    for _ in range(MAX_SCANS):
+        first = await fetch(0)
+        windows = [first, *([await fetch(first.total - 1)] if first.total > 1 else [])]
+        if all(page.total == first.total and page.consistent(first.limit) for page in windows):
+            return first.total
+    raise Unreachable(f"{what} could not be counted: its total_count was wrong in each of {MAX_SCANS} attempts.")
+
+
 async def _scan(fetch: Fetch, first: Page, what: str) -> list[Page] | None:
     """The pages up to the end of a list that may grow meanwhile; None if it shrank or a page is short."""
     # The limit that the server applied, which may be lower than requested, less the row that pages overlap by.

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from reconciler.errors import NotRedmine, Unreachable
 from reconciler.redmine import pagination
-from reconciler.redmine.pagination import Page, complete
+from reconciler.redmine.pagination import Page, complete, counted
 
 Move = Callable[[list[int]], None]
 
@@ -227,3 +227,32 @@ def test_the_error_of_one_page_is_the_error_of_the_list() -> None:
 
     with pytest.raises(Unreachable, match="page failed"):
         asyncio.run(complete(fetch, "The list"))
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 250])
+@pytest.mark.parametrize("lie", [-1000, -1, 1, 1000])
+def test_a_count_that_the_rows_do_not_confirm_is_asked_for_again(size: int, lie: int) -> None:
+    table = Table(size, 2)
+
+    async def fetch(offset: int) -> Page:
+        page = await table.fetch(offset)
+        return replace(page, total=max(0, page.total + lie)) if table.calls == 1 else page
+
+    assert asyncio.run(counted(fetch, "The list")) == size
+
+
+@pytest.mark.parametrize("lie", [1, 1000])
+def test_a_count_that_the_rows_never_confirm_is_an_error(lie: int) -> None:
+    table = Table(5, 2)
+
+    async def fetch(offset: int) -> Page:
+        page = await table.fetch(offset)
+        return replace(page, total=page.total + lie)
+
+    with pytest.raises(Unreachable, match="The list could not be counted"):
+        asyncio.run(counted(fetch, "The list"))
+
+
+@given(size=st.integers(0, 20), moves=st.dictionaries(st.integers(0, 3), st.just(insert(0)), max_size=2))
+def test_a_list_that_moves_is_counted_as_it_was_at_some_moment(size: int, moves: dict[int, Move]) -> None:
+    assert size <= asyncio.run(counted(Table(size, 2, moves).fetch, "The list")) <= size + len(moves)
