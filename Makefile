@@ -1,5 +1,5 @@
 # make help    this list
-# make demo    plan and apply examples/quickstart on a disposable Redmine (REDMINE_VERSION=6.0 or 5.0 for another)
+# make demo    set up a disposable Redmine from nothing by examples/from-nothing (REDMINE_VERSION=6.0 or 5.0 for another)
 # make fast    tests that need no Redmine and no browser and take no seconds, in less than a minute
 # make coverage  the same, with the lines that they reach; the riskiest modules need 85 percent
 # make test    style, types, layers and all tests, against real Redmines and in Chromium (ARGS='-k sandbox' for some of them)

@@ -5,6 +5,7 @@
     ├── ManifestError               3   the manifests are invalid; `problems` has all of them
     ├── RefusedError                5   refused for safety: limits, a stale plan, a protected object
     │   └── LeaseHeld               5   another run holds the lease
+    ├── CatalogError                1   the program inside Redmine could not be started, or refused a request as a whole
     ├── SandboxError                1   a sandbox could not be created, started, reset or stopped
     └── ServerError                 1   the server, or the connection to it
         ├── Unreachable                 no usable response: DNS, connection, TLS, timeout
@@ -146,6 +147,10 @@ class RefusedError(ReconcilerError):
 
 class LeaseHeld(RefusedError):
     """Another run holds the lease. Nothing was changed."""
+
+
+class CatalogError(ReconcilerError):
+    """The program inside Redmine could not be started, or refused a request as a whole: nothing was written."""
 
 
 class SandboxError(ReconcilerError):

@@ -19,7 +19,7 @@ from reconciler.errors import ManifestError, Problem, ReconcilerError, RefusedEr
 from reconciler.manifest.loader import Loaded
 from reconciler.model.address import Address
 from reconciler.model.name_index import Names
-from reconciler.plan import archived_projects, claims, limits, prune
+from reconciler.plan import archived_projects, catalog, claims, limits, prune
 from reconciler.plan import faults as faulty
 from reconciler.plan.faults import NO_FAULTS, Faults
 from reconciler.plan.operations import Plan
@@ -76,9 +76,8 @@ async def plan(
     state = await _read(client, manifests, options)
     seen(state)
     visible = archived_projects.visible(state.names)
-    pruned = await prune.look(client, manifests.config, manifests.desired, state, options)
-    planned = replace(_compare(client, manifests.desired, state, options, pruned), visible=visible)
-    return await _confirmed(client, planned)
+    planned = await _checked(client, manifests, state, options)
+    return await _confirmed(client, replace(planned, visible=visible))
 
 
 async def plan_or_rest(
@@ -91,14 +90,28 @@ async def plan_or_rest(
     state = await _read(client, manifests, options)
     seen(state)
     try:
-        pruned = await prune.look(client, manifests.config, manifests.desired, state, options)
-        planned = _compare(client, manifests.desired, state, options, pruned)
+        planned = await _checked(client, manifests, state, options)
     except ManifestError as error:
         try:
-            planned = _compare(client, manifests.desired, state, replace(options, keep_going=True))
+            known = replace(state, problems=tuple(dict.fromkeys([*state.problems, *error.problems])))
+            planned = await _checked(client, manifests, known, replace(options, keep_going=True), NOTHING)
         except RefusedError:
             raise error from None
     return await _confirmed(client, planned)
+
+
+async def _checked(
+    client: Client, manifests: Manifests, state: Live, options: PlanOptions, pruned: Pruned | None = None
+) -> Planned:
+    """The plan, with what the program inside Redmine says to it; `pruned` if that was not looked for yet."""
+    if pruned is None:
+        pruned = await prune.look(client, manifests.config, manifests.desired, state, options)
+    planned = _compare(client, manifests.desired, state, options, pruned)
+    said = await catalog.check(client, planned.plan, planned.names)
+    if said.problems:
+        state = replace(state, problems=(*state.problems, *said.problems))
+        planned = _compare(client, manifests.desired, state, options, pruned)
+    return replace(planned, plan=replace(planned.plan, warnings=(*planned.plan.warnings, *said.warnings)))
 
 
 async def _confirmed(client: Client, planned: Planned) -> Planned:

@@ -9,12 +9,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PositiveInt,
     SecretStr,
     StringConstraints,
     ValidatorFunctionWrapHandler,
+    WithJsonSchema,
     WrapValidator,
 )
 
@@ -38,6 +40,8 @@ VARIABLES = {
     "deadline": "REDMINE_DEADLINE",
     "concurrency": "REDMINE_CONCURRENCY",
     "retries": "REDMINE_RETRIES",
+    "catalog_command": "REDMINE_CATALOG_COMMAND",
+    "catalog_timeout": "REDMINE_CATALOG_TIMEOUT",
 }
 """Setting → environment variable; an empty variable counts as unset."""
 CREDENTIALS = ("api_key", "username", "password", "bearer")
@@ -55,6 +59,13 @@ Sensitive = Annotated[SecretStr, WrapValidator(_unless_computed)]
 """A secret, or how to compute it (`Computed`). Not a union: that would make two errors of one wrong value."""
 Pattern = Annotated[str, StringConstraints(pattern="^[^!]")]
 """A pattern for files; exceptions with `!`, as in .gitignore, do not exist."""
+CommandLine = Annotated[
+    tuple[str, ...],
+    BeforeValidator(lambda value: ("/bin/sh", "-c", value) if isinstance(value, str) else value),
+    Field(min_length=1),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
+]
+"""A program with its arguments; a text is a shell's."""
 FileName = Annotated[str, StringConstraints(min_length=1)]
 """A file or folder, relative to the configuration."""
 
@@ -123,6 +134,16 @@ class Settings(BaseModel):
     deadline: Annotated[float | None, Field(gt=0, description="Seconds per request with retries. Default: 120.")] = None
     concurrency: Annotated[int | None, Field(gt=0, description="Maximum concurrent requests. Default: 8.")] = None
     retries: Annotated[int | None, Field(ge=0, description="Maximum number of retries per request. Default: 5.")] = None
+    catalog_command: Annotated[
+        CommandLine | None,
+        Field(
+            description="Runs `rails runner -` inside this Redmine, for what REST cannot write: a list, or "
+            "a text for the shell. The sandbox needs none."
+        ),
+    ] = None
+    catalog_timeout: Annotated[
+        float | None, Field(gt=0, description="Seconds for one call of `catalog_command`. Default: 300.")
+    ] = None
     issue_key_field: Annotated[
         str | None, Field(min_length=1, description="Name of the issue custom field that stores each issue's key.")
     ] = None

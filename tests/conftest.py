@@ -89,6 +89,28 @@ def world(redmine: Sandbox) -> Running:
     return running
 
 
+@pytest.fixture(scope="session")
+def bare(redmine_version: str) -> Iterator[Sandbox]:
+    """A running sandbox without Redmine's default data."""
+    with claim(f"test-empty-{redmine_version}") as name:
+        sandbox = Sandbox(redmine_version, name=name)
+        sandbox.stop()
+        if sandbox.exists():
+            sandbox.reset()
+        sandbox.start(empty=True)
+        yield sandbox
+        sandbox.stop()
+
+
+@pytest.fixture
+def empty(bare: Sandbox) -> Running:
+    """The running server, fresh: nothing in it but its administrator."""
+    bare.reset()
+    running = bare.status()
+    assert running is not None, "the test server died; see its puma.log"
+    return running
+
+
 @pytest.fixture
 def there(world: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, with the environment that leads to the server."""

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 
+from reconciler.apply import catalog
 from reconciler.apply.blame import about, item_error, refused
 from reconciler.apply.progress import Listener, Progress, listed, no_listener
 from reconciler.apply.report import ItemError, Outcome, Report
@@ -22,6 +23,7 @@ from reconciler.model.capabilities import Deletion
 from reconciler.model.containers import Tree
 from reconciler.model.name_index import Names
 from reconciler.model.spec import Secret
+from reconciler.plan.catalog import in_catalog
 from reconciler.plan.dependencies import sorter
 from reconciler.plan.diff import gather
 from reconciler.plan.operations import Create, Delete, Operation, OperationId, Plan
@@ -61,6 +63,8 @@ class Applier:
         self.ready: list[OperationId] = []
         self.postponed: list[OperationId] = []
         """Operations that are ready but wait until everything else is verified, such as closing a project."""
+        self.wave: list[OperationId] = []
+        """Operations of the catalog that are ready, or will be when those before them in the list are done."""
         self.failed: dict[OperationId, str] = {}
         """Operations that did not succeed, with the reason that their dependents report."""
         self.locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -95,9 +99,12 @@ class Applier:
         try:
             # After a stop, what is running is still awaited: a request that was sent must get its outcome.
             while not (self.stopping and not running) and self._advance(finish, len(running)):
+                await self._write_catalog(len(running))
                 while self.ready and len(running) < self.client.connection.concurrency and not self.stopping:
                     number = self.ready.pop()
                     running[asyncio.create_task(self.operate(self.operations[number]))] = number
+                if not running:
+                    continue
                 done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     # Raises what `operate` does not expect: a mistake of the program must not count as a completed
@@ -116,7 +123,14 @@ class Applier:
         for number in sorted(self._became_ready(), reverse=True):
             postpone = self.operations[number].holds_until_verified and not finish
             (self.postponed if postpone else self.ready).append(number)
-        return bool(self.ready or running)
+        return bool(self.ready or running or self.wave)
+
+    async def _write_catalog(self, running: int) -> None:
+        """Write what is ready of the catalog in one call, before everything else or when nothing else is left."""
+        first = all(not state.begun for state in self.progress.values())
+        if self.wave and not running and (first or not self.ready) and not self.stopping and await self._may_write():
+            wave, self.wave = self.wave, []
+            await catalog.write(self, wave)
 
     def _became_ready(self) -> list[OperationId]:
         """The operations that have become ready. A milestone is done as soon as it is reached."""
@@ -124,7 +138,12 @@ class Applier:
         # Repeated, because a milestone can make further operations ready at once.
         while self.sorter.is_active() and (reached := self.sorter.get_ready()):
             for one in reached:
-                if isinstance(one, OperationId):
+                if isinstance(one, OperationId) and in_catalog(one):
+                    # As if it were done: what needs it can be in the same call. Whatever else does is held back until
+                    # the call is made.
+                    self.wave.append(one)
+                    self.sorter.done(one)
+                elif isinstance(one, OperationId):
                     ready.append(one)
                 else:
                     self.sorter.done(one)
@@ -147,7 +166,7 @@ class Applier:
         # Sorted: of several causes, a report always names the same one.
         blocker = next((self.failed[one] for one in sorted(operation.requires) if one in self.failed), None)
         if blocker is not None:
-            self._skip(operation, blocker)
+            self.skip(operation, blocker)
             return
         state = self.progress[operation.id.address]
         try:
@@ -159,15 +178,15 @@ class Applier:
                 state.begun = True
                 await self._write(state, operation)
         except Rejected as error:
-            self._fail(operation, "failed", self._refusal(state, operation, error))
+            self.fail(operation, "failed", self._refusal(state, operation, error))
         except AnswerLost as error:
-            self._fail(operation, "unknown", [item_error(state.change, str(error))])
+            self.fail(operation, "unknown", [item_error(state.change, str(error))])
         except Unresolved as error:
             # A referenced object has no id, or a local file has changed.
             fields = [f for f in operation.fields if f.path in state.sent(operation)]
-            self._fail(operation, "failed", [about(state.change, str(error), fields)])
+            self.fail(operation, "failed", [about(state.change, str(error), fields)])
         except ServerError as error:
-            self._fail(operation, "failed", [item_error(state.change, str(error))])
+            self.fail(operation, "failed", [item_error(state.change, str(error))])
             self._give_up(error)
         else:
             self.complete(operation)
@@ -205,7 +224,8 @@ class Applier:
 
     # -- bookkeeping -------------------------------------------------------------------------------------------
 
-    def _skip(self, operation: Operation, blocker: str) -> None:
+    def skip(self, operation: Operation, blocker: str) -> None:
+        """Skip an operation, because of what it requires."""
         self.failed[operation.id] = blocker
         state = self.progress[operation.id.address]
         if state.outcome is None and operation.id.number == 0:
@@ -232,7 +252,8 @@ class Applier:
         for operation in state.change.operations:
             self.failed[operation.id] = f"{address} failed"
 
-    def _fail(self, operation: Operation, outcome: Outcome, errors: list[ItemError]) -> None:
+    def fail(self, operation: Operation, outcome: Outcome, errors: list[ItemError]) -> None:
+        """Note that an operation did not succeed; what requires it is skipped."""
         address = operation.id.address
         self.failed[operation.id] = unknown(address) if outcome == "unknown" else f"{address} failed"
         self._end(self.progress[address], outcome, errors)

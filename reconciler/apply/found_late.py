@@ -19,7 +19,8 @@ LATER = "the response to a change was lost; what was left of it was written afte
 async def resume(applier: Applier) -> None:
     """Look up objects whose creation had an unknown outcome once more, and complete the work on those that exist."""
     for state in applier.progress.values():
-        if state.outcome == "unknown" and state.change.action == "create":
+        # What is in doubt is not compared: a missing note would be sent again, and be there twice.
+        if state.outcome == "unknown" and state.change.action == "create" and not state.in_doubt:
             try:
                 row = await applier.writer.look_up(state.change.address, gather(state.change.fields))
             except ServerError:

@@ -37,6 +37,8 @@ class Progress:
     """Whether the listener knows the outcome."""
     sent_again: bool = False
     """Whether its POST was sent again because the response was lost."""
+    in_doubt: bool = False
+    """Whether the server may still execute a request that adds something, such as a note."""
     adopted: bool = False
     """Whether somebody else has created it meanwhile."""
     searched: bool = False

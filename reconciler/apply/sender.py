@@ -46,6 +46,8 @@ class Sender:
                 raise
             return {}
         except Answered as error:
+            if request.removes and isinstance(error, Missing):
+                return {}
             if isinstance(error, Rejected) and not error.repeated:
                 if request.instead is not None:
                     return await self.send(request.instead)

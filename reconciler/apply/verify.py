@@ -19,6 +19,7 @@ from reconciler.errors import ServerError
 from reconciler.kinds import kinds
 from reconciler.model.address import Address, Row, Unresolved
 from reconciler.model.capabilities import DerivedFields, KeptValues, PartialRows, Workflow
+from reconciler.model.catalog import Catalog
 from reconciler.model.codecs import join, shown
 from reconciler.model.requests import Listing
 from reconciler.model.row_form import form_of
@@ -85,7 +86,11 @@ async def _mismatches(applier: Applier, written: Iterable[Progress]) -> list[Mis
         by_kind[state.change.address.kind].append(state)
     mismatches: list[Mismatch] = []
     for name, states in by_kind.items():
-        rows = await read_back(applier.writer, kinds()[name], states, {s.id: gather(s.written) for s in states})
+        if kinds()[name].has(Catalog):
+            # The answer to the write has what the program has read back.
+            rows = {s.id: row for s in states if (row := applier.names.row(s.change.address)) is not None}
+        else:
+            rows = await read_back(applier.writer, kinds()[name], states, {s.id: gather(s.written) for s in states})
         for state in states:
             row = rows.get(state.id)
             if row is not None:
@@ -122,7 +127,8 @@ async def _write_again(applier: Applier, mismatches: Iterable[Mismatch]) -> Reas
     """
     by_address = defaultdict(list)
     for mismatch in mismatches:
-        if mismatch.path and not _known_reason(applier, mismatch):
+        again = not kinds()[mismatch.address.kind].has(Catalog)
+        if mismatch.path and again and not _known_reason(applier, mismatch):
             by_address[mismatch.address].append(mismatch)
     reasons = Reasons()
     # Reversed: subtasks come after their parents in the plan, and must be closed before them.

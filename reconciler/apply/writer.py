@@ -150,6 +150,7 @@ class Writer:
                 left = kind.update(address, state.number, values, self.context(address))
                 if left.count(request) < rest.count(request):
                     return
+        state.in_doubt = True
         raise lost
 
     async def _again(

@@ -33,6 +33,7 @@ COMMANDS = {
     "check": "Check the server, the account and every reference in the manifests.",
     "config": "Show each setting, its value and where it comes from.",
     "lease": "Show the lease, or end that of a run that is gone.",
+    "catalog": "Print a script for what REST cannot write.",
     "graph": "Show the dependencies between declared objects.",
     "explain": "List the kinds, or describe one, or one of its fields.",
     "new": "Print a manifest to start with.",

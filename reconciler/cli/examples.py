@@ -68,6 +68,9 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     ),
     "lease show": _all(("reconciler lease show", "Is an apply running, and whose?")),
     "lease break": _all(("reconciler lease break", "Let the next apply run, although the last one did not end well")),
+    "catalog script": _all(
+        ("reconciler catalog script redmine/ -o catalog.rb", "For an administrator: bin/rails runner catalog.rb"),
+    ),
     "graph": _all(
         ("reconciler graph redmine/ | dot -Tsvg > graph.svg", "Draw the dependencies with Graphviz"),
         ("reconciler graph --format mermaid redmine/", "For a Markdown page"),

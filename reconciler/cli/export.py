@@ -65,6 +65,12 @@ class Request:
 )
 @click.option("--with-subprojects", is_flag=True, help="With --project: its subprojects too.")
 @click.option("--kind", "chosen", multiple=True, metavar="KIND", help="Only objects of this kind. Repeatable.")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Trackers, roles, workflows, custom fields, settings and the like too (needs `catalog_command`).",
+)
 @click.option("--sanitize", is_flag=True, help="Replace logins, names and mail addresses; leave out file contents.")
 @click.option(
     "--write-keys", is_flag=True, help="First store a key in each issue that lacks one (needs `issue_key_field`)."
@@ -80,6 +86,7 @@ def export(
     projects: tuple[str, ...],
     with_subprojects: bool,
     chosen: tuple[str, ...],
+    everything: bool,
     sanitize: bool,
     write_keys: bool,
     yes: bool,
@@ -96,7 +103,7 @@ def export(
     from reconciler.kinds import keyed
 
     if targets:
-        if projects or with_subprojects or chosen or sanitize or write_keys or yes:
+        if projects or with_subprojects or chosen or everything or sanitize or write_keys or yes:
             raise click.UsageError("--target can only be combined with -o.")
         return export_targets.run(state, targets, folder)
     if folder is None:
@@ -105,7 +112,9 @@ def export(
         raise click.UsageError("--with-subprojects needs --project; without it, all projects are exported.")
     if yes and not write_keys:
         raise click.UsageError("--yes needs --write-keys; without it, nothing is written to the server.")
-    scope = run.scope(projects, with_subprojects, chosen)
+    if everything and (projects or chosen or sanitize):
+        raise click.UsageError("--all cannot be combined with --project, --kind or --sanitize.")
+    scope = run.scope(projects, with_subprojects, chosen, catalog=everything)
     if write_keys and not any(map(scope.has, keyed())):
         named = ", ".join(kind.name for kind in keyed())
         raise click.UsageError(f"--write-keys needs issues: add --kind {named}.")

@@ -49,14 +49,22 @@ def sandbox() -> None:
     help="Ruby script to run once inside Redmine, for what the API cannot create. Repeatable.",
 )
 @click.option(
+    "--empty",
+    is_flag=True,
+    help="Without Redmine's default data: no trackers, statuses, roles, workflows, priorities and activities.",
+)
+@click.option(
     "--archive", metavar="URL", help="Debian archive to download from (default: from this machine's apt sources)."
 )
-def start(version: str, name: str | None, port: int | None, setup: Sequence[Path], archive: str | None) -> None:
+def start(
+    version: str, name: str | None, port: int | None, setup: Sequence[Path], empty: bool, archive: str | None
+) -> None:
     """Start a sandbox and print its REDMINE_URL and REDMINE_API_KEY.
 
-    The first start of a version downloads about 100 MB. The output is for `eval`; export both variables afterwards.
+    The first start of a version downloads about 100 MB. With another --setup, or a first --empty, an existing
+    sandbox starts over. The output is for `eval`; export both variables afterwards.
     """
-    running = Sandbox(version, name=name, archive=archive).start(setup, port, _say)
+    running = Sandbox(version, name=name, archive=archive).start(setup, port, _say, empty=empty)
     # Nothing else goes to stdout: a shell evaluates it.
     click.echo(f"REDMINE_URL={running.url}\nREDMINE_API_KEY={running.api_key}")
 
@@ -96,7 +104,7 @@ def status(context: click.Context, version: str | None, name: str | None) -> Non
 def reset(version: str | None, name: str | None) -> None:
     """Restore the state right after `start`.
 
-    That includes the results of --setup. The server keeps running.
+    That includes the results of --setup and --empty. The server keeps running.
     """
     named = version is not None or name is not None
     # Without a name only running ones count: a stopped one that was forgotten should not be reset by accident.

@@ -145,7 +145,18 @@ class Config:
         values = {n: value for n in names if (value := self._value(n)) is not None}
         # Before the messages about credentials, which repeat it.
         checked_url(values["url"])
+        values["catalog_command"] = self._catalog_command(values["url"])
         return Connection(**values, **self._credentials(values["url"]), extra=self._headers(values["url"]))
+
+    def _catalog_command(self, url: str) -> tuple[str, ...]:
+        """The configured command, or that of the sandbox with this URL."""
+        command: tuple[str, ...] = self._value("catalog_command") or ()
+        if command:
+            self._refuse_foreign("catalog_command", url)
+            return command
+        from reconciler.sandbox.instance import runner_of  # with subprocess, which most runs do not need
+
+        return runner_of(url)
 
     def _layer(self, *names: str) -> Layer | None:
         """The first layer that sets one of these settings."""

@@ -27,9 +27,10 @@ from reconciler.model.codecs import Stored
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.kind import Kind, nested_name
 from reconciler.model.local_files import folded
+from reconciler.model.mapped import Mapped, mapping_of
 from reconciler.model.name_index import Names
+from reconciler.model.ordering import ORDERED, Ordered, rank_of
 from reconciler.model.spec import DEFAULT, Id
-from reconciler.natural import natural
 
 LONG = 25
 """Lines up to which a text stays in the manifest; longer ones get a file."""
@@ -93,7 +94,7 @@ def _of(kind: Kind, inventory: Inventory, left_out: set[Address]) -> Iterator[It
     """The objects of a kind, sorted by key, because ids differ between servers. Adds to `left_out`."""
     rows, keys = inventory.names.live(kind.name).rows, inventory.names.live(kind.name).keys
     same_name = same_names(kind, inventory.names)
-    for number in sorted(rows, key=lambda number: natural(keys[number])):
+    for number in sorted(rows, key=lambda number: rank_of(kind, keys[number], rows[number])):
         address, name = Address(kind.name, keys[number]), Address(kind.name, _name(keys[number], number))
         inside = kind.inside or kind.name == CONTAINER
         in_scope = not inside or address.project in inventory.projects
@@ -207,10 +208,12 @@ def _stem(identifier: str) -> str:
     return f"project.{identifier}" if taken else identifier
 
 
-def _lists(path: str, by_kind: Mapping[str, list[Item]], tree: Tree) -> Iterator[tuple[str, list[Any]]]:
+def _lists(path: str, by_kind: Mapping[str, list[Item]], tree: Tree) -> Iterator[tuple[str, Any]]:
     """The lists of one manifest. Objects inside a project that it declares are nested in that project."""
     order = [name for name in kinds() if name in by_kind]
     nested = CONTAINER in by_kind
+    if any(kinds()[name].has(Ordered) for name in order):
+        yield ORDERED, True
     inside = [name for name in order if nested and name != CONTAINER]
     inner = {nested_name(kinds()[n]): _items(path, by_kind[n], tree, nested=True) for n in inside}
     for name in order:
@@ -222,7 +225,12 @@ def _lists(path: str, by_kind: Mapping[str, list[Item]], tree: Tree) -> Iterator
                 # A project that is left out has no mapping to nest in: the remarks follow it.
                 yield kinds()[name].plural, [project, *(noted for items in inner.values() for noted in items)]
         elif not nested:
-            yield kinds()[name].plural, _items(path, by_kind[name], tree)
+            yield kinds()[name].plural, listed(kinds()[name], _items(path, by_kind[name], tree))
+
+
+def listed(kind: Kind, items: list[Noted]) -> Any:
+    """What a manifest has of these objects: a list, or a mapping."""
+    return mapping_of(kind, [item.value for item in items if item.value]) if kind.has(Mapped) else items
 
 
 def _items(path: str, items: Iterable[Item], tree: Tree, *, nested: bool = False) -> list[Noted]:

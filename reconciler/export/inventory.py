@@ -17,14 +17,17 @@ from reconciler.kinds import keyed, kinds
 from reconciler.manifest.loader import suggest
 from reconciler.model.address import CONTAINER, Address, Row
 from reconciler.model.capabilities import ManifestKey, ReadOnly, Streamed
+from reconciler.model.catalog import Catalog
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.forms import WHOLE, Fields
 from reconciler.model.kind import Kind, Need
 from reconciler.model.name_index import Context, Names
+from reconciler.model.ordering import Implied
 from reconciler.model.requests import Listing
 from reconciler.model.row_form import form_of
 from reconciler.model.spec import Id
 from reconciler.redmine.client import Client
+from reconciler.state.catalog import read_kinds
 from reconciler.state.desired import Desired
 from reconciler.state.fetch import Watch, bulk_details, fetch, over, together, unwatched
 from reconciler.state.live import FILE, Reader, check_settings, check_version, fresh_names
@@ -48,9 +51,15 @@ class Scope:
     subprojects: bool = False
     chosen: frozenset[str] = frozenset()
     targets: tuple[str, ...] = ()
+    catalog: bool = False
+    """Whether what only the program inside Redmine writes is exported without being chosen."""
 
     def has(self, kind: Kind) -> bool:
         """Whether objects of a kind are exported."""
+        if kind.has(Implied):
+            return False
+        if kind.has(Catalog):
+            return kind.name in self.chosen or (self.catalog and not self.chosen)
         return not kind.has(ReadOnly) and (not self.chosen or kind.name in self.chosen)
 
     def wants(self, address: Address, number: Id) -> bool:
@@ -90,6 +99,7 @@ async def take(
     await reader.wave(_need(names, ()), [k for k in kinds().values() if k.has(ReadOnly)])
     check_version(names)
     check_settings(names, _need(names, ()))
+    await _take_catalog(client, [kind for kind in kinds().values() if kind.has(Catalog) and scope.has(kind)], names)
     await reader.wave(_need(names, ()), [k for k in kinds().values() if not k.has(ReadOnly) and not k.inside])
     await _check_projects(client, names, scope)
     projects = _projects(names, scope)
@@ -103,6 +113,15 @@ async def take(
     await reader.wave(need, [k for k in inside if k.inside and k.inside.reads_after])
     await _complete(client, names, scope, projects, watch)
     return Inventory(names, projects, reader.left_out.lasting(names))
+
+
+async def _take_catalog(client: Client, chosen: Collection[Kind], names: Names) -> None:
+    """Add what the program inside Redmine shows of these kinds."""
+    if chosen and client.catalog is None:
+        listed = ", ".join(kind.plural for kind in chosen)
+        raise ReconcilerError(f"The REST API does not show all of {listed}: set catalog_command to export them.")
+    if chosen:
+        await read_kinds(client, chosen, names)
 
 
 async def _stream(
@@ -187,7 +206,7 @@ async def _pages(
     """Complete the objects of a kind: from bulk lists, then from each page that is still needed."""
     live, fields = names.live(kind.name), frozenset(kind.fields)
     numbers = [n for n, key in live.keys.items() if not kind.inside or key.partition("/")[0] in projects]
-    if not kind.has(ReadOnly):
+    if scope.has(kind):
         numbers = [n for n in numbers if scope.wants(Address(kind.name, live.keys[n]), n)]
     bulk = await bulk_details(client, kind, live.rows, [fields] * len(numbers), _need(names, projects), names, watch)
     paged = []

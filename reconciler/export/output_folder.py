@@ -37,12 +37,13 @@ class Extent:
     subprojects: bool = False
     kinds: tuple[str, ...] = ()
     sanitized: bool = False
+    catalog: bool = False
 
     @classmethod
     def of(cls, scope: Scope, *, sanitized: bool) -> Self:
         """The extent of an export of `scope`."""
         below = scope.subprojects and bool(scope.projects)
-        return cls(tuple(sorted(scope.projects)), below, tuple(sorted(scope.chosen)), sanitized)
+        return cls(tuple(sorted(scope.projects)), below, tuple(sorted(scope.chosen)), sanitized, scope.catalog)
 
     @classmethod
     def read(cls, data: Any) -> Self:
@@ -51,7 +52,9 @@ class Extent:
         if not isinstance(data, dict) or not all(_is_strings(data.get(name)) for name in names):
             raise ValueError("not an extent")
         projects, chosen = (tuple(data[name]) for name in names)
-        return cls(projects, bool(data.get("subprojects")), chosen, bool(data.get("sanitized")))
+        return cls(
+            projects, bool(data.get("subprojects")), chosen, bool(data.get("sanitized")), bool(data.get("catalog"))
+        )
 
     def stored(self) -> dict[str, Any]:
         """The data that the folder stores."""
@@ -60,13 +63,15 @@ class Extent:
             "subprojects": self.subprojects,
             "kinds": list(self.kinds),
             "sanitized": self.sanitized,
+            **({"catalog": True} if self.catalog else {}),
         }
 
     def __str__(self) -> str:
         below = " with subprojects" if self.subprojects else ""
         chosen = [f"project {', '.join(self.projects)}{below}"] if self.projects else []
         chosen += [f"kind {', '.join(self.kinds)}"] if self.kinds else []
-        return " and ".join(chosen or ["everything"]) + (", sanitized" if self.sanitized else "")
+        more = (", with the catalog" if self.catalog else "") + (", sanitized" if self.sanitized else "")
+        return " and ".join(chosen or ["everything"]) + more
 
 
 EVERYTHING = Extent()

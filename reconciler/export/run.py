@@ -54,7 +54,9 @@ class Writing(Protocol):
         """A file with this path, which is there when it is complete."""
 
 
-def scope(projects: str | Iterable[str], subprojects: bool, chosen: str | Iterable[str]) -> Scope:
+def scope(
+    projects: str | Iterable[str], subprojects: bool, chosen: str | Iterable[str], *, catalog: bool = False
+) -> Scope:
     """The scope of an export; kinds by name or by the name of their list. Raises ReconcilerError for unknown ones."""
     known = {alias: kind.name for kind in declarable().values() for alias in (kind.name, kind.plural)}
     names = _several(chosen)
@@ -62,7 +64,7 @@ def scope(projects: str | Iterable[str], subprojects: bool, chosen: str | Iterab
         if name not in known:
             hint = manifest.suggest(name, known)
             raise ReconcilerError(f'There is no kind "{name}"{f" ({hint})" if hint else ""}.')
-    return Scope(frozenset(_several(projects)), subprojects, frozenset(known[name] for name in names))
+    return Scope(frozenset(_several(projects)), subprojects, frozenset(known[name] for name in names), catalog=catalog)
 
 
 def _several(names: str | Iterable[str]) -> list[str]:

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 from reconciler.config import Config
 from reconciler.errors import ReconcilerError
 from reconciler.export.describe import Item, describe, plain
-from reconciler.export.file_tree import Tree, ambiguous, relative, safe, same_names, several
+from reconciler.export.file_tree import Tree, ambiguous, listed, relative, safe, same_names, several
 from reconciler.export.inventory import Inventory, Scope, take
 from reconciler.export.run import download
 from reconciler.export.targets import kinds_of, labels, projects_of, unmatched
@@ -191,7 +191,7 @@ def _with_id(item: Item, number: Id) -> Item:
 # -- the manifest ------------------------------------------------------------------------------------------------
 
 
-def _lists(items: Iterable[Item], tree: _Tree, beside: _Beside | None) -> dict[str, list[Noted]]:
+def _lists(items: Iterable[Item], tree: _Tree, beside: _Beside | None) -> dict[str, Any]:
     lists: dict[str, list[Noted]] = {}
     for item in items:
         body = None if item.body is None else _body(item, tree, beside)
@@ -199,8 +199,8 @@ def _lists(items: Iterable[Item], tree: _Tree, beside: _Beside | None) -> dict[s
             tree.exported.append(item.address)
         remarks = (*item.remarks, *(text for address, text in tree.remarks if address == item.address))
         lines = remarks if body is not None else (f"{item.address}:", *remarks)
-        lists.setdefault(kinds()[item.address.kind].plural, []).append(Noted(body, lines))
-    return lists
+        lists.setdefault(item.address.kind, []).append(Noted(body, lines))
+    return {kinds()[name].plural: listed(kinds()[name], noted) for name, noted in lists.items()}
 
 
 def _body(item: Item, tree: _Tree, beside: _Beside | None) -> dict[str, Any] | None:

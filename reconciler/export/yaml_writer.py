@@ -215,6 +215,14 @@ def _one_line(text: str) -> str:
     return "".join(char if char.isprintable() else " " for char in text)
 
 
-def manifest(lists: Mapping[str, Iterable[Any]]) -> str:
-    """A manifest with these lists of objects (or `Noted` ones)."""
-    return "\n".join(_list(name, listed) for name, items in lists.items() if (listed := list(items)))
+def manifest(lists: Mapping[str, Iterable[Any] | bool]) -> str:
+    """A manifest with these lists of objects (or `Noted` ones), mappings and flags."""
+    parts = ((name, items if isinstance(items, Mapping | bool) else list(items)) for name, items in lists.items())
+    return "\n".join(_top(name, items) for name, items in parts if items)
+
+
+def _top(name: str, items: Any) -> str:
+    """A list of objects, a mapping with one line or more for each key, or a flag."""
+    if isinstance(items, Mapping):
+        return f"{name}:\n  {_indented(_block(items))}"
+    return field(name, items) if isinstance(items, bool) else _list(name, items)

@@ -12,8 +12,10 @@ from importlib import import_module
 from types import MappingProxyType
 
 from reconciler.model.capabilities import ManifestKey, ReadOnly
+from reconciler.model.catalog import Catalog
 from reconciler.model.kind import Kind
 from reconciler.model.kind_set import check_kinds, kinds_of
+from reconciler.model.ordering import Implied
 
 
 @cache
@@ -34,4 +36,5 @@ def keyed() -> list[Kind]:
 
 def declarable() -> dict[str, Kind]:
     """The kinds that manifests can declare, by their plural, the key of their list."""
-    return {k.plural: k for k in kinds().values() if not k.has(ReadOnly)}
+    can = (k for k in kinds().values() if not k.has(ReadOnly) or k.has(Catalog))
+    return {k.plural: k for k in can if not k.has(Implied)}

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, StringConstraints
 
+from reconciler.kinds._auth_source import AuthSource
 from reconciler.kinds._mail import fault as mail_fault
 from reconciler.kinds._preferences import PREFERENCES, PreferenceCodec, Preferences
 from reconciler.manifest.loader import suggest
-from reconciler.model.address import Address, Row, Unresolved
+from reconciler.model.address import Address, Row
 from reconciler.model.capabilities import Deletion, OwnAccount, PartialRows, People
-from reconciler.model.codecs import Codec, unknown
+from reconciler.model.codecs import Codec
 from reconciler.model.custom_fields import CustomFields
 from reconciler.model.doubts import Doubts
 from reconciler.model.export_hooks import Exporting
-from reconciler.model.forms import NAMED, WHOLE
+from reconciler.model.forms import WHOLE
 from reconciler.model.kind import Kind, Listing, Need, Object, Request
-from reconciler.model.name_index import Context, Names, near_miss
+from reconciler.model.name_index import Context, Names
 from reconciler.model.pruning import Pruning
 from reconciler.model.requests import includes
 from reconciler.model.spec import PARTIAL, REFUSE, Api, Deferred, Gate, Id, Name, Spec
@@ -44,11 +44,10 @@ ACTIVE_ONLY = frozenset(
 )
 """Fields that Redmine lets name active users only: 422, 412 for whom a request acts as, 204 and dropped for watchers
 (5.0 to 6.1). Default assignees, members and users of groups can be locked."""
-NUMBER = re.compile(r"#(\d+)(?: \((.*)\))?", re.DOTALL)
 
 
 class UserStatus(Codec):
-    """1 active, 2 registered (not declarable), 3 locked."""
+    """1 active, 2 registered (waits for activation), 3 locked."""
 
     form = WHOLE
 
@@ -57,51 +56,6 @@ class UserStatus(Codec):
 
     def encode(self, value: Any, context: Context) -> Any:
         return STATUS[value]
-
-    def written(self, value: Any, context: Context) -> Any:
-        if value == "registered":
-            raise Unresolved("the account is registered but not activated, which cannot be expressed in a manifest")
-        return value
-
-
-class AuthSource(Codec):
-    """`#3 (what Redmine calls it)`. The API has no list of authentication modes: names are those that users show."""
-
-    form = NAMED
-
-    def canonical(self, value: Any, context: Context) -> Any:
-        if value is None:
-            return None
-        number, name = _parts(value)
-        shown = [r["auth_source"] for r in context.names.live("user").rows.values() if r.get("auth_source")]
-        known = {source["name"]: source for source in shown}
-        if name in known:
-            return unknown(known[name])
-        if number is None:
-            said = f'no user has an authentication mode "{value}"'
-            hint = near_miss(value, known) or 'write its id as "#3"; it is in the URL of its page'
-            raise Unresolved(said, hint)
-        others = [source["name"] for source in shown if source["id"] == number]
-        if name and others:
-            raise Unresolved(f'the authentication mode #{number} is "{others[0]}" here, not "{name}"')
-        return value
-
-    def decode(self, wire: Any, context: Context) -> Any:
-        return unknown(wire) if wire else None
-
-    def encode(self, value: Any, context: Context) -> Any:
-        return None if value is None else _parts(value)[0]
-
-    def equal(self, desired: Any, live: Any) -> bool:
-        # A number is another one on another server: where the name is given, it counts too.
-        (number, name), (has, called) = _parts(desired or ""), _parts(live or "")
-        return number == has and (not name or name == called)
-
-
-def _parts(value: str) -> tuple[int | None, str]:
-    """The id and the name in `#3 (LDAP)`, `#3` or `LDAP`."""
-    match = NUMBER.fullmatch(value)
-    return (int(match[1]), match[2] or "") if match else (None, value)
 
 
 class UserSpec(Spec):
@@ -138,9 +92,10 @@ class UserSpec(Spec):
         Api(clear=REFUSE, label="Administrator"),
     ] = None
     status: Annotated[
-        Literal["active", "locked"] | None,
+        Literal["active", "locked", "registered"] | None,
         Field(
-            description="`active` or `locked`; locked after all changes that refer to the user. Default: active.",
+            description="`active`; `locked`, after all changes that refer to the user; or `registered`: waits for "
+            "activation. Redmine mails whoever is activated. Default: active.",
             examples=["locked"],
         ),
         Api(
@@ -170,9 +125,10 @@ class UserSpec(Spec):
     auth_source: Annotated[
         str | None,
         Field(
-            description='Authentication mode: its id as `"#3"` or `"#3 (NAME)"`, or its name if some user has it. '
-            "Compared from Redmine 6.0; before, set on create only. null: Redmine's own password.",
-            examples=["#3 (LDAP)"],
+            description="Authentication mode, by name (one of `auth_sources`, or one that users or the program inside "
+            'Redmine show), else by id as `"#3"` or `"#3 (NAME)"`. Compared from Redmine 6.0; before, set on create '
+            "only. null: Redmine's own password.",
+            examples=["LDAP"],
         ),
         Api(codec=AuthSource(), write="auth_source_id", include="auth_source", clear="", label="Authentication mode"),
     ] = None
@@ -244,6 +200,8 @@ class _OwnAccount(OwnAccount):
             yield "admin", f"{own}, so it must stay an administrator"
         if spec.status == "locked":
             yield "status", f"{own}, so it cannot be locked"
+        if spec.status == "registered":
+            yield "status", f"{own}, so it must stay active"
 
 
 class _Pruning(Pruning):
@@ -332,7 +290,8 @@ class Users(Kind[UserSpec]):
         # `name` finds parts of logins, names and addresses; `login=` is ignored before 5.1.
         # It may show too many: every row is checked by `ReadBack.identifies` (test_trap_22).
         query = (("name", address.key), *includes(self.fields, self.fields))
-        return [self._list(status, query) for status in (1, 3)]
+        # The registered ones too: somebody may have registered with the login since the plan was made.
+        return [self._list(status, query) for status in (1, 3, 2)]
 
     def _list(self, status: int, query: tuple[tuple[str, str], ...]) -> Listing:
         return Listing("/users", "users", (("status", status), *query), mark={"listed": status})

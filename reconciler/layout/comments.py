@@ -76,16 +76,17 @@ def _line_end(text: str, index: int) -> int:
 def _tails(gap: str, column: int, place: _Place | None, before: list[_Place], lines: Lines) -> list[str]:
     """The lines of a gap that belong to what follows; comments that are indented deeper belong to what is above."""
     found = gap.split("\n")[:-1] if gap.endswith("\n") else gap.split("\n") if gap else []
-    own, pending = list[str](), list[str]()
+    own, pending, shallowest = list[str](), list[str](), len(gap)
     for line in found:
         stripped = line.strip(" ")
-        depth = len(line) - len(line.lstrip(" "))
+        # After a comment of an outer entry, none can be of an inner one: they would change places.
+        depth = min(len(line) - len(line.lstrip(" ")), shallowest)
         owner = None if own or not stripped or depth <= column else _above(depth, place, before, lines)
         if not stripped and not own:
             pending.append("")
         elif owner is not None:
             owner.after += [*pending, line.rstrip()]
-            pending = []
+            pending, shallowest = [], lines.column(owner.start)
         else:
             own += [*pending, line.rstrip()]
             pending = []

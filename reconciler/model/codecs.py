@@ -203,7 +203,7 @@ class Ref(Codec):
     `word` is the key beside `project:` there.
     """
 
-    form = REF
+    form: ClassVar[Form] = REF
     kinds: tuple[str, ...]
     word: str = "name"
 
@@ -279,7 +279,7 @@ class Ref(Codec):
 class RefSet(Codec):
     """A set of other objects."""
 
-    form = Each(of=REF)
+    form: ClassVar[Form] = Each(of=REF)
     of: Ref
 
     def named_kinds(self) -> tuple[str, ...]:
@@ -348,6 +348,7 @@ def unknown(wire: Mapping[str, Any]) -> str:
 def require_id(address: Address, context: Context) -> int:
     """The id of an object that must exist by now; raises Unresolved."""
     number = context.names.id(address)
-    if number is None:
+    # Below zero: of the catalog, and not created yet.
+    if number is None or (isinstance(number, int) and number < 0):
         raise Unresolved(f"{address} does not exist on the server")
     return number

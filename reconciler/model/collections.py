@@ -10,12 +10,13 @@ from typing import Any
 from reconciler.manifest.loader import suggest
 from reconciler.model.address import CONTAINER, Address
 from reconciler.model.capabilities import ManifestKey
+from reconciler.model.catalog import Catalog
 from reconciler.model.kind import Kind, nested_name
 
 
 def claimable(kinds: Iterable[Kind]) -> dict[str, Kind]:
-    """The declarable kinds that `authoritative` can name, by the name: all but projects, which are never pruned."""
-    return {kind.plural: kind for kind in kinds if kind.name != CONTAINER}
+    """The declarable kinds that `authoritative` can name, by the name. Projects and the catalog are never pruned."""
+    return {kind.plural: kind for kind in kinds if kind.name != CONTAINER and not kind.has(Catalog)}
 
 
 def faults(

@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from reconciler import natural
 from reconciler.model.address import Reference, Unresolved
@@ -28,7 +28,7 @@ from reconciler.model.codecs import (
     stored,
     unix_lines,
 )
-from reconciler.model.forms import CUSTOM_FIELDS
+from reconciler.model.forms import CUSTOM_FIELDS, Form
 from reconciler.model.local_files import fault, is_file, path_of, stored_name
 from reconciler.model.name_index import Context, CustomField, near_miss
 
@@ -46,7 +46,7 @@ class CustomFields(Codec):
     """The `custom_fields` of an object: `{name: value}`. Fields that are not mentioned are left alone."""
 
     lookups = lookups_to_create = ("custom_field",)
-    form = CUSTOM_FIELDS
+    form: ClassVar[Form] = CUSTOM_FIELDS
 
     def __init__(self, customized: str) -> None:
         self.customized = customized
@@ -79,6 +79,7 @@ class CustomFields(Codec):
 
     def references(self, value: Any, context: Context) -> Iterable[Reference]:
         for name, item in (value or {}).items():
+            yield from definition_of(self.customized, name, context)
             # An unknown name has no format and refers to nothing here; `canonical` reports it.
             ref = REFERENCES.get(self.fields(context).get(name, CustomField(0, name)).format)
             if ref is not None:
@@ -134,7 +135,7 @@ class CustomFields(Codec):
     def encode(self, value: Any, context: Context) -> Any:
         # By id: Redmine ignores the name, and drops an id that it does not know (5.0 to 6.1; test_trap_06).
         fields = [(self.find(name, context), item) for name, item in value.items()]
-        return [{"id": field.id, "value": encode(field, item, context)} for field, item in fields]
+        return [{"id": number_of(field), "value": encode(field, item, context)} for field, item in fields]
 
     def written(self, value: Any, context: Context) -> Any:
         values = {name: _written(self.find(name, context), item, context) for name, item in (value or {}).items()}
@@ -160,6 +161,19 @@ class CustomFields(Codec):
             field = self.fields(context).get(name)
             if field and field.format == "attachment" and held.get(field.id, "").isdigit() and is_file(wanted):
                 yield Candidate(int(held[field.id]), _stored_as(wanted), path_of(wanted).stat().st_size)
+
+
+def definition_of(customized: str, name: str, context: Context) -> Iterable[Reference]:
+    """The declared custom field that a name means, if there is one: those that are not declared exist already."""
+    key = f"{customized}/{name}"
+    return (Reference(("custom_field",), "", key),) if key in context.names.declared("custom_field") else ()
+
+
+def number_of(field: CustomField) -> int:
+    """The id of a custom field that must exist by now; raises Unresolved."""
+    if field.id < 0:
+        raise Unresolved(f'the custom field "{field.name}" does not exist on the server')
+    return field.id
 
 
 def same(desired: Any, live: Any) -> bool:
@@ -219,6 +233,9 @@ def _decode_one(field: CustomField, wire: Any, context: Context) -> Any:
     if field.format == "enumeration":
         # Definitions list active options only (5.0 to 6.1), but an object can have an inactive one.
         return field.options.get(str(wire), f"#{wire}")
+    if field.format == "list":
+        # What is renamed is renamed in all objects at once.
+        return field.renamed.get(wire, wire)
     if field.format == "attachment" and str(wire).isdigit():
         file = context.names.files.get(int(wire), {})
         shown = {k: file[k] for k in ("filename", "sha256", "id") if k in file}

@@ -82,7 +82,9 @@ class LiveIndex:
             key = self._folded.pop(key.lower(), key)
         number = self._ids.pop(key, None)
         if number is not None:
-            del self._keys[number], self._rows[number]
+            # It may have had two keys, its own and the one that a saved plan gives it.
+            self._keys.pop(number, None)
+            self._rows.pop(number, None)
 
     def rekey(self, number: Any, key: str) -> None:
         """Give an object another key; of several with one key, the first is found by it."""

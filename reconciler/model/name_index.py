@@ -31,6 +31,8 @@ class CustomField:
     multiple: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
     """value → label, for lists and enumerations (active options only)."""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """The name of a value → the one that it is about to get, for lists and enumerations."""
     trackers: frozenset[int] = frozenset()
     filterable: bool = False
     default: str = ""
@@ -57,11 +59,13 @@ class Traits:
     inside: bool = False
     """Whether its objects are inside a project."""
     declarable: bool = True
-    """Whether manifests can declare it; of other kinds, only an administrator can make more."""
+    """Whether manifests declare such objects, or may do so without the program inside Redmine."""
     ignores_case: bool = False
     """Whether Redmine compares the names without case."""
     menu: str = ""
-    """Where an administrator makes objects of a kind that manifests cannot declare."""
+    """Where an administrator makes objects of a kind that REST cannot write."""
+    list: str = ""
+    """The list of manifests that declares such objects."""
     visible_elsewhere: Callable[[Reference, Names], Iterable[Address]] = lambda reference, names: ()
     """Further addresses that a name can mean (a version shared with the project)."""
     unseen: str = ""
@@ -233,8 +237,11 @@ class Names:
 
     def advice(self, word: str, known: Iterable[str], *kinds: str) -> str:
         """The hint for a name that none of `kinds` has: a near miss among `known`, and where one can be created."""
-        menus = (self.trait(kind).menu for kind in kinds)
-        made = [f"ask an administrator to create it: {menu}" for menu in menus if menu]
+        traits = [self.trait(kind) for kind in kinds]
+        listed = (f"declare it in `{t.list}`, or " if t.list else "" for t in traits)
+        made = [
+            f"{own}ask an administrator to create it: {t.menu}" for own, t in zip(listed, traits, strict=True) if t.menu
+        ]
         return "; ".join(filter(None, [near_miss(word, known), *made]))
 
     def ancestors(self, project: str) -> list[str]:

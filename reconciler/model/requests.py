@@ -19,7 +19,8 @@ class Request:
     `login` is the account that it is made for (an administrator can act for others). With `once` it adds something
     each time (an issue's note), so it is not repeated: when its answer is lost, reading back shows what is missing.
     `instead` is sent if it is refused, to do as much as is still possible. `undo` are ways to restore what Redmine
-    destroys although it refuses the request; the first that works is taken.
+    destroys although it refuses the request; the first that works is taken. What `removes` something is done if there
+    is nothing (404), like a DELETE.
     """
 
     method: Literal["POST", "PUT", "DELETE"]
@@ -30,6 +31,7 @@ class Request:
     params: tuple[tuple[str, str | int], ...] = ()
     undo: tuple[Request, ...] = ()
     instead: Request | None = None
+    removes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

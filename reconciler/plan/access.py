@@ -62,11 +62,15 @@ def _barred(draft: Draft, change: FieldChange, address: Address, names: Names) -
     through = names_of(draft, change.path.partition(".")[0])
     for name, api in kind.fields.items():
         gate = api.gate
-        if row is None or gate is None or not gate.guards_access or not through & gate.via:
+        if gate is None or not gate.guards_access or not through & gate.via:
             continue
-        live, wanted = kind.live(row, name, Context(names)), _declared(spec, name)
-        # None: the account is not shown it.
-        if live in (None, gate.open) or wanted == gate.open or (wanted is not None and live in gate.shut):
+        live = None if row is None else kind.live(row, name, Context(names))
+        wanted = _declared(spec, name) if row else getattr(spec, name, None)
+        if wanted is not None and wanted != gate.open and wanted not in gate.shut:
+            # It is made so, and nothing opens it for a while.
+            live = wanted
+        # None: the account is not shown it, or it is new.
+        elif live in (None, gate.open) or wanted == gate.open or (wanted is not None and live in gate.shut):
             continue
         message = f"{change.path}: {address} is {live}, and Redmine accepts only {gate.open} {kind.plural} here"
         hint = f"declare the {kind.name} with `{name}: {live}`: it is made {gate.open} for this and {live} again after"

@@ -44,7 +44,7 @@ def find(desired: Desired, names: Names, make: Callable[[Collection[Problem]], P
     try:
         make(())
     except ManifestError as error:
-        problems = tuple(error.problems)
+        problems = tuple(dict.fromkeys(error.problems))
     else:
         return NO_FAULTS
     owned = _owned(desired, problems)

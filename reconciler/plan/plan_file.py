@@ -24,6 +24,7 @@ from reconciler.kinds import kinds
 from reconciler.manifest.loader import expand
 from reconciler.masking import Secrets
 from reconciler.model.address import Address, Row
+from reconciler.model.catalog import existing
 from reconciler.model.codecs import digest, join
 from reconciler.model.kind import Kind, scope_of
 from reconciler.model.local_files import write_private
@@ -270,7 +271,8 @@ def _number(row: Row) -> str:
 
 def _row(change: Change, names: Names) -> Row | None:
     """The live object, by key, or by id if the change gives it another key."""
-    row = names.row(change.address)
+    # What the plan itself makes of the catalog is expected, and not there yet.
+    row = existing(names.row(change.address))
     if row is None and change.id is not None:
         row = names.live(change.address.kind).rows.get(change.id)
         if row is not None:

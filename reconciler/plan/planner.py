@@ -15,6 +15,7 @@ from reconciler.errors import Location, ManifestError, Problem, RefusedError
 from reconciler.kinds import kinds
 from reconciler.model.address import CONTAINER, Address, Row
 from reconciler.model.capabilities import Deletion, DerivedFields, ManifestKey, OwnAccount, PartialRows, ReadOnly
+from reconciler.model.catalog import existing
 from reconciler.model.codecs import shown
 from reconciler.model.kind import Object, undeclared
 from reconciler.model.name_index import Context, Names
@@ -387,6 +388,6 @@ class Planner:
 
     def live(self, declared: Object) -> tuple[Row | None, str | None]:
         """The live object and the reason of a rename: reading gave it the declared key already."""
-        row = self.names.row(declared.address)
+        row = existing(self.names.row(declared.address))
         old = self.names.renamed.get(declared.address)
         return row, f"renamed from {old}" if old else None

@@ -21,6 +21,8 @@ from urllib.parse import quote as percent_encode
 import httpx
 from httpx_retries import RetryTransport
 
+from reconciler.catalog.session import Session
+from reconciler.catalog.transport import Command
 from reconciler.errors import Answered, AnswerLost, NotRedmine, OddResponse, ReconcilerError
 from reconciler.masking import Secrets
 from reconciler.redmine import gateway
@@ -72,6 +74,9 @@ class Client:
         """Is awaited before each write, and may raise: without its lease, a run must not write (`apply.lease`)."""
         self.secrets = Secrets() if secrets is None else secrets
         self.secrets.include(connection.secrets())
+        command = Command(connection.catalog_command, connection.catalog_timeout, self.secrets)
+        self.catalog = Session(command, connection.api_key) if command.argv else None
+        """The program inside the same Redmine, if there is one."""
         self._slots = asyncio.Semaphore(connection.concurrency)
         self._given, self._log = transport, log
         self._attempt = Attempt(transport or network(connection), log, self.secrets)

@@ -49,8 +49,9 @@ class Connection:
     A user and password beside an API key are for a gateway: Redmine looks at the key first. `extra` are headers for it.
     `url` may have a path. `switch_user` is a login to act as; Redmine ignores it unless the account is an
     administrator. `ca_file` is trusted in addition to the system's CAs; `proxy` is an http or https URL. `timeout` is
-    in seconds per network operation, `deadline` in seconds per request including its `retries`. Raises ConfigError
-    for an invalid value, without repeating it.
+    in seconds per network operation, `deadline` in seconds per request including its `retries`. `catalog_command`
+    starts a program inside the same Redmine, which gets `catalog_timeout` seconds. Raises ConfigError for an invalid
+    value, without repeating it.
     """
 
     url: str
@@ -68,6 +69,8 @@ class Connection:
     deadline: float = 120.0
     concurrency: int = 8
     retries: int = 5
+    catalog_command: tuple[str, ...] = ()
+    catalog_timeout: float = 300.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "url", checked_url(self.url))

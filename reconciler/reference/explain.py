@@ -9,10 +9,11 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from reconciler.errors import ConfigError
-from reconciler.kinds import declarable, kinds
+from reconciler.kinds import declarable
 from reconciler.manifest.loader import suggest
 from reconciler.model.codecs import Codec, Ref, RefSet
 from reconciler.model.kind import Kind, nested_name
+from reconciler.model.mapped import Mapped
 from reconciler.model.spec import COMMON, REFUSE, Api, Date, Spec
 from reconciler.reference.examples import example_yaml
 from reconciler.reference.json_schema import raw_schema
@@ -78,12 +79,12 @@ def reference() -> str:
 
 def kind_named(name: str) -> Kind:
     """A kind by its name or that of its list. Raises ConfigError for an unknown one, with a near miss."""
-    known = {alias: kind for kind in declarable().values() for alias in (kind.name, kind.plural, nested_name(kind))}
+    declared = declarable().values()
+    # A list of a project can have the name of one outside projects, which comes first.
+    known = {nested_name(kind): kind for kind in declared}
+    known |= {alias: kind for kind in declared for alias in (kind.name, kind.plural)}
     if name in known:
         return known[name]
-    if name in kinds():
-        plural = kinds()[name].plural.replace("_", " ").capitalize()
-        raise ConfigError(f"{plural} cannot be declared: Redmine's API is read-only for them. Refer to them by name.")
     near = suggest(name, known) or f"Kinds: {', '.join(k.name for k in declarable().values())}."
     raise ConfigError(f'There is no kind "{name}". {near[0].upper()}{near[1:]}')
 
@@ -103,6 +104,8 @@ def _about_kind(kind: Kind) -> Iterator[str]:
 
 
 def _declared(kind: Kind) -> str:
+    if kind.has(Mapped):
+        return f"Declared in the mapping `{kind.plural}`, as `{kind.identity[0].upper()}: VALUE`."
     if not kind.inside:
         return f"Declared in the list `{kind.plural}`."
     nested = nested_name(kind)
@@ -167,9 +170,13 @@ def type_of(schema: Mapping[str, Any]) -> str:
     if "enum" in schema or "const" in schema:
         choices = schema.get("enum") or [schema["const"]]
         return f"one of {', '.join(choices)}" if len(choices) > 1 else str(choices[0])
+    if schema.get("type") == "array" and "enum" in schema["items"]:
+        return f"list of {', '.join(schema['items']['enum'])}"
     if schema.get("type") == "array":
         return "list of " + " or ".join(f"{item}s" for item in type_of(schema["items"]).split(" or "))
-    return "date" if schema.get("pattern") == DATE else TYPES.get(schema.get("type", ""), "any value")
+    types = schema.get("type", "")
+    names = [TYPES.get(one, "any value") for one in (types if isinstance(types, list) else [types])]
+    return "date" if schema.get("pattern") == DATE else " or ".join(names)
 
 
 def sentence(text: str) -> str:

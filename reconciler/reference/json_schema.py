@@ -19,6 +19,8 @@ from reconciler.model.address import CONTAINER
 from reconciler.model.capabilities import FixedKey
 from reconciler.model.collections import claimable
 from reconciler.model.kind import Kind, nested_name
+from reconciler.model.mapped import Mapped
+from reconciler.model.ordering import ORDERED
 from reconciler.model.spec import REFUSE
 from reconciler.reference.examples import example
 
@@ -37,7 +39,7 @@ WORDS: Schema = {"type": "string", "pattern": r"^(true|false|yes|no|on|off)$|\$\
 def manifest_schema() -> Schema:
     """The schema of a manifest: the list of each kind, at top level and inside projects (there without `project`)."""
     kinds = declarable().values()
-    definitions = {kind.name: item_schema(kind) for kind in kinds}
+    definitions = {kind.name: item_schema(kind) for kind in kinds if not kind.has(Mapped)}
     nested = {kind: f"{kind.name}_in_project" for kind in kinds if kind.inside}
     for kind, name in nested.items():
         definitions[name] = _without_project(definitions[kind.name])
@@ -46,9 +48,25 @@ def manifest_schema() -> Schema:
     return {
         "$schema": DRAFT,
         "description": "The desired state of a Redmine. All manifests together form one desired state.",
-        **_object({"$schema": {"type": "string"}} | {kind.plural: _list(kind, kind.name) for kind in kinds}, ()),
+        **_object({"$schema": TEXT, ORDERED: _ordered()} | {kind.plural: _listed(kind) for kind in kinds}, ()),
         "$defs": dict(sorted(definitions.items())),
     }
+
+
+def _ordered() -> Schema:
+    sentence = "Whether the order of the lists here is that of Redmine: of statuses, trackers, roles and enumerations."
+    return {"description": sentence, "anyOf": [{"type": "boolean"}, WORDS, {"type": "null"}]}
+
+
+def _listed(kind: Kind) -> Schema:
+    """The list of a kind at top level, or the mapping of its objects."""
+    if not kind.has(Mapped):
+        return _list(kind, kind.name)
+    mapped, schema = kind.capability(Mapped), raw_schema(kind)
+    allow: Schema = {mapped.allow: {"type": ["array", "null"], "items": TEXT}} if mapped.allow else {}
+    value = field_schema(kind, mapped.value, schema["properties"][mapped.value])
+    more: Schema = {"properties": allow, "additionalProperties": value}
+    return {"description": _sentence(schema), "type": ["object", "null"], **more}
 
 
 def item_schema(kind: Kind) -> Schema:

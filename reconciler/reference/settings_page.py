@@ -38,6 +38,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "Connection": (
         "ca_file", "client_cert", "client_key", "proxy", "headers", "timeout", "deadline", "concurrency", "retries",
     ),
+    "What REST cannot write": ("catalog_command", "catalog_timeout"),
     "Manifests": ("manifests", "overlays", "include", "ignore", "vars"),
     "Identity": ("issue_key_field", "user_ids"),
     "Safety": ("limits", "lease", "authoritative", "prune_users", "protect"),
@@ -60,6 +61,8 @@ EXAMPLES: Mapping[str, str] = {
     "deadline": "deadline: 300",
     "concurrency": "concurrency: 4",
     "retries": "retries: 10",
+    "catalog_command": "catalog_command: [docker, exec, -i, redmine, bin/rails, runner, -e, production, '-']",
+    "catalog_timeout": "catalog_timeout: 600",
     "manifests": "manifests: [base/, production.yaml]",
     "overlays": "overlays: [overlays/staging.yaml]",
     "include": "include: [redmine/]",
@@ -78,6 +81,7 @@ EXAMPLES: Mapping[str, str] = {
 MORE: Mapping[str, str] = {
     "api_key": "howto/connect.md#credentials-from-a-password-store",
     "headers": "howto/connect.md#behind-a-gateway",
+    "catalog_command": "howto/from-nothing.md",
     "manifests": "instances.md",
     "overlays": "instances.md#change-objects-for-one-instance",
     "include": "howto/connect.md#keep-other-files-beside-the-manifests",

@@ -11,8 +11,9 @@ from reconciler.errors import ConfigError
 from reconciler.manifest import loader
 from reconciler.model.address import CONTAINER, split_key
 from reconciler.model.kind import Kind
+from reconciler.model.mapped import Mapped
 from reconciler.model.spec import COMMON
-from reconciler.reference.examples import example_yaml
+from reconciler.reference.examples import example, example_yaml
 from reconciler.reference.explain import kind_named, sentence, type_of
 from reconciler.reference.json_schema import raw_schema
 from reconciler.state import desired
@@ -29,7 +30,8 @@ def starter(name: str, key: str = "") -> str:
     kind = kind_named(name)
     schema = raw_schema(kind)
     given = _given(kind, key)
-    text = "\n".join((*_head(kind, schema), f"{kind.plural}:", *_item(kind, schema, given))) + "\n"
+    items = _entry(kind, schema, given) if kind.has(Mapped) else _item(kind, schema, given)
+    text = "\n".join((*_head(kind, schema), f"{kind.plural}:", *items)) + "\n"
     _check(kind, text, given)
     return text
 
@@ -71,6 +73,13 @@ def _item(kind: Kind, schema: Mapping[str, Any], given: Mapping[str, str]) -> It
         yield ""
         yield from _comment(_about(schema["properties"][name]), "    ")
         yield textwrap.indent(example_yaml(kind, name), "    #", lambda line: True)
+
+
+def _entry(kind: Kind, schema: Mapping[str, Any], given: Mapping[str, str]) -> Iterator[str]:
+    """An entry of a mapping of objects."""
+    value, key = kind.capability(Mapped).value, kind.identity[0]
+    yield from _comment(_about(schema["properties"][value]), "  ")
+    yield f"  {given.get(key) or example(kind, key)}: {example(kind, value)}"
 
 
 def _about(field: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from reconciler.natural import natural
 from reconciler.plan.archived_projects import opened
 from reconciler.plan.diff import detail
 from reconciler.plan.operations import FieldChange
+from reconciler.render import edited_lists
 from reconciler.render.safe import terminal
 
 # Not at run time: text is rendered without importing what sends requests
@@ -181,6 +182,8 @@ def _lines(before: Any, after: Any, most: int) -> list[str]:
     if len(sides) < 2:
         return []
     if all(isinstance(side, list | tuple) for side in sides):
+        if edited_lists.is_edited(after):
+            return edited_lists.lines(before, after, value)
         return _set_lines(*sides) if max(map(len, sides)) > FEW or sum(len(value(s)) for s in sides) > LONG else []
     nested = all(isinstance(side, Mapping) and not _is_name(side) for side in sides)
     return detail(_leaves(before), _leaves(after)) if nested else []

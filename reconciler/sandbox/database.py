@@ -28,6 +28,11 @@ CONFIGURE = """
     UPDATE users SET must_change_passwd = 0 WHERE login = 'admin';
     DELETE FROM tokens WHERE action = 'api';
 """
+# Redmine's default data (lib/redmine/default_data/loader.rb). It makes the built-in roles again by itself.
+DEFAULT_DATA = (
+    *("custom_fields_trackers", "enumerations", "issue_statuses", "projects_trackers", "queries", "queries_roles"),
+    *("roles", "roles_managed_roles", "trackers", "workflows"),
+)
 ADD_KEY = """
     INSERT INTO tokens (user_id, action, value, created_on, updated_on)
     SELECT id, 'api', ?, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP FROM users WHERE login = 'admin'
@@ -57,6 +62,15 @@ def configure(database: Path, api_key: str) -> None:
         connection.executescript(CONFIGURE)
         with connection:
             connection.execute(ADD_KEY, (api_key,))
+
+
+def empty(database: Path) -> None:
+    """Remove Redmine's default data, which a freshly migrated Redmine does not have. Ids start over."""
+    with closing(_open(database)) as connection, connection:
+        for table in DEFAULT_DATA:
+            connection.execute(f"DELETE FROM {table}")
+            connection.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
+        connection.execute("DELETE FROM settings WHERE name = 'default_projects_tracker_ids'")
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -19,6 +19,7 @@ PORTS = {"5.0": 3150, "6.0": 3160, "6.1": 3161}
 STATE, PRISTINE, SNAPSHOT = "instance.json", "pristine.sqlite3", "snapshot.sqlite3"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,39}")
 UNFINISHED = "unfinished"  # stands for the digest of a setup that failed or was killed
+EMPTY = "\0empty"  # stands in a digest for "without default data"; no script contains it
 RUNNER_TIMEOUT = 600.0  # seconds
 
 
@@ -84,7 +85,12 @@ class Sandbox:
         return self.folder.is_dir()
 
     def start(
-        self, setup: Sequence[Path] = (), port: int | None = None, say: Callable[[str], None] = _silent
+        self,
+        setup: Sequence[Path] = (),
+        port: int | None = None,
+        say: Callable[[str], None] = _silent,
+        *,
+        empty: bool = False,
     ) -> Running:
         """Create it if missing, apply `setup`, start the server and wait until it is ready.
 
@@ -92,19 +98,23 @@ class Sandbox:
         once: with the same contents (or none) nothing happens, with other contents the sandbox starts over from a new
         Redmine. Their result is in the snapshot that `reset` restores.
 
+        `empty` is without Redmine's default data (trackers, statuses, roles, workflows, enumerations, queries), before
+        `setup`. Like another setup, it makes a sandbox that has the data start over.
+
         `port` None means the previous port; at first 3150, 3160 or 3161 (any, for a sandbox with a name), or a free
         one if that is taken. `say` is called with progress messages.
         """
-        digest = _digest([_read(path) for path in setup]) if setup else ""
+        given = bool(setup) or empty
+        digest = _digest([*([EMPTY] if empty else ()), *map(_read, setup)]) if given else ""
         say(f"Starting Redmine {self.version} ({self.name}) …")
         # Until the server is up: a removal of the version must not come in between.
         with base.lock(self._home, self.version, say):
             base.make(self._home, self.version, self._archive, say)
             self._create()
             done = self._state().setup
-            # A setup that was killed left an unknown state; without --setup, what was set up before stays.
-            if done == UNFINISHED or (setup and done != digest):
-                self._set_up(setup, digest, say)
+            # A setup that was killed left an unknown state; without --setup and --empty, what was set up before stays.
+            if done == UNFINISHED or (given and done != digest):
+                self._set_up(setup, digest, say, empty)
             return self._serve(port, say)
 
     def status(self) -> Running | None:
@@ -148,13 +158,23 @@ class Sandbox:
 
         `script` is a file (Path) or Ruby source (str); `env` is its environment.
         """
-        self._require()
         source = _read(script) if isinstance(script, Path) else script
-        # As root the folder may have new files of root's, which Redmine's user could not change.
-        inside.prepare(self._root, self.folder)
-        argv = inside.command(self._root, ["bin/rails", "runner", "-"], {"REDMINE_INSTANCE": self.name, **env})
+        argv = self.runner(**env)
         what = f"Running {script if isinstance(script, Path) else 'Ruby'} in Redmine {self.version}"
         return process.run(argv, what=what, timeout=RUNNER_TIMEOUT, text=source)
+
+    def runner(self, **env: str) -> tuple[str, ...]:
+        """The command that runs Ruby from its standard input inside Redmine; `env` is its environment."""
+        self._require()
+        # As root the folder may have new files of root's, which Redmine's user could not change.
+        inside.prepare(self._root, self.folder)
+        program = ["bin/rails", "runner", "-"]
+        first, *rest = inside.command(self._root, program, {"REDMINE_INSTANCE": self.name, **env})
+        return (shutil.which(first, path=process.PATH) or first, *rest)
+
+    def serves(self, url: str) -> bool:
+        """Whether its server has this URL, running or not."""
+        return url.rstrip("/") == f"http://{server.HOST}:{self._state().port}"
 
     def destroy(self) -> None:
         """Stop the server and remove the instance. The packages of its version are kept for the next one."""
@@ -193,10 +213,12 @@ class Sandbox:
         # Last, and atomic: an instance that can be seen is complete.
         folder.rename(self.folder)
 
-    def _set_up(self, setup: Sequence[Path], digest: str, say: Callable[[str], None]) -> None:
+    def _set_up(self, setup: Sequence[Path], digest: str, say: Callable[[str], None], empty: bool) -> None:
         # First of all, so that a setup that is killed is not taken for done.
         _write_state(self.folder, replace(self._state(), setup=UNFINISHED))
         database.restore(self.folder / PRISTINE, self.db)
+        if empty:
+            database.empty(self.db)
         for path in setup:
             say(f"Running {path} …")
             self.run(path)
@@ -231,6 +253,15 @@ def instances(home: Path | None = None) -> Iterator[Sandbox]:
         for path in sorted((home / version / base.INSTANCES).glob(f"*/{STATE}")):
             if not path.parent.name.startswith("_"):
                 yield Sandbox(version, name=path.parent.name, home=home)
+
+
+def runner_of(url: str) -> tuple[str, ...]:
+    """The command that runs Ruby inside the sandbox with this URL; () if it is none's."""
+    if not url.startswith(f"http://{server.HOST}:"):
+        return ()
+    with suppress(SandboxError, OSError):
+        return next((sandbox.runner() for sandbox in instances() if sandbox.serves(url)), ())
+    return ()
 
 
 def destroy_all(home: Path | None = None) -> None:

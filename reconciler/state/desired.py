@@ -20,17 +20,20 @@ from reconciler.model.capabilities import BulkDetails, ManifestKey
 from reconciler.model.codecs import Codec, blank, join
 from reconciler.model.inner_place import Path, inner_place
 from reconciler.model.kind import Kind, Need, Object, earlier_key, nested_name
+from reconciler.model.mapped import MapItems, Mapped, listed, stray
 from reconciler.model.name_index import Context, Names
+from reconciler.model.ordering import ORDERED
 from reconciler.model.requests import FEW
 from reconciler.model.spec import REFUSE, Id
 from reconciler.state.doubles import doubles
+from reconciler.state.orders import fault, orders_of
 from reconciler.state.partial import NotValid, partial
 from reconciler.state.spec_errors import explain, label_of, type_name
 
 HINTED = 100
 """Number of problems after which references get no near-miss hints: each compares with all names."""
-IGNORED = frozenset({"$schema"})
-"""Top-level keys for editors, without a meaning here."""
+IGNORED = frozenset({"$schema", ORDERED})
+"""Top-level keys that are no lists: one is for editors, one is about the lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,8 @@ class _Builder:
         self.invalid: set[Address] = set()
         """Objects that are too broken for `partial`; references to them get no problem of their own."""
         self.incomplete = False
+        self.added: list[Object] = []
+        """All that is declared, in the order of the manifests."""
         self.problems: list[Problem] = []
         self.lists = declarable()
         self.nested = {nested_name(k): k for k in self.lists.values() if k.inside}
@@ -108,10 +113,28 @@ class _Builder:
             return
         for name, items in document.items():
             if name in self.lists:
-                self.items(self.lists[name], items, document.where(name), None)
+                self.listed(self.lists[name], items, document)
             elif name not in IGNORED:
                 self.incomplete = True
                 self.problem(document.where(name), f'unknown top-level key "{name}"', suggest(name, self.lists))
+
+        if wrong := fault(document):
+            self.problem(document.where(ORDERED), wrong)
+
+    def listed(self, kind: Kind, items: Any, document: Map) -> None:
+        """Add one list of a document, or the mapping that stands for it, and its order."""
+        before, place = len(self.added), document.where(kind.plural)
+        for index, message in stray(kind, items):
+            at = items[kind.capability(Mapped).allow].where(index) if index is not None else place
+            self.problem(at, message, "omit it")
+        made = listed(kind, items)
+        if kind.has(Mapped) and made is not None and not isinstance(made, MapItems):
+            self.incomplete = True
+            self.problem(place, f"expected a mapping, found {type_name(items)}")
+            return
+        self.items(kind, made, place, None)
+        for order in orders_of(document, kind, self.added[before:]):
+            self.add(order, self.objects)
 
     def items(self, kind: Kind, items: Any, place: Location, project: str | None) -> None:
         """Add one list of objects of a kind."""
@@ -169,6 +192,7 @@ class _Builder:
     def add(self, declared: Object, objects: dict[Address, Object]) -> None:
         """Add an object to `objects` (or `partial`), unless it is a duplicate, and check it."""
         kind, address = declared.kind, declared.address
+        self.added.append(declared)
         # Redmine compares some names case-insensitively: `amy` and `AMY` are the same login (5.0 to 6.1).
         same = Address(kind.name, address.key.lower() if kind.ignores_case else address.key)
         first = self.first.setdefault(same, declared)

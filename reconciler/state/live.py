@@ -22,12 +22,14 @@ from reconciler.errors import Denied, ManifestError, NotRedmine, Problem
 from reconciler.kinds import kinds
 from reconciler.model.address import Row, Unresolved
 from reconciler.model.capabilities import Alternative, ManifestKey, ReadOnly, Sharing, VersionProbe
+from reconciler.model.catalog import Catalog
 from reconciler.model.codecs import Candidate
 from reconciler.model.forms import TEXT, WHOLE, Fields
 from reconciler.model.kind import Kind, Listing, Need, Object
 from reconciler.model.name_index import Context, CustomField, Names, Traits
 from reconciler.model.visibility import Hiding, Unlisted
 from reconciler.redmine.client import Client
+from reconciler.state.catalog import proof, read_catalog
 from reconciler.state.contents import read_contents
 from reconciler.state.desired import Desired
 from reconciler.state.fetch import bulk_details, fetch, together
@@ -69,7 +71,10 @@ async def read(client: Client, desired: Desired, scope: Scope = DECLARED) -> Liv
     first = scope.widened(desired.need(), desired.settings, me)
     # Trackers are read even if no manifest uses them: nothing else tells the version.
     probes = {kind.name: frozenset[str]() for kind in kinds().values() if kind.has(VersionProbe)}
-    await reader.wave(Need({**probes, **first.keys}), [k for k in kinds().values() if k.has(ReadOnly)])
+    await reader.wave(
+        Need({**probes, **proof(desired), **first.keys}), [k for k in kinds().values() if k.has(ReadOnly)]
+    )
+    await read_catalog(client, desired, names)
     # Before the other lists, some of whose parameters and fields an older Redmine does not know.
     check_version(names)
     need, outside = desired.need(names), [k for k in kinds().values() if not k.has(ReadOnly) and not k.inside]
@@ -102,7 +107,9 @@ def rights(me: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def fresh_names(desired: Desired) -> Names:
     """A name index with all declared objects, and no live ones yet."""
-    names = Names({kind.name: _traits(kind) for kind in kinds().values()}, desired.settings)
+    declared_kinds = {declared.kind.name for declared in desired.objects.values()}
+    traits = {kind.name: _traits(kind, declared=kind.name in declared_kinds) for kind in kinds().values()}
+    names = Names(traits, desired.settings)
     for address, declared in desired.objects.items():
         if declared.spec.state == "present":
             names.declare(address, declared.spec)
@@ -111,13 +118,15 @@ def fresh_names(desired: Desired) -> Names:
     return names
 
 
-def _traits(kind: Kind) -> Traits:
+def _traits(kind: Kind, *, declared: bool) -> Traits:
     sharing = kind.capability(Sharing)
     return Traits(
         inside=kind.inside is not None,
-        declarable=not kind.has(ReadOnly),
+        # Most manifests leave the catalog to administrators: then a name that is not on the server is nowhere else.
+        declarable=declared or not kind.has(ReadOnly),
         ignores_case=kind.ignores_case,
         menu=kind.capability(ReadOnly).menu,
+        list=kind.plural if kind.has(Catalog) else "",
         unseen=kind.capability(Unlisted).advice,
         why_hidden=kind.capability(Hiding).why_hidden,
         visible_elsewhere=sharing.visible_elsewhere,

@@ -25,6 +25,7 @@ from reconciler.manifest.loader import Included, Map, Reported, Seq, suggest
 from reconciler.manifest.overlaid import Overlaid
 from reconciler.model.address import CONTAINER, Address
 from reconciler.model.kind import Kind, nested_name
+from reconciler.model.mapped import MapItems, Mapped, listed
 from reconciler.state.partial import partial
 from reconciler.state.spec_errors import OVERLAY_KEYS, type_name
 
@@ -109,7 +110,7 @@ class _Reader:
     def document(self, document: Map) -> None:
         for name, items in document.items():
             if name in self.lists:
-                self.items(self.lists[name], items, document.where(name), None)
+                self.items(self.lists[name], listed(self.lists[name], items), document.where(name), None)
             elif name not in IGNORED:
                 hint = suggest(name, self.lists) or "an overlay has the lists of a manifest, such as projects"
                 self.problem(document.where(name), f'unknown top-level key "{name}"', hint)
@@ -117,8 +118,9 @@ class _Reader:
     def items(self, kind: Kind, items: Any, place: Location, project: str | None) -> None:
         if items is None:
             return
-        if not isinstance(items, Seq):
-            self.problem(place, f"expected a list, found {type_name(items)}", 'start each item with "- "')
+        if not isinstance(items, MapItems if kind.has(Mapped) else Seq):
+            form, hint = ("a mapping", "") if kind.has(Mapped) else ("a list", 'start each item with "- "')
+            self.problem(place, f"expected {form}, found {type_name(items)}", hint)
             return
         for index, item in enumerate(items):
             if isinstance(item, Map):

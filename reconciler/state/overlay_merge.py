@@ -18,6 +18,7 @@ from reconciler.manifest.loader import Map, Seq, suggest
 from reconciler.manifest.overlaid import Overlaid, replaced
 from reconciler.model.address import CONTAINER, Address
 from reconciler.model.kind import Kind, nested_name
+from reconciler.model.mapped import MapItems, Mapped, listed
 from reconciler.state.overlay_entries import ACTION, UNSET, Entries, Patch, address_of, is_key
 from reconciler.state.spec_errors import OVERLAY_KEYS
 
@@ -37,6 +38,16 @@ def _types(annotation: Any) -> set[Any]:
     if origin in (Union, UnionType):
         return set().union(*map(_types, get_args(annotation)))
     return {origin or annotation}
+
+
+def _document(patch: Patch) -> Map:
+    """A document with one object of a mapping."""
+    body = patch.body
+    made, items = Map(body.file, body.at, body.root), MapItems(body.file, body.at)
+    items.append(body)
+    items.marks.append(body.at)
+    made[patch.kind.plural], made.marks[patch.kind.plural] = items, body.at
+    return made
 
 
 class Merge:
@@ -63,7 +74,7 @@ class Merge:
         """What is wrong with the patches, once all documents are merged; `unsure` if some could not be read."""
         yield from self.faults
         for address, patch in self.patches.items():
-            if address not in self.found and not (unsure or address.kind in self.unclear):
+            if address not in self.found and not (unsure or address.kind in self.unclear or self._adds(patch)):
                 near = suggest(address.key, (a.key for a in self.found if a.kind == address.kind))
                 hint = near or f"to declare it only here, write `{ACTION}: add`"
                 yield Problem(patch.body.where(), "not declared in the manifests", str(address), hint)
@@ -72,6 +83,16 @@ class Merge:
                 message = f"{ACTION}: add, but the manifests declare it"
                 yield Problem(place, message, str(address), f"omit {ACTION} to change it", (self.found[address],))
 
+    def added(self) -> Iterator[Map]:
+        """Documents of what the manifests do not declare, in mappings: there, each key is added or replaced."""
+        for address, patch in self.patches.items():
+            if self._adds(patch) and address not in self.found:
+                self.effects.append(Effect(patch.body.where(), str(address), "added"))
+                yield _document(patch)
+
+    def _adds(self, patch: Patch) -> bool:
+        return patch.kind.has(Mapped) and not patch.action
+
     def look_for(self, addresses: Mapping[Address, Location]) -> None:
         """Also find these objects, although nothing is said to change them."""
         self.kinds |= {address.kind for address in addresses}
@@ -79,7 +100,8 @@ class Merge:
     # -- walking -----------------------------------------------------------------------------------------------
 
     def _lists(self, node: Map, lists: Mapping[str, Kind], project: str | None) -> Map:
-        values = {n: self._items(kind, node[n], project) for n, kind in lists.items() if isinstance(node.get(n), Seq)}
+        found = {name: (kind, listed(kind, node.get(name))) for name, kind in lists.items() if name in node}
+        values = {n: self._items(kind, items, project) for n, (kind, items) in found.items() if isinstance(items, Seq)}
         return replaced(node, {name: value for name, value in values.items() if value is not node[name]})
 
     def _items(self, kind: Kind, items: Seq, project: str | None) -> Seq:
@@ -88,7 +110,7 @@ class Merge:
         merged = [self._item(kind, item, project) if isinstance(item, Map) else item for item in items]
         if all(new is old for new, old in zip(merged, items, strict=True)):
             return items
-        made = Seq(items.file, items.at)
+        made = type(items)(items.file, items.at)
         for new, mark in zip(merged, items.marks, strict=True):
             if new is not None:
                 made.append(new)

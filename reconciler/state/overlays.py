@@ -43,7 +43,8 @@ def _overlaid(loaded: Loaded, path: Path, config: Config) -> Loaded:
     entries = entries_of(overlay.documents)
     merge = Merge(entries.patches)
     merge.look_for(entries.new)
-    documents = (*(merge.document(document) for document in loaded.documents), *entries.added)
+    merged = [merge.document(document) for document in loaded.documents]
+    documents = (*merged, *entries.added, *merge.added())
     # What is not found may be what could not be read.
     unsure = loaded.incomplete or overlay.incomplete
     problems = [*loaded.problems, *overlay.problems, *entries.problems, *merge.problems(entries, unsure=unsure)]

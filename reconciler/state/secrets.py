@@ -12,6 +12,7 @@ from reconciler.manifest.scalars import texts, used_in
 from reconciler.masking import Secrets
 from reconciler.model.address import CONTAINER
 from reconciler.model.kind import Kind, nested_name
+from reconciler.model.mapped import Mapped, listed
 
 
 def collect(documents: Iterable[Map], environ: Mapping[str, str], secrets: Secrets) -> None:
@@ -25,6 +26,17 @@ def collect(documents: Iterable[Map], environ: Mapping[str, str], secrets: Secre
             for field, value in body.items():
                 if field in fields or (field not in kind.fields and looks_secret(field)):
                     secrets.add(*texts(value), *used_in(value, environ))
+
+        for value in _refused(documents, name, kind) if kind.has(Mapped) else ():
+            secrets.add(*texts(value), *used_in(value, environ))
+
+
+def _refused(documents: Iterable[Map], name: str, kind: Kind) -> Iterator[Any]:
+    """Values in a mapping that must not be there: a message about one quotes its line."""
+    mapped = kind.capability(Mapped)
+    for body in (one for document in documents for one in _items(listed(kind, document.get(name)))):
+        if mapped.is_secret(str(body[kind.identity[0]])):
+            yield body.get(mapped.value)
 
 
 def _objects(documents: Iterable[Map], name: str, kind: Kind, container: str) -> Iterator[Map]:

@@ -126,7 +126,6 @@ user nomail: mail: empty, but required to create the object
 user noname: firstname: empty, but required to create the object
 user noname: lastname: empty, but required to create the object
 user odd login/1: login: expected letters, digits, underscores, hyphens, @ and dots only, found "odd login/1"
-user reg: status: the account is registered but not activated, which cannot be expressed in a manifest
 version ugly/yes: custom_fields.Version date: expected a date (YYYY-MM-DD), found "soon"
 wiki_page shut/Wiki: text: Redmine does not store a page without text
 wiki_page ugly/Bare: text: empty, but required to create the object

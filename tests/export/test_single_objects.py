@@ -13,6 +13,7 @@ from promises import KEY, fields
 from single import pick
 
 from reconciler.kinds import declarable
+from reconciler.model.catalog import Catalog
 from reconciler.sandbox import Running, Sandbox
 
 ONE_OF_EACH = {
@@ -28,6 +29,14 @@ ONE_OF_EACH = {
     "news": "news/hq/Open",
     "file": "file/hq/*",
 }
+OF_THE_CATALOG = (
+    "tracker/Bug",
+    "issue_status/N*",
+    "role/*",
+    "workflow/Bug / *",
+    "custom_field/issue/*",
+    "setting/app_title",
+)
 BOTH = pytest.mark.parametrize("key_field", ["", KEY], ids=["plain", "keyed"])
 
 
@@ -41,7 +50,7 @@ def test_one_of_each_kind(world: Running, tmp_path: Path) -> None:
     (source / "everything.yaml").write_text(yaml.safe_dump(EVERYTHING))
     report = exports.apply(source)
     assert [str(r.change.address) for r in report.results if r.outcome != "done"] == []
-    assert list(ONE_OF_EACH) == [kind.name for kind in declarable().values()]
+    assert list(ONE_OF_EACH) == [kind.name for kind in declarable().values() if not kind.has(Catalog)]
     for kind, target in ONE_OF_EACH.items():
         folder = tmp_path / kind
         folder.mkdir()
@@ -52,12 +61,22 @@ def test_one_of_each_kind(world: Running, tmp_path: Path) -> None:
     assert (tmp_path / "file" / "one" / "blob.bin").read_bytes() == FILES["blob.bin"]
 
 
+def test_single_objects_of_the_catalog(world: Running, tmp_path: Path) -> None:
+    """They are a manifest of their own too, a setting in its mapping; planning it shows no changes."""
+    file = tmp_path / "one.yaml"
+    picked = pick(Exports(world, ""), *OF_THE_CATALOG, file=file)
+    assert {address.kind for address in picked.addresses} == {target.partition("/")[0] for target in OF_THE_CATALOG}
+    assert yaml.safe_load(file.read_text())["settings"].keys() == {"app_title"}
+    plan = Exports(world, "").plan(tmp_path)
+    assert (fields(plan), plan.summary["unchanged"]) == ({}, len(picked.addresses))
+
+
 @BOTH
 def test_an_ugly_world(key_field: str, world: Running, redmine: Sandbox, tmp_path: Path) -> None:
     """Whatever there is, what is exported by kind fits what is there, and what cannot be said is told."""
     redmine.run(UGLY)
     exports = Exports(world, key_field)
-    for kind in declarable():
+    for kind in (plural for plural, kind in declarable().items() if not kind.has(Catalog)):
         folder = tmp_path / kind
         folder.mkdir()
         picked = pick(exports, f"{declarable()[kind].name}/*", file=folder / "all.yaml")

@@ -232,10 +232,14 @@ class Canned:
                 return self._relate(int(number), int(values["issue_to_id"]), values["relation_type"])
             case "PUT", ["issues", number] if "notes" in values:
                 entry = {"id": self._next("journals"), "user": {"id": 1, "name": "Redmine Admin"}, "details": []}
-                self.rows("journals").append(entry | {"notes": values["notes"], "private_notes": False})
+                self.rows("journals").append(
+                    entry | {"notes": values["notes"], "private_notes": bool(values.get("private_notes"))}
+                )
                 issue = self._at("issues", number)
                 issue["journals"] = [*issue["journals"], self.rows("journals")[-1]]
                 return 204, b""
+            case "PUT", ["journals", number]:
+                return self._edit_note(int(number), values)
             case "PUT", [table, number]:
                 self.set(self._at(table, number), table, **self._attributes(table, values))
                 return 204, b""
@@ -250,6 +254,14 @@ class Canned:
                 self.rows(table).remove(self._at(table, number))
                 return 204, b""
         return 404, b""
+
+    def _edit_note(self, number: int, values: Row) -> tuple[int, bytes]:
+        """The note of a journal; without a text, and changes of fields beside it, it is gone (5.0 to 6.1)."""
+        found = [(issue, e) for issue in self.rows("issues") for e in issue.get("journals") or () if e["id"] == number]
+        for issue, entry in found:
+            entry |= {name: values[name] for name in ("notes", "private_notes") if name in values}
+            issue["journals"] = [e for e in issue["journals"] if e["notes"] or e.get("details")]
+        return (204, b"") if found else (404, b"")
 
     def _relate(self, one: int, other: int, kind: str) -> tuple[int, bytes]:
         row = {

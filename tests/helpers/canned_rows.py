@@ -32,6 +32,7 @@ REFERENCES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "default_version": ("versions",),
         "default_assignee": PEOPLE,
     },
+    "users": {"auth_source": ("auth_sources",)},
     "groups": {"users": ("users",)},
     "memberships": {"project": ("projects",), "user": ("users",), "group": ("groups",), "roles": ("roles",)},
     "versions": {"project": ("projects",)},

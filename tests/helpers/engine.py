@@ -26,6 +26,7 @@ from pydantic import SecretStr
 from reconciler.apply.executor import Applier
 from reconciler.apply.report import Report
 from reconciler.apply.run import carry_out
+from reconciler.catalog.session import Session
 from reconciler.errors import Location, ManifestError, Problem
 from reconciler.manifest.loader import Map, load
 from reconciler.plan.planner import Plan, make
@@ -62,17 +63,26 @@ def settings(key_field: str | None = None) -> dict[str, Any]:
     return {"place": PLACE, **({"issue_key_field": key_field} if key_field else {})}
 
 
-def plan_of(world: Server, manifests: Manifests, *, key_field: str | None = None) -> Plan:
+def plan_of(
+    world: Server, manifests: Manifests, *, key_field: str | None = None, catalog: Session | None = None
+) -> Plan:
     """The plan for a server; raises ManifestError."""
 
     async def look(client: Client) -> Plan:
         wanted = offline(manifests, key_field=key_field)
         return make(wanted, await read(client, wanted), world.url)
 
-    return _with_client(world, look)
+    return _with_client(world, look, catalog=catalog)
 
 
-def apply_to(world: Server, manifests: Manifests, *, key_field: str | None = None, concurrency: int = 8) -> Report:
+def apply_to(
+    world: Server,
+    manifests: Manifests,
+    *,
+    key_field: str | None = None,
+    concurrency: int = 8,
+    catalog: Session | None = None,
+) -> Report:
     """Plans and applies; raises ManifestError. What failed is in the report."""
 
     async def carry(client: Client) -> Report:
@@ -80,7 +90,7 @@ def apply_to(world: Server, manifests: Manifests, *, key_field: str | None = Non
         state = await read(client, wanted)
         return await carry_out(Applier(client, state.names, make(wanted, state, world.url)))
 
-    return _with_client(world, carry, concurrency)
+    return _with_client(world, carry, concurrency, catalog)
 
 
 def via(world: Running, proxy: Proxy) -> Running:
@@ -88,20 +98,25 @@ def via(world: Running, proxy: Proxy) -> Running:
     return replace(world, url=proxy.url)
 
 
-def _with_client(world: Server, action: Callable[[Client], Awaitable[T]], concurrency: int = 8) -> T:
+def _with_client(
+    world: Server, action: Callable[[Client], Awaitable[T]], concurrency: int = 8, catalog: Session | None = None
+) -> T:
     async def main() -> T:
         connection = Connection(world.url, api_key=SecretStr(world.api_key), concurrency=concurrency)
         async with Client(connection) as client:
+            client.catalog = catalog
             return await action(client)
 
     with reached(world):
         return asyncio.run(main())
 
 
-def problems_of(world: Server, manifests: Manifests, *, key_field: str | None = None) -> tuple[Problem, ...]:
+def problems_of(
+    world: Server, manifests: Manifests, *, key_field: str | None = None, catalog: Session | None = None
+) -> tuple[Problem, ...]:
     """What planning finds wrong with manifests, given a server."""
     try:
-        plan_of(world, manifests, key_field=key_field)
+        plan_of(world, manifests, key_field=key_field, catalog=catalog)
     except ManifestError as error:
         return error.problems
     return ()

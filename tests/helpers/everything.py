@@ -165,7 +165,11 @@ CHANGED: dict[str, Any] = {
                     "subject": "Moved",
                     "watchers": ["amy", "bob"],
                     "relations": [],
-                    "notes": ["second"],
+                    "notes": [
+                        "second",
+                        {"text": "from Amy", "changed_from": "from amy", "author": "amy"},
+                        {"text": "first", "state": "absent"},
+                    ],
                 }
             ],
         },

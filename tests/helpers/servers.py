@@ -2,8 +2,8 @@
 
 A test needs a server when it uses the fixture `redmine_version`, directly or by another one: that gives it the mark
 `server` and a part of its id (`redmine-6.1`). Without RECONCILER_TEST_VERSIONS it runs on one version, by its name:
-the whole matrix takes twice as long. Tests of promises and traps, and those that start a server of their own, run on
-all versions in any case. With it (`make test-all`: `5.0,6.0,6.1`) every test runs on each of these.
+the whole matrix takes twice as long. Tests of promises, traps and the catalog, and those that start a server of their
+own, run on all versions in any case. With it (`make test-all`: `5.0,6.0,6.1`) every test runs on each of these.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from reconciler.testing.servers import claim as claim
 
 VERSIONS = [v.strip() for v in os.environ.get("RECONCILER_TEST_VERSIONS", "5.0,6.1").split(",")]
 PER_VERSION = [pytest.param(v, id=f"redmine-{v}") for v in VERSIONS]
-ON_ALL_VERSIONS = ("promises", "traps")
+ON_ALL_VERSIONS = ("promises", "traps", "catalog")
 """The folders whose tests run on every version in any case."""
 
 

@@ -20,6 +20,7 @@ from paths import ROOT
 from reconciler.cli import main
 from reconciler.cli.options import State
 from reconciler.kinds import declarable
+from reconciler.model.ordering import ORDERED
 from reconciler.settings import Settings
 
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("examples/**/*.md"))]
@@ -80,7 +81,7 @@ def kind_of(block: Block) -> str:
     found = keys(block)
     if not found:
         return "comments"
-    if found <= set(declarable()):
+    if found <= {*declarable(), ORDERED}:
         return "overlay" if re.search(r"\$(overlay|unset)\b", block.text) else "manifest"
     if found <= {*Settings.model_fields, "instances"}:
         return "settings"

@@ -85,10 +85,10 @@ def copied(api: Api) -> Canned:
         return [{**row, **api.get(f"/{table}/{row['id']}?include={include}")} for row in listed]
 
     canned, shown = Canned(), "trackers,enabled_modules,issue_custom_fields,time_entry_activities"
-    lists = ("trackers", "issue_statuses", "queries", "custom_fields", "enumerations/issue_priorities")
-    canned.tables = {
-        path.rpartition("/")[2]: api.get(f"/{path}") for path in (*lists, "enumerations/time_entry_activities")
-    }
+    lists = ("trackers", "issue_statuses", "queries", "custom_fields")
+    enumerations = ("issue_priorities", "time_entry_activities", "document_categories")
+    paths = (*lists, *(f"enumerations/{name}" for name in enumerations))
+    canned.tables = {path.rpartition("/")[2]: api.get(f"/{path}") for path in paths}
     canned.tables |= {"roles": pages("roles", ""), "groups": pages("groups", "users", "&builtin=1")}
     canned.tables["users"] = [row for status in (1, 2, 3) for row in pages("users", "", f"&status={status}")]
     canned.tables["projects"] = pages("projects", shown, "&status=1%7C5")

@@ -177,7 +177,10 @@ def test_independent_parents_have_values_of_their_own(world: Running) -> None:
         ("notes: [{text: x, author: ami}]", 'there is no user "ami"'),
         ("notes: [{text: x, author: amy, private: true}]", "Redmine may publish a private note that has an author"),
         ("notes: [none]", 'Redmine does not store the note "none"'),
-        ("notes: [{note: x}]", "expected a string or {text: …, author: LOGIN, private: true}"),
+        (
+            "notes: [{note: x}]",
+            "expected a string or {text: …, author: LOGIN, private: true, changed_from: …, state: absent}",
+        ),
         ("notes: null", "notes cannot be cleared"),
         ("attachments: [note.txt]", "{file: PATH, filename: …, description: …} or"),
         ("attachments: [{file: a.txt, filename: ..}]", '".." cannot be the name of a file'),

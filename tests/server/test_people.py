@@ -6,11 +6,13 @@ Traps of the API notes that are about them and stand here: 10 (built-in groups),
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
+import httpx
 import pytest
 from engine import apply_to
 from promises import Api, Tool, fields, person, raw_group, raw_shop, raw_user, shop, sql, tool, troubles
@@ -82,6 +84,44 @@ def test_trap_19_the_account_that_works_renames_itself(world: Running, api: Api)
         (problem,) = tool(world).problems({"users": [renamed]})
         assert 'so its login "admin" cannot be changed' in problem
     assert tool(world).plan({"users": [{"login": "admin", "renamed_from": "boss"}]}).changes == ()
+
+
+# -- people who wait for activation ----------------------------------------------------------------------------
+
+
+def register(world: Running, login: str) -> None:
+    """Registers somebody as a visitor does, with the form."""
+    with httpx.Client(base_url=world.url, trust_env=False) as visitor:
+        page = visitor.get("/account/register").text
+        (token,) = re.findall(r'<input type="hidden" name="authenticity_token" value="([^"]+)"', page)[:1]
+        named = {"login": login, "firstname": login, "lastname": "Test", "mail": f"{login}@example.net"}
+        password = dict.fromkeys(("password", "password_confirmation"), "correct horse")
+        form = {f"user[{name}]": value for name, value in {**named, **password, "language": "en"}.items()}
+        assert visitor.post("/account/register", data={**form, "authenticity_token": token}).is_redirect
+
+
+def test_who_has_registered_is_activated_by_the_manifest(redmine: Sandbox, world: Running, api: Api) -> None:
+    """The accounts are found, not created again. One is activated, one locked, one left waiting; a new one waits with
+    them, in groups and projects like any other."""
+    redmine.run("Setting.self_registration = '2'")
+    for login in ("ann", "ben", "cid"):
+        register(world, login)
+    assert statuses(api) == {"ann": 2, "ben": 2, "cid": 2}
+    people = [person("ann", status="active"), person("ben", status="locked"), person("cid")]
+    members = [{"user": login, "roles": ["Manager"]} for login in ("ann", "cid", "dan")]
+    data = {
+        "users": [*people, person("dan", status="registered")],
+        "groups": [{"name": "Crew", "users": ["cid", "dan"]}],
+        **shop(members=members, enabled_modules=["issue_tracking"], issues=[{"subject": "a", "assigned_to": "ann"}]),
+    }
+    found = fields(tool(world).plan(data))
+    assert (found["user ann"], found["user ben"]) == ({"status": "active"}, {"status": "locked"})
+    assert "user cid" not in found
+    tool(world).settle(data)
+    assert statuses(api) == {"ann": 1, "ben": 3, "cid": 2, "dan": 2}
+    # And back: an account that is active, or locked, can be made to wait.
+    tool(world).settle({"users": [person("ben", status="registered"), person("dan", status="active")]})
+    assert statuses(api) == {"ann": 1, "ben": 2, "cid": 2, "dan": 1}
 
 
 # -- people who have left --------------------------------------------------------------------------------------

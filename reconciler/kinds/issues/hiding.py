@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from reconciler.kinds.issues.notes import Notes, paired
+from reconciler.kinds.issues.note_pairs import paired
+from reconciler.kinds.issues.notes import Notes, edits
 from reconciler.model.address import Address, Row
 from reconciler.model.capabilities import PartialRows
 from reconciler.model.kind import Kind
@@ -35,7 +36,8 @@ class IssueHiding(Hiding):
     def parts_hidden(
         self, row: Row, values: Mapping[str, Any], changed: Collection[str], sight: Sight, context: Context
     ) -> Iterable[tuple[str, str]]:
-        lacking = [note for note, held in _notes(row, values, context) if held is None and note.get("private")]
+        missing = [note for note, held in _notes(row, values, context) if held is None]
+        lacking = any(note.get("private") or "changed_from" in note for note in missing)
         if "notes" in changed and lacking and not sight.grants(context.container, context.names, "view_private_notes"):
             yield "notes", "a note may exist already: private notes of others are hidden from this account"
 
@@ -77,6 +79,26 @@ def published(row: Row | None, values: Mapping[str, Any], context: Context) -> I
     changed = any(held is None or not held["private"] for _, held in pairs)
     if changed and not sight.grants(context.container, names, "set_notes_private"):
         yield "notes", f"notes: {said.format('notes', 'them')}", hint.format("Set notes as private")
+
+
+def uneditable(row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
+    """Conflicts with notes that the account may not edit: a 403, or 204 and still private (5.0 to 6.1)."""
+    sight, names = context.names.sight, context.names
+    # One problem of a note is enough.
+    if sight is None or row is None or any(name == "notes" for name, *_ in published(row, values, context)):
+        return
+    wanted, live = values.get("notes") or (), Notes().decode(row.get("journals"), context)
+    authors = {j["id"]: (j.get("user") or {}).get("id") for j in row.get("journals", ())}
+    others = any(authors[note["id"]] != sight.me["id"] for note in edits(wanted, live))
+    rights = ("edit_issue_notes", *(() if others else ("edit_own_issue_notes",)))
+    if any(edits(wanted, live)) and not any(sight.grants(context.container, names, right) for right in rights):
+        label = "Edit notes" if others else "Edit own notes"
+        said = f"notes: this account may not edit {'the notes of others' if others else 'its notes'}"
+        yield "notes", said, f"{PRIVATE.format(label)}; or {ADMINISTRATOR}"
+    shown = any(held["private"] for note, held in paired(wanted, live) if held and note.get("private") is False)
+    if shown and not sight.grants(context.container, names, "set_notes_private"):
+        hint = f"{PRIVATE.format('Set notes as private')}; or {ADMINISTRATOR}"
+        yield "notes", "notes: this account may not make private notes public", hint
 
 
 PRIVATE = 'it needs a role with the permission "{}"'

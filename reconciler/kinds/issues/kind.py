@@ -17,10 +17,11 @@ from reconciler.kinds.issues.disabled_fields import disabled_fields
 from reconciler.kinds.issues.doubts import IssueDoubts
 from reconciler.kinds.issues.export import CORE, IssueExport, disabled
 from reconciler.kinds.issues.field_scope import IssueFieldScope
-from reconciler.kinds.issues.hiding import IssueHiding, IssueRows, for_others, published
+from reconciler.kinds.issues.hiding import IssueHiding, IssueRows, for_others, published, uneditable
 from reconciler.kinds.issues.identity import Matching, key_field, value_of
 from reconciler.kinds.issues.ordering import IssueDeletion, IssueDependencies, IssuePruning, IssueSideEffects
 from reconciler.kinds.issues.people import PARTS, IssuePeople
+from reconciler.kinds.issues.permissions import BY_FIELD, IssueRights
 from reconciler.kinds.issues.read import WATCHING, IssueContents, IssueReadBack, IssueStream, WatcherLists
 from reconciler.kinds.issues.spec import VERSION, IssueSpec, closes, trackers_of
 from reconciler.kinds.issues.workflow import IssueKeptValues, ParentFields, StatusWorkflow
@@ -32,17 +33,7 @@ from reconciler.model.containers import ProjectIncludes
 from reconciler.model.forms import NAMED, NUMBER, REF, TEXT, Each
 from reconciler.model.kind import Inside, Kind, Listing, Matches, Need, Object, Request
 from reconciler.model.name_index import Context, Names
-from reconciler.model.rights import Rights
 from reconciler.model.spec import Id
-
-BY_FIELD = {
-    "notes": ("add_issue_notes", "edit_issues", "edit_own_issues"),
-    "parent": ("manage_subtasks",),
-    "relations": ("manage_issue_relations",),
-    "watchers": ("add_issue_watchers", "delete_issue_watchers"),
-    "is_private": ("set_issues_private", "set_own_issues_private"),
-}
-"""Fields that need a permission of their own."""
 
 
 class Issues(Kind[IssueSpec]):
@@ -56,7 +47,7 @@ class Issues(Kind[IssueSpec]):
     required = ("subject",)
     rank = 70
     capabilities = (
-        Rights(("add_issues",), ("edit_issues", "edit_own_issues"), ("delete_issues",), BY_FIELD),
+        IssueRights(("add_issues",), ("edit_issues", "edit_own_issues"), ("delete_issues",), BY_FIELD),
         IssueContents("issue", "issues"),
         Rows(
             {
@@ -112,6 +103,7 @@ class Issues(Kind[IssueSpec]):
         yield from ((f.field, f.sentence, f.hint) for f in dates.findings(row, values, context) if f.certain)
         yield from for_others(row, values, context)
         yield from published(row, values, context)
+        yield from uneditable(row, values, context)
 
     def _shut_version(self, row: Row | None, wanted: Any, context: Context) -> Iterable[tuple[str, str, str]]:
         """A version that takes no issues, and that the manifests do not declare: nothing would open it."""

@@ -1,7 +1,8 @@
 """Notes of issues. An issue has at least the declared ones; a missing one is added, and others are left alone.
 
 Redmine keeps them in the journals. Each is added by a PUT of its own, and a PUT that is sent twice adds two. So after a
-lost answer the journals are read, and a run that was interrupted is completed by the next one.
+lost answer the journals are read, and a run that was interrupted is completed by the next one. A note that is there is
+changed by a PUT of its journal, which can be repeated; one without a text is deleted (5.0) or never shown again (6.1).
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, WithJsonSchema
 
 from reconciler.kinds._permissions import lacks
-from reconciler.model.address import Reference, Row
-from reconciler.model.codecs import UNKNOWN, Codec, Difference, Ref, blank, unix_lines
+from reconciler.kinds.issues.note_pairs import Said, is_gone, paired, unwanted
+from reconciler.model.address import Reference, Row, Unresolved
+from reconciler.model.codecs import UNKNOWN, Codec, Difference, Ref, blank, shown, unix_lines
 from reconciler.model.forms import FLAG, REF, TEXT, WHOLE, Each, Fields
 from reconciler.model.kind import Request
 from reconciler.model.name_index import Context
@@ -25,25 +27,46 @@ WORDS = TRUE | {"false", "no", "off"}
 
 
 def _note(value: Any) -> Any:
-    message = "expected a string or {text: …, author: LOGIN, private: true}"
     text = value.get("text") if isinstance(value, Mapping) else value
     if isinstance(value, list) or blank(text) or not str(text).strip():
-        raise ValueError(message)
+        raise ValueError(EXPECTED)
     if isinstance(value, Mapping):
-        if set(value) - {"text", "author", "private"} or not isinstance(value.get("author", ""), str):
-            raise ValueError(message)
-        if str(value.get("private", "no")).casefold() not in WORDS:
-            raise ValueError("private: expected true or false")
-        if value.get("author") and str(value.get("private", "no")).casefold() in TRUE:
-            # Redmine answers 204, and publishes the note (5.0 to 6.1).
-            raise ValueError("Redmine may publish a private note that has an author: omit `author`")
-    if text == "none":
+        _check(value)
+    if text == "none" and not is_gone(_mapping(value)):
         # Any attribute of a PUT to an issue that is "none" becomes "" (5.0 to 7.0).
         raise ValueError('Redmine does not store the note "none"')
     return value
 
 
-_FIELDS = {"text": {"type": "string"}, "author": {"type": "string"}, "private": {"type": ["boolean", "string"]}}
+def _check(value: Mapping[str, Any]) -> None:
+    texts = (value.get(name, "-") for name in ("author", "changed_from"))
+    if set(value) - _FIELDS.keys() or not all(isinstance(text, str) for text in texts):
+        raise ValueError(EXPECTED)
+    if str(value.get("private", "no")).casefold() not in WORDS:
+        raise ValueError("private: expected true or false")
+    if value.get("state", "present") not in ("present", "absent"):
+        raise ValueError("expected state present or absent")
+    if is_gone(value) and set(value) - {"text", "author", "state"}:
+        raise ValueError("a note with `state: absent` has only a text and an author")
+    if value.get("author") and str(value.get("private", "no")).casefold() in TRUE:
+        # Redmine answers 204, and publishes the note (5.0 to 6.1).
+        raise ValueError("Redmine may publish a private note that has an author: omit `author`")
+    if not str(value.get("changed_from", "-")).strip():
+        raise ValueError("changed_from: expected the earlier text of the note")
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {"text": value}
+
+
+EXPECTED = "expected a string or {text: …, author: LOGIN, private: true, changed_from: …, state: absent}"
+_FIELDS: Mapping[str, Any] = {
+    "text": {"type": "string"},
+    "author": {"type": "string"},
+    "private": {"type": ["boolean", "string"]},
+    "changed_from": {"type": "string"},
+    "state": {"enum": ["present", "absent"]},
+}
 _SCHEMA: dict[str, Any] = {
     "anyOf": [
         {"type": "string"},
@@ -51,11 +74,11 @@ _SCHEMA: dict[str, Any] = {
     ]
 }
 Note = Annotated[Any, BeforeValidator(_note), WithJsonSchema(_SCHEMA)]
-"""One note in a manifest: a text, or `{text:, author:, private:}`."""
+"""One note in a manifest: a text, or `{text:}` with `author:`, `private:`, `changed_from:` or `state: absent`."""
 
 
 class Notes(Codec):
-    """Notes in canonical form: `{text:}`, with `author:` and `private:` if they are declared."""
+    """Notes in canonical form: `{text:}`, with what else is declared. Those to delete come last (`state: absent`)."""
 
     form = Each(
         of=Fields(of={"id": WHOLE, "notes": TEXT.optional, "user": REF.optional, "private_notes": FLAG.optional})
@@ -65,15 +88,28 @@ class Notes(Codec):
         items = (item for item in value or () if isinstance(item, Mapping) and item.get("author"))
         return [USER.reference(item["author"], "") for item in items]
 
-    def canonical(self, value: Any, context: Context) -> Any:
-        return [self._one(item, context) for item in value or ()]
+    def faults(self, value: Any) -> Iterable[tuple[str, Unresolved]]:
+        notes = [_mapping(item) for item in value or ()]
+        kept = [note for note in notes if not is_gone(note)]
+        for note in notes:
+            if is_gone(note) and any(_clash(note, other) for other in kept):
+                yield "", Unresolved(f"the note {shown(note['text'])} is declared present and absent", "remove one")
 
-    def _one(self, item: Any, context: Context) -> dict[str, Any]:
-        if not isinstance(item, Mapping):
-            return {"text": unix_lines(str(item))}
+    def canonical(self, value: Any, context: Context) -> Any:
+        notes = [self._one(_mapping(item), context) for item in value or ()]
+        return sorted(notes, key=is_gone)
+
+    def _one(self, item: Mapping[str, Any], context: Context) -> dict[str, Any]:
         author = {"author": USER.canonical(item["author"], context)} if item.get("author") else {}
-        private = {"private": True} if str(item.get("private", "no")).casefold() in TRUE else {}
-        return {"text": unix_lines(str(item["text"])), **author, **private}
+        private = {"private": str(item["private"]).casefold() in TRUE} if "private" in item else {}
+        earlier = {"changed_from": unix_lines(item["changed_from"])} if "changed_from" in item else {}
+        gone = {"state": "absent"} if is_gone(item) else {}
+        return {"text": unix_lines(str(item["text"])), **author, **private, **earlier, **gone}
+
+    def parts(self, value: Any) -> Iterable[tuple[str, Any]]:
+        # Of a new issue there is nothing to change or to delete.
+        notes = [{k: v for k, v in note.items() if k != "changed_from"} for note in value or () if not is_gone(note)]
+        return (("", notes),) if notes or not value else ()
 
     def decode(self, wire: Any, context: Context) -> Any:
         # A journal without notes records a change of fields.
@@ -99,8 +135,13 @@ class Notes(Codec):
         return {"text": note["text"], **author, **private} if author or private else note["text"]
 
     def differences(self, desired: Any, live: Any) -> list[Difference]:
-        pairs = paired(desired, live)
-        return [("", [n for n, held in pairs if held], desired)] if any(_wrong(*pair) for pair in pairs) else []
+        pairs, gone = paired(desired, live), unwanted(desired, live)
+        if not gone and not any(_wrong(*pair) for pair in pairs):
+            return []
+        held = [*(_as_declared(note, held) for note, held in pairs if held), *({"text": h["text"]} for h in gone)]
+        # Of the rest, only what is to be done: a note to delete that is not there is no part of the change.
+        to_delete = (note for note in desired if is_gone(note) and unwanted([note], gone))
+        return [("", held, [*(_to_do(*pair) for pair in pairs), *to_delete])]
 
     def equal(self, desired: Any, live: Any) -> bool:
         return not self.differences(desired, live)
@@ -130,36 +171,46 @@ def _unfit(author: Any, context: Context) -> bool:
     return not isinstance(author, str) or bool(UNKNOWN.fullmatch(author)) or lacks(author, "add_issue_notes", context)
 
 
-Said = Mapping[str, Any]
+def _clash(gone: Said, other: Said) -> bool:
+    same_author = not gone.get("author") or not other.get("author") or gone["author"] == other["author"]
+    return same_author and str(gone["text"]).rstrip("\n") == str(other["text"]).rstrip("\n")
 
 
-def paired(desired: Iterable[Said], live: Iterable[Said] | None) -> list[tuple[Said, Said | None]]:
-    """Each wanted note with the live one of the same text and author, if there is one left."""
-    held, pairs = list(live or ()), list[tuple[Said, Said | None]]()
-    for note in desired:
-        alike = [h for h in held if h["text"] == note["text"] and note.get("author", h["author"]) == h["author"]]
-        # Of equal notes the one that is as private as declared, so that no other one is changed for it.
-        partner = next((h for h in alike if h["private"] == bool(note.get("private"))), next(iter(alike), None))
-        pairs.append((note, partner))
-        if partner is not None:
-            # Each live note counts once: the same text declared twice means two notes.
-            held.remove(partner)
-    return pairs
+def _as_declared(note: Said, held: Said) -> dict[str, Any]:
+    """A live note with what is declared of it."""
+    return {name: held[name] for name in ("text", "author", "private") if name in note}
+
+
+def _to_do(note: Said, held: Said | None) -> Said:
+    """A wanted note, with its earlier text only if that is what is changed."""
+    edited = held is not None and held["text"] != note["text"]
+    return note if edited else {name: part for name, part in note.items() if name != "changed_from"}
 
 
 def _wrong(note: Said, held: Said | None) -> bool:
-    """Whether a note is missing, or is public although it is declared private."""
-    # Never the other way: a private note is not published because a manifest does not say `private`.
-    return held is None or (bool(note.get("private")) and not held["private"])
+    """Whether a note is missing or differs. A private one is only published if the manifest says `private: false`."""
+    return held is None or note["text"] != held["text"] or note.get("private", held["private"]) != held["private"]
 
 
 def requests(wanted: Iterable[Said], row: Row, number: Id, context: Context) -> Iterator[Request]:
-    """The PUT for each note that is missing, in their order, or that is declared private and is public."""
-    for note, held in paired(wanted, Notes().decode(row.get("journals"), context)):
-        private = {"private_notes": True} if note.get("private") else {}
+    """The PUT for each note that is missing, in their order, that differs, or that is to be deleted."""
+    wanted, live = list(wanted), Notes().decode(row.get("journals"), context)
+    for note, held in paired(wanted, live):
+        private = {"private_notes": note["private"]} if "private" in note else {}
         if held is None:
-            body = {"issue": {"notes": note["text"], **private}}
+            body = {"issue": {"notes": note["text"], **(private if note.get("private") else {})}}
             yield Request("PUT", f"/issues/{number}", body, login=note.get("author", ""), once=True)
         elif _wrong(note, held):
+            text = {"notes": note["text"]} if note["text"] != held["text"] else {}
             # Safe to repeat, unlike the PUT above (journals can be changed from 5.0 on).
-            yield Request("PUT", f"/journals/{held['id']}", {"journal": private})
+            yield Request("PUT", f"/journals/{held['id']}", {"journal": {**text, **private}})
+    for held in unwanted(wanted, live):
+        # There is no DELETE: a note without a text is gone (5.0 to 6.1). The changes of fields beside it stay.
+        yield Request("PUT", f"/journals/{held['id']}", {"journal": {"notes": ""}}, removes=True)
+
+
+def edits(wanted: Iterable[Said], live: Iterable[Said] | None) -> Iterator[Said]:
+    """The live notes that are changed or deleted."""
+    wanted, live = list(wanted), list(live or ())
+    yield from (held for note, held in paired(wanted, live) if held is not None and _wrong(note, held))
+    yield from unwanted(wanted, live)

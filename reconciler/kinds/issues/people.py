@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reconciler.kinds._members import is_account, may_be_admin
-from reconciler.kinds.issues.notes import Notes, paired
+from reconciler.kinds.issues.note_pairs import paired
+from reconciler.kinds.issues.notes import Notes
 from reconciler.model.address import Address, Row
 from reconciler.model.kind import Kind
 from reconciler.model.name_index import Context

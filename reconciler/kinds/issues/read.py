@@ -32,7 +32,8 @@ def tiers(kind: Kind, need: Need, names: Names) -> Iterable[list[Listing]]:
         return
     every = [all_of(chunk, (), include) for chunk in chunks(projects)] + by_id
     # A filter on a field that does not support it is ignored, and everything is listed (5.0 to 6.1; test_trap_22).
-    if field is None or not field.filterable or need.everything:
+    # One that the same plan creates is no field of any issue yet.
+    if field is None or not field.filterable or field.id < 0 or need.everything:
         yield every
         return
     if need.has_all(kind.name):

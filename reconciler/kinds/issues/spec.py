@@ -258,7 +258,8 @@ class IssueSpec(ProjectItem):
     notes: Annotated[
         list[Note] | None,
         Field(
-            description="Notes: strings, or {text:, author:, private: true}. Others are kept.",
+            description="Notes: strings, or {text:, author:, private: true}. `changed_from` is the earlier text "
+            "of a note that is changed; {text:, state: absent} deletes one. Others are kept.",
             examples=[["It happens with every browser.", {"text": "Not with mine.", "author": "amy"}]],
         ),
         Api(

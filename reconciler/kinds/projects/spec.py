@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
+from reconciler.model.address import Reference
 from reconciler.model.codecs import Codec, Ref, RefSet, Text, ordered
 from reconciler.model.codecs import Names as NameSet
-from reconciler.model.custom_fields import CustomFields
+from reconciler.model.custom_fields import CustomFields, definition_of, number_of
 from reconciler.model.forms import NAMED, WHOLE, Each
 from reconciler.model.name_index import Context
 from reconciler.model.spec import LOCAL, REFUSE, Api, Deferred, Gate, Name, Principal, Spec, Strings, VersionName
@@ -45,6 +47,9 @@ class IssueFields(Codec):
     lookups = ("custom_field",)
     form = Each(of=NAMED)
 
+    def references(self, value: Any, context: Context) -> Iterable[Reference]:
+        return [found for name in value or () for found in definition_of("issue", name, context)]
+
     def canonical(self, value: Any, context: Context) -> Any:
         return ordered(DEFINED.find(name, context).name for name in value or ())
 
@@ -52,7 +57,7 @@ class IssueFields(Codec):
         return ordered(field["name"] for field in wire or ())
 
     def encode(self, value: Any, context: Context) -> Any:
-        return [DEFINED.find(name, context).id for name in value]
+        return [number_of(DEFINED.find(name, context)) for name in value]
 
 
 class ProjectSpec(Spec):

@@ -181,6 +181,18 @@ class LateNote(Canned):
         return [entry["notes"] for entry in self.row("issues", "other")["journals"]]
 
 
+def test_a_note_of_a_new_issue_is_never_there_twice_either() -> None:
+    """The issue is there, and its outcome stays unknown, as the server may still be adding the note."""
+    server = LateNote(at_once=False)
+    assert {outcome for outcome, _ in told(applied(server, GIVEN)).values()} == {"done"}
+    text = "issues: [{project: shop, subject: new, notes: [first, second, third]}]"
+    outcome, _ = told(applied(server, text))["issue shop/new"]
+    assert outcome == "unknown"
+    applied(server, text)
+    assert [entry["notes"] for entry in server.row("issues", "new")["journals"]] == ["first", "second", "third"]
+    assert plan_of(server, text).changes == ()
+
+
 @pytest.mark.parametrize("at_once", [True, False])
 def test_a_note_without_an_answer_is_never_there_twice(at_once: bool) -> None:
     """A note that the server may still be adding is not sent again, nor is one after it: the next apply completes them."""

@@ -82,7 +82,7 @@ def messages(manifest: str) -> list[str]:
             "users: [{login: zoe, firstname: Z, lastname: Z, mail: z@b.c, status: odd}]\n"
             "groups: [{name: Team, users: [zoe]}]\n"
             "projects: [{identifier: shop, members: [{user: zoe, roles: [Manager]}], issues: [%s]}]",
-            ['status: expected one of active, locked, found "odd"'],
+            ['status: expected one of active, locked, registered, found "odd"'],
         ),
         # references to an object whose key is invalid or missing
         (

@@ -53,7 +53,7 @@ def complete(line: str, shell: str = "bash") -> list[str]:
         ("reconciler sandbox st", ["start", "status", "stop"]),
         ("reconciler plan --tar", ["--target"]),
         ("reconciler plan --format j", ["json"]),
-        ("reconciler explain iss", ["issue", "issue_category"]),
+        ("reconciler explain iss", ["issue", "issue_category", "issue_priority", "issue_status"]),
         ("reconciler explain issue.st", ["issue.start_date", "issue.state", "issue.status"]),
         ("reconciler new wi", ["wiki_page"]),
         ("reconciler export -o x --kind us", ["user"]),

@@ -88,7 +88,7 @@ def test_every_manifest_is_read_back(tmp_path: Path) -> None:
     for kind in declarable().values():
         for project in ("shop", *ODD):
             key = project if kind.name == "project" else f"{project}/a" if kind.inside else "a"
-            items.append(Item(Address(kind.name, key), {"x": "y"}, ()))
+            items.append(Item(Address(kind.name, key), {"x": "y", "name": "z"}, ()))
     texts = file_tree(items, {}).texts
     for name, text in texts.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -123,7 +123,7 @@ def test_only_what_is_needed_is_read(tmp_path: Path) -> None:
         ("issue/shp/login", 'There is no project "shp" (did you mean "shop"?).'),
         ("isue/shop/login", '--target "isue/shop/login" names no kind (did you mean "issue"?).'),
         ("issue", "a target is KIND/KEY, such as version/web-shop/1.0 or 'issue/web-shop/#123'"),
-        ("tracker/Bug", "a target is KIND/KEY"),
+        ("tracker/Bug", "set catalog_command"),
     ],
 )
 def test_a_target_that_means_nothing(target: str, said: str, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 from exports import Exports
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from odd import KEY_FIELD, shop
 
@@ -165,6 +165,7 @@ def manifests(draw: st.DrawFn) -> str:
 
 @settings(max_examples=60, deadline=None)
 @given(manifests())
+@example("users:\n- login: a\n# zero\n  # two")
 def test_any_manifest(text: str) -> None:
     """Whatever a manifest looks like: it declares the same, has the same comments, and is not changed a second time."""
     try:

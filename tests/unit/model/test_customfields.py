@@ -227,7 +227,9 @@ class TestAllOfAnObject:
         """An unknown name is a problem with a near miss."""
         with pytest.raises(Unresolved, match='there is no custom field "A bol" for') as caught:
             self.codec.canonical({"A bol": "true"}, context)
-        assert caught.value.hint.startswith('did you mean "A bool"?; ask an administrator to create it: ')
+        assert caught.value.hint.startswith(
+            'did you mean "A bool"?; declare it in `custom_fields`, or ask an administrator'
+        )
 
     def test_the_field_is_named_in_the_message(self, context: Context) -> None:
         """A value that cannot be is reported with the name of its field."""

@@ -93,6 +93,16 @@ def test_a_registered_user_is_not_activated_in_passing(users: str) -> None:
     assert steps(the(plan(inside(NEEDS_ACTIVE["author"]) + active, SHOP, user(5, "cid", status=2)), "user", "cid"))
 
 
+@pytest.mark.parametrize("live", [(), (user(5, "cid"),), (CID,), (user(5, "cid", status=2),)])
+@pytest.mark.parametrize("text", NEEDS_ACTIVE.values(), ids=NEEDS_ACTIVE)
+def test_nothing_new_names_a_user_who_is_to_wait_for_activation(text: str, live: tuple[Present, ...]) -> None:
+    """Whatever the account is now: Redmine would refuse the value, or the user would have been let in for it."""
+    users = f"\nusers: [{{login: cid, {PERSON}, status: registered}}]"
+    ((_, _, message, hint),) = problems(inside(text) + users, SHOP, ACTIVITY, *live)
+    assert message.endswith("user cid is registered, and Redmine accepts only active users here")
+    assert hint == "declare the user with `status: active`, or leave out this value"
+
+
 def test_who_is_new_and_locked_is_locked_last() -> None:
     """The account is created active, and locked at the end even if what needed it failed."""
     made = plan(

@@ -33,7 +33,7 @@ def problem(text: str, *present: Present) -> Problem:
         (
             "trackers: [Bgu]",
             "tracker",
-            'did you mean "Bug"?; ask an administrator to create it: Administration → Trackers',
+            'did you mean "Bug"?; declare it in `trackers`, or ask an administrator to create it: Administration → Trackers',
         ),
         ("issues: [{subject: s, tracker: Bgu}]", "tracker", "Administration → Trackers"),
         ("issues: [{subject: s, status: Opne}]", "issue status", "Administration → Issue statuses"),

@@ -153,6 +153,17 @@ def test_users_are_locked(tmp_path: Path) -> None:
     assert change.action == "delete"
 
 
+def test_users_who_wait_for_activation_are_locked(tmp_path: Path) -> None:
+    """Else the link of a mail would let in somebody whom no manifest declares."""
+    redmine = shop()
+    redmine.row("users", "bob")["status"] = 2
+    (change,) = pruning(redmine, tmp_path, "users: [{login: amy}]", authoritative=["users"]).changes
+    assert [(f.before, f.after) for f in change.fields] == [("registered", "locked")]
+    pruned(redmine, tmp_path, "users: [{login: amy}]", authoritative=["users"])
+    assert redmine.row("users", "bob")["status"] == 3
+    assert pruning(redmine, tmp_path, "users: [{login: amy}]", authoritative=["users"]).changes == ()
+
+
 def test_locked_users_stay_locked(tmp_path: Path) -> None:
     """A second apply has nothing to lock."""
     redmine = shop()

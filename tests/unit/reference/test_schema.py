@@ -240,9 +240,12 @@ def test_inside_a_project_nothing_names_the_project() -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_a_kind_is_explained_by_any_of_its_names(kind: Kind) -> None:
-    """The kind's name, its list and its list inside a project give the same text, which names every field."""
+    """The kind's name, its list and its list inside a project give the same text, which names every field. A list
+    outside projects comes before one of the same name inside them."""
     said = explain(kind.name)
-    assert said == explain(kind.plural) == explain(nested_name(kind))
+    nested = next((other for other in KINDS if other.plural == nested_name(kind)), kind)
+    assert said == explain(kind.plural)
+    assert explain(nested.name) == explain(nested_name(kind))
     assert all(f"  {name} " in said for name in kind.fields)
     assert max(map(len, said.split("\n")[4:])) <= 120
 
@@ -269,11 +272,6 @@ def test_common_fields_are_explained_for_every_kind(name: str) -> None:
     [
         ("verson", None, 'There is no kind "verson". Did you mean "version"?'),
         ("version", "stats", 'version has no field "stats". Did you mean "status"?'),
-        (
-            "tracker",
-            None,
-            "Trackers cannot be declared: Redmine's API is read-only for them. Refer to them by name.",
-        ),
     ],
 )
 def test_what_there_is_not_has_a_near_miss(kind: str, field: str | None, sentence: str) -> None:
@@ -285,7 +283,7 @@ def test_what_there_is_not_has_a_near_miss(kind: str, field: str | None, sentenc
 
 def test_a_name_like_no_other_is_answered_with_all_names() -> None:
     """Without a near miss, all kinds, or all fields, are listed."""
-    with pytest.raises(ConfigError, match=r"Kinds: user, .*issue"):
+    with pytest.raises(ConfigError, match=r"Kinds: .*user, .*issue"):
         explain("zzzzzz")
     with pytest.raises(ConfigError, match=r"Fields: .*due_date"):
         explain("version", "zzzzzz")

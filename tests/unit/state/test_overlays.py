@@ -84,13 +84,20 @@ def test_custom_fields_are_merged_by_name(tmp_path: Path) -> None:
 
 
 def test_which_fields_are_merged_by_name() -> None:
-    """Custom fields and the preferences of a user, and no field that can be a name."""
+    """Custom fields, the preferences of a user, and what roles, workflows and queries have by name; no field that can be
+    a name itself.
+    """
     found = {
         f"{kind.name}.{name}" for kind in declarable().values() for name in kind.spec.model_fields if merges(kind, name)
     }
     assert found == {
         *(f"{kind}.custom_fields" for kind in ("group", "issue", "project", "time_entry", "user", "version")),
+        *(f"{kind}.custom_fields" for kind in ("document_category", "issue_priority", "time_entry_activity")),
+        "project_time_entry_activity.custom_fields",
+        "query.filters",
+        "role.permissions_trackers",
         "user.pref",
+        "workflow.fields",
     }
 
 
@@ -352,3 +359,45 @@ def test_variables_and_secrets_of_an_overlay(tmp_path: Path) -> None:
     assert values(found, "user", "amy")["mail"] == "eve@test"
     masked = found.config.secrets.masked("canary-below canary-above")
     assert "canary" not in masked
+
+
+SETTINGS = """
+settings:
+  allow: [host_name]
+  app_title: Ours
+  host_name: redmine.example.org
+  feeds_limit: 20
+"""
+
+
+def test_settings_are_merged_by_name(tmp_path: Path) -> None:
+    """An overlay replaces a setting, adds one, and takes one out with `$unset`; `allow` stays with what it allows."""
+    text = """
+        settings:
+          app_title: Staging
+          host_name: staging
+          per_page_options: "10"
+          $unset: [feeds_limit]
+        """
+    found = merged(tmp_path, text, base=SETTINGS)
+    assert found.problems == ()
+    assert {address.key: declared.spec.value for address, declared in found.desired.objects.items()} == {
+        "app_title": "Staging",
+        "host_name": "staging",
+        "per_page_options": "10",
+    }
+    assert "setting per_page_options" in {effect.subject for effect in found.loaded.overlaid}
+
+
+def test_a_setting_that_is_taken_out_must_be_declared(tmp_path: Path) -> None:
+    """What `$unset` names is looked for in the manifests."""
+    found = merged(tmp_path, "settings: {$unset: [ap_title]}", base=SETTINGS)
+    assert problems(found) == [
+        ("overlay0.yaml:1:21", "setting ap_title: not declared in the manifests", 'did you mean "app_title"?')
+    ]
+
+
+def test_settings_of_an_overlay_are_a_mapping(tmp_path: Path) -> None:
+    """As in a manifest."""
+    found = merged(tmp_path, "settings: [a]", base=SETTINGS)
+    assert problems(found) == [("overlay0.yaml:1:1", ": expected a mapping, found a list", "")]

@@ -1,0 +1,107 @@
+"""The part of a plan that the program inside Redmine carries out, and what it says to that beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from graphlib import TopologicalSorter
+
+from reconciler.catalog.session import Item, Outcome
+from reconciler.errors import Problem
+from reconciler.kinds import kinds
+from reconciler.kinds._catalog import CatalogKind
+from reconciler.model.catalog import Catalog
+from reconciler.model.kind import scope_of
+from reconciler.model.name_index import Context, Names
+from reconciler.model.spec import Id
+from reconciler.plan.diff import gather
+from reconciler.plan.operations import Change, Operation, OperationId, Plan, Warned
+from reconciler.plan.operations import Id as StepId
+from reconciler.redmine.client import Client
+
+NEEDED = "set catalog_command, or give an administrator the output of `reconciler catalog script`"
+"""What to do without a program inside Redmine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the program says to the operations of a plan."""
+
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Warned, ...] = ()
+
+
+def in_catalog(operation: OperationId) -> bool:
+    """Whether the program inside Redmine carries out an operation."""
+    return kinds()[operation.address.kind].has(Catalog)
+
+
+def items(chosen: Sequence[Operation], numbers: Iterable[Id | None], names: Names) -> list[Item]:
+    """The writes of operations, in this order; `numbers` are the ids of their objects."""
+    places = {operation.id: place for place, operation in enumerate(chosen)}
+    return [_item(operation, number, names, places) for operation, number in zip(chosen, numbers, strict=True)]
+
+
+def _item(operation: Operation, number: Id | None, names: Names, places: dict[OperationId, int]) -> Item:
+    address = operation.id.address
+    kind = kinds()[address.kind]
+    assert isinstance(kind, CatalogKind)
+    context = Context(names, scope_of(kind, address), address)
+    needs = tuple(sorted(places[one] for one in operation.requires if one in places))
+    item = kind.item(operation.action, address, number, gather(operation.fields), context)
+    return replace(item, needs=needs)
+
+
+async def check(client: Client, plan: Plan, names: Names) -> Said:
+    """What Redmine itself says to the changes of the catalog: they are written, and rolled back.
+
+    Only those that need nothing which the API has yet to write. Raises CatalogError.
+    """
+    if client.catalog is None:
+        return Said(warnings=tuple(_unwritten(plan)))
+    chosen = list(_first(plan))
+    if not chosen:
+        return Said()
+    changes = {change.address: change for change in plan.changes}
+    numbers = (changes[operation.id.address].id for operation in chosen)
+    outcomes, _ = await client.catalog.write(items(chosen, numbers, names), check=True)
+    said = list(zip((changes[o.id.address] for o in chosen), outcomes, strict=True))
+    return Said(tuple(_problems(said)), tuple(_warnings(said)))
+
+
+def _first(plan: Plan) -> Iterator[Operation]:
+    """The operations of the catalog that can be carried out before all others, in their order."""
+    operations = {operation.id: operation for operation in plan.operations}
+    before: dict[StepId, Sequence[StepId]] = {number: one.predecessors for number, one in operations.items()}
+    before |= {milestone.id: milestone.after for milestone in plan.milestones}
+    possible: set[StepId] = set()
+    for number in TopologicalSorter(before).static_order():
+        # What is in no plan is done already.
+        if not all(one in possible or one not in before for one in before.get(number, ())):
+            continue
+        if not isinstance(number, OperationId):
+            possible.add(number)
+        elif number in operations and in_catalog(number):
+            possible.add(number)
+            yield operations[number]
+
+
+def _unwritten(plan: Plan) -> Iterator[Warned]:
+    """Without a program: one warning for all changes that REST cannot write."""
+    changes = [change for change in plan.changes if kinds()[change.address.kind].has(Catalog)]
+    if changes:
+        more = f" and {len(changes) - 1} more" if changes[1:] else ""
+        yield Warned(changes[0].address, changes[0].source, f"REST cannot write it{more}: {NEEDED}")
+
+
+def _problems(said: Iterable[tuple[Change, Outcome]]) -> Iterator[Problem]:
+    for change, outcome in said:
+        for field, message in outcome.errors:
+            place = change.place(field) if field else change.source
+            yield Problem(place, message, str(change.address))
+
+
+def _warnings(said: Iterable[tuple[Change, Outcome]]) -> Iterator[Warned]:
+    for change, outcome in said:
+        for note in outcome.notes:
+            yield Warned(change.address, change.source, note)

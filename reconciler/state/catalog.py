@@ -1,0 +1,87 @@
+"""The catalog of a Redmine: read by the program inside it, and what the manifests will make of it.
+
+Everything else is planned against what the catalog will be: an issue can have a tracker that the same plan creates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from reconciler.kinds import kinds
+from reconciler.model.catalog import CATALOG, Catalog, merged
+from reconciler.model.kind import Kind, Object
+from reconciler.model.name_index import Names
+from reconciler.model.ordering import Implied
+from reconciler.redmine.client import Client
+from reconciler.state.desired import Desired
+from reconciler.state.orders import add_orders
+from reconciler.state.renames import settle_renames
+
+PROOF = ("tracker", "issue_status", "role")
+"""Kinds whose ids and names show that the program and the API are of the same Redmine."""
+
+
+def declared_kinds(desired: Desired) -> list[Kind]:
+    """The kinds of the catalog of which the manifests declare objects, or name some that only the program shows."""
+    # A saved plan names objects without saying anything of them.
+    found = {declared.kind.name: declared.kind for declared in desired.objects.values() if declared.fields}
+    named = (kinds()[name] for name in desired.need().keys)
+    found |= {kind.name: kind for kind in named if kind.capability(Catalog).unlisted}
+    # What follows from other lists is not asked for.
+    return [kind for kind in found.values() if kind.has(Catalog) and not kind.has(Implied)]
+
+
+def proof(desired: Desired) -> dict[str, frozenset[str]]:
+    """What must be read by the API to know that the program is inside the same Redmine."""
+    return {name: frozenset() for name in PROOF} if declared_kinds(desired) else {}
+
+
+async def read_catalog(client: Client, desired: Desired, names: Names) -> None:
+    """Add what the program shows to the rows of the API, and what the manifests declare. Raises CatalogError.
+
+    Without a program, the rows of the API are all that is known.
+    """
+    if client.catalog is not None and (chosen := declared_kinds(desired)):
+        await read_kinds(client, chosen, names)
+        for kind in chosen:
+            settle_renames(kind, [d for d in desired.objects.values() if d.kind is kind], names)
+    add_orders(desired.objects.values(), names)
+    listed = sorted((d for d in desired.objects.values() if d.kind.has(Catalog)), key=lambda d: d.kind.rank)
+    for number, declared in enumerate(listed):
+        if declared.spec.state == "present" and declared.fields:
+            _expect(declared, -1 - number, names)
+
+
+async def read_kinds(client: Client, chosen: Collection[Kind], names: Names) -> None:
+    """Add what the program shows of these kinds to what is known of them. Raises CatalogError."""
+    assert client.catalog is not None
+    shown = await client.catalog.read(kind.name for kind in chosen)
+    client.catalog.prove({name: _live_names(names, name) for name in PROOF})
+    for kind in chosen:
+        _take(kind, shown[kind.name], names)
+
+
+def _live_names(names: Names, kind: str) -> dict[int, str]:
+    return {number: str(row["name"]) for number, row in names.live(kind).rows.items()}
+
+
+def _take(kind: Kind, shown: Sequence[dict[str, Any]], names: Names) -> None:
+    index = names.live(kind.name)
+    for one in shown:
+        # Under the key that a rename gave it, if it was read before.
+        key = index.keys.get(one["id"]) or kind.capability(Catalog).key_of(one)
+        names.add(kind.name, key, merged(kind, one, names))
+    index.whole = True
+
+
+def _expect(declared: Object, number: int, names: Names) -> None:
+    """Show everything else the object as it will be; `CATALOG` has it as it is."""
+    row = names.row(declared.address)
+    catalog = declared.kind.capability(Catalog)
+    wanted: Mapping[str, Any] = {"id": row["id"] if row else number, **declared.fields}
+    known = row or {"id": number, "name": declared.address.own_name}
+    shown = known.get(CATALOG, row) if row else {}
+    expected = {**known, **catalog.api_row(wanted, names), CATALOG: shown}
+    names.add(declared.kind.name, declared.address.key, expected)
+    catalog.note(expected, names)

@@ -1,0 +1,31 @@
+"""All that the program inside Redmine shows of a server."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from reconciler.catalog.session import Session
+from reconciler.catalog.transport import Command
+from reconciler.sandbox import Sandbox
+
+KINDS = (
+    *("issue_status", "tracker", "role", "workflow", "issue_priority", "time_entry_activity", "document_category"),
+    *("custom_field", "query", "setting"),
+)
+IDS = ("id", "position")
+UNORDERED = ("query", "workflow", "custom_field")
+
+
+def catalog(sandbox: Sandbox) -> dict[str, list[dict[str, Any]]]:
+    """Everything by name, without ids: they depend on the order of creation. Lists are in their order."""
+    shown = asyncio.run(Session(Command(sandbox.runner())).read(KINDS))
+    rows = {kind: [_row(kind, one) for one in shown[kind]] for kind in shown}
+    return {kind: sorted(rows[kind], key=str) if kind in UNORDERED else rows[kind] for kind in rows}
+
+
+def _row(kind: str, shown: dict[str, Any]) -> dict[str, Any]:
+    """What an object has; of workflows and settings, lists have no order."""
+    row = {name: shown[name] for name in shown if name not in IDS}
+    loose = kind in ("workflow", "setting")
+    return {name: sorted(row[name], key=str) if loose and isinstance(row[name], list) else row[name] for name in row}
