@@ -11,16 +11,17 @@ from whole import catalog
 
 import reconciler
 from reconciler.kinds import declarable
+from reconciler.model.catalog import Catalog
 from reconciler.sandbox import Running, Sandbox
 
 EXAMPLES = ROOT / "examples"
 
 
-def converges(folder: Path, world: Running) -> reconciler.Report:
-    """Apply a folder; everything must be done, and nothing left to do."""
+def converges(path: Path | list[Path], world: Running) -> reconciler.Report:
+    """Apply a folder, or files; everything must be done, and nothing left to do."""
     os.environ.update(REDMINE_URL=world.url, REDMINE_API_KEY=world.api_key)
     try:
-        manifests = reconciler.load(folder)
+        manifests = reconciler.load(*path) if isinstance(path, list) else reconciler.load(path)
         report = manifests.apply()
         assert [r for r in report.results if r.outcome != "done"] == []
         assert manifests.plan().changes == ()
@@ -61,8 +62,17 @@ def test_the_german_default_data_is_that_of_redmine(bare: Sandbox, empty: Runnin
     assert found == wanted
 
 
-@pytest.mark.parametrize("kind", [k.plural for k in declarable().values()])
+@pytest.mark.parametrize("kind", [k.plural for k in declarable().values() if not k.has(Catalog)])
 def test_each_kind_has_an_example_that_applies(kind: str, world: Running) -> None:
     """The example of a kind applies to an empty Redmine, and leaves nothing to do."""
     report = converges(EXAMPLES / "kinds" / f"{kind}.yaml", world)
     assert any(r.change.address.kind == declarable()[kind].name for r in report.results)
+
+
+def test_each_list_of_the_catalog_has_an_example_that_applies(world: Running) -> None:
+    """All of them in one apply: a call of the program inside Redmine takes seconds."""
+    chosen = {
+        kind.name: EXAMPLES / "kinds" / f"{plural}.yaml" for plural, kind in declarable().items() if kind.has(Catalog)
+    }
+    report = converges(list(chosen.values()), world)
+    assert chosen.keys() <= {r.change.address.kind for r in report.results}
