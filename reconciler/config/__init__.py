@@ -8,7 +8,7 @@ commands that need no server. Credentials are sent only to the server that they 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -148,15 +148,19 @@ class Config:
         values["catalog_command"] = self._catalog_command(values["url"])
         return Connection(**values, **self._credentials(values["url"]), extra=self._headers(values["url"]))
 
-    def _catalog_command(self, url: str) -> tuple[str, ...]:
-        """The configured command, or that of the sandbox with this URL."""
+    def _catalog_command(self, url: str) -> Callable[[], tuple[str, ...]]:
+        """The configured command, or that of the sandbox with this URL, which is looked for when it is needed."""
         command: tuple[str, ...] = self._value("catalog_command") or ()
         if command:
             self._refuse_foreign("catalog_command", url)
-            return command
-        from reconciler.sandbox.instance import runner_of  # with subprocess, which most runs do not need
+            return lambda: command
 
-        return runner_of(url)
+        def of_sandbox() -> tuple[str, ...]:
+            from reconciler.sandbox.instance import runner_of  # with subprocess, which most runs do not need
+
+            return runner_of(url)
+
+        return of_sandbox
 
     def _layer(self, *names: str) -> Layer | None:
         """The first layer that sets one of these settings."""

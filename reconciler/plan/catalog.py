@@ -57,6 +57,8 @@ async def check(client: Client, plan: Plan, names: Names) -> Said:
 
     Only those that need nothing which the API has yet to write. Raises CatalogError.
     """
+    if not any(in_catalog(operation.id) for operation in plan.operations):
+        return Said()
     if client.catalog is None:
         return Said(warnings=tuple(_unwritten(plan)))
     chosen = list(_first(plan))

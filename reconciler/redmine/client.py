@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from types import TracebackType
 from typing import IO, Any, Literal, Self
 from urllib.parse import quote as percent_encode
@@ -74,9 +75,6 @@ class Client:
         """Is awaited before each write, and may raise: without its lease, a run must not write (`apply.lease`)."""
         self.secrets = Secrets() if secrets is None else secrets
         self.secrets.include(connection.secrets())
-        command = Command(connection.catalog_command, connection.catalog_timeout, self.secrets)
-        self.catalog = Session(command, connection.api_key) if command.argv else None
-        """The program inside the same Redmine, if there is one."""
         self._slots = asyncio.Semaphore(connection.concurrency)
         self._given, self._log = transport, log
         self._attempt = Attempt(transport or network(connection), log, self.secrets)
@@ -105,6 +103,13 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._http.aclose()
+
+    @cached_property
+    def catalog(self) -> Session | None:
+        """The program inside the same Redmine, if there is one."""
+        argv = self.connection.catalog_command()
+        command = Command(argv, self.connection.catalog_timeout, self.secrets)
+        return Session(command, self.connection.api_key) if argv else None
 
     @property
     def requests(self) -> int:

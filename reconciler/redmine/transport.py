@@ -50,8 +50,8 @@ class Connection:
     `url` may have a path. `switch_user` is a login to act as; Redmine ignores it unless the account is an
     administrator. `ca_file` is trusted in addition to the system's CAs; `proxy` is an http or https URL. `timeout` is
     in seconds per network operation, `deadline` in seconds per request including its `retries`. `catalog_command`
-    starts a program inside the same Redmine, which gets `catalog_timeout` seconds. Raises ConfigError for an invalid
-    value, without repeating it.
+    tells how a program inside the same Redmine is started, if there is one; it gets `catalog_timeout` seconds. Raises
+    ConfigError for an invalid value, without repeating it.
     """
 
     url: str
@@ -69,7 +69,7 @@ class Connection:
     deadline: float = 120.0
     concurrency: int = 8
     retries: int = 5
-    catalog_command: tuple[str, ...] = ()
+    catalog_command: Callable[[], tuple[str, ...]] = tuple
     catalog_timeout: float = 300.0
 
     def __post_init__(self) -> None:

@@ -42,7 +42,7 @@ async def read_catalog(client: Client, desired: Desired, names: Names) -> None:
 
     Without a program, the rows of the API are all that is known.
     """
-    if client.catalog is not None and (chosen := declared_kinds(desired)):
+    if (chosen := declared_kinds(desired)) and client.catalog is not None:
         await read_kinds(client, chosen, names)
         for kind in chosen:
             settle_renames(kind, [d for d in desired.objects.values() if d.kind is kind], names)

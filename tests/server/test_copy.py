@@ -1,0 +1,38 @@
+"""A Redmine is copied: exported whole, and applied to an empty one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from exports import contents, run
+from paths import ROOT
+from whole import catalog
+
+import reconciler
+from reconciler.sandbox import Running, Sandbox
+
+
+def address(monkeypatch: pytest.MonkeyPatch, server: Running) -> None:
+    """The server that everything goes to from now on."""
+    monkeypatch.setenv("REDMINE_URL", server.url)
+    monkeypatch.setenv("REDMINE_API_KEY", server.api_key)
+
+
+def test_a_server_is_copied(
+    world: Running, redmine: Sandbox, bare: Sandbox, empty: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an empty Redmine is exported as after it got an export of another one is the same, file by file."""
+    address(monkeypatch, world)
+    reconciler.load(ROOT / "examples" / "company").apply()
+    # The configuration of the manifests says where issues have their keys.
+    (tmp_path / "reconciler.yaml").write_text("issue_key_field: Config key\n")
+    monkeypatch.chdir(tmp_path)
+    run("export", "--all", "-o", "one", code=0)
+    address(monkeypatch, empty)
+    report = reconciler.load(tmp_path / "one").apply()
+    assert [r for r in report.results if r.outcome != "done"] == []
+    assert reconciler.load(tmp_path / "one").plan().changes == ()
+    run("export", "--all", "-o", "two", code=0)
+    assert contents(tmp_path / "two") == contents(tmp_path / "one")
+    assert catalog(bare) == catalog(redmine)
