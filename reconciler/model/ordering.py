@@ -62,8 +62,10 @@ def order_in(kind: Kind, place: str, names: Names) -> list[str] | None:
 
 def rank_of(kind: Kind, key: str, row: Mapping[str, Any]) -> tuple[Any, ...]:
     """What live objects are sorted by in manifests: their place in Redmine's order, else their key."""
-    position = _position(row) if kind.has(Ordered) else None
-    group = key.partition("/")[0] if kind.capability(Ordered).grouped else ""
+    ordered = kind.capability(Ordered)
+    # Of what has no place in the order, such as the built-in roles, the position means nothing.
+    position = _position(row) if kind.has(Ordered) and not ordered.unordered(key) else None
+    group = key.partition("/")[0] if ordered.grouped else ""
     return natural(group), position or 0, natural(key)
 
 
