@@ -26,6 +26,13 @@ def catalog(sandbox: Sandbox) -> dict[str, list[dict[str, Any]]]:
 
 def _row(kind: str, shown: dict[str, Any]) -> dict[str, Any]:
     """What an object has; of workflows and settings, lists have no order."""
-    row = {name: shown[name] for name in shown if name not in IDS}
+    row: dict[str, Any] = _without_ids(shown)
     loose = kind in ("workflow", "setting")
     return {name: sorted(row[name], key=str) if loose and isinstance(row[name], list) else row[name] for name in row}
+
+
+def _without_ids(shown: Any) -> Any:
+    """The same without ids, also of the options of an enumeration."""
+    if isinstance(shown, dict):
+        return {name: _without_ids(value) for name, value in shown.items() if name not in IDS}
+    return [_without_ids(one) for one in shown] if isinstance(shown, list) else shown
