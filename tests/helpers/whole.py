@@ -27,6 +27,9 @@ def catalog(sandbox: Sandbox) -> dict[str, list[dict[str, Any]]]:
 def _row(kind: str, shown: dict[str, Any]) -> dict[str, Any]:
     """What an object has; of workflows and settings, lists have no order."""
     row: dict[str, Any] = _without_ids(shown)
+    if "ratio_interval" in row:
+        # Redmine stores it as it comes: as a text from its form, and as a number from a program (6.1).
+        row["ratio_interval"] = str(row["ratio_interval"] or "")
     loose = kind in ("workflow", "setting")
     return {name: sorted(row[name], key=str) if loose and isinstance(row[name], list) else row[name] for name in row}
 
