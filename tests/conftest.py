@@ -7,7 +7,8 @@ in the state of `setup.rb`. Which test runs on which version and worker is told 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -66,49 +67,52 @@ def redmine_version(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(scope="session")
-def redmine(redmine_version: str) -> Iterator[Sandbox]:
-    """A sandbox that runs for the whole session, with what `setup.rb` creates."""
-    with claim(f"test-{redmine_version}") as name:
-        sandbox = Sandbox(redmine_version, name=name)
+@contextmanager
+def _started(version: str, name: str, setup: Sequence[Path] = (), *, empty: bool = False) -> Iterator[Sandbox]:
+    """A running sandbox of a claimed name, in the state that it has after its setup."""
+    with claim(name) as claimed:
+        sandbox = Sandbox(version, name=claimed)
         # A killed run can leave its server, and a world in which no start succeeds. The name is claimed: it is ours.
         sandbox.stop()
         if sandbox.exists():
             sandbox.reset()
-        sandbox.start([SETUP])
+        sandbox.start(setup, empty=empty)
         yield sandbox
         sandbox.stop()
+
+
+def _fresh(sandbox: Sandbox) -> Running:
+    """The running server after a reset."""
+    sandbox.reset()
+    running = sandbox.status()
+    assert running is not None, "the test server died; see its puma.log"
+    return running
+
+
+@pytest.fixture(scope="session")
+def redmine(redmine_version: str) -> Iterator[Sandbox]:
+    """A sandbox that runs for the whole session, with what `setup.rb` creates."""
+    with _started(redmine_version, f"test-{redmine_version}", [SETUP]) as sandbox:
+        yield sandbox
 
 
 @pytest.fixture
 def world(redmine: Sandbox) -> Running:
     """The running server, fresh: nothing in it but Redmine's default data and what `setup.rb` creates."""
-    redmine.reset()
-    running = redmine.status()
-    assert running is not None, "the test server died; see its puma.log"
-    return running
+    return _fresh(redmine)
 
 
 @pytest.fixture(scope="session")
 def bare(redmine_version: str) -> Iterator[Sandbox]:
     """A running sandbox without Redmine's default data."""
-    with claim(f"test-empty-{redmine_version}") as name:
-        sandbox = Sandbox(redmine_version, name=name)
-        sandbox.stop()
-        if sandbox.exists():
-            sandbox.reset()
-        sandbox.start(empty=True)
+    with _started(redmine_version, f"test-empty-{redmine_version}", empty=True) as sandbox:
         yield sandbox
-        sandbox.stop()
 
 
 @pytest.fixture
 def empty(bare: Sandbox) -> Running:
     """The running server, fresh: nothing in it but its administrator."""
-    bare.reset()
-    running = bare.status()
-    assert running is not None, "the test server died; see its puma.log"
-    return running
+    return _fresh(bare)
 
 
 @pytest.fixture

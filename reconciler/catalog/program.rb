@@ -61,6 +61,17 @@ module Catalog
     end
   end
 
+  # What stands for a record where Redmine has none: it is always there, and kept by `assign`.
+  module Standing
+    def new_record?
+      false
+    end
+
+    def save!
+      true
+    end
+  end
+
   # One kind of the catalog. `records` are all of them in their order, `row` shows one, `assign` sets declared fields.
   class Kind
     attr_reader :name, :model
@@ -430,13 +441,7 @@ module Catalog
         "#{tracker.id}-#{role.id}"
       end
 
-      def new_record?
-        false
-      end
-
-      def save!
-        true
-      end
+      include Standing
     end
 
     def initialize
@@ -976,13 +981,7 @@ module Catalog
         name
       end
 
-      def new_record?
-        false
-      end
-
-      def save!
-        true
-      end
+      include Standing
     end
 
     def initialize

@@ -30,7 +30,7 @@ CoreField = Literal[
     "description",
     "priority",
 ]
-"""Redmine's `Tracker::CORE_FIELDS`, without `_id` (5.0 to 7.0)."""
+"""Redmine's `Tracker::CORE_FIELDS`, without `_id` (to 7.0); 5.0 has no `priority`."""
 WITH_ID = ("assigned_to", "category", "fixed_version", "parent_issue", "priority")
 
 

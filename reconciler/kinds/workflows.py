@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from reconciler.catalog.session import Item
 from reconciler.kinds._catalog import CatalogKind
 from reconciler.kinds.roles import BUILTIN
-from reconciler.kinds.trackers import with_id
+from reconciler.kinds.trackers import CoreField, with_id
 from reconciler.model.address import Address, Row
 from reconciler.model.capabilities import ReadOnly
 from reconciler.model.catalog import CATALOG, Catalog, CatalogRows, Named
@@ -23,22 +23,7 @@ from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import REFUSE, Api, Id, Name, Spec
 
 STATUS = Named(("issue_status",))
-CORE = (
-    "project",
-    "tracker",
-    "subject",
-    "is_private",
-    "assigned_to",
-    "category",
-    "fixed_version",
-    "parent_issue",
-    "start_date",
-    "due_date",
-    "estimated_hours",
-    "done_ratio",
-    "description",
-    "priority",
-)
+CORE = ("project", "tracker", "subject", "is_private", *get_args(CoreField))
 
 
 class _Transition(BaseModel):

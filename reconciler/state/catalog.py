@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from reconciler.catalog.session import PROOF
 from reconciler.kinds import kinds
 from reconciler.model.catalog import CATALOG, Catalog, merged
 from reconciler.model.kind import Kind, Object
@@ -17,9 +18,6 @@ from reconciler.redmine.client import Client
 from reconciler.state.desired import Desired
 from reconciler.state.orders import add_orders
 from reconciler.state.renames import settle_renames
-
-PROOF = ("tracker", "issue_status", "role")
-"""Kinds whose ids and names show that the program and the API are of the same Redmine."""
 
 
 def declared_kinds(desired: Desired) -> list[Kind]:
