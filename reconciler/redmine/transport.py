@@ -23,6 +23,7 @@ from reconciler.errors import ConfigError
 from reconciler.masking import Secrets
 from reconciler.redmine.clock import ServerClock
 from reconciler.redmine.gateway import checked_headers
+from reconciler.redmine.slots import Slots, Turn
 
 MAX_BODY = 64 * 1024 * 1024
 """Maximum size of a decoded response. A page of 100 issues with long descriptions has about 1 MiB."""
@@ -132,9 +133,17 @@ class Connection:
 
 @dataclass(slots=True)
 class History:
-    """What the attempts of one request have shown: whether the server may have executed it."""
+    """One request, and what its attempts have shown: whether the server may have executed it."""
 
+    method: str
+    path: str
     may_be_executed: bool = False
+    turn: Turn = field(init=False)
+
+    @property
+    def likeness(self) -> tuple[str, ...]:
+        """Equal for requests that take about as long: collections and ids take turns in Redmine's paths."""
+        return self.method, *self.path.split("/")[1::2]
 
 
 class Into(NamedTuple):
@@ -148,16 +157,21 @@ class Attempt(httpx.AsyncBaseTransport):
     """Makes one attempt: counts and logs it, reads the response, drops its cookies, and masks what an error echoes."""
 
     def __init__(
-        self, transport: httpx.AsyncBaseTransport, log: Callable[[str], None] | None, secrets: Secrets
+        self, transport: httpx.AsyncBaseTransport, log: Callable[[str], None] | None, secrets: Secrets, slots: Slots
     ) -> None:
         self.requests = 0
         self.clock = ServerClock()
         self._transport = transport
         self._secrets = secrets
         self._log = log
+        self._slots = slots
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         history: History = request.extensions["history"]
+        async with self._slots.attempt(history.turn, history.likeness):
+            return await self._made(request, history)
+
+    async def _made(self, request: httpx.Request, history: History) -> httpx.Response:
         # True from here on, also if this task is canceled: only a response or a failed connection proves otherwise.
         started, before, history.may_be_executed = time.monotonic(), history.may_be_executed, True
         try:
@@ -171,6 +185,8 @@ class Attempt(httpx.AsyncBaseTransport):
         # A status below 500 settles this attempt. A 502 or 504 comes from a proxy: Redmine may have executed it.
         if response.status_code < 500:
             history.may_be_executed = before
+        told, timed = "retry-after" in response.headers, request.extensions["into"] is None
+        history.turn.answered(response.status_code, retry_after=told, timed=timed)
         self._note(request, str(response.status_code), started, sent=True)
         return response
 
