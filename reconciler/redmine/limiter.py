@@ -20,8 +20,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Literal
 
-START = 4
-"""Requests at a time before anything is known: most servers have two to eight workers."""
+START = 8
+"""Requests at a time before anything is known: most servers have two to eight workers, and a queue does no harm."""
 FLOOR = 2
 """Fewer are not tried to gain throughput: while one answer is on its way, the server has something to do."""
 GROWS = 0.02
@@ -127,7 +127,11 @@ class Limiter:
         if self._quiet >= self._patience and self._ceiling < self.most:
             self._quiet, self._ceiling = 0, self._ceiling + 1
         gain = seen.gain(base) if base is not None else None
-        if base is None or gain is None or seen.limit == base.limit:
+        if base is not None and gain is None and seen.limit != base.limit:
+            # Other requests by now: the trial says nothing.
+            self._base = None
+            self._set(base.limit)
+        elif base is None or gain is None or seen.limit == base.limit:
             self._base, self._rest = seen, self._rest - 1
             slower = gain is not None and gain < -SLOWER
             self._idle = self._idle and not slower

@@ -69,7 +69,6 @@ class Slots:
     @asynccontextmanager
     async def attempt(self, turn: Turn, what: Hashable) -> AsyncIterator[None]:
         """A slot for one attempt; `what` is equal for requests that take equally long."""
-        self._resume(turn)
         with _paused(turn.deadline):
             await self._granted_to(turn)
         turn.attempts, turn.outcome, sent = turn.attempts + 1, "busy", self.limiter.sent(what, monotonic())
@@ -88,7 +87,7 @@ class Slots:
         waiting = asyncio.get_running_loop().create_future()
         # One that was under way before comes first: it has waited longest.
         (self._waiting.appendleft if turn.attempts else self._waiting.append)(waiting)
-        self._grant()
+        self._resume(turn)
         try:
             await waiting
         except asyncio.CancelledError:
