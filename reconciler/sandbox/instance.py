@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from reconciler.errors import SandboxError
-from reconciler.sandbox import base, database, inside, process, server
+from reconciler.sandbox import base, database, inside, process, server, warm
 
 PORTS = {"5.0": 3150, "6.0": 3160, "6.1": 3161}
 STATE, PRISTINE, SNAPSHOT = "instance.json", "pristine.sqlite3", "snapshot.sqlite3"
@@ -131,6 +131,7 @@ class Sandbox:
     def stop(self) -> None:
         """Stop the server, if it is running; the database is kept."""
         if self.exists():
+            warm.stop(self.folder)
             server.stop(self.folder, self._state().port)
 
     def snapshot(self, file: Path | None = None) -> None:
@@ -170,7 +171,9 @@ class Sandbox:
         inside.prepare(self._root, self.folder)
         program = ["bin/rails", "runner", "-"]
         first, *rest = inside.command(self._root, program, {"REDMINE_INSTANCE": self.name, **env})
-        return (shutil.which(first, path=process.PATH) or first, *rest)
+        cold = (shutil.which(first, path=process.PATH) or first, *rest)
+        # Without a server nobody would stop the process that has Redmine loaded.
+        return warm.command(self._root, self.folder, env, cold) if self.status() else cold
 
     def serves(self, url: str) -> bool:
         """Whether its server has this URL, running or not."""
