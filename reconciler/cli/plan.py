@@ -63,7 +63,6 @@ def plan(
     _check_out(out, paths or (() if out is None else tuple(map(str, state.configuration().manifests))))
     with Reports(reports, state) as written:
         with progress(state) as shown:
-            shown.reading("the manifests")
             options = (targets, excludes, unarchive, resend, False, prune, unmanaged)
             planned = asyncio.run(_plan(state, paths, options, shown))
         if planned.faults.problems:
@@ -91,10 +90,9 @@ async def _plan(state: State, paths: tuple[str, ...], options: tuple[Any, ...], 
     from reconciler.cli import steps
     from reconciler.plan.targets import PlanOptions
 
-    manifests = steps.manifests(state, paths)
-    with pipeline.at_least(manifests):
-        async with steps.client(state, manifests.config, shown) as client:
-            planned = await pipeline.plan_or_rest(client, manifests, PlanOptions(*options))
+    async with steps.session(state, paths, shown) as session:
+        with pipeline.at_least(session.manifests):
+            planned = await pipeline.plan_or_rest(session.client, session.manifests, PlanOptions(*options))
     shown.stop()
     # Without a plan of the rest, there is nothing to leave something out of.
     if planned.plan.changes or not planned.faults.problems:

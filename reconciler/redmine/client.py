@@ -48,6 +48,7 @@ from reconciler.redmine.transport import (
 __all__ = ["Client", "Connection", "Params", "Row", "quote"]
 
 Row = dict[str, Any]
+ACCOUNT = "/users/current"
 Params = Sequence[tuple[str, str | int]] | Mapping[str, str | int]
 
 
@@ -77,6 +78,7 @@ class Client:
         self.secrets = Secrets() if secrets is None else secrets
         self.secrets.include(connection.secrets())
         self.slots = Slots(connection.concurrency)
+        self._ahead: dict[tuple[str, tuple[tuple[str, str | int], ...]], asyncio.Task[Row]] = {}
         self._given, self._log = transport, log
         self._attempt = Attempt(transport or network(connection), log, self.secrets, self.slots)
         # 429 and a connection that was never made are safe to retry even for a POST: nothing was executed.
@@ -103,6 +105,11 @@ class Client:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # Those that nobody has asked for again: their errors are nobody's either.
+        left = list(self._ahead.values())
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
         await self._http.aclose()
 
     @cached_property
@@ -127,6 +134,14 @@ class Client:
 
         Without `patient`, it is retried at most once, whatever `retries` is set to.
         """
+        early = self._ahead.pop((path, tuple(_pairs(params))), None)
+        return await (early or self._get(path, params, patient=patient))
+
+    def ahead(self, path: str, params: Params = (), *, patient: bool = True) -> None:
+        """Send a request that `get` is going to be called for, once, before it is: it gets this answer then."""
+        self._ahead[path, tuple(_pairs(params))] = asyncio.create_task(self._get(path, params, patient=patient))
+
+    async def _get(self, path: str, params: Params, *, patient: bool) -> Row:
         retry = self._retry if patient else self._fail_fast
         response = await self._send("GET", path, retry=retry, params=_pairs(params))
         body = json_object(response.content)
@@ -220,7 +235,7 @@ class Client:
         Answered.
         """
         try:
-            user = _mapping("/users/current", await self.get("/users/current", patient=False), "user")
+            user = _mapping(ACCOUNT, await self.get(ACCOUNT, patient=False), "user")
         except Answered as error:
             reason = preflight(self.connection, error)
             if reason is None:
