@@ -232,6 +232,7 @@ async def carry_out(
     for warning in words.warnings(plan) if yes else ():
         output.say(output.safe(warning))
     # After the question, which can take a while.
+    shown.resume("Checking that nothing has changed")
     await confirm.unchanged(client, plan, planned.names)
 
     def ended(address: Address, outcome: Outcome) -> None:

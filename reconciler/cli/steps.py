@@ -144,6 +144,7 @@ async def client(state: State, config: Config, shown: Progress, *, announced: bo
     if announced:
         shown.reading(connection.url)
     async with Client(connection, log=shown.request, secrets=config.secrets) as opened:
+        opened.page, opened.waits = shown.page, shown.waits
         try:
             yield opened
         finally:  # also if the command fails: the number of requests helps to see how far it got
@@ -174,7 +175,7 @@ async def leased(
     made = lease_project.is_made(objects, config.lease)
 
     def say(sentence: str) -> None:
-        shown.stop()
+        # The bar goes on moving below it while the lease is awaited.
         output.say(output.safe(sentence))
 
     with ending():

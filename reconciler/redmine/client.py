@@ -56,6 +56,10 @@ async def unguarded() -> None:
     """The default guard: nothing stands in the way of a write."""
 
 
+def _unwatched(path: str, done: int, total: int) -> None:
+    """The default: progress is not reported."""
+
+
 class Client:
     """The REST API of one Redmine, as an async context manager. `log` is called with a line for each request.
 
@@ -77,15 +81,23 @@ class Client:
         """Is awaited before each write, and may raise: without its lease, a run must not write (`apply.lease`)."""
         self.secrets = Secrets() if secrets is None else secrets
         self.secrets.include(connection.secrets())
+        self.page: Callable[[str, int, int], None] = _unwatched
+        """Is told, after each page of a list, its path, and how many of how many are read."""
+        self.waits: Callable[[float], None] = lambda seconds: None
+        """Is told when a request is sent again only after so many seconds."""
         self.slots = Slots(connection.concurrency)
         self._ahead: dict[tuple[str, tuple[tuple[str, str | int], ...]], asyncio.Task[Row]] = {}
         self._given, self._log = transport, log
         self._attempt = Attempt(transport or network(connection), log, self.secrets, self.slots)
+
         # 429 and a connection that was never made are safe to retry even for a POST: nothing was executed.
-        self._retry = policy(connection.retries, RETRY_STATUSES, BROKEN)
-        self._retry_unexecuted = policy(connection.retries, (429,), NOT_CONNECTED)
+        def waits(seconds: float) -> None:
+            self.waits(seconds)
+
+        self._retry = policy(connection.retries, RETRY_STATUSES, BROKEN, waits)
+        self._retry_unexecuted = policy(connection.retries, (429,), NOT_CONNECTED, waits)
         # For the first request: that a URL is wrong must not take minutes to find out.
-        self._fail_fast = policy(min(connection.retries, 1), RETRY_STATUSES, BROKEN)
+        self._fail_fast = policy(min(connection.retries, 1), RETRY_STATUSES, BROKEN, waits)
         # Redirects are not followed (httpx's default): the header with the API key would go to any host that they lead
         # to.
         self._http = httpx.AsyncClient(
@@ -169,8 +181,13 @@ class Client:
         if not paged:
             return _list(path, await self.get(path, params), root)
 
+        read = 0
+
         async def fetch(offset: int) -> Page:
+            nonlocal read
             page = await self._window(path, root, params, offset, LIMIT)
+            read += 1
+            self.page(path, read, max(1, -(-page.total // max(1, page.limit - 1))))
             return replace(page, rows=[{"id": row["id"]} for row in page.rows]) if brief else page
 
         return await complete(fetch, f"The list {path} of {self.connection.url}")
