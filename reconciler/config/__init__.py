@@ -23,7 +23,8 @@ from reconciler.manifest.rules import Rules
 from reconciler.manifest.scalars import Computed
 from reconciler.manifest.sources import find_config
 from reconciler.masking import Secrets, without_user_info
-from reconciler.redmine.transport import Connection, checked_url
+from reconciler.redmine.connection import Connection
+from reconciler.redmine.urls import checked_url
 from reconciler.settings import (
     CREDENTIALS,
     VARIABLES,
