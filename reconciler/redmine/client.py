@@ -17,7 +17,6 @@ from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
 from typing import IO, Any, Literal, Self
-from urllib.parse import quote as percent_encode
 
 import httpx
 from httpx_retries import RetryTransport
@@ -28,6 +27,7 @@ from reconciler.errors import Answered, AnswerLost, NotRedmine, OddResponse, Rec
 from reconciler.masking import Secrets
 from reconciler.redmine import gateway
 from reconciler.redmine.clock import ServerClock
+from reconciler.redmine.connection import Connection, checked_header
 from reconciler.redmine.error_messages import error_status, json_object, network_failure, not_json, preflight
 from reconciler.redmine.pagination import LIMIT, Page, complete, counted
 from reconciler.redmine.transport import (
@@ -35,14 +35,13 @@ from reconciler.redmine.transport import (
     NOT_CONNECTED,
     RETRY_STATUSES,
     Attempt,
-    Connection,
     History,
     Into,
     Policy,
-    checked_header,
     network,
     policy,
 )
+from reconciler.redmine.urls import quote
 
 __all__ = ["Client", "Connection", "Params", "Row", "quote"]
 
@@ -283,14 +282,6 @@ class Client:
             refusal.repeated = history.may_be_executed and method != "GET"
             raise refusal
         return response
-
-
-def quote(segment: str) -> str:
-    """A percent-encoded path segment. Raises ReconcilerError for one that would resolve to another path."""
-    if segment in ("", ".", ".."):
-        raise ReconcilerError(f"{segment!r} cannot be part of a URL in Redmine: choose another key for the object.")
-    # Also `/`: in a wiki page's title it must not begin another segment.
-    return percent_encode(segment, safe="")
 
 
 def _pairs(params: Params) -> list[tuple[str, str | int]]:
