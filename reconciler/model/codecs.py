@@ -236,7 +236,13 @@ class Ref(Codec):
     def canonical(self, value: Any, context: Context) -> Any:
         if blank(value):
             return None
-        return self.term(context.resolve(self.reference(value, context.project)), context)
+        if not isinstance(value, str):
+            return self.term(context.resolve(self.reference(value, context.project)), context)
+        # Thousands of issues have the same tracker, and name it in the same project.
+        known = context.names.memo.setdefault((self, context.project), {})
+        if value not in known:
+            known[value] = self.term(context.resolve(self.reference(value, context.project)), context)
+        return known[value]
 
     def term(self, address: Address, context: Context) -> Any:
         """How a manifest in `context` names an object: as short as it can be without doubt."""

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property
 from typing import Any, Self
 
 MISSING: Any = object()
@@ -38,6 +39,16 @@ class Form:
         """The same, for a value that an object need not have."""
         return replace(self, may_lack=True)
 
+    def accepts(self, value: Any) -> bool:
+        """Whether nothing is wrong with the value: most values are right, and this takes a tenth of `faults`."""
+        if value is MISSING or value is None:
+            return self.may_lack or (value is None and self.may_be_null)
+        return self.fits(value) and self.accepts_inside(value)
+
+    def accepts_inside(self, value: Any) -> bool:
+        """Whether nothing is wrong with the parts of a value."""
+        return True
+
     def faults(self, value: Any, path: str) -> Iterator[str]:
         """Sentences on what is wrong with the value at a path."""
         if value is MISSING or value is None:
@@ -62,6 +73,17 @@ class Fields(Form):
     of: Mapping[str, Form] = field(default_factory=dict)
     whole: Callable[[Mapping[str, Any]], str] = lambda row: ""
 
+    def accepts_inside(self, value: Any) -> bool:
+        return all(accepts(value.get(name, MISSING)) for name, accepts in self._parts) and not self.whole(value)
+
+    @cached_property
+    def _parts(self) -> tuple[tuple[str, Callable[[Any], bool]], ...]:
+        return tuple((name, form.accepts) for name, form in self.of.items())
+
+    @cached_property
+    def _collections(self) -> tuple[str, ...]:
+        return tuple(name for name, form in self.of.items() if isinstance(form, Fields | Each))
+
     def inside(self, value: Any, path: str) -> Iterator[str]:
         for name, form in self.of.items():
             yield from form.faults(value.get(name, MISSING), f"{path}.{name}" if path else name)
@@ -75,7 +97,7 @@ class Fields(Form):
 
     def without_nulls(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """A row in which a list or an object that is null is missing: Redmine leaves out those that are empty."""
-        empty = {name for name, form in self.of.items() if isinstance(form, Fields | Each) and row.get(name) is None}
+        empty = [name for name in self._collections if row.get(name, MISSING) is None]
         return {name: value for name, value in row.items() if name not in empty}
 
 
@@ -86,6 +108,9 @@ class Each(Form):
     expected: str = "a list"
     fits: Callable[[Any], bool] = lambda value: isinstance(value, list)
     of: Form = field(default_factory=Form)
+
+    def accepts_inside(self, value: Any) -> bool:
+        return all(map(self.of.accepts, value))
 
     def inside(self, value: Any, path: str) -> Iterator[str]:
         for number, item in enumerate(value):

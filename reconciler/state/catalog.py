@@ -23,7 +23,9 @@ from reconciler.state.renames import settle_renames
 def declared_kinds(desired: Desired) -> list[Kind]:
     """The kinds of the catalog of which the manifests declare objects, or name some that only the program shows."""
     # A saved plan names objects without saying anything of them.
-    found = {declared.kind.name: declared.kind for declared in desired.objects.values() if declared.fields}
+    ours = {kind.name for kind in kinds().values() if kind.has(Catalog)}
+    some = (declared for address, declared in desired.objects.items() if address.kind in ours)
+    found = {declared.kind.name: declared.kind for declared in some if declared.fields}
     named = (kinds()[name] for name in desired.need().keys)
     found |= {kind.name: kind for kind in named if kind.capability(Catalog).unlisted}
     # What follows from other lists is not asked for.

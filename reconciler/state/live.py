@@ -23,7 +23,7 @@ from reconciler.kinds import kinds
 from reconciler.model.address import Row, Unresolved
 from reconciler.model.capabilities import Alternative, ManifestKey, ReadOnly, Sharing, VersionProbe
 from reconciler.model.catalog import Catalog
-from reconciler.model.codecs import Candidate
+from reconciler.model.codecs import Candidate, Codec
 from reconciler.model.forms import TEXT, WHOLE, Fields
 from reconciler.model.kind import Kind, Listing, Need, Object
 from reconciler.model.name_index import Context, CustomField, Names, Traits
@@ -279,8 +279,9 @@ class Reader:
     async def _files(self, kind: Kind) -> None:
         """Read the contents of live files that must be compared with declared ones."""
         work = []
+        holding = [name for name, api in kind.fields.items() if type(api.codec).files is not Codec.files]
         for declared in self.declared.get(kind.name, ()):
-            row = self.names.row(declared.address)
+            row = self.names.row(declared.address) if any(name in declared.fields for name in holding) else None
             if row is not None:
                 work.append(read_files(self.client, kind, declared.fields, row, Context(self.names, declared.project)))
         await together(work)

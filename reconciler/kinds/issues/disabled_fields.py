@@ -22,7 +22,7 @@ def disabled_fields(
     """(field, sentence, hint) for new values that Redmine would drop without an error."""
     trackers = _trackers(row, values, context)
     for name in sorted(CAN_BE_DISABLED & values.keys()) if trackers else ():
-        if _is_new(kind, name, row, values[name], context) and all(_disables(t, name, kind, context) for t in trackers):
+        if all(_disables(t, name, kind, context) for t in trackers) and _is_new(kind, name, row, values[name], context):
             which = f'tracker "{trackers[0]["name"]}" has' if len(trackers) == 1 else "the project's trackers have"
             yield name, f"{name}: {which} this field disabled, so Redmine drops the value", HINT
 
