@@ -239,7 +239,7 @@ class Ref(Codec):
         if not isinstance(value, str):
             return self.term(context.resolve(self.reference(value, context.project)), context)
         # Thousands of issues have the same tracker, and name it in the same project.
-        known = context.names.memo.setdefault((self, context.project), {})
+        known = context.names.memo.setdefault(("term", self.kinds, self.word, context.project), {})
         if value not in known:
             known[value] = self.term(context.resolve(self.reference(value, context.project)), context)
         return known[value]
@@ -260,11 +260,16 @@ class Ref(Codec):
     def decode(self, wire: Any, context: Context) -> Any:
         if not wire:
             return None
+        number = wire["id"]
+        known = context.names.memo.setdefault(("decoded", self.kinds, self.word, context.project), {})
+        if number in known:
+            return known[number]
         # A row does not say whether an assignee is a user or a group; ids of the two do not overlap (5.0 to 6.1).
         for kind in self.kinds:
-            key = context.key(kind, wire["id"])
+            key = context.key(kind, number)
             if key is not None:
-                return self.term(Address(kind, key), context)
+                known[number] = self.term(Address(kind, key), context)
+                return known[number]
         # Not None: an object that was not read, or is not shown to the account, is not nothing.
         return unknown(wire)
 

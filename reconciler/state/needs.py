@@ -28,12 +28,12 @@ def need_of(objects: Iterable[Object], settings: Mapping[str, Any], names: Names
 
 
 class _Shape(NamedTuple):
-    """What follows from which fields an object declares, whatever their values are."""
+    """What follows from which fields an object declares in a project, whatever their values are."""
 
     detailed: tuple[tuple[str, str], ...]
     """(kind, field) of what bulk lists can show."""
-    referring: tuple[tuple[str, Codec], ...]
-    """The fields that may name other objects."""
+    referring: tuple[tuple[str, Codec, set[str]], ...]
+    """The fields that may name other objects, and the names that were in them."""
 
 
 class _Needs:
@@ -47,51 +47,45 @@ class _Needs:
         self.ids: defaultdict[str, set[Id]] = defaultdict(set)
         self.detailed: Counter[tuple[str, str]] = Counter()
         self.shapes: dict[tuple[str, ...], _Shape] = {}
-        self.known: set[tuple[str, str, str, str]] = set()
-        """(kind, field, project, name) of the references that were added."""
 
     def add(self, declared: Object) -> None:
         """Add what one object needs."""
-        kind, fields, project = declared.kind, declared.fields, declared.project
+        kind, spec, fields, project = declared.kind, declared.spec, declared.fields, declared.project
         self.keys[kind.name].add(declared.address.key)
-        shape = self._shape(kind, fields)
-        self.detailed.update(shape.detailed)
+        at = (kind.name, project, *fields)
+        shape = self.shapes.get(at) or self.shapes.setdefault(at, self._shape(kind, project, fields))
+        for pair in shape.detailed:
+            self.detailed[pair] += 1
         # Lists are read until all needed keys are known, so the earlier name must be one of them.
-        if declared.spec.renamed_from:
-            self.keys[kind.name].add(earlier_key(kind, declared.spec, declared.address.project))
-        if number := getattr(declared.spec, "id", None):
+        if spec.renamed_from:
+            self.keys[kind.name].add(earlier_key(kind, spec, declared.address.project))
+        if number := getattr(spec, "id", None):
             self.ids[kind.name].add(number)
-        if kind.inside and self._is_new(kind.name, CONTAINER, "", project):
-            self._refer(Reference((CONTAINER,), "", project))
-        for field, codec in shape.referring:
+        for field, codec, known in shape.referring:
             value = fields[field]
-            if not blank(value) and self._is_new(kind.name, field, project, value):
-                for reference in codec.references(value, Context(self.names, project)):
-                    self._refer(reference)
+            if value in known if isinstance(value, str) else blank(value):
+                continue
+            if isinstance(value, str):
+                known.add(value)
+            for reference in codec.references(value, Context(self.names, project)):
+                self._refer(reference)
 
-    def _shape(self, kind: Kind, fields: Mapping[str, Any]) -> _Shape:
-        at = (kind.name, *fields)
-        if at not in self.shapes:
-            self.fields[kind.name].update(fields)
-            codecs = {field: kind.fields[field].codec for field in fields}
-            lookups = (name for codec in codecs.values() for name in codec.lookups)
-            for name in (*lookups, *kind.capability(ManifestKey).definitions(self.settings, fields.keys())):
-                # No key, but an entry: that alone makes `live.read` read the kind.
-                self.keys[name] |= set()
-            bulk = kind.capability(BulkDetails).needs
-            self.shapes[at] = _Shape(
-                tuple((kind.name, field) for field in fields if field in bulk),
-                tuple((n, c) for n, c in codecs.items() if type(c).references is not Codec.references),
-            )
-        return self.shapes[at]
-
-    def _is_new(self, kind: str, field: str, project: str, value: Any) -> bool:
-        """Whether a value was not looked at before. Only plain names are remembered."""
-        if not isinstance(value, str):
-            return True
-        known = len(self.known)
-        self.known.add((kind, field, project, value))
-        return len(self.known) > known
+    def _shape(self, kind: Kind, project: str, fields: Mapping[str, Any]) -> _Shape:
+        self.fields[kind.name].update(fields)
+        codecs = {field: kind.fields[field].codec for field in fields}
+        lookups = (name for codec in codecs.values() for name in codec.lookups)
+        for name in (*lookups, *kind.capability(ManifestKey).definitions(self.settings, fields.keys())):
+            # No key, but an entry: that alone makes `live.read` read the kind.
+            self.keys[name] |= set()
+        if kind.inside:
+            self._refer(Reference((CONTAINER,), "", project))
+        bulk = kind.capability(BulkDetails).needs
+        naming = ((n, codec) for n, codec in codecs.items() if type(codec).references is not Codec.references)
+        return _Shape(
+            tuple((kind.name, field) for field in fields if field in bulk),
+            # Of a blank value nothing is to be looked at.
+            tuple((field, codec, {""}) for field, codec in naming),
+        )
 
     def _refer(self, reference: Reference) -> None:
         for target in reference.addresses(is_inside):
