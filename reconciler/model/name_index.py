@@ -246,13 +246,22 @@ class Names:
         ]
         return "; ".join(filter(None, [near_miss(word, known), *made]))
 
-    def ancestors(self, project: str) -> list[str]:
+    def ancestors(self, project: str) -> Sequence[str]:
         """The identifiers above a project, nearest first: as declared, else as live."""
-        above: list[str] = []
-        # Declared parents can form a cycle, which is reported elsewhere; here it must end.
-        while (parent := self._parent(above[-1] if above else project)) and parent not in above:
-            above.append(parent)
-        return above
+        known: dict[str, tuple[str, ...]] = self.memo.setdefault("ancestors", {})
+        if project not in known:
+            # Up to a project that was asked for before: trees are deep, and asked for from each of their leaves.
+            above: dict[str, None] = {}
+            parent, rest = self._parent(project), tuple[str, ...]()
+            # Declared parents can form a cycle, which is reported elsewhere; here it must end.
+            while parent and parent not in above:
+                above[parent] = None
+                if parent in known and above.keys().isdisjoint(known[parent]):
+                    rest = known[parent]
+                    break
+                parent = self._parent(parent)
+            known[project] = (*above, *rest)
+        return known[project]
 
     def live_parent(self, project: str) -> str:
         """The identifier of the project that a live one is below now, as far as it was read, or ""."""

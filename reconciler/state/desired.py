@@ -244,7 +244,7 @@ class _Builder:
             named = [objects[a] for a in reference.addresses(is_inside) if a in objects]
             self.check_declared(declared, field, reference, named)
             for other in named:
-                self.check_not_absent(declared, field, other, _place(declared, field, reference))
+                self.check_not_absent(declared, field, other, reference)
             targets.update(other.address for other in named if depends(declared, field))
         return targets
 
@@ -270,11 +270,11 @@ class _Builder:
         addresses = (a for a in (*self.objects, *self.partial) if a.kind in reference.kinds)
         return [a.key.partition("/")[2] for a in addresses if a.project == reference.project]
 
-    def check_not_absent(self, declared: Object, field: str, other: Object, place: Location) -> None:
+    def check_not_absent(self, declared: Object, field: str, other: Object, reference: Reference) -> None:
         """A Problem if a present object refers to, or is inside, an absent one."""
         with suppress(NotValid):
             if declared.spec.state == "present" and other.spec.state == "absent":
-                message = f"{field}: {other.address} is declared absent"
+                message, place = f"{field}: {other.address} is declared absent", _place(declared, field, reference)
                 self.problem(place, message, "", str(declared.address), other.source)
 
     def cycles(self, graph: Mapping[Address, set[Address]], objects: Mapping[Address, Object]) -> None:
