@@ -80,7 +80,7 @@ class _Needs:
         if kind.inside:
             self._refer(Reference((CONTAINER,), "", project))
         bulk = kind.capability(BulkDetails).needs
-        naming = ((n, codec) for n, codec in codecs.items() if type(codec).references is not Codec.references)
+        naming = ((n, codec) for n, codec in codecs.items() if codec.refers)
         return _Shape(
             tuple((kind.name, field) for field in fields if field in bulk),
             # Of a blank value nothing is to be looked at.
