@@ -248,11 +248,11 @@ class Names:
 
     def ancestors(self, project: str) -> Sequence[str]:
         """The identifiers above a project, nearest first: as declared, else as live."""
-        known: dict[str, tuple[str, ...]] = self.memo.setdefault("ancestors", {})
+        known: dict[str, list[str]] = self.memo.setdefault("ancestors", {})
         if project not in known:
             # Up to a project that was asked for before: trees are deep, and asked for from each of their leaves.
             above: dict[str, None] = {}
-            parent, rest = self._parent(project), tuple[str, ...]()
+            parent, rest = self._parent(project), list[str]()
             # Declared parents can form a cycle, which is reported elsewhere; here it must end.
             while parent and parent not in above:
                 above[parent] = None
@@ -260,7 +260,7 @@ class Names:
                     rest = known[parent]
                     break
                 parent = self._parent(parent)
-            known[project] = (*above, *rest)
+            known[project] = [*above, *rest]
         return known[project]
 
     def live_parent(self, project: str) -> str:
