@@ -274,8 +274,8 @@ class _Builder:
         """A Problem if a present object refers to, or is inside, an absent one."""
         with suppress(NotValid):
             if declared.spec.state == "present" and other.spec.state == "absent":
-                message, place = f"{field}: {other.address} is declared absent", _place(declared, field, reference)
-                self.problem(place, message, "", str(declared.address), other.source)
+                message = f"{field}: {other.address} is declared absent"
+                self.problem(_place(declared, field, reference), message, "", str(declared.address), other.source)
 
     def cycles(self, graph: Mapping[Address, set[Address]], objects: Mapping[Address, Object]) -> None:
         """Report every cycle of references. `graphlib` finds one at a time; it is removed, and the rest searched."""

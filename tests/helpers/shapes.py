@@ -94,6 +94,20 @@ def members(count: int, word: str) -> str:
     return json.dumps({**people, **inside})
 
 
+def exchanges(count: int, word: str) -> str:
+    """Users who have each other's mail address after the change, two by two."""
+    mails = (n if word == "first" else n ^ 1 for n in range(count - count % 2))
+    people = ({"login": f"u{n}", "firstname": f"F{n}", "lastname": "Able"} for n in range(count))
+    return json.dumps({"users": [{**p, "mail": f"u{n}@example.net"} for p, n in zip(people, mails, strict=False)]})
+
+
+def renames(count: int, word: str) -> str:
+    """Versions of which each gets the name of the next."""
+    moved = word != "first"
+    earlier = ({"renamed_from": f"v{n}"} if moved else {} for n in range(count))
+    return _in_project(versions=({"name": f"v{n + moved}", **more} for n, more in enumerate(earlier)))
+
+
 SHAPES: Mapping[str, Manifest] = {
     made.__name__: made
     for made in (
@@ -108,5 +122,7 @@ SHAPES: Mapping[str, Manifest] = {
         versions,
         users,
         members,
+        exchanges,
+        renames,
     )
 }
