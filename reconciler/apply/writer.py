@@ -323,4 +323,4 @@ def differing(kind: Kind, values: Mapping[str, Any], row: Row, context: Context)
 def remaining(kind: Kind, name: str, value: Any, row: Row, context: Context) -> dict[str, Any]:
     """The part of a field that the response shows with another value than sent, as values to send again."""
     differences = kind.fields[name].codec.differences(value, kind.live(row, name, context))
-    return gather(FieldChange(join(name, part), None, after) for part, _, after in differences)
+    return gather(FieldChange(join(name, part), None, after) for part, _, after in differences) if differences else {}
