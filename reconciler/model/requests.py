@@ -68,6 +68,9 @@ class Shortcut:
     if it is missing, the whole list is read.
     """
 
+    taken: bool = False
+    """Whether it was read instead of the list."""
+
     def sample(self, rows: Sequence[Row]) -> Row | None:
         """The row of the list's first page that all filtered lists must show; None if there is none."""
         return None

@@ -197,11 +197,9 @@ class Reader:
         """Read one kind: its tiers until every needed key is known, then the details that lists omit."""
         rows: dict[int, Row] = {}
         need = replace(need, titles={kind.name: titles(kind, self.declared.get(kind.name, ()))})
-        shortened = False
         try:
             for tier in kind.tiers(need, self.names):
                 await self._tier(kind, tier, rows)
-                shortened = shortened or any(listing.instead for listing in tier)
                 # All rows so far, not just those of this tier: which object is meant, and whether it is ambiguous,
                 # depends on all.
                 self.match(kind, list(rows.values()))
@@ -210,7 +208,7 @@ class Reader:
                     break
             else:
                 # No tier was left out: what is not among the rows does not exist.
-                self.names.live(kind.name).whole = not shortened
+                self.names.live(kind.name).whole = not self.names.live(kind.name).looked_up
             await self.details(kind, need)
             # After the details: the attachments of news are only on their own pages (5.0 to 6.1).
             await self._files(kind)
@@ -242,6 +240,7 @@ class Reader:
 
     async def _tier(self, kind: Kind, tier: Sequence[Listing], rows: dict[int, Row]) -> None:
         lists = await together(self.list(kind, listing) for listing in tier)
+        self.names.live(kind.name).looked_up |= any(one.instead.taken for one in tier if one.instead)
         for listing, listed in zip(tier, lists, strict=True):
             for row in listed:
                 # By id: a shared version is in the lists of several projects (5.0 to 6.1; test_trap_23).

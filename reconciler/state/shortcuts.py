@@ -53,6 +53,7 @@ async def _look_up(client: Client, way: Shortcut, first: Page) -> list[dict[str,
                 rows = {**new, **rows}
     except _TooLong:
         return None
+    way.taken = True
     return [dict(row) for row in rows.values()]
 
 

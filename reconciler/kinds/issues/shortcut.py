@@ -23,7 +23,7 @@ MARK = {APART: True}
 """Marks the row of an issue that is only read because others name it: its subtasks are not."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class ByName(Shortcut):
     """The issues of some projects by the values of a filter: their subjects, or the keys in a custom field."""
 

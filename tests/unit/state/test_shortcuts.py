@@ -8,12 +8,17 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from canned import Canned
-from engine import apply_to, plan_of, problems_of
+from calls import call
+from canned import Canned, reached
+from engine import apply_to, offline, plan_of, problems_of
 
 from reconciler.errors import ManifestError
 from reconciler.kinds.issues import read
 from reconciler.model.requests import Listing
+from reconciler.plan.operations import Unmanaged
+from reconciler.plan.undeclared import unmanaged
+from reconciler.redmine.client import Client
+from reconciler.state.live import read as read_state
 
 KEY = "Config key"
 MANY = 1_000
@@ -208,6 +213,27 @@ def without(name: str, redmine: Canned) -> Callable[[str, str], None]:
 
     redmine.answer = answer  # type: ignore[method-assign]
     return lambda method, path: None
+
+
+def test_issues_that_were_not_read_are_not_counted() -> None:
+    """How many issues no manifest declares is only told if all were read."""
+    few, many = (Canned(), shop())
+    few.add("projects", identifier="shop", name="Shop")
+    for n in range(3):
+        few.add("issues", project="shop", subject=f"issue number {n}")
+    assert [len(counted(redmine).objects) for redmine in (few, many)] == [2, 0]
+
+
+def counted(redmine: Canned) -> Unmanaged:
+    """What a plan of one issue says of those that no manifest declares."""
+
+    async def look(client: Client) -> Unmanaged:
+        wanted = offline(named(1))
+        state = await read_state(client, wanted)
+        return unmanaged(wanted, state.names, (), listed=False, complete=True)
+
+    with reached(redmine):
+        return call(redmine, look, url=redmine.url)
 
 
 def test_a_filter_that_does_not_work_is_not_believed() -> None:
