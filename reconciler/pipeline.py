@@ -19,6 +19,7 @@ from reconciler.model.name_index import Names
 from reconciler.plan import archived_projects, catalog, claims, limits, prune
 from reconciler.plan import faults as faulty
 from reconciler.plan.faults import NO_FAULTS, Faults
+from reconciler.plan.narrow import narrowed
 from reconciler.plan.operations import Plan
 from reconciler.plan.planner import make
 from reconciler.plan.problems import on_server
@@ -59,6 +60,7 @@ async def plan(
 
     Raises ManifestError, ServerError; ReconcilerError as in `Manifests.plan`.
     """
+    manifests = _narrowed(manifests, options)
     state = await _read(client, manifests, options)
     seen(state)
     visible = archived_projects.visible(state.names)
@@ -73,6 +75,7 @@ async def plan_or_rest(
 
     The problems are in `faults` then.
     """
+    manifests = _narrowed(manifests, options)
     state = await _read(client, manifests, options)
     seen(state)
     try:
@@ -84,6 +87,11 @@ async def plan_or_rest(
         except RefusedError:
             raise error from None
     return await _confirmed(client, planned)
+
+
+def _narrowed(manifests: Manifests, options: PlanOptions) -> Manifests:
+    """The manifests, of which only what the targets need is read. Problems stay those of all."""
+    return manifests if manifests.problems else replace(manifests, desired=narrowed(manifests.desired, options))
 
 
 async def _checked(

@@ -191,7 +191,12 @@ class Api:
     @property
     def in_answer(self) -> bool:
         """Whether the answer to a POST says what became of the field."""
-        return not (self.include or self.detail or self.create_only or self.read is None)
+        return self.shown_on_create and not (self.create_only or self.read is None)
+
+    @property
+    def shown_on_create(self) -> bool:
+        """Whether the answer to a POST shows the field, if any does: what it does not show is read back."""
+        return not (self.include or self.detail)
 
 
 # An object of its own, as None is a value that can be sent to clear a field.

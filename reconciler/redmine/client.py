@@ -29,7 +29,7 @@ from reconciler.redmine import gateway
 from reconciler.redmine.clock import ServerClock
 from reconciler.redmine.connection import Connection, checked_header
 from reconciler.redmine.error_messages import error_status, json_object, network_failure, not_json, preflight
-from reconciler.redmine.pagination import LIMIT, Page, complete, counted
+from reconciler.redmine.pagination import LIMIT, Instead, Page, complete, counted
 from reconciler.redmine.transport import (
     BROKEN,
     NOT_CONNECTED,
@@ -142,12 +142,20 @@ class Client:
         await self._send("GET", path, suffix="", into=Into(file, size))
 
     async def rows(
-        self, path: str, root: str, params: Params = (), *, paged: bool = True, brief: bool = False
+        self,
+        path: str,
+        root: str,
+        params: Params = (),
+        *,
+        paged: bool = True,
+        brief: bool = False,
+        instead: Instead | None = None,
     ) -> list[Row]:
         """The complete list under `root`, each row once, even if it changes while being read (see `pagination`).
 
         With `paged=False` a single GET returns everything: Redmine does not paginate groups, trackers, roles, ….
         Otherwise pass a stable `sort` (`id`) where the endpoint supports one. `brief` keeps only the id of each row.
+        If the list has further pages, `instead` can get the needed rows in another way.
         """
         if not paged:
             return _list(path, await self.get(path, params), root)
@@ -156,7 +164,7 @@ class Client:
             page = await self._window(path, root, params, offset, LIMIT)
             return replace(page, rows=[{"id": row["id"]} for row in page.rows]) if brief else page
 
-        return await complete(fetch, f"The list {path} of {self.connection.url}")
+        return await complete(fetch, f"The list {path} of {self.connection.url}", instead)
 
     async def count(self, path: str, root: str, params: Params = ()) -> int:
         """The number of rows of a paginated list, confirmed by its last row. Raises as `get`."""
