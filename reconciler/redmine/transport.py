@@ -20,6 +20,7 @@ from reconciler.errors import ConfigError
 from reconciler.masking import Secrets
 from reconciler.redmine.clock import ServerClock
 from reconciler.redmine.connection import Connection
+from reconciler.redmine.slots import Slots, Turn
 
 MAX_BODY = 64 * 1024 * 1024
 """Maximum size of a decoded response. A page of 100 issues with long descriptions has about 1 MiB."""
@@ -27,6 +28,11 @@ MAX_BODY = 64 * 1024 * 1024
 KEEP_ALIVE = 4.0
 """Seconds to keep an idle connection. Apache closes it after 5 s, Puma after 20 s by default. Staying below both means
 that a POST is hardly ever sent on a connection that the server is closing."""
+
+RENEWED = {"http": 8, "https": 64}
+"""Of so many requests, one closes its connection: kept-alive ones stay with one worker of Puma, so that some workers
+may have all and others none (seen on 6.1 with two workers and up to four connections); a new one goes to a worker that
+is idle. A proxy that ends TLS spreads requests itself, and a new connection costs more there."""
 
 MAX_WAIT = 30.0
 """Maximum number of seconds between two attempts, whatever Retry-After says."""
@@ -41,9 +47,17 @@ BROKEN = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError)
 
 @dataclass(slots=True)
 class History:
-    """What the attempts of one request have shown: whether the server may have executed it."""
+    """One request, and what its attempts have shown: whether the server may have executed it."""
 
+    method: str
+    path: str
     may_be_executed: bool = False
+    turn: Turn = field(init=False)
+
+    @property
+    def likeness(self) -> tuple[str, ...]:
+        """Equal for requests that take about as long: collections and ids take turns in Redmine's paths."""
+        return self.method, *self.path.split("/")[1::2]
 
 
 class Into(NamedTuple):
@@ -57,16 +71,24 @@ class Attempt(httpx.AsyncBaseTransport):
     """Makes one attempt: counts and logs it, reads the response, drops its cookies, and masks what an error echoes."""
 
     def __init__(
-        self, transport: httpx.AsyncBaseTransport, log: Callable[[str], None] | None, secrets: Secrets
+        self, transport: httpx.AsyncBaseTransport, log: Callable[[str], None] | None, secrets: Secrets, slots: Slots
     ) -> None:
-        self.requests = 0
+        self.requests = self._attempts = 0
         self.clock = ServerClock()
         self._transport = transport
         self._secrets = secrets
         self._log = log
+        self._slots = slots
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         history: History = request.extensions["history"]
+        async with self._slots.attempt(history.turn, history.likeness):
+            self._attempts += 1
+            last = self._attempts % RENEWED.get(request.url.scheme, 1) == 0
+            request.headers["Connection"] = "close" if last else "keep-alive"
+            return await self._made(request, history)
+
+    async def _made(self, request: httpx.Request, history: History) -> httpx.Response:
         # True from here on, also if this task is canceled: only a response or a failed connection proves otherwise.
         started, before, history.may_be_executed = time.monotonic(), history.may_be_executed, True
         try:
@@ -80,6 +102,8 @@ class Attempt(httpx.AsyncBaseTransport):
         # A status below 500 settles this attempt. A 502 or 504 comes from a proxy: Redmine may have executed it.
         if response.status_code < 500:
             history.may_be_executed = before
+        told, timed = "retry-after" in response.headers, request.extensions["into"] is None
+        history.turn.answered(response.status_code, retry_after=told, timed=timed)
         self._note(request, str(response.status_code), started, sent=True)
         return response
 
