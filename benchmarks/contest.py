@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from process import measure
 from results import Cost, Series
@@ -23,6 +23,8 @@ class Contender:
     requests: int = 0
     scale: float = 1
     concurrency: int = 0
+    idle: tuple[str, ...] = ()
+    """The same for no object at all, for one that is scaled."""
     before: Callable[[], None] = nothing
     check: Callable[[str], None] = lambda output: None
     """Is given what it printed: nobody wins by doing something else."""
@@ -54,11 +56,14 @@ def contest(contenders: Sequence[Contender], rules: Rules, run: Run = run) -> tu
         for contender in contenders if number % 2 == 0 else reversed(contenders):
             if sum(cost.wall for cost in costs[contender.name]) < rules.seconds:
                 costs[contender.name].append(run(contender))
-    return tuple(_series(contender, costs[contender.name]) for contender in contenders)
+    return tuple(_series(contender, costs[contender.name], run) for contender in contenders)
 
 
-def _series(contender: Contender, costs: Sequence[Cost]) -> Series:
-    return Series(contender.name, tuple(costs), contender.requests, contender.scale, contender.concurrency)
+def _series(contender: Contender, costs: Sequence[Cost], run: Run) -> Series:
+    series = Series(contender.name, tuple(costs), contender.requests, contender.scale, contender.concurrency)
+    if contender.scale == 1:
+        return series
+    return replace(series, idle=run(replace(contender, command=contender.idle, check=lambda output: None)))
 
 
 def best(at: Callable[[int], Contender], concurrencies: Sequence[int] = (2, 4, 8, 16)) -> int:

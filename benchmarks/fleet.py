@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fleet_model import Profile, matrix, one_runner
 from fleet_servers import fleet
-from process import TOOL, measure, output_of, python
+from process import TOOL, measure, output_of, python, say
 from pydantic import TypeAdapter
 from results import FOLDER, Cost, machine
 from worlds import write_manifest
@@ -68,6 +68,7 @@ def mixed(count: int) -> list[float]:
 
 def run(folder: Path, instances: int = 12, at_a_time: Sequence[int] = (1, 4, 8)) -> Measured:
     """Measure one job at each latency, then some jobs together."""
+    say(f"Servers with latency: {instances} …")
     path = write_manifest(folder / "fleet.yaml", ISSUES)
     profile, alone = _profile(path, folder)
     checks = tuple(_check(profile, path, instances, number) for number in at_a_time)

@@ -78,7 +78,7 @@ def _reading(found: Measured) -> str:
     least = found.profile.cpu * 200 / CORES
     return (
         f"- One runner: {number} at a time are enough. Then its {CORES} cores are busy, and 200 servers take "
-        f"{minutes(took[number])}; the CPU alone is {minutes(least)}. More at a time only takes more memory.\n"
+        f"{minutes(took[number])} after its start; the CPU alone is {minutes(least)}. More only take memory.\n"
         f"- A matrix starts a runner for each server ({START:.0f} s each, assumed). For 200 servers it is slower than "
         f"one runner until it has {breakeven(found, 200)} of them at once, and takes "
         f"{200 * START / (START + took[number]):.0f} times the runner minutes or more."
@@ -100,7 +100,7 @@ def _matrix(found: Measured, latencies: list[float], runners: int) -> float:
 def plot(found: Measured) -> str:
     """The time for 200 servers against the jobs of a runner, and against the runners of a matrix."""
     one = tuple(Point(n, START + took, False) for n, took in times(found, 200).items())
-    many = tuple(Point(n, _matrix(found, mixed(200), n), False) for n in AT_A_TIME)
+    many = tuple(Point(n, _matrix(found, mixed(200), n), False) for n in (*AT_A_TIME, 200))
     lines = (Line("one runner, so many plans at a time", 0, one), Line("a matrix of so many runners", 2, many))
     panel = Panel("Time for 200 servers, in seconds", lines, "plans at a time, or runners", " s")
     return draw("Time for a plan of 200 servers, with one runner and with a matrix", (panel,))

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from canned_server import served
 from contest import Contender, Rules, contest
-from online import AT_A_TIME, LOOKED_UP, did_all, environment, shown
-from process import TOOL, output_of, python
+from online import AT_A_TIME, LOOKED_UP, did_all, environment, looking_up, refreshing, shown
+from process import TOOL, output_of, python, say
 from results import BARE, LISTING, REFRESH, SCRIPT, Part, Scenario
 from results import TOOL as NAME
-from worlds import items, write_manifest, write_requests, write_table
+from worlds import items, write_manifest, write_table
 
 from reconciler.sandbox import Running
 
@@ -38,6 +38,7 @@ def stand_in(issues: int) -> Iterator[str]:
 
 def unchanged(folder: Path, rules: Rules, count: int) -> Scenario:
     """One number of issues."""
+    say(f"A server that answers at once: {count:,} issues …")
     full = write_manifest(folder / "full.yaml", count)
     with stand_in(count) as url:
         contenders = list(_contenders(folder, url, full, count))
@@ -52,10 +53,10 @@ def _contenders(folder: Path, url: str, full: Path, count: int) -> Iterator[Cont
     table, all_rows = (write_table(folder / f"{n}.csv", items(n)) for n in (some, count))
     yield Contender(NAME, (*TOOL, "plan", "--detailed-exitcode", str(full)), len(sent))
     yield Contender(BARE, python("bare.py", url, 8, recorded), len(sent), concurrency=8)
-    seed, asked = python("script.py", "seed", table), count + LOOKED_UP
-    yield Contender(SCRIPT, seed, asked, scale=count / some, check=partial(did_all, "unchanged", some))
+    seed, nothing = looking_up(table)
+    unchanged = partial(did_all, "unchanged", some)
+    yield Contender(SCRIPT, seed, count + LOOKED_UP, scale=count / some, check=unchanged, idle=nothing)
     listing, lists = python("script.py", "seed", all_rows, "--list-first"), -(-count // 100) + LOOKED_UP
     yield Contender(LISTING, listing, lists, check=partial(did_all, "unchanged", count))
-    pages = write_requests(folder / "pages.json", shown(range(1, some + 1)))
-    refresh = python("bare.py", url, AT_A_TIME, pages)
-    yield Contender(REFRESH, refresh, count, scale=count / some, concurrency=AT_A_TIME)
+    refresh, nothing = refreshing(url, folder, shown(range(1, some + 1)))
+    yield Contender(REFRESH, refresh, count, scale=count / some, concurrency=AT_A_TIME, idle=nothing)

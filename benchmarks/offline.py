@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from contest import Contender, Rules, contest
-from process import TOOL
+from process import TOOL, say
 from results import TOOL as NAME
 from results import YAML, Part, Scenario
 from worlds import write_manifest
@@ -17,6 +17,7 @@ RULES = Rules(seconds=20, rounds=11)
 
 def run(folder: Path, large: int = 10_000) -> Part:
     """Measure it."""
+    say("Without a server …")
     scenarios = (
         Scenario("help", 0, contest([Contender(NAME, (*TOOL, "--help"))], RULES)),
         *(validate(folder, issues) for issues in (1, large)),

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 from contest import Contender, Rules, best, contest
-from process import TOOL, output_of, python
+from process import TOOL, output_of, python, say
 from results import BARE, LISTING, REFRESH, SCRIPT, Part, Scenario
 from results import TOOL as NAME
 from worlds import items, seeding, write_manifest, write_requests, write_table
@@ -23,6 +23,8 @@ from reconciler.sandbox import Running, Sandbox
 
 AT_A_TIME = 10
 """Of those that get each object: Terraform's default."""
+WORKERS = 2
+"""Of a Redmine with PostgreSQL."""
 LOOKED_UP = 3
 """Lists that the script reads first: trackers, priorities, versions."""
 
@@ -70,18 +72,31 @@ class Stage:
 
     def refresh(self, sent: Sequence[Any], *flags: str, **options: Any) -> Contender:
         """Each object by itself, ten at a time."""
-        path = write_requests(self.folder / "refresh.json", sent)
-        command = python("bare.py", self.running.url, AT_A_TIME, path, *flags)
-        return Contender(REFRESH, command, concurrency=AT_A_TIME, **options)
+        command, idle = refreshing(self.running.url, self.folder, sent, *flags)
+        return Contender(REFRESH, command, concurrency=AT_A_TIME, idle=idle, **options)
 
     def script(self, table: Path, did: str, count: int, **options: Any) -> Contender:
         """The script that looks each object up."""
-        return Contender(SCRIPT, python("script.py", "seed", table), check=partial(did_all, did, count), **options)
+        command, idle = looking_up(table)
+        return Contender(SCRIPT, command, check=partial(did_all, did, count), idle=idle, **options)
 
     def ids(self) -> list[int]:
         """The ids of all issues."""
         with httpx.Client(base_url=self.running.url, headers={"X-Redmine-API-Key": self.running.api_key}) as client:
             return list(listed(lambda query: client.get("/issues.json", params=query).json()))
+
+
+def refreshing(url: str, folder: Path, sent: Sequence[Any], *flags: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The command that sends each of these by itself, and the same with none."""
+    paths = write_requests(folder / "refresh.json", sent), write_requests(folder / "nothing.json", [])
+    some, none = (python("bare.py", url, AT_A_TIME, path, *flags) for path in paths)
+    return some, none
+
+
+def looking_up(table: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The command that looks up all rows of a table, and the same with none."""
+    nothing = write_table(table.with_name("nothing.csv"), [])
+    return python("script.py", "seed", table), python("script.py", "seed", nothing)
 
 
 def listed(page: Callable[[dict[str, Any]], Any]) -> Iterator[int]:
@@ -188,6 +203,11 @@ TASKS: dict[str, Callable[[Stage], Sequence[Scenario]]] = {
 }
 
 
+def _told(server: Server, task: str, stage: Stage) -> Sequence[Scenario]:
+    say(f"{server}: {task} …")
+    return TASKS[task](stage)
+
+
 @contextmanager
 def environment(running: Running) -> Iterator[None]:
     """The server for all processes that are started meanwhile."""
@@ -214,10 +234,12 @@ class Server:
 
     def sandbox(self) -> Sandbox:
         """Not started."""
-        return Sandbox(self.version, name=f"bench-{self.database}")
+        like_production: dict[str, Any] = {"database": self.database, "workers": WORKERS}
+        options = like_production if self.database == "postgresql" else {}
+        return Sandbox(self.version, name=f"bench-{self.database}", **options)
 
     def __str__(self) -> str:
-        database = {"postgresql": "PostgreSQL, two workers", "sqlite": "SQLite"}[self.database]
+        database = {"postgresql": f"PostgreSQL, {WORKERS} workers", "sqlite": "SQLite"}[self.database]
         return f"Redmine {self.version}, {database}"
 
 
@@ -228,7 +250,7 @@ def run(server: Server, folder: Path, rules: Rules, sizes: Sizes, tasks: Sequenc
         running = sandbox.start()
         with environment(running):
             stage = Stage(sandbox, running, folder, rules, sizes)
-            scenarios = [scenario for task in tasks for scenario in TASKS[task](stage)]
+            scenarios = [scenario for task in tasks for scenario in _told(server, task, stage)]
     finally:
         sandbox.destroy()
     return Part(server.name, str(server), tuple(scenarios), goals=server.database == "postgresql")

@@ -16,6 +16,11 @@ HERE = Path(__file__).parent
 TOOL = (shutil.which("reconciler", path=str(Path(sys.executable).parent)) or "reconciler",)
 
 
+def say(text: str) -> None:
+    """What is being done, for people who wait."""
+    print(text, file=sys.stderr, flush=True)
+
+
 def python(name: str, *arguments: object) -> tuple[str, ...]:
     """The command that runs a program of this folder."""
     return (sys.executable, str(HERE / name), *map(str, arguments))

@@ -33,7 +33,8 @@ class Series:
     """The processes of one contender, round by round.
 
     `scale` is how many times as much the scenario is as what was run: 10 for 1,000 objects of 10,000. The costs are of
-    what was run. `requests` are those of the whole scenario; `concurrency` is 0 if the contender chooses it itself.
+    what was run; `idle` is that of the same for no object at all, which is not more for more objects. `requests` are
+    those of the whole scenario; `concurrency` is 0 if the contender chooses it itself.
     """
 
     contender: str
@@ -41,16 +42,20 @@ class Series:
     requests: int = 0
     scale: float = 1
     concurrency: int = 0
+    idle: Cost = Cost(0, 0, 0)
 
     @property
     def wall(self) -> tuple[float, ...]:
         """Seconds by the clock for the whole scenario, round by round."""
-        return tuple(cost.wall * self.scale for cost in self.costs)
+        return tuple(self._whole(cost.wall, self.idle.wall) for cost in self.costs)
 
     @property
     def cpu(self) -> tuple[float, ...]:
         """Seconds of CPU for the whole scenario, round by round."""
-        return tuple(cost.cpu * self.scale for cost in self.costs)
+        return tuple(self._whole(cost.cpu, self.idle.cpu) for cost in self.costs)
+
+    def _whole(self, some: float, idle: float) -> float:
+        return some if self.scale == 1 else idle + max(0.0, some - idle) * self.scale
 
     @property
     def memory(self) -> float:

@@ -29,7 +29,7 @@ def _add(table: Table, scenario: Scenario) -> None:
     for series in in_order(scenario):
         at = f", {series.concurrency} at a time" if series.concurrency else ""
         requests = f"{series.requests:,}" if series.requests else ""
-        figures = (took(series), spread(series), used(series), f"{series.memory:,.0f} MB")
+        figures = (took(series), spread(series), used(series), "" if series.scale != 1 else f"{series.memory:,.0f} MB")
         table.add_row(f"  {NAMES[series.contender]}{at}", requests, *figures, times(scenario, series.contender))
 
 

@@ -67,6 +67,14 @@ def test_a_ratio_is_the_median_of_the_rounds_that_both_took_part_in() -> None:
     assert scenario.ratio(TOOL, BARE) is None
 
 
+def test_what_is_computed_has_one_start_up() -> None:
+    """Of a tenth of the objects, only the time that the objects took is multiplied."""
+    commands = {"some": Cost(5, 3, 30), "none": Cost(1, 0.5, 20)}
+    contender = Contender(SCRIPT, ("some",), scale=10, idle=("none",))
+    (found,) = contest([contender], Rules(rounds=1), lambda one: commands[one.command[0]])
+    assert (found.wall, found.cpu) == ((41,), (25.5,))
+
+
 # -- files -----------------------------------------------------------------------------------------------------
 
 
