@@ -32,7 +32,7 @@ from worlds import manifest
 __all__ = ["manifest"]
 
 PARTS = ("offline", *online.TASKS, "growth", "fleet")
-SERVERS = (online.Server("6.1"), online.Server("5.0"), online.Server("6.1", "sqlite"))
+SERVERS = (online.Server("6.1"), online.Server("5.0", full=False), online.Server("6.1", "sqlite", full=False))
 
 
 def main() -> None:

@@ -23,6 +23,10 @@ ISSUES = 100
 CORES = 2
 START = 30.0
 """Seconds until a runner of a CI system has the manifests and the tool: assumed, as systems differ."""
+POD = 3.0
+"""The same for a pod whose image is on its node."""
+PODS = 10
+"""Of the Argo Workflow in examples/ci."""
 AT_A_TIME = (1, 2, 4, 8, 16, 32, 64)
 
 
@@ -133,10 +137,14 @@ def ways(profile: Profile, instances: int, at_a_time: Sequence[int], runners: Se
         seconds = START + one_runner(profile, latencies, number, CORES)
         name = "one runner, one after the other" if number == 1 else f"one runner, {number} at a time"
         yield Way(name, instances, seconds, seconds / 60, profile.memory * min(number, instances))
-    for number in runners:
-        seconds = matrix(profile, latencies, number, CORES, START)
-        used = sum(START + profile.alone(latency) for latency in latencies)
-        yield Way(f"a matrix, {number} runners", instances, seconds, used / 60, profile.memory)
+    yield from (_matrix(profile, latencies, f"a matrix, {number} runners", number, START) for number in runners)
+    yield _matrix(profile, latencies, f"{PODS} pods at a time", PODS, POD)
+
+
+def _matrix(profile: Profile, latencies: Sequence[float], name: str, runners: int, start: float) -> Way:
+    seconds = matrix(profile, latencies, runners, start)
+    used = sum(start + profile.alone(latency) for latency in latencies)
+    return Way(name, len(latencies), seconds, used / 60, profile.memory)
 
 
 def shared(profile: Profile, instances: int, runners: int, at_a_time: int) -> Way:

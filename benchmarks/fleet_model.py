@@ -83,7 +83,7 @@ def _advance(running: Iterable[_Job], cores: int) -> float:
     return step
 
 
-def matrix(profile: Profile, latencies: Sequence[float], runners: int, cores: int, start: float) -> float:
+def matrix(profile: Profile, latencies: Sequence[float], runners: int, start: float) -> float:
     """Seconds until so many runners at once have done the jobs; each job has to start its runner first."""
     free = [0.0] * runners
     for latency in latencies:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from charts import Line, Panel, Point, draw
-from fleet import AT_A_TIME, CORES, ISSUES, START, Check, Measured, Way, mixed, shared, ways
+from fleet import AT_A_TIME, CORES, ISSUES, LATENCIES, POD, START, Check, Measured, Way, mixed, shared, ways
 from fleet_model import enough, matrix, one_runner
 from page import rows
 from words import seconds
@@ -13,6 +13,11 @@ from words import seconds
 FLEETS = (5, 50, 200)
 WAYS = (1, 4, 8, 16)
 RUNNERS = (5, 20, 50)
+EACH = ", ".join(f"{latency * 1000:g} ms" for latency in LATENCIES)
+ASSUMED = (
+    f"Computed: servers with a latency of {EACH}, a third each. "
+    f"A runner takes {START:.0f} s to start and a pod {POD:.0f} s (assumed); each has {CORES} cores."
+)
 
 
 def minutes(value: float) -> str:
@@ -47,8 +52,8 @@ def _check(check: Check) -> tuple[str, ...]:
 
 def _table(found: Measured) -> str:
     head = ("servers", "how", "time", "runner minutes", "memory of a runner")
-    table = rows(head, (_way(way) for count in FLEETS for way in all_ways(found, count)))
-    return "\n".join(["Computed: a third each of the servers has a latency of 20, 80 and 200 ms.", "", *table])
+    table = rows(head, (_way(way) for count in FLEETS for way in all_ways(found, count)), left=2)
+    return "\n".join([ASSUMED, "", *table])
 
 
 def all_ways(found: Measured, instances: int) -> Iterator[Way]:
@@ -75,13 +80,15 @@ def times(found: Measured, instances: int) -> dict[int, float]:
 def _reading(found: Measured) -> str:
     took = times(found, 200)
     number = enough(took)
-    least = found.profile.cpu * 200 / CORES
+    many, pods = ways(found.profile, 200, (), RUNNERS[-1:])
     return (
         f"- One runner: {number} at a time are enough. Then its {CORES} cores are busy, and 200 servers take "
-        f"{minutes(took[number])} after its start; the CPU alone is {minutes(least)}. More only take memory.\n"
-        f"- A matrix starts a runner for each server ({START:.0f} s each, assumed). For 200 servers it is slower than "
-        f"one runner until it has {breakeven(found, 200)} of them at once, and takes "
-        f"{200 * START / (START + took[number]):.0f} times the runner minutes or more."
+        f"{minutes(took[number])} after its start; their CPU alone is {minutes(found.profile.cpu * 200 / CORES)}. More at "
+        f"a time only take memory.\n"
+        f"- A matrix starts a runner for each server. For 200 servers it is slower than one runner with {number} at a time "
+        f"until it has {breakeven(found, 200)} runners at once, and it takes "
+        f"{many.runner_minutes * 60 / (START + took[number]):.0f} times the runner minutes.\n"
+        f"- Pods start sooner: {pods.name} take {minutes(pods.seconds)} for 200 servers."
     )
 
 
@@ -94,7 +101,7 @@ def breakeven(found: Measured, instances: int) -> int:
 
 
 def _matrix(found: Measured, latencies: list[float], runners: int) -> float:
-    return matrix(found.profile, latencies, runners, CORES, START)
+    return matrix(found.profile, latencies, runners, START)
 
 
 def plot(found: Measured) -> str:

@@ -20,10 +20,10 @@ def between(page: str, name: str, text: str) -> str:
     return f"{page[: found.start()]}{start}\n\n{text.strip()}\n\n{end}{page[found.end() :]}"
 
 
-def rows(head: Sequence[str], lines: Iterable[Sequence[str]]) -> Iterator[str]:
-    """A table of Markdown; all columns but the first are numbers."""
+def rows(head: Sequence[str], lines: Iterable[Sequence[str]], left: int = 1) -> Iterator[str]:
+    """A table of Markdown; all columns but the first, or the first few, are numbers."""
     yield f"| {' | '.join(head)} |"
-    yield f"| --- |{' ---: |' * (len(head) - 1)}"
+    yield f"|{' --- |' * left}{' ---: |' * (len(head) - left)}"
     for line in lines:
         yield f"| {' | '.join(line)} |"
 
@@ -34,7 +34,7 @@ def rows(head: Sequence[str], lines: Iterable[Sequence[str]]) -> Iterator[str]:
 def goals(parts: Sequence[Part]) -> str:
     """All goals, with what each server says about them."""
     lines = [_judged(verdict) for verdict in verdicts(parts)]
-    return "\n".join(rows(("goal", "where", "limit", "measured"), lines))
+    return "\n".join(rows(("goal", "where", "limit", "measured"), lines, left=2))
 
 
 def _judged(verdict: Verdict) -> Sequence[str]:

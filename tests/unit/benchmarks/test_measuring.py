@@ -54,9 +54,10 @@ def test_the_order_is_turned_round_each_time() -> None:
 
 
 def test_a_slow_contender_sits_out_when_its_time_is_up(taking: Callable[[Contender], Cost]) -> None:
-    """Each has the same time, and a fast one no more than the rounds."""
-    found = contest([Contender("fast", ("1",)), Contender("slow", ("25",))], Rules(seconds=40, rounds=5), taking)
-    assert [len(one.costs) for one in found] == [5, 2]
+    """A fast one has no more than the rounds; those that are only compared with have a third of the time."""
+    contenders = [Contender(TOOL, ("1",)), Contender(BARE, ("25",)), Contender(SCRIPT, ("25",))]
+    found = contest(contenders, Rules(seconds=40, rounds=5), taking)
+    assert [len(one.costs) for one in found] == [5, 2, 1]
 
 
 def test_a_ratio_is_the_median_of_the_rounds_that_both_took_part_in() -> None:
