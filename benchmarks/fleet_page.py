@@ -83,10 +83,10 @@ def _reading(found: Measured) -> str:
     many, pods = ways(found.profile, 200, (), RUNNERS[-1:])
     return (
         f"- One runner: {number} at a time are enough. Then its {CORES} cores are busy, and 200 servers take "
-        f"{minutes(took[number])} after its start; their CPU alone is {minutes(found.profile.cpu * 200 / CORES)}. More at "
-        f"a time only take memory.\n"
-        f"- A matrix starts a runner for each server. For 200 servers it is slower than one runner with {number} at a time "
-        f"until it has {breakeven(found, 200)} runners at once, and it takes "
+        f"{minutes(took[number])} after its start; their CPU alone is {minutes(found.profile.cpu * 200 / CORES)}. "
+        f"More at a time only take memory.\n"
+        f"- A matrix starts a runner for each server. For 200 servers it is slower than one runner with {number} at a "
+        f"time until it has {breakeven(found, 200)} runners at once, and it takes "
         f"{many.runner_minutes * 60 / (START + took[number]):.0f} times the runner minutes.\n"
         f"- Pods start sooner: {pods.name} take {minutes(pods.seconds)} for 200 servers."
     )
