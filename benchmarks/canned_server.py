@@ -161,6 +161,7 @@ class World:
             rows = rows[int(subject[0].split()[1]) :][:1]
         if ids := asked.get("v[issue_id][]"):
             rows = [rows[int(n) - 1] for n in ids[0].split(",") if int(n) <= len(rows)]
+        limit = min(limit, 100)  # as Redmine does, and python-redmine relies on
         shown = rows[-1 : -limit - 1 : -1] if asked.get("sort") == ["id:desc"] else rows[offset : offset + limit]
         counts = b'"total_count":%d,"offset":%d,"limit":%d' % (len(rows), offset, limit)
         return b'{"%s":[%s],%s}' % (table.encode(), b",".join(shown), counts)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import canned_server
 import pytest
@@ -168,6 +170,18 @@ def test_the_server_that_answers_at_once_has_the_issues_of_the_manifest() -> Non
         row = canned_server.issue(item.number + 1, canned_server.declared(item.number))
         named = {name: row[name]["name"] for name in ("tracker", "priority", "fixed_version")}
         assert {name: row[name] for name in item.fields} | named == item.fields
+
+
+def test_the_server_that_answers_at_once_has_pages_and_a_search_for_subjects() -> None:
+    """A page has at most 100 rows, whatever is asked for; python-redmine relies on that."""
+
+    def found(query: str) -> Any:
+        return json.loads(canned_server.World(250).answer("GET", f"/issues.json?{query}", b"")[1])
+
+    assert len(found("limit=250")["issues"]) == 100
+    assert [row["id"] for row in found("limit=250&offset=240")["issues"]] == list(range(241, 251))
+    assert [row["id"] for row in found("subject=Item+7+of+the+benchmark")["issues"]] == [8]
+    assert found("subject=Item+7+of+the+benchmark")["total_count"] == 1
 
 
 def test_a_contender_that_does_something_else_is_an_error() -> None:
