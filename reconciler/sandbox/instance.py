@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from reconciler.errors import SandboxError
-from reconciler.sandbox import base, inside, process, server, sqlite
+from reconciler.sandbox import base, inside, process, server, sqlite, warm
 from reconciler.sandbox.database import Database
 
 PORTS = {"5.0": 3150, "6.0": 3160, "6.1": 3161}
@@ -153,6 +153,7 @@ class Sandbox:
     def stop(self) -> None:
         """Stop the server, if it is running, and that of its database; the data is kept."""
         if self.exists():
+            warm.stop(self.folder)
             server.stop(self.folder, self._state().port)
             self._database.stop()
 
@@ -198,7 +199,9 @@ class Sandbox:
         inside.prepare(self._root, self.folder)
         program = ["bin/rails", "runner", "-"]
         first, *rest = inside.command(self._root, program, {"REDMINE_INSTANCE": self.name, **env})
-        return (shutil.which(first, path=process.PATH) or first, *rest)
+        cold = (shutil.which(first, path=process.PATH) or first, *rest)
+        # Without a server nobody would stop the process that has Redmine loaded.
+        return warm.command(self._root, self.folder, env, cold) if self.status() else cold
 
     def serves(self, url: str) -> bool:
         """Whether its server has this URL, running or not."""
@@ -305,7 +308,9 @@ class Sandbox:
         raise SandboxError(f"The sandbox's server was stopped while starting; see {self.folder / server.LOG}.")
 
     def _state(self) -> _State:
-        return _State(**json.loads((self.folder / STATE).read_text()))
+        written = json.loads((self.folder / STATE).read_text())
+        # A later version may have written more: its sandboxes must not stop this one from finding its own.
+        return _State(**{name: value for name, value in written.items() if name in _State.__slots__})
 
 
 def instances(home: Path | None = None) -> Iterator[Sandbox]:

@@ -35,10 +35,6 @@ WORKER = b"puma: cluster worker"  # in the command line of each of these process
 PUMA_CONFIG = "puma.rb"
 UP_TIMEOUT, DOWN_TIMEOUT, ANSWER_TIMEOUT, PORT_TIMEOUT = 90.0, 10.0, 30.0, 2.0  # seconds
 
-# The shell records its pid before it becomes the server, so that a start that is killed never leaves an unknown server.
-RECORD_PID = 'echo $$ >"$0" && exec "$@"'
-DAEMON = '"$@" </dev/null >"$0" 2>&1 &'
-
 
 def spawn(root: Path, folder: Path, port: int, workers: int, threads: str) -> None:
     """Start the server of the instance at `folder` (inside `root`) on `port`; it outlives this process.
@@ -63,11 +59,10 @@ def spawn(root: Path, folder: Path, port: int, workers: int, threads: str) -> No
         f"{HOST}:{port}",
         "config.ru",
     ]
-    argv = inside.command(root, ["sh", "-c", RECORD_PID, pid_file, *puma], {"REDMINE_INSTANCE": folder.name})
+    argv = inside.command(root, process.recorded(pid_file, puma), {"REDMINE_INSTANCE": folder.name})
     # Before the start: the pid of the last server would look like one that exited.
     (folder / PID_FILE).unlink(missing_ok=True)
-    # Through a shell's `&`: the server is adopted by init, and is no child of this process.
-    process.spawn(["sh", "-c", DAEMON, str(folder / LOG), *argv])
+    process.spawn(process.daemon(folder / LOG, argv))
 
 
 def wait_ready(folder: Path, port: int, api_key: str) -> None:

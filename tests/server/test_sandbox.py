@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from reconciler.sandbox import (
     Sandbox,
     inside,
     server,
+    warm,
 )
 
 FIELD = "IssueCustomField.create!(name: '{}', field_format: 'string', is_for_all: true, trackers: Tracker.all)\n"
@@ -133,6 +135,48 @@ def test_snapshot_moves_what_reset_returns_to(own: Sandbox) -> None:
     assert "admin / admin" in run(cli.sandbox, ["status", *options]).stdout
     assert run(cli.sandbox, ["stop", *options]).exit_code == 0
     assert own.status() is None
+
+
+PROGRAM = (
+    "puts ENV['GIVEN'], ENV['REDMINE_INSTANCE'], User.current.login, Process.ppid; warn 'said'; exit ENV['CODE'].to_i"
+)
+
+
+def test_programs_share_a_process_that_has_redmine_loaded(redmine: Sandbox, world: Running) -> None:
+    """Programs have environment, streams, exit code and current settings as of their own; `stop` ends the process."""
+    parents = set()
+    for given, code in (("one", 0), ("two words", 0), ("three", 3)):
+        ran = subprocess.run(
+            redmine.runner(GIVEN=given, CODE=str(code)), input=PROGRAM, capture_output=True, text=True, check=False
+        )
+        *said, parent = ran.stdout.splitlines()
+        assert (said, ran.stderr, ran.returncode) == ([given, redmine.name, ""], "said\n", code)
+        parents.add(int(parent))
+    assert parents == {warm.pid(redmine.folder)}
+    with pytest.raises(SandboxError, match=r"exit code -9"):
+        redmine.run("Process.kill(:KILL, Process.pid)")
+    redmine.run("Setting.app_title = 'New'")
+    assert redmine.run("puts Setting.app_title") == "New\n"
+    warm.stop(redmine.folder)
+    assert warm.pid(redmine.folder) is None
+    assert redmine.run("puts 'again'") == "again\n"
+
+
+def test_a_program_ends_with_its_caller(redmine: Sandbox, world: Running) -> None:
+    """A caller that is killed takes its program along, which otherwise would go on writing."""
+    program = "puts Process.pid; $stdout.flush; sleep"
+    with subprocess.Popen(
+        redmine.runner(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as caller:
+        assert caller.stdin is not None and caller.stdout is not None
+        caller.stdin.write(program)
+        caller.stdin.close()
+        number = int(caller.stdout.readline())
+        caller.kill()
+    until = time.monotonic() + 30
+    while Path(f"/proc/{number}").exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not Path(f"/proc/{number}").exists()
 
 
 def ways_in() -> list[bool]:
