@@ -44,11 +44,9 @@ def main() -> None:
         return
     only = options.only or [name for name in PARTS if name != "fleet"]
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        parts = list(_shown(_measured(Path(name), only, options), console))
+        parts = list(_told(_measured(Path(name), only, options), console, book if options.write else None))
         found = _fleet(Path(name), console) if "fleet" in only else None
     if options.write:
-        for part in parts:
-            book.write(part)
         if found:
             fleet.write(found)
         publish(book)
@@ -88,10 +86,12 @@ def _measured(folder: Path, only: Sequence[str], options: argparse.Namespace) ->
         yield growth.run(folder, rules, options.growth)
 
 
-def _shown(parts: Iterable[Part], console: Console) -> Iterator[Part]:
-    """Print each part as soon as it is there."""
+def _told(parts: Iterable[Part], console: Console, book: Book | None) -> Iterator[Part]:
+    """Print each part as soon as it is there, and keep it."""
     for part in parts:
         console.print(of_part(part), "")
+        if book:
+            book.write(part)
         yield part
 
 
