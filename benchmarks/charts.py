@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
-WIDTH, LEFT, RIGHT, HEAD, HEIGHT, FOOT = 400, 60, 24, 34, 190, 44
+WIDTH, LEFT, RIGHT, HEAD, HEIGHT, FOOT = 400, 52, 24, 34, 190, 44
 """In units that are pixels on a phone; of a panel, `HEIGHT` is what the lines have."""
 ROW = 22
 STYLE = """svg{color-scheme:light dark;--card:#fff;--ink:#1f2328;--faint:#59636e;--grid:#d8dee4;
@@ -47,7 +47,6 @@ class Panel:
     title: str
     lines: tuple[Line, ...]
     below: str
-    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -126,8 +125,7 @@ def _panel(panel: Panel, top: float) -> Iterator[str]:
 def _axes(panel: Panel, x: Scale, y: Scale, across: Sequence[float], rows: Sequence[float]) -> Iterator[str]:
     for value in rows:
         yield f'<path class="grid" d="M{LEFT} {y.at(value):.1f}H{WIDTH - RIGHT}"/>'
-        said = f"{number(value)}{panel.unit}"
-        yield f'<text class="tick" x="{LEFT - 8}" y="{y.at(value) + 4:.1f}" text-anchor="end">{said}</text>'
+        yield f'<text class="tick" x="{LEFT - 8}" y="{y.at(value) + 4:.1f}" text-anchor="end">{number(value)}</text>'
     for value in across:
         yield _below(x.at(value), y.start + 18, number(value))
     yield _below((x.start + x.end) / 2, y.start + 34, panel.below)

@@ -109,5 +109,5 @@ def plot(found: Measured) -> str:
     one = tuple(Point(n, START + took, False) for n, took in times(found, 200).items())
     many = tuple(Point(n, _matrix(found, mixed(200), n), False) for n in (*AT_A_TIME, 200))
     lines = (Line("one runner, so many plans at a time", 0, one), Line("a matrix of so many runners", 2, many))
-    panel = Panel("Time for 200 servers, in seconds", lines, "plans at a time, or runners", " s")
+    panel = Panel("Time for 200 servers, in seconds", lines, "plans at a time, or runners")
     return draw("Time for a plan of 200 servers, with one runner and with a matrix", (panel,))

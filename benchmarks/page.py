@@ -87,9 +87,9 @@ def plot(part: Part) -> str:
     """Time, requests and memory against the number of objects."""
     below = "issues, nothing changed"
     panels = (
-        Panel("Time, in seconds", tuple(_lines(part, lambda series: series.middle)), below, " s"),
+        Panel("Time, in seconds", tuple(_lines(part, lambda series: series.middle)), below),
         Panel("Requests", tuple(_lines(part, lambda series: float(series.requests), counted=True)), below),
-        Panel("Peak memory, in MB", tuple(_lines(part, lambda series: series.memory, whole=True)), below, " MB"),
+        Panel("Peak memory, in MB", tuple(_lines(part, lambda series: series.memory, whole=True)), below),
     )
     return draw("Time, requests and peak memory of a plan of 1,000, 10,000 and 100,000 issues", panels)
 
