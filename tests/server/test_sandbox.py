@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-<<<<<<< HEAD
-import subprocess
-=======
 import signal
->>>>>>> pgsql
+import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
