@@ -157,8 +157,11 @@ class World:
         if number:
             return b'{"%s":%s}' % (table[:-1].encode(), rows[int(number) - 1])
         offset, limit = (int(asked.get(key, [default])[0]) for key, default in (("offset", "0"), ("limit", "25")))
+        if subject := asked.get("subject"):  # of an issue of the benchmark: "Item 5 of the benchmark"
+            rows = rows[int(subject[0].split()[1]) :][:1]
         if ids := asked.get("v[issue_id][]"):
             rows = [rows[int(n) - 1] for n in ids[0].split(",") if int(n) <= len(rows)]
+        limit = min(limit, 100)  # as Redmine does, and python-redmine relies on
         shown = rows[-1 : -limit - 1 : -1] if asked.get("sort") == ["id:desc"] else rows[offset : offset + limit]
         counts = b'"total_count":%d,"offset":%d,"limit":%d' % (len(rows), offset, limit)
         return b'{"%s":[%s],%s}' % (table.encode(), b",".join(shown), counts)
@@ -198,14 +201,18 @@ class Server:
                 length = next((h for h in head.lower().split(b"\r\n") if h.startswith(b"content-length:")), b":0")
                 body = await reader.readexactly(int(length.partition(b":")[2]))
                 self.requests += 1
-                if self.latency:
-                    await asyncio.sleep(self.latency)
+                await self.pause()
                 status, content = self.world.answer(method.decode(), target.decode(), body)
                 kind = b"Content-Type: application/json; charset=utf-8\r\n"
                 writer.write(b"HTTP/1.1 %d -\r\n%sContent-Length: %d\r\n\r\n" % (status, kind, len(content)) + content)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
+
+    async def pause(self) -> None:
+        """What happens before each answer."""
+        if self.latency:
+            await asyncio.sleep(self.latency)
 
     async def serve(self, port: int) -> None:
         """Print the address, and answer until the process ends."""

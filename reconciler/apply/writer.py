@@ -112,6 +112,7 @@ class Writer:
 
         `rest` are the requests from this one on.
         """
+        state.rewritten = True
         try:
             await self.sender.send(request)
         except Answered as error:
@@ -172,6 +173,7 @@ class Writer:
         """Delete an object, and wait a while if the server does it in the background."""
         address = state.change.address
         kind = kinds()[address.kind]
+        state.rewritten = True
         # Deleted by someone else, or together with another object: as declared.
         with suppress(Missing):
             await self.sender.send(kind.delete(address, state.number, self.context(address)))
@@ -210,7 +212,10 @@ class Writer:
         """The new object's row, and whether it was adopted. Raises AnswerLost if the outcome is unknown."""
         address = state.change.address
         try:
-            return await self._created(kind, address, values, await self.sender.send(request)), False
+            made = await self._created(kind, address, values, await self.sender.send(request))
+            # The second answer of a POST that was sent twice says nothing of what the first one may still do.
+            state.answered = kind.capability(Creation).answers and not state.sent_again
+            return made, False
         except Rejected as error:
             # Created meanwhile, by someone else or by inheritance (a group's membership creates those of its users).
             row = await self.look_up(address, values) if kind.capability(Creation).unique else None

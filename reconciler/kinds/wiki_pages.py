@@ -30,7 +30,7 @@ from reconciler.model.rights import Rights
 from reconciler.model.spec import REFUSE, Api, Id, Name, ProjectItem
 from reconciler.model.wiki_titles import REMOVED, titleize
 from reconciler.natural import natural
-from reconciler.redmine.client import quote
+from reconciler.redmine.urls import quote
 
 LONGEST = 255
 NO_PAGE = ","

@@ -147,6 +147,10 @@ class Codec:
         """The live files that have to be compared with those of `value`."""
         return ()
 
+    def is_exact(self, value: Any) -> bool:
+        """Whether each database keeps a part of a canonical value as it is; else only a GET shows what became of it."""
+        return True
+
     def why_unseen(self, part: str, context: Context) -> str:
         """Why the server never shows what is written to a part, or ""."""
         return ""
@@ -188,6 +192,9 @@ class Number(Codec):
     def __init__(self, empty: float | None = None) -> None:
         self.empty = empty
 
+    def is_exact(self, value: Any) -> bool:
+        return exact(value)
+
     def equal(self, desired: Any, live: Any) -> bool:
         # A declared null would otherwise differ from the number that Redmine makes of it, in every plan.
         left = self.empty if desired is None else desired
@@ -195,6 +202,11 @@ class Number(Codec):
         if left is None or right is None:
             return left is right
         return bool(abs(left - right) < 1e-6)
+
+
+def exact(number: float | None) -> bool:
+    """Whether a number needs no more digits than MySQL keeps of one (six: Redmine's columns are single-precision)."""
+    return number is None or float(f"{number:.6g}") == number
 
 
 def unix_lines(text: str) -> str:

@@ -152,7 +152,7 @@ class _Builder:
     def item(self, kind: Kind, body: Map, project: str | None) -> None:
         """Add one object, and the lists nested in it."""
         inner = self.nested if kind.name == CONTAINER else {}
-        values = {k: _one_line(kind, k, v) for k, v in body.items() if k not in inner}
+        values = {k: _one_line(kind, k, v) if isinstance(v, Included) else v for k, v in body.items() if k not in inner}
         if project is not None and values.setdefault(CONTAINER, project) != project:
             self.problem(body.where(CONTAINER), f'conflicts with the enclosing project "{project}"', "omit `project`")
             # The enclosing project counts for the other checks: one mistake must not cause further problems.
@@ -253,9 +253,10 @@ class _Builder:
 
         All other names may also exist on the server; the planner resolves those.
         """
+        if named:
+            return
         known = kinds()
-        only_declared = all(known[k].capability(ManifestKey).only_declared(self.settings) for k in reference.kinds)
-        if named or not only_declared:
+        if not all(known[k].capability(ManifestKey).only_declared(self.settings) for k in reference.kinds):
             return
         # `#12` is an id on the server. An invalid target has problems of its own.
         if reference.name.startswith("#") or not self.invalid.isdisjoint(reference.addresses(is_inside)):
@@ -295,10 +296,10 @@ class _Builder:
             graph = {a: targets - set(cycle) if a in cycle else targets for a, targets in graph.items()}
 
 
-def _one_line(kind: Kind, field: str, value: Any) -> Any:
-    """A secret or a name, without the line break at the end of the file that it was read from."""
+def _one_line(kind: Kind, field: str, value: Included) -> str:
+    """The text of a file; a secret or a name without the line break at its end."""
     short = field in kind.identity or (field in kind.fields and kind.fields[field].secret)
-    return value.line if isinstance(value, Included) and short else value
+    return value.line if short else value
 
 
 def _inner(codec: Codec, part: str, value: Any, error: Unresolved) -> Path:

@@ -347,7 +347,8 @@ def _matches(row: Row, params: Params) -> bool:
     """Whether a row passes the filters of a query (`f[]`) and the plain parameter `status`."""
     values = [(key, value) for key, value in params if key.startswith("v[")]
     for name in (value for key, value in params if key == "f[]"):
-        wanted = [part for key, value in values if key == f"v[{name}][]" for part in value.split(",")]
+        given = [value for key, value in values if key == f"v[{name}][]"]
+        wanted = [part for value in given for part in (value.split(",") if name.endswith("_id") else [value])]
         if not _passes(_values(row, name), dict(params)[f"op[{name}]"], wanted):
             return False
     status = dict(params).get("status")
