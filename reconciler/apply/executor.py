@@ -100,7 +100,7 @@ class Applier:
             # After a stop, what is running is still awaited: a request that was sent must get its outcome.
             while not (self.stopping and not running) and self._advance(finish, len(running)):
                 await self._write_catalog(len(running))
-                while self.ready and len(running) < self.client.connection.concurrency and not self.stopping:
+                while self.ready and self.client.slots.room(len(running)) and not self.stopping:
                     number = self.ready.pop()
                     running[asyncio.create_task(self.operate(self.operations[number]))] = number
                 if not running:

@@ -179,8 +179,9 @@ class Projects(Kind[ProjectSpec]):
 
     def conflicts(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
         names, status = context.names, values.get("status")
-        for key in names.ancestors(context.project):
-            shut = _declared(key, names)
+        shut_ones = _declared_shut(names) if status in ("active", "closed") else {}
+        for key in (key for key in names.ancestors(context.project) if key in shut_ones) if shut_ones else ():
+            shut = shut_ones[key]
             # A project below a closed one can be reopened by itself; one below an archived one stays archived.
             archives = shut == "archived" and status in ("active", "closed")
             closes = shut == "closed" and _live(key, names) != shut and status == "active"
@@ -279,10 +280,10 @@ def _not_collections(listed: Sequence[str], settings: Mapping[str, Any]) -> Iter
     return faults(listed, declarable(), settings, inside=True) if listed else ()
 
 
-def _live_ancestors(key: str, names: Names) -> list[str]:
-    ancestors: list[str] = []
+def _live_ancestors(key: str, names: Names) -> Collection[str]:
+    ancestors: dict[str, None] = {}
     while (key := names.live_parent(key)) and key not in ancestors:
-        ancestors.append(key)
+        ancestors[key] = None
     return ancestors
 
 
@@ -303,6 +304,15 @@ def _everywhere(names: Names) -> frozenset[str]:
 def _declared(key: str, names: Names) -> str | None:
     """The status that a project is declared to have."""
     return getattr(names.spec(Address("project", key)), "status", None)
+
+
+def _declared_shut(names: Names) -> Mapping[str, str]:
+    """The projects that are declared closed or archived, with that."""
+    if "shut projects" not in names.memo:
+        declared = ((key, getattr(spec, "status", None)) for key, spec in names.declared("project").items())
+        names.memo["shut projects"] = {key: status for key, status in declared if status in ("closed", "archived")}
+    known: Mapping[str, str] = names.memo["shut projects"]
+    return known
 
 
 def _live(key: str, names: Names) -> str:
