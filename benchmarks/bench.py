@@ -11,6 +11,7 @@ against a server that answers at once), fleet (many servers; not part of a run t
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -38,6 +39,8 @@ SERVERS = (online.Server("6.1"), online.Server("5.0", full=False), online.Server
 def main() -> None:
     """Measure and print what is asked for."""
     options = _parser().parse_args()
+    # As by Ctrl-C: the Redmines that were started are to be removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     book, console = Book(), Console(width=None if sys.stdout.isatty() else 140)
     if options.publish:
         publish(book)
