@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from reconciler import event_loop
 from reconciler.cli import output
 from reconciler.cli.confirm import HINT, confirmed
 from reconciler.cli.options import State, common, formats, full, paths, prune, resend, selection, unarchive
@@ -90,8 +91,8 @@ def apply(
         )
     with RunReport(reports, state) as written, progress(state) as shown:
         if file is not None:
-            return asyncio.run(_saved(state, file, yes, max_deletes, lease_timeout, shown, written))
-        return asyncio.run(_manifests(state, paths, options, yes, max_deletes, lease_timeout, shown, written))
+            return event_loop.run(_saved(state, file, yes, max_deletes, lease_timeout, shown, written))
+        return event_loop.run(_manifests(state, paths, options, yes, max_deletes, lease_timeout, shown, written))
 
 
 async def _manifests(
@@ -107,10 +108,11 @@ async def _manifests(
     from reconciler import pipeline
     from reconciler.apply.report import joined
     from reconciler.cli import steps
+    from reconciler.cli.session import opened
     from reconciler.plan.targets import PlanOptions
 
     plan_options = PlanOptions(*options)
-    async with steps.session(state, paths, shown, leased=True) as session:
+    async with opened(state, paths, shown, leased=True) as session:
         manifests, objects = session.manifests, session.manifests.desired.objects
         # Before anything is read: this run must see what the one before it has done. Problems need no lease.
         lease = lease_timeout if not manifests.problems else None

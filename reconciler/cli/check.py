@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import click
 
+from reconciler import event_loop
 from reconciler.cli import output
 from reconciler.cli.documents import Document
 from reconciler.cli.options import State, common, formats, paths
@@ -62,7 +62,7 @@ def check(state: State, paths: tuple[str, ...], form: str, wait: float, reports:
     with Reports(reports, state) as written, progress(state) as shown:
         written.document = Document()
         try:
-            asyncio.run(_check(state, paths, wait, shown, found))
+            event_loop.run(_check(state, paths, wait, shown, found))
         except ReconcilerError as error:
             written.document = Document(problems_of(error))
             return _failed(found, error, state)
@@ -72,12 +72,12 @@ def check(state: State, paths: tuple[str, ...], form: str, wait: float, reports:
 
 async def _check(state: State, paths: tuple[str, ...], wait: float, shown: Progress, found: Checked) -> None:
     from reconciler import pipeline
-    from reconciler.cli import steps
+    from reconciler.cli.session import opened
     from reconciler.redmine import waiting
     from reconciler.redmine.clock import elapsed
     from reconciler.state.live import TESTED
 
-    async with steps.session(state, paths, shown, wait=wait > 0) as session:
+    async with opened(state, paths, shown, wait=wait > 0) as session:
         manifests = session.manifests
         # No paths and no files: `check` also serves to try a URL and a key before there are manifests.
         found.declared = bool(paths or manifests.loaded.files)

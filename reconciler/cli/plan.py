@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from reconciler import event_loop
 from reconciler.cli import output
 from reconciler.cli.documents import Document
 from reconciler.cli.options import State, common, formats, full, paths, prune, resend, selection, unarchive
@@ -64,7 +64,7 @@ def plan(
     with Reports(reports, state) as written:
         with progress(state) as shown:
             options = (targets, excludes, unarchive, resend, False, prune, unmanaged)
-            planned = asyncio.run(_plan(state, paths, options, shown))
+            planned = event_loop.run(_plan(state, paths, options, shown))
         if planned.faults.problems:
             return _rest(planned, out, state, written)
         written.document = Document(plan=planned.plan)
@@ -88,9 +88,10 @@ def _check_out(out: Path | None, paths: tuple[str, ...]) -> None:
 async def _plan(state: State, paths: tuple[str, ...], options: tuple[Any, ...], shown: Progress) -> Planned:
     from reconciler import pipeline
     from reconciler.cli import steps
+    from reconciler.cli.session import opened
     from reconciler.plan.targets import PlanOptions
 
-    async with steps.session(state, paths, shown) as session:
+    async with opened(state, paths, shown) as session:
         with pipeline.at_least(session.manifests):
             planned = await pipeline.plan_or_rest(session.client, session.manifests, PlanOptions(*options))
     shown.stop()

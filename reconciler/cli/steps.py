@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from threading import Thread
-from typing import TypeVar, cast
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
-from reconciler import pipeline
 from reconciler.cli import output
 from reconciler.cli.options import State
-from reconciler.cli.progress import Progress
-from reconciler.cli.signals import ending
-from reconciler.config import Config
-from reconciler.errors import ConfigError
-from reconciler.manifest.effects import Effect
-from reconciler.model.address import Address
-from reconciler.model.kind import Object
-from reconciler.pipeline import Manifests, Planned
-from reconciler.plan import limits
-from reconciler.plan.operations import Plan
-from reconciler.redmine.client import Client
-from reconciler.state import lease_project, live
+from reconciler.state.manifests import Manifests, read
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from reconciler.cli.progress import Progress
+    from reconciler.config import Config
+    from reconciler.manifest.effects import Effect
+    from reconciler.model.address import Address
+    from reconciler.model.kind import Object
+    from reconciler.pipeline import Planned
+    from reconciler.plan.operations import Plan
+    from reconciler.redmine.client import Client
 
 
 def manifests(state: State, paths: tuple[str, ...], config: Config | None = None) -> Manifests:
     """The manifests at `paths` with their configuration. Raises ConfigError."""
-    result = pipeline.read(config or state.configuration(paths), paths, sys.stdin)
+    result = read(config or state.configuration(paths), paths, sys.stdin)
     state.sources = result.loaded.sources
     _left_out(result.loaded.left_out)
     _overlaid(result.loaded.overlaid, state)
@@ -66,80 +59,11 @@ def valid(state: State, paths: tuple[str, ...]) -> Manifests:
     return result
 
 
-@dataclass(slots=True)
-class Session:
-    """The manifests, and the client for their server: its first requests were sent while the manifests were read."""
-
-    manifests: Manifests
-    config: Config
-    early: Client | None
-    """None if the connection is not configured; `client` says what is missing then."""
-
-    @property
-    def client(self) -> Client:
-        """The client. Raises ConfigError."""
-        return self.early or Client(self.config.connection())
-
-
-@asynccontextmanager
-async def session(
-    state: State, paths: tuple[str, ...], shown: Progress, *, leased: bool = False, wait: bool = False
-) -> AsyncIterator[Session]:
-    """Read the manifests while the server is asked for what every plan needs. Raises ConfigError.
-
-    With a lease that is taken first, nothing is read before it is (`leased`), nor of a server that is waited for.
-    """
-    shown.reading("the manifests")
-    config = state.configuration(paths)
-    try:
-        config.connection()
-    except ConfigError:
-        # The problems of the manifests come first.
-        yield Session(manifests(state, paths, config), config, None)
-        return
-    async with client(state, config, shown, announced=False) as opened:
-        if not wait:
-            live.ahead(opened, lists=not (leased and config.lease))
-        # Standard input is read here: a thread that waits for it could not be ended.
-        here = "-" in paths
-        found = manifests(state, paths, config) if here else await in_thread(lambda: manifests(state, paths, config))
-        shown.reading(opened.connection.url)
-        yield Session(found, config, opened)
-
-
-async def in_thread(work: Callable[[], T]) -> T:
-    """The result of work that takes the processor, while the loop goes on.
-
-    The thread does not keep the program from ending, unlike those of `asyncio.to_thread`.
-    """
-    loop = asyncio.get_running_loop()
-    result: asyncio.Future[T] = loop.create_future()
-
-    def settle(error: BaseException | None, value: T | None) -> None:
-        if result.done():
-            return
-        if error is not None:
-            result.set_exception(error)
-        else:
-            result.set_result(cast("T", value))
-
-    def run() -> None:
-        error, value = None, None
-        try:
-            value = work()
-        except BaseException as raised:
-            error = raised
-        # The loop may be closed by now, after Ctrl-C.
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(settle, error, value)
-
-    Thread(target=run, daemon=True, name="manifests").start()
-    return await result
-
-
 @asynccontextmanager
 async def client(state: State, config: Config, shown: Progress, *, announced: bool = True) -> AsyncIterator[Client]:
     """A client for the configured server, with progress; --verbose shows the number of requests at the end."""
+    from reconciler.redmine.client import Client
+
     connection = config.connection()
     if announced:
         shown.reading(connection.url)
@@ -171,6 +95,8 @@ async def leased(
         yield
         return
     from reconciler.apply.lease import held
+    from reconciler.cli.signals import ending
+    from reconciler.state import lease_project
 
     made = lease_project.is_made(objects, config.lease)
 
@@ -187,6 +113,8 @@ async def leased(
 
 def within_limits(plan: Plan, config: Config, allowed: int | None) -> None:
     """Raise RefusedError if a plan deletes more than the limits allow."""
+    from reconciler.plan import limits
+
     limits.check_plan(plan, config.limits, allowed)
 
 

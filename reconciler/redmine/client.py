@@ -17,7 +17,6 @@ from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
 from typing import IO, Any, Literal, Self
-from urllib.parse import quote as percent_encode
 
 import httpx
 from httpx_retries import RetryTransport
@@ -28,22 +27,22 @@ from reconciler.errors import Answered, AnswerLost, NotRedmine, OddResponse, Rec
 from reconciler.masking import Secrets
 from reconciler.redmine import gateway
 from reconciler.redmine.clock import ServerClock
+from reconciler.redmine.connection import Connection, checked_header
 from reconciler.redmine.error_messages import error_status, json_object, network_failure, not_json, preflight
-from reconciler.redmine.pagination import LIMIT, Page, complete, counted
+from reconciler.redmine.pagination import LIMIT, Instead, Page, complete, counted
 from reconciler.redmine.slots import Slots
 from reconciler.redmine.transport import (
     BROKEN,
     NOT_CONNECTED,
     RETRY_STATUSES,
     Attempt,
-    Connection,
     History,
     Into,
     Policy,
-    checked_header,
     network,
     policy,
 )
+from reconciler.redmine.urls import quote
 
 __all__ = ["Client", "Connection", "Params", "Row", "quote"]
 
@@ -171,12 +170,20 @@ class Client:
         await self._send("GET", path, suffix="", into=Into(file, size))
 
     async def rows(
-        self, path: str, root: str, params: Params = (), *, paged: bool = True, brief: bool = False
+        self,
+        path: str,
+        root: str,
+        params: Params = (),
+        *,
+        paged: bool = True,
+        brief: bool = False,
+        instead: Instead | None = None,
     ) -> list[Row]:
         """The complete list under `root`, each row once, even if it changes while being read (see `pagination`).
 
         With `paged=False` a single GET returns everything: Redmine does not paginate groups, trackers, roles, ….
         Otherwise pass a stable `sort` (`id`) where the endpoint supports one. `brief` keeps only the id of each row.
+        If the list has further pages, `instead` can get the needed rows in another way.
         """
         if not paged:
             return _list(path, await self.get(path, params), root)
@@ -190,7 +197,7 @@ class Client:
             self.page(path, read, max(1, -(-page.total // max(1, page.limit - 1))))
             return replace(page, rows=[{"id": row["id"]} for row in page.rows]) if brief else page
 
-        return await complete(fetch, f"The list {path} of {self.connection.url}")
+        return await complete(fetch, f"The list {path} of {self.connection.url}", instead)
 
     async def count(self, path: str, root: str, params: Params = ()) -> int:
         """The number of rows of a paginated list, confirmed by its last row. Raises as `get`."""
@@ -316,14 +323,6 @@ class Client:
             refusal.repeated = history.may_be_executed and method != "GET"
             raise refusal
         return response
-
-
-def quote(segment: str) -> str:
-    """A percent-encoded path segment. Raises ReconcilerError for one that would resolve to another path."""
-    if segment in ("", ".", ".."):
-        raise ReconcilerError(f"{segment!r} cannot be part of a URL in Redmine: choose another key for the object.")
-    # Also `/`: in a wiki page's title it must not begin another segment.
-    return percent_encode(segment, safe="")
 
 
 def _pairs(params: Params) -> list[tuple[str, str | int]]:
