@@ -24,7 +24,7 @@ from reconciler.model.codecs import join
 from reconciler.model.containers import Modules
 from reconciler.model.kind import Kind, Listing, Request, scope_of
 from reconciler.model.name_index import Context, Names
-from reconciler.model.row_form import form_of
+from reconciler.model.row_form import answer_form_of, form_of
 from reconciler.model.spec import Id
 from reconciler.plan.diff import gather
 from reconciler.plan.operations import FieldChange
@@ -254,7 +254,8 @@ class Writer:
         if not isinstance(shown, dict):
             raise AnswerLost(f"the response to the creation of a {kind.name} contains no {kind.name}", timed_out=False)
         # Looked up instead, like one without an answer: it may have been created.
-        for why in form_of(kind).partly("id").faults(shown, kind.name):
+        form = answer_form_of(kind)
+        for why in () if form.accepts(shown) else form.faults(shown, kind.name):
             raise AnswerLost(f"the response to its creation is not as Redmine's are: {why}", timed_out=False)
         return form_of(kind).without_nulls(shown)
 
@@ -327,4 +328,4 @@ def differing(kind: Kind, values: Mapping[str, Any], row: Row, context: Context)
 def remaining(kind: Kind, name: str, value: Any, row: Row, context: Context) -> dict[str, Any]:
     """The part of a field that the response shows with another value than sent, as values to send again."""
     differences = kind.fields[name].codec.differences(value, kind.live(row, name, context))
-    return gather(FieldChange(join(name, part), None, after) for part, _, after in differences)
+    return gather(FieldChange(join(name, part), None, after) for part, _, after in differences) if differences else {}

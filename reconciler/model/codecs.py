@@ -102,8 +102,14 @@ class Codec:
     """Kinds whose definitions are needed to understand the values."""
     lookups_to_create: tuple[str, ...] = ()
     """Kinds whose definitions say what a new object needs, even if it does not declare the field."""
+    refers: ClassVar[bool] = False
+    """Whether values can name other objects at all: most fields never do. Follows from `references`."""
     form: ClassVar[Form] = ANY
     """What `decode` relies on in a value of the API. The plain codec's follows from the type of the field."""
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        cls.refers = cls.references is not Codec.references
 
     def named_kinds(self) -> tuple[str, ...]:
         """The kinds whose objects the values name, or whose custom fields they are. Each must exist."""
@@ -248,7 +254,13 @@ class Ref(Codec):
     def canonical(self, value: Any, context: Context) -> Any:
         if blank(value):
             return None
-        return self.term(context.resolve(self.reference(value, context.project)), context)
+        if not isinstance(value, str):
+            return self.term(context.resolve(self.reference(value, context.project)), context)
+        # Thousands of issues have the same tracker, and name it in the same project.
+        known = context.names.memo.setdefault(("term", self.kinds, self.word, context.project), {})
+        if value not in known:
+            known[value] = self.term(context.resolve(self.reference(value, context.project)), context)
+        return known[value]
 
     def term(self, address: Address, context: Context) -> Any:
         """How a manifest in `context` names an object: as short as it can be without doubt."""
@@ -266,11 +278,16 @@ class Ref(Codec):
     def decode(self, wire: Any, context: Context) -> Any:
         if not wire:
             return None
+        number = wire["id"]
+        known = context.names.memo.setdefault(("decoded", self.kinds, self.word, context.project), {})
+        if number in known:
+            return known[number]
         # A row does not say whether an assignee is a user or a group; ids of the two do not overlap (5.0 to 6.1).
         for kind in self.kinds:
-            key = context.key(kind, wire["id"])
+            key = context.key(kind, number)
             if key is not None:
-                return self.term(Address(kind, key), context)
+                known[number] = self.term(Address(kind, key), context)
+                return known[number]
         # Not None: an object that was not read, or is not shown to the account, is not nothing.
         return unknown(wire)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
@@ -64,10 +65,15 @@ Name = Annotated[str, StringConstraints(min_length=1)]
 
 def _date(value: Any) -> Any:
     try:
-        # Not `fromisoformat`, which from Python 3.11 on also takes 20261201 and 2026-W49-2.
-        return value if value is None else dt.datetime.strptime(str(value), "%Y-%m-%d").date().isoformat()
+        return value if value is None else _iso(str(value))
     except ValueError as error:
         raise ValueError("expected a date (YYYY-MM-DD)") from error
+
+
+@lru_cache(maxsize=10_000)  # the same few days repeat in thousands of issues
+def _iso(text: str) -> str:
+    # Not `fromisoformat`, which from Python 3.11 on also takes 20261201 and 2026-W49-2.
+    return dt.datetime.strptime(text, "%Y-%m-%d").date().isoformat()
 
 
 Date = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$"), BeforeValidator(_date)]

@@ -49,6 +49,8 @@ class Pruned:
 
     def added_to(self, desired: Desired) -> Desired:
         """The desired state with these objects."""
+        if not self.objects:
+            return replace(desired, pruned=self.reasons)
         objects = dict(sorted({**desired.objects, **self.objects}.items()))
         return replace(desired, objects=objects, pruned=self.reasons)
 

@@ -61,6 +61,8 @@ class Selection:
 
 def resent(patterns: Sequence[str], objects: Mapping[Address, Object]) -> frozenset[tuple[Address, str]]:
     """The (object, field) that match `patterns`. Raises ReconcilerError for a pattern that matches no such field."""
+    if not patterns:
+        return frozenset()
     labels = {f"{label(a)}.{name}": (a, name) for a, declared in objects.items() for name in declared.fields}
     chosen = set()
     for pattern in patterns:

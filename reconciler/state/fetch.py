@@ -111,17 +111,16 @@ ROWS = Each(of=Fields())
 
 def _usable(listing: Listing, rows: Iterable[Row], form: Fields, spoiled: Spoiled) -> Iterator[Row]:
     for number, row in enumerate(rows):
-        place = listing.root if listing.single else f"{listing.root}[{number}]"
-        wrong = next(form.faults({**row, **listing.mark}, place), None)
-        if wrong is None:
+        if form.accepts(marked := {**row, **listing.mark}):
             yield _marked(listing, form.without_nulls(row))
         else:
-            spoiled(listing, row, wrong)
+            place = listing.root if listing.single else f"{listing.root}[{number}]"
+            spoiled(listing, row, next(form.faults(marked, place)))
 
 
 def _marked(listing: Listing, row: Row) -> Row:
     number = {"id": listing.number.format(**row)} if listing.number else {}
-    return {**row, **number, **listing.mark}
+    return {**row, **number, **listing.mark} if number or listing.mark else row
 
 
 @dataclass(frozen=True, slots=True)

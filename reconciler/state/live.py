@@ -23,13 +23,13 @@ from reconciler.kinds import kinds
 from reconciler.model.address import Row, Unresolved
 from reconciler.model.capabilities import Alternative, ManifestKey, ReadOnly, Rows, Sharing, VersionProbe
 from reconciler.model.catalog import Catalog
-from reconciler.model.codecs import Candidate
+from reconciler.model.codecs import Candidate, Codec
 from reconciler.model.forms import TEXT, WHOLE, Fields
 from reconciler.model.kind import Kind, Listing, Need, Object
 from reconciler.model.name_index import Context, CustomField, Names, Traits
 from reconciler.model.visibility import Hiding, Unlisted
 from reconciler.redmine.client import Client
-from reconciler.state.catalog import proof, read_catalog
+from reconciler.state.catalog import declared_kinds, proof, read_catalog
 from reconciler.state.contents import read_contents
 from reconciler.state.desired import Desired
 from reconciler.state.fetch import bulk_details, fetch
@@ -69,13 +69,14 @@ async def read(client: Client, desired: Desired, scope: Scope = DECLARED) -> Liv
     names.rights = rights(me)
     names.sight = None if me.get("admin") else sight_of(me)
     reader = Reader(client, names, desired)
-    first = scope.widened(desired.need(), desired.settings, me)
+    declared = desired.need()
+    first, catalog = scope.widened(declared, desired.settings, me), declared_kinds(desired, declared)
     # Trackers are read even if no manifest uses them: nothing else tells the version.
     probes = {kind.name: frozenset[str]() for kind in kinds().values() if kind.has(VersionProbe)}
     await reader.wave(
-        Need({**probes, **proof(desired), **first.keys}), [k for k in kinds().values() if k.has(ReadOnly)]
+        Need({**probes, **proof(catalog), **first.keys}), [k for k in kinds().values() if k.has(ReadOnly)]
     )
-    await read_catalog(client, desired, names)
+    await read_catalog(client, desired, catalog, names)
     # Before the other lists, some of whose parameters and fields an older Redmine does not know.
     check_version(names)
     need, outside = desired.need(names), [k for k in kinds().values() if not k.has(ReadOnly) and not k.inside]
@@ -108,8 +109,8 @@ def rights(me: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def fresh_names(desired: Desired) -> Names:
     """A name index with all declared objects, and no live ones yet."""
-    declared_kinds = {declared.kind.name for declared in desired.objects.values()}
-    traits = {kind.name: _traits(kind, declared=kind.name in declared_kinds) for kind in kinds().values()}
+    declared_names = {address.kind for address in desired.objects}
+    traits = {kind.name: _traits(kind, declared=kind.name in declared_names) for kind in kinds().values()}
     names = Names(traits, desired.settings)
     for address, declared in desired.objects.items():
         if declared.spec.state == "present":
@@ -282,8 +283,9 @@ class Reader:
     async def _files(self, kind: Kind) -> None:
         """Read the contents of live files that must be compared with declared ones."""
         work = []
+        holding = [name for name, api in kind.fields.items() if type(api.codec).files is not Codec.files]
         for declared in self.declared.get(kind.name, ()):
-            row = self.names.row(declared.address)
+            row = self.names.row(declared.address) if any(name in declared.fields for name in holding) else None
             if row is not None:
                 work.append(read_files(self.client, kind, declared.fields, row, Context(self.names, declared.project)))
         await together(work)

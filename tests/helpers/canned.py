@@ -287,7 +287,8 @@ class Canned:
             if new in pages:
                 return 422, json.dumps({"errors": ["Title has already been taken"]}).encode()
             texts = {"text": values["text"], "version": values.get("version", 1)}
-            self.add("wiki_pages", inside=project, title=new, **texts)
+            above = {"parent": {"title": values["parent_title"]}} if values.get("parent_title") else {}
+            self.add("wiki_pages", inside=project, title=new, **texts, **above)
             return 201, json.dumps({"wiki_page": {"title": new}}).encode()
         page = pages[title]
         # A text that stays the same is no new version, and its version is not looked at (5.0 to 6.1).
@@ -296,6 +297,8 @@ class Canned:
                 return 409, b""
             page |= {"text": values["text"], "version": page["version"] + 1}
         page["title"] = new
+        if values.get("parent_title"):
+            page["parent"] = {"title": values["parent_title"]}
         return 204, b""
 
     def _at(self, table: str, number: str) -> Row:
