@@ -5,8 +5,8 @@
     3. what is inside projects                 versions, issues, memberships, …
     4. what reads other kinds first            files need versions, time entries need issues
 
-docs/guarantees.md has the number of requests. To keep it low, a kind is read by lists in the order of its `tiers` until
-every needed key is known, and an object's own page only for declared fields that the lists lack.
+docs/performance.md has the number of requests. To keep it low, a kind is read by lists in the order of its `tiers`
+until every needed key is known, and an object's own page only for declared fields that the lists lack.
 """
 
 from __future__ import annotations
