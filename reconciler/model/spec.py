@@ -159,6 +159,8 @@ class Api:
     unique      Redmine refuses a second object of the kind with the same value, compared without case; a key is unique
                 anyway
     main_text   it is the text that the object is about
+    program     the API has no such field: only the program inside Redmine reads and writes it, when everything else of
+                the object is written (`plan.catalog`)
     label       what Redmine's English sentences call it ("Email is invalid"; `field_*` in its config/locales/en.yml);
                 "" is the field's own name: "Due date"
     """
@@ -178,6 +180,7 @@ class Api:
     date: bool = False
     unique: bool = False
     main_text: bool = False
+    program: bool = False
     deferred: Deferred | None = None
     gate: Gate | None = None
     label: str = ""
@@ -185,7 +188,7 @@ class Api:
     @property
     def in_answer(self) -> bool:
         """Whether the answer to a POST says what became of the field."""
-        return not (self.include or self.detail or self.create_only or self.read is None)
+        return not (self.include or self.detail or self.create_only or self.program or self.read is None)
 
 
 # An object of its own, as None is a value that can be sent to clear a field.
@@ -196,7 +199,7 @@ LOCAL = Api(local=True)
 
 def resolved(name: str, api: Api) -> Api:
     """The same, with the field's own name where none is given for the API."""
-    read, write = (name if given == "" else given for given in (api.read, api.write))
+    read, write = (name if given == "" else given for given in (api.read, None if api.program else api.write))
     return replace(api, write=write, read=read, label=api.label or name.replace("_", " ").capitalize())
 
 

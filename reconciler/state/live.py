@@ -29,7 +29,7 @@ from reconciler.model.kind import Kind, Listing, Need, Object
 from reconciler.model.name_index import Context, CustomField, Names, Traits
 from reconciler.model.visibility import Hiding, Unlisted
 from reconciler.redmine.client import Client
-from reconciler.state.catalog import proof, read_catalog
+from reconciler.state.catalog import add_fields, proof, read_catalog
 from reconciler.state.contents import read_contents
 from reconciler.state.desired import Desired
 from reconciler.state.fetch import bulk_details, fetch, together
@@ -74,7 +74,7 @@ async def read(client: Client, desired: Desired, scope: Scope = DECLARED) -> Liv
     await reader.wave(
         Need({**probes, **proof(desired), **first.keys}), [k for k in kinds().values() if k.has(ReadOnly)]
     )
-    await read_catalog(client, desired, names)
+    shown = await read_catalog(client, desired, names)
     # Before the other lists, some of whose parameters and fields an older Redmine does not know.
     check_version(names)
     need, outside = desired.need(names), [k for k in kinds().values() if not k.has(ReadOnly) and not k.inside]
@@ -93,6 +93,7 @@ async def read(client: Client, desired: Desired, scope: Scope = DECLARED) -> Liv
     await reader.wave(need, [k for k in kinds().values() if k.inside and not k.inside.reads_after])
     await glimpses.from_rows()
     await reader.wave(need, [k for k in kinds().values() if k.inside and k.inside.reads_after])
+    await add_fields(client, desired, names, shown)
     if me.get("admin"):
         await reader.to_create(need)
     await read_members(client, desired, need, names)

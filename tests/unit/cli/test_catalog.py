@@ -40,10 +40,10 @@ class Counting(MemorySession):
         super().__init__(redmine)
         self.counts: list[str] = []
 
-    async def read(self, kinds: Any) -> Rows:
+    async def read(self, kinds: Any, projects: Any = None) -> Rows:
         """A read."""
         self.counts.append("read")
-        return await super().read(kinds)
+        return await super().read(kinds, projects)
 
     async def write(self, items: Any, *, check: bool = False) -> tuple[list[Outcome], Rows]:
         """A write, or a check."""
