@@ -16,6 +16,7 @@ from reconciler.kinds._keyless import Keyless, KeylessReadBack
 from reconciler.kinds._members import is_account, may_be_admin
 from reconciler.kinds._permissions import lacks_as_member
 from reconciler.kinds._queries import chunks, criterion
+from reconciler.kinds._server_settings import setting
 from reconciler.kinds.issues.hiding import IssueHiding
 from reconciler.model.address import Address, Row, Unresolved, split_key
 from reconciler.model.capabilities import Creation, FixedKey, Rows
@@ -202,10 +203,12 @@ class _Limits(Doubts):
         hours = values.get("hours")
         if hours is None or (row is not None and HOURS.equal(hours, row["hours"])):
             return
-        if hours == 0:
+        most = setting("timelog_max_hours_per_day", context.names)
+        if hours == 0 and setting("timelog_accept_0_hours", context.names) is not True:
             yield "hours", "a setting of Redmine, which the API does not show, decides whether it takes 0 hours"
-        elif hours > PER_DAY:
-            yield "hours", f"by default Redmine takes at most {PER_DAY} hours of a user on one day"
+        elif hours > (PER_DAY if most is None else float(most)):
+            said = f"by default Redmine takes at most {PER_DAY}" if most is None else f"Redmine takes at most {most:g}"
+            yield "hours", f"{said} hours of a user on one day"
 
 
 class _People(Participants):
