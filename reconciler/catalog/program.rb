@@ -1261,25 +1261,29 @@ module Catalog
       CustomField.all.to_h { |field| ["cf_#{field.id}", field] }
     end
 
-    # `cf_7` is shown as the name of the custom field, in a list of one, so that it cannot be mixed up.
+    # `cf_7` is shown as the name of the custom field, in a list of one, so that it cannot be mixed up; `issue.cf_7` in a
+    # list of two.
     def shown_field(name)
-      field = custom_fields[name]
-      field ? [field.name] : name
+      owner, _, own = name.rpartition('.')
+      field = custom_fields[own]
+      field ? [field.name, *owner.presence] : name
     end
 
     # Custom fields of issues and of projects can share a name: the query has one of them.
     def stored_field(record, name, at)
       return name unless name.is_a?(Array)
 
-      fields = custom_fields.select { |_, one| one.name == name[0] }.keys
+      owner = name[1] && "#{name[1]}."
+      fields = custom_fields.select { |_, one| one.name == name[0] }.keys.map { |field| "#{owner}#{field}" }
       known = record.available_filters.keys + record.available_columns.map { |column| column.name.to_s }
-      (fields & known).first || fields.first || raise(Refused.new("custom field #{name[0].inspect} does not exist", at))
+      (fields & known).first || (fields.first unless owner) || raise(Refused.new("custom field #{name[0].inspect} does not exist", at))
     end
 
     def shown_filter(record, field, filter)
       all = values_of(record, field).to_h { |name, id| [id.to_s, name] }
       values = Array(filter['values']).map { |value| all[value.to_s] || value }
-      [shown_field(field).is_a?(Array) ? "[#{shown_field(field)[0]}]" : field,
+      custom, owner = shown_field(field)
+      [shown_field(field).is_a?(Array) ? "#{owner && "#{owner}."}[#{custom}]" : field,
        { operator: filter['operator'], values: values - [''] }]
     end
 
@@ -1321,7 +1325,8 @@ module Catalog
     def set_filters(record, filters)
       record.filters = {}
       filters.each do |name, filter|
-        field = name.match?(/\A\[.*\]\z/) ? stored_field(record, [name[1..-2]], 'filters') : name
+        custom = name.match(/\A(?:(\w+)\.)?\[(.*)\]\z/m)
+        field = custom ? stored_field(record, [custom[2], *custom[1]], 'filters') : name
         raise Refused.new("#{name}: no such filter", 'filters') unless record.available_filters.key?(field)
 
         all = values_of(record, field).to_h
