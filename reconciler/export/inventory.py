@@ -99,7 +99,7 @@ async def take(
     names.account = str(me["login"])
     reader = Reader(client, names, nothing)
     # In the waves of `live.read`, for the same reasons.
-    await reader.wave(_need(names, ()), [k for k in kinds().values() if k.has(ReadOnly)])
+    await reader.wave(_need(names, ()), _definitions(scope))
     check_version(names)
     check_settings(names, _need(names, ()))
     chosen = [kind for kind in kinds().values() if kind.has(Catalog) and scope.has(kind)]
@@ -118,6 +118,13 @@ async def take(
     await _complete(client, names, scope, projects, watch)
     await _add_fields(client, names, scope, projects, shown)
     return Inventory(names, projects, reader.left_out.lasting(names))
+
+
+def _definitions(scope: Scope) -> list[Kind]:
+    """What the API cannot create, and is in scope or used by what it can."""
+    codecs = [api.codec for kind in kinds().values() if not kind.has(Catalog) for api in kind.fields.values()]
+    used = {name for codec in codecs for name in (*codec.named_kinds(), *codec.lookups, *codec.lookups_to_create)}
+    return [kind for kind in kinds().values() if kind.has(ReadOnly) and (scope.has(kind) or kind.name in used)]
 
 
 def _is_in(kind: Kind, projects: Collection[str], names: Names) -> bool:
