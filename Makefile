@@ -9,7 +9,8 @@
 # make docs    the documentation as a site, in site/
 # make dist    the wheel and the source distribution, in dist/, the same bytes from the same commit
 # make release-notes VERSION=0.1.0   what CHANGELOG.md says about a version; without VERSION: what is not released yet
-# make bench   the benchmarks
+# make bench   how fast it is, beside other ways to do the same (ARGS='--only create'; --write for docs/performance.md)
+# make bench-fleet   what one runner and a matrix of them do for 200 Redmines
 # make lint    style, types and layers only
 # make clean   remove what make made here; sandboxes go by `reconciler sandbox stop --all --destroy`
 
@@ -21,7 +22,7 @@ INSTALLED := .venv/.installed
 # The environment is the project's own, whatever virtual environment the caller is in.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
-.PHONY: help demo fast coverage chromium test test-all prove regen docs dist release-notes bench lint clean
+.PHONY: help demo fast coverage chromium test test-all prove regen docs dist release-notes bench bench-fleet lint clean
 .DELETE_ON_ERROR:
 
 help:
@@ -75,8 +76,20 @@ dist: $(INSTALLED)
 release-notes: $(INSTALLED)
 	@$(BIN)/python tools/release_notes.py $(VERSION)
 
-bench: $(INSTALLED)
-	$(BIN)/python benchmarks/bench.py $(ARGS)
+BENCH := .venv/.bench
+
+# As pip installs it: with bytecode, also where PYTHONDONTWRITEBYTECODE is set. Without, each start compiles all modules.
+bench: $(BENCH)
+	@$(BIN)/python -m compileall -q reconciler
+	@$(BIN)/python benchmarks/bench.py $(ARGS)
+
+bench-fleet: $(BENCH)
+	@$(BIN)/python -m compileall -q reconciler
+	@$(BIN)/python benchmarks/bench.py --only fleet $(ARGS)
+
+$(BENCH): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	@touch $@
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """The least that any tool must do: the given requests at a given concurrency, with httpx, and nothing else.
 
-`python bare.py URL CONCURRENCY FILE`; the file has a JSON list of [method, path, body]; the key is in REDMINE_API_KEY.
+`python bare.py URL CONCURRENCY FILE [--read-back]`; the file has a JSON list of [method, path, body]; the key is in
+REDMINE_API_KEY. With `--read-back`, a GET follows each POST that created an object, and each PUT.
 """
 
 from __future__ import annotations
@@ -15,22 +16,33 @@ from typing import Any
 import httpx
 
 
-async def run(url: str, concurrency: int, requests: list[tuple[str, str, Any]]) -> None:
+async def run(url: str, concurrency: int, requests: list[tuple[str, str, Any]], read_back: bool = False) -> None:
     """Send all requests, `concurrency` at a time; a failure of the server is an error."""
-    slots = asyncio.Semaphore(concurrency)
     headers = {"X-Redmine-API-Key": os.environ["REDMINE_API_KEY"]}
-    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as client:
+    waiting = iter(requests)
+    limits = httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)
+    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=120, limits=limits) as client:
 
         async def send(method: str, path: str, body: Any) -> None:
-            async with slots:
-                response = await client.request(method, path, json=body)
-                if response.is_server_error:
-                    response.raise_for_status()
-                if response.content and response.is_success:
-                    response.json()
+            response = await client.request(method, path, json=body)
+            if response.is_server_error or (method != "GET" and response.is_error):
+                response.raise_for_status()
+            if response.content and response.is_success:
+                shown = response.json()
+                if method == "POST" and read_back and "issue" in shown:
+                    await send("GET", f"/issues/{shown['issue']['id']}.json", None)
+            if method == "PUT" and read_back:
+                await send("GET", path, None)
 
-        await asyncio.gather(*(send(*request) for request in requests))
+        async def work() -> None:
+            for request in waiting:
+                await send(*request)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(concurrency):
+                group.create_task(work())
 
 
 if __name__ == "__main__":
-    asyncio.run(run(sys.argv[1], int(sys.argv[2]), json.loads(Path(sys.argv[3]).read_text())))
+    url, concurrency, path, *rest = sys.argv[1:]
+    asyncio.run(run(url, int(concurrency), json.loads(Path(path).read_text()), "--read-back" in rest))

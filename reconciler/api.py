@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconciler import config as configuration
-from reconciler import pipeline
+from reconciler import event_loop, pipeline
 from reconciler.apply.report import Report
 from reconciler.config import Config
 from reconciler.errors import Problem, ReconcilerError
@@ -250,7 +250,7 @@ def _outside_a_loop(start: Callable[[], Coroutine[Any, Any, T]], name: str) -> T
         raise ReconcilerError(
             f"`{name}` cannot be called inside an event loop, as in a notebook: await `{name}_async`."
         )
-    return asyncio.run(start())
+    return event_loop.run(start())
 
 
 def in_a_loop() -> bool:

@@ -7,32 +7,30 @@ With `--unarchive` a second plan follows: `again` compares what the first one re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
+from typing import TYPE_CHECKING, Any
 
 from reconciler.apply import account
-from reconciler.config import Config
 from reconciler.errors import ManifestError, Problem, ReconcilerError, RefusedError
-from reconciler.manifest.loader import Loaded
 from reconciler.model.address import Address
 from reconciler.model.name_index import Names
 from reconciler.plan import archived_projects, catalog, claims, limits, prune
 from reconciler.plan import faults as faulty
 from reconciler.plan.faults import NO_FAULTS, Faults
+from reconciler.plan.narrow import narrowed
 from reconciler.plan.operations import Plan
 from reconciler.plan.planner import make
 from reconciler.plan.problems import on_server
 from reconciler.plan.prune import NOTHING, Pruned
 from reconciler.plan.targets import ALL, PlanOptions, Selection, resent, select
 from reconciler.redmine.client import Client
-from reconciler.state import desired as declared
-from reconciler.state import live, overlays
-from reconciler.state.consequences import not_consequential
+from reconciler.state import live
 from reconciler.state.desired import Desired
 from reconciler.state.live import Live
+from reconciler.state.manifests import Manifests as Manifests
+from reconciler.state.manifests import read as read
 from reconciler.state.partial import NotValid
 
 if TYPE_CHECKING:
@@ -55,17 +53,6 @@ class Planned:
     """What is left out because of problems, with `keep_going`."""
 
 
-def read(config: Config, paths: Sequence[str | Path], stdin: TextIO | BinaryIO | None = None) -> Manifests:
-    """Read the manifests at `paths` (default: those of the configuration) with a configuration and its overlays."""
-    claims.check_settings(config)
-    loaded = overlays.read(config, paths, stdin)
-    desired = declared.build(loaded.documents, config.settings)
-    found = [*loaded.problems, *not_consequential(loaded, desired.problems)]
-    # A value that is shown may be a secret that was written to the wrong field.
-    problems = [replace(p, message=config.secrets.masked(p.message)) for p in found]
-    return Manifests(config, loaded, desired, tuple(sorted(problems, key=lambda p: (p.location, p.message))))
-
-
 async def plan(
     client: Client, manifests: Manifests, options: PlanOptions = ALL, seen: Callable[[Live], None] = lambda state: None
 ) -> Planned:
@@ -73,6 +60,7 @@ async def plan(
 
     Raises ManifestError, ServerError; ReconcilerError as in `Manifests.plan`.
     """
+    manifests = _narrowed(manifests, options)
     state = await _read(client, manifests, options)
     seen(state)
     visible = archived_projects.visible(state.names)
@@ -87,6 +75,7 @@ async def plan_or_rest(
 
     The problems are in `faults` then.
     """
+    manifests = _narrowed(manifests, options)
     state = await _read(client, manifests, options)
     seen(state)
     try:
@@ -98,6 +87,11 @@ async def plan_or_rest(
         except RefusedError:
             raise error from None
     return await _confirmed(client, planned)
+
+
+def _narrowed(manifests: Manifests, options: PlanOptions) -> Manifests:
+    """The manifests, of which only what the targets need is read. Problems stay those of all."""
+    return manifests if manifests.problems else replace(manifests, desired=narrowed(manifests.desired, options))
 
 
 async def _checked(
@@ -299,18 +293,3 @@ def _compare(
 
 def _all(address: Address) -> bool:
     return True
-
-
-@dataclass(frozen=True, slots=True)
-class Manifests:
-    """The configuration, the manifests and their desired state; `problems` are sorted by place."""
-
-    config: Config
-    loaded: Loaded
-    desired: Desired
-    problems: tuple[Problem, ...]
-
-    def check(self) -> None:
-        """Raise ManifestError if there are problems."""
-        if self.problems:
-            raise ManifestError(self.problems)

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from reconciler.apply.blame import about, item_error
-from reconciler.catalog.session import Item, Outcome, Rows
+from reconciler.catalog.item import Item
+from reconciler.catalog.session import Outcome, Rows
 from reconciler.errors import AnswerLost, CatalogError
 from reconciler.kinds import kinds
 from reconciler.model.address import CONTAINER, Address

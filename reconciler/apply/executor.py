@@ -106,7 +106,7 @@ class Applier:
             # After a stop, what is running is still awaited: a request that was sent must get its outcome.
             while not (self.stopping and not running) and self._advance(finish, len(running)):
                 await self._write_catalog(len(running))
-                while self.ready and len(running) < self.client.connection.concurrency and not self.stopping:
+                while self.ready and self.client.slots.room(len(running)) and not self.stopping:
                     number = self.ready.pop()
                     running[asyncio.create_task(self.operate(self.operations[number]))] = number
                 if not running:
@@ -133,10 +133,12 @@ class Applier:
 
     async def _write_catalog(self, running: int) -> None:
         """Write what is ready of the catalog in one call, before everything else or when nothing else is left."""
+        if not self.wave or running or self.stopping:
+            return
         # Nothing needs fields of other objects, such as their watchers: these are written together at the end.
         needed = any(not isinstance(self.operations[number], ByProgram) for number in self.wave)
         first = needed and all(not state.begun for state in self.progress.values())
-        if self.wave and not running and (first or not self.ready) and not self.stopping and await self._may_write():
+        if (first or not self.ready) and await self._may_write():
             wave, self.wave = self.wave, []
             await catalog.write(self, wave)
             self.unwritten.clear()

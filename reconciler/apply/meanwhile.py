@@ -22,7 +22,8 @@ from reconciler.model.name_index import Context, Names
 from reconciler.model.row_form import form_of
 from reconciler.redmine.client import Client
 from reconciler.redmine.clock import elapsed
-from reconciler.state.fetch import fetch, together
+from reconciler.state.fetch import fetch
+from reconciler.state.together import together
 from reconciler.state.unreadable import LeftOut
 
 FRESH = 1.0

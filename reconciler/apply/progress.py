@@ -43,6 +43,10 @@ class Progress:
     """Whether somebody else has created it meanwhile."""
     searched: bool = False
     """Whether it was looked for a second object with its identity."""
+    answered: bool = False
+    """Whether the answer to its own POST is the row in the name index."""
+    rewritten: bool = False
+    """Whether more than its POST was sent."""
     sending: Collection[str] = ()
     """The names of the fields in the current write."""
     written: list[FieldChange] = field(default_factory=list)

@@ -16,7 +16,8 @@ from reconciler.model.requests import Listing
 from reconciler.model.row_form import form_of
 from reconciler.model.spec import Id
 from reconciler.plan.diff import gather
-from reconciler.state.fetch import Spoiled, bulk_details, fetch, refuse, together
+from reconciler.state.fetch import Spoiled, bulk_details, fetch, refuse
+from reconciler.state.together import together
 
 if TYPE_CHECKING:
     from reconciler.apply.writer import Writer

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reconciler.apply.answered import unconfirmed
 from reconciler.apply.blame import item_error
 from reconciler.apply.executor import Applier
 from reconciler.apply.found_late import resume
@@ -58,7 +59,7 @@ async def verify(applier: Applier) -> None:
     """Compare everything that was written with the live state. Changes with differences become `failed`."""
     await resume(applier)
     written = [s for s in applier.progress.values() if s.written and s.change.action != "delete"]
-    mismatches, reasons = await _mismatches(applier, written), Reasons()
+    mismatches, reasons = await _mismatches(applier, unconfirmed(applier, written)), Reasons()
     for _ in range(ROUNDS):
         tried = await _write_again(applier, mismatches)
         reasons |= tried

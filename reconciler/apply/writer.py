@@ -24,7 +24,7 @@ from reconciler.model.codecs import join
 from reconciler.model.containers import Modules
 from reconciler.model.kind import Kind, Listing, Request, scope_of
 from reconciler.model.name_index import Context, Names
-from reconciler.model.row_form import form_of
+from reconciler.model.row_form import answer_form_of, form_of
 from reconciler.model.spec import Id
 from reconciler.plan.diff import gather
 from reconciler.plan.operations import FieldChange
@@ -112,6 +112,7 @@ class Writer:
 
         `rest` are the requests from this one on.
         """
+        state.rewritten = True
         try:
             await self.sender.send(request)
         except Answered as error:
@@ -172,6 +173,7 @@ class Writer:
         """Delete an object, and wait a while if the server does it in the background."""
         address = state.change.address
         kind = kinds()[address.kind]
+        state.rewritten = True
         # Deleted by someone else, or together with another object: as declared.
         with suppress(Missing):
             await self.sender.send(kind.delete(address, state.number, self.context(address)))
@@ -210,7 +212,10 @@ class Writer:
         """The new object's row, and whether it was adopted. Raises AnswerLost if the outcome is unknown."""
         address = state.change.address
         try:
-            return await self._created(kind, address, values, await self.sender.send(request)), False
+            made = await self._created(kind, address, values, await self.sender.send(request))
+            # The second answer of a POST that was sent twice says nothing of what the first one may still do.
+            state.answered = kind.capability(Creation).answers and not state.sent_again
+            return made, False
         except Rejected as error:
             # Created meanwhile, by someone else or by inheritance (a group's membership creates those of its users).
             row = await self.look_up(address, values) if kind.capability(Creation).unique else None
@@ -249,7 +254,8 @@ class Writer:
         if not isinstance(shown, dict):
             raise AnswerLost(f"the response to the creation of a {kind.name} contains no {kind.name}", timed_out=False)
         # Looked up instead, like one without an answer: it may have been created.
-        for why in form_of(kind).partly("id").faults(shown, kind.name):
+        form = answer_form_of(kind)
+        for why in () if form.accepts(shown) else form.faults(shown, kind.name):
             raise AnswerLost(f"the response to its creation is not as Redmine's are: {why}", timed_out=False)
         return form_of(kind).without_nulls(shown)
 
@@ -322,4 +328,4 @@ def differing(kind: Kind, values: Mapping[str, Any], row: Row, context: Context)
 def remaining(kind: Kind, name: str, value: Any, row: Row, context: Context) -> dict[str, Any]:
     """The part of a field that the response shows with another value than sent, as values to send again."""
     differences = kind.fields[name].codec.differences(value, kind.live(row, name, context))
-    return gather(FieldChange(join(name, part), None, after) for part, _, after in differences)
+    return gather(FieldChange(join(name, part), None, after) for part, _, after in differences) if differences else {}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
 from pydantic import SecretStr
 
+from reconciler.catalog.item import Item
 from reconciler.catalog.transport import PROTOCOL, Answer, Command, script
 from reconciler.errors import CatalogError
 
@@ -19,20 +20,6 @@ PROOF = {"tracker": "trackers", "issue_status": "issue statuses", "role": "roles
 """Kinds whose ids and names the API shows too."""
 NAMED = 5
 """Names that are listed of those that differ."""
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One write: an object of a kind, by the key that the program knows it by; `needs` are the numbers of others."""
-
-    op: str
-    kind: str
-    key: Mapping[str, Any]
-    values: Mapping[str, Any] = field(default_factory=dict)
-    id: Any = None
-    was: Mapping[str, Any] | None = None
-    """The key that the object must still have."""
-    needs: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

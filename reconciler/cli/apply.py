@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from reconciler import event_loop
 from reconciler.cli import output
 from reconciler.cli.confirm import HINT, confirmed
 from reconciler.cli.options import State, common, formats, full, paths, prune, resend, selection, unarchive
@@ -90,9 +91,9 @@ def apply(
         )
     with RunReport(reports, state) as written, progress(state) as shown:
         if file is not None:
-            return asyncio.run(_saved(state, file, yes, max_deletes, lease_timeout, shown, written))
+            return event_loop.run(_saved(state, file, yes, max_deletes, lease_timeout, shown, written))
         shown.reading("the manifests")
-        return asyncio.run(_manifests(state, paths, options, yes, max_deletes, lease_timeout, shown, written))
+        return event_loop.run(_manifests(state, paths, options, yes, max_deletes, lease_timeout, shown, written))
 
 
 async def _manifests(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
 
 import click
 
+from reconciler import event_loop
 from reconciler.cli import output
 from reconciler.cli.groups import Group
 from reconciler.cli.options import State, common, paths
@@ -39,7 +39,7 @@ def script(state: State, paths: tuple[str, ...], file: Path | None) -> int:
 
     Reads the server, and writes nothing.
     """
-    text, count = asyncio.run(_script(state, paths))
+    text, count = event_loop.run(_script(state, paths))
     if not count:
         raise ReconcilerError("The manifests declare nothing that REST cannot write.")
     if file is None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import click
 
+from reconciler import event_loop
 from reconciler.cli import output
 from reconciler.cli.documents import Document
 from reconciler.cli.options import State, common, formats, paths
@@ -63,7 +63,7 @@ def check(state: State, paths: tuple[str, ...], form: str, wait: float, reports:
         written.document = Document()
         shown.reading("the manifests")
         try:
-            asyncio.run(_check(state, paths, wait, shown, found))
+            event_loop.run(_check(state, paths, wait, shown, found))
         except ReconcilerError as error:
             written.document = Document(problems_of(error))
             return _failed(found, error, state)

@@ -107,6 +107,10 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             "Start one and use it here",
         ),
         ("reconciler sandbox start --redmine 5.0 --name old --port 3050", "Another version, beside it"),
+        (
+            "reconciler sandbox start --database postgresql --workers 2",
+            "Like most real servers: PostgreSQL, and several requests at a time",
+        ),
     ),
     "sandbox stop": _all(
         ("reconciler sandbox stop", "Stop it, and keep its data"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections import Counter
 from contextlib import nullcontext
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler import event_loop
 from reconciler.cli import export_targets, output
 from reconciler.cli.options import State, common, formats
 from reconciler.cli.progress import Progress, progress
@@ -125,7 +125,7 @@ def export(
         )
     target = run.target(folder, scope, config, state.instance, sanitized=sanitize)
     with progress(state) as shown:
-        return asyncio.run(_export(state, config, Request(scope, target, write_keys, yes, sanitize), shown))
+        return event_loop.run(_export(state, config, Request(scope, target, write_keys, yes, sanitize), shown))
 
 
 async def _export(state: State, config: Config, request: Request, shown: Progress) -> int:

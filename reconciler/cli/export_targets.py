@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from reconciler import event_loop
 from reconciler.cli import output
 from reconciler.cli.options import State
 from reconciler.cli.progress import progress
@@ -30,7 +30,7 @@ def run(state: State, targets: tuple[str, ...], file: Path | None) -> int:
     # Before anything is read.
     path = single.checked(file) if file else None
     with progress(state) as shown:
-        picked = asyncio.run(_pick(state, scope, path, shown))
+        picked = event_loop.run(_pick(state, scope, path, shown))
     if path is None:
         # A document of its own, which can be appended to any manifest.
         output.result(f"---\n{picked.text.rstrip()}", state)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
+from reconciler import event_loop
 from reconciler.cli import output
 from reconciler.cli.confirm import said_yes
 from reconciler.cli.groups import Group
@@ -101,7 +101,7 @@ def _with_page(state: State, paths: tuple[str, ...], action: Callable[[LeasePage
             await client.whoami()
             return await action(LeasePage(client, settings, config.place))
 
-    return asyncio.run(main())
+    return event_loop.run(main())
 
 
 def _said(entry: Entry | None, page: LeasePage) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from reconciler import event_loop
 from reconciler.cli import output
 from reconciler.cli.documents import Document
 from reconciler.cli.options import State, common, formats, full, paths, prune, resend, selection, unarchive
@@ -65,7 +65,7 @@ def plan(
         with progress(state) as shown:
             shown.reading("the manifests")
             options = (targets, excludes, unarchive, resend, False, prune, unmanaged)
-            planned = asyncio.run(_plan(state, paths, options, shown))
+            planned = event_loop.run(_plan(state, paths, options, shown))
         if planned.faults.problems:
             return _rest(planned, out, state, written)
         written.document = Document(plan=planned.plan)

@@ -5,26 +5,26 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
-from reconciler import pipeline
 from reconciler.cli import output
 from reconciler.cli.options import State
-from reconciler.cli.progress import Progress
-from reconciler.cli.signals import ending
-from reconciler.config import Config
-from reconciler.manifest.effects import Effect
-from reconciler.model.address import Address
-from reconciler.model.kind import Object
-from reconciler.pipeline import Manifests, Planned
-from reconciler.plan import limits
-from reconciler.plan.operations import Plan
-from reconciler.redmine.client import Client
-from reconciler.state import lease_project
+from reconciler.state.manifests import Manifests, read
+
+if TYPE_CHECKING:
+    from reconciler.cli.progress import Progress
+    from reconciler.config import Config
+    from reconciler.manifest.effects import Effect
+    from reconciler.model.address import Address
+    from reconciler.model.kind import Object
+    from reconciler.pipeline import Planned
+    from reconciler.plan.operations import Plan
+    from reconciler.redmine.client import Client
 
 
 def manifests(state: State, paths: tuple[str, ...]) -> Manifests:
     """The manifests at `paths` with their configuration. Raises ConfigError."""
-    result = pipeline.read(state.configuration(paths), paths, sys.stdin)
+    result = read(state.configuration(paths), paths, sys.stdin)
     state.sources = result.loaded.sources
     _left_out(result.loaded.left_out)
     _overlaid(result.loaded.overlaid, state)
@@ -62,6 +62,8 @@ def valid(state: State, paths: tuple[str, ...]) -> Manifests:
 @asynccontextmanager
 async def client(state: State, config: Config, shown: Progress) -> AsyncIterator[Client]:
     """A client for the configured server, with progress; --verbose shows the number of requests at the end."""
+    from reconciler.redmine.client import Client
+
     connection = config.connection()
     shown.reading(connection.url)
     async with Client(connection, log=shown.request, secrets=config.secrets) as opened:
@@ -91,6 +93,8 @@ async def leased(
         yield
         return
     from reconciler.apply.lease import held
+    from reconciler.cli.signals import ending
+    from reconciler.state import lease_project
 
     made = lease_project.is_made(objects, config.lease)
 
@@ -107,6 +111,8 @@ async def leased(
 
 def within_limits(plan: Plan, config: Config, allowed: int | None) -> None:
     """Raise RefusedError if a plan deletes more than the limits allow."""
+    from reconciler.plan import limits
+
     limits.check_plan(plan, config.limits, allowed)
 
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
@@ -23,7 +23,6 @@ from reconciler.manifest.rules import Rules
 from reconciler.manifest.scalars import Computed
 from reconciler.manifest.sources import find_config
 from reconciler.masking import Secrets, without_user_info
-from reconciler.redmine.transport import Connection, checked_url
 from reconciler.settings import (
     CREDENTIALS,
     VARIABLES,
@@ -34,6 +33,9 @@ from reconciler.settings import (
     add_secrets,
     invalid,
 )
+
+if TYPE_CHECKING:
+    from reconciler.redmine.connection import Connection
 
 INSTANCE = "RECONCILER_INSTANCE"
 FLAGS = "the command line"
@@ -138,6 +140,9 @@ class Config:
 
     def connection(self) -> Connection:
         """How to reach the server. Raises ConfigError if that is missing, invalid or unsafe."""
+        from reconciler.redmine.connection import Connection
+        from reconciler.redmine.urls import checked_url
+
         above = self._layer("url")
         if above is None or (above.unset("url") and self.undecided):
             raise ConfigError(self._no_url())

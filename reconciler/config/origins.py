@@ -15,7 +15,7 @@ from reconciler.manifest.excerpt import looks_secret
 from reconciler.manifest.loader import Map, Seq, Templated, locate
 from reconciler.manifest.scalars import Computed
 from reconciler.masking import MASK, without_user_info
-from reconciler.redmine.transport import Connection
+from reconciler.redmine.connection import Connection
 from reconciler.settings import CREDENTIALS, SECRET, VARIABLES, Lease, Limits, Settings
 
 FLAGS = {"url": "--url", "api_key": "--api-key-file", "concurrency": "--concurrency"}

@@ -31,9 +31,10 @@ from reconciler.model.spec import Id
 from reconciler.redmine.client import Client
 from reconciler.state.catalog import read_kinds
 from reconciler.state.desired import Desired
-from reconciler.state.fetch import Watch, bulk_details, fetch, over, together, unwatched
+from reconciler.state.fetch import Watch, bulk_details, fetch, over, unwatched
 from reconciler.state.live import FILE, Reader, check_settings, check_version, fresh_names
 from reconciler.state.program_fields import Wanted
+from reconciler.state.together import together
 from reconciler.state.unreadable import LeftOut, Unreadable
 
 NO_KEYS: Mapping[int, str] = {}

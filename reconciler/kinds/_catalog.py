@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
-from reconciler.catalog.session import Item
+from reconciler.catalog.item import Item
 from reconciler.model.address import Address, Row
 from reconciler.model.catalog import CATALOG, Catalog, wire
 from reconciler.model.kind import Kind, Listing, Need

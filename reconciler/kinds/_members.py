@@ -54,7 +54,7 @@ def _chain(project: str, names: Names) -> Iterator[str]:
 
 def _inherits_now(project: str, names: Names) -> bool:
     row = names.row(Address(CONTAINER, project)) or {}
-    return bool(row.get("inherit_members")) and names.ancestors(project)[:1] == [names.live_parent(project)]
+    return bool(row.get("inherit_members")) and next(iter(names.ancestors(project)), None) == names.live_parent(project)
 
 
 def _live(person: Address, project: str, names: Names) -> set[int] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -30,14 +31,19 @@ def portions(keys: Iterable[str]) -> Iterator[list[str]]:
     """The same for keys, which can be long."""
     portion, length = list[str](), 0
     for key in keys:
-        # 10 bytes for what surrounds each key in the filter.
-        length += len(key.encode()) + 10
+        length += _weight(key)
         if portion and length > LENGTH:
             yield portion
-            portion, length = [], len(key.encode()) + 10
+            portion, length = [], _weight(key)
         portion.append(key)
     if portion:
         yield portion
+
+
+def _weight(key: str) -> int:
+    """The bytes of a key in the cookie, with what surrounds it."""
+    # Rails writes what HTML gives a meaning as \\u003c.
+    return len(json.dumps(key, ensure_ascii=False).encode()) + 5 * sum(key.count(c) for c in "<>&") + 8
 
 
 def criterion(name: str, operator: str, *values: Any) -> tuple[tuple[str, str], ...]:

@@ -21,7 +21,7 @@ from reconciler.kinds._server_settings import setting
 from reconciler.kinds.issues.hiding import IssueHiding
 from reconciler.model.address import Address, Row, Unresolved, split_key
 from reconciler.model.capabilities import Creation, Dependencies, FixedKey, Rows
-from reconciler.model.codecs import Codec, Ref, digest
+from reconciler.model.codecs import Codec, Ref, digest, exact
 from reconciler.model.containers import ProjectIncludes
 from reconciler.model.custom_fields import CustomFields
 from reconciler.model.doubts import Doubts
@@ -51,6 +51,9 @@ class Hours(Codec):
     """A duration in hours. Redmine 5.0 shows hundredths of what it keeps, 6.0 and later those of its whole minutes."""
 
     form = NUMBER
+
+    def is_exact(self, value: Any) -> bool:
+        return exact(value)
 
     def equal(self, desired: Any, live: Any) -> bool:
         if desired is None or live is None:

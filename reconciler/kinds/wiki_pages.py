@@ -9,19 +9,20 @@ page had leads to it: a PUT there edits the renamed page. (All seen on 5.0, 6.0 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StringConstraints
 
+from reconciler.kinds._page_tree import PAGE, PARENT, above, is_above, live_below
 from reconciler.kinds._watching import WATCHED, Audience
 from reconciler.model.address import CONTAINER, Address, Row, split_key
 from reconciler.model.attachments import Attached, Attachments, attaching
 from reconciler.model.capabilities import Creation, Deletion, Dependencies, KeptValues, ReadBack, Rows
-from reconciler.model.codecs import Codec, Ref, Text, require_id
+from reconciler.model.codecs import Codec, Text
 from reconciler.model.export_hooks import Exporting
-from reconciler.model.forms import ANY, NAME, TEXT, WHOLE, Fields
+from reconciler.model.forms import ANY, NAME, WHOLE
 from reconciler.model.kind import Inside, Kind, Listing, Need, Object, Request, earlier_key
 from reconciler.model.name_index import Context, Names
 from reconciler.model.pruning import Contents, Pruning
@@ -30,9 +31,8 @@ from reconciler.model.rights import Rights
 from reconciler.model.spec import REFUSE, Api, Id, Name, ProjectItem
 from reconciler.model.wiki_titles import REMOVED, lease_page, titleize
 from reconciler.natural import natural
-from reconciler.redmine.client import quote
+from reconciler.redmine.urls import quote
 
-PAGE = "wiki_page"
 LONGEST = 255
 NO_PAGE = ","
 """A title of which Redmine leaves nothing: no page and no redirect can have it."""
@@ -54,39 +54,11 @@ class Title(Codec):
         return str(desired).casefold() == str(live).casefold()
 
 
-@dataclass(frozen=True)
-class Parent(Ref):
-    """A page of the same project by title; the API shows `{"title"}`, and takes the title."""
-
-    form = Fields(of={"title": TEXT})
-
-    def reference(self, value: Any, project: str) -> Any:
-        # A manifest may write `release notes`; keys and the API have `Release_notes`.
-        return super().reference(titleize(str(value)), project)
-
-    def decode(self, wire: Any, context: Context) -> Any:
-        if not wire:
-            return None
-        number = f"{context.project}/{wire['title']}"
-        keys: Mapping[Any, str] = context.names.live(PAGE).keys
-        # A page that is declared under a new title still has the old one.
-        return split_key(keys.get(number) or context.names.canonical(Address(PAGE, number)).key)[1]
-
-    def encode(self, value: Any, context: Context) -> Any:
-        address = self.address(value, context)
-        require_id(address, context)
-        # Not the declared title: a page has its old one until it is renamed, and a temporary one in between.
-        return split_key(str(context.names.id(address)))[1]
-
-
 class StartPage(Codec):
     """Whether the page is the one that the tab Wiki shows; only that page's row says so."""
 
     def decode(self, wire: Any, context: Context) -> Any:
         return bool(wire)
-
-
-PARENT = Parent((PAGE,))
 
 
 class WikiPageSpec(ProjectItem):
@@ -148,26 +120,6 @@ def path_of(number: Id) -> str:
     """The path of a page, from its id `project/title`."""
     project, title = split_key(str(number))
     return f"/projects/{project}/wiki/{quote(title)}"
-
-
-def above(key: str, names: Names) -> Iterator[str]:
-    """The keys of the pages above a page, nearest first, when everything is as declared; a cycle ends it."""
-    seen = {key}
-    # Declared and live parents together can form a cycle, even if the server has none.
-    while (parent := _above(key, names)) and parent not in seen:
-        yield (key := parent)
-        seen.add(key)
-
-
-def _above(key: str, names: Names) -> str:
-    address = Address(PAGE, key)
-    project, spec = address.project, names.spec(address)
-    # A field that is only set on create says nothing about a page that exists.
-    if spec is not None and "parent" in spec.model_fields_set and "parent" not in spec.create_only:
-        return names.canonical(Address(PAGE, f"{project}/{titleize(spec.parent)}")).key if spec.parent else ""
-    row = names.row(address) or {}
-    parent = PARENT.decode(row.get("parent"), Context(names, project))
-    return f"{project}/{parent}" if parent else ""
 
 
 def _indexes(need: Need, names: Names) -> list[Listing]:
@@ -325,7 +277,7 @@ class WikiPages(_Pages):
             return
         parent = values.get("parent")
         own = None if row is None else context.key(PAGE, row["id"])
-        if parent and own and own in above(f"{context.project}/{parent}", context.names):
+        if parent and own and is_above(own, f"{context.project}/{parent}", context.names):
             yield "parent", f'the page "{parent}" is below this one', "declare another parent for one of them"
         others = self._starts(context) - {f"{context.project}/{values['title']}"} if values.get("start_page") else ()
         if others:
@@ -379,18 +331,12 @@ class WikiPages(_Pages):
 
     def losses(self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context) -> Iterable[str]:
         yield from super().losses(row, values, changed, context)
-        # Redmine keeps the pages below a deleted one, as top-level pages (5.0 to 6.1).
-        pages, planned = context.names.live(PAGE).rows.values(), context.names.declared(PAGE)
-        below = [str(page["id"]) for page in pages if _parent_of(page) == row["id"]]
-        kept = sorted(set(below).difference(context.names.absent(PAGE)), key=natural)
-        left = [k for k in kept if k not in planned or "parent" not in planned[k].model_fields_set]
-        if left and not values:
-            yield f"{', '.join(left)} will have no parent page"
-
-
-def _parent_of(row: Row) -> str:
-    """The id of a page's parent, or ""."""
-    return f"{split_key(str(row['id']))[0]}/{row['parent']['title']}" if row.get("parent") else ""
+        if not values:
+            # Redmine keeps the pages below a deleted one, as top-level pages (5.0 to 6.1).
+            planned, below = context.names.declared(PAGE), live_below(row, context.names)
+            kept = sorted(set(below).difference(context.names.absent(PAGE)), key=natural)
+            left = [k for k in kept if k not in planned or "parent" not in planned[k].model_fields_set]
+            yield from [f"{', '.join(left)} will have no parent page"] if left else []
 
 
 KINDS = (WikiPages(),)

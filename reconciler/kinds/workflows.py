@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from reconciler.catalog.session import Item
+from reconciler.catalog.item import Item
 from reconciler.kinds._catalog import CatalogKind
 from reconciler.kinds.roles import BUILTIN
 from reconciler.kinds.trackers import CoreField, with_id

@@ -102,8 +102,14 @@ class Codec:
     """Kinds whose definitions are needed to understand the values."""
     lookups_to_create: tuple[str, ...] = ()
     """Kinds whose definitions say what a new object needs, even if it does not declare the field."""
+    refers: ClassVar[bool] = False
+    """Whether values can name other objects at all: most fields never do. Follows from `references`."""
     form: ClassVar[Form] = ANY
     """What `decode` relies on in a value of the API. The plain codec's follows from the type of the field."""
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        cls.refers = cls.references is not Codec.references
 
     def named_kinds(self) -> tuple[str, ...]:
         """The kinds whose objects the values name, or whose custom fields they are. Each must exist."""
@@ -140,6 +146,10 @@ class Codec:
     def files(self, value: Any, wire: Any, context: Context) -> Iterable[Candidate]:
         """The live files that have to be compared with those of `value`."""
         return ()
+
+    def is_exact(self, value: Any) -> bool:
+        """Whether each database keeps a part of a canonical value as it is; else only a GET shows what became of it."""
+        return True
 
     def why_unseen(self, part: str, context: Context) -> str:
         """Why the server never shows what is written to a part, or ""."""
@@ -182,6 +192,9 @@ class Number(Codec):
     def __init__(self, empty: float | None = None) -> None:
         self.empty = empty
 
+    def is_exact(self, value: Any) -> bool:
+        return exact(value)
+
     def equal(self, desired: Any, live: Any) -> bool:
         # A declared null would otherwise differ from the number that Redmine makes of it, in every plan.
         left = self.empty if desired is None else desired
@@ -189,6 +202,11 @@ class Number(Codec):
         if left is None or right is None:
             return left is right
         return bool(abs(left - right) < 1e-6)
+
+
+def exact(number: float | None) -> bool:
+    """Whether a number needs no more digits than MySQL keeps of one (six: Redmine's columns are single-precision)."""
+    return number is None or float(f"{number:.6g}") == number
 
 
 def unix_lines(text: str) -> str:
@@ -236,7 +254,13 @@ class Ref(Codec):
     def canonical(self, value: Any, context: Context) -> Any:
         if blank(value):
             return None
-        return self.term(context.resolve(self.reference(value, context.project)), context)
+        if not isinstance(value, str):
+            return self.term(context.resolve(self.reference(value, context.project)), context)
+        # Thousands of issues have the same tracker, and name it in the same project.
+        known = context.names.memo.setdefault(("term", self.kinds, self.word, context.project), {})
+        if value not in known:
+            known[value] = self.term(context.resolve(self.reference(value, context.project)), context)
+        return known[value]
 
     def term(self, address: Address, context: Context) -> Any:
         """How a manifest in `context` names an object: as short as it can be without doubt."""
@@ -254,11 +278,16 @@ class Ref(Codec):
     def decode(self, wire: Any, context: Context) -> Any:
         if not wire:
             return None
+        number = wire["id"]
+        known = context.names.memo.setdefault(("decoded", self.kinds, self.word, context.project), {})
+        if number in known:
+            return known[number]
         # A row does not say whether an assignee is a user or a group; ids of the two do not overlap (5.0 to 6.1).
         for kind in self.kinds:
-            key = context.key(kind, wire["id"])
+            key = context.key(kind, number)
             if key is not None:
-                return self.term(Address(kind, key), context)
+                known[number] = self.term(Address(kind, key), context)
+                return known[number]
         # Not None: an object that was not read, or is not shown to the account, is not nothing.
         return unknown(wire)
 

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property
 from typing import Any, Self
 
 MISSING: Any = object()
@@ -38,6 +39,16 @@ class Form:
         """The same, for a value that an object need not have."""
         return replace(self, may_lack=True)
 
+    def accepts(self, value: Any) -> bool:
+        """Whether nothing is wrong with the value: most values are right, and this takes a tenth of `faults`."""
+        if value is MISSING or value is None:
+            return self.may_lack or (value is None and self.may_be_null)
+        return self.fits(value) and self.accepts_inside(value)
+
+    def accepts_inside(self, value: Any) -> bool:
+        """Whether nothing is wrong with the parts of a value."""
+        return True
+
     def faults(self, value: Any, path: str) -> Iterator[str]:
         """Sentences on what is wrong with the value at a path."""
         if value is MISSING or value is None:
@@ -53,14 +64,41 @@ class Form:
         return iter(())
 
 
+_Part = tuple[str, Callable[[Any], bool], Callable[[Any], bool] | None, bool, bool]
+"""The name of a part, what it must be, what its own parts must be, whether it can be null, and can be missing."""
+
+
 @dataclass(frozen=True)
 class Fields(Form):
     """An object with these keys; others are not looked at. `whole` is a sentence on what no single key shows, or ""."""
 
     expected: str = "an object"
-    fits: Callable[[Any], bool] = lambda value: isinstance(value, Mapping)
+    # The type itself first: to ask whether a dictionary is a mapping takes ten times as long.
+    fits: Callable[[Any], bool] = lambda value: type(value) is dict or isinstance(value, Mapping)
     of: Mapping[str, Form] = field(default_factory=dict)
     whole: Callable[[Mapping[str, Any]], str] = lambda row: ""
+
+    def accepts_inside(self, value: Any) -> bool:
+        # One loop with everything at hand: it runs for each field of each row that is read.
+        for name, fits, inside, may_be_null, may_lack in self._parts:
+            part = value.get(name, MISSING)
+            if part is None or part is MISSING:
+                if not (may_lack or (part is None and may_be_null)):
+                    return False
+            elif not fits(part) or (inside is not None and not inside(part)):
+                return False
+        return not self.whole(value)
+
+    @cached_property
+    def _parts(self) -> tuple[_Part, ...]:
+        return tuple(
+            (n, f.fits, None if type(f) is Form else f.accepts_inside, f.may_be_null, f.may_lack)
+            for n, f in self.of.items()
+        )
+
+    @cached_property
+    def _collections(self) -> tuple[str, ...]:
+        return tuple(name for name, form in self.of.items() if isinstance(form, Fields | Each))
 
     def inside(self, value: Any, path: str) -> Iterator[str]:
         for name, form in self.of.items():
@@ -75,7 +113,7 @@ class Fields(Form):
 
     def without_nulls(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """A row in which a list or an object that is null is missing: Redmine leaves out those that are empty."""
-        empty = {name for name, form in self.of.items() if isinstance(form, Fields | Each) and row.get(name) is None}
+        empty = [name for name in self._collections if row.get(name, MISSING) is None]
         return {name: value for name, value in row.items() if name not in empty}
 
 
@@ -86,6 +124,9 @@ class Each(Form):
     expected: str = "a list"
     fits: Callable[[Any], bool] = lambda value: isinstance(value, list)
     of: Form = field(default_factory=Form)
+
+    def accepts_inside(self, value: Any) -> bool:
+        return all(map(self.of.accepts, value))
 
     def inside(self, value: Any, path: str) -> Iterator[str]:
         for number, item in enumerate(value):

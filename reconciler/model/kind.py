@@ -60,6 +60,8 @@ class Object(Generic[S]):
     address: Address
     spec: S
     body: Map = field(repr=False)
+    _fields: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What `fields` was the first time: it is asked for dozens of times in a plan."""
 
     @property
     def source(self) -> Location:
@@ -82,9 +84,11 @@ class Object(Generic[S]):
         The project of what is inside one is none of them: it is part of the address; a kind whose objects can be moved
         writes it with its key (`ManifestKey.to_store`).
         """
-        # Only what the manifest says is compared: a default of the spec is no declared value.
-        declared = self.spec.model_fields_set - ({CONTAINER} if self.kind.inside else set())
-        return {name: getattr(self.spec, name) for name in self.kind.fields if name in declared}
+        if not self._fields:
+            # Only what the manifest says is compared: a default of the spec is no declared value.
+            declared = self.spec.model_fields_set - ({CONTAINER} if self.kind.inside else set())
+            self._fields.update({name: getattr(self.spec, name) for name in self.kind.fields if name in declared})
+        return self._fields
 
     @property
     def project(self) -> str:
@@ -141,10 +145,10 @@ class Kind(Generic[S]):
 
     def capability(self, of: type[C]) -> C:
         """Its capability of a class, else the neutral one of that class."""
-        if of not in self._known:
+        known: C | None = self._known.get(of)
+        if known is None:
             listed = (known for known in self.capabilities if isinstance(known, of))
-            self._known[of] = next(listed, None) or of()
-        known: C = self._known[of]
+            known = self._known[of] = next(listed, None) or of()
         return known
 
     @cached_property
@@ -152,9 +156,15 @@ class Kind(Generic[S]):
         # For each instance: some kinds add capabilities when they are made.
         return {}
 
+    @cached_property
+    def _listed(self) -> dict[type[Capability], bool]:
+        return {}
+
     def has(self, of: type[Capability]) -> bool:
         """Whether it lists a capability of a class."""
-        return any(isinstance(capability, of) for capability in self.capabilities)
+        if of not in self._listed:
+            self._listed[of] = any(isinstance(capability, of) for capability in self.capabilities)
+        return self._listed[of]
 
     @cached_property
     def fields(self) -> dict[str, Api]:

@@ -81,9 +81,10 @@ def _order(kind: Kind, known: Mapping[str, Kind]) -> Iterator[str]:
 
 def _gates(kind: Kind, kinds: Iterable[Kind]) -> Iterator[str]:
     """Fields of referrers that no kind has."""
-    fields = [(other.name, name) for other in kinds for name in other.spec.model_fields]
+    gates = {field: api.gate for field, api in kind.fields.items() if api.gate}
+    fields = [(other.name, name) for other in kinds for name in other.spec.model_fields] if gates else []
     every, exact = {name for _, name in fields}, {f"{owner}.{name}" for owner, name in fields}
-    for field, api in kind.fields.items():
-        for name in sorted(api.gate.via - every - exact) if api.gate else ():
+    for field, gate in gates.items():
+        for name in sorted(gate.via - every - exact):
             near = hint(name, exact if "." in name else every)
             yield f'the field "{field}": its gate names the field "{name}", which no kind has{near}'

@@ -11,7 +11,7 @@ from reconciler.model.address import Row
 class LiveIndex:
     """Keys, ids and rows of the live objects of one kind that were read. Only its methods change it."""
 
-    __slots__ = ("_folded", "_ids", "_keys", "_rows", "_seen_from", "unseen", "whole")
+    __slots__ = ("_folded", "_ids", "_keys", "_rows", "_seen_from", "looked_up", "unseen", "whole")
 
     def __init__(self, *, ignores_case: bool = False) -> None:
         self._ids: dict[str, int] = {}
@@ -21,6 +21,8 @@ class LiveIndex:
         self._seen_from: dict[Any, set[str]] = {}
         self.whole = False
         """Whether all objects of the kind were read."""
+        self.looked_up = False
+        """Whether only the needed ones of a long list were read."""
         self.unseen: dict[str, str] = {}
         """Project, or "" for all → why the account is not shown the objects there."""
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -111,8 +111,8 @@ class Names:
     """What is declared under a new name → the key that it has on the server."""
     incomplete: bool = False
     """Whether something that is declared is not here, because its declaration is invalid."""
-    memo: dict[str, Any] = field(default_factory=dict)
-    """Results that took all rows to compute; cleared when a row is added or removed."""
+    memo: dict[Hashable, Any] = field(default_factory=dict)
+    """Results that took many rows, or are needed for many objects; cleared when anything is added or removed."""
     _live: dict[str, LiveIndex] = field(default_factory=dict)
     _declared: dict[str, dict[str, Any]] = field(default_factory=dict)
     _spellings: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -124,11 +124,13 @@ class Names:
 
     def declare(self, address: Address, spec: Any) -> None:
         """Remember the spec that declares an object as present."""
+        self.memo.clear()
         self._declared.setdefault(address.kind, {})[address.key] = spec
         self._spellings.setdefault((address.kind, address.key.lower()), address.key)
 
     def declare_absent(self, address: Address) -> None:
         """Remember that an object is declared absent."""
+        self.memo.clear()
         self._absent.setdefault(address.kind, set()).add(address.key)
 
     def declared(self, kind: str) -> Mapping[str, Any]:
@@ -244,20 +246,30 @@ class Names:
         ]
         return "; ".join(filter(None, [near_miss(word, known), *made]))
 
-    def ancestors(self, project: str) -> list[str]:
+    def ancestors(self, project: str) -> Sequence[str]:
         """The identifiers above a project, nearest first: as declared, else as live."""
-        above: list[str] = []
-        # Declared parents can form a cycle, which is reported elsewhere; here it must end.
-        while (parent := self._parent(above[-1] if above else project)) and parent not in above:
-            above.append(parent)
-        return above
+        known: dict[str, list[str]] = self.memo.setdefault("ancestors", {})
+        if project not in known:
+            # Up to a project that was asked for before: trees are deep, and asked for from each of their leaves.
+            above: dict[str, None] = {}
+            parent, rest = self.parent(project), list[str]()
+            # Declared parents can form a cycle, which is reported elsewhere; here it must end.
+            while parent and parent not in above:
+                above[parent] = None
+                if parent in known and above.keys().isdisjoint(known[parent]):
+                    rest = known[parent]
+                    break
+                parent = self.parent(parent)
+            known[project] = [*above, *rest]
+        return known[project]
 
     def live_parent(self, project: str) -> str:
         """The identifier of the project that a live one is below now, as far as it was read, or ""."""
         row = self.row(Address(CONTAINER, project)) or {}
         return self.live(CONTAINER).keys.get((row.get("parent") or {}).get("id", 0), "")
 
-    def _parent(self, project: str) -> str:
+    def parent(self, project: str) -> str:
+        """The identifier right above a project, as declared, else as live, or ""."""
         spec = self.spec(Address(CONTAINER, project))
         # `parent: null` is declared as well: a root project, whatever the server has.
         if spec is not None and "parent" in spec.model_fields_set:

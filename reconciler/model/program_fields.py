@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from reconciler.catalog.session import Item
+from reconciler.catalog.item import Item
 from reconciler.model.address import CONTAINER, Address
 from reconciler.model.codecs import blank
 from reconciler.model.kind import Kind, Object

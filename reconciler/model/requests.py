@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from reconciler.model.address import split_key
+from reconciler.model.address import Row, split_key
 from reconciler.model.codecs import blank
 from reconciler.model.name_index import Context
 from reconciler.model.spec import Api, Id, Secret
@@ -43,6 +43,7 @@ class Listing:
     it is asked for once more before that is believed, except for the statuses in `expected`.
     `seen_from` is the project whose list it is. `number` is the format of the id of rows that have none (`{title}`).
     `brief` keeps the ids alone: whole rows can take a hundred times the memory.
+    `instead` are filtered lists that are read in its place if it is long and they take fewer requests.
     """
 
     path: str
@@ -57,6 +58,38 @@ class Listing:
     seen_from: str = ""
     number: str = ""
     brief: bool = False
+    instead: Shortcut | None = None
+
+
+class Shortcut:
+    """Filtered lists that show the needed rows of a long list (`state.shortcuts` decides which of the two is read).
+
+    A server could ignore or misunderstand a filter. So each of them also asks for one row that is known to be there;
+    if it is missing, the whole list is read.
+    """
+
+    taken: bool = False
+    """Whether it was read instead of the list."""
+
+    def sample(self, rows: Sequence[Row]) -> Row | None:
+        """The row of the list's first page that all filtered lists must show; None if there is none."""
+        return None
+
+    def lists(self, known: Row) -> Sequence[Listing]:
+        """The lists of the needed rows; each also shows the `known` one."""
+        return ()
+
+    def newest(self) -> Listing | None:
+        """The list of the newest row alone. It is read first: what has a greater id is new since."""
+        return None
+
+    def below(self, rows: Mapping[Id, Row], new: Mapping[Id, Row]) -> Sequence[Listing]:
+        """The lists of what is below the `new` ones of the rows. It is asked again with what these show."""
+        return ()
+
+    def around(self, rows: Mapping[Id, Row], new: Mapping[Id, Row]) -> Sequence[Listing]:
+        """The same for what they name, when all below them is known."""
+        return ()
 
 
 def includes(fields: Mapping[str, Api], wanted: Iterable[str]) -> tuple[tuple[str, str], ...]:
@@ -101,6 +134,7 @@ class FieldLists:
 class Need:
     """What must be read: per kind the keys that are declared or referred to, the declared fields, and known ids.
 
+    `titles` are what people call the declared objects, now or earlier, where that is no key (`Rows.title`).
     `everything` asks for all objects, whatever the keys; those of kinds inside projects name the projects. Of the
     kinds in `whole` all objects are needed; of those inside projects, those in the projects of `collections` too.
     """
@@ -110,6 +144,7 @@ class Need:
     ids: Mapping[str, frozenset[Id]] = field(default_factory=dict)
     everything: bool = False
     whole: frozenset[str] = frozenset()
+    titles: Mapping[str, frozenset[str]] = field(default_factory=dict)
     collections: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def projects(self, kind: str) -> list[str]:

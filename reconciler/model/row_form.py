@@ -31,6 +31,12 @@ def form_of(kind: Kind) -> Fields:
     )
 
 
+@cache
+def answer_form_of(kind: Kind) -> Fields:
+    """The form of the answer to a creation: only the id must be there."""
+    return form_of(kind).partly("id")
+
+
 def _form(api: Api, info: FieldInfo) -> Form:
     if type(api.codec) is not Codec:
         return api.codec.form.optional

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
@@ -64,10 +65,15 @@ Name = Annotated[str, StringConstraints(min_length=1)]
 
 def _date(value: Any) -> Any:
     try:
-        # Not `fromisoformat`, which from Python 3.11 on also takes 20261201 and 2026-W49-2.
-        return value if value is None else dt.datetime.strptime(str(value), "%Y-%m-%d").date().isoformat()
+        return value if value is None else _iso(str(value))
     except ValueError as error:
         raise ValueError("expected a date (YYYY-MM-DD)") from error
+
+
+@lru_cache(maxsize=10_000)  # the same few days repeat in thousands of issues
+def _iso(text: str) -> str:
+    # Not `fromisoformat`, which from Python 3.11 on also takes 20261201 and 2026-W49-2.
+    return dt.datetime.strptime(text, "%Y-%m-%d").date().isoformat()
 
 
 Date = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$"), BeforeValidator(_date)]
@@ -188,7 +194,12 @@ class Api:
     @property
     def in_answer(self) -> bool:
         """Whether the answer to a POST says what became of the field."""
-        return not (self.include or self.detail or self.create_only or self.program or self.read is None)
+        return self.shown_on_create and not (self.create_only or self.read is None)
+
+    @property
+    def shown_on_create(self) -> bool:
+        """Whether the answer to a POST shows the field, if any does: what it does not show is read back."""
+        return not (self.include or self.detail or self.program)
 
 
 # An object of its own, as None is a value that can be sent to clear a field.

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 
-from reconciler.catalog.session import Item, Outcome
+from reconciler.catalog.item import Item
+from reconciler.catalog.session import Outcome
 from reconciler.errors import Problem
 from reconciler.kinds import kinds
 from reconciler.kinds._catalog import CatalogKind

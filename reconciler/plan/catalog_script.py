@@ -8,7 +8,7 @@ from dataclasses import replace
 from graphlib import TopologicalSorter
 from typing import Any
 
-from reconciler.catalog.session import Item
+from reconciler.catalog.item import Item
 from reconciler.kinds import kinds
 from reconciler.kinds._catalog import CatalogKind
 from reconciler.model.address import Address, Unresolved

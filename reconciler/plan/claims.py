@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from reconciler.config import Config
-from reconciler.errors import Location, Problem, ReconcilerError
+from reconciler.errors import Location, ReconcilerError
 from reconciler.kinds import declarable
 from reconciler.manifest.loader import load
 from reconciler.model.address import CONTAINER, Address
-from reconciler.model.collections import claimable, faults, pattern_faults
+from reconciler.model.collections import claimable
 from reconciler.model.kind import Kind
 from reconciler.natural import natural
 from reconciler.plan.targets import PlanOptions
 from reconciler.settings import Pruning as Rules
-from reconciler.settings import invalid
 from reconciler.state import foreign
 from reconciler.state.desired import Desired, build
 from reconciler.state.scope import DECLARED, Scope
@@ -45,21 +43,6 @@ class Claim:
     def reason(self) -> str:
         """Why an object is removed."""
         return f"not declared; {self.what} are authoritative{f' in {self.project}' if self.project else ''}"
-
-
-def check_settings(config: Config) -> None:
-    """Raise ConfigError for settings that name no collection, or nothing that exists."""
-    if wrong := list(_wrong(config)):
-        raise invalid(wrong)
-
-
-def _wrong(config: Config) -> Iterator[Problem]:
-    rules, settings = config.pruning, config.settings
-    names, patterns = list(rules.authoritative), list(rules.protect)
-    for index, message in faults(names, declarable(), settings, inside=False):
-        yield Problem(rules.authoritative[names[index]], f"authoritative: {message}")
-    for index, message in pattern_faults(patterns, declarable()):
-        yield Problem(rules.protect[patterns[index]], f"protect: {message}")
 
 
 def claims(desired: Desired, rules: Rules) -> list[Claim]:

@@ -33,6 +33,10 @@ def canonical(declared: Object, context: Context) -> tuple[dict[str, Any], list[
             # From the mapping: only there is the `${NAME}` that the value came from.
             values[name] = secret(declared.body.get(name))
             continue
+        if type(api.codec) is Codec:
+            # It changes nothing.
+            values[name] = value
+            continue
         # Piece by piece, so that one invalid custom field does not hide the problems of the others.
         for part, piece in api.codec.pieces(value):
             try:
@@ -83,12 +87,13 @@ def secret(raw: Any) -> Secret | None:
 
 def changes(declared: Object, values: Mapping[str, Any], row: Row, context: Context) -> Iterator[FieldChange]:
     """The changes that make a live object match its declaration; none for create-only fields."""
-    kind, create_only = declared.kind, frozenset(declared.spec.create_only)
+    kind, create_only, fields = declared.kind, frozenset(declared.spec.create_only), declared.kind.fields
+    shows = kind.capability(PartialRows).shows
     for name, wanted in values.items():
-        api = kind.fields[name]
+        api = fields[name]
         if api.create_only or api.along or name in create_only:
             continue
-        if kind.capability(PartialRows).shows(kind, row, name, values):
+        if shows(kind, row, name, values):
             live = kind.live(row, name, context)
             # Equal as it is in most cases; the codec decides what only looks different (`1.5` and `1.50`;
             # test_trap_33).
@@ -116,7 +121,7 @@ def matching(
 
 def companions(declared: Object, values: Mapping[str, Any], changed: Collection[str]) -> Iterator[FieldChange]:
     """Write-only fields that accompany a change, such as the comment on a change of a wiki page."""
-    for name, wanted in values.items():
+    for name, wanted in values.items() if changed else ():
         if declared.kind.fields[name].along & set(changed) and not blank(wanted):
             yield located(declared, name, None, wanted)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from reconciler.model.address import Address, Row
 from reconciler.model.capabilities import Dependencies, SideEffects
+from reconciler.model.codecs import Codec
 from reconciler.model.kind import Kind, Object
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import Api
@@ -105,7 +106,21 @@ class Draft:
 
 def targets(declared: Object, path: str, value: Any, names: Names) -> list[Address]:
     """The objects to which a canonical value of a field refers."""
+    codec = declared.kind.fields[path.partition(".")[0]].codec
+    if not codec.refers:
+        return []
+    if not isinstance(value, str):
+        return _named(codec, split(path, value)[1], declared.project, names)
+    # The same tracker in a thousand issues, and asked for in each step of planning.
+    known: dict[tuple[str, str], list[Address]] = names.memo.setdefault(
+        ("targets", declared.kind, declared.project), {}
+    )
+    if (path, value) not in known:
+        known[path, value] = _named(codec, split(path, value)[1], declared.project, names)
+    return known[path, value]
+
+
+def _named(codec: Codec, value: Any, project: str, names: Names) -> list[Address]:
     # Canonical values are exact: the first address of each reference is the only one.
-    name, whole = split(path, value)
-    references = declared.kind.fields[name].codec.references(whole, Context(names, declared.project))
+    references = codec.references(value, Context(names, project))
     return [names.canonical(reference.addresses(names.is_inside)[0]) for reference in references]

@@ -26,6 +26,9 @@ def foreseen(
     for path, sentence in declared.kind.capability(Doubts).about(declared.kind, row, values, context):
         yield Warned(declared.address, declared.where(path), f"{path}: {sentence}")
     yield from unfit(declared, row, values, context)
+    if row is not None and not fields:
+        # Redmine checks nothing that is not written.
+        return
     sent, scope = gather(fields), declared.kind.capability(FieldScope)
     for name, api in declared.kind.fields.items():
         if isinstance(api.codec, CustomFields):

@@ -78,9 +78,11 @@ def doubts(declared: Object, row: Row | None, names: Names) -> Iterator[Warned]:
 
 
 def _hidden(declared: Object, row: Row | None, names: Names) -> Hidden | None:
+    if names.sight is None or row is not None:
+        return None
     home = declared.address.container
     # In a project that does not exist, nothing can be hidden; what is in an archived one is not compared.
-    if names.sight is None or row is not None or not names.is_live(home) or archived(home, names):
+    if not names.is_live(home) or archived(home, names):
         return None
     return declared.kind.capability(Hiding).may_hide(declared, names.sight, names)
 

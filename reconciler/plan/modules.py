@@ -39,12 +39,22 @@ def enabled_modules(project: Address, names: Names) -> Collection[str] | None:
 
 def placed(declared: Object, names: Names) -> Iterator[Problem]:
     """A Problem if the project of an object neither exists nor is declared, or lacks the module of its kind."""
-    if declared.kind.inside:
-        try:
-            Context(names).resolve(Reference((CONTAINER,), "", declared.address.project))
-        except Unresolved as error:
-            yield Problem(declared.where(CONTAINER), str(error), str(declared.address), error.hint, (), error.missing)
-        yield from _module(declared, names)
+    # The first object of a kind in a project answers for all of them, unless there is a problem.
+    right: set[tuple[str, str]] = names.memo.setdefault("placed", set())
+    where = declared.kind.name, declared.address.project
+    if not declared.kind.inside or where in right:
+        return
+    problems = [*_project(declared, names), *_module(declared, names)]
+    if not problems:
+        right.add(where)
+    yield from problems
+
+
+def _project(declared: Object, names: Names) -> Iterator[Problem]:
+    try:
+        Context(names).resolve(Reference((CONTAINER,), "", declared.address.project))
+    except Unresolved as error:
+        yield Problem(declared.where(CONTAINER), str(error), str(declared.address), error.hint, (), error.missing)
 
 
 def _module(declared: Object, names: Names) -> Iterator[Problem]:

@@ -233,7 +233,8 @@ class Planner:
                 self.warnings.append(Warned(declared.address, declared.where(change.path), message))
             else:
                 fields.append(change)
-        write_only = (n for n in values if declared.kind.fields[n].read is None and not declared.kind.fields[n].along)
+        apis = declared.kind.fields if self.resent else {}
+        write_only = (n for n in values if apis and apis[n].read is None and not apis[n].along)
         again = (n for n in write_only if (declared.address, n) in self.resent)
         return [*fields, *(located(declared, n, None, values[n]) for n in again)]
 
@@ -291,10 +292,9 @@ class Planner:
 
         Adds a Problem, unless the project is declared archived, or is unarchived to compare its contents.
         """
-        project = declared.address.container
-        container = self.desired.objects.get(project)
-        if not declared.kind.inside or not archived(project, self.names):
+        if not declared.kind.inside or not archived(project := declared.address.container, self.names):
             return False
+        container = self.desired.objects.get(project)
         # Deleted together with the project, so there is nothing to compare.
         if container is not None and container.spec.state == "absent":
             return False

@@ -32,8 +32,9 @@ from reconciler.plan.undeclared import managed, undeclared, unmanaged
 from reconciler.redmine.client import Client
 from reconciler.settings import Pruning as Rules
 from reconciler.state.desired import Desired, references
-from reconciler.state.fetch import fetch, together
+from reconciler.state.fetch import fetch
 from reconciler.state.live import Live
+from reconciler.state.together import together
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ class Pruned:
 
     def added_to(self, desired: Desired) -> Desired:
         """The desired state with these objects."""
+        if not self.objects:
+            return replace(desired, pruned=self.reasons)
         objects = dict(sorted({**desired.objects, **self.objects}.items()))
         return replace(desired, objects=objects, pruned=self.reasons)
 

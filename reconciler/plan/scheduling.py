@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -87,7 +87,7 @@ def schedule(drafts: Mapping[Address, Draft], names: Names) -> list[Work]:
     changed = {a: d for a, d in drafts.items() if d.changed}
     # Before the referrers are collected: it adds drafts, whose gates are closed after the work of those referrers.
     open_gates(changed, drafts, names)
-    referrers = _Referrers(changed.values(), names)
+    referrers = _Referrers(tuple(changed.values()), names)
     return [_work(draft, changed, referrers, names) for draft in changed.values()]
 
 
@@ -125,16 +125,19 @@ def _unchanged(draft: Draft, changed: Iterable[FieldChange], names: Names) -> It
 class _Referrers:
     """Which changed objects refer to which others, by which field, and which are inside which project."""
 
-    def __init__(self, changed: Iterable[Draft], names: Names) -> None:
+    def __init__(self, changed: Collection[Draft], names: Names) -> None:
         self.by_target: defaultdict[Address, set[tuple[str, Address]]] = defaultdict(set)
         self.by_project: defaultdict[tuple[str, str], set[Address]] = defaultdict(set)
         self.names = names
+        # Of all above, only those with work of their own can wait for what is inside them.
+        containers = {draft.address.key for draft in changed if draft.address.kind == CONTAINER}
         for draft in changed:
             self.by_project[draft.address.kind, draft.address.project].add(draft.address)
             if draft.kind.inside:
                 # Redmine closes everything below a closed project (5.0 to 6.1), so work in a subproject is work inside.
                 for key in (draft.address.project, *names.ancestors(draft.address.project)):
-                    self.by_target[Address(CONTAINER, key)].add(("", draft.address))
+                    if key in containers:
+                        self.by_target[Address(CONTAINER, key)].add(("", draft.address))
             for name, target in (*draft.depends_on(names), *draft.blocks(names)):
                 self.by_target[target].add((name, draft.address))
             for name, value in self._values(draft):

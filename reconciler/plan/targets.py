@@ -61,6 +61,8 @@ class Selection:
 
 def resent(patterns: Sequence[str], objects: Mapping[Address, Object]) -> frozenset[tuple[Address, str]]:
     """The (object, field) that match `patterns`. Raises ReconcilerError for a pattern that matches no such field."""
+    if not patterns:
+        return frozenset()
     labels = {f"{label(a)}.{name}": (a, name) for a, declared in objects.items() for name in declared.fields}
     chosen = set()
     for pattern in patterns:
@@ -87,8 +89,8 @@ def select(
     Raises ReconcilerError for a pattern that matches nothing, and for a target that needs an excluded object.
     """
     known = frozenset(declared)
-    excluded = _matching(excludes, known, "--exclude")
-    wanted = _matching(targets, known, "--target") if targets else known
+    excluded = matching(excludes, known, "--exclude")
+    wanted = matching(targets, known, "--target") if targets else known
     needs = _needs(plan)
     dropped = _closure(excluded, _reversed(needs)) - excluded
     # Without targets, dependents of excluded objects are left out. An explicit target must be complete.
@@ -113,7 +115,8 @@ def label(address: Address) -> str:
     return f"{address.kind}/{address.key}"
 
 
-def _matching(patterns: Sequence[str], known: Iterable[Address], option: str) -> frozenset[Address]:
+def matching(patterns: Sequence[str], known: Iterable[Address], option: str) -> frozenset[Address]:
+    """The objects that `patterns` match. Raises ReconcilerError for one that matches none."""
     labels = {label(a): a for a in known}
     return frozenset(labels[text] for pattern in patterns for text in _matches(pattern, labels, option, "object"))
 

@@ -50,7 +50,8 @@ def unmanaged(desired: Desired, names: Names, shared: Collection[str], *, listed
 def _of(
     kind: Kind, desired: Desired, names: Names, shared: Collection[str], projects: frozenset[str]
 ) -> Iterator[LiveObject]:
-    if kind.name not in names.live_kinds() or kind.plural not in declarable():
+    # Of what was looked up there are more than were read, so their number would be wrong.
+    if kind.name not in names.live_kinds() or kind.plural not in declarable() or names.live(kind.name).looked_up:
         return
     for address, row in undeclared(kind, desired, names):
         if kind.name in shared or _home(address, names, projects):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import graphlib
 import itertools
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -118,9 +119,14 @@ def arranged(items: Iterable[Work], takes: Sequence[Taking]) -> Graph:
     """
     work = {item.address: item for item in items}
     by_temporary = {take[:2] for take in takes if _comes_late(work[take.holder], take)}
-    while circle := _circle([take for take in takes if take[:2] not in by_temporary]):
-        by_temporary.add(min(circle)[:2])
-    work = {address: _ordered(item, takes, by_temporary) for address, item in work.items()}
+    # Each group by itself: two by two, thousands can exchange their values.
+    for group in _linked([take for take in takes if take[:2] not in by_temporary]):
+        while circle := _circle([take for take in group if take[:2] not in by_temporary]):
+            by_temporary.add(min(circle)[:2])
+    own: defaultdict[Address, list[Taking]] = defaultdict(list)
+    for take in takes:
+        own[take.taker].append(take)
+    work = {a: _ordered(item, own[a], by_temporary) if a in own else item for a, item in work.items()}
     while True:
         try:
             return build(work.values())
@@ -154,6 +160,19 @@ def _comes_late(holder: Work, take: Taking) -> bool:
     return holder.draft.action == "delete" and bool(holder.depends_on) and take.field != holder.draft.kind.identity[0]
 
 
+def _linked(takes: Sequence[Taking]) -> Iterable[list[Taking]]:
+    """The takes in groups that have no object in common, in their order."""
+    groups: dict[Address, list[Taking]] = {}
+    for take in takes:
+        # The smaller group joins the larger one.
+        one, other = sorted((groups.setdefault(a, []) for a in (take.taker, take.holder)), key=len, reverse=True)
+        members = {a for each in other for a in (each.taker, each.holder)} if other is not one else ()
+        one += [*(other if other is not one else ()), take]
+        groups |= dict.fromkeys((*members, take.taker, take.holder), one)
+    order = {take: number for number, take in enumerate(takes)}
+    return (sorted(group, key=order.__getitem__) for group in {id(group): group for group in groups.values()}.values())
+
+
 def _circle(takes: Sequence[Taking]) -> list[Taking]:
     """The takes that make one circle, if there is any."""
     graph: dict[Address, set[Address]] = {}
@@ -168,11 +187,8 @@ def _circle(takes: Sequence[Taking]) -> list[Taking]:
     return []
 
 
-def _ordered(work: Work, takes: Sequence[Taking], by_temporary: set[tuple[Address, str]]) -> Work:
-    """The work on one object, which takes its unique values when they are free."""
-    own = [take for take in takes if take.taker == work.address]
-    if not own:
-        return work
+def _ordered(work: Work, own: Sequence[Taking], by_temporary: set[tuple[Address, str]]) -> Work:
+    """The work on one object, which takes `own` unique values when they are free."""
     late = {take.field for take in own if take[:2] in by_temporary}
     first = replace(work.steps[0], takes_from=tuple(sorted({t.holder for t in own if t.field not in late})))
     if not late:

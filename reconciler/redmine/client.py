@@ -17,7 +17,6 @@ from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
 from typing import IO, Any, Literal, Self
-from urllib.parse import quote as percent_encode
 
 import httpx
 from httpx_retries import RetryTransport
@@ -28,21 +27,22 @@ from reconciler.errors import Answered, AnswerLost, NotRedmine, OddResponse, Rec
 from reconciler.masking import Secrets
 from reconciler.redmine import gateway
 from reconciler.redmine.clock import ServerClock
+from reconciler.redmine.connection import Connection, checked_header
 from reconciler.redmine.error_messages import error_status, json_object, network_failure, not_json, preflight
-from reconciler.redmine.pagination import LIMIT, Page, complete, counted
+from reconciler.redmine.pagination import LIMIT, Instead, Page, complete, counted
+from reconciler.redmine.slots import Slots
 from reconciler.redmine.transport import (
     BROKEN,
     NOT_CONNECTED,
     RETRY_STATUSES,
     Attempt,
-    Connection,
     History,
     Into,
     Policy,
-    checked_header,
     network,
     policy,
 )
+from reconciler.redmine.urls import quote
 
 __all__ = ["Client", "Connection", "Params", "Row", "quote"]
 
@@ -75,9 +75,9 @@ class Client:
         """Is awaited before each write, and may raise: without its lease, a run must not write (`apply.lease`)."""
         self.secrets = Secrets() if secrets is None else secrets
         self.secrets.include(connection.secrets())
-        self._slots = asyncio.Semaphore(connection.concurrency)
+        self.slots = Slots(connection.concurrency)
         self._given, self._log = transport, log
-        self._attempt = Attempt(transport or network(connection), log, self.secrets)
+        self._attempt = Attempt(transport or network(connection), log, self.secrets, self.slots)
         # 429 and a connection that was never made are safe to retry even for a POST: nothing was executed.
         self._retry = policy(connection.retries, RETRY_STATUSES, BROKEN)
         self._retry_unexecuted = policy(connection.retries, (429,), NOT_CONNECTED)
@@ -143,12 +143,20 @@ class Client:
         await self._send("GET", path, suffix="", into=Into(file, size))
 
     async def rows(
-        self, path: str, root: str, params: Params = (), *, paged: bool = True, brief: bool = False
+        self,
+        path: str,
+        root: str,
+        params: Params = (),
+        *,
+        paged: bool = True,
+        brief: bool = False,
+        instead: Instead | None = None,
     ) -> list[Row]:
         """The complete list under `root`, each row once, even if it changes while being read (see `pagination`).
 
         With `paged=False` a single GET returns everything: Redmine does not paginate groups, trackers, roles, ….
         Otherwise pass a stable `sort` (`id`) where the endpoint supports one. `brief` keeps only the id of each row.
+        If the list has further pages, `instead` can get the needed rows in another way.
         """
         if not paged:
             return _list(path, await self.get(path, params), root)
@@ -157,7 +165,7 @@ class Client:
             page = await self._window(path, root, params, offset, LIMIT)
             return replace(page, rows=[{"id": row["id"]} for row in page.rows]) if brief else page
 
-        return await complete(fetch, f"The list {path} of {self.connection.url}")
+        return await complete(fetch, f"The list {path} of {self.connection.url}", instead)
 
     async def count(self, path: str, root: str, params: Params = ()) -> int:
         """The number of rows of a paginated list, confirmed by its last row. Raises as `get`."""
@@ -253,7 +261,7 @@ class Client:
     ) -> httpx.Response:
         """The successful response, fully read (or written to `into`). Raises an error that tells whether the request
         may have been executed."""
-        history, what = History(), f"{method} {path}"
+        history, what = History(method, path), f"{method} {path}"
         retry = retry or (self._retry_unexecuted if once else self._retry)
         extensions = {"retry": retry, "history": history, "into": into}
         try:
@@ -262,14 +270,14 @@ class Client:
             )
         except httpx.InvalidURL as error:
             raise ReconcilerError(f"{what!r} cannot be asked for: it makes no URL.") from error
-        # Waiting for a slot does not count toward the deadline. A download has none, as its size is unknown.
-        async with self._slots:
-            try:
-                async with asyncio.timeout(self.connection.deadline if into is None else None):
+        try:
+            # Waiting for a slot does not count toward the deadline. A download has none, as its size is unknown.
+            async with asyncio.timeout(self.connection.deadline if into is None else None) as deadline:
+                with self.slots.request(deadline) as history.turn:
                     response = await self._http.send(request)
-            except (httpx.HTTPError, TimeoutError) as error:
-                lost = history.may_be_executed and method != "GET"
-                raise network_failure(self.connection, what, error, lost=lost) from error
+        except (httpx.HTTPError, TimeoutError) as error:
+            lost = history.may_be_executed and method != "GET"
+            raise network_failure(self.connection, what, error, lost=lost) from error
         status = response.status_code
         # The object is gone: an earlier attempt deleted it, although its response was lost.
         if method == "DELETE" and status == 404 and history.may_be_executed and not gateway.answers(response):
@@ -283,14 +291,6 @@ class Client:
             refusal.repeated = history.may_be_executed and method != "GET"
             raise refusal
         return response
-
-
-def quote(segment: str) -> str:
-    """A percent-encoded path segment. Raises ReconcilerError for one that would resolve to another path."""
-    if segment in ("", ".", ".."):
-        raise ReconcilerError(f"{segment!r} cannot be part of a URL in Redmine: choose another key for the object.")
-    # Also `/`: in a wiki page's title it must not begin another segment.
-    return percent_encode(segment, safe="")
 
 
 def _pairs(params: Params) -> list[tuple[str, str | int]]:

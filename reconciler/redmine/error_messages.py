@@ -28,7 +28,8 @@ from reconciler.errors import (
     Unreachable,
 )
 from reconciler.redmine import gateway
-from reconciler.redmine.transport import Connection, causes
+from reconciler.redmine.connection import Connection
+from reconciler.redmine.transport import causes
 
 _CLASSES: dict[int, type[Answered]] = {401: Denied, 403: Denied, 404: Missing, 409: Stale, 422: Rejected}
 _MEANINGS = {

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import httpx
-from pydantic import SecretStr
-
 from reconciler.errors import ConfigError
+
+if TYPE_CHECKING:
+    import httpx
+    from pydantic import SecretStr
 
 RESERVED = frozenset(
     {

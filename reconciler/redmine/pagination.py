@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import ceil
 from typing import Any
 
 from reconciler.errors import NotRedmine, Unreachable
@@ -46,10 +47,17 @@ class Page:
 
 
 Fetch = Callable[[int], Coroutine[Any, Any, Page]]
+Instead = Callable[[Page], Coroutine[Any, Any, list[dict[str, Any]] | None]]
+"""Is told the first page of a long list; the rows that are needed, or None: the list must be read."""
 
 
-async def complete(fetch: Fetch, what: str) -> list[dict[str, Any]]:
-    """All rows of the list, each once.
+def pages_left(first: Page) -> int:
+    """The requests that the rest of a list takes after its first page."""
+    return ceil((first.total - first.limit + 1) / max(1, first.limit - 1))
+
+
+async def complete(fetch: Fetch, what: str, instead: Instead | None = None) -> list[dict[str, Any]]:
+    """All rows of the list, each once; or those that are needed, if `instead` gets these in another way.
 
     `fetch(offset)` gets a page; `what` names the list in errors.
     Raises Unreachable if the list changes too often, NotRedmine if it has no end; and what `fetch` raises.
@@ -58,6 +66,8 @@ async def complete(fetch: Fetch, what: str) -> list[dict[str, Any]]:
         first = await fetch(0)
         if len(first.rows) == first.total != first.limit:
             return first.rows
+        if instead is not None and (found := await instead(first)) is not None:
+            return found
         pages = await _scan(fetch, first, what)
         if pages and (rows := _merge(pages)) is not None:
             return rows

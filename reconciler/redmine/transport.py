@@ -6,23 +6,21 @@ off is retried as well. Each attempt also records whether a write may have been 
 
 from __future__ import annotations
 
-import re
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import IO, NamedTuple
 
 import httpx
 from httpx_retries import Retry
-from pydantic import SecretStr
 
 from reconciler.errors import ConfigError
 from reconciler.masking import Secrets
 from reconciler.redmine.clock import ServerClock
-from reconciler.redmine.gateway import checked_headers
+from reconciler.redmine.connection import Connection
+from reconciler.redmine.slots import Slots, Turn
 
 MAX_BODY = 64 * 1024 * 1024
 """Maximum size of a decoded response. A page of 100 issues with long descriptions has about 1 MiB."""
@@ -30,6 +28,11 @@ MAX_BODY = 64 * 1024 * 1024
 KEEP_ALIVE = 4.0
 """Seconds to keep an idle connection. Apache closes it after 5 s, Puma after 20 s by default. Staying below both means
 that a POST is hardly ever sent on a connection that the server is closing."""
+
+RENEWED = {"http": 8, "https": 64}
+"""Of so many requests, one closes its connection: kept-alive ones stay with one worker of Puma, so that some workers
+may have all and others none (seen on 6.1 with two workers and up to four connections); a new one goes to a worker that
+is idle. A proxy that ends TLS spreads requests itself, and a new connection costs more there."""
 
 MAX_WAIT = 30.0
 """Maximum number of seconds between two attempts, whatever Retry-After says."""
@@ -42,99 +45,19 @@ NOT_SENT = (*NOT_CONNECTED, httpx.ProxyError)  # a proxy that refuses to connect
 BROKEN = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError)
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """How to reach a Redmine, with an API key, user and password (Basic), or a bearer token (6.1 and later).
-
-    A user and password beside an API key are for a gateway: Redmine looks at the key first. `extra` are headers for it.
-    `url` may have a path. `switch_user` is a login to act as; Redmine ignores it unless the account is an
-    administrator. `ca_file` is trusted in addition to the system's CAs; `proxy` is an http or https URL. `timeout` is
-    in seconds per network operation, `deadline` in seconds per request including its `retries`. `catalog_command`
-    tells how a program inside the same Redmine is started, if there is one; it gets `catalog_timeout` seconds. Raises
-    ConfigError for an invalid value, without repeating it.
-    """
-
-    url: str
-    api_key: SecretStr | None = None
-    username: str | None = None
-    password: SecretStr | None = None
-    bearer: SecretStr | None = None
-    switch_user: str | None = None
-    ca_file: Path | None = None
-    client_cert: Path | None = None
-    client_key: Path | None = None
-    proxy: str | None = field(default=None, repr=False)
-    extra: Mapping[str, SecretStr] = field(default_factory=dict)
-    timeout: float = 30.0
-    deadline: float = 120.0
-    concurrency: int = 8
-    retries: int = 5
-    catalog_command: Callable[[], tuple[str, ...]] = tuple
-    catalog_timeout: float = 300.0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "url", checked_url(self.url))
-        if self.proxy is not None:
-            _checked_url("proxy", self.proxy)
-        if (self.username is None) != (self.password is None):
-            raise ConfigError("username and password belong together: set both, or api_key instead.")
-        if self.bearer is not None and (self.api_key is not None or self.password is not None):
-            raise ConfigError("bearer cannot be combined with api_key, or with username and password: set only one.")
-        if min(self.timeout, self.deadline) <= 0 or self.concurrency < 1 or self.retries < 0:
-            raise ConfigError(
-                "timeout, deadline and concurrency must be greater than 0, and retries must not be negative."
-            )
-        self.headers()
-
-    @property
-    def credentials(self) -> str:
-        """The type of these credentials, for messages; empty if there are none."""
-        given = {"API key": self.api_key, "user and password": self.password, "bearer token": self.bearer}
-        return next((kind for kind, secret in given.items() if secret is not None), "")
-
-    def headers(self) -> dict[str, str]:
-        """The headers of each request, except for Basic authentication."""
-        headers = {
-            "Accept": "application/json",
-            "Accept-Encoding": "gzip, deflate",  # httpx would add br and zstd where these are installed
-            "User-Agent": "redmine-reconciler",
-        }
-        if self.api_key is not None:
-            headers["X-Redmine-API-Key"] = checked_header("api_key", self.api_key.get_secret_value())
-        if self.bearer is not None:
-            headers["Authorization"] = "Bearer " + checked_header("bearer", self.bearer.get_secret_value())
-        # Redmine ignores this header, without an error, unless the account is an administrator.
-        if self.switch_user is not None:
-            headers["X-Redmine-Switch-User"] = checked_header("switch_user", self.switch_user)
-        extra = checked_headers(self.extra)
-        if "authorization" in map(str.lower, extra) and (self.bearer is not None or self.password is not None):
-            raise ConfigError("headers: Authorization is already used by the bearer token, or the user and password.")
-        own = {name: value for name, value in headers.items() if name.lower() not in map(str.lower, extra)}
-        return own | extra
-
-    def secrets(self) -> Secrets:
-        """All secrets of the connection."""
-        secrets = Secrets()
-        secrets.add(*(secret.get_secret_value() for secret in (self.api_key, self.bearer) if secret is not None))
-        if self.password is not None:
-            secrets.add_login(self.username, self.password.get_secret_value())
-        secrets.add_url(self.proxy)
-        for value in self.extra.values():
-            secrets.add_header(value.get_secret_value())
-        return secrets
-
-    def basic(self) -> httpx.BasicAuth | None:
-        """Basic authentication, if a user and password are set."""
-        if self.username is None or self.password is None:
-            return None
-        return httpx.BasicAuth(self.username, self.password.get_secret_value())
-
-
 @dataclass(slots=True)
 class History:
-    """What the attempts of one request have shown: whether the server may have executed it."""
+    """One request, and what its attempts have shown: whether the server may have executed it."""
 
+    method: str
+    path: str
     may_be_executed: bool = False
+    turn: Turn = field(init=False)
+
+    @property
+    def likeness(self) -> tuple[str, ...]:
+        """Equal for requests that take about as long: collections and ids take turns in Redmine's paths."""
+        return self.method, *self.path.split("/")[1::2]
 
 
 class Into(NamedTuple):
@@ -148,16 +71,24 @@ class Attempt(httpx.AsyncBaseTransport):
     """Makes one attempt: counts and logs it, reads the response, drops its cookies, and masks what an error echoes."""
 
     def __init__(
-        self, transport: httpx.AsyncBaseTransport, log: Callable[[str], None] | None, secrets: Secrets
+        self, transport: httpx.AsyncBaseTransport, log: Callable[[str], None] | None, secrets: Secrets, slots: Slots
     ) -> None:
-        self.requests = 0
+        self.requests = self._attempts = 0
         self.clock = ServerClock()
         self._transport = transport
         self._secrets = secrets
         self._log = log
+        self._slots = slots
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         history: History = request.extensions["history"]
+        async with self._slots.attempt(history.turn, history.likeness):
+            self._attempts += 1
+            last = self._attempts % RENEWED.get(request.url.scheme, 1) == 0
+            request.headers["Connection"] = "close" if last else "keep-alive"
+            return await self._made(request, history)
+
+    async def _made(self, request: httpx.Request, history: History) -> httpx.Response:
         # True from here on, also if this task is canceled: only a response or a failed connection proves otherwise.
         started, before, history.may_be_executed = time.monotonic(), history.may_be_executed, True
         try:
@@ -171,6 +102,8 @@ class Attempt(httpx.AsyncBaseTransport):
         # A status below 500 settles this attempt. A 502 or 504 comes from a proxy: Redmine may have executed it.
         if response.status_code < 500:
             history.may_be_executed = before
+        told, timed = "retry-after" in response.headers, request.extensions["into"] is None
+        history.turn.answered(response.status_code, retry_after=told, timed=timed)
         self._note(request, str(response.status_code), started, sent=True)
         return response
 
@@ -283,31 +216,6 @@ def causes(error: BaseException) -> Iterator[BaseException]:
             yield from causes(member)
     if cause := error.__cause__ or error.__context__:
         yield from causes(cause)
-
-
-def checked_header(name: str, value: str) -> str:
-    """The value, if it is valid in a header. Raises ConfigError: the HTTP library's own error would show a secret."""
-    if not re.fullmatch(r"[!-~]+", value):
-        raise ConfigError(f"{name} is empty, or contains a space, a line break or a non-ASCII character.")
-    return value
-
-
-def checked_url(url: str) -> str:
-    """The URL of a Redmine, without the slash at its end. Raises ConfigError, without repeating it."""
-    if re.search(r"[@?#]", _checked_url("url", url)):
-        raise ConfigError("url must not contain a user, password, query or fragment: set the credentials separately.")
-    return url.rstrip("/")
-
-
-def _checked_url(name: str, text: str) -> str:
-    try:
-        url = httpx.URL(text)
-    except httpx.InvalidURL:
-        url = httpx.URL()
-    plain = re.fullmatch(rb"[A-Za-z0-9._:-]+", url.raw_host) and not re.search(r"\s", text)
-    if url.scheme not in ("http", "https") or not plain or not 0 < (url.port or 80) < 65536:
-        raise ConfigError(f"{name} is not a URL such as https://redmine.example.net or http://127.0.0.1:3000/redmine.")
-    return text
 
 
 def _is_permanent(cause: BaseException) -> bool:

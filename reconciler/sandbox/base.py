@@ -1,7 +1,8 @@
 """One unpacked, migrated and configured Redmine per version, shared by all instances of that version.
 
 Debian's Redmine is multi-tenant (`REDMINE_INSTANCE`, lib/redmine/multi_tenancy.rb): an instance is one folder below
-/var/lib/redmine, and all share the code. The base has one such folder, which new instances are copied from.
+/var/lib/redmine, and all share the code. The base has one such folder for each database, which new instances are copied
+from.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ import platformdirs
 from reconciler.errors import SandboxError
 from reconciler.sandbox import inside, packages, process
 from reconciler.sandbox.archive import OWN_SERVER
+from reconciler.sandbox.database import INSTANCES as INSTANCES
+from reconciler.sandbox.database import Database
+from reconciler.sandbox.postgresql import PostgreSQL
+from reconciler.sandbox.sqlite import SQLite
 
 VERSIONS = {"5.0": "bookworm", "6.0": "trixie", "6.1": "forky"}  # Redmine version → the Debian suite that has it
-INSTANCES = "var/lib/redmine"
-TEMPLATE = "_template"  # no instance's name starts with an underscore
-DATABASE = "redmine.sqlite3"
+DATABASES: dict[str, type[Database]] = {kind.name: kind for kind in (SQLite, PostgreSQL)}
 FOLDERS = ("config", "files", "log", "plugins", "public/assets", "public/plugin_assets", "tmp")
 LOCK_TIMEOUT, MIGRATE_TIMEOUT = 1800.0, 300.0  # seconds
 
@@ -37,14 +40,29 @@ def default_home() -> Path:
     return Path(configured) if configured else platformdirs.user_cache_path("reconciler") / "sandbox"
 
 
-def make(home: Path, version: str, archive: str | None, say: Callable[[str], None]) -> Path:
-    """The base of `version` below `home`, built if missing. The caller must hold `lock`.
+def template(base: Path, kind: type[Database]) -> Path:
+    """The folder that instances with a database of this kind are copied from."""
+    # No instance's name starts with an underscore.
+    return base / INSTANCES / ("_template" if kind is SQLite else f"_template-{kind.name}")
 
-    It is published by one rename: a build that is killed leaves only a folder that the next build removes.
+
+def make(
+    home: Path, version: str, archive: str | None, say: Callable[[str], None], kind: type[Database] = SQLite
+) -> Path:
+    """The base of `version` below `home` for databases of this kind, built or extended if missing.
+
+    The caller must hold `lock`. What is made is published by one rename: a build that is killed leaves only a folder
+    that the next build removes.
     """
     base = home / version
-    if base.is_dir():
-        return base
+    if not base.is_dir():
+        _build(home, version, archive, say)
+    if not template(base, kind).is_dir():
+        _extend(base, version, archive, say, kind)
+    return base
+
+
+def _build(home: Path, version: str, archive: str | None, say: Callable[[str], None]) -> None:
     _remove_leftovers(home, version)
     # In `home`, not in /tmp: a rename is atomic within one file system only.
     with tempfile.TemporaryDirectory(dir=home, prefix=f"{version}.new-", ignore_cleanup_errors=True) as folder:
@@ -53,9 +71,37 @@ def make(home: Path, version: str, archive: str | None, say: Callable[[str], Non
         # Suites move on: testing may have a later Redmine than the table above says.
         _check_version(root, version)
         say("Creating Redmine's database …")
-        _migrate(root)
-        root.rename(base)
-    return base
+        _migrate(root, template(root, SQLite), SQLite)
+        root.rename(home / version)
+
+
+def _extend(base: Path, version: str, archive: str | None, say: Callable[[str], None], kind: type[Database]) -> None:
+    packages.add(kind.packages, VERSIONS[version], base, archive, say, kind.title)
+    folder = base / INSTANCES / f"_making-{kind.name}"
+    database = kind(base, folder)
+    _clear(folder, database)
+    try:
+        database.check()
+    except SandboxError as error:
+        # Packages of the same release fit. Those of testing are replaced by others while it is developed.
+        raise SandboxError(
+            f"{kind.title} from Debian {VERSIONS[version]} does not run with the packages of Redmine {version} that "
+            "were downloaded earlier. Download them again: reconciler sandbox stop --all --destroy removes all "
+            f"sandboxes and packages.\n{error}"
+        ) from None
+    say(f"Creating Redmine's database in {kind.title} …")
+    try:
+        _migrate(base, folder, kind)
+        folder.rename(template(base, kind))
+    finally:
+        _clear(folder, database)
+
+
+def _clear(folder: Path, database: Database) -> None:
+    """Remove what a build that failed or was killed left."""
+    if folder.is_dir():
+        database.stop()
+        shutil.rmtree(folder)
 
 
 def remove(home: Path, version: str) -> None:
@@ -120,12 +166,9 @@ def _has_lock(descriptor: int, path: Path) -> bool:
         return False
 
 
-def write_config(folder: Path, name: str) -> None:
-    """Configure the instance `name` in its `folder`: the path of its database, and its own secret key."""
-    (folder / "config/database.yml").write_text(
-        # SQLite waits 5 s for a lock before Redmine answers 500.
-        f"production:\n  adapter: sqlite3\n  database: /{INSTANCES}/{name}/{DATABASE}\n  timeout: 5000\n"
-    )
+def write_config(folder: Path, name: str, database: Database) -> None:
+    """Configure the instance `name` in its `folder`: the way to its database, and its own secret key."""
+    (folder / "config/database.yml").write_text(database.yml(name))
     (folder / "config/secret_key.txt").write_text(secrets.token_hex(64))
 
 
@@ -140,22 +183,29 @@ def _check_version(root: Path, version: str) -> None:
         )
 
 
-def _migrate(root: Path) -> None:
-    folder = root / INSTANCES / TEMPLATE
+def _migrate(root: Path, folder: Path, kind: type[Database]) -> None:
+    """Make `folder` an instance with Redmine's default data, the one that others are copied from."""
+    database = kind(root, folder)
     for name in FOLDERS:
         (folder / name).mkdir(parents=True)
-    write_config(folder, TEMPLATE)
+    write_config(folder, folder.name, database)
     inside.prepare(root, folder.parent)
+    database.initialize()
+    with database.opened():
+        _fill(root, folder.name)
+
+
+def _fill(root: Path, instance: str) -> None:
     # Two processes: the Rails that runs the migrations does not know the columns it has just created. The task that
     # loads the default data exits with 0 even if it fails, so its output is checked.
     rake = ["bundle", "exec", "rake"]
-    _inside(root, "Resolving Redmine's gems", ["bundle", "install", "--local", "--quiet"])
-    _inside(root, "Creating Redmine's tables", [*rake, "db:migrate"])
-    output = _inside(root, "Loading Redmine's default data", [*rake, "redmine:load_default_data"])
+    _inside(root, instance, "Resolving Redmine's gems", ["bundle", "install", "--local", "--quiet"])
+    _inside(root, instance, "Creating Redmine's tables", [*rake, "db:migrate"])
+    output = _inside(root, instance, "Loading Redmine's default data", [*rake, "redmine:load_default_data"])
     if "Default configuration data loaded" not in output:
         raise SandboxError(f"Cannot load Redmine's default data:\n{process.tail(output)}")
 
 
-def _inside(root: Path, what: str, argv: list[str]) -> str:
-    command = inside.command(root, argv, {"REDMINE_INSTANCE": TEMPLATE})
+def _inside(root: Path, instance: str, what: str, argv: list[str]) -> str:
+    command = inside.command(root, argv, {"REDMINE_INSTANCE": instance})
     return process.run(command, what=what, timeout=MIGRATE_TIMEOUT)

@@ -1,22 +1,16 @@
-"""Consistent copies of a SQLite database that a server has open.
+"""What an instance asks of its database, whichever it is: `sqlite.SQLite` or `postgresql.PostgreSQL`.
 
-SQLite's backup API writes through the destination's journal, so a server always sees a complete database. Copying the
-file would not guarantee that, least of all in WAL mode (Redmine 6.x).
+The SQL here is the same for both.
 """
 
 from __future__ import annotations
 
-import sqlite3
-import time
-from contextlib import closing
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import ClassVar, Protocol
 
-from reconciler.errors import SandboxError
-
-PATIENCE = 10.0  # seconds to wait while a server is writing
-
-# Redmine caches its settings until the latest `updated_on` changes (Setting.check_cache); the sandbox runs in UTC.
-TOUCH = "UPDATE settings SET updated_on = strftime('%Y-%m-%d %H:%M:%f', 'now')"
+INSTANCES = "var/lib/redmine"
 
 # What an administrator would set in the browser: REST API on, no mail notifications (each doubles the time of a
 # write), an API key, and a password that does not have to be changed first.
@@ -24,67 +18,82 @@ CONFIGURE = """
     DELETE FROM settings WHERE name IN ('rest_api_enabled', 'notified_events');
     INSERT INTO settings (name, value, updated_on) VALUES
         ('rest_api_enabled', '1', CURRENT_TIMESTAMP),
-        ('notified_events', '--- []' || char(10), CURRENT_TIMESTAMP);
-    UPDATE users SET must_change_passwd = 0 WHERE login = 'admin';
+        ('notified_events', '--- []\n', CURRENT_TIMESTAMP);
+    UPDATE users SET must_change_passwd = FALSE WHERE login = 'admin';
     DELETE FROM tokens WHERE action = 'api';
+    INSERT INTO tokens (user_id, action, value, created_on, updated_on)
+        SELECT id, 'api', '{api_key}', CURRENT_TIMESTAMP, CURRENT_TIMESTAMP FROM users WHERE login = 'admin';
 """
 # Redmine's default data (lib/redmine/default_data/loader.rb). It makes the built-in roles again by itself.
 DEFAULT_DATA = (
     *("custom_fields_trackers", "enumerations", "issue_statuses", "projects_trackers", "queries", "queries_roles"),
     *("roles", "roles_managed_roles", "trackers", "workflows"),
 )
-ADD_KEY = """
-    INSERT INTO tokens (user_id, action, value, created_on, updated_on)
-    SELECT id, 'api', ?, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP FROM users WHERE login = 'admin'
-"""
+DEFAULT_SETTINGS = "DELETE FROM settings WHERE name = 'default_projects_tracker_ids'"
 
 
-def copy(source: Path, target: Path) -> None:
-    """Make `target` a copy of `source`; both may be in use. Raises SandboxError if one stays locked."""
-    # `closing`, as a connection's own `with` ends a transaction and leaves the file open.
-    with closing(_open(source)) as old, closing(_open(target)) as new:
-        _backup(old, new)
+class Database(Protocol):
+    """The database of one instance: the folder `folder` inside the unpacked Debian `root`.
 
+    All methods raise SandboxError.
+    """
 
-def restore(snapshot: Path, live: Path) -> None:
-    """Replace the contents of the `live` database with `snapshot`, in milliseconds, even while Redmine is running."""
-    with closing(_open(snapshot)) as old, closing(_open(live)) as new:
-        # Not by replacing the file: a server keeps the old one open, and would go on writing there.
-        _backup(old, new)
-        with new:
-            new.execute(TOUCH)
+    name: ClassVar[str]
+    """What options and states call it."""
+    title: ClassVar[str]
+    """What people call it."""
+    packages: ClassVar[Sequence[str]]
+    """Debian's packages that it needs beside those of every Redmine."""
+    suffix: ClassVar[str]
+    """Of the files that its contents are kept in."""
+    files: ClassVar[Sequence[str]]
+    """Patterns of the names of its own files, which only `copy_from` may copy."""
+    workers: ClassVar[int]
+    """Processes of a Redmine that is not told how many."""
+    most_workers: ClassVar[int]
+    """How many processes can use it at the same time."""
 
+    def __init__(self, root: Path, folder: Path) -> None:
+        """Nothing is read or started yet."""
 
-def configure(database: Path, api_key: str) -> None:
-    """Enable the REST API of a freshly migrated Redmine for `admin`, with `api_key`."""
-    with closing(_open(database)) as connection:
-        # A script takes no parameters, so the API key is added by a statement of its own.
-        connection.executescript(CONFIGURE)
-        with connection:
-            connection.execute(ADD_KEY, (api_key,))
+    def threads(self, version: str) -> str:
+        """Threads of each process of Redmine `version`, as puma takes them."""
 
+    def yml(self, name: str) -> str:
+        """Redmine's `config/database.yml` for this database, once its folder is that of the instance `name`."""
 
-def empty(database: Path) -> None:
-    """Remove Redmine's default data, which a freshly migrated Redmine does not have. Ids start over."""
-    with closing(_open(database)) as connection, connection:
-        for table in DEFAULT_DATA:
-            connection.execute(f"DELETE FROM {table}")
-            connection.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
-        connection.execute("DELETE FROM settings WHERE name = 'default_projects_tracker_ids'")
+    def check(self) -> None:
+        """Fail if its programs cannot run here, before Redmine's configuration says that it exists."""
 
+    def initialize(self) -> None:
+        """Create it, without any table."""
 
-def _open(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=PATIENCE)
-    connection.execute("PRAGMA synchronous = OFF")  # faster; a power cut may lose data, which is disposable
-    return connection
+    def copy_from(self, template: Path) -> None:
+        """Create it as a copy of the one in the folder `template`, which is not in use."""
 
+    def start(self) -> None:
+        """Start its server, unless it is running."""
 
-def _backup(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
-    deadline = time.monotonic() + PATIENCE
+    def stop(self) -> None:
+        """Stop its server, if it is running; also what is left of one that was killed."""
 
-    def check(_status: int, _remaining: int, _total: int) -> None:
-        if time.monotonic() > deadline:
-            raise SandboxError(f"The sandbox's database was locked for {PATIENCE:.0f} s; try again.")
+    def opened(self) -> AbstractContextManager[None]:
+        """Keep its server running meanwhile."""
 
-    # Without `pages` it copies all at once; `sleep` is the pause after a locked database, which calls `check`.
-    old.backup(new, progress=check, sleep=0.005)
+    def reachable(self) -> bool:
+        """Whether programs inside can use it now."""
+
+    def configure(self, api_key: str) -> None:
+        """Enable the REST API of a freshly migrated Redmine for `admin`, with `api_key`. Needs `opened`."""
+
+    def empty(self) -> None:
+        """Remove Redmine's default data, which a freshly migrated Redmine does not have. Ids start over."""
+
+    def save(self, file: Path) -> None:
+        """Write its contents into `file`, while Redmine may be running. Needs `opened`."""
+
+    def restore(self, file: Path) -> None:
+        """Replace its contents with those in `file`, in well under a second. Needs `opened`.
+
+        Redmine may be running; its processes notice that settings have changed.
+        """

@@ -32,15 +32,27 @@ ENVIRONMENT = {
 # No --pid: programs inside must record pids that are valid outside. `slave`: mounts outside still show inside.
 UNSHARE = ("unshare", "--map-root-user", "--mount", "--propagation", "slave")
 # Bound, as an ordinary user cannot make device nodes, not even as root of a namespace.
-BIND_AND_ENTER = 'mount --rbind /dev "$0/dev" && exec chroot "$0" "$@"'
+BIND = 'mount --rbind /dev "$0/dev" && exec'
+ENTER = f'{BIND} chroot "$0" "$@"'
+# In one more namespace, as a program in a chroot may make none. The same user outside.
+ENTER_UNPRIVILEGED = f'{BIND} unshare --user --map-user={NOBODY} --map-group={NOBODY} --root="$0" "$@"'
 
 
 def command(root: Path, argv: Sequence[str], env: Mapping[str, str]) -> list[str]:
     """The command line that runs `argv` in Redmine's folder inside `root`, with only `env` as its environment."""
+    return _command(root, argv, env, ENTER)
+
+
+def unprivileged(root: Path, argv: Sequence[str]) -> list[str]:
+    """As `command`, for programs that refuse to run as root, which everybody is in a user namespace of `command`."""
+    return _command(root, argv, {}, ENTER_UNPRIVILEGED)
+
+
+def _command(root: Path, argv: Sequence[str], env: Mapping[str, str], enter: str) -> list[str]:
     pairs = [f"{key}={value}" for key, value in (ENVIRONMENT | dict(env)).items()]
     inner = ["/usr/bin/env", "-i", "-C", APP, *pairs, *argv]
     if namespaces():
-        return [*UNSHARE, "sh", "-c", BIND_AND_ENTER, str(root), *inner]
+        return [*UNSHARE, "sh", "-c", enter, str(root), *inner]
     # Real root here, so Redmine runs as another user.
     return ["chroot", f"--userspec=+{NOBODY}:+{NOBODY}", str(root), *inner]
 

@@ -13,10 +13,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from reconciler.errors import SandboxError
-from reconciler.sandbox import base, database, inside, process, server
+from reconciler.sandbox import base, inside, process, server, sqlite, warm
+from reconciler.sandbox.database import Database
 
 PORTS = {"5.0": 3150, "6.0": 3160, "6.1": 3161}
-STATE, PRISTINE, SNAPSHOT = "instance.json", "pristine.sqlite3", "snapshot.sqlite3"
+STATE, PRISTINE, SNAPSHOT = "instance.json", "pristine", "snapshot"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,39}")
 UNFINISHED = "unfinished"  # stands for the digest of a setup that failed or was killed
 EMPTY = "\0empty"  # stands in a digest for "without default data"; no script contains it
@@ -38,6 +39,8 @@ class Running:
     pid: int
     port: int
     folder: Path
+    database: str = sqlite.SQLite.name
+    workers: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +50,20 @@ class _State:
     port: int
     api_key: str = field(repr=False)
     setup: str = ""
+    database: str = sqlite.SQLite.name
+    workers: int = 1
 
 
 class Sandbox:
     """A real Redmine `version` (5.0, 6.0 or 6.1) on 127.0.0.1, with an administrator's API key.
 
-    `name` identifies it among several of one version (default: the version); `home` is the folder of all sandboxes
-    (default: `default_home()`); `archive` is the URL of a Debian archive (default: from the machine's apt sources).
+    `name` identifies it among several of one version (default: the version, with the database if that is not SQLite);
+    `home` is the folder of all sandboxes (default: `default_home()`); `archive` is the URL of a Debian archive
+    (default: from the machine's apt sources).
+
+    `database` is `sqlite` or `postgresql` (default: that which the sandbox has, SQLite for a new one), `workers` the
+    number of the server's processes (default: as before; at first 1 with SQLite, 2 with PostgreSQL).
+
     All methods raise SandboxError. The web login is admin / admin.
     """
 
@@ -64,12 +74,18 @@ class Sandbox:
         name: str | None = None,
         home: Path | None = None,
         archive: str | None = None,
+        database: str | None = None,
+        workers: int | None = None,
     ) -> None:
         if version not in base.VERSIONS:
             raise SandboxError(f"No sandbox for Redmine {version}; available: {', '.join(base.VERSIONS)}.")
-        if not NAME.fullmatch(name or version):
+        if database not in (None, *base.DATABASES):
+            raise SandboxError(f"No sandbox with the database {database}; available: {', '.join(base.DATABASES)}.")
+        default = version if database in (None, sqlite.SQLite.name) else f"{version}-{database}"
+        if not NAME.fullmatch(name or default):
             raise SandboxError(f"Invalid sandbox name {name!r}: use up to 40 letters, digits, dots and hyphens.")
-        self.version, self.name, self._archive = version, name or version, archive
+        self.version, self.name, self._archive = version, name or default, archive
+        self._asked, self._workers = database, workers
         # Absolute: the programs that are run have other current folders.
         self._home = (home or base.default_home()).absolute()
         self._root = self._home / version
@@ -77,8 +93,8 @@ class Sandbox:
 
     @property
     def db(self) -> Path:
-        """The live SQLite database."""
-        return self.folder / base.DATABASE
+        """The live SQLite database, of a sandbox with SQLite."""
+        return self.folder / sqlite.FILE
 
     def exists(self) -> bool:
         """Whether it was started before and has not been destroyed since."""
@@ -104,13 +120,16 @@ class Sandbox:
         `port` None means the previous port; at first 3150, 3160 or 3161 (any, for a sandbox with a name), or a free
         one if that is taken. `say` is called with progress messages.
         """
+        self._kind()
         given = bool(setup) or empty
         digest = _digest([*([EMPTY] if empty else ()), *map(_read, setup)]) if given else ""
         say(f"Starting Redmine {self.version} ({self.name}) …")
         # Until the server is up: a removal of the version must not come in between.
         with base.lock(self._home, self.version, say):
-            base.make(self._home, self.version, self._archive, say)
-            self._create()
+            kind = self._kind()
+            base.make(self._home, self.version, self._archive, say, kind)
+            self._create(kind)
+            self._database.start()
             done = self._state().setup
             # A setup that was killed left an unknown state; without --setup and --empty, what was set up before stays.
             if done == UNFINISHED or (given and done != digest):
@@ -126,32 +145,39 @@ class Sandbox:
         if number is None:
             return None
         url = f"http://{server.HOST}:{state.port}"
-        return Running(self.version, self.name, url, state.api_key, number, state.port, self.folder)
+        return Running(
+            *(self.version, self.name, url, state.api_key, number, state.port, self.folder),
+            *(state.database, state.workers),
+        )
 
     def stop(self) -> None:
-        """Stop the server, if it is running; the database is kept."""
+        """Stop the server, if it is running, and that of its database; the data is kept."""
         if self.exists():
+            warm.stop(self.folder)
             server.stop(self.folder, self._state().port)
+            self._database.stop()
 
     def snapshot(self, file: Path | None = None) -> None:
         """Make the current contents the state that `reset` restores; or keep them in a file, for `reset(file)`."""
         self._require()
-        if file is not None:
-            database.copy(self.db, file)
-            return
-        # Replaced by one rename: `reset` must never see half a snapshot.
-        fresh = self.folder / f"{SNAPSHOT}.new"
-        fresh.unlink(missing_ok=True)
-        database.copy(self.db, fresh)
-        fresh.replace(self.folder / SNAPSHOT)
+        with self._database.opened():
+            if file is not None:
+                self._database.save(file)
+                return
+            # Replaced by one rename: `reset` must never see half a snapshot.
+            fresh = self._kept(f"{SNAPSHOT}.new")
+            fresh.unlink(missing_ok=True)
+            self._database.save(fresh)
+            fresh.replace(self._kept(SNAPSHOT))
 
     def reset(self, file: Path | None = None) -> None:
         """Restore the snapshot, or that in a file, in milliseconds, whether the server is running or not.
 
-        Ids start over too.
+        Ids start over too. A file is that of a sandbox of the same version with the same database.
         """
         self._require()
-        database.restore(file or self.folder / SNAPSHOT, self.db)
+        with self._database.opened():
+            self._database.restore(file or self._kept(SNAPSHOT))
 
     def run(self, script: Path | str, **env: str) -> str:
         """Run Ruby inside Redmine (`rails runner`) and return its output.
@@ -159,18 +185,23 @@ class Sandbox:
         `script` is a file (Path) or Ruby source (str); `env` is its environment.
         """
         source = _read(script) if isinstance(script, Path) else script
-        argv = self.runner(**env)
         what = f"Running {script if isinstance(script, Path) else 'Ruby'} in Redmine {self.version}"
-        return process.run(argv, what=what, timeout=RUNNER_TIMEOUT, text=source)
+        self._require()
+        with self._database.opened():
+            return process.run(self.runner(**env), what=what, timeout=RUNNER_TIMEOUT, text=source)
 
     def runner(self, **env: str) -> tuple[str, ...]:
         """The command that runs Ruby from its standard input inside Redmine; `env` is its environment."""
         self._require()
+        if not self._database.reachable():
+            raise SandboxError(f"The sandbox {self.name} for Redmine {self.version} is stopped. {self._how_to_start()}")
         # As root the folder may have new files of root's, which Redmine's user could not change.
         inside.prepare(self._root, self.folder)
         program = ["bin/rails", "runner", "-"]
         first, *rest = inside.command(self._root, program, {"REDMINE_INSTANCE": self.name, **env})
-        return (shutil.which(first, path=process.PATH) or first, *rest)
+        cold = (shutil.which(first, path=process.PATH) or first, *rest)
+        # Without a server nobody would stop the process that has Redmine loaded.
+        return warm.command(self._root, self.folder, env, cold) if self.status() else cold
 
     def serves(self, url: str) -> bool:
         """Whether its server has this URL, running or not."""
@@ -186,29 +217,63 @@ class Sandbox:
 
     def _require(self) -> None:
         if not self.exists():
-            name = "" if self.name == self.version else f" --name {self.name}"
-            raise SandboxError(
-                f"No sandbox {self.name} for Redmine {self.version}. "
-                f"Start it: reconciler sandbox start --redmine {self.version}{name}"
-            )
+            raise SandboxError(f"No sandbox {self.name} for Redmine {self.version}. {self._how_to_start()}")
 
-    def _create(self) -> None:
+    def _how_to_start(self) -> str:
+        name = "" if self.name == self.version else f" --name {self.name}"
+        return f"Start it: reconciler sandbox start --redmine {self.version}{name}"
+
+    @property
+    def _database(self) -> Database:
+        return base.DATABASES[self._state().database](self._root, self.folder)
+
+    def _kept(self, name: str) -> Path:
+        return self.folder / f"{name}{self._database.suffix}"
+
+    def _kind(self) -> type[Database]:
+        """The kind of its database. Raises SandboxError if another one, or too many workers are asked for."""
+        there = self._state().database if self.exists() else self._asked or sqlite.SQLite.name
+        kind, asked = base.DATABASES[there], base.DATABASES[self._asked or there]
+        if asked is not kind:
+            raise SandboxError(
+                f"The sandbox {self.name} for Redmine {self.version} has {kind.title}, and keeps it. For "
+                f"{asked.title}, choose another --name, or remove this one with its data: "
+                f"reconciler sandbox stop --destroy --redmine {self.version} --name {self.name}"
+            )
+        if self._workers is not None and not 1 <= self._workers <= kind.most_workers:
+            raise SandboxError(
+                f"A sandbox with {kind.title} has {kind.most_workers} worker, as only one process at a time can write. "
+                "For several, add --database postgresql."
+                if kind.most_workers == 1
+                else f"A sandbox has 1 to {kind.most_workers} workers, not {self._workers}."
+            )
+        return kind
+
+    def _create(self, kind: type[Database]) -> None:
         if self.exists():
             return
         siblings, folder = self.folder.parent, self.folder.with_name("_new")
+        database, template = kind(self._root, folder), base.template(self._root, kind)
         # Of starts and removals that were killed; the lock says that none is under way.
         for leftover in (*siblings.glob("_new"), *siblings.glob("_gone-*")):
+            for each in base.DATABASES.values():
+                each(self._root, leftover).stop()
             shutil.rmtree(leftover)
-        template = siblings / base.TEMPLATE
-        state = _State(PORTS[self.version] if self.name == self.version else server.ANY, secrets.token_hex(20))
-        # Without the database: a copy of the file could be torn, so SQLite copies it below.
-        shutil.copytree(template, folder, ignore=shutil.ignore_patterns("*.log", f"{base.DATABASE}*"))
-        # Pristine is what a new setup starts from, the snapshot what `reset` restores.
-        database.copy(template / base.DATABASE, folder / PRISTINE)
-        database.configure(folder / PRISTINE, state.api_key)
-        for name in (base.DATABASE, SNAPSHOT):
-            database.copy(folder / PRISTINE, folder / name)
-        base.write_config(folder, self.name)
+        state = _State(
+            PORTS[self.version] if self.name == self.version else server.ANY,
+            secrets.token_hex(20),
+            database=kind.name,
+            workers=kind.workers,
+        )
+        # Without the database, which knows how it is copied.
+        shutil.copytree(template, folder, ignore=shutil.ignore_patterns("*.log", *database.files))
+        database.copy_from(template)
+        with database.opened():
+            database.configure(state.api_key)
+            # Pristine is what a new setup starts from, the snapshot what `reset` restores.
+            database.save(folder / f"{PRISTINE}{kind.suffix}")
+        shutil.copyfile(folder / f"{PRISTINE}{kind.suffix}", folder / f"{SNAPSHOT}{kind.suffix}")
+        base.write_config(folder, self.name, database)
         _write_state(folder, state)
         # Last, and atomic: an instance that can be seen is complete.
         folder.rename(self.folder)
@@ -216,9 +281,9 @@ class Sandbox:
     def _set_up(self, setup: Sequence[Path], digest: str, say: Callable[[str], None], empty: bool) -> None:
         # First of all, so that a setup that is killed is not taken for done.
         _write_state(self.folder, replace(self._state(), setup=UNFINISHED))
-        database.restore(self.folder / PRISTINE, self.db)
+        self._database.restore(self._kept(PRISTINE))
         if empty:
-            database.empty(self.db)
+            self._database.empty()
         for path in setup:
             say(f"Running {path} …")
             self.run(path)
@@ -228,21 +293,24 @@ class Sandbox:
 
     def _serve(self, port: int | None, say: Callable[[str], None]) -> Running:
         running, state = self.status(), self._state()
-        # Another port than asked for: the server has to be started again.
-        if running is None or port not in (None, running.port):
-            self.stop()
-            state = replace(state, port=_choose(port, state.port))
+        workers = self._workers or state.workers
+        # Another port or number of processes than asked for: the server has to be started again.
+        if running is None or port not in (None, running.port) or workers != running.workers:
+            server.stop(self.folder, state.port)
+            state = replace(state, port=_choose(port, state.port), workers=workers)
             _write_state(self.folder, state)
             inside.prepare(self._root, self.folder)
             say(f"Starting the server on port {state.port} …")
-            server.spawn(self._root, self.folder, self.version, state.port)
+            server.spawn(self._root, self.folder, state.port, workers, self._database.threads(self.version))
         server.wait_ready(self.folder, state.port, state.api_key)
         if running := self.status():
             return running
         raise SandboxError(f"The sandbox's server was stopped while starting; see {self.folder / server.LOG}.")
 
     def _state(self) -> _State:
-        return _State(**json.loads((self.folder / STATE).read_text()))
+        written = json.loads((self.folder / STATE).read_text())
+        # A later version may have written more: its sandboxes must not stop this one from finding its own.
+        return _State(**{name: value for name, value in written.items() if name in _State.__slots__})
 
 
 def instances(home: Path | None = None) -> Iterator[Sandbox]:

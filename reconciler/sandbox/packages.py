@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from reconciler.sandbox.archive import OWN_SERVER
 
 # ?essential: apt takes the essential packages for installed, but the private state has none.
 PACKAGES = ("?essential", "redmine", "redmine-sqlite", "puma")
+# What packages that are added depend on and no sandbox uses: the compiler of PostgreSQL's JIT, wrappers in Perl.
+OPTIONAL = ("libllvm", "libz3", "libperl", "perl", "locales", "libc-l10n", "systemd", "libsystemd-shared")
 TOOLS = ("apt-get", "dpkg", "dpkg-deb", "tar", "sh")
 ADDRESS = re.compile(r"[a-z][a-z+]*:/\S+")
 MERGED = ("bin", "sbin", "lib", "lib64")
@@ -64,20 +66,59 @@ def unpack(suite: str, root: Path, address: str | None, say: Callable[[str], Non
     `address` is the URL of a Debian archive; None means the one in the machine's apt sources. Signatures are verified
     with Debian's keyring. Raises SandboxError if a tool, the keyring, the archive or the suite is missing.
     """
+    with tempfile.TemporaryDirectory(dir=root.parent, prefix=f"{root.name}-apt-") as state:
+        settings = _lists(Path(state), suite, address, say)
+        say("Downloading Redmine and its dependencies (about 100 MB, once per version) …")
+        # Only apt's resolver and downloads are used: `install` itself would need root and run maintainer scripts.
+        _apt(settings, suite, DOWNLOAD_TIMEOUT, "install", "--download-only", "--yes", *PACKAGES)
+        debs = _downloaded(Path(state), say)
+        _make_tree(root)
+        _unpack(debs, root)
+        _write_files(root)
+
+
+def add(
+    wanted: Sequence[str], suite: str, root: Path, address: str | None, say: Callable[[str], None], title: str
+) -> None:
+    """Unpack the packages `wanted`, called `title`, with what they need into `root`, which has Redmine.
+
+    Programs of `root` may be running: no file that they use is replaced.
+    """
+    with tempfile.TemporaryDirectory(dir=root.parent, prefix=f"{root.name}.new-apt-") as state:
+        settings = _lists(Path(state), suite, address, say)
+        there = _needed(settings, suite, PACKAGES)
+        missing = sorted(_needed(settings, suite, (*PACKAGES, *wanted)) - there)
+        say(f"Downloading {title} (about 30 MB, once per version) …")
+        # `install` would download Redmine's packages again, as the private state has none.
+        folder = Path(state, "cache/archives")
+        names = [name for name in missing if not name.startswith(OPTIONAL)]
+        _apt(settings, suite, DOWNLOAD_TIMEOUT, "download", *names, folder=folder)
+        _unpack(_downloaded(Path(state), say), root)
+
+
+def _lists(state: Path, suite: str, address: str | None, say: Callable[[str], None]) -> Path:
+    """apt's configuration for a private state in the folder `state`, with the package lists of `suite`."""
     process.require(*TOOLS)
     if address is not None and not ADDRESS.fullmatch(address):
         raise SandboxError(f"{address!r} is not the URL of a Debian archive, such as http://HOST/debian.")
     address, keyring = address or archive.debian_archive(), archive.keyring()
-    with tempfile.TemporaryDirectory(dir=root.parent, prefix=f"{root.name}-apt-") as state:
-        settings = _private_state(Path(state), _source(address, keyring, suite))
-        say(f"Reading the package lists of Debian {suite} …")
-        _apt(settings, suite, LISTS_TIMEOUT, "update")
-        say("Downloading Redmine and its dependencies (about 100 MB, once per version) …")
-        # Only apt's resolver and downloads are used: `install` itself would need root and run maintainer scripts.
-        _apt(settings, suite, DOWNLOAD_TIMEOUT, "install", "--download-only", "--yes", *PACKAGES)
-        debs = sorted(Path(state, "cache/archives").glob("*.deb"))
-        say(f"Unpacking {len(debs)} packages …")
-        _unpack(debs, root)
+    settings = _private_state(state, _source(address, keyring, suite))
+    say(f"Reading the package lists of Debian {suite} …")
+    _apt(settings, suite, LISTS_TIMEOUT, "update")
+    return settings
+
+
+def _needed(settings: Path, suite: str, packages: Sequence[str]) -> set[str]:
+    """The names of all packages that an installation of `packages` on an empty system would download."""
+    lines = _apt(settings, suite, LISTS_TIMEOUT, "install", "--print-uris", "--yes", *packages).splitlines()
+    # 'http://…/ruby-pg_1.4.5-1_amd64.deb' ruby-pg_1.4.5-1_amd64.deb 384584 SHA256:…
+    return {line.split()[1].partition("_")[0] for line in lines if line.startswith("'")}
+
+
+def _downloaded(state: Path, say: Callable[[str], None]) -> list[Path]:
+    debs = sorted(Path(state, "cache/archives").glob("*.deb"))
+    say(f"Unpacking {len(debs)} packages …")
+    return debs
 
 
 def _source(address: str, keyring: Path, suite: str) -> str:
@@ -96,11 +137,13 @@ def _private_state(state: Path, source: str) -> Path:
     return settings
 
 
-def _apt(settings: Path, suite: str, timeout: float, *arguments: str) -> None:
+def _apt(settings: Path, suite: str, timeout: float, *arguments: str, folder: Path = Path("/")) -> str:
     # Error-Mode=any: otherwise `update` exits with 0 although a list could not be read.
     argv = ["apt-get", "-c", str(settings), "-qq", "-o", "APT::Update::Error-Mode=any", *arguments]
+    # `download` writes into the current folder.
+    argv = ["sh", "-c", 'cd "$0" && exec "$@"', str(folder), *argv]
     try:
-        process.run(argv, what=f"apt-get {arguments[0]}", timeout=timeout)
+        return process.run(argv, what=f"apt-get {arguments[0]}", timeout=timeout)
     except SandboxError as error:
         raise SandboxError(
             f"Cannot download Redmine's packages from Debian {suite}. Check the network and the URL of the archive, "
@@ -109,14 +152,20 @@ def _apt(settings: Path, suite: str, timeout: float, *arguments: str) -> None:
         ) from None
 
 
-def _unpack(debs: list[Path], root: Path) -> None:
+def _make_tree(root: Path) -> None:
     make_folders(*(root / "usr" / name for name in MERGED), *(root / name for name in ("dev", "etc", "proc", "tmp")))
     for name in MERGED:  # merged /usr: the links must exist before the first package
         (root / name).symlink_to(f"usr/{name}")
+
+
+def _unpack(debs: list[Path], root: Path) -> None:
     # Order does not matter: without maintainer scripts, packages are only files.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         # `list` raises the first error; the lazy result would hide it.
         list(pool.map(lambda deb: _unpack_one(deb, root), debs))
+
+
+def _write_files(root: Path) -> None:
     (root / "tmp").chmod(0o1777)
     for name, text in FILES.items():
         (root / name).write_text(text)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from reconciler.errors import SandboxError
 from reconciler.sandbox.archive import OWN_SERVER
@@ -63,6 +64,18 @@ def tail(text: str, lines: int = TAIL) -> str:
     """The last `lines` lines of `text`, indented, without Ruby backtraces and credentials in URLs."""
     kept = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(RUBY_FRAME)]
     return "\n".join(f"  {CREDENTIALS.sub('://', line)}" for line in kept[-lines:])
+
+
+def recorded(pid_file: str, argv: Sequence[str]) -> list[str]:
+    """`argv`, which first records its process id: a start that is killed never leaves an unknown daemon."""
+    # The shell records its pid before it becomes the program.
+    return ["sh", "-c", 'echo $$ >"$0" && exec "$@"', pid_file, *argv]
+
+
+def daemon(log: Path, argv: Sequence[str]) -> list[str]:
+    """The command that leaves `argv` in the background, and ends."""
+    # Through a shell's `&`: it is adopted by init, and is no child of this process.
+    return ["sh", "-c", '"$@" </dev/null >"$0" 2>&1 &', str(log), *argv]
 
 
 def require(*programs: str) -> None:

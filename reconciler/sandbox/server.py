@@ -17,8 +17,6 @@ from reconciler.sandbox import inside, process
 
 HOST = "127.0.0.1"
 ANY = 0  # for bind(2): any free port
-# With several threads Redmine 5.0 answers concurrent writes with 500 (SQLite3::BusyException); 6.x uses WAL.
-THREADS = {"5.0": "1:1", "6.0": "5:5", "6.1": "5:5"}
 PID_FILE, LOG = "puma.pid", "puma.log"
 # After a response, Puma 5.6 waits 0.2 s for another request on the same connection; with one thread, all other
 # connections wait too (12 requests in turn on 6 connections take 2.3 s, with this setting 0.25 s).
@@ -28,18 +26,24 @@ if Puma::Const.const_defined?(:FAST_TRACK_KA_TIMEOUT)
   Puma::Const.const_set(:FAST_TRACK_KA_TIMEOUT, 0)
 end
 """
+# Redmine is loaded once, and its processes are copies of that one: they start in no time and share its memory.
+CLUSTER_CONFIG = """\
+workers {workers}
+preload_app!
+"""
+WORKER = b"puma: cluster worker"  # in the command line of each of these processes, before the tag
 PUMA_CONFIG = "puma.rb"
-UP_TIMEOUT, DOWN_TIMEOUT, ANSWER_TIMEOUT = 90.0, 10.0, 30.0  # seconds
-
-# The shell records its pid before it becomes the server, so that a start that is killed never leaves an unknown server.
-RECORD_PID = 'echo $$ >"$0" && exec "$@"'
-DAEMON = '"$@" </dev/null >"$0" 2>&1 &'
+UP_TIMEOUT, DOWN_TIMEOUT, ANSWER_TIMEOUT, PORT_TIMEOUT = 90.0, 10.0, 30.0, 2.0  # seconds
 
 
-def spawn(root: Path, folder: Path, version: str, port: int) -> None:
-    """Start the server of the instance at `folder` (inside `root`) on `port`; it outlives this process."""
+def spawn(root: Path, folder: Path, port: int, workers: int, threads: str) -> None:
+    """Start the server of the instance at `folder` (inside `root`) on `port`; it outlives this process.
+
+    It has `workers` processes with `threads` each (`least:most`).
+    """
     pid_file = "/" + str((folder / PID_FILE).relative_to(root))
-    (folder / PUMA_CONFIG).write_text(CONFIG)
+    cluster = CLUSTER_CONFIG.format(workers=workers) if workers > 1 else ""
+    (folder / PUMA_CONFIG).write_text(CONFIG + cluster)
     puma: Sequence[str] = [
         "puma",
         "-C",
@@ -47,16 +51,18 @@ def spawn(root: Path, folder: Path, version: str, port: int) -> None:
         "-e",
         "production",
         "-t",
-        THREADS[version],
+        threads,
         "-b",
         f"tcp://{HOST}:{port}",
+        # By it `stop` knows the processes of a server that was killed.
+        "--tag",
+        f"{HOST}:{port}",
         "config.ru",
     ]
-    argv = inside.command(root, ["sh", "-c", RECORD_PID, pid_file, *puma], {"REDMINE_INSTANCE": folder.name})
+    argv = inside.command(root, process.recorded(pid_file, puma), {"REDMINE_INSTANCE": folder.name})
     # Before the start: the pid of the last server would look like one that exited.
     (folder / PID_FILE).unlink(missing_ok=True)
-    # Through a shell's `&`: the server is adopted by init, and is no child of this process.
-    process.spawn(["sh", "-c", DAEMON, str(folder / LOG), *argv])
+    process.spawn(process.daemon(folder / LOG, argv))
 
 
 def wait_ready(folder: Path, port: int, api_key: str) -> None:
@@ -117,7 +123,33 @@ def stop(folder: Path, port: int) -> None:
             time.sleep(0.02)
         if pid(folder, port) is None:
             break
+    _stop_workers(folder, port)
     (folder / PID_FILE).unlink(missing_ok=True)
+
+
+def _stop_workers(folder: Path, port: int) -> None:
+    """Kill processes whose server was killed, and wait for them: they still have its port."""
+    deadline = time.monotonic() + PORT_TIMEOUT
+    while (left := _workers(folder, port)) and time.monotonic() < deadline:
+        for number in left:
+            _send(number, signal.SIGKILL)
+        time.sleep(0.02)
+    # A process that ends closes its sockets after everything that /proc shows of it.
+    while not is_free(port) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def _workers(folder: Path, port: int) -> list[int]:
+    found: list[int] = []
+    with suppress(OSError):
+        # puma: cluster worker 1: PID OF THE SERVER [TAG]
+        server = f": {(folder / PID_FILE).read_text().strip()} [{HOST}:{port}]".encode()
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                line = path.read_bytes()
+                if line.startswith(WORKER) and server in line:
+                    found.append(int(path.parent.name))
+    return found
 
 
 def _send(number: int, sign: signal.Signals) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from reconciler.catalog.session import PROOF, Rows
 from reconciler.kinds import kinds
 from reconciler.model.catalog import CATALOG, Catalog, merged
-from reconciler.model.kind import Kind, Object
+from reconciler.model.kind import Kind, Need, Object
 from reconciler.model.name_index import Names
 from reconciler.model.ordering import Implied
 from reconciler.model.program_fields import declared_fields, show
@@ -22,29 +22,34 @@ from reconciler.state.program_fields import NOTHING, Wanted, wanted_fields
 from reconciler.state.renames import settle_renames
 
 
-def declared_kinds(desired: Desired) -> list[Kind]:
-    """The kinds of the catalog of which the manifests declare objects, or name some that only the program shows."""
+def declared_kinds(desired: Desired, need: Need) -> list[Kind]:
+    """The kinds of the catalog of which the manifests declare objects, or name some that only the program shows.
+
+    `need` is what the manifests need.
+    """
     # A saved plan names objects without saying anything of them.
-    found = {declared.kind.name: declared.kind for declared in desired.objects.values() if declared.fields}
-    named = (kinds()[name] for name in desired.need().keys)
+    ours = {kind.name for kind in kinds().values() if kind.has(Catalog)}
+    some = (declared for address, declared in desired.objects.items() if address.kind in ours)
+    found = {declared.kind.name: declared.kind for declared in some if declared.fields}
+    named = (kinds()[name] for name in need.keys)
     found |= {kind.name: kind for kind in named if kind.capability(Catalog).unlisted}
     # What follows from other lists is not asked for.
     return [kind for kind in found.values() if kind.has(Catalog) and not kind.has(Implied)]
 
 
-def proof(desired: Desired) -> dict[str, frozenset[str]]:
+def proof(chosen: Collection[Kind]) -> dict[str, frozenset[str]]:
     """What must be read by the API to know that the program is inside the same Redmine."""
-    return {name: frozenset() for name in PROOF} if declared_kinds(desired) or wanted_fields(desired).kinds else {}
+    return {name: frozenset() for name in PROOF} if chosen else {}
 
 
-async def read_catalog(client: Client, desired: Desired, names: Names) -> Rows | None:
-    """Add what the program shows to the rows of the API, and what the manifests declare. Raises CatalogError.
+async def read_catalog(client: Client, desired: Desired, chosen: Collection[Kind], names: Names) -> Rows | None:
+    """Add what the program shows of the chosen kinds to the rows of the API, and what the manifests declare.
 
-    Without a program, the rows of the API are all that is known. If the program was asked, the answer has the fields
-    that only it shows of what is yet to be read.
+    Raises CatalogError. Without a program, the rows of the API are all that is known. If the program was asked, the
+    answer has the fields that only it shows of what is yet to be read.
     """
     rows = None
-    if (chosen := declared_kinds(desired)) and client.catalog is not None:
+    if chosen and client.catalog is not None:
         rows = await read_kinds(client, chosen, names, wanted_fields(desired))
         for kind in chosen:
             settle_renames(kind, [d for d in desired.objects.values() if d.kind is kind], names)

@@ -14,7 +14,8 @@ from reconciler.model.pruning import Contents
 from reconciler.model.spec import Id
 from reconciler.redmine.client import Client
 from reconciler.state.desired import Desired
-from reconciler.state.fetch import fetch, together
+from reconciler.state.fetch import fetch
+from reconciler.state.together import together
 
 MANY = 2_000
 """Rows of a list that are added up; of more, only their number is told."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import graphlib
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field as attribute
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -16,15 +15,14 @@ from reconciler.errors import Location, Problem
 from reconciler.kinds import declarable, kinds
 from reconciler.manifest.loader import Included, Map, Reported, Seq, suggest
 from reconciler.model.address import CONTAINER, Address, Reference, Unresolved
-from reconciler.model.capabilities import BulkDetails, ManifestKey
+from reconciler.model.capabilities import ManifestKey
 from reconciler.model.codecs import Codec, blank, join
 from reconciler.model.inner_place import Path, inner_place
-from reconciler.model.kind import Kind, Need, Object, earlier_key, nested_name
+from reconciler.model.kind import Kind, Need, Object, nested_name
 from reconciler.model.mapped import MapItems, Mapped, listed, stray
 from reconciler.model.name_index import Context, Names
 from reconciler.model.ordering import ORDERED
-from reconciler.model.requests import FEW
-from reconciler.model.spec import REFUSE, Id
+from reconciler.model.spec import REFUSE
 from reconciler.state.doubles import doubles
 from reconciler.state.orders import fault, orders_of
 from reconciler.state.partial import NotValid, partial
@@ -55,10 +53,9 @@ class Desired:
         """What planning must read from the server. With `names`, that includes the objects that custom fields refer to:
         their formats are known only after the custom fields have been read.
         """
-        needs = _Needs(names or Names())
-        for declared in self.objects.values():
-            needs.add(declared, self.settings)
-        return needs.need()
+        from reconciler.state.needs import need_of  # which imports this module
+
+        return need_of(self.objects.values(), self.settings, names or Names())
 
 
 def build(documents: Iterable[Map], settings: Mapping[str, Any]) -> Desired:
@@ -155,7 +152,7 @@ class _Builder:
     def item(self, kind: Kind, body: Map, project: str | None) -> None:
         """Add one object, and the lists nested in it."""
         inner = self.nested if kind.name == CONTAINER else {}
-        values = {k: _one_line(kind, k, v) for k, v in body.items() if k not in inner}
+        values = {k: _one_line(kind, k, v) if isinstance(v, Included) else v for k, v in body.items() if k not in inner}
         if project is not None and values.setdefault(CONTAINER, project) != project:
             self.problem(body.where(CONTAINER), f'conflicts with the enclosing project "{project}"', "omit `project`")
             # The enclosing project counts for the other checks: one mistake must not cause further problems.
@@ -247,7 +244,7 @@ class _Builder:
             named = [objects[a] for a in reference.addresses(is_inside) if a in objects]
             self.check_declared(declared, field, reference, named)
             for other in named:
-                self.check_not_absent(declared, field, other, _place(declared, field, reference))
+                self.check_not_absent(declared, field, other, reference)
             targets.update(other.address for other in named if depends(declared, field))
         return targets
 
@@ -256,9 +253,10 @@ class _Builder:
 
         All other names may also exist on the server; the planner resolves those.
         """
+        if named:
+            return
         known = kinds()
-        only_declared = all(known[k].capability(ManifestKey).only_declared(self.settings) for k in reference.kinds)
-        if named or not only_declared:
+        if not all(known[k].capability(ManifestKey).only_declared(self.settings) for k in reference.kinds):
             return
         # `#12` is an id on the server. An invalid target has problems of its own.
         if reference.name.startswith("#") or not self.invalid.isdisjoint(reference.addresses(is_inside)):
@@ -273,12 +271,12 @@ class _Builder:
         addresses = (a for a in (*self.objects, *self.partial) if a.kind in reference.kinds)
         return [a.key.partition("/")[2] for a in addresses if a.project == reference.project]
 
-    def check_not_absent(self, declared: Object, field: str, other: Object, place: Location) -> None:
+    def check_not_absent(self, declared: Object, field: str, other: Object, reference: Reference) -> None:
         """A Problem if a present object refers to, or is inside, an absent one."""
         with suppress(NotValid):
             if declared.spec.state == "present" and other.spec.state == "absent":
                 message = f"{field}: {other.address} is declared absent"
-                self.problem(place, message, "", str(declared.address), other.source)
+                self.problem(_place(declared, field, reference), message, "", str(declared.address), other.source)
 
     def cycles(self, graph: Mapping[Address, set[Address]], objects: Mapping[Address, Object]) -> None:
         """Report every cycle of references. `graphlib` finds one at a time; it is removed, and the rest searched."""
@@ -298,10 +296,10 @@ class _Builder:
             graph = {a: targets - set(cycle) if a in cycle else targets for a, targets in graph.items()}
 
 
-def _one_line(kind: Kind, field: str, value: Any) -> Any:
-    """A secret or a name, without the line break at the end of the file that it was read from."""
+def _one_line(kind: Kind, field: str, value: Included) -> str:
+    """The text of a file; a secret or a name without the line break at its end."""
     short = field in kind.identity or (field in kind.fields and kind.fields[field].secret)
-    return value.line if isinstance(value, Included) and short else value
+    return value.line if short else value
 
 
 def _inner(codec: Codec, part: str, value: Any, error: Unresolved) -> Path:
@@ -348,50 +346,3 @@ def references(declared: Object, names: Names) -> Iterator[tuple[str, Reference]
         if not blank(value):
             for reference in declared.kind.fields[field].codec.references(value, context):
                 yield field, reference
-
-
-class _Needs:
-    """Collects what must be read from the server."""
-
-    def __init__(self, names: Names) -> None:
-        self.names = names
-        self.keys: defaultdict[str, set[str]] = defaultdict(set)
-        self.fields: defaultdict[str, set[str]] = defaultdict(set)
-        self.ids: defaultdict[str, set[Id]] = defaultdict(set)
-        self.detailed: Counter[tuple[str, str]] = Counter()
-
-    def add(self, declared: Object, settings: Mapping[str, Any]) -> None:
-        """Add what one object needs."""
-        kind, address = declared.kind, declared.address
-        self.keys[kind.name].add(address.key)
-        self.fields[kind.name].update(declared.fields)
-        bulk = kind.capability(BulkDetails).needs
-        self.detailed.update((kind.name, field) for field in declared.fields if field in bulk)
-        # Lists are read until all needed keys are known, so the earlier name must be one of them.
-        if declared.spec.renamed_from:
-            self.keys[kind.name].add(earlier_key(kind, declared.spec, address.project))
-        if number := getattr(declared.spec, "id", None):
-            self.ids[kind.name].add(number)
-        lookups = [k for f in declared.fields for k in kind.fields[f].codec.lookups]
-        for name in (*lookups, *kind.capability(ManifestKey).definitions(settings, declared.fields)):
-            # No key, but an entry: that alone makes `live.read` read the kind.
-            self.keys[name] |= set()
-        for _, reference in references(declared, self.names):
-            for target in reference.addresses(is_inside):
-                self.keys[target.kind].add(target.key)
-                for name in kinds()[target.kind].capability(ManifestKey).definitions(settings, ()):
-                    self.keys[name] |= set()
-
-    def need(self) -> Need:
-        """The collected needs."""
-        # Bulk details need complete lists of other kinds (all users), which a few pages of objects do not.
-        many = (pair for pair, number in self.detailed.items() if number > FEW)
-        whole = frozenset(name for kind, field in many for name in kinds()[kind].capability(BulkDetails).needs[field])
-        return Need(_frozen(self.keys), _frozen(self.fields), _frozen(self.ids), whole=whole)
-
-
-T = TypeVar("T")
-
-
-def _frozen(sets: Mapping[str, set[T]]) -> dict[str, frozenset[T]]:
-    return {name: frozenset(values) for name, values in sets.items()}

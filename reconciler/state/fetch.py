@@ -19,24 +19,10 @@ from reconciler.model.requests import FEW, FieldLists, Listing, Need
 from reconciler.model.row_form import form_of
 from reconciler.model.spec import Id
 from reconciler.redmine.client import Client
+from reconciler.state.shortcuts import shortcut
 
 S = TypeVar("S")
 T = TypeVar("T")
-
-
-async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """The results of all coroutines, run concurrently. The first error cancels the others and is raised unchanged.
-
-    Not a TaskGroup, which would wrap the error in an ExceptionGroup.
-    """
-    tasks = [asyncio.create_task(coroutine) for coroutine in work]
-    try:
-        return await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        # Until they have ended: otherwise a canceled request could still be under way while the error is handled.
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 Watch = Callable[[str, int, int], None]
@@ -98,7 +84,8 @@ async def fetch(client: Client, listing: Listing, form: Fields = ANYTHING, spoil
             rows = _single(listing, await client.get(listing.path, listing.params))
         else:
             listed = {"paged": listing.paged, "brief": listing.brief}
-            rows = await client.rows(listing.path, listing.root, listing.params, **listed)
+            way = shortcut(client, listing)
+            rows = await client.rows(listing.path, listing.root, listing.params, **listed, instead=way)
     except Answered as error:
         if error.status not in listing.none:
             raise
@@ -124,17 +111,16 @@ ROWS = Each(of=Fields())
 
 def _usable(listing: Listing, rows: Iterable[Row], form: Fields, spoiled: Spoiled) -> Iterator[Row]:
     for number, row in enumerate(rows):
-        place = listing.root if listing.single else f"{listing.root}[{number}]"
-        wrong = next(form.faults({**row, **listing.mark}, place), None)
-        if wrong is None:
+        if form.accepts(marked := {**row, **listing.mark}):
             yield _marked(listing, form.without_nulls(row))
         else:
-            spoiled(listing, row, wrong)
+            place = listing.root if listing.single else f"{listing.root}[{number}]"
+            spoiled(listing, row, next(form.faults(marked, place)))
 
 
 def _marked(listing: Listing, row: Row) -> Row:
     number = {"id": listing.number.format(**row)} if listing.number else {}
-    return {**row, **number, **listing.mark}
+    return {**row, **number, **listing.mark} if number or listing.mark else row
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ from reconciler.model.row_form import form_of
 from reconciler.model.spec import Id
 from reconciler.model.visibility import Hiding, Sight, Unlisted
 from reconciler.redmine.client import Client
-from reconciler.state.fetch import Spoiled, fetch, together
+from reconciler.state.fetch import Spoiled, fetch
+from reconciler.state.together import together
 
 if TYPE_CHECKING:
     from reconciler.state.live import Reader

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import file_digest
 from tempfile import SpooledTemporaryFile
 from typing import Any
@@ -21,22 +21,24 @@ from typing import Any
 from reconciler.errors import Denied, ManifestError, NotRedmine, Problem
 from reconciler.kinds import kinds
 from reconciler.model.address import Row, Unresolved
-from reconciler.model.capabilities import Alternative, ManifestKey, ReadOnly, Sharing, VersionProbe
+from reconciler.model.capabilities import Alternative, ManifestKey, ReadOnly, Rows, Sharing, VersionProbe
 from reconciler.model.catalog import Catalog
-from reconciler.model.codecs import Candidate
+from reconciler.model.codecs import Candidate, Codec
 from reconciler.model.forms import TEXT, WHOLE, Fields
 from reconciler.model.kind import Kind, Listing, Need, Object
 from reconciler.model.name_index import Context, CustomField, Names, Traits
 from reconciler.model.visibility import Hiding, Unlisted
 from reconciler.redmine.client import Client
-from reconciler.state.catalog import add_fields, proof, read_catalog
+from reconciler.state.catalog import add_fields, declared_kinds, proof, read_catalog
 from reconciler.state.contents import read_contents
 from reconciler.state.desired import Desired
-from reconciler.state.fetch import bulk_details, fetch, together
+from reconciler.state.fetch import bulk_details, fetch
 from reconciler.state.glimpses import Glimpses, permitted, sight_of
 from reconciler.state.members import read_members
+from reconciler.state.program_fields import wanted_fields
 from reconciler.state.renames import compared_fields, settle_renames, settle_swaps, undo_renames
 from reconciler.state.scope import DECLARED, Scope
+from reconciler.state.together import together
 from reconciler.state.unreadable import LeftOut, Unreadable
 
 TESTED = "5.0, 6.0 and 6.1, and with sample answers of 7.0"
@@ -68,13 +70,15 @@ async def read(client: Client, desired: Desired, scope: Scope = DECLARED) -> Liv
     names.rights = rights(me)
     names.sight = None if me.get("admin") else sight_of(me)
     reader = Reader(client, names, desired)
-    first = scope.widened(desired.need(), desired.settings, me)
+    declared = desired.need()
+    first, catalog = scope.widened(declared, desired.settings, me), declared_kinds(desired, declared)
     # Trackers are read even if no manifest uses them: nothing else tells the version.
     probes = {kind.name: frozenset[str]() for kind in kinds().values() if kind.has(VersionProbe)}
     await reader.wave(
-        Need({**probes, **proof(desired), **first.keys}), [k for k in kinds().values() if k.has(ReadOnly)]
+        Need({**probes, **proof([*catalog, *wanted_fields(desired).kinds]), **first.keys}),
+        [k for k in kinds().values() if k.has(ReadOnly)],
     )
-    shown = await read_catalog(client, desired, names)
+    shown = await read_catalog(client, desired, catalog, names)
     # Before the other lists, some of whose parameters and fields an older Redmine does not know.
     check_version(names)
     need, outside = desired.need(names), [k for k in kinds().values() if not k.has(ReadOnly) and not k.inside]
@@ -108,8 +112,8 @@ def rights(me: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def fresh_names(desired: Desired) -> Names:
     """A name index with all declared objects, and no live ones yet."""
-    declared_kinds = {declared.kind.name for declared in desired.objects.values()}
-    traits = {kind.name: _traits(kind, declared=kind.name in declared_kinds) for kind in kinds().values()}
+    declared_names = {address.kind for address in desired.objects}
+    traits = {kind.name: _traits(kind, declared=kind.name in declared_names) for kind in kinds().values()}
     names = Names(traits, desired.settings)
     for address, declared in desired.objects.items():
         if declared.spec.state == "present":
@@ -196,6 +200,7 @@ class Reader:
     async def kind(self, kind: Kind, need: Need) -> None:
         """Read one kind: its tiers until every needed key is known, then the details that lists omit."""
         rows: dict[int, Row] = {}
+        need = replace(need, titles={kind.name: titles(kind, self.declared.get(kind.name, ()))})
         try:
             for tier in kind.tiers(need, self.names):
                 await self._tier(kind, tier, rows)
@@ -207,7 +212,7 @@ class Reader:
                     break
             else:
                 # No tier was left out: what is not among the rows does not exist.
-                self.names.live(kind.name).whole = True
+                self.names.live(kind.name).whole = not self.names.live(kind.name).looked_up
             await self.details(kind, need)
             # After the details: the attachments of news are only on their own pages (5.0 to 6.1).
             await self._files(kind)
@@ -239,6 +244,7 @@ class Reader:
 
     async def _tier(self, kind: Kind, tier: Sequence[Listing], rows: dict[int, Row]) -> None:
         lists = await together(self.list(kind, listing) for listing in tier)
+        self.names.live(kind.name).looked_up |= any(one.instead.taken for one in tier if one.instead)
         for listing, listed in zip(tier, lists, strict=True):
             for row in listed:
                 # By id: a shared version is in the lists of several projects (5.0 to 6.1; test_trap_23).
@@ -280,11 +286,23 @@ class Reader:
     async def _files(self, kind: Kind) -> None:
         """Read the contents of live files that must be compared with declared ones."""
         work = []
+        holding = [name for name, api in kind.fields.items() if type(api.codec).files is not Codec.files]
         for declared in self.declared.get(kind.name, ()):
-            row = self.names.row(declared.address)
+            row = self.names.row(declared.address) if any(name in declared.fields for name in holding) else None
             if row is not None:
                 work.append(read_files(self.client, kind, declared.fields, row, Context(self.names, declared.project)))
         await together(work)
+
+
+def titles(kind: Kind, declared: Iterable[Object]) -> frozenset[str]:
+    """What people call the declared objects, now and earlier: `shop/Subject`."""
+    name = kind.capability(Rows).title
+    said = (
+        (one.project, text)
+        for one in declared
+        for text in (getattr(one.spec, name or "key", ""), one.spec.renamed_from)
+    )
+    return frozenset(f"{project}/{text}" for project, text in said if name and text)
 
 
 def differs(found: Object, name: str, row: Row) -> bool:

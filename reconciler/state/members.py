@@ -17,7 +17,8 @@ from reconciler.model.requests import Listing, Need
 from reconciler.model.row_form import form_of
 from reconciler.redmine.client import Client
 from reconciler.state.desired import Desired
-from reconciler.state.fetch import fetch, together
+from reconciler.state.fetch import fetch
+from reconciler.state.together import together
 
 KIND = "membership"
 

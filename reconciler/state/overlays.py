@@ -16,8 +16,6 @@ from reconciler.manifest import loader
 from reconciler.manifest.loader import Loaded
 from reconciler.manifest.rules import Rules
 from reconciler.state import foreign
-from reconciler.state.overlay_entries import entries_of
-from reconciler.state.overlay_merge import Merge
 from reconciler.state.secrets import collect
 
 
@@ -37,6 +35,10 @@ def read(config: Config, paths: Sequence[str | Path], stdin: TextIO | BinaryIO |
 
 def _overlaid(loaded: Loaded, path: Path, config: Config) -> Loaded:
     """The manifests with one overlay applied: a file or a folder."""
+    # Most configurations have no overlays.
+    from reconciler.state.overlay_entries import entries_of
+    from reconciler.state.overlay_merge import Merge
+
     rules = Rules(config.rules.base, ignore=config.rules.ignore)
     overlay = foreign.without(loader.load([path], config.variables, rules=rules))
     collect(overlay.documents, config.variables, config.secrets)

@@ -102,6 +102,8 @@ class _Renames:
             number = names.id(_earlier(found))
             if number is not None and found.address not in self.half_done.values():
                 self.wanted[found.address] = number
+        self.to_do: dict[Address, bool] = {}
+        """Whether a rename is to be done, as far as that was asked."""
         others = ((number, address) for address, number in self.wanted.items() if names.id(address) != number)
         self.takers: dict[int, Address] = {}
         for number, address in others:
@@ -116,17 +118,18 @@ class _Renames:
 
     def _is_to_do(self, address: Address) -> bool:
         """Whether the new name is free, or will be because the object that has it is to be renamed itself."""
-        seen: set[Address] = set()
+        seen: dict[Address, None] = {}
         current: Address | None = address
-        while current is not None and current not in seen:
-            seen.add(current)
-            if current not in self.wanted:
-                return False
-            own = self.names.id(current)
+        while current is not None and current not in seen and current not in self.to_do:
+            seen[current] = None
+            own = self.names.id(current) if current in self.wanted else None
             if own is None:
-                return True
+                self.to_do[current] = current in self.wanted
+                break
             current = self.takers.get(own)
-        return False
+        # All on the way wait for the same one; in a circle, nothing becomes free.
+        self.to_do |= dict.fromkeys(seen, current is not None and self.to_do.get(current, False))
+        return self.to_do[address]
 
 
 def _earlier(found: Object) -> Address:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,7 +14,7 @@ from typing import Any, TypeVar
 import httpx
 
 from reconciler import config as configuration
-from reconciler import pipeline
+from reconciler import event_loop, pipeline
 from reconciler.api import Manifests, in_a_loop
 from reconciler.apply.report import Report, Result
 from reconciler.config import Config
@@ -68,7 +67,7 @@ class World:
         """
         address = _address(name)
         if address not in self._ids:
-            self._ids |= _outside(lambda: asyncio.run(self._look_up()))
+            self._ids |= _outside(lambda: event_loop.run(self._look_up()))
         if address not in self._ids:
             known = ", ".join(sorted(str(a) for a in self._ids if a.kind == address.kind))
             raise LookupError(f"No {address} is declared and on the server; there is {known or 'none of that kind'}.")

@@ -16,7 +16,7 @@ from promises import KEY, Api, fields, raw_issue, raw_shop, setting, troubles
 from reconciler.errors import ReconcilerError
 from reconciler.export.output_folder import Folder
 from reconciler.export.run import Exported
-from reconciler.sandbox import Running, Sandbox, database
+from reconciler.sandbox import Running, Sandbox
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def exported(redmine: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iter
     redmine.run(UGLY)
     folder, running = tmp_path_factory.mktemp("ugly"), redmine.status()
     assert running is not None
-    database.copy(redmine.db, folder / "ugly.sqlite3")
+    redmine.snapshot(folder / "ugly")
     made = {}
     for key_field in ("", KEY):
         out = folder / (key_field or "plain") / "out"
@@ -51,7 +51,7 @@ def exported(redmine: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iter
 @pytest.fixture
 def ugly(exported: World, redmine: Sandbox) -> World:
     """The ugly world, live."""
-    database.restore(exported.folder / "ugly.sqlite3", redmine.db)
+    redmine.reset(exported.folder / "ugly")
     return exported
 
 

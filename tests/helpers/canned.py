@@ -287,7 +287,8 @@ class Canned:
             if new in pages:
                 return 422, json.dumps({"errors": ["Title has already been taken"]}).encode()
             texts = {"text": values["text"], "version": values.get("version", 1)}
-            self.add("wiki_pages", inside=project, title=new, **texts)
+            above = {"parent": {"title": values["parent_title"]}} if values.get("parent_title") else {}
+            self.add("wiki_pages", inside=project, title=new, **texts, **above)
             return 201, json.dumps({"wiki_page": {"title": new}}).encode()
         page = pages[title]
         # A text that stays the same is no new version, and its version is not looked at (5.0 to 6.1).
@@ -296,6 +297,8 @@ class Canned:
                 return 409, b""
             page |= {"text": values["text"], "version": page["version"] + 1}
         page["title"] = new
+        if values.get("parent_title"):
+            page["parent"] = {"title": values["parent_title"]}
         return 204, b""
 
     def _at(self, table: str, number: str) -> Row:
@@ -344,7 +347,8 @@ def _matches(row: Row, params: Params) -> bool:
     """Whether a row passes the filters of a query (`f[]`) and the plain parameter `status`."""
     values = [(key, value) for key, value in params if key.startswith("v[")]
     for name in (value for key, value in params if key == "f[]"):
-        wanted = [part for key, value in values if key == f"v[{name}][]" for part in value.split(",")]
+        given = [value for key, value in values if key == f"v[{name}][]"]
+        wanted = [part for value in given for part in (value.split(",") if name.endswith("_id") else [value])]
         if not _passes(_values(row, name), dict(params)[f"op[{name}]"], wanted):
             return False
     status = dict(params).get("status")

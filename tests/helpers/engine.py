@@ -29,6 +29,7 @@ from reconciler.apply.run import carry_out
 from reconciler.catalog.session import Session
 from reconciler.errors import Location, ManifestError, Problem
 from reconciler.manifest.loader import Map, load
+from reconciler.model.name_index import Names
 from reconciler.plan.planner import Plan, make
 from reconciler.redmine.client import Client, Connection
 from reconciler.sandbox import Running
@@ -73,6 +74,17 @@ def plan_of(
         return make(wanted, await read(client, wanted), world.url)
 
     return _with_client(world, look, catalog=catalog)
+
+
+def plan_and_names(world: Server, manifests: Manifests) -> tuple[Plan, Names]:
+    """The plan for a server, and the names that it was made with; raises ManifestError."""
+
+    async def look(client: Client) -> tuple[Plan, Names]:
+        wanted = offline(manifests)
+        state = await read(client, wanted)
+        return make(wanted, state, world.url), state.names
+
+    return _with_client(world, look)
 
 
 def apply_to(

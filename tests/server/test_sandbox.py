@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -19,7 +22,9 @@ from reconciler.sandbox import (
     Sandbox,
     inside,
     server,
+    warm,
 )
+from reconciler.sandbox.postgresql import PostgreSQL
 
 FIELD = "IssueCustomField.create!(name: '{}', field_format: 'string', is_for_all: true, trackers: Tracker.all)\n"
 
@@ -135,6 +140,48 @@ def test_snapshot_moves_what_reset_returns_to(own: Sandbox) -> None:
     assert own.status() is None
 
 
+PROGRAM = (
+    "puts ENV['GIVEN'], ENV['REDMINE_INSTANCE'], User.current.login, Process.ppid; warn 'said'; exit ENV['CODE'].to_i"
+)
+
+
+def test_programs_share_a_process_that_has_redmine_loaded(redmine: Sandbox, world: Running) -> None:
+    """Programs have environment, streams, exit code and current settings as of their own; `stop` ends the process."""
+    parents = set()
+    for given, code in (("one", 0), ("two words", 0), ("three", 3)):
+        ran = subprocess.run(
+            redmine.runner(GIVEN=given, CODE=str(code)), input=PROGRAM, capture_output=True, text=True, check=False
+        )
+        *said, parent = ran.stdout.splitlines()
+        assert (said, ran.stderr, ran.returncode) == ([given, redmine.name, ""], "said\n", code)
+        parents.add(int(parent))
+    assert parents == {warm.pid(redmine.folder)}
+    with pytest.raises(SandboxError, match=r"exit code -9"):
+        redmine.run("Process.kill(:KILL, Process.pid)")
+    redmine.run("Setting.app_title = 'New'")
+    assert redmine.run("puts Setting.app_title") == "New\n"
+    warm.stop(redmine.folder)
+    assert warm.pid(redmine.folder) is None
+    assert redmine.run("puts 'again'") == "again\n"
+
+
+def test_a_program_ends_with_its_caller(redmine: Sandbox, world: Running) -> None:
+    """A caller that is killed takes its program along, which otherwise would go on writing."""
+    program = "puts Process.pid; $stdout.flush; sleep"
+    with subprocess.Popen(
+        redmine.runner(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as caller:
+        assert caller.stdin is not None and caller.stdout is not None
+        caller.stdin.write(program)
+        caller.stdin.close()
+        number = int(caller.stdout.readline())
+        caller.kill()
+    until = time.monotonic() + 30
+    while Path(f"/proc/{number}").exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not Path(f"/proc/{number}").exists()
+
+
 def ways_in() -> list[bool]:
     """Whether to use namespaces: what this machine allows, and as root without them too."""
     if os.geteuid() != 0:
@@ -152,3 +199,105 @@ def test_either_way_of_entering_serves_writes(own: Sandbox, monkeypatch: pytest.
         sent = httpx.post(f"{running.url}/uploads.json", content=b"x", headers=headers, trust_env=False, timeout=30)
         assert sent.status_code == 201
         own.reset()
+
+
+@pytest.fixture(scope="module")
+def large(redmine_version: str) -> Iterator[Sandbox]:
+    """A sandbox with PostgreSQL and two workers, one for all of its tests; gone afterwards."""
+    with claim(f"test-pg-{redmine_version}") as name:
+        sandbox = Sandbox(redmine_version, name=name, database="postgresql", workers=2)
+        sandbox.destroy()
+        yield sandbox
+        sandbox.destroy()
+
+
+def database_of(sandbox: Sandbox) -> PostgreSQL:
+    """The database of a sandbox, to see its processes."""
+    return PostgreSQL(sandbox.folder.parents[3], sandbox.folder)
+
+
+def post(running: Running, path: str, body: object) -> httpx.Response:
+    """The answer to a write of the administrator."""
+    headers = {"X-Redmine-API-Key": running.api_key}
+    return httpx.post(f"{running.url}{path}", headers=headers, json=body, trust_env=False, timeout=60)
+
+
+PROJECT = {"project": {"name": "P", "identifier": "p"}}
+
+
+def issue(number: int) -> object:
+    """The body that creates an issue."""
+    return {"issue": {"project_id": "p", "subject": f"Issue {number}", "tracker_id": 1}}
+
+
+def test_several_workers_write_at_the_same_time(large: Sandbox, tmp_path: Path) -> None:
+    """Concurrent writes all succeed, `reset` removes them for all workers, and ids start again."""
+    setup = tmp_path / "setup.rb"
+    setup.write_text(FIELD.format("Grüße"), encoding="utf-8")
+    running = large.start([setup])
+    assert (running.database, running.workers, fields(running)) == ("postgresql", 2, ["Grüße"])
+    for _ in range(2):
+        assert post(running, "/projects.json", PROJECT).json()["project"]["id"] == 1
+        with ThreadPoolExecutor(4) as pool:
+            made = list(pool.map(lambda number: post(running, "/issues.json", issue(number)), range(12)))
+        assert [answer.status_code for answer in made] == [201] * 12
+        assert sorted(answer.json()["issue"]["id"] for answer in made) == list(range(1, 13))
+        large.run("Setting.rest_api_enabled = '0'")
+        large.reset()
+        # New connections each time: both workers answer.
+        assert {get(running, "/projects.json").json()["total_count"] for _ in range(6)} == {0}
+
+
+def test_a_snapshot_of_postgresql_in_a_file(large: Sandbox, tmp_path: Path) -> None:
+    """A file keeps texts with any characters for `reset(file)`; `reset` without one goes back to the setup."""
+    running, name = large.start(), "Tab\tand \\N \\. ü\r\nline 🎈"
+    assert post(running, "/projects.json", {"project": {**PROJECT["project"], "description": name}}).status_code == 201
+    large.snapshot(tmp_path / "kept")
+    large.reset()
+    assert get(running, "/projects/p.json").status_code == 404
+    large.reset(tmp_path / "kept")
+    assert get(running, "/projects/p.json").json()["project"]["description"] == name
+    large.reset()
+
+
+def test_postgresql_and_its_data_survive_what_is_killed(large: Sandbox) -> None:
+    """After `kill -9` of either server or both, a start finds the same data on the same port; so after a stop."""
+    running, database = large.start(), database_of(large)
+    assert post(running, "/projects.json", PROJECT).status_code == 201
+    for victims in (("puma",), ("postgres",), ("puma", "postgres")):
+        for victim in victims:
+            number = (
+                running.pid
+                if victim == "puma"
+                else int((large.folder / "postgresql/postmaster.pid").read_text().split()[0])
+            )
+            os.kill(number, signal.SIGKILL)
+        running = large.start(port=running.port)
+        assert get(running, "/projects/p.json").status_code == 200
+    large.stop()
+    assert (database.reachable(), large.status()) == (False, None)
+    assert large.run("puts Project.count") == "1\n", "also while it is stopped"
+    large.reset()
+    assert not database.reachable()
+    assert get(large.start(), "/projects.json").json()["total_count"] == 0
+
+
+def test_another_number_of_workers_restarts_the_server(large: Sandbox) -> None:
+    """With another number, the server is started again on its port; `status` shows it."""
+    before = large.start()
+    other = Sandbox(large.version, name=large.name, workers=1)
+    after = other.start()
+    assert (after.port, after.workers) == (before.port, 1)
+    assert after.pid != before.pid
+    shown = CliRunner().invoke(cli.sandbox, ["status", "--name", large.name]).stdout
+    assert "database PostgreSQL" in shown
+    assert "workers  1" in shown
+    assert large.start().workers == 2
+
+
+def test_both_databases_side_by_side(large: Sandbox, world: Running) -> None:
+    """A sandbox with SQLite and one with PostgreSQL serve at the same time."""
+    running = large.start()
+    assert [get(each, "/users/current.json").status_code for each in (running, world)] == [200, 200]
+    large.destroy()
+    assert (large.exists(), get(world, "/users/current.json").status_code) == (False, 200)

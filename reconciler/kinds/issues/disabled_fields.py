@@ -21,10 +21,20 @@ def disabled_fields(
 ) -> Iterator[tuple[str, str, str]]:
     """(field, sentence, hint) for new values that Redmine would drop without an error."""
     trackers = _trackers(row, values, context)
-    for name in sorted(CAN_BE_DISABLED & values.keys()) if trackers else ():
-        if _is_new(kind, name, row, values[name], context) and all(_disables(t, name, kind, context) for t in trackers):
+    for name in _disabled(trackers, kind, context):
+        if name in values and _is_new(kind, name, row, values[name], context):
             which = f'tracker "{trackers[0]["name"]}" has' if len(trackers) == 1 else "the project's trackers have"
             yield name, f"{name}: {which} this field disabled, so Redmine drops the value", HINT
+
+
+def _disabled(trackers: list[Row], kind: Kind, context: Context) -> tuple[str, ...]:
+    """The fields that all these trackers have disabled."""
+    known: dict[tuple[int, ...], tuple[str, ...]] = context.names.memo.setdefault("disabled", {})
+    which = tuple(tracker["id"] for tracker in trackers)
+    if which not in known:
+        fields = sorted(CAN_BE_DISABLED) if trackers else ()
+        known[which] = tuple(n for n in fields if all(_disables(t, n, kind, context) for t in trackers))
+    return known[which]
 
 
 def _trackers(row: Row | None, values: Mapping[str, Any], context: Context) -> list[Row]:

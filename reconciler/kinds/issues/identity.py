@@ -121,6 +121,9 @@ class Matching:
             # More live than declared: which one to leave out would be a guess, and a wrong one edits somebody's issue.
             if len(numbers) > len(rivals):
                 self._too_many(numbers, rivals)
+            elif len(rivals) == 1 and numbers[0] not in self.taken:
+                # The usual case: nothing to compare.
+                self._take(rivals[0], self.by_id[numbers[0]])
             else:
                 self._pair(numbers, rivals)
 

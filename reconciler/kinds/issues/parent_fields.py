@@ -14,6 +14,7 @@ from math import floor
 from typing import Any
 
 from reconciler.kinds._server_settings import setting
+from reconciler.kinds.issues.shortcut import APART
 from reconciler.model.address import Address, Row, split_key
 from reconciler.model.name_index import Context, Names
 
@@ -87,9 +88,13 @@ def _same(parent: Any, own: str) -> bool:
 
 
 def _as_computed(number: int, fields: Sequence[str], names: Names) -> bool:
-    """Whether an issue has just the values that Redmine would compute; one that was not read counts as such."""
+    """Whether an issue has just the values that Redmine would compute, as far as its subtasks were read."""
     row = names.live("issue").rows.get(number)
-    return row is None or all(_equal(row, field, computed(children(row, names), field, names)) for field in fields)
+    return (
+        row is None
+        or APART in row
+        or all(_equal(row, field, computed(children(row, names), field, names)) for field in fields)
+    )
 
 
 def _equal(row: Row, field: str, value: Any) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from reconciler.kinds._queries import EVERY, WINDOW, Params, chunks, criterion, portions
 from reconciler.kinds.issues.identity import key_field, stored_key, value_of
+from reconciler.kinds.issues.shortcut import ByName, numbered
 from reconciler.model.address import Address, Row, split_key
 from reconciler.model.capabilities import BulkDetails, ReadBack, Streamed
 from reconciler.model.kind import Kind, Listing, Need
@@ -30,7 +32,7 @@ def tiers(kind: Kind, need: Need, names: Names) -> Iterable[list[Listing]]:
     if by_id and not need.has_all(kind.name) and len(need.ids[kind.name]) >= len(need.keys[kind.name]):
         yield by_id
         return
-    every = [all_of(chunk, (), include) for chunk in chunks(projects)] + by_id
+    every = [_long(need, chunk, (), include) for chunk in chunks(projects)] + by_id
     # A filter on a field that does not support it is ignored, and everything is listed (5.0 to 6.1; test_trap_22).
     # One that the same plan creates is no field of any issue yet.
     if field is None or not field.filterable or field.id < 0 or need.everything:
@@ -54,15 +56,30 @@ def _by_key(kind: Kind, need: Need, names: Names, field: CustomField, by_id: lis
     if len(field.trackers) < len(names.live("tracker").ids):
         # Redmine shows no issue of a tracker without the field to a filter on it, `!*` neither (5.0 to 6.1).
         others = ()
-    with_key = [all_of(chunk, keyed, include) for chunk in chunks(projects)] + by_id
+    with_key = [_long(need, chunk, keyed, include, field) for chunk in chunks(projects)] + by_id
     # Keys that no issue has: it may be there without one, and is then known by its subject.
-    without = [all_of(chunk, others, include) for chunk in chunks(projects)]
+    without = [_long(need, chunk, others, include) for chunk in chunks(projects)]
     if _some_without_key(kind, need, names):
         # An issue with a key can have the same subject: which one is declared cannot be told from half of them.
-        yield with_key + without
+        yield [replace(listing, instead=None) for listing in with_key] + without
     else:
         yield with_key
         yield without
+
+
+def _long(
+    need: Need, projects: list[int], filters: Params, include: Params, field: CustomField | None = None
+) -> Listing:
+    """A list of the issues of projects; if it is long, those with a needed key or, without a `field`, subject."""
+    whole = all_of(projects, filters, include)
+    if need.has_all("issue"):
+        return whole
+    names, subjects = ({split_key(k)[1] for k in by.get("issue", ())} for by in (need.keys, need.titles))
+    ids = {int(name[1:]) for name in names if name.startswith("#") and name[1:].isdigit()}
+    ids |= {*map(int, need.ids.get("issue", ()))}
+    scope = (*criterion("project_id", "=", *projects), *filters)
+    by, values = (f"cf_{field.id}", names) if field else ("subject", subjects)
+    return replace(whole, instead=ByName(scope, by, values, ids, include))
 
 
 def _shown(fields: frozenset[str]) -> frozenset[str]:
@@ -150,7 +167,7 @@ def _about(kind: Kind, rows: Mapping[Id, Row], need: Need, names: Names) -> list
     field = key_field(names)
     # Few of the issues, or some without a key: by number. Else one filter for each hundred projects is shorter.
     if 2 * len(rows) < len(names.live(kind.name).rows) or not _keyed(rows.values(), field):
-        return [_numbered(chunk) for chunk in chunks(sorted(map(int, rows)))]
+        return [numbered(chunk) for chunk in chunks(sorted(map(int, rows)))]
     homes = sorted({row["project"]["id"] for row in rows.values()})
     keyed = criterion(f"cf_{field.id}", "*") if field else ()
     return [(*criterion("project_id", "=", *chunk), *keyed) for chunk in chunks(homes)]
@@ -183,17 +200,12 @@ class IssueContents(Contents):
 
 def _by_id(ids: frozenset[Id], include: tuple[tuple[str, str], ...]) -> Iterable[Listing]:
     for chunk in chunks(sorted(map(int, ids))):
-        yield Listing("/issues", "issues", (*_numbered(chunk), *EVERY, *include))
+        yield Listing("/issues", "issues", (*numbered(chunk), *EVERY, *include))
 
 
 def _keyed(rows: Iterable[Row], field: CustomField | None) -> bool:
     """Whether a filter on the keys, if there are such, shows all these issues."""
     return field is None or (field.filterable and all(value_of(row, field) for row in rows))
-
-
-def _numbered(numbers: Sequence[int]) -> Params:
-    # One value with commas: as several values, only the first is used (`issue_id`, 5.0 to 6.1).
-    return criterion("issue_id", "=", ",".join(map(str, numbers)))
 
 
 def _brief(some: Params, *more: Any) -> Listing:

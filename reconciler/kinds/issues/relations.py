@@ -83,14 +83,18 @@ class Relations(Codec):
 
     def canonical(self, value: Any, context: Context) -> Any:
         parts: dict[str, Any] = {}
+        # An issue can have thousands of relations: by issue, what was taken of them.
+        types: dict[Address, str] = {}
         for item in value or ():
-            self._take(parts, item, context)
+            self._take(parts, types, item, context)
         # All relations are declared, so live ones that nobody declares are deleted: they are part of the value.
         live = self.decode((context.names.row(_own(context)) or {}).get("relations"), context)
         gone = {p: None for p in live if p not in parts and not _others(p, context) and _ends(p, context)}
         return {**dict(natural.items(parts)), **gone}
 
-    def _take(self, parts: dict[str, Any], item: Mapping[str, Any], context: Context) -> None:
+    def _take(
+        self, parts: dict[str, Any], types: dict[Address, str], item: Mapping[str, Any], context: Context
+    ) -> None:
         kind, own = _type(item), _own(context)
         other = context.resolve(ISSUE.reference(item[kind], context.project))
         if other == own:
@@ -106,13 +110,12 @@ class Relations(Codec):
             said = f"{other} declares the same relation with a delay of {theirs[REVERSE[kind]]} days"
             raise Unresolved(said, "declare the same delay in both, or the relation only once")
         # Redmine keeps one relation for each ordered pair, whatever the type (5.0 to 6.1).
-        twin = next((p for p in parts if p.partition(" ")[2] == other.key), None)
-        if twin is not None:
-            types = f"{twin.partition(' ')[0]} and {kind}"
-            raise Unresolved(f"several relations with {other}: {types}", "remove one of them")
+        if other in types:
+            raise Unresolved(f"several relations with {other}: {types[other]} and {kind}", "remove one of them")
         # Declared on both sides: the lower address writes it, or both would POST it and one get a 422.
         if not theirs or own < other:
             parts[f"{kind} {other.key}"] = {"delay": int(item.get("delay", 0))} if kind in DELAYED else True
+            types[other] = kind
 
     def decode(self, wire: Any, context: Context) -> Any:
         own = context.names.id(_own(context))

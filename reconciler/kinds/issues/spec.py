@@ -65,6 +65,13 @@ BLOCKS = "blocks"
 
 def trackers_of(context: Context) -> list[str] | None:
     """The trackers that a project will have: as declared, else as live; None if that is not known."""
+    known: dict[str, list[str] | None] = context.names.memo.setdefault("trackers of", {})
+    if context.project not in known:
+        known[context.project] = _trackers(context)
+    return known[context.project]
+
+
+def _trackers(context: Context) -> list[str] | None:
     spec = context.names.spec(context.container)
     if spec is not None and spec.trackers is not None:
         return list(spec.trackers)

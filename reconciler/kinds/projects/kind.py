@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from reconciler.kinds.projects import tree
 from reconciler.kinds.projects.spec import DEFINED, HIDDEN, LEAVING, MODULES, STATUS, ProjectSpec
 from reconciler.manifest.loader import suggest
 from reconciler.model.address import Address, Row
@@ -66,10 +67,10 @@ class _Deletion(Deletion):
     """Subprojects are deleted too; from 5.1 on a job deletes the project some time after the answer."""
 
     def takes_along(self, address: Address, row: Row, names: Names) -> list[str]:
-        return [key for key in names.live("project").ids if address.key in names.ancestors(key)]
+        return tree.planned_below(address.key, names)
 
     def live_below(self, address: Address, row: Row, names: Names) -> list[str]:
-        return [key for key in names.live("project").ids if address.key in _live_ancestors(key, names)]
+        return tree.live_below(address.key, names)
 
     def until_gone(self, address: Address) -> Listing | None:
         # Until the job has run, its page is there with the status 10 (from 5.1 on).
@@ -179,8 +180,9 @@ class Projects(Kind[ProjectSpec]):
 
     def conflicts(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
         names, status = context.names, values.get("status")
-        for key in names.ancestors(context.project):
-            shut = _declared(key, names)
+        shut_ones = _declared_shut(names) if status in ("active", "closed") else {}
+        for key in (key for key in names.ancestors(context.project) if key in shut_ones) if shut_ones else ():
+            shut = shut_ones[key]
             # A project below a closed one can be reopened by itself; one below an archived one stays archived.
             archives = shut == "archived" and status in ("active", "closed")
             closes = shut == "closed" and _live(key, names) != shut and status == "active"
@@ -193,7 +195,7 @@ class Projects(Kind[ProjectSpec]):
         yield from super().losses(row, values, changed, context)
         names, status = context.names, values.get("status")
         if "status" in changed and status in ("closed", "archived"):
-            below = (k for k in names.live("project").ids if row["identifier"] in names.ancestors(k))
+            below = tree.planned_below(row["identifier"], names)
             along = [k for k in below if not _declared(k, names) and _live(k, names) not in (status, "archived")]
             if along:
                 action = "closes" if status == "closed" else "archives"
@@ -279,13 +281,6 @@ def _not_collections(listed: Sequence[str], settings: Mapping[str, Any]) -> Iter
     return faults(listed, declarable(), settings, inside=True) if listed else ()
 
 
-def _live_ancestors(key: str, names: Names) -> list[str]:
-    ancestors: list[str] = []
-    while (key := names.live_parent(key)) and key not in ancestors:
-        ancestors.append(key)
-    return ancestors
-
-
 def _leaving(row: Row) -> str:
     return LEAVING if STATUS.get(row["status"]) == "scheduled for deletion" else ""
 
@@ -303,6 +298,15 @@ def _everywhere(names: Names) -> frozenset[str]:
 def _declared(key: str, names: Names) -> str | None:
     """The status that a project is declared to have."""
     return getattr(names.spec(Address("project", key)), "status", None)
+
+
+def _declared_shut(names: Names) -> Mapping[str, str]:
+    """The projects that are declared closed or archived, with that."""
+    if "shut projects" not in names.memo:
+        declared = ((key, getattr(spec, "status", None)) for key, spec in names.declared("project").items())
+        names.memo["shut projects"] = {key: status for key, status in declared if status in ("closed", "archived")}
+    known: Mapping[str, str] = names.memo["shut projects"]
+    return known
 
 
 def _live(key: str, names: Names) -> str:

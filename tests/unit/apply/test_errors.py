@@ -184,7 +184,9 @@ def test_what_did_not_stick_is_told_of_its_field() -> None:
 
 def test_what_is_not_there_is_told_of_its_object() -> None:
     """An object that the server does not have afterwards is an error at its own line."""
-    report, _ = applied(AMY, keep=lambda row: {}, verified=True)
+    # No answer shows the users of a group, so it is read back.
+    group = "groups:\n  - name: A\n    users: [amy]\n"
+    report, _ = applied(group, user(5, "amy"), keep=lambda row: {}, verified=True)
     assert errors_of(report) == [("", 2)]
     assert report.results[0].errors[0].message == "the server accepted it, but it does not exist"
 

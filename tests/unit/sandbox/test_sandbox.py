@@ -11,22 +11,20 @@ import time
 from contextlib import closing, suppress
 from pathlib import Path
 
-import httpx
 import pytest
 from click.testing import CliRunner
 
 from reconciler.cli import sandbox as cli
 from reconciler.errors import SandboxError
 from reconciler.sandbox import (
-    Running,
     Sandbox,
     archive,
     base,
-    database,
     default_home,
     inside,
     process,
     server,
+    sqlite,
 )
 
 ONE_LINE = """
@@ -181,11 +179,11 @@ def settings_database(path: Path) -> Path:
 def test_restore_reaches_a_connection_that_is_open(tmp_path: Path) -> None:
     """A server that has the database open reads the restored rows, with settings marked as changed."""
     live, snapshot = settings_database(tmp_path / "live"), tmp_path / "snapshot"
-    database.copy(live, snapshot)
+    sqlite.copy(live, snapshot)
     with closing(sqlite3.connect(live)) as reader:
         reader.execute("UPDATE settings SET name = 'changed'")
         reader.commit()
-        database.restore(snapshot, live)
+        sqlite.restore(snapshot, live)
         [(name, updated_on)] = reader.execute("SELECT name, updated_on FROM settings").fetchall()
     assert name == "x"
     assert updated_on.startswith(time.strftime("%Y-%m-%d", time.gmtime()))
@@ -193,13 +191,13 @@ def test_restore_reaches_a_connection_that_is_open(tmp_path: Path) -> None:
 
 def test_restore_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A database that stays locked ends the restore with an error in the time allowed."""
-    monkeypatch.setattr(database, "PATIENCE", 0.2)
+    monkeypatch.setattr(sqlite, "PATIENCE", 0.2)
     live, snapshot = settings_database(tmp_path / "live"), tmp_path / "snapshot"
-    database.copy(live, snapshot)
+    sqlite.copy(live, snapshot)
     with closing(sqlite3.connect(live, isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")
         with pytest.raises(SandboxError, match="was locked"):
-            database.restore(snapshot, live)
+            sqlite.restore(snapshot, live)
 
 
 def test_another_process_is_not_taken_for_the_server(tmp_path: Path) -> None:
@@ -273,16 +271,6 @@ def test_commands_without_any_sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert not (tmp_path / "home").exists()
 
 
-# From here on, real servers.
-
-
-def get(running: Running, path: str) -> httpx.Response:
-    """The answer to the administrator, or 401 to anyone else."""
-    return httpx.get(
-        f"{running.url}{path}", headers={"X-Redmine-API-Key": running.api_key}, trust_env=False, timeout=30
-    )
-
-
 def test_home_is_the_users_cache_unless_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """RECONCILER_SANDBOX_HOME moves everything the sandbox makes."""
     monkeypatch.setenv("RECONCILER_SANDBOX_HOME", str(tmp_path))
@@ -295,6 +283,7 @@ def test_a_snapshot_in_a_file(tmp_path: Path) -> None:
     """`snapshot(file)` keeps the contents for `reset(file)`, and does not move what `reset()` returns to."""
     sandbox = Sandbox("6.1", name="x", home=tmp_path)
     sandbox.db.parent.mkdir(parents=True)
+    (sandbox.folder / "instance.json").write_text('{"port": 1, "api_key": "k"}')
     settings_database(sandbox.db)
     sandbox.snapshot()
 
@@ -310,3 +299,6 @@ def test_a_snapshot_in_a_file(tmp_path: Path) -> None:
     assert values() == first
     sandbox.reset(tmp_path / "kept")
     assert values() == ["kept"] * len(first)
+    for other in (tmp_path / "no", Path(__file__)):
+        with pytest.raises(SandboxError, match="snapshot"):
+            sandbox.reset(other)

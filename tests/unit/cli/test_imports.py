@@ -1,0 +1,98 @@
+"""What each command imports, and which models it builds: start-up is fast if it is only what the command needs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SMALL = """
+projects:
+  - identifier: shop
+    name: Shop
+    versions: [{name: "1.0"}]
+    issues: [{subject: First, fixed_version: "1.0"}]
+"""
+
+PROBE = """
+import gc, json, os, sys
+from reconciler.cli import main
+
+def imported(arguments):
+    # A child for each command: it starts with what all commands share, and nothing else.
+    read, write = os.pipe()
+    if not os.fork():
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        try:
+            main(arguments)
+        except SystemExit as end:
+            code = end.code
+        kinds = sys.modules.get("reconciler.kinds")
+        built = [name for name, kind in kinds.kinds().items() if kind.spec.__pydantic_complete__] if kinds else []
+        os.write(write, json.dumps([code, sorted(sys.modules), built]).encode())
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as answer:
+        return json.load(answer)
+
+print(json.dumps({line: imported(line.split()) for line in json.load(sys.stdin)}))
+"""
+
+CLIENT = (
+    "httpx",
+    "httpx_retries",
+    "reconciler.redmine.client",
+    "reconciler.redmine.transport",
+    "reconciler.state.live",
+)
+CONNECTIONS = (*CLIENT, "asyncio", "ssl", "http.client", "urllib.request", "reconciler.catalog.session")
+SCREENS = ("rich", "pygments", "deepdiff")
+STEPS = ("reconciler.pipeline", "reconciler.apply", "reconciler.sandbox", "reconciler.testing")
+OFFLINE = (*CONNECTIONS, *SCREENS, *STEPS)
+MODELS = ("pydantic", "yaml", "reconciler.kinds", "reconciler.model", "reconciler.state", "reconciler.config")
+
+UNUSED: dict[str, tuple[int, tuple[str, ...]]] = {
+    "--help": (9, (*OFFLINE, *MODELS)),
+    "completion bash": (11, (*OFFLINE, *MODELS)),
+    "plan --help": (14, (*CLIENT, *SCREENS, *STEPS, *MODELS)),
+    "config show": (40, (*OFFLINE, "reconciler.kinds", "reconciler.plan", "reconciler.export")),
+    "validate small.yaml": (140, (*OFFLINE, "reconciler.plan", "reconciler.export", "reconciler.reference")),
+    "fmt --check small.yaml": (140, (*OFFLINE, "reconciler.plan", "reconciler.render.text", "reconciler.reference")),
+    "explain issue.status": (130, (*OFFLINE, "reconciler.plan", "reconciler.render", "reconciler.layout")),
+    "new version": (130, (*OFFLINE, "reconciler.plan", "reconciler.render", "reconciler.layout")),
+}
+"""Command → how many modules of the program it may import, and what it has no use for."""
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, set[str], list[str]]]:
+    """Of each command: its exit code, the modules that it imports, the kinds whose models it builds."""
+    folder: Path = tmp_path_factory.mktemp("imports")
+    (folder / "small.yaml").write_text(SMALL)
+    # The folder has no configuration, and none above it is meant.
+    (folder / ".git").mkdir()
+    lines = json.dumps([*UNUSED])
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE], input=lines, capture_output=True, text=True, cwd=folder, check=True
+    )
+    return {line: (code, {*modules}, built) for line, (code, modules, built) in json.loads(done.stdout).items()}
+
+
+@pytest.mark.parametrize("line", UNUSED)
+def test_a_command_without_a_server_imports_only_what_it_needs(
+    line: str, runs: dict[str, tuple[int, set[str], list[str]]]
+) -> None:
+    """No library for connections, screens or plans, and no more of the program than it had use for so far."""
+    limit, unused = UNUSED[line]
+    _, modules, _ = runs[line]
+    assert sorted(modules.intersection(unused)) == []
+    assert len([name for name in modules if name.partition(".")[0] == "reconciler"]) <= limit
+
+
+def test_only_the_models_of_declared_kinds_are_built(runs: dict[str, tuple[int, set[str], list[str]]]) -> None:
+    """A kind that no manifest declares costs no model."""
+    code, _, built = runs["validate small.yaml"]
+    assert (code, sorted(built)) == (0, ["issue", "project", "version"])

@@ -1,0 +1,178 @@
+"""Work grows with the number of objects, not with its square, and no depth ends it: calls are counted, not timed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+from canned import Canned
+from engine import PLACE, apply_to, documents, offline, plan_and_names, settings
+from exports import Exports
+from shapes import SHAPES
+
+import reconciler
+from reconciler.plan import plan_file
+from reconciler.plan.dependencies import declared_dependencies
+from reconciler.plan.operations import Plan
+from reconciler.render import graph, html, json, markdown, text
+from reconciler.state.desired import build
+
+OURS = str(Path(reconciler.__file__).parent)
+GROWTH = 2.3
+"""What each doubling of the number of objects may cost, in terms of the doubling before."""
+DEEP = 300
+FRAMES = 200
+"""Frames that a run may take beyond those of the test: far fewer than a walk down a tree of `DEEP` levels would."""
+
+
+def calls(action: Callable[[], object]) -> int:
+    """The calls from and to functions of the package while an action runs."""
+    counted = 0
+
+    def count(frame: FrameType, event: str, argument: Any) -> None:
+        nonlocal counted
+        if event in ("call", "c_call") and frame.f_code.co_filename.startswith(OURS):
+            counted += 1
+
+    sys.setprofile(count)
+    try:
+        action()
+    finally:
+        sys.setprofile(None)
+    return counted
+
+
+def growth(cost: Callable[[int], int], size: int = 40) -> float:
+    """What the second doubling of the number of objects costs, in terms of the first: 2 is linear, 4 is quadratic."""
+    # What is done once in a process is done before.
+    cost(10)
+    few, some, many = (cost(size * factor) for factor in (1, 2, 4))
+    return (many - some) / (some - few)
+
+
+@contextmanager
+def few_frames() -> Iterator[None]:
+    """Too few frames to descend a tree by recursion."""
+    before, frame, depth = sys.getrecursionlimit(), sys._getframe(), 0
+    while frame.f_back is not None:
+        frame, depth = frame.f_back, depth + 1
+    sys.setrecursionlimit(depth + FRAMES)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def rendered(plan: Plan) -> None:
+    """All forms of a plan."""
+    text.plan(plan, color=False)
+    json.dumps(json.plan_json(plan))
+    markdown.plan(plan)
+    html.plan(plan)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_validating_and_drawing_manifests_is_linear(shape: str) -> None:
+    """Twice the manifests take twice the calls to validate, and to list and draw their dependencies."""
+
+    def cost(count: int) -> int:
+        read = documents(SHAPES[shape](count, "first"))
+
+        def validate() -> None:
+            desired = build(read, settings())
+            edges = list(declared_dependencies(desired))
+            graph.dot(edges, desired.objects)
+            graph.svg(edges, desired.objects)
+
+        return calls(validate)
+
+    assert growth(cost) <= GROWTH
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_planning_new_objects_is_linear(shape: str) -> None:
+    """Twice the new objects take twice the calls to plan, and to save and read the plan."""
+
+    def cost(count: int) -> int:
+        manifest = SHAPES[shape](count, "first")
+
+        def plan() -> None:
+            made, names = plan_and_names(Canned(), manifest)
+            saved = plan_file.save(made, names)
+            plan_file.load(saved, "plan.json", {}, PLACE)
+
+        return calls(plan)
+
+    assert growth(cost) <= GROWTH
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_showing_a_plan_is_linear(shape: str) -> None:
+    """Twice the changes take at most twice the calls to show: what is left out of a large page takes none."""
+
+    def cost(count: int) -> int:
+        made, _ = plan_and_names(Canned(), SHAPES[shape](count, "first"))
+        return calls(lambda: rendered(made))
+
+    cost(10)
+    assert cost(160) <= GROWTH * cost(80)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", SHAPES)
+def test_each_step_of_a_run_is_linear(shape: str, tmp_path: Path) -> None:
+    """Twice the objects take twice the calls to create, to plan without and with changes, to change and to export."""
+    steps = ("apply", "unchanged", "changed", "apply changes", "export")
+
+    def costs(count: int) -> list[int]:
+        redmine = Canned()
+        first, changed = (SHAPES[shape](count, word) for word in ("first", "changed"))
+        return [
+            calls(lambda: apply_to(redmine, first)),
+            calls(lambda: plan_and_names(redmine, first)),
+            calls(lambda: plan_and_names(redmine, changed)),
+            calls(lambda: apply_to(redmine, changed)),
+            calls(lambda: Exports(redmine).write(tmp_path / str(count))),
+        ]
+
+    costs(10)
+    few, some, many = (costs(count) for count in (40, 80, 160))
+    grown = {n: (s - f, m - s) for n, f, s, m in zip(steps, few, some, many, strict=True)}
+    # A step can have nothing to do at all: there is nothing to export after deletions.
+    assert not {n: grown[n] for n, (first, second) in grown.items() if second > GROWTH * max(first, 100)}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_no_depth_of_a_tree_or_chain_ends_a_plan(shape: str) -> None:
+    """Trees and chains of hundreds of objects are validated, planned, shown and saved without recursion."""
+    manifest = SHAPES[shape](DEEP, "first")
+    read = documents(manifest)
+    with few_frames():
+        desired = build(read, settings())
+        graph.dot(declared_dependencies(desired), desired.objects)
+        made, names = plan_and_names(Canned(), manifest)
+        rendered(made)
+        plan_file.load(plan_file.save(made, names), "plan.json", {}, PLACE)
+    assert not desired.problems
+    assert made.summary["create"] >= DEEP - 2
+
+
+def test_an_unchanged_issue_takes_few_calls() -> None:
+    """To read, match and compare an unchanged issue takes at most 450 calls; what is the same for all issues, and is
+    looked up again for each, would show here."""
+    redmine = Canned()
+    manifests = {count: SHAPES["issues"](count, "first") for count in (100, 200)}
+    apply_to(redmine, manifests[200])
+    # Once before, for what is done once in a process.
+    plan_and_names(redmine, manifests[100])
+
+    def without_reading(manifest: str) -> int:
+        return calls(lambda: plan_and_names(redmine, manifest)) - calls(lambda: offline(manifest))
+
+    few, many = map(without_reading, manifests.values())
+    assert (many - few) / 100 <= 450
