@@ -24,12 +24,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Which Redmine tests get."""
     group = parser.getgroup("redmine", "Redmine worlds (reconciler)")
     group.addoption("--redmine-version", metavar="VERSION", help="version of the sandbox: 5.0, 6.0 or 6.1")
+    group.addoption("--redmine-database", metavar="NAME", help="database of the sandbox: sqlite or postgresql")
     group.addoption("--redmine-keep", action="store_true", help="leave the sandbox running, with the last test's data")
     group.addoption("--redmine-url", metavar="URL", help=f"use this server, with the key in {GIVEN}; no sandbox")
     group.addoption(
         "--redmine-disposable", action="store_true", help="tests may delete what they like on --redmine-url"
     )
     parser.addini("redmine_version", "version of the sandbox (default: 6.1)", default="6.1")
+    parser.addini("redmine_database", "database of the sandbox (default: sqlite)", default="sqlite")
     parser.addini("redmine_setup", "Ruby files for what the API cannot create, run once inside the sandbox", "paths")
 
 
@@ -45,12 +47,13 @@ def redmine_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
     if option("--redmine-url"):
         yield _given(option("--redmine-url"), disposable=option("--redmine-disposable"))
         return
-    version = option("--redmine-version") or request.config.getini("redmine_version")
-    kept, setup = tmp_path_factory.mktemp("redmine-worlds"), request.config.getini("redmine_setup")
+    ini = request.config.getini
+    version, database = (option(f"--redmine-{name}") or ini(f"redmine_{name}") for name in ("version", "database"))
+    kept, setup = tmp_path_factory.mktemp("redmine-worlds"), ini("redmine_setup")
     with ExitStack() as stack:
         said = ""
         try:
-            server = SandboxServer(version, setup, kept, keep_running=option("--redmine-keep"))
+            server = SandboxServer(version, setup, kept, database=database, keep_running=option("--redmine-keep"))
             stack.enter_context(server.started())
         except SandboxError as error:
             said = str(error)

@@ -15,7 +15,7 @@ from typing import Any
 import hypothesis
 import pytest
 from paths import SETUP
-from servers import PER_VERSION, ByVersion, claim, is_chosen, needs_browser, needs_server
+from servers import DATABASE, PER_VERSION, ByVersion, claim, is_chosen, needs_browser, needs_server
 
 from reconciler.sandbox import Running, Sandbox
 
@@ -70,8 +70,8 @@ def redmine_version(request: pytest.FixtureRequest) -> str:
 @contextmanager
 def _started(version: str, name: str, setup: Sequence[Path] = (), *, empty: bool = False) -> Iterator[Sandbox]:
     """A running sandbox of a claimed name, in the state that it has after its setup."""
-    with claim(name) as claimed:
-        sandbox = Sandbox(version, name=claimed)
+    with claim(name if DATABASE == "sqlite" else f"{name}-{DATABASE}") as claimed:
+        sandbox = Sandbox(version, name=claimed, database=DATABASE)
         # A killed run can leave its server, and a world in which no start succeeds. The name is claimed: it is ours.
         sandbox.stop()
         if sandbox.exists():

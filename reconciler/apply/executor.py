@@ -127,8 +127,10 @@ class Applier:
 
     async def _write_catalog(self, running: int) -> None:
         """Write what is ready of the catalog in one call, before everything else or when nothing else is left."""
+        if not self.wave or running or self.stopping:
+            return
         first = all(not state.begun for state in self.progress.values())
-        if self.wave and not running and (first or not self.ready) and not self.stopping and await self._may_write():
+        if (first or not self.ready) and await self._may_write():
             wave, self.wave = self.wave, []
             await catalog.write(self, wave)
 

@@ -252,14 +252,14 @@ class Names:
         if project not in known:
             # Up to a project that was asked for before: trees are deep, and asked for from each of their leaves.
             above: dict[str, None] = {}
-            parent, rest = self._parent(project), list[str]()
+            parent, rest = self.parent(project), list[str]()
             # Declared parents can form a cycle, which is reported elsewhere; here it must end.
             while parent and parent not in above:
                 above[parent] = None
                 if parent in known and above.keys().isdisjoint(known[parent]):
                     rest = known[parent]
                     break
-                parent = self._parent(parent)
+                parent = self.parent(parent)
             known[project] = [*above, *rest]
         return known[project]
 
@@ -268,7 +268,8 @@ class Names:
         row = self.row(Address(CONTAINER, project)) or {}
         return self.live(CONTAINER).keys.get((row.get("parent") or {}).get("id", 0), "")
 
-    def _parent(self, project: str) -> str:
+    def parent(self, project: str) -> str:
+        """The identifier right above a project, as declared, else as live, or ""."""
         spec = self.spec(Address(CONTAINER, project))
         # `parent: null` is declared as well: a root project, whatever the server has.
         if spec is not None and "parent" in spec.model_fields_set:

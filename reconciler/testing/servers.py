@@ -24,6 +24,8 @@ from reconciler.model.address import Address
 from reconciler.sandbox import Sandbox
 
 Ids = Mapping[Address, int | str]
+DATABASE = "sqlite"
+"""What a sandbox has that is not asked for another one."""
 DELETION = 60.0
 """Seconds until a deleted project must be gone: from Redmine 5.1 on, a background job deletes it."""
 
@@ -69,16 +71,26 @@ def _lock_file(name: str) -> Path:
 class SandboxServer:
     """A sandbox that this process alone uses, from `started` to the end. Its states are kept in a folder."""
 
-    def __init__(self, version: str, setup: Sequence[Path], folder: Path, *, keep_running: bool = False) -> None:
+    def __init__(
+        self,
+        version: str,
+        setup: Sequence[Path],
+        folder: Path,
+        *,
+        database: str | None = None,
+        keep_running: bool = False,
+    ) -> None:
         self._version, self._setup, self._folder, self._keep_running = version, setup, folder, keep_running
+        self._database = database or DATABASE
         self.url = self.api_key = ""
         self._kept: dict[str, Ids] = {}
 
     @contextmanager
     def started(self) -> Iterator[SandboxServer]:
         """Start it, with a name that no other process uses. Raises SandboxError."""
-        with claim(f"pytest-{self._version}{self._suffix()}") as name:
-            self._sandbox = Sandbox(self._version, name=name)
+        kind = "" if self._database == DATABASE else f"-{self._database}"
+        with claim(f"pytest-{self._version}{kind}{self._suffix()}") as name:
+            self._sandbox = Sandbox(self._version, name=name, database=self._database)
             running = self._sandbox.start(self._setup)
             self.url, self.api_key = running.url, running.api_key
             try:
@@ -116,7 +128,7 @@ class SandboxServer:
         """Nothing: a sandbox forgets everything."""
 
     def _file(self, world: str) -> Path:
-        return self._folder / f"{world}.sqlite3"
+        return self._folder / f"{world}.snapshot"
 
 
 LISTS = ("projects", "groups", "users")

@@ -4,6 +4,8 @@ A test needs a server when it uses the fixture `redmine_version`, directly or by
 `server` and a part of its id (`redmine-6.1`). Without RECONCILER_TEST_VERSIONS it runs on one version, by its name:
 the whole matrix takes twice as long. Tests of promises, traps and the catalog, and those that start a server of their
 own, run on all versions in any case. With it (`make test-all`: `5.0,6.0,6.1`) every test runs on each of these.
+
+RECONCILER_TEST_DATABASE=postgresql gives them all PostgreSQL and two workers.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 from reconciler.testing.servers import claim as claim
 
+DATABASE = os.environ.get("RECONCILER_TEST_DATABASE", "sqlite")
+"""What the shared servers have. Tests that open the file of SQLite themselves fail with `postgresql`."""
 VERSIONS = [v.strip() for v in os.environ.get("RECONCILER_TEST_VERSIONS", "5.0,6.1").split(",")]
 PER_VERSION = [pytest.param(v, id=f"redmine-{v}") for v in VERSIONS]
 ON_ALL_VERSIONS = ("promises", "traps", "catalog")

@@ -108,6 +108,23 @@ def renames(count: int, word: str) -> str:
     return _in_project(versions=({"name": f"v{n + moved}", **more} for n, more in enumerate(earlier)))
 
 
+def deletions(count: int, word: str) -> str:
+    """Versions, wiki pages and issues, which are declared absent in the end."""
+    gone = {} if word == "first" else {"state": "absent"}
+    numbers = range(count // 3)
+    return _in_project(
+        versions=({"name": f"v{n}", **gone} for n in numbers),
+        wiki_pages=({"title": f"Page_{n}", **(gone or {"text": f"{n}\n"})} for n in numbers),
+        issues=({"key": f"i-{n}", "subject": f"Issue {n}", **gone} for n in numbers),
+    )
+
+
+def project_deletions(count: int, word: str) -> str:
+    """Projects, which are declared absent in the end."""
+    gone = {} if word == "first" else {"state": "absent"}
+    return json.dumps({"projects": [{"identifier": f"p-{n}", "name": f"P{n}", **gone} for n in range(count)]})
+
+
 SHAPES: Mapping[str, Manifest] = {
     made.__name__: made
     for made in (
@@ -124,5 +141,7 @@ SHAPES: Mapping[str, Manifest] = {
         members,
         exchanges,
         renames,
+        deletions,
+        project_deletions,
     )
 }

@@ -19,7 +19,7 @@ from servers import VERSIONS
 
 from reconciler.apply.executor import Applier
 from reconciler.model.address import Address
-from reconciler.sandbox import Running, Sandbox, database
+from reconciler.sandbox import Running, Sandbox, sqlite
 
 
 @pytest.fixture(autouse=True)
@@ -98,11 +98,11 @@ def test_6_a_run_that_is_killed_at_any_write_is_completed_by_the_next(
     given, wanted = CASES[case]
     before, live = Path("before.sqlite3"), world.folder / "redmine.sqlite3"
     tool(world, key_field=KEY).settle(given)
-    database.copy(live, before)
+    sqlite.copy(live, before)
     tool(world, key_field=KEY).settle(wanted)
     undisturbed = state(api)
     for write in range(1 + 4 * VERSIONS.index(redmine.version) % 31, 100, 31):
-        database.restore(before, live)
+        sqlite.restore(before, live)
         if not killed(proxy, world, wanted, write, forwarded=write // 31 % 2 == 0):
             break
         report = tool(world, key_field=KEY).apply(wanted)

@@ -25,7 +25,7 @@ from typing import Any
 import httpx
 from proxy import HOP_BY_HOP, Exchange, Proxy
 
-from reconciler.sandbox import Running, database
+from reconciler.sandbox import Running, sqlite
 
 NEVER_THE_SAME = frozenset(
     {"created_on", "updated_on", "closed_on", "passwd_changed_on", "last_login_on", "salt", "hashed_password"}
@@ -111,7 +111,7 @@ class Remembered:
     def _ask(self, exchange: Exchange) -> _Answer:
         self.asked += 1
         if self._live != self.state:
-            database.restore(self.folder / self.state, self._db)
+            sqlite.restore(self.folder / self.state, self._db)
             self._live = self.state
         self._files(back=True)
         headers = {name: value for name, value in exchange.headers.items() if name not in HOP_BY_HOP}
@@ -137,7 +137,7 @@ class Remembered:
                     hasher.update(repr(row).encode())
         state = hasher.hexdigest()[:24]
         if not (self.folder / state).exists():
-            database.copy(self._db, self.folder / f"{state}.new")
+            sqlite.copy(self._db, self.folder / f"{state}.new")
             (self.folder / f"{state}.new").replace(self.folder / state)
         self._files(back=False)
         return state

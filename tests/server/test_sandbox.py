@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -22,6 +24,7 @@ from reconciler.sandbox import (
     server,
     warm,
 )
+from reconciler.sandbox.postgresql import PostgreSQL
 
 FIELD = "IssueCustomField.create!(name: '{}', field_format: 'string', is_for_all: true, trackers: Tracker.all)\n"
 
@@ -196,3 +199,105 @@ def test_either_way_of_entering_serves_writes(own: Sandbox, monkeypatch: pytest.
         sent = httpx.post(f"{running.url}/uploads.json", content=b"x", headers=headers, trust_env=False, timeout=30)
         assert sent.status_code == 201
         own.reset()
+
+
+@pytest.fixture(scope="module")
+def large(redmine_version: str) -> Iterator[Sandbox]:
+    """A sandbox with PostgreSQL and two workers, one for all of its tests; gone afterwards."""
+    with claim(f"test-pg-{redmine_version}") as name:
+        sandbox = Sandbox(redmine_version, name=name, database="postgresql", workers=2)
+        sandbox.destroy()
+        yield sandbox
+        sandbox.destroy()
+
+
+def database_of(sandbox: Sandbox) -> PostgreSQL:
+    """The database of a sandbox, to see its processes."""
+    return PostgreSQL(sandbox.folder.parents[3], sandbox.folder)
+
+
+def post(running: Running, path: str, body: object) -> httpx.Response:
+    """The answer to a write of the administrator."""
+    headers = {"X-Redmine-API-Key": running.api_key}
+    return httpx.post(f"{running.url}{path}", headers=headers, json=body, trust_env=False, timeout=60)
+
+
+PROJECT = {"project": {"name": "P", "identifier": "p"}}
+
+
+def issue(number: int) -> object:
+    """The body that creates an issue."""
+    return {"issue": {"project_id": "p", "subject": f"Issue {number}", "tracker_id": 1}}
+
+
+def test_several_workers_write_at_the_same_time(large: Sandbox, tmp_path: Path) -> None:
+    """Concurrent writes all succeed, `reset` removes them for all workers, and ids start again."""
+    setup = tmp_path / "setup.rb"
+    setup.write_text(FIELD.format("Grüße"), encoding="utf-8")
+    running = large.start([setup])
+    assert (running.database, running.workers, fields(running)) == ("postgresql", 2, ["Grüße"])
+    for _ in range(2):
+        assert post(running, "/projects.json", PROJECT).json()["project"]["id"] == 1
+        with ThreadPoolExecutor(4) as pool:
+            made = list(pool.map(lambda number: post(running, "/issues.json", issue(number)), range(12)))
+        assert [answer.status_code for answer in made] == [201] * 12
+        assert sorted(answer.json()["issue"]["id"] for answer in made) == list(range(1, 13))
+        large.run("Setting.rest_api_enabled = '0'")
+        large.reset()
+        # New connections each time: both workers answer.
+        assert {get(running, "/projects.json").json()["total_count"] for _ in range(6)} == {0}
+
+
+def test_a_snapshot_of_postgresql_in_a_file(large: Sandbox, tmp_path: Path) -> None:
+    """A file keeps texts with any characters for `reset(file)`; `reset` without one goes back to the setup."""
+    running, name = large.start(), "Tab\tand \\N \\. ü\r\nline 🎈"
+    assert post(running, "/projects.json", {"project": {**PROJECT["project"], "description": name}}).status_code == 201
+    large.snapshot(tmp_path / "kept")
+    large.reset()
+    assert get(running, "/projects/p.json").status_code == 404
+    large.reset(tmp_path / "kept")
+    assert get(running, "/projects/p.json").json()["project"]["description"] == name
+    large.reset()
+
+
+def test_postgresql_and_its_data_survive_what_is_killed(large: Sandbox) -> None:
+    """After `kill -9` of either server or both, a start finds the same data on the same port; so after a stop."""
+    running, database = large.start(), database_of(large)
+    assert post(running, "/projects.json", PROJECT).status_code == 201
+    for victims in (("puma",), ("postgres",), ("puma", "postgres")):
+        for victim in victims:
+            number = (
+                running.pid
+                if victim == "puma"
+                else int((large.folder / "postgresql/postmaster.pid").read_text().split()[0])
+            )
+            os.kill(number, signal.SIGKILL)
+        running = large.start(port=running.port)
+        assert get(running, "/projects/p.json").status_code == 200
+    large.stop()
+    assert (database.reachable(), large.status()) == (False, None)
+    assert large.run("puts Project.count") == "1\n", "also while it is stopped"
+    large.reset()
+    assert not database.reachable()
+    assert get(large.start(), "/projects.json").json()["total_count"] == 0
+
+
+def test_another_number_of_workers_restarts_the_server(large: Sandbox) -> None:
+    """With another number, the server is started again on its port; `status` shows it."""
+    before = large.start()
+    other = Sandbox(large.version, name=large.name, workers=1)
+    after = other.start()
+    assert (after.port, after.workers) == (before.port, 1)
+    assert after.pid != before.pid
+    shown = CliRunner().invoke(cli.sandbox, ["status", "--name", large.name]).stdout
+    assert "database PostgreSQL" in shown
+    assert "workers  1" in shown
+    assert large.start().workers == 2
+
+
+def test_both_databases_side_by_side(large: Sandbox, world: Running) -> None:
+    """A sandbox with SQLite and one with PostgreSQL serve at the same time."""
+    running = large.start()
+    assert [get(each, "/users/current.json").status_code for each in (running, world)] == [200, 200]
+    large.destroy()
+    assert (large.exists(), get(world, "/users/current.json").status_code) == (False, 200)

@@ -142,8 +142,9 @@ def test_each_step_of_a_run_is_linear(shape: str, tmp_path: Path) -> None:
 
     costs(10)
     few, some, many = (costs(count) for count in (40, 80, 160))
-    grown = {n: (m - s) / (s - f) for n, f, s, m in zip(steps, few, some, many, strict=True)}
-    assert max(grown.values()) <= GROWTH, grown
+    grown = {n: (s - f, m - s) for n, f, s, m in zip(steps, few, some, many, strict=True)}
+    # A step can have nothing to do at all: there is nothing to export after deletions.
+    assert not {n: grown[n] for n, (first, second) in grown.items() if second > GROWTH * max(first, 100)}
 
 
 @pytest.mark.parametrize("shape", SHAPES)

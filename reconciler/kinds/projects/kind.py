@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from reconciler.kinds.projects import tree
 from reconciler.kinds.projects.spec import DEFINED, HIDDEN, LEAVING, MODULES, STATUS, ProjectSpec
 from reconciler.manifest.loader import suggest
 from reconciler.model.address import Address, Row
@@ -66,10 +67,10 @@ class _Deletion(Deletion):
     """Subprojects are deleted too; from 5.1 on a job deletes the project some time after the answer."""
 
     def takes_along(self, address: Address, row: Row, names: Names) -> list[str]:
-        return [key for key in names.live("project").ids if address.key in names.ancestors(key)]
+        return tree.planned_below(address.key, names)
 
     def live_below(self, address: Address, row: Row, names: Names) -> list[str]:
-        return [key for key in names.live("project").ids if address.key in _live_ancestors(key, names)]
+        return tree.live_below(address.key, names)
 
     def until_gone(self, address: Address) -> Listing | None:
         # Until the job has run, its page is there with the status 10 (from 5.1 on).
@@ -194,7 +195,7 @@ class Projects(Kind[ProjectSpec]):
         yield from super().losses(row, values, changed, context)
         names, status = context.names, values.get("status")
         if "status" in changed and status in ("closed", "archived"):
-            below = (k for k in names.live("project").ids if row["identifier"] in names.ancestors(k))
+            below = tree.planned_below(row["identifier"], names)
             along = [k for k in below if not _declared(k, names) and _live(k, names) not in (status, "archived")]
             if along:
                 action = "closes" if status == "closed" else "archives"
@@ -278,13 +279,6 @@ def _not_collections(listed: Sequence[str], settings: Mapping[str, Any]) -> Iter
     from reconciler.kinds import declarable  # not above: that package imports this module
 
     return faults(listed, declarable(), settings, inside=True) if listed else ()
-
-
-def _live_ancestors(key: str, names: Names) -> Collection[str]:
-    ancestors: dict[str, None] = {}
-    while (key := names.live_parent(key)) and key not in ancestors:
-        ancestors[key] = None
-    return ancestors
 
 
 def _leaving(row: Row) -> str:

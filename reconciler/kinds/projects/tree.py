@@ -1,0 +1,36 @@
+"""Which live projects are below which, now and when everything is as declared."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from reconciler.model.name_index import Names
+
+
+def planned_below(project: str, names: Names) -> list[str]:
+    """The live projects that will be below a project, in the order of the server's list."""
+    # Also through projects that are not there yet.
+    return _below(project, "planned", {**names.live("project").ids, **names.declared("project")}, names.parent, names)
+
+
+def live_below(project: str, names: Names) -> list[str]:
+    """The live projects that are below a project now."""
+    return _below(project, "live", names.live("project").ids, names.live_parent, names)
+
+
+def _below(project: str, which: str, known: Iterable[str], parent: Callable[[str], str], names: Names) -> list[str]:
+    at = ("projects below", which)
+    if at not in names.memo:
+        below: defaultdict[str, list[str]] = defaultdict(list)
+        for key in known:
+            below[parent(key)].append(key)
+        names.memo[at] = below, {key: number for number, key in enumerate(names.live("project").ids)}
+    children: Mapping[str, Sequence[str]]
+    children, place = names.memo[at]
+    found, todo = set[str](), [project]
+    while todo:
+        new = [key for key in children.get(todo.pop(), ()) if key not in found]
+        found.update(new)
+        todo += new
+    return sorted(found & place.keys(), key=place.__getitem__)
