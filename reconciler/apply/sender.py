@@ -13,6 +13,7 @@ from reconciler.model.codecs import Upload, digest
 from reconciler.model.kind import Request
 from reconciler.redmine.client import Client
 
+CONFLICT_PAUSES = (0.1, 0.3, 1.0)  # seconds
 SWITCH_USER = "X-Redmine-Switch-User"
 
 
@@ -38,7 +39,7 @@ class Sender:
         # A token is valid once: if the lost attempt was executed, another one with it is refused (5.0 to 6.1).
         once = request.once or any(uploads(request.body))
         try:
-            return await self.client.write(request.method, request.path, body, request.params, headers, once=once)
+            return await self._written(request, body, headers, once=once)
         except AnswerLost as lost:
             # Not repeatable, such as an issue's notes: reading it back tells whether it was executed, unless the server
             # may still be about to do it.
@@ -57,6 +58,22 @@ class Sender:
                 raise
             said = f"as {request.login}: {error}"
             raise type(error)(said, status=error.status, errors=error.errors, repeated=error.repeated) from error
+
+    async def _written(self, request: Request, body: Any, headers: Mapping[str, str], *, once: bool) -> Row:
+        """The response; a change that Redmine refuses without a reason is sent again.
+
+        That is how it refuses the change of an issue whose parent another request changes at the same moment (5.0 to
+        6.1, with several processes: a stale `lock_version` of the parent). It has rolled everything back then.
+        """
+        for pause in CONFLICT_PAUSES:
+            try:
+                return await self.client.write(request.method, request.path, body, request.params, headers, once=once)
+            except Rejected as error:
+                known = error.errors or error.repeated or request.undo or request.instead
+                if request.method != "PUT" or known:
+                    raise
+            await asyncio.sleep(pause)
+        return await self.client.write(request.method, request.path, body, request.params, headers, once=once)
 
     async def _undo(self, request: Request) -> None:
         """Restore what a refused request destroyed nevertheless, with the first request that is accepted."""

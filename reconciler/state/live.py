@@ -28,7 +28,7 @@ from reconciler.model.forms import TEXT, WHOLE, Fields
 from reconciler.model.kind import Kind, Listing, Need, Object
 from reconciler.model.name_index import Context, CustomField, Names, Traits
 from reconciler.model.visibility import Hiding, Unlisted
-from reconciler.redmine.client import Client
+from reconciler.redmine.client import ACCOUNT, Client
 from reconciler.state.catalog import declared_kinds, proof, read_catalog
 from reconciler.state.contents import read_contents
 from reconciler.state.desired import Desired
@@ -54,6 +54,16 @@ class Live:
     problems: tuple[Problem, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
     scope: Scope = DECLARED
+
+
+def ahead(client: Client, *, lists: bool) -> None:
+    """Send the first requests of `read` while it is not yet known what else to read: the account, and if wanted `lists`
+    that are always read."""
+    client.ahead(ACCOUNT, patient=False)
+    for kind in kinds().values() if lists and client.connection.concurrency > 1 else ():
+        if kind.has(VersionProbe):
+            for listing in next(iter(kind.tiers(Need({kind.name: frozenset()}), Names()))):
+                client.ahead(listing.path, listing.params)
 
 
 async def read(client: Client, desired: Desired, scope: Scope = DECLARED) -> Live:
