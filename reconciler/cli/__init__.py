@@ -95,11 +95,17 @@ def _start_fast() -> None:
     # The garbage collector finds nothing in what is imported, and looks through it again and again.
     gc.set_threshold(OBJECTS)
     # httpx imports its own command line where it can: rich and pygments, a third of its time.
-    without = ModuleType("httpx._main")
-    vars(without)["main"] = lambda: None
-    sys.modules.setdefault(without.__name__, without)
-    # To look for plugins, pydantic reads the metadata of every installed package.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    _replace("httpx._main", main=lambda: None)
+    # To look for plugins, pydantic reads the metadata of every installed package; even to be told not to, it imports
+    # what reads them, with email and zipfile.
+    _replace("pydantic.plugin._loader", get_plugins=tuple)
+
+
+def _replace(name: str, **members: Any) -> None:
+    """Have a module that is not imported yet be these members alone."""
+    module = ModuleType(name)
+    vars(module).update(members)
+    sys.modules.setdefault(name, module)
 
 
 OBJECTS = 100_000

@@ -51,7 +51,9 @@ CLIENT = (
 CONNECTIONS = (*CLIENT, "asyncio", "ssl", "http.client", "urllib.request", "reconciler.catalog.session")
 SCREENS = ("rich", "pygments", "deepdiff")
 STEPS = ("reconciler.pipeline", "reconciler.apply", "reconciler.sandbox", "reconciler.testing")
-OFFLINE = (*CONNECTIONS, *SCREENS, *STEPS)
+PACKAGES = ("importlib.metadata", "email", "zipfile")
+"""What reads which packages are installed."""
+OFFLINE = (*CONNECTIONS, *SCREENS, *STEPS, *PACKAGES)
 MODELS = ("pydantic", "yaml", "reconciler.kinds", "reconciler.model", "reconciler.state", "reconciler.config")
 
 UNUSED: dict[str, tuple[int, tuple[str, ...]]] = {
