@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from reconciler.cli import main
 
 SMALL = """
 projects:
@@ -101,3 +105,12 @@ def test_only_the_models_of_declared_kinds_are_built(runs: dict[str, tuple[int, 
     """A kind that no manifest declares costs no model, nor do settings that nothing sets."""
     code, _, built = runs["validate small.yaml"]
     assert (code, sorted(built)) == (0, ["issue", "project", "version"])
+
+
+def test_the_garbage_collector_has_nothing_to_do_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the process ends, what it holds is not looked through once more."""
+    registered: list[object] = []
+    monkeypatch.setattr(atexit, "register", registered.append)
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert gc.freeze in registered
