@@ -11,7 +11,7 @@ from page import rows
 from words import seconds
 
 FLEETS = (5, 50, 200)
-WAYS = (1, 4, 8, 16)
+WAYS = (1, 4, 8)
 RUNNERS = (5, 20, 50)
 EACH = ", ".join(f"{latency * 1000:g} ms" for latency in LATENCIES)
 ASSUMED = (
@@ -59,8 +59,8 @@ def _table(found: Measured) -> str:
 def all_ways(found: Measured, instances: int) -> Iterator[Way]:
     """Those that make sense for so many servers."""
     yield from ways(found.profile, instances, WAYS, fitting(instances))
-    if instances >= 4 * WAYS[-1]:
-        yield shared(found.profile, instances, 4, WAYS[-2])
+    if instances >= 100:
+        yield shared(found.profile, instances, 4, WAYS[-1])
 
 
 def fitting(instances: int) -> tuple[int, ...]:

@@ -82,7 +82,8 @@ class Stage:
 
     def ids(self) -> list[int]:
         """The ids of all issues."""
-        with httpx.Client(base_url=self.running.url, headers={"X-Redmine-API-Key": self.running.api_key}) as client:
+        headers = {"X-Redmine-API-Key": self.running.api_key}
+        with httpx.Client(base_url=self.running.url, headers=headers, timeout=120) as client:
             return list(listed(lambda query: client.get("/issues.json", params=query).json()))
 
 

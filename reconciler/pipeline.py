@@ -101,7 +101,9 @@ async def _checked(
     if pruned is None:
         pruned = await prune.look(client, manifests.config, manifests.desired, state, options)
     planned = _compare(client, manifests.desired, state, options, pruned)
-    said = await catalog.check(client, planned.plan, planned.names)
+    objects, chosen = manifests.desired.objects.values(), planned.selection
+    wanted = (one for one in objects if chosen is None or one.address in chosen.chosen)
+    said = await catalog.check(client, planned.plan, planned.names, wanted)
     if said.problems:
         state = replace(state, problems=(*state.problems, *said.problems))
         planned = _compare(client, manifests.desired, state, options, pruned)

@@ -132,7 +132,12 @@ class Settings(BaseModel):
     ] = None
     timeout: Annotated[float | None, Field(gt=0, description="Seconds per network operation. Default: 30.")] = None
     deadline: Annotated[float | None, Field(gt=0, description="Seconds per request with retries. Default: 120.")] = None
-    concurrency: Annotated[int | None, Field(gt=0, description="Maximum concurrent requests. Default: 8.")] = None
+    concurrency: Annotated[
+        int | None,
+        Field(
+            gt=0, description="Maximum concurrent requests; a server that gains nothing by it gets fewer. Default: 8."
+        ),
+    ] = None
     retries: Annotated[int | None, Field(ge=0, description="Maximum number of retries per request. Default: 5.")] = None
     catalog_command: Annotated[
         CommandLine | None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from reconciler.apply.blame import about, item_error
@@ -9,12 +10,13 @@ from reconciler.catalog.item import Item
 from reconciler.catalog.session import Outcome, Rows
 from reconciler.errors import AnswerLost, CatalogError
 from reconciler.kinds import kinds
-from reconciler.model.address import Address
+from reconciler.model.address import CONTAINER, Address
 from reconciler.model.capabilities import PartialRows
 from reconciler.model.catalog import CATALOG, Catalog, merged
+from reconciler.model.program_fields import show
 from reconciler.plan import catalog as plan
 from reconciler.plan.diff import gather
-from reconciler.plan.operations import Operation, OperationId
+from reconciler.plan.operations import ByProgram, Operation, OperationId
 
 if TYPE_CHECKING:
     from reconciler.apply.executor import Applier
@@ -22,14 +24,17 @@ if TYPE_CHECKING:
 
 async def write(applier: Applier, wave: list[OperationId]) -> None:
     """Carry out operations in this order, in one call; each has its own outcome."""
-    operations = [applier.operations[number] for number in wave]
+    # The catalog first: who may watch a page can depend on a role.
+    operations = sorted((applier.operations[n] for n in wave), key=lambda one: isinstance(one, ByProgram))
     chosen = [operation for operation in operations if not _blocked(applier, operation, wave)]
     if not chosen:
         return
     session = applier.client.catalog
     if session is None:
         for operation in chosen:
-            _fail(applier, operation, [("", f"REST cannot write it: {plan.NEEDED}")])
+            field = operation.fields[0].path if isinstance(operation, ByProgram) else ""
+            said = f"{field}: " if field else ""
+            _fail(applier, operation, [(field, f"{said}REST cannot write it: {plan.NEEDED}")])
         return
     numbers = [applier.progress[operation.id.address].id for operation in chosen]
     items = plan.items(chosen, numbers, applier.names)
@@ -43,7 +48,8 @@ async def write(applier: Applier, wave: list[OperationId]) -> None:
     except AnswerLost as error:
         await _settle(applier, chosen, items, error)
     else:
-        _told(applier, chosen, outcomes, rows)
+        _take(applier, items, rows)
+        _told(applier, chosen, outcomes)
 
 
 def _blocked(applier: Applier, operation: Operation, wave: list[OperationId]) -> bool:
@@ -54,8 +60,7 @@ def _blocked(applier: Applier, operation: Operation, wave: list[OperationId]) ->
     return blocker is not None
 
 
-def _told(applier: Applier, chosen: list[Operation], outcomes: list[Outcome], rows: Rows) -> None:
-    _take(applier, rows)
+def _told(applier: Applier, chosen: list[Operation], outcomes: list[Outcome]) -> None:
     for operation, outcome in zip(chosen, outcomes, strict=True):
         state = applier.progress[operation.id.address]
         if outcome.blocker is not None:
@@ -63,17 +68,20 @@ def _told(applier: Applier, chosen: list[Operation], outcomes: list[Outcome], ro
         elif not outcome.ok:
             _fail(applier, operation, list(outcome.errors))
         else:
-            state.id = state.id if state.change.action == "delete" else outcome.id
+            state.id = outcome.id if operation.action != "delete" and not isinstance(operation, ByProgram) else state.id
             state.notes += outcome.notes
             state.written += (*operation.fields, *(state.change.unchanged if operation.id.number == 0 else ()))
             applier.complete(operation)
 
 
-def _take(applier: Applier, read: Rows) -> None:
+def _take(applier: Applier, items: Sequence[Item], read: Rows) -> None:
     """Take what the program has read back as the live state."""
     # A row may show the ids of others.
     for name, listed in sorted(read.items(), key=lambda one: kinds()[one[0]].rank):
         kind, names = kinds()[name], applier.names
+        if not kind.has(Catalog):
+            show(kind, listed, _projects(items), names)
+            continue
         rows = [merged(kind, shown, names) for shown in listed]
         names.renamed = {address: old for address, old in names.renamed.items() if address.kind != name}
         # What was only expected to exist goes with the rest, unless it does by now.
@@ -83,6 +91,11 @@ def _take(applier: Applier, read: Rows) -> None:
             catalog = kind.capability(Catalog)
             names.add(name, catalog.key_of(row[CATALOG]), row)
             catalog.note(row, names)
+
+
+def _projects(items: Iterable[Item]) -> set[str]:
+    """The projects of which the program shows the fields that only it writes."""
+    return {str(item.key[CONTAINER]) for item in items if item.key.get(CONTAINER)}
 
 
 def _fail(applier: Applier, operation: Operation, errors: list[tuple[str, str]]) -> None:
@@ -99,12 +112,12 @@ async def _settle(applier: Applier, chosen: list[Operation], items: list[Item], 
     session = applier.client.catalog
     assert session is not None
     try:
-        rows = await session.read({item.kind for item in items})
+        rows = await session.read({item.kind for item in items}, _projects(items))
     except CatalogError:
         for operation in chosen:
             applier.fail(operation, "unknown", [item_error(applier.progress[operation.id.address].change, str(lost))])
         return
-    _take(applier, rows)
+    _take(applier, items, rows)
     found = [_found(applier, operation) for operation in chosen]
     for operation, is_there in zip(chosen, found, strict=True):
         state, row = applier.progress[operation.id.address], applier.names.row(operation.id.address)

@@ -21,6 +21,7 @@ from reconciler.model.capabilities import Creation, ReadBack
 from reconciler.model.kind import Kind
 from reconciler.plan.diff import gather
 from reconciler.redmine.client import unguarded
+from reconciler.redmine.clock import elapsed
 
 SETTLING = 0.5
 """Seconds after the last POST before the look for doubles."""
@@ -49,9 +50,13 @@ def _is_created(state: Progress) -> bool:
 
 
 def _settling(seen: Iterable[Seen]) -> float:
-    """How long another run's POST may take that was sent before this run's objects could be seen."""
-    slowest = max((one.slowest for one in seen), default=0.0)
-    return min(LONGEST, max(SETTLING, 3 * slowest)) if SETTLING else 0.0
+    """How long another run's POST may still take that was sent before this run's objects could be seen.
+
+    What was done since the last answer counts: after reading back many objects, there is nothing left to wait for.
+    """
+    now = elapsed()
+    left = (min(LONGEST, max(SETTLING, 3 * one.slowest)) - (now - one.landed) for one in seen)
+    return max([0.0, *left]) if SETTLING else 0.0
 
 
 async def _refute(applier: Applier, kind: Kind, states: Sequence[Progress]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 
 from reconciler.apply import catalog
@@ -26,7 +26,7 @@ from reconciler.model.spec import Secret
 from reconciler.plan.catalog import in_catalog
 from reconciler.plan.dependencies import sorter
 from reconciler.plan.diff import gather
-from reconciler.plan.operations import Create, Delete, Operation, OperationId, Plan
+from reconciler.plan.operations import ByProgram, Create, Delete, Id, Operation, OperationId, Plan
 from reconciler.redmine.client import Client
 
 INTERRUPTED = "The run was interrupted."
@@ -65,6 +65,12 @@ class Applier:
         """Operations that are ready but wait until everything else is verified, such as closing a project."""
         self.wave: list[OperationId] = []
         """Operations of the catalog that are ready, or will be when those before them in the list are done."""
+        self.unwritten: set[Id] = set()
+        """These, and the milestones that come after them."""
+        self.held: list[OperationId] = []
+        """Operations that are ready when these are written."""
+        self.before: dict[Id, Sequence[Id]] = {one.id: one.predecessors for one in plan.operations}
+        self.before |= {milestone.id: milestone.after for milestone in plan.milestones}
         self.failed: dict[OperationId, str] = {}
         """Operations that did not succeed, with the reason that their dependents report."""
         self.locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -129,26 +135,34 @@ class Applier:
         """Write what is ready of the catalog in one call, before everything else or when nothing else is left."""
         if not self.wave or running or self.stopping:
             return
-        first = all(not state.begun for state in self.progress.values())
+        # Nothing needs fields of other objects, such as their watchers: these are written together at the end.
+        needed = any(not isinstance(self.operations[number], ByProgram) for number in self.wave)
+        first = needed and all(not state.begun for state in self.progress.values())
         if (first or not self.ready) and await self._may_write():
             wave, self.wave = self.wave, []
             await catalog.write(self, wave)
+            self.unwritten.clear()
+            self.ready += sorted(self.held, reverse=True)
+            self.held = []
 
     def _became_ready(self) -> list[OperationId]:
         """The operations that have become ready. A milestone is done as soon as it is reached."""
-        ready = []
+        ready = list[OperationId]()
         # Repeated, because a milestone can make further operations ready at once.
         while self.sorter.is_active() and (reached := self.sorter.get_ready()):
             for one in reached:
-                if isinstance(one, OperationId) and in_catalog(one):
+                waits = not self.unwritten.isdisjoint(self.before[one])
+                if not isinstance(one, OperationId):
+                    self.unwritten |= {one} if waits else set()
+                    self.sorter.done(one)
+                elif in_catalog(self.operations[one]):
                     # As if it were done: what needs it can be in the same call. Whatever else does is held back until
                     # the call is made.
                     self.wave.append(one)
+                    self.unwritten.add(one)
                     self.sorter.done(one)
-                elif isinstance(one, OperationId):
-                    ready.append(one)
                 else:
-                    self.sorter.done(one)
+                    (self.held if waits else ready).append(one)
         return ready
 
     async def _cancel(self, running: Mapping[asyncio.Task[None], OperationId]) -> None:

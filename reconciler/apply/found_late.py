@@ -6,10 +6,12 @@ parent, a status, a lock), and the comparison with what is live. What needed the
 
 from __future__ import annotations
 
+from reconciler.apply import catalog
 from reconciler.apply.executor import Applier, unknown
 from reconciler.apply.progress import Progress
 from reconciler.errors import ServerError
 from reconciler.model.address import Row
+from reconciler.plan.catalog import in_catalog
 from reconciler.plan.diff import gather
 
 NOTE = "the response to its creation was lost; the object was found afterwards"
@@ -20,13 +22,20 @@ async def resume(applier: Applier) -> None:
     """Look up objects whose creation had an unknown outcome once more, and complete the work on those that exist."""
     for state in applier.progress.values():
         # What is in doubt is not compared: a missing note would be sent again, and be there twice.
-        if state.outcome == "unknown" and state.change.action == "create" and not state.in_doubt:
+        created = state.change.action == "create" and not state.in_doubt
+        if state.outcome == "unknown" and created and not _only_program_left(state):
             try:
                 row = await applier.writer.look_up(state.change.address, gather(state.change.fields))
             except ServerError:
                 continue
             if row is not None:
                 await _complete(applier, state, row)
+
+
+def _only_program_left(state: Progress) -> bool:
+    """Whether everything is written but for what the program inside Redmine writes: that is never sent twice."""
+    left = [one for one in state.change.operations if one.id.number not in state.completed]
+    return all(map(in_catalog, left))
 
 
 async def _complete(applier: Applier, state: Progress, row: Row) -> None:
@@ -46,4 +55,7 @@ async def _complete(applier: Applier, state: Progress, row: Row) -> None:
     state.written += first.fields
     applier.complete(first)
     for operation in skipped:
-        await applier.operate(operation)
+        if in_catalog(operation):
+            await catalog.write(applier, [operation.id])
+        else:
+            await applier.operate(operation)

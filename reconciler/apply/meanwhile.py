@@ -8,6 +8,7 @@ nobody else has created any, and nothing is read again.
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -66,6 +67,8 @@ class Seen:
     patience: int = 0
     slowest: float = 0.0
     """Seconds that the slowest POST took."""
+    landed: float = -math.inf
+    """When the last POST was answered."""
     rivalry: int = 0
     """How many more looks to be on guard against another run that creates the same."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -108,6 +111,7 @@ class Flight:
         seen = self.seen
         seen.flying.discard(self)
         seen.suspects.discard(self)
+        seen.landed = elapsed()
         if isinstance(self.number, int):
             seen.slowest = max(seen.slowest, elapsed() - self.began)
             _account(seen, self.number)

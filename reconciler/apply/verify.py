@@ -6,7 +6,7 @@ A difference is written once more, a status step by step through its workflow. W
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,8 @@ from reconciler.model.address import Address, Row, Unresolved
 from reconciler.model.capabilities import DerivedFields, KeptValues, PartialRows, Workflow
 from reconciler.model.catalog import Catalog
 from reconciler.model.codecs import join, shown
+from reconciler.model.kind import Kind
+from reconciler.model.program_fields import program_fields
 from reconciler.model.requests import Listing
 from reconciler.model.row_form import form_of
 from reconciler.plan.diff import gather, split
@@ -91,7 +93,7 @@ async def _mismatches(applier: Applier, written: Iterable[Progress]) -> list[Mis
             # The answer to the write has what the program has read back.
             rows = {s.id: row for s in states if (row := applier.names.row(s.change.address)) is not None}
         else:
-            rows = await read_back(applier.writer, kinds()[name], states, {s.id: gather(s.written) for s in states})
+            rows = await _read_back(applier, kinds()[name], states)
         for state in states:
             row = rows.get(state.id)
             if row is not None:
@@ -99,6 +101,20 @@ async def _mismatches(applier: Applier, written: Iterable[Progress]) -> list[Mis
                 await read_files(applier.client, kinds()[name], gather(state.written), row, context)
             mismatches += _compare(applier, state, row)
     return mismatches
+
+
+async def _read_back(applier: Applier, kind: Kind, states: Sequence[Progress]) -> dict[Any, Row]:
+    """What the API shows of objects, with what the program has read back of theirs.
+
+    Only the program has been asked for an object of which it has written all.
+    """
+    known = {s.id: row for s in states if (row := applier.names.row(s.change.address)) is not None}
+    apart = {name: kind.fields[name].read or name for name in program_fields(kind)}
+    asked = [s for s in states if s.id not in known or not gather(s.written).keys() <= apart.keys()]
+    rows = {s.id: known[s.id] for s in states if s not in asked}
+    more = await read_back(applier.writer, kind, asked, {s.id: gather(s.written) for s in asked}) if asked else {}
+    kept = {n: {name: row[name] for name in apart.values() if name in row} for n, row in known.items()}
+    return {**rows, **{number: {**row, **kept.get(number, {})} for number, row in more.items()}}
 
 
 def _compare(applier: Applier, state: Progress, row: Row | None) -> Iterator[Mismatch]:
@@ -128,7 +144,8 @@ async def _write_again(applier: Applier, mismatches: Iterable[Mismatch]) -> Reas
     """
     by_address = defaultdict(list)
     for mismatch in mismatches:
-        again = not kinds()[mismatch.address.kind].has(Catalog)
+        kind = kinds()[mismatch.address.kind]
+        again = not kind.has(Catalog) and mismatch.path.partition(".")[0] not in program_fields(kind)
         if mismatch.path and again and not _known_reason(applier, mismatch):
             by_address[mismatch.address].append(mismatch)
     reasons = Reasons()

@@ -1,7 +1,8 @@
 # frozen_string_literal: true
 
 # Reads and writes what Redmine's REST API cannot write: trackers, issue statuses, roles, workflows, custom fields,
-# enumerations, settings, queries and authentication sources. Runs inside Redmine 5.0 or later:
+# enumerations, settings, queries and authentication sources, and who watches wiki pages and news. Runs inside Redmine 5.0
+# or later:
 #
 #     rails runner -e production -
 #
@@ -1260,25 +1261,29 @@ module Catalog
       CustomField.all.to_h { |field| ["cf_#{field.id}", field] }
     end
 
-    # `cf_7` is shown as the name of the custom field, in a list of one, so that it cannot be mixed up.
+    # `cf_7` is shown as the name of the custom field, in a list of one, so that it cannot be mixed up; `issue.cf_7` in a
+    # list of two.
     def shown_field(name)
-      field = custom_fields[name]
-      field ? [field.name] : name
+      owner, _, own = name.rpartition('.')
+      field = custom_fields[own]
+      field ? [field.name, *owner.presence] : name
     end
 
     # Custom fields of issues and of projects can share a name: the query has one of them.
     def stored_field(record, name, at)
       return name unless name.is_a?(Array)
 
-      fields = custom_fields.select { |_, one| one.name == name[0] }.keys
+      owner = name[1] && "#{name[1]}."
+      fields = custom_fields.select { |_, one| one.name == name[0] }.keys.map { |field| "#{owner}#{field}" }
       known = record.available_filters.keys + record.available_columns.map { |column| column.name.to_s }
-      (fields & known).first || fields.first || raise(Refused.new("custom field #{name[0].inspect} does not exist", at))
+      (fields & known).first || (fields.first unless owner) || raise(Refused.new("custom field #{name[0].inspect} does not exist", at))
     end
 
     def shown_filter(record, field, filter)
       all = values_of(record, field).to_h { |name, id| [id.to_s, name] }
       values = Array(filter['values']).map { |value| all[value.to_s] || value }
-      [shown_field(field).is_a?(Array) ? "[#{shown_field(field)[0]}]" : field,
+      custom, owner = shown_field(field)
+      [shown_field(field).is_a?(Array) ? "#{owner && "#{owner}."}[#{custom}]" : field,
        { operator: filter['operator'], values: values - [''] }]
     end
 
@@ -1320,7 +1325,8 @@ module Catalog
     def set_filters(record, filters)
       record.filters = {}
       filters.each do |name, filter|
-        field = name.match?(/\A\[.*\]\z/) ? stored_field(record, [name[1..-2]], 'filters') : name
+        custom = name.match(/\A(?:(\w+)\.)?\[(.*)\]\z/m)
+        field = custom ? stored_field(record, [custom[2], *custom[1]], 'filters') : name
         raise Refused.new("#{name}: no such filter", 'filters') unless record.available_filters.key?(field)
 
         all = values_of(record, field).to_h
@@ -1363,12 +1369,187 @@ module Catalog
     end
   end
 
+  # Objects that the API writes, but for some fields, which are all that is shown and set here. Those that have nothing in
+  # these fields are not shown.
+  class Inside < Kind
+    Held = Struct.new(:object, :id) do
+      include Standing
+    end
+
+    def initialize(name, model)
+      super(name, model)
+    end
+
+    # In the given projects; nil means all.
+    def rows(projects = nil)
+      @projects = projects
+      super()
+    end
+
+    def records
+      shown(@projects).sort_by(&:id).map { |object| held(object) }
+    end
+
+    def held(object)
+      Held.new(object, object && number(object))
+    end
+
+    def key(held)
+      { project: held.object.project.identifier, name: held.object.title }
+    end
+
+    def find(item)
+      object = located(item)
+      object && held(object)
+    end
+
+    def build(_item)
+      raise Refused, 'it does not exist yet: apply the manifests first'
+    end
+
+    def rename(_held, _key); end
+
+    def twin(_held); end
+
+    def finish(_held, _set); end
+
+    def destroy(_held)
+      raise Refused, 'the API deletes it'
+    end
+
+    def project(item)
+      Project.find_by(identifier: item['key']['project'])
+    end
+
+    def in_projects(identifiers)
+      Project.where(identifier: identifiers).select(:id)
+    end
+  end
+
+  # Who watches an object. The rules for new ones are those of Redmine's own form and API.
+  class Watched < Inside
+    # 5.0 takes watchers who may not see the object.
+    SIGHTED = ([Redmine::VERSION::MAJOR, Redmine::VERSION::MINOR] <=> [5, 1]) >= 0
+
+    def shown(_projects)
+      @model.where(id: Watcher.where(watchable_type: @model.name).select(:watchable_id)).preload(watchers: :user)
+    end
+
+    def row(held)
+      { watchers: watchers(held.object).map { |person| told(person) } }
+    end
+
+    # Redmine leaves watchers behind whose account is gone.
+    def watchers(object)
+      object.watchers.map(&:user).compact.sort_by(&:id)
+    end
+
+    def told(person)
+      case person
+      when Group then { id: person.id, group: person.lastname }
+      when User then { id: person.id, user: person.login }
+      else { id: person.id, name: person.to_s }
+      end
+    end
+
+    def set_watchers(held, wanted)
+      object = held.object
+      people = wanted.map { |one| person(one) }.uniq
+      live = watchers(object)
+      gone = (live - people).map(&:id)
+      Watcher.where(watchable_type: @model.name, watchable_id: object.id, user_id: gone).delete_all
+      (people - live).each { |one| add(object, one) }
+      object.watchers.reset
+    end
+
+    # By number, as a name can be another one by now.
+    def person(one)
+      model = one.key?('group') ? Group.givable : User
+      name = one['group'] || one['user']
+      found = one['id'] ? model.find_by(id: one['id']) : by_name(model, name)
+      found || raise(Refused.new("#{one.key?('group') ? 'group' : 'user'} #{name.inspect} does not exist", 'watchers'))
+    end
+
+    def by_name(model, name)
+      model <= User ? User.find_by_login(name) : model.named(name).first
+    end
+
+    def add(object, person)
+      name = person.is_a?(User) ? person.login : person.lastname
+      unless Principal.assignable_watchers.where(id: person.id).exists?
+        raise Refused.new("#{name} is not active, and Redmine takes only active users as watchers", 'watchers')
+      end
+      if SIGHTED && !object.valid_watcher?(person)
+        raise Refused.new("#{name} may not see it, and Redmine takes no such watchers", 'watchers')
+      end
+
+      Watcher.create!(watchable: object, user: person)
+    end
+
+    def unkept(held, set)
+      kept = watchers(held.object)
+      wanted = set.key?('watchers') ? set['watchers'].map { |one| person(one) }.uniq.sort_by(&:id) : kept
+      wanted == kept ? [] : [['watchers', kept.map(&:to_s)]]
+    end
+  end
+
+  class WikiPages < Watched
+    def initialize
+      super('wiki_page', WikiPage)
+    end
+
+    def shown(projects)
+      wikis = Wiki.where(project_id: in_projects(projects)).select(:id)
+      pages = super.preload(wiki: :project)
+      projects ? pages.where(wiki_id: wikis) : pages
+    end
+
+    # A page is called by its project and title, as in the API.
+    def number(page)
+      "#{page.project.identifier}/#{page.title}"
+    end
+
+    # Not `find_page`: the title that a page had before leads to it.
+    def located(item)
+      wiki = project(item)&.wiki
+      title = item['id'] ? item['id'].split('/', 2).last : item['key']['name']
+      wiki && (wiki.pages.find_by(title: title) || wiki.pages.find_by('LOWER(title) = LOWER(?)', title))
+    end
+  end
+
+  class NewsItems < Watched
+    def initialize
+      super('news', News)
+    end
+
+    def shown(projects)
+      items = super.preload(:project)
+      projects ? items.where(project_id: in_projects(projects)) : items
+    end
+
+    def number(news)
+      news.id
+    end
+
+    def located(item)
+      project = project(item)
+      return nil unless project
+      return project.news.find_by(id: item['id']) if item['id']
+
+      found = project.news.where(title: item['key']['name']).to_a
+      raise Refused, "there are #{found.size} of this title" if found.size > 1
+
+      found.first
+    end
+  end
+
   def self.kinds
     @kinds ||= [
       Statuses.new, Enumerations.new('issue_priority', IssuePriority),
       Enumerations.new('time_entry_activity', TimeEntryActivity),
       Enumerations.new('document_category', DocumentCategory), Roles.new, Trackers.new, CustomFields.new, Workflows.new,
-      Settings.new, AuthSources.new, ProjectActivities.new, Queries.new, Orders.new
+      Settings.new, AuthSources.new, ProjectActivities.new, Queries.new, Orders.new,
+      WikiPages.new, NewsItems.new
     ].index_by(&:name)
   end
 
@@ -1479,7 +1660,15 @@ module Catalog
     end
 
     def state(kinds)
-      kinds.map { |name| [name, Catalog.kinds.fetch(name).rows] }.to_h
+      kinds.map { |name| [name, rows(Catalog.kinds.fetch(name))] }.to_h
+    end
+
+    # Of what is in projects, only there: a Redmine can have a hundred thousand pages.
+    def rows(kind)
+      return kind.rows unless kind.is_a?(Inside)
+
+      items = @request['items'] || []
+      kind.clone.rows(@request['projects'] || (items.any? ? items.map { |item| item['key']['project'] }.compact.uniq : nil))
     end
 
     def written

@@ -44,10 +44,10 @@ class Session:
         self._site: str | None = None
         """What tells the program's Redmine from others, once it was read."""
 
-    async def read(self, kinds: Iterable[str]) -> Rows:
-        """All objects of these kinds. Raises CatalogError."""
+    async def read(self, kinds: Iterable[str], projects: Iterable[str] | None = None) -> Rows:
+        """All objects of these kinds; of those that the API lists, only in these projects. Raises CatalogError."""
         chosen = sorted(kinds)
-        request = {"op": "read", "kinds": chosen}
+        request = {"op": "read", "kinds": chosen, **({} if projects is None else {"projects": sorted(projects)})}
         answer = await self._call(request)
         self._expect(request, isinstance(answer.get("instance"), dict) and _has_rows(answer, chosen))
         self._instance, self._site = answer["instance"], answer.get("site")

@@ -92,7 +92,6 @@ def apply(
     with RunReport(reports, state) as written, progress(state) as shown:
         if file is not None:
             return event_loop.run(_saved(state, file, yes, max_deletes, lease_timeout, shown, written))
-        shown.reading("the manifests")
         return event_loop.run(_manifests(state, paths, options, yes, max_deletes, lease_timeout, shown, written))
 
 
@@ -109,33 +108,34 @@ async def _manifests(
     from reconciler import pipeline
     from reconciler.apply.report import joined
     from reconciler.cli import steps
+    from reconciler.cli.session import opened
     from reconciler.plan.targets import PlanOptions
 
-    manifests, plan_options = steps.manifests(state, paths), PlanOptions(*options)
-    with pipeline.at_least(manifests):
+    plan_options = PlanOptions(*options)
+    async with opened(state, paths, shown, leased=True) as session:
+        manifests, objects = session.manifests, session.manifests.desired.objects
         # Before anything is read: this run must see what the one before it has done. Problems need no lease.
         lease = lease_timeout if not manifests.problems else None
-        async with (
-            steps.client(state, manifests.config, shown) as client,
-            steps.leased(client, manifests.config, "reconciler apply", lease, shown, manifests.desired.objects),
-        ):
-            planned = await pipeline.plan(client, manifests, plan_options)
-            written.plan = planned.plan
-            shown.stop()
-            steps.selected(planned)
-            # Before the question: what the limits refuse cannot be confirmed either.
-            steps.within_limits(planned.plan, manifests.config, max_deletes)
-            with _reported(state, written):
-                if not await carry_out(state, client, planned, yes, shown, written):
-                    return Exit.CANNOT_RUN
-                # What was unarchived can be compared only now, so it has a plan, limits and a confirmation of its own.
-                if planned.plan.revealed and not written.reports[-1].interrupted:
-                    second = _Second(client, manifests, planned, plan_options, max_deletes)
-                    code = await _again(state, second, yes, shown, written)
-                    if code is not None:
-                        return code
-            # Of both runs together: a failure in the first is not made good by the second.
-            return exit_code(joined(written.reports))
+        with pipeline.at_least(manifests):
+            client = session.client
+            async with steps.leased(client, manifests.config, "reconciler apply", lease, shown, objects):
+                planned = await pipeline.plan(client, manifests, plan_options)
+                written.plan = planned.plan
+                shown.stop()
+                steps.selected(planned)
+                # Before the question: what the limits refuse cannot be confirmed either.
+                steps.within_limits(planned.plan, manifests.config, max_deletes)
+                with _reported(state, written):
+                    if not await carry_out(state, client, planned, yes, shown, written):
+                        return Exit.CANNOT_RUN
+                    # What was unarchived can be compared only now: it has a plan, limits and a confirmation of its own.
+                    if planned.plan.revealed and not written.reports[-1].interrupted:
+                        second = _Second(client, manifests, planned, plan_options, max_deletes)
+                        code = await _again(state, second, yes, shown, written)
+                        if code is not None:
+                            return code
+                # Of both runs together: a failure in the first is not made good by the second.
+                return exit_code(joined(written.reports))
 
 
 async def _saved(
@@ -234,6 +234,7 @@ async def carry_out(
     for warning in words.warnings(plan) if yes else ():
         output.say(output.safe(warning))
     # After the question, which can take a while.
+    shown.resume("Checking that nothing has changed")
     await confirm.unchanged(client, plan, planned.names)
 
     def ended(address: Address, outcome: Outcome) -> None:

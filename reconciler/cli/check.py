@@ -61,7 +61,6 @@ def check(state: State, paths: tuple[str, ...], form: str, wait: float, reports:
     found = render.Checked()
     with Reports(reports, state) as written, progress(state) as shown:
         written.document = Document()
-        shown.reading("the manifests")
         try:
             event_loop.run(_check(state, paths, wait, shown, found))
         except ReconcilerError as error:
@@ -73,17 +72,18 @@ def check(state: State, paths: tuple[str, ...], form: str, wait: float, reports:
 
 async def _check(state: State, paths: tuple[str, ...], wait: float, shown: Progress, found: Checked) -> None:
     from reconciler import pipeline
-    from reconciler.cli import steps
+    from reconciler.cli.session import opened
     from reconciler.redmine import waiting
     from reconciler.redmine.clock import elapsed
     from reconciler.state.live import TESTED
 
-    manifests = steps.manifests(state, paths)
-    # No paths and no files: `check` also serves to try a URL and a key before there are manifests.
-    found.declared = bool(paths or manifests.loaded.files)
-    # As for a plan: without manifests, their problems are that there are none.
-    with pipeline.at_least(manifests) if found.declared else nullcontext():
-        async with steps.client(state, manifests.config, shown) as client:
+    async with opened(state, paths, shown, wait=wait > 0) as session:
+        manifests = session.manifests
+        # No paths and no files: `check` also serves to try a URL and a key before there are manifests.
+        found.declared = bool(paths or manifests.loaded.files)
+        # As for a plan: without manifests, their problems are that there are none.
+        with pipeline.at_least(manifests) if found.declared else nullcontext():
+            client = session.client
             found.url, found.tested, started = client.connection.url, TESTED, elapsed()
             me = await waiting.whoami(client, wait, lambda reason: output.say(output.safe(reason)))
             found.waited = elapsed() - started if wait else 0

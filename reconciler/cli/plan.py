@@ -63,7 +63,6 @@ def plan(
     _check_out(out, paths or (() if out is None else tuple(map(str, state.configuration().manifests))))
     with Reports(reports, state) as written:
         with progress(state) as shown:
-            shown.reading("the manifests")
             options = (targets, excludes, unarchive, resend, False, prune, unmanaged)
             planned = event_loop.run(_plan(state, paths, options, shown))
         if planned.faults.problems:
@@ -89,12 +88,12 @@ def _check_out(out: Path | None, paths: tuple[str, ...]) -> None:
 async def _plan(state: State, paths: tuple[str, ...], options: tuple[Any, ...], shown: Progress) -> Planned:
     from reconciler import pipeline
     from reconciler.cli import steps
+    from reconciler.cli.session import opened
     from reconciler.plan.targets import PlanOptions
 
-    manifests = steps.manifests(state, paths)
-    with pipeline.at_least(manifests):
-        async with steps.client(state, manifests.config, shown) as client:
-            planned = await pipeline.plan_or_rest(client, manifests, PlanOptions(*options))
+    async with opened(state, paths, shown) as session:
+        with pipeline.at_least(session.manifests):
+            planned = await pipeline.plan_or_rest(session.client, session.manifests, PlanOptions(*options))
     shown.stop()
     # Without a plan of the rest, there is nothing to leave something out of.
     if planned.plan.changes or not planned.faults.problems:

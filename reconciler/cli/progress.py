@@ -1,12 +1,15 @@
-"""Progress on stderr: a bar on a terminal, otherwise an occasional line."""
+"""Progress on stderr: on a terminal a bar that moves all the time, otherwise a line every few seconds."""
 
 from __future__ import annotations
 
+import math
+import os
 import sys
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from threading import Event, Lock, Thread
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from reconciler.cli import output
 from reconciler.cli.options import State
@@ -17,66 +20,133 @@ if TYPE_CHECKING:
     from reconciler.apply.report import Outcome
     from reconciler.model.address import Address
 
-REQUESTS = 50
-"""Requests between two lines while reading the server."""
-LINES = 20
-"""Maximum number of lines while applying, without a terminal."""
 PAUSE = 5.0
-"""Seconds between two lines while reading many objects."""
+"""Seconds between two lines without a terminal."""
+LOOK = 1.0
+"""Seconds between two looks whether a line is due, also while nothing happens."""
+READING_BACK = "reading back"
 
 
 class Progress(AbstractContextManager["Progress"]):
     """Lines for a log; with `verbose`, one for each request."""
 
     def __init__(self, state: State) -> None:
-        self.verbose = state.verbose
+        self.verbose, self.no_color = state.verbose, state.no_color
         self.requests = self.done = self.total = 0
-        self.counting, self.started, self.last_line = ("", 0), 0.0, 0.0
+        self.phase = ""
+        """What is being done; "" while nothing is, such as during a question."""
+        self.lists: dict[str, tuple[int, int]] = {}
+        """The pages of each long list: how many are read, of how many."""
+        self.until = -math.inf
+        """Until when a request waits to be sent again."""
+        self.counting, self.started, self.last_line = ("", 0), 0.0, monotonic()
+        self._ended, self._lock = Event(), Lock()
+
+    def __enter__(self) -> Self:
+        Thread(target=self._watch, daemon=True, name="progress").start()
+        return self
 
     def __exit__(self, *error: object) -> None:
+        self._ended.set()
         self.stop()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(LOOK):
+            self.tick()
+
+    def tick(self) -> None:
+        """Print a line if one is due."""
+        with self._lock:
+            now = monotonic()
+            if self.phase and now - self.last_line >= PAUSE:
+                self.last_line = now
+                output.say(f"{self.status()} …")
+
+    def status(self) -> str:
+        """What is being done, how far it is, and what it waits for."""
+        parts = [self._far(), *([] if self._counts else [self.pages_read()]), self.waiting()]
+        return ", ".join(filter(None, parts))
+
+    @property
+    def _counts(self) -> bool:
+        return 0 < self.done < self.total
+
+    def _far(self) -> str:
+        what = self.counting[0] or self.phase
+        if self._counts:
+            left = (monotonic() - self.started) / self.done * (self.total - self.done)
+            return f"{what}: {self.done:,} of {self.total:,}, about {timedelta(seconds=round(left))} remaining"
+        what = f"{self.phase}: {READING_BACK}" if self.total and self.done else self.phase
+        return f"{what}: {output.plural(self.requests, 'request')}" if self.requests else what
+
+    def pages_read(self) -> str:
+        """How many pages of the long lists are read, of how many."""
+        done, total = (sum(counts) for counts in zip(*self.lists.values(), strict=True)) if self.lists else (0, 0)
+        return f"{min(done, total):,} of {total:,} pages" if total > len(self.lists) else ""
+
+    def waiting(self) -> str:
+        """Why a request is not sent at once."""
+        left = self.until - monotonic()
+        return f"the server is busy: waiting {math.ceil(left)} s" if left > 0 else ""
 
     def reading(self, what: str) -> None:
         """Announce what is read next."""
-        output.say(f"Reading {what} …")
+        self._begin(f"Reading {what}", f"Reading {what} …")
+
+    def resume(self, phase: str) -> None:
+        """Something takes a moment that is not worth a line."""
+        self.phase = phase
+
+    def _begin(self, phase: str, line: str) -> None:
+        self.phase, self.counting, self.done, self.total = phase, ("", 0), 0, 0
+        self.lists.clear()
+        self.last_line = monotonic()
+        output.say(line)
 
     def request(self, line: str) -> None:
         """Record one request; `line` is the client's log line."""
         self.requests += 1
         if self.verbose:
+            self.last_line = monotonic()
             output.say(line)
-        elif not self.total and self.requests % REQUESTS == 0:
-            output.say(f"{self.requests} requests …")
+
+    def page(self, path: str, done: int, total: int) -> None:
+        """Record that so many pages of a list are read."""
+        self.lists[path] = done, total
+
+    def waits(self, seconds: float) -> None:
+        """Record that a request is sent again only after so many seconds."""
+        self.until = max(self.until, monotonic() + seconds)
 
     def counted(self, what: str, done: int, total: int) -> None:
         """Record that `done` of `total` objects are read."""
-        self.total = total if done < total else 0  # 0 ends the count, so that requests are reported again
+        self.phase = self.phase or "Reading"
         if (what, total) != self.counting:
             self.counting, self.started = (what, total), monotonic()
-            self.last_line = self.started
+        # 0 ends the count, so that requests are reported again.
+        self.done, self.total = (done, total) if done < total else (0, 0)
+        if done >= total:
+            self.counting = ("", 0)
         self.step(what, done, total)
 
     def step(self, what: str, done: int, total: int) -> None:
-        """Show progress and the estimated time left, at most every `PAUSE` seconds."""
-        now = monotonic()
-        if self.total and not self.verbose and now - self.last_line >= PAUSE:
-            self.last_line, left = now, (now - self.started) / done * (total - done)
-            output.say(f"{what}: {done:,} of {total:,}, about {timedelta(seconds=round(left))} remaining …")
+        """Show how far it is."""
+        if self.total:
+            self.tick()
 
     def applying(self, total: int) -> None:
         """Start counting changes."""
-        self.total = total
-        output.say(f"Applying {output.plural(total, 'change')} …")
+        self._begin("Applying", f"Applying {output.plural(total, 'change')} …")
+        self.total, self.started, self.requests = total, monotonic(), 0
 
     def ended(self, address: Address, outcome: Outcome) -> None:
         """Record a change whose outcome is known."""
         self.done += 1
-        # At least ten changes a line, and about twenty lines for very many.
-        if self.done % max(10, self.total // LINES) == 0:
-            output.say(f"{self.done} of {self.total} …")
+        self.tick()
 
     def stop(self) -> None:
         """Free the terminal for other output."""
+        self.phase = ""
 
 
 class Live(Progress):
@@ -90,6 +160,13 @@ class Live(Progress):
     def reading(self, what: str) -> None:
         super().reading(what)
         self._start()
+
+    def resume(self, phase: str) -> None:
+        super().resume(phase)
+        self._start()
+
+    def tick(self) -> None:
+        """Nothing: the bar moves by itself."""
 
     def request(self, line: str) -> None:
         self.requests += 1
@@ -114,22 +191,38 @@ class Live(Progress):
         if self.bar is not None:
             # Keys come from manifests and the server, and may contain control sequences.
             shown = terminal(output.masked(str(address)))[:40]
+            shown = READING_BACK if self.done >= self.total else shown
             self.bar.update(self.bar.task_ids[0], completed=self.done, description=shown)
 
     def _start(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, Task, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bar
 
-        self.stop()
+        shown = self
+
+        class Notes(TextColumn):
+            """Read whenever the bar is drawn: a wait counts down while nothing else happens."""
+
+            def render(self, task: Task) -> Text:
+                return Text(", ".join(filter(None, (shown.pages_read(), shown.waiting()))))
+
+        from rich.text import Text
+
+        self._clear()
         counted = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) if self.total else ()
         text = TextColumn("{task.description}", markup=False)  # names of objects may contain [brackets]
+        console = Console(stderr=True, no_color=self.no_color or None)
         # Transient: the bar disappears, so that the output that follows starts on a clean line.
-        self.bar = Bar(SpinnerColumn(), text, *counted, console=Console(stderr=True), transient=True)
+        self.bar = Bar(SpinnerColumn(), text, Notes(""), *counted, console=console, transient=True)
         self.bar.add_task(output.plural(self.requests, "request") if self.requests else "", total=self.total or None)
         self.bar.start()
 
     def stop(self) -> None:
+        super().stop()
+        self._clear()
+
+    def _clear(self) -> None:
         if self.bar is not None:
             self.bar.stop()
             self.bar = None
@@ -137,5 +230,6 @@ class Live(Progress):
 
 def progress(state: State) -> Progress:
     """A bar on a terminal; lines otherwise, and with --verbose."""
-    # With --verbose each request is a line, which would tear the bar.
-    return Live(state) if sys.stderr.isatty() and not state.verbose else Progress(state)
+    # With --verbose each request is a line, which would tear the bar; a dumb terminal cannot move the cursor.
+    moves = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    return Live(state) if moves and not state.verbose else Progress(state)

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from reconciler.redmine.client import Client
 
 
-def manifests(state: State, paths: tuple[str, ...]) -> Manifests:
+def manifests(state: State, paths: tuple[str, ...], config: Config | None = None) -> Manifests:
     """The manifests at `paths` with their configuration. Raises ConfigError."""
-    result = read(state.configuration(paths), paths, sys.stdin)
+    result = read(config or state.configuration(paths), paths, sys.stdin)
     state.sources = result.loaded.sources
     _left_out(result.loaded.left_out)
     _overlaid(result.loaded.overlaid, state)
@@ -60,13 +60,15 @@ def valid(state: State, paths: tuple[str, ...]) -> Manifests:
 
 
 @asynccontextmanager
-async def client(state: State, config: Config, shown: Progress) -> AsyncIterator[Client]:
+async def client(state: State, config: Config, shown: Progress, *, announced: bool = True) -> AsyncIterator[Client]:
     """A client for the configured server, with progress; --verbose shows the number of requests at the end."""
     from reconciler.redmine.client import Client
 
     connection = config.connection()
-    shown.reading(connection.url)
+    if announced:
+        shown.reading(connection.url)
     async with Client(connection, log=shown.request, secrets=config.secrets) as opened:
+        opened.page, opened.waits = shown.page, shown.waits
         try:
             yield opened
         finally:  # also if the command fails: the number of requests helps to see how far it got
@@ -99,7 +101,7 @@ async def leased(
     made = lease_project.is_made(objects, config.lease)
 
     def say(sentence: str) -> None:
-        shown.stop()
+        # The bar goes on moving below it while the lease is awaited.
         output.say(output.safe(sentence))
 
     with ending():

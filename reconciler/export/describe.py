@@ -80,7 +80,8 @@ class _Description:
             if api.read is None or (name == CONTAINER and self.kind.inside):
                 continue
             if not self.kind.capability(PartialRows).shows(self.kind, self.row, name, {}):
-                if name not in self.kind.capability(Exporting).unshown:
+                # Without the program inside Redmine, an export has what the API shows.
+                if name not in self.kind.capability(Exporting).unshown and not api.program:
                     self.leave_out(name, "Redmine does not show it")
                 continue
             live = self.kind.live(self.row, name, self.context)

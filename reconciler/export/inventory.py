@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from reconciler.catalog.session import Rows
 from reconciler.errors import Denied, ReconcilerError
 from reconciler.export.disk_dict import DiskDict
 from reconciler.export.targets import is_target
@@ -23,6 +24,7 @@ from reconciler.model.forms import WHOLE, Fields
 from reconciler.model.kind import Kind, Need
 from reconciler.model.name_index import Context, Names
 from reconciler.model.ordering import Implied
+from reconciler.model.program_fields import program_fields, show
 from reconciler.model.requests import Listing
 from reconciler.model.row_form import form_of
 from reconciler.model.spec import Id
@@ -31,6 +33,7 @@ from reconciler.state.catalog import read_kinds
 from reconciler.state.desired import Desired
 from reconciler.state.fetch import Watch, bulk_details, fetch, over, unwatched
 from reconciler.state.live import FILE, Reader, check_settings, check_version, fresh_names
+from reconciler.state.program_fields import Wanted
 from reconciler.state.together import together
 from reconciler.state.unreadable import LeftOut, Unreadable
 
@@ -97,10 +100,11 @@ async def take(
     names.account = str(me["login"])
     reader = Reader(client, names, nothing)
     # In the waves of `live.read`, for the same reasons.
-    await reader.wave(_need(names, ()), [k for k in kinds().values() if k.has(ReadOnly)])
+    await reader.wave(_need(names, ()), _definitions(scope))
     check_version(names)
     check_settings(names, _need(names, ()))
-    await _take_catalog(client, [kind for kind in kinds().values() if kind.has(Catalog) and scope.has(kind)], names)
+    chosen = [kind for kind in kinds().values() if kind.has(Catalog) and scope.has(kind)]
+    shown = await _take_catalog(client, chosen, names, _fields(scope))
     await reader.wave(_need(names, ()), [k for k in kinds().values() if not k.has(ReadOnly) and not k.inside])
     await _check_projects(client, names, scope)
     projects = _projects(names, scope)
@@ -113,16 +117,44 @@ async def take(
         kind.capability(ManifestKey).make_keys(names, keys)
     await reader.wave(need, [k for k in inside if k.inside and k.inside.reads_after])
     await _complete(client, names, scope, projects, watch)
+    await _add_fields(client, names, scope, projects, shown)
     return Inventory(names, projects, reader.left_out.lasting(names))
 
 
-async def _take_catalog(client: Client, chosen: Collection[Kind], names: Names) -> None:
-    """Add what the program inside Redmine shows of these kinds."""
+def _definitions(scope: Scope) -> list[Kind]:
+    """What the API cannot create, and is in scope or used by what it can."""
+    codecs = [api.codec for kind in kinds().values() if not kind.has(Catalog) for api in kind.fields.values()]
+    used = {name for codec in codecs for name in (*codec.named_kinds(), *codec.lookups, *codec.lookups_to_create)}
+    return [kind for kind in kinds().values() if kind.has(ReadOnly) and (scope.has(kind) or kind.name in used)]
+
+
+def _is_in(kind: Kind, projects: Collection[str], names: Names) -> bool:
+    return any(Address(kind.name, key).project in projects for key in names.live(kind.name).ids)
+
+
+def _fields(scope: Scope) -> Wanted:
+    """The kinds in scope of which only the program inside Redmine shows some fields, in all projects."""
+    return Wanted(tuple(kind for kind in kinds().values() if scope.has(kind) and program_fields(kind)))
+
+
+async def _take_catalog(client: Client, chosen: Collection[Kind], names: Names, fields: Wanted) -> Rows | None:
+    """Add what the program inside Redmine shows of these kinds. If it was asked, returns what it shows of others."""
     if chosen and client.catalog is None:
         listed = ", ".join(kind.plural for kind in chosen)
         raise ReconcilerError(f"The REST API does not show all of {listed}: set catalog_command to export them.")
-    if chosen:
-        await read_kinds(client, chosen, names)
+    return await read_kinds(client, chosen, names, fields) if chosen else None
+
+
+async def _add_fields(
+    client: Client, names: Names, scope: Scope, projects: Collection[str], shown: Rows | None
+) -> None:
+    """Add what only the program shows of objects in scope, if there are any and it can be asked."""
+    wanted = [kind for kind in _fields(scope).kinds if _is_in(kind, projects, names)]
+    if not wanted or client.catalog is None:
+        return
+    rows = await read_kinds(client, (), names, Wanted(tuple(wanted), frozenset(projects))) if shown is None else shown
+    for kind in wanted:
+        show(kind, rows[kind.name], projects, names)
 
 
 async def _stream(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from reconciler.kinds._server_settings import setting
 from reconciler.kinds.memberships.inherited_roles import own_roles, principal
 from reconciler.model.address import CONTAINER, Address
 from reconciler.model.name_index import Context, Names
@@ -119,7 +120,8 @@ def is_private(context: Context) -> bool:
     """Whether the project will certainly be private."""
     spec, row = context.names.spec(context.container), context.names.row(context.container) or {}
     declared = getattr(spec, "is_public", None)
-    return (row.get("is_public", True) if declared is None else declared) is False
+    live = row.get("is_public", True) if row else setting("default_projects_public", context.names)
+    return (live if declared is None else declared) is False
 
 
 def is_admin(names: Names) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
@@ -74,6 +75,13 @@ FLAGS = ("is_private", "is_public")
 BOOLEANS = {"true": "1", "false": "0"}
 CUSTOMIZED = ("issue", "time_entry", "project", "version", "user", "time_entry_activity")
 """The types of objects whose custom fields can be in queries."""
+OWNERS: Mapping[str, str] = {
+    **{name: name for name in CUSTOMIZED},
+    **dict.fromkeys(("author", "assigned_to"), "user"),
+    "fixed_version": "version",
+    "activity": "time_entry_activity",
+}
+"""What a query calls an object whose custom field it has, and the type of that."""
 
 
 def _filter(value: Any) -> Any:
@@ -101,19 +109,39 @@ def _sort_by(value: Any) -> Any:
 SortBy = Annotated[str | dict[str, str], BeforeValidator(_sort_by)]
 
 
+OWNED = re.compile(r"(\w+)\.(.+)", re.DOTALL)
+
+
 def custom(name: str, context: Context) -> str | None:
     """The custom field that a name in a query means, or None."""
+    owner, name = owned(name, context)
     if name.startswith("[") and name.endswith("]"):
         return name[1:-1]
-    known = (context.names.custom_fields.get(customized, {}) for customized in CUSTOMIZED)
-    return name if name not in CORE and any(name in fields for fields in known) else None
+    return name if name not in CORE and _is_known(name, context, OWNERS.get(owner)) else None
+
+
+def owned(name: str, context: Context) -> tuple[str, str]:
+    """Whose custom field a name in a query means, where it is another object's (`issue.Size`), and the rest of it."""
+    found = OWNED.fullmatch(name)
+    if found is None or found[1] not in OWNERS or _is_known(name, context):
+        return "", name
+    return found[1], found[2]
+
+
+def _is_known(name: str, context: Context, customized: str | None = None) -> bool:
+    """Whether a custom field has this name."""
+    known = (context.names.custom_fields.get(one, {}) for one in ((customized,) if customized else CUSTOMIZED))
+    return any(name in fields for fields in known)
 
 
 def shown(name: Any) -> str:
-    """How a manifest names a field that the program shows: a custom field is a list of one."""
+    """How a manifest names a field that the program shows: a custom field is a list of one, or of two: it is that of
+    another object."""
     if not isinstance(name, list):
         return str(name)
-    return f"[{name[0]}]" if name[0] in CORE else str(name[0])
+    found = OWNED.fullmatch(name[0])
+    own = f"[{name[0]}]" if name[0] in CORE or (found and found[1] in OWNERS) else str(name[0])
+    return f"{name[1]}.{own}" if len(name) > 1 else own
 
 
 class _Fields(Codec):
@@ -124,8 +152,9 @@ class _Fields(Codec):
 
     def references(self, value: Any, context: Context) -> Iterable[Reference]:
         for name in self._named(value):
+            owner, name = owned(name, context)
             name = name[1:-1] if name.startswith("[") else name
-            for customized in CUSTOMIZED if name not in CORE else ():
+            for customized in ((OWNERS[owner],) if owner else CUSTOMIZED) if name not in CORE else ():
                 yield from definition_of(customized, name, context)
 
     def _named(self, value: Any) -> Iterable[str]:
@@ -133,12 +162,12 @@ class _Fields(Codec):
 
     def _name(self, name: str, context: Context) -> str:
         """The one spelling of a name."""
-        found = custom(name, context)
-        return name if found is None else shown([found])
+        found, (owner, _) = custom(name, context), owned(name, context)
+        return name if found is None else shown([found, owner] if owner else [found])
 
     def _sent(self, name: str, context: Context) -> Any:
-        found = custom(name, context)
-        return name if found is None else [found]
+        found, (owner, _) = custom(name, context), owned(name, context)
+        return name if found is None else [found, owner] if owner else [found]
 
 
 class Columns(_Fields):
@@ -230,7 +259,9 @@ class Filters(_Fields):
     def decode(self, wire: Any, context: Context) -> Any:
         found = {}
         for name, given in (wire or {}).items():
-            short = shown([name[1:-1]]) if name.startswith("[") else _without_id(name)
+            owner, _, own = name.rpartition(".[") if name.endswith("]") and not name.startswith("[") else ("", "", "")
+            short = shown([own[:-1], owner]) if owner else _without_id(name)
+            short = shown([name[1:-1]]) if name.startswith("[") else short
             values = [_renamed(name, one, context) for one in given["values"]]
             if kind := _kind(short, context):
                 values = [Named((kind,)).decode(one, context) for one in values]
@@ -241,7 +272,8 @@ class Filters(_Fields):
         sent = {}
         for name, given in value.items():
             found = custom(name, context)
-            key = f"[{found}]" if found is not None else _with_id(name, context)
+            owner, _ = owned(name, context)
+            key = f"{owner}.[{found}]".removeprefix(".") if found is not None else _with_id(name, context)
             operator, values = _parts(given)
             sent[key] = {"operator": operator, "values": values}
         return sent

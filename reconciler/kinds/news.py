@@ -11,12 +11,13 @@ from typing import Annotated, Any
 from pydantic import Field, PositiveInt, StringConstraints
 
 from reconciler.kinds._keyless import Keyless
+from reconciler.kinds._watching import WATCHED, Audience
 from reconciler.model.address import Address, Row
 from reconciler.model.attachments import Attached, Attachments, attaching
 from reconciler.model.capabilities import Creation, Deletion
 from reconciler.model.codecs import Text
 from reconciler.model.export_hooks import Exporting
-from reconciler.model.kind import Inside, Listing, Need, Request, project_lists
+from reconciler.model.kind import Inside, Kind, Listing, Need, Request, project_lists
 from reconciler.model.name_index import Context, Names
 from reconciler.model.pruning import Contents
 from reconciler.model.rights import all_need
@@ -46,12 +47,22 @@ class NewsSpec(ProjectItem):
         Field(description="The text; line ends are not compared.", examples=["It is on the *Files* page.\n"]),
         Api(codec=Text(), clear=REFUSE, main_text=True),
     ] = None
+    watchers: WATCHED = None
     attachments: Annotated[
         list[Attached] | None,
         Field(description="Files, by name; undeclared ones are kept.", examples=[[{"file": "announcement.pdf"}]]),
         # The index ignores `include=attachments` (5.0 to 6.1), hence `detail`.
         Api(codec=Attachments(), write="uploads", read="attachments", include="attachments", detail=True, clear=REFUSE),
     ] = None
+
+
+class _Export(Exporting):
+    """Who writes news becomes their watcher (5.0 to 6.1), so that nobody watches them has to be said."""
+
+    def non_defaults(self, kind: Kind, values: Mapping[str, Any], row: Row, context: Context) -> dict[str, Any]:
+        alone: dict[str, Any] = {"watchers": []} if values.get("watchers") == [] else {}
+        kept = {**super().non_defaults(kind, values, row, context), **alone}
+        return {name: kept[name] for name in kind.fields if name in kept}
 
 
 class News(Keyless[NewsSpec]):
@@ -70,7 +81,8 @@ class News(Keyless[NewsSpec]):
         Creation(unique=False, answers=False),
         Deletion("also deletes its comments and attachments"),
         Contents("news item", "news items"),
-        Exporting(own_files=True),
+        Audience(),
+        _Export(own_files=True),
     )
 
     def key(self, spec: NewsSpec, project: str) -> str:

@@ -15,10 +15,12 @@ from pydantic import Field, PositiveInt, StringConstraints
 from reconciler.kinds._keyless import Keyless, KeylessReadBack
 from reconciler.kinds._members import is_account, may_be_admin
 from reconciler.kinds._permissions import lacks_as_member
+from reconciler.kinds._project_activities import own, own_id, switched_on
 from reconciler.kinds._queries import chunks, criterion
+from reconciler.kinds._server_settings import setting
 from reconciler.kinds.issues.hiding import IssueHiding
 from reconciler.model.address import Address, Row, Unresolved, split_key
-from reconciler.model.capabilities import Creation, FixedKey, Rows
+from reconciler.model.capabilities import Creation, Dependencies, FixedKey, Rows
 from reconciler.model.codecs import Codec, Ref, digest, exact
 from reconciler.model.containers import ProjectIncludes
 from reconciler.model.custom_fields import CustomFields
@@ -85,10 +87,10 @@ class Activity(Codec):
         return wire["name"] if wire else None
 
     def encode(self, value: Any, context: Context) -> Any:
-        try:
-            return usable(context)[value]
-        except KeyError as error:
-            raise Unresolved(inactive(value, context), advice(value, context)) from error
+        number = usable(context).get(value) or own_id(value, context)
+        if number is None:
+            raise Unresolved(inactive(value, context), advice(value, context))
+        return number
 
 
 def inactive(name: str, context: Context) -> str:
@@ -205,10 +207,23 @@ class _Limits(Doubts):
         hours = values.get("hours")
         if hours is None or (row is not None and HOURS.equal(hours, row["hours"])):
             return
-        if hours == 0:
+        most = setting("timelog_max_hours_per_day", context.names)
+        if hours == 0 and setting("timelog_accept_0_hours", context.names) is not True:
             yield "hours", "a setting of Redmine, which the API does not show, decides whether it takes 0 hours"
-        elif hours > PER_DAY:
-            yield "hours", f"by default Redmine takes at most {PER_DAY} hours of a user on one day"
+        elif hours > (PER_DAY if most is None else float(most)):
+            said = f"by default Redmine takes at most {PER_DAY}" if most is None else f"Redmine takes at most {most:g}"
+            yield "hours", f"{said} hours of a user on one day"
+
+
+class _Dependencies(Dependencies):
+    """An activity is switched on in the project before time is logged on it."""
+
+    def depends_on(
+        self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Iterable[str], context: Context
+    ) -> Iterable[tuple[str, Address]]:
+        activity = values.get("activity")
+        if activity is not None and "activity" in changed and activity not in usable(context):
+            yield "activity", own(activity, context)
 
 
 class _People(Participants):
@@ -254,6 +269,7 @@ class TimeEntries(Keyless[TimeEntrySpec]):
     read_back = _ReadBack
     capabilities = (
         FixedKey(),
+        _Dependencies(),
         Rights(("log_time",), EDIT, EDIT),
         Rows({"user": REF, "activity": NAMED, "spent_on": DAY, "hours": NUMBER, "comments": TEXT.present}),
         Creation(unique=False, newest=NEWEST),
@@ -306,7 +322,8 @@ class TimeEntries(Keyless[TimeEntrySpec]):
     def conflicts(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
         activity = values.get("activity")
         live = None if row is None else self.live(row, "activity", context)
-        if activity is not None and activity != live and activity not in usable(context):
+        known = activity is None or activity == live or activity in usable(context)
+        if activity is not None and not known and not switched_on(activity, context):
             yield "activity", inactive(activity, context), advice(activity, context)
 
     def losses(self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context) -> Iterable[str]:

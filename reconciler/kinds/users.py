@@ -39,7 +39,7 @@ LIMIT = f"before Redmine 5.1 a last name has at most {SHORT}"
 ACTIVE_ONLY = frozenset(
     {
         *("issue.assigned_to", "issue.author", "issue.notes", "issue.watchers"),
-        *("time_entry.user", "custom_fields"),
+        *("wiki_page.watchers", "news.watchers", "time_entry.user", "custom_fields"),
     }
 )
 """Fields that Redmine lets name active users only: 422, 412 for whom a request acts as, 204 and dropped for watchers

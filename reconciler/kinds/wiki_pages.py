@@ -16,6 +16,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, StringConstraints
 
 from reconciler.kinds._page_tree import PAGE, PARENT, above, is_above, live_below
+from reconciler.kinds._watching import WATCHED, Audience
 from reconciler.model.address import CONTAINER, Address, Row, split_key
 from reconciler.model.attachments import Attached, Attachments, attaching
 from reconciler.model.capabilities import Creation, Deletion, Dependencies, KeptValues, ReadBack, Rows
@@ -28,7 +29,7 @@ from reconciler.model.pruning import Contents, Pruning
 from reconciler.model.requests import payload
 from reconciler.model.rights import Rights
 from reconciler.model.spec import REFUSE, Api, Id, Name, ProjectItem
-from reconciler.model.wiki_titles import REMOVED, titleize
+from reconciler.model.wiki_titles import REMOVED, lease_page, titleize
 from reconciler.natural import natural
 from reconciler.redmine.urls import quote
 
@@ -104,6 +105,7 @@ class WikiPageSpec(ProjectItem):
         ),
         Api(read=None, along=frozenset({"text"}), clear="", label="Comment"),
     ] = None
+    watchers: WATCHED = None
     attachments: Annotated[
         list[Attached] | None,
         Field(
@@ -112,12 +114,6 @@ class WikiPageSpec(ProjectItem):
         ),
         Api(codec=Attachments(), write="uploads", clear=REFUSE, detail=True),
     ] = None
-
-
-def lease_page(settings: Mapping[str, Any]) -> str:
-    """The id of the page that the lease is kept on, which belongs to no manifest and no export; "" for none."""
-    project, title = settings.get("lease") or ("", "")
-    return f"{project}/{titleize(title)}" if project else ""
 
 
 def path_of(number: Id) -> str:
@@ -246,6 +242,7 @@ class WikiPages(_Pages):
         _Dependencies(),
         _KeptValues(),
         _Pruning(),
+        Audience(),
         _Export(own_files=True, text_files=True, defaults=(("start_page", False),)),
     )
 

@@ -56,7 +56,7 @@ class Address(NamedTuple):
     @property
     def project(self) -> str:
         """The project's identifier, for an object inside a project; of a project, its own."""
-        return split_key(self.key)[0]
+        return self.key.partition("/")[0]
 
     @property
     def container(self) -> Address:

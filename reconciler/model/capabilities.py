@@ -268,7 +268,9 @@ class PartialRows(Capability):
 
     def shows(self, kind: Kind, row: Row, name: str, values: Mapping[str, Any]) -> bool:
         """Whether a row shows the value of a field; `values` are the declared ones."""
-        return PARTIAL not in row or (kind.fields[name].read or name) in row
+        # What the program inside Redmine was not asked for is in no row.
+        complete = PARTIAL not in row and not kind.fields[name].program
+        return complete or (kind.fields[name].read or name) in row
 
     def writes_unseen(self, row: Row, context: Context) -> bool:
         """Whether fields that a row does not show are written nevertheless: they can be read after the write."""

@@ -50,7 +50,12 @@ class LiveIndex:
 
     def id(self, key: str) -> int | None:
         """The id of the object of a key, in the spelling that Redmine compares, else None."""
-        return self._ids.get(self.spelling(key))
+        return self._ids.get(key if self._folded is None else self.spelling(key))
+
+    def row(self, key: str) -> Row | None:
+        """The row of the object of a key, in the spelling that Redmine compares, else None."""
+        number = self._ids.get(key if self._folded is None else self.spelling(key))
+        return None if number is None else self._rows[number]
 
     def spelling(self, key: str) -> str:
         """The key as the server spells it, where Redmine compares without case; else as it is."""

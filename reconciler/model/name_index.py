@@ -185,8 +185,7 @@ class Names:
 
     def row(self, address: Address) -> Row | None:
         """What was read of a live object, else None."""
-        number = self.id(address)
-        return None if number is None else self.live(address.kind).rows[number]
+        return self.live(address.kind).row(address.key)
 
     def is_live(self, address: Address) -> bool:
         """Whether the object is live."""

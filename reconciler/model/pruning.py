@@ -46,7 +46,8 @@ class Pruning(Capability):
     def evidence(self, kind: Kind, row: Row) -> Any:
         """What of a row must still be so when the object is removed: all that every list of the kind shows."""
         # As the API shows it: names are not always read, and then the canonical form of a reference is another one.
-        shown = (api.read for api in kind.fields.values() if api.read and not (api.include or api.detail))
+        apart = {name for name, api in kind.fields.items() if api.include or api.detail or api.program}
+        shown = (api.read for name, api in kind.fields.items() if api.read and name not in apart)
         return {name: row.get(name) for name in (*shown, "updated_on")}
 
     def usage(self, number: Id, project: str) -> Usage | None:

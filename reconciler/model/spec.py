@@ -165,6 +165,8 @@ class Api:
     unique      Redmine refuses a second object of the kind with the same value, compared without case; a key is unique
                 anyway
     main_text   it is the text that the object is about
+    program     the API has no such field: only the program inside Redmine reads and writes it, when everything else of
+                the object is written (`plan.catalog`)
     label       what Redmine's English sentences call it ("Email is invalid"; `field_*` in its config/locales/en.yml);
                 "" is the field's own name: "Due date"
     """
@@ -184,6 +186,7 @@ class Api:
     date: bool = False
     unique: bool = False
     main_text: bool = False
+    program: bool = False
     deferred: Deferred | None = None
     gate: Gate | None = None
     label: str = ""
@@ -196,7 +199,7 @@ class Api:
     @property
     def shown_on_create(self) -> bool:
         """Whether the answer to a POST shows the field, if any does: what it does not show is read back."""
-        return not (self.include or self.detail)
+        return not (self.include or self.detail or self.program)
 
 
 # An object of its own, as None is a value that can be sent to clear a field.
@@ -207,7 +210,7 @@ LOCAL = Api(local=True)
 
 def resolved(name: str, api: Api) -> Api:
     """The same, with the field's own name where none is given for the API."""
-    read, write = (name if given == "" else given for given in (api.read, api.write))
+    read, write = (name if given == "" else given for given in (api.read, None if api.program else api.write))
     return replace(api, write=write, read=read, label=api.label or name.replace("_", " ").capitalize())
 
 

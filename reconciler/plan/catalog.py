@@ -12,11 +12,12 @@ from reconciler.errors import Problem
 from reconciler.kinds import kinds
 from reconciler.kinds._catalog import CatalogKind
 from reconciler.model.catalog import Catalog
-from reconciler.model.kind import scope_of
+from reconciler.model.kind import Object, scope_of
 from reconciler.model.name_index import Context, Names
+from reconciler.model.program_fields import declared_fields, field_item
 from reconciler.model.spec import Id
 from reconciler.plan.diff import gather
-from reconciler.plan.operations import Change, Operation, OperationId, Plan, Warned
+from reconciler.plan.operations import ByProgram, Change, Operation, OperationId, Plan, Warned
 from reconciler.plan.operations import Id as StepId
 from reconciler.redmine.client import Client
 
@@ -32,9 +33,9 @@ class Said:
     warnings: tuple[Warned, ...] = ()
 
 
-def in_catalog(operation: OperationId) -> bool:
+def in_catalog(operation: Operation) -> bool:
     """Whether the program inside Redmine carries out an operation."""
-    return kinds()[operation.address.kind].has(Catalog)
+    return isinstance(operation, ByProgram) or kinds()[operation.id.address.kind].has(Catalog)
 
 
 def items(chosen: Sequence[Operation], numbers: Iterable[Id | None], names: Names) -> list[Item]:
@@ -46,22 +47,27 @@ def items(chosen: Sequence[Operation], numbers: Iterable[Id | None], names: Name
 def _item(operation: Operation, number: Id | None, names: Names, places: dict[OperationId, int]) -> Item:
     address = operation.id.address
     kind = kinds()[address.kind]
-    assert isinstance(kind, CatalogKind)
     context = Context(names, scope_of(kind, address), address)
     needs = tuple(sorted(places[one] for one in operation.requires if one in places))
-    item = kind.item(operation.action, address, number, gather(operation.fields), context)
+    values = gather(operation.fields)
+    if isinstance(operation, ByProgram):
+        item = field_item("update", kind, address, number, values, context)
+    else:
+        assert isinstance(kind, CatalogKind)
+        item = kind.item(operation.action, address, number, values, context)
     return replace(item, needs=needs)
 
 
-async def check(client: Client, plan: Plan, names: Names) -> Said:
+async def check(client: Client, plan: Plan, names: Names, objects: Iterable[Object] = ()) -> Said:
     """What Redmine itself says to the changes of the catalog: they are written, and rolled back.
 
-    Only those that need nothing which the API has yet to write. Raises CatalogError.
+    Only those that need nothing which the API has yet to write. `objects` are the declared ones. Raises CatalogError.
     """
-    if not any(in_catalog(operation.id) for operation in plan.operations):
+    unseen = list(declared_fields(objects))
+    if not unseen and not any(map(in_catalog, plan.operations)):
         return Said()
     if client.catalog is None:
-        return Said(warnings=tuple(_unwritten(plan)))
+        return Said(warnings=(*_unwritten(plan), *_unseen(unseen)))
     chosen = list(_first(plan))
     if not chosen:
         return Said()
@@ -84,7 +90,7 @@ def _first(plan: Plan) -> Iterator[Operation]:
             continue
         if not isinstance(number, OperationId):
             possible.add(number)
-        elif number in operations and in_catalog(number):
+        elif number in operations and in_catalog(operations[number]):
             possible.add(number)
             yield operations[number]
 
@@ -95,6 +101,15 @@ def _unwritten(plan: Plan) -> Iterator[Warned]:
     if changes:
         more = f" and {len(changes) - 1} more" if changes[1:] else ""
         yield Warned(changes[0].address, changes[0].source, f"REST cannot write it{more}: {NEEDED}")
+
+
+def _unseen(declared: Sequence[tuple[Object, str]]) -> Iterator[Warned]:
+    """Without a program: one warning for all fields that REST neither shows nor writes."""
+    if declared:
+        first, name = declared[0]
+        more = f" and {len(declared) - 1} more" if declared[1:] else ""
+        message = f"{name}: REST neither shows nor writes it{more}: {NEEDED}"
+        yield Warned(first.address, first.where(name), message)
 
 
 def _problems(said: Iterable[tuple[Change, Outcome]]) -> Iterator[Problem]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from graphlib import TopologicalSorter
@@ -15,6 +15,7 @@ from reconciler.model.address import Address, Unresolved
 from reconciler.model.catalog import Catalog
 from reconciler.model.kind import Object
 from reconciler.model.name_index import Context, Names
+from reconciler.model.program_fields import declared_fields, field_item
 from reconciler.state.desired import Desired, references
 
 
@@ -30,7 +31,18 @@ def script_items(desired: Desired, names: Names) -> list[Item]:
     places = {address: place for place, address in enumerate(present)}
     found = [_ensure(declared[a], names, [places[o] for o in needed[a] if o in places]) for a in present]
     found += [_ensure(declared[a], names, [places[a]], deferred=True) for a in later]
+    found += _fields_of_others(desired, names)
     return [*found, *(_item("delete", declared[a], {}, names) for a in absent)]
+
+
+def _fields_of_others(desired: Desired, names: Names) -> Iterator[Item]:
+    """What the program writes of objects that the API lists."""
+    for declared in dict.fromkeys(one.address for one, _ in declared_fields(desired.objects.values())):
+        one = desired.objects[declared]
+        context = Context(names, one.project, one.address)
+        chosen = {name: value for name, value in one.fields.items() if one.kind.fields[name].program}
+        values = {name: one.kind.fields[name].codec.canonical(value, context) for name, value in chosen.items()}
+        yield field_item("ensure", one.kind, one.address, names.id(one.address), values, context)
 
 
 def _needed(declared: Object, known: Mapping[Address, Object], names: Names) -> set[Address]:

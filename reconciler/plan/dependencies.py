@@ -97,7 +97,9 @@ class _Builder:
         step = work.steps[0]
         taken = (OperationId(address) for address in step.takes_from)
         requires = tuple(dict.fromkeys((*self._required(work), *taken)))
-        before: list[Id] = [*self._before(work), *map(self._last, work.runs_after), *self._milestones_before(work)]
+        milestones = (MilestoneId(kind, work.address.project, deletions=False) for kind in step.kinds_before)
+        others = (*self._milestones_before(work), *milestones)
+        before: list[Id] = [*self._before(work), *map(self._last, work.runs_after), *others]
         # Not a set: strings hash differently in each process, so a saved plan would not be the same twice.
         after = tuple(dict.fromkeys(other for other in before if other not in requires))
         return step.type(OperationId(work.address), step.fields, requires, after, work.draft.reason)

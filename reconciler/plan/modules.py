@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from reconciler.errors import Problem
 from reconciler.kinds import kinds
+from reconciler.kinds._server_settings import setting
 from reconciler.model.address import CONTAINER, Address, Reference, Unresolved
 from reconciler.model.containers import Modules
 from reconciler.model.kind import Object
@@ -24,8 +25,16 @@ def left_to_the_server(drafts: Mapping[Address, Draft], names: Names) -> Iterato
     modules = kinds()[CONTAINER].capability(Modules)
     for project, wanted in needed.items():
         new = drafts.get(project)
-        if new is not None and new.row is None and modules.enabled(None, names.spec(project)) is None:
+        if new is not None and new.row is None and enabled_modules(project, names) is None:
             yield Warned(project, new.declared.source, modules.undeclared(sorted(wanted)))
+
+
+def enabled_modules(project: Address, names: Names) -> Collection[str] | None:
+    """The modules that a project will have; None if that is not known."""
+    row, spec = names.row(project), names.spec(project)
+    enabled = kinds()[CONTAINER].capability(Modules).enabled(row, spec)
+    by_default: list[str] | None = setting("default_projects_modules", names) if row is None and spec else None
+    return by_default if enabled is None else enabled
 
 
 def placed(declared: Object, names: Names) -> Iterator[Problem]:
@@ -52,7 +61,7 @@ def _module(declared: Object, names: Names) -> Iterator[Problem]:
     """A Problem if the module of the object's kind is not enabled: Redmine hides all objects of it."""
     project, module = declared.address.container, declared.kind.inside.module if declared.kind.inside else ""
     modules = kinds()[CONTAINER].capability(Modules)
-    enabled = modules.enabled(names.row(project), names.spec(project))
+    enabled = enabled_modules(project, names)
     if module and enabled is not None and module not in enabled:
         message = f'requires the module {module}, which is not enabled in project "{project.key}"'
         yield Problem(declared.source, message, str(declared.address), modules.hint(module))

@@ -197,6 +197,14 @@ class Archive(_Operation):
 
 
 @dataclass(frozen=True, slots=True)
+class ByProgram(_Operation):
+    """Writes fields that only the program inside Redmine can write, such as the watchers of a wiki page."""
+
+    type: Literal["program"] = "program"
+    names_what_it_waits_for: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
 class Delete(_Operation):
     """Deletes the object."""
 
@@ -204,7 +212,9 @@ class Delete(_Operation):
     action: ClassVar[Action] = "delete"
 
 
-Operation = Create | Update | Link | Take | Transition | Reopen | Unarchive | Lock | Close | Archive | Delete
+Operation = (
+    Create | Update | Link | Take | Transition | Reopen | Unarchive | Lock | Close | Archive | ByProgram | Delete
+)
 _Tagged = Annotated[Operation, Discriminator("type")]
 
 

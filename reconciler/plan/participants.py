@@ -9,6 +9,7 @@ from typing import Any
 
 from reconciler.errors import Problem
 from reconciler.kinds._members import is_private, possible_roles
+from reconciler.kinds._server_settings import setting
 from reconciler.model.address import Address, Row, Unresolved
 from reconciler.model.kind import Object
 from reconciler.model.name_index import Context
@@ -105,6 +106,9 @@ def _group(person: Address, part: Part, context: Context) -> _Unfit | None:
     if person.kind != "group" or part.right != ASSIGNABLE:
         return None
     names = context.names
+    allowed = setting("issue_group_assignment", names)
+    if allowed is not None:
+        return None if allowed else _Unfit(GROUPS, "declare `issue_group_assignment: true` in the settings")
     if "groups are assignees" not in names.memo:
         groups = names.live("group").rows
         assignees = ((row.get("assigned_to") or {}).get("id") for row in names.live("issue").rows.values())

@@ -23,6 +23,7 @@ from reconciler.plan.gates import locks, open_gates, opens, shuts
 from reconciler.plan.operations import (
     Action,
     Archive,
+    ByProgram,
     Change,
     Close,
     Create,
@@ -177,7 +178,8 @@ def _work(draft: Draft, changed: Mapping[Address, Draft], referrers: _Referrers,
         depends_on = set(referrers.of(draft.address, frozenset()))
     else:
         # A link is a later step: a new project cannot wait for its default version, which is inside it.
-        immediate = (c for c in draft.fields if c not in stages.linked)
+        later = [*stages.linked, *(stages.program if len(steps) > 1 else ())]
+        immediate = (c for c in draft.fields if c not in later)
         referenced = {a for c in immediate for a in targets(draft.declared, c.path, c.after, names)}
         depends_on = (referenced | {a for _, a in draft.depends_on(names)}) & changed.keys()
     return Work(
@@ -201,10 +203,10 @@ def _rescues(draft: Draft, changed: Mapping[Address, Draft], names: Names) -> tu
 
 class When(NamedTuple):
     """When a field is written: now, after the objects it refers to (link), after those that refer to this one (last),
-    or after all of these (final).
+    after all of these (final), or by the program inside Redmine, after everything else of the object (program).
     """
 
-    turn: Literal["now", "link", "last", "final"]
+    turn: Literal["now", "link", "last", "final", "program"]
     waits_for: tuple[Address, ...] = ()
 
 
@@ -216,7 +218,8 @@ class Stage(NamedTuple):
 
     fields: tuple[FieldChange, ...]
     waits_for: tuple[Address, ...] = ()
-    link: bool = False
+    type: type[Operation] | None = None
+    """That of its operation, where the fields do not tell."""
 
 
 @dataclass(slots=True)
@@ -231,6 +234,9 @@ class _Stages:
     """Fields that end the work on the object, by what they wait for."""
     final: list[FieldChange] = field(default_factory=list)
     """Fields that wait for all others."""
+    program: list[FieldChange] = field(default_factory=list)
+    """Fields that the program inside Redmine writes."""
+    program_targets: set[Address] = field(default_factory=set)
 
     def add(self, change: FieldChange, when: When) -> None:
         """Add one field change."""
@@ -241,28 +247,42 @@ class _Stages:
             self.link_targets.update(when.waits_for)
         elif when.turn == "last":
             self.last.setdefault(when.waits_for, []).append(change)
-        else:
+        elif when.turn == "final":
             self.final.append(change)
+        else:
+            self.program.append(change)
+            self.program_targets.update(when.waits_for)
 
     def split(self, action: Action) -> Iterator[Stage]:
         """The fields that are written immediately, then later ones. Those that wait for fewer objects come first."""
+        alone = action == "update" and not (self.now or self.linked or self.last or self.final)
+        if self.program and alone:
+            yield self._by_program()
+            return
         # If a project is just closed, that is its first operation, not one after an empty operation.
         if action == "update" and not self.now:
             self.now = self.last.pop((), [])
         yield Stage(tuple(self.now))
         if self.linked:
-            yield Stage(tuple(self.linked), tuple(sorted(self.link_targets)), link=True)
+            yield Stage(tuple(self.linked), tuple(sorted(self.link_targets)), Link)
         # What waits for less must not be held up by what waits for more; among equals by address, the same each time.
         for waits_for, fields in sorted(self.last.items(), key=lambda item: (len(item[0]), item[0])):
             yield Stage(tuple(fields), waits_for)
         if self.final:
             yield Stage(tuple(self.final))
+        if self.program:
+            yield self._by_program()
+
+    def _by_program(self) -> Stage:
+        return Stage(tuple(self.program), tuple(sorted(self.program_targets)), ByProgram)
 
 
 def _when(
     draft: Draft, change: FieldChange, changed: Mapping[Address, Draft], referrers: _Referrers, names: Names
 ) -> When:
     """When a field is written, and which changed objects it waits for."""
+    if draft.api(change).program:
+        return When("program", _changed_targets(draft, change, changed, names))
     deferred, closing = draft.api(change).deferred, shuts(draft, change)
     referred = targets(draft.declared, change.path, change.after, names) if draft.action == "create" else []
     if draft.address in referred:
@@ -291,6 +311,12 @@ def _when(
     return When("link", waits_for) if waits else NOW
 
 
+def _changed_targets(
+    draft: Draft, change: FieldChange, changed: Mapping[Address, Draft], names: Names
+) -> tuple[Address, ...]:
+    return tuple(a for a in targets(draft.declared, change.path, change.after, names) if a in changed)
+
+
 def _fills(draft: Draft, deferred: Deferred, changed: Mapping[Address, Draft], referrers: _Referrers) -> bool:
     """Whether Redmine would fill a field of new objects with the value, if it were set before they are created."""
     if not deferred.fills:
@@ -301,7 +327,7 @@ def _fills(draft: Draft, deferred: Deferred, changed: Mapping[Address, Draft], r
 
 
 def _kinds_before(draft: Draft, number: int, fields: Sequence[FieldChange]) -> tuple[str, ...]:
-    deferred = (draft.api(change).deferred for change in fields) if number else ()
+    deferred = (api.deferred for api in map(draft.api, fields) if number or api.program)
     return tuple(dict.fromkeys(kind for one in deferred if one for kind in one.behind))
 
 
@@ -311,6 +337,8 @@ def _kinds_before(draft: Draft, number: int, fields: Sequence[FieldChange]) -> t
 def _type(draft: Draft, number: int, stage: Stage) -> type[Operation]:
     """The type of the operation that writes these fields."""
     fields = stage.fields
+    if stage.type is ByProgram:
+        return ByProgram
     if number == 0 and draft.action != "update":
         return Create if draft.action == "create" else Delete
     # Before `Reopen`: unarchiving opens the gate as well.
@@ -322,8 +350,8 @@ def _type(draft: Draft, number: int, stage: Stage) -> type[Operation]:
         return Archive if any(map(archives, fields)) else Close
     if any(locks(draft, f) for f in fields):
         return Lock
-    if stage.link:
-        return Link
+    if stage.type is not None:
+        return stage.type
     return Transition if _by_workflow(draft, fields) else Update
 
 

@@ -47,11 +47,16 @@ from reconciler.redmine.urls import quote
 __all__ = ["Client", "Connection", "Params", "Row", "quote"]
 
 Row = dict[str, Any]
+ACCOUNT = "/users/current"
 Params = Sequence[tuple[str, str | int]] | Mapping[str, str | int]
 
 
 async def unguarded() -> None:
     """The default guard: nothing stands in the way of a write."""
+
+
+def _unwatched(path: str, done: int, total: int) -> None:
+    """The default: progress is not reported."""
 
 
 class Client:
@@ -75,14 +80,23 @@ class Client:
         """Is awaited before each write, and may raise: without its lease, a run must not write (`apply.lease`)."""
         self.secrets = Secrets() if secrets is None else secrets
         self.secrets.include(connection.secrets())
+        self.page: Callable[[str, int, int], None] = _unwatched
+        """Is told, after each page of a list, its path, and how many of how many are read."""
+        self.waits: Callable[[float], None] = lambda seconds: None
+        """Is told when a request is sent again only after so many seconds."""
         self.slots = Slots(connection.concurrency)
+        self._ahead: dict[tuple[str, tuple[tuple[str, str | int], ...]], asyncio.Task[Row]] = {}
         self._given, self._log = transport, log
         self._attempt = Attempt(transport or network(connection), log, self.secrets, self.slots)
+
         # 429 and a connection that was never made are safe to retry even for a POST: nothing was executed.
-        self._retry = policy(connection.retries, RETRY_STATUSES, BROKEN)
-        self._retry_unexecuted = policy(connection.retries, (429,), NOT_CONNECTED)
+        def waits(seconds: float) -> None:
+            self.waits(seconds)
+
+        self._retry = policy(connection.retries, RETRY_STATUSES, BROKEN, waits)
+        self._retry_unexecuted = policy(connection.retries, (429,), NOT_CONNECTED, waits)
         # For the first request: that a URL is wrong must not take minutes to find out.
-        self._fail_fast = policy(min(connection.retries, 1), RETRY_STATUSES, BROKEN)
+        self._fail_fast = policy(min(connection.retries, 1), RETRY_STATUSES, BROKEN, waits)
         # Redirects are not followed (httpx's default): the header with the API key would go to any host that they lead
         # to.
         self._http = httpx.AsyncClient(
@@ -102,6 +116,11 @@ class Client:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # Those that nobody has asked for again: their errors are nobody's either.
+        left = list(self._ahead.values())
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
         await self._http.aclose()
 
     @cached_property
@@ -126,6 +145,14 @@ class Client:
 
         Without `patient`, it is retried at most once, whatever `retries` is set to.
         """
+        early = self._ahead.pop((path, tuple(_pairs(params))), None)
+        return await (early or self._get(path, params, patient=patient))
+
+    def ahead(self, path: str, params: Params = (), *, patient: bool = True) -> None:
+        """Send a request that `get` is going to be called for, once, before it is: it gets this answer then."""
+        self._ahead[path, tuple(_pairs(params))] = asyncio.create_task(self._get(path, params, patient=patient))
+
+    async def _get(self, path: str, params: Params, *, patient: bool) -> Row:
         retry = self._retry if patient else self._fail_fast
         response = await self._send("GET", path, retry=retry, params=_pairs(params))
         body = json_object(response.content)
@@ -161,8 +188,13 @@ class Client:
         if not paged:
             return _list(path, await self.get(path, params), root)
 
+        read = 0
+
         async def fetch(offset: int) -> Page:
+            nonlocal read
             page = await self._window(path, root, params, offset, LIMIT)
+            read += 1
+            self.page(path, read, max(1, -(-page.total // max(1, page.limit - 1))))
             return replace(page, rows=[{"id": row["id"]} for row in page.rows]) if brief else page
 
         return await complete(fetch, f"The list {path} of {self.connection.url}", instead)
@@ -227,7 +259,7 @@ class Client:
         Answered.
         """
         try:
-            user = _mapping("/users/current", await self.get("/users/current", patient=False), "user")
+            user = _mapping(ACCOUNT, await self.get(ACCOUNT, patient=False), "user")
         except Answered as error:
             reason = preflight(self.connection, error)
             if reason is None:

@@ -178,10 +178,34 @@ class Policy(Retry):
         """All but permanent errors: an untrusted certificate, a host name that does not exist."""
         return super().is_retryable_exception(exception) and not any(map(_is_permanent, causes(exception)))
 
+    waits: Callable[[float], None] = staticmethod(lambda seconds: None)
+    """Is told how long a wait is going to be."""
 
-def policy(retries: int, statuses: Sequence[int], exceptions: Sequence[type[Exception]]) -> Policy:
-    """A policy that retries after these statuses and exceptions."""
-    return Policy(
+    def increment(self) -> Policy:
+        """The policy of the next attempt."""
+        following = super().increment()
+        assert isinstance(following, Policy)
+        following.waits = self.waits
+        return following
+
+    def backoff_strategy(self) -> float:
+        """The seconds to wait if the server does not say how long."""
+        seconds = super().backoff_strategy()
+        self.waits(seconds)
+        return seconds
+
+    def parse_retry_after(self, retry_after: str) -> float:
+        """The seconds to wait as the server says."""
+        seconds = super().parse_retry_after(retry_after)
+        self.waits(min(seconds, MAX_WAIT))
+        return seconds
+
+
+def policy(
+    retries: int, statuses: Sequence[int], exceptions: Sequence[type[Exception]], waits: Callable[[float], None]
+) -> Policy:
+    """A policy that retries after these statuses and exceptions; `waits` is told how long it waits before that."""
+    made = Policy(
         total=retries,
         # POST too, unlike httpx_retries' default: each policy's statuses and exceptions decide what is safe to repeat.
         allowed_methods=["GET", "POST", "PUT", "DELETE"],
@@ -191,6 +215,8 @@ def policy(retries: int, statuses: Sequence[int], exceptions: Sequence[type[Exce
         backoff_jitter=0.5,
         max_backoff_wait=MAX_WAIT,
     )
+    made.waits = waits
+    return made
 
 
 def network(connection: Connection) -> httpx.AsyncHTTPTransport:

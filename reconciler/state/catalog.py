@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from reconciler.catalog.session import PROOF
+from reconciler.catalog.session import PROOF, Rows
 from reconciler.kinds import kinds
 from reconciler.model.catalog import CATALOG, Catalog, merged
 from reconciler.model.kind import Kind, Need, Object
 from reconciler.model.name_index import Names
 from reconciler.model.ordering import Implied
+from reconciler.model.program_fields import declared_fields, show
 from reconciler.redmine.client import Client
 from reconciler.state.desired import Desired
 from reconciler.state.orders import add_orders
+from reconciler.state.program_fields import NOTHING, Wanted, wanted_fields
 from reconciler.state.renames import settle_renames
 
 
@@ -40,13 +42,15 @@ def proof(chosen: Collection[Kind]) -> dict[str, frozenset[str]]:
     return {name: frozenset() for name in PROOF} if chosen else {}
 
 
-async def read_catalog(client: Client, desired: Desired, chosen: Collection[Kind], names: Names) -> None:
+async def read_catalog(client: Client, desired: Desired, chosen: Collection[Kind], names: Names) -> Rows | None:
     """Add what the program shows of the chosen kinds to the rows of the API, and what the manifests declare.
 
-    Raises CatalogError. Without a program, the rows of the API are all that is known.
+    Raises CatalogError. Without a program, the rows of the API are all that is known. If the program was asked, the
+    answer has the fields that only it shows of what is yet to be read.
     """
+    rows = None
     if chosen and client.catalog is not None:
-        await read_kinds(client, chosen, names)
+        rows = await read_kinds(client, chosen, names, wanted_fields(desired))
         for kind in chosen:
             settle_renames(kind, [d for d in desired.objects.values() if d.kind is kind], names)
     add_orders(desired.objects.values(), names)
@@ -54,15 +58,35 @@ async def read_catalog(client: Client, desired: Desired, chosen: Collection[Kind
     for number, declared in enumerate(listed):
         if declared.spec.state == "present" and declared.fields:
             _expect(declared, -1 - number, names)
+    return rows
 
 
-async def read_kinds(client: Client, chosen: Collection[Kind], names: Names) -> None:
-    """Add what the program shows of these kinds to what is known of them. Raises CatalogError."""
+async def read_kinds(client: Client, chosen: Collection[Kind], names: Names, fields: Wanted = NOTHING) -> Rows:
+    """Add what the program shows of these kinds to what is known of them, and what it shows of the wanted fields.
+
+    Raises CatalogError.
+    """
     assert client.catalog is not None
-    shown = await client.catalog.read(kind.name for kind in chosen)
+    listed = {kind.name for kind in (*chosen, *fields.kinds)}
+    shown = await client.catalog.read(listed, fields.projects if fields.kinds else None)
     client.catalog.prove({name: _live_names(names, name) for name in PROOF})
     for kind in chosen:
         _take(kind, shown[kind.name], names)
+    return {kind.name: shown[kind.name] for kind in fields.kinds}
+
+
+async def add_fields(client: Client, desired: Desired, names: Names, known: Rows | None) -> None:
+    """Add the declared fields that only the program shows to the rows of the API; `known` is what it has said before.
+
+    It is only asked if there is an object to be compared. Raises CatalogError.
+    """
+    declared = [one.address for one, _ in declared_fields(desired.objects.values())]
+    if not any(map(names.is_live, declared)) or client.catalog is None:
+        return
+    wanted = wanted_fields(desired)
+    rows = await read_kinds(client, (), names, wanted) if known is None else known
+    for kind in wanted.kinds:
+        show(kind, rows[kind.name], wanted.projects, names)
 
 
 def _live_names(names: Names, kind: str) -> dict[int, str]:

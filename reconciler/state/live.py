@@ -5,8 +5,8 @@
     3. what is inside projects                 versions, issues, memberships, …
     4. what reads other kinds first            files need versions, time entries need issues
 
-docs/guarantees.md has the number of requests. To keep it low, a kind is read by lists in the order of its `tiers` until
-every needed key is known, and an object's own page only for declared fields that the lists lack.
+docs/performance.md has the number of requests. To keep it low, a kind is read by lists in the order of its `tiers`
+until every needed key is known, and an object's own page only for declared fields that the lists lack.
 """
 
 from __future__ import annotations
@@ -28,13 +28,14 @@ from reconciler.model.forms import TEXT, WHOLE, Fields
 from reconciler.model.kind import Kind, Listing, Need, Object
 from reconciler.model.name_index import Context, CustomField, Names, Traits
 from reconciler.model.visibility import Hiding, Unlisted
-from reconciler.redmine.client import Client
-from reconciler.state.catalog import declared_kinds, proof, read_catalog
+from reconciler.redmine.client import ACCOUNT, Client
+from reconciler.state.catalog import add_fields, declared_kinds, proof, read_catalog
 from reconciler.state.contents import read_contents
 from reconciler.state.desired import Desired
 from reconciler.state.fetch import bulk_details, fetch
 from reconciler.state.glimpses import Glimpses, permitted, sight_of
 from reconciler.state.members import read_members
+from reconciler.state.program_fields import wanted_fields
 from reconciler.state.renames import compared_fields, settle_renames, settle_swaps, undo_renames
 from reconciler.state.scope import DECLARED, Scope
 from reconciler.state.together import together
@@ -56,6 +57,16 @@ class Live:
     scope: Scope = DECLARED
 
 
+def ahead(client: Client, *, lists: bool) -> None:
+    """Send the first requests of `read` while it is not yet known what else to read: the account, and if wanted `lists`
+    that are always read."""
+    client.ahead(ACCOUNT, patient=False)
+    for kind in kinds().values() if lists and client.connection.concurrency > 1 else ():
+        if kind.has(VersionProbe):
+            for listing in next(iter(kind.tiers(Need({kind.name: frozenset()}), Names()))):
+                client.ahead(listing.path, listing.params)
+
+
 async def read(client: Client, desired: Desired, scope: Scope = DECLARED) -> Live:
     """Read everything that planning `desired` needs, and what is in `scope`. Writes nothing.
 
@@ -74,9 +85,10 @@ async def read(client: Client, desired: Desired, scope: Scope = DECLARED) -> Liv
     # Trackers are read even if no manifest uses them: nothing else tells the version.
     probes = {kind.name: frozenset[str]() for kind in kinds().values() if kind.has(VersionProbe)}
     await reader.wave(
-        Need({**probes, **proof(catalog), **first.keys}), [k for k in kinds().values() if k.has(ReadOnly)]
+        Need({**probes, **proof([*catalog, *wanted_fields(desired).kinds]), **first.keys}),
+        [k for k in kinds().values() if k.has(ReadOnly)],
     )
-    await read_catalog(client, desired, catalog, names)
+    shown = await read_catalog(client, desired, catalog, names)
     # Before the other lists, some of whose parameters and fields an older Redmine does not know.
     check_version(names)
     need, outside = desired.need(names), [k for k in kinds().values() if not k.has(ReadOnly) and not k.inside]
@@ -95,6 +107,7 @@ async def read(client: Client, desired: Desired, scope: Scope = DECLARED) -> Liv
     await reader.wave(need, [k for k in kinds().values() if k.inside and not k.inside.reads_after])
     await glimpses.from_rows()
     await reader.wave(need, [k for k in kinds().values() if k.inside and k.inside.reads_after])
+    await add_fields(client, desired, names, shown)
     if me.get("admin"):
         await reader.to_create(need)
     await read_members(client, desired, need, names)

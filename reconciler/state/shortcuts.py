@@ -38,8 +38,8 @@ async def _look_up(client: Client, way: Shortcut, first: Page) -> list[dict[str,
         return None
     reader = _Reader(client, left - len(lists))
     try:
-        newest = way.newest()
-        rows = await reader.all([newest] if newest else ())
+        last = way.newest()
+        newest, rows = await reader.all([last] if last else ()), dict[Any, Row]()
         for found in await together(reader.rows(listing) for listing in lists):
             if known["id"] not in found:
                 return None
@@ -54,7 +54,7 @@ async def _look_up(client: Client, way: Shortcut, first: Page) -> list[dict[str,
     except _TooLong:
         return None
     way.taken = True
-    return [dict(row) for row in rows.values()]
+    return [dict(row) for row in {**newest, **rows}.values()]
 
 
 class _Reader:

@@ -131,6 +131,8 @@ LISTS: Mapping[str, str] = {
     "auth_source": "auth_sources",
 }
 """The API's lists of the objects, and what users show of authentication modes."""
+WATCHED = ("wiki_page", "news")
+"""Kinds that the API writes, but for their watchers."""
 POSITIONED = ("issue_status", "tracker", "role", "issue_priority", "time_entry_activity", "document_category")
 """Kinds whose objects have an order."""
 
@@ -151,6 +153,8 @@ class MemorySession(Session):
         """Name of an object → what is said of a write of it."""
         self.failure: Exception | None = None
         """What the next write raises, after it was carried out if that is AnswerLost."""
+        self.watchers: dict[str, dict[Any, list[Row]]] = {kind: {} for kind in WATCHED}
+        """Kind → number → who watches the object."""
         self.tables: dict[str, list[Row]] = {kind: [] for kind in NEW}
         for kind, table in LISTS.items():
             self.tables[kind] += [self._known(kind, row) for row in redmine.rows(table)]
@@ -228,10 +232,11 @@ class MemorySession(Session):
 
     # -- what a session does -----------------------------------------------------------------------------------
 
-    async def read(self, kinds: Iterable[str]) -> Rows:
-        """All objects of these kinds."""
+    async def read(self, kinds: Iterable[str], projects: Iterable[str] | None = None) -> Rows:
+        """All objects of these kinds; of those that the API lists, only in these projects."""
         self.calls += 1
-        return {kind: copy.deepcopy(self._all(kind)) for kind in sorted(kinds)}
+        chosen = None if projects is None else set(projects)
+        return {kind: copy.deepcopy(self._shown(kind, chosen)) for kind in sorted(kinds)}
 
     def prove(self, live: Mapping[str, Mapping[int, str]]) -> None:
         """It is inside the same Redmine."""
@@ -249,12 +254,58 @@ class MemorySession(Session):
             raise failure
         failed: set[int] = set()
         outcomes = [self._one(number, item, failed) for number, item in enumerate(items)]
-        rows = {kind: copy.deepcopy(self._all(kind)) for kind in sorted({item.kind for item in items})}
+        inside = {str(item.key["project"]) for item in items if item.kind in WATCHED}
+        rows = {kind: copy.deepcopy(self._shown(kind, inside)) for kind in sorted({item.kind for item in items})}
         if before is not None:
             self.tables, self.redmine.tables = before
         if failure is not None:
             raise failure
         return outcomes, rows
+
+    def _shown(self, kind: str, projects: set[str] | None) -> list[Row]:
+        if kind not in WATCHED:
+            return self._all(kind)
+        places = self._places(kind)
+        inside = [n for n in places if n in self.watchers[kind] and (projects is None or places[n][0] in projects)]
+        return [{"id": number, "watchers": self.watchers[kind][number]} for number in inside]
+
+    # -- watchers ----------------------------------------------------------------------------------------------
+
+    def _places(self, kind: str) -> dict[Any, tuple[str, str]]:
+        """The number by which the API calls an object → its project and name."""
+        if kind == "wiki_page":
+            pages = [(row["inside"], row["title"]) for row in self.redmine.rows("wiki_pages")]
+            return {"/".join(place): place for place in pages}
+        projects = {row["id"]: row["identifier"] for row in self.redmine.rows("projects")}
+        return {row["id"]: (projects[row["project"]["id"]], row["title"]) for row in self.redmine.rows("news")}
+
+    def watch(self, kind: str, name: str, *people: str) -> None:
+        """Somebody else says who watches an object, by logins and names of groups."""
+        number = next(number for number, place in self._places(kind).items() if place[1] == name)
+        self.watchers[kind][number] = [self._person({"user": one}) or self._person({"group": one}) for one in people]
+
+    def watching(self, kind: str, name: str) -> set[str]:
+        """The logins and groups that watch an object."""
+        number = next(number for number, place in self._places(kind).items() if place[1] == name)
+        return {str(one.get("user") or one.get("group")) for one in self.watchers[kind].get(number, [])}
+
+    def _person(self, one: Mapping[str, Any]) -> Row:
+        word, table, name = ("group", "groups", "name") if "group" in one else ("user", "users", "login")
+        rows = [row for row in self.redmine.rows(table) if row[name] == one[word] or row["id"] == one.get("id")]
+        return {"id": rows[0]["id"], word: rows[0][name]} if rows else {}
+
+    def _set_watchers(self, item: Item) -> Any:
+        number = self._located(item)
+        self.watchers[item.kind][number] = [self._person(one) for one in item.values["watchers"]]
+        # The program's own number is another one than the API's.
+        return 1_000_000
+
+    def _located(self, item: Item) -> Any:
+        known = self._places(item.kind)
+        if item.id is not None:
+            return item.id if item.id in known else None
+        wanted = (item.key["project"], item.key["name"])
+        return next((number for number, place in known.items() if place == wanted), None)
 
     def _all(self, kind: str) -> list[Row]:
         """The rows of a kind. Every pair of a tracker and a role has a workflow."""
@@ -300,6 +351,10 @@ class MemorySession(Session):
         return Outcome(True, self._written(item), notes=self.notes.get(name, ()))
 
     def _refused(self, item: Item) -> tuple[str, str] | None:
+        if item.kind in WATCHED:
+            people = [self._person(one) for one in item.values["watchers"]]
+            missing = ("watchers", "user does not exist") if {} in people else None
+            return missing if self._located(item) is not None else ("", "it is gone meanwhile")
         row = self._find(item)
         if item.op == "create" and row is not None:
             return "", "it exists meanwhile"
@@ -316,6 +371,8 @@ class MemorySession(Session):
         return next((row for row in rows if _key(item.kind, row) == dict(item.key)), None)
 
     def _written(self, item: Item) -> Any:
+        if item.kind in WATCHED:
+            return self._set_watchers(item)
         row = self._find(item)
         if item.op == "delete":
             if row is not None:

@@ -261,14 +261,39 @@ def test_11_the_second_apply_writes_nothing(world: Running, proxy: Proxy) -> Non
     assert proxy.writes == []
 
 
-def test_11_reading_back_is_done_in_bulk(world: Running, proxy: Proxy) -> None:
-    """Twenty new issues are verified by one request; another one shows whether somebody created the same meanwhile."""
-    tool(world).settle({"projects": [PROJECT]})
-    Tool(proxy.url, world.api_key).apply(many(20))
+def after_the_last_write(proxy: Proxy) -> list[str]:
+    """The reads at the end of an apply."""
     last = max(exchange.number for exchange in proxy.writes)
-    after = [e.path for e in proxy.exchanges if e.number > last]
-    assert len(after) == 2
-    assert after[1].startswith("/issues.json?") and "sort=id%3Adesc&limit=100" in after[1]
+    return [e.path for e in proxy.exchanges if e.number > last]
+
+
+def test_11_the_answer_to_a_post_is_its_read_back(world: Running, proxy: Proxy) -> None:
+    """Twenty new issues are not read again; one request shows whether somebody created the same meanwhile."""
+    tool(world).settle({"projects": [PROJECT]})
+    Tool(proxy.url, world.api_key, concurrency=1).apply(many(20))
+    after = after_the_last_write(proxy)
+    assert len(after) == 1 and after[0].startswith("/issues.json?") and "sort=id%3Adesc&limit=100" in after[0], after
+
+
+def test_11_reading_back_is_done_in_bulk(world: Running, proxy: Proxy) -> None:
+    """Twenty changed issues are verified by one request."""
+    tool(world).settle(many(20))
+    changed = many(20)
+    for issue in changed["projects"][0]["issues"]:
+        issue["description"] = "text"
+    Tool(proxy.url, world.api_key).apply(changed)
+    assert len(after_the_last_write(proxy)) == 1
+
+
+def test_11_few_issues_of_a_large_project_are_looked_up(world: Running, proxy: Proxy) -> None:
+    """The first page tells that there are 2,000; fifty of them, and a new one, take five requests."""
+    tool(world).settle({"projects": [PROJECT]})
+    fill(world, 2_000)
+    issues = [{"subject": f"issue {n}", "tracker": "Bug"} for n in (*range(1, 2_000, 40), 2_001)]
+    planned = Tool(proxy.url, world.api_key).plan({"projects": [{**PROJECT, "issues": issues}]})
+    assert planned.summary == {"create": 1, "update": 0, "delete": 0, "unchanged": 51}
+    # the first page, the newest, the subjects, what is below them
+    assert len([e for e in proxy.exchanges if e.path.startswith("/issues")]) <= 5
 
 
 # -- a list that moves -----------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from reconciler.kinds._server_settings import setting
 from reconciler.kinds.issues import relations
 from reconciler.kinds.issues.ancestry import below
 from reconciler.kinds.issues.spec import PARENT, closed_parent, closes
@@ -35,7 +36,7 @@ def doubted(row: Row | None, values: Mapping[str, Any], context: Context) -> Ite
             said = f'{other.key} is in another project: refused unless "Allow cross-project issue relations" is on'
             yield "relations", f"{said} ({TRACKING})"
     parent = PARENT.address(values["parent"], context) if values.get("parent") else None
-    if parent and _root(parent.project, names) != _root(context.project, names) and _moves(row, parent, names):
+    if parent and _is_abroad(parent.project, context.project, names) and _moves(row, parent, names):
         said = f'{parent.key} is in a project of another tree: refused unless "Allow cross-project subtasks" is'
         yield "parent", f'{said} "With all projects" ({TRACKING})'
 
@@ -49,12 +50,20 @@ def _moves(row: Row | None, parent: Address, names: Names) -> bool:
     return row is None or (row.get("parent") or {}).get("id") != names.id(parent)
 
 
+def _is_abroad(parent: str, project: str, names: Names) -> bool:
+    """Whether a parent in another project may be refused."""
+    everywhere = setting("cross_project_subtasks", names) == "system"
+    return not everywhere and _root(parent, names) != _root(project, names)
+
+
 def _root(project: str, names: Names) -> str:
     return (names.ancestors(project) or [project])[-1]
 
 
 def _relates_abroad(names: Names) -> bool:
-    """Whether live issues of different projects are related: then that is allowed."""
+    """Whether issues of different projects can be related: by a setting, if that is known, or as live ones are."""
+    if setting("cross_project_issue_relations", names) is True:
+        return True
     if "relates abroad" not in names.memo:
         names.memo["relates abroad"] = _any_abroad(names)
     return bool(names.memo["relates abroad"])

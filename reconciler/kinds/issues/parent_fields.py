@@ -1,7 +1,8 @@
 """What Redmine computes for an issue with subtasks (`Issue#recalculate_attributes_for`, the same in 5.0 to 6.1).
 
-Three settings, which the API does not show, can switch that off. So a value counts as derived if it is just what
-Redmine would compute, for this issue and for every other one with subtasks that was read.
+Three settings, which the API does not show, can switch that off. They are known where the manifests declare settings.
+Else a value counts as derived if it is just what Redmine would compute, for this issue and for every other one with
+subtasks that was read.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from fractions import Fraction
 from math import floor
 from typing import Any
 
+from reconciler.kinds._server_settings import setting
 from reconciler.kinds.issues.shortcut import APART
 from reconciler.model.address import Address, Row, split_key
 from reconciler.model.name_index import Context, Names
@@ -19,6 +21,12 @@ from reconciler.model.name_index import Context, Names
 GROUPS = {"priority": ("priority",), "start_date": ("start_date", "due_date"), "due_date": ("start_date", "due_date")}
 GROUPS["done_ratio"] = ("done_ratio",)
 DERIVED = frozenset(GROUPS)
+BY_SETTING = {
+    "priority": "parent_issue_priority",
+    "start_date": "parent_issue_dates",
+    "due_date": "parent_issue_dates",
+    "done_ratio": "parent_issue_done_ratio",
+}
 SETTINGS = "Administration → Settings → Issue tracking → Parent tasks attributes"
 
 
@@ -36,11 +44,19 @@ def _derives(group: Sequence[str], names: Names) -> bool:
 
     That is one answer for all issues, and takes a look at each of them, so it is kept.
     """
+    if (known := derived_by_setting(group[0], names)) is not None:
+        return known
     remembered = f"derives {' '.join(group)}"
     if remembered not in names.memo:
         # One counterexample is enough: the settings hold for the whole server.
         names.memo[remembered] = all(_as_computed(number, group, names) for number in _children(names))
     return bool(names.memo[remembered])
+
+
+def derived_by_setting(field: str, names: Names) -> bool | None:
+    """Whether a setting says that Redmine computes a field; None if that is not known."""
+    value = setting(BY_SETTING[field], names)
+    return None if value is None else bool(value == "derived")
 
 
 def _children(names: Names) -> Mapping[int, list[Row]]:

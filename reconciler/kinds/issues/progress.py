@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from reconciler.kinds._server_settings import setting
 from reconciler.kinds.issues import parent_fields
 from reconciler.kinds.issues.ancestry import below
 from reconciler.model.address import Address, Row
@@ -36,11 +37,15 @@ def _of_parent(values: Mapping[str, Any], subtasks: list[Address], names: Names)
         return
     rows = [_as_planned(one, names) for one in subtasks]
     for field in sorted(parent_fields.DERIVED & values.keys()):
+        derived = parent_fields.derived_by_setting(field, names)
+        if derived is False:
+            continue
         made = None if _unknown(field, rows) else parent_fields.computed(rows, field, names)
         if values[field] is not None and made is not parent_fields.UNKNOWN and made != values[field]:
             shown = f": {made}" if made is not None else ""
             said = f"{values[field]} is replaced by what Redmine computes from the subtasks{shown}"
-            yield field, f"{said}, unless a setting says otherwise ({parent_fields.SETTINGS})"
+            unless = "" if derived else ", unless a setting says otherwise"
+            yield field, f"{said}{unless} ({parent_fields.SETTINGS})"
 
 
 def _unknown(field: str, rows: list[Row]) -> bool:
@@ -67,6 +72,8 @@ def _by_status(row: Row | None, values: Mapping[str, Any], context: Context) -> 
     wanted, live = values.get("done_ratio"), row or {}
     status = values.get("status") or (live.get("status") or {}).get("name")
     ratio = _ratios(context.names).get(str(status))
+    if setting("issue_done_ratio", context.names) == "issue_field":
+        return
     if wanted is not None and ratio is not None and wanted != ratio and wanted != live.get("done_ratio"):
         said = f'all issues with the status "{status}" are {ratio} % done: Redmine may take that from the status'
         yield "done_ratio", f"{said} ({BY_STATUS})"

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, PositiveInt, StringConstraints
 
 from reconciler.kinds._permissions import lacks
+from reconciler.kinds._server_settings import setting
 from reconciler.kinds.issues.notes import Note, Notes
 from reconciler.kinds.issues.relations import Relation, Relations
 from reconciler.model.address import Address, Unresolved
@@ -74,7 +75,9 @@ def _trackers(context: Context) -> list[str] | None:
     spec = context.names.spec(context.container)
     if spec is not None and spec.trackers is not None:
         return list(spec.trackers)
-    row = context.names.row(context.container) or {}
+    row = context.names.row(context.container)
+    if row is None:
+        return setting("default_projects_tracker_ids", context.names) or None
     return [t["name"] for t in row["trackers"]] if row.get("trackers") else None
 
 

@@ -27,11 +27,11 @@ class Deaf(MemorySession):
         self.sent += 1
         raise LOST
 
-    async def read(self, kinds: Iterable[str]) -> Rows:
+    async def read(self, kinds: Iterable[str], projects: Iterable[str] | None = None) -> Rows:
         """What is there, if it is not mute."""
         if self.mute and self.sent:
             raise CatalogError("catalog_command cannot be run.")
-        return await super().read(kinds)
+        return await super().read(kinds, projects)
 
 
 def outcomes(report: Report) -> list[str]:

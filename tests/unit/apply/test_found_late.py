@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from canned import Canned, reached
+from catalog import MemorySession
 from engine import Manifests, offline, plan_of
 from plans import PERSON
 from pydantic import SecretStr
@@ -57,12 +58,15 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
 
 
-def applied(server: Late | LateNote, manifests: Manifests, *, stop: bool = False) -> Report:
+def applied(
+    server: Late | LateNote, manifests: Manifests, *, stop: bool = False, program: MemorySession | None = None
+) -> Report:
     """Applies manifests; the late object appears as soon as its outcome is unknown."""
 
     async def run() -> Report:
         connection = Connection(server.url, api_key=SecretStr(server.api_key), retries=0)
         async with Client(connection) as client:
+            client.catalog = program
             wanted = offline(manifests)
             live = await read(client, wanted)
             applier = Applier(client, live.names, make(wanted, live, server.url))
@@ -350,3 +354,16 @@ def test_a_second_post_that_is_refused_because_of_the_first_is_no_adoption() -> 
     assert told(report) == {"version shop/late": ("done", [])}
     assert notes(report, "version shop/late") == (writer.EXISTS,)
     assert [w[2] for w in server.writes if w[0] == "PUT"] == [{"sharing": "tree"}]
+
+
+def test_what_the_program_writes_is_written_to_what_is_found_late() -> None:
+    """The watchers of a news item, which the program inside Redmine sets, once: after the item is found."""
+    server = Late("Out")
+    server.add("projects", identifier="shop", enabled_modules=["news"])
+    program = MemorySession(server)
+    report = applied(
+        server, "news: [{project: shop, title: Out, description: It is, watchers: [admin]}]", program=program
+    )
+    (result,) = report.results
+    assert (result.outcome, result.errors) == ("done", ())
+    assert program.watching("news", "Out") == {"admin"} and len(program.items) == 1

@@ -40,10 +40,10 @@ class Counting(MemorySession):
         super().__init__(redmine)
         self.counts: list[str] = []
 
-    async def read(self, kinds: Any) -> Rows:
+    async def read(self, kinds: Any, projects: Any = None) -> Rows:
         """A read."""
         self.counts.append("read")
-        return await super().read(kinds)
+        return await super().read(kinds, projects)
 
     async def write(self, items: Any, *, check: bool = False) -> tuple[list[Outcome], Rows]:
         """A write, or a check."""
@@ -248,3 +248,11 @@ def test_only_the_chosen_lists_are_exported(program: Counting) -> None:
     assert [path.name for path in Path("one").glob("*.yaml")] == ["trackers.yaml"]
     CliRunner().invoke(main, ["export", "-o", "rest"])
     assert not Path("rest/trackers.yaml").exists()
+
+
+def test_an_export_reads_what_it_writes_or_names(canned: Canned, program: Counting) -> None:
+    """Nothing of what the API lists has a document category: they are read for --all alone."""
+    for name, args in (("some", []), ("all", ["--all"])):
+        canned.seen.clear()
+        assert CliRunner().invoke(main, ["export", *args, "-o", name]).exit_code == 0
+        assert any("document_categories" in path for _, path in canned.seen) is (name == "all")

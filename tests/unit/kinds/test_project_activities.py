@@ -59,3 +59,47 @@ def test_without_it_a_project_has_the_shared_activity_again(program: MemorySessi
     report = apply_to(program.redmine, text, catalog=program)
     assert [(result.outcome, result.change.action) for result in report.results] == [("done", "delete")]
     assert not program.rows("project_time_entry_activity")
+
+
+LOGGED = """
+projects:
+  - identifier: shop
+    name: Shop
+    time_entry_activities: [{name: Design, active: %s}]
+    time_entries: [{user: admin, spent_on: 2026-11-02, activity: Design, hours: 1}]
+"""
+
+
+def test_time_is_logged_on_an_activity_that_the_same_plan_switches_on(program: MemorySession) -> None:
+    """One apply: the program switches it on before the API gets the time, with the id of the project's own activity."""
+    redmine = program.redmine
+    redmine.add(
+        "projects",
+        identifier="shop",
+        enabled_modules=["time_tracking"],
+        name="Shop",
+        time_entry_activities=[{"id": 9, "name": "Development"}],
+    )
+    number = program.add(
+        "project_time_entry_activity", id=77, project="shop", name="Design", active=False, custom_fields={}
+    )
+    redmine.rows("time_entry_activities").append({"id": number, "name": "Design", "active": True})
+    report = apply_to(redmine, LOGGED % "true", catalog=program)
+    assert [(str(r.change.address).partition(" ")[0], r.outcome, r.errors) for r in report.results] == [
+        ("project_time_entry_activity", "done", ()),
+        ("time_entry", "done", ()),
+    ]
+    assert redmine.rows("time_entries")[0]["activity"]["id"] == number == 77
+
+
+def test_time_on_an_activity_that_stays_switched_off_is_a_problem(program: MemorySession) -> None:
+    """As before."""
+    program.redmine.add(
+        "projects",
+        identifier="shop",
+        enabled_modules=["time_tracking"],
+        name="Shop",
+        time_entry_activities=[{"id": 9, "name": "Development"}],
+    )
+    (problem,) = problems_of(program.redmine, LOGGED % "false", catalog=program)
+    assert 'activity "Design" is not active in project "shop"' in problem.message

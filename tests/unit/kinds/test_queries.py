@@ -160,3 +160,32 @@ def test_what_is_exported_plans_empty(memory: Canned, program: MemorySession) ->
     assert found["issue@shop/Urgent"]["project"] == "shop"
     again = plan_of(memory, json.dumps({"queries": list(found.values())}), catalog=program)
     assert (again.changes, again.unchanged) == ((), 3)
+
+
+OWNED = """
+custom_fields:
+  - {name: Size, type: issue, field_format: list, possible_values: [S, L], trackers: [Bug]}
+  - {name: issue.Odd, type: time_entry, field_format: string}
+queries:
+- name: Hours by size
+  type: time_entry
+  visibility: public
+  filters: {issue.Size: L, "[issue.Odd]": x}
+  columns: [spent_on, issue.Size, "[issue.Odd]"]
+  sort: [issue.Size]
+  group_by: issue.Size
+"""
+
+
+def test_custom_fields_of_other_objects(memory: Canned, program: MemorySession) -> None:
+    """Redmine's `issue.cf_3` is written as `issue.Size`, as the number is another one elsewhere; exported the same."""
+    report = apply_to(memory, OWNED, catalog=program)
+    assert {result.outcome for result in report.results} == {"done"}
+    row = next(row for row in program.rows("query") if row["name"] == "Hours by size")
+    assert row["columns"] == ["spent_on", ["Size", "issue"], ["issue.Odd"]]
+    assert set(row["filters"]) == {"issue.[Size]", "[issue.Odd]"}
+    assert (row["sort"], row["group_by"]) == ([[["Size", "issue"], "asc"]], ["Size", "issue"])
+    assert not plan_of(memory, OWNED, catalog=program).changes
+    (body,) = exported(memory, program, "query").values()
+    assert body["columns"] == ["spent_on", "issue.Size", "[issue.Odd]"]
+    assert body["filters"] == {"[issue.Odd]": ["x"], "issue.Size": ["L"]}

@@ -81,6 +81,14 @@ def test_few_issues_in_a_long_list_take_a_handful_of_requests() -> None:
     assert len(asked(redmine)) == 1 + 1 + 1 + 1
 
 
+def test_what_hangs_on_the_newest_issue_is_not_read() -> None:
+    """It only shows which ids are known."""
+    redmine = shop()
+    redmine.set(redmine.row("issues", MANY), "issues", parent=500)
+    plan_of(redmine, named(3))
+    assert len(asked(redmine)) == 1 + 1 + 1 + 1
+
+
 def test_a_short_list_is_read_as_a_whole() -> None:
     """The look-up is not shorter than the pages that are left."""
     redmine = shop(number=250)

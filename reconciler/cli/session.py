@@ -1,0 +1,94 @@
+"""The beginning of the commands that compare manifests with a server: both are read at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from threading import Thread
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from reconciler.cli.steps import client, manifests
+from reconciler.errors import ConfigError
+from reconciler.redmine.client import Client
+from reconciler.state import live
+
+if TYPE_CHECKING:
+    from reconciler.cli.options import State
+    from reconciler.cli.progress import Progress
+    from reconciler.config import Config
+    from reconciler.state.manifests import Manifests
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Session:
+    """The manifests, and the client for their server: its first requests were sent while the manifests were read."""
+
+    manifests: Manifests
+    config: Config
+    early: Client | None
+    """None if the connection is not configured; `client` says what is missing then."""
+
+    @property
+    def client(self) -> Client:
+        """The client. Raises ConfigError."""
+        return self.early or Client(self.config.connection())
+
+
+@asynccontextmanager
+async def opened(
+    state: State, paths: tuple[str, ...], shown: Progress, *, leased: bool = False, wait: bool = False
+) -> AsyncIterator[Session]:
+    """Read the manifests while the server is asked for what every plan needs. Raises ConfigError.
+
+    With a lease that is taken first, nothing is read before it is (`leased`), nor of a server that is waited for.
+    """
+    shown.reading("the manifests")
+    config = state.configuration(paths)
+    try:
+        config.connection()
+    except ConfigError:
+        # The problems of the manifests come first.
+        yield Session(manifests(state, paths, config), config, None)
+        return
+    async with client(state, config, shown, announced=False) as early:
+        if not wait:
+            live.ahead(early, lists=not (leased and config.lease))
+        # Standard input is read here: a thread that waits for it could not be ended.
+        here = "-" in paths
+        found = manifests(state, paths, config) if here else await in_thread(lambda: manifests(state, paths, config))
+        shown.reading(early.connection.url)
+        yield Session(found, config, early)
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """The result of work that takes the processor, while the loop goes on.
+
+    The thread does not keep the program from ending, unlike those of `asyncio.to_thread`.
+    """
+    loop = asyncio.get_running_loop()
+    result: asyncio.Future[T] = loop.create_future()
+
+    def settle(error: BaseException | None, value: T | None) -> None:
+        if result.done():
+            return
+        if error is not None:
+            result.set_exception(error)
+        else:
+            result.set_result(cast("T", value))
+
+    def run() -> None:
+        error, value = None, None
+        try:
+            value = work()
+        except BaseException as raised:
+            error = raised
+        # The loop may be closed by now, after Ctrl-C.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(settle, error, value)
+
+    Thread(target=run, daemon=True, name="manifests").start()
+    return await result
