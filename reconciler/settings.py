@@ -25,6 +25,8 @@ from reconciler.manifest.loader import suggest
 from reconciler.manifest.scalars import Computed, texts
 from reconciler.masking import Secrets
 
+CONFIG = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
+"""Of every model here. `defer_build`: what nothing sets costs nothing."""
 VARIABLES = {
     "url": "REDMINE_URL",
     "api_key": "REDMINE_API_KEY",
@@ -73,7 +75,7 @@ FileName = Annotated[str, StringConstraints(min_length=1)]
 class Limits(BaseModel):
     """Limits for one apply. Deleting an issue with its subtasks, or a project with its contents, counts as one."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = CONFIG
 
     deletes: Annotated[int, Field(ge=0, description="Objects that one apply may delete. Default: 10.")] = 10
     delete_ratio: Annotated[
@@ -97,7 +99,7 @@ class Pruning:
 class Lease(BaseModel):
     """Where the lease is kept with which one run at a time writes: a wiki page, which is created when it is missing."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = CONFIG
 
     project: Annotated[str, Field(min_length=1, description="Identifier of a project with the module Wiki.")]
     page: Annotated[
@@ -111,7 +113,7 @@ class Lease(BaseModel):
 class Settings(BaseModel):
     """The settings at the top level of `reconciler.yaml`, and of each instance."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = CONFIG
 
     url: Annotated[str | None, Field(description="URL of the Redmine, including its path, if any.")] = None
     api_key: Annotated[Sensitive | None, Field(description="API key of the account. Write it as ${NAME}.")] = None
@@ -186,6 +188,10 @@ class Settings(BaseModel):
         Field(description="Files and folders that change objects of the manifests; a later one overrides an earlier."),
     ] = None
     vars: Annotated[dict[str, str], Field(description="Values for ${NAME} that the environment does not set.")] = {}
+
+
+UNSET = Settings.model_construct()
+"""What an origin that sets nothing says. Not `Settings()`, which builds the model to check no value."""
 
 
 def add_secrets(values: Mapping[str, Any], secrets: Secrets) -> None:

@@ -5,6 +5,7 @@ Command modules are imported on use, so `reconciler --help` costs little more th
 
 from __future__ import annotations
 
+import atexit
 import gc
 import io
 import os
@@ -91,15 +92,23 @@ def _complete(run: Callable[[], Any]) -> NoReturn:
 
 
 def _start_fast() -> None:
-    """Leave out of the start of the program what takes long and is of no use to it."""
+    """Leave out of the start and the end of the program what takes long and is of no use to it."""
     # The garbage collector finds nothing in what is imported, and looks through it again and again.
     gc.set_threshold(OBJECTS)
+    # Nor at the end, of a process whose memory is freed as a whole.
+    atexit.register(gc.freeze)
     # httpx imports its own command line where it can: rich and pygments, a third of its time.
-    without = ModuleType("httpx._main")
-    vars(without)["main"] = lambda: None
-    sys.modules.setdefault(without.__name__, without)
-    # To look for plugins, pydantic reads the metadata of every installed package.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    _replace("httpx._main", main=lambda: None)
+    # To look for plugins, pydantic reads the metadata of every installed package; even to be told not to, it imports
+    # what reads them, with email and zipfile.
+    _replace("pydantic.plugin._loader", get_plugins=tuple)
+
+
+def _replace(name: str, **members: Any) -> None:
+    """Have a module that is not imported yet be these members alone."""
+    module = ModuleType(name)
+    vars(module).update(members)
+    sys.modules.setdefault(name, module)
 
 
 OBJECTS = 100_000

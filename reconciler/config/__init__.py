@@ -25,6 +25,7 @@ from reconciler.manifest.sources import find_config
 from reconciler.masking import Secrets, without_user_info
 from reconciler.settings import (
     CREDENTIALS,
+    UNSET,
     VARIABLES,
     Lease,
     Limits,
@@ -300,7 +301,7 @@ def load(
     add_secrets(flags or {}, secrets)
     path = Path(file) if file is not None else find_config(paths)
     reader = Reader(environ, path, secrets)
-    flagged, environment = Layer(FLAGS, Settings(**(flags or {}))), reader.environment()
+    flagged, environment = Layer(FLAGS, Settings(**flags) if flags else UNSET), reader.environment()
     chosen = instance or environ.get(INSTANCE) or None
     in_file = reader.file(chosen)
     if reader.problems:

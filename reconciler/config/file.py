@@ -15,7 +15,7 @@ from reconciler.manifest.loader import load as load_yaml
 from reconciler.manifest.scalars import Command, Keyring, used_in
 from reconciler.manifest.sources import CONFIG, has_content, shown
 from reconciler.masking import Secrets
-from reconciler.settings import SECRET, VARIABLES, Settings, add_secrets, describe_error
+from reconciler.settings import SECRET, UNSET, VARIABLES, Settings, add_secrets, describe_error
 
 PATHS = ("ca_file", "client_cert", "client_key")
 
@@ -135,12 +135,14 @@ class Reader:
 
     def _checked(self, values: Mapping[str, Any], where: Any) -> Settings:
         """The settings in `values`, or the defaults if any is invalid, which is reported."""
+        if not values:
+            return UNSET
         try:
             return Settings.model_validate(values)
         except ValidationError as error:
             for item in error.errors(include_url=False):
                 self.problems.append(Problem(where(item["loc"]), *describe_error(item)))
-        return Settings()
+        return UNSET
 
 
 def _evaluated(node: Map, environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Problem]]:

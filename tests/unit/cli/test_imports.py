@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from reconciler.cli import main
 
 SMALL = """
 projects:
@@ -32,6 +36,9 @@ def imported(arguments):
             code = end.code
         kinds = sys.modules.get("reconciler.kinds")
         built = [name for name, kind in kinds.kinds().items() if kind.spec.__pydantic_complete__] if kinds else []
+        settings = sys.modules.get("reconciler.settings")
+        if settings and settings.Settings.__pydantic_complete__:
+            built.append("the settings")
         os.write(write, json.dumps([code, sorted(sys.modules), built]).encode())
         os._exit(0)
     os.close(write)
@@ -51,7 +58,9 @@ CLIENT = (
 CONNECTIONS = (*CLIENT, "asyncio", "ssl", "http.client", "urllib.request", "reconciler.catalog.session")
 SCREENS = ("rich", "pygments", "deepdiff")
 STEPS = ("reconciler.pipeline", "reconciler.apply", "reconciler.sandbox", "reconciler.testing")
-OFFLINE = (*CONNECTIONS, *SCREENS, *STEPS)
+PACKAGES = ("importlib.metadata", "email", "zipfile")
+"""What reads which packages are installed."""
+OFFLINE = (*CONNECTIONS, *SCREENS, *STEPS, *PACKAGES)
 MODELS = ("pydantic", "yaml", "reconciler.kinds", "reconciler.model", "reconciler.state", "reconciler.config")
 
 UNUSED: dict[str, tuple[int, tuple[str, ...]]] = {
@@ -93,6 +102,15 @@ def test_a_command_without_a_server_imports_only_what_it_needs(
 
 
 def test_only_the_models_of_declared_kinds_are_built(runs: dict[str, tuple[int, set[str], list[str]]]) -> None:
-    """A kind that no manifest declares costs no model."""
+    """A kind that no manifest declares costs no model, nor do settings that nothing sets."""
     code, _, built = runs["validate small.yaml"]
     assert (code, sorted(built)) == (0, ["issue", "project", "version"])
+
+
+def test_the_garbage_collector_has_nothing_to_do_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the process ends, what it holds is not looked through once more."""
+    registered: list[object] = []
+    monkeypatch.setattr(atexit, "register", registered.append)
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert gc.freeze in registered
