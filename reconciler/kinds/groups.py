@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
+from reconciler.kinds._families import ALL
 from reconciler.model.address import Address, Row
 from reconciler.model.capabilities import Alternative, Deletion, Rows
 from reconciler.model.codecs import Ref, RefSet
@@ -20,6 +21,7 @@ from reconciler.model.kind import Kind, Listing, Matches, Need, Object, Request
 from reconciler.model.name_index import Context, Names
 from reconciler.model.requests import payload
 from reconciler.model.spec import PARTIAL, REFUSE, Api, Id, Name, Spec, Strings
+from reconciler.model.turns import Turns
 from reconciler.model.visibility import Unlisted
 
 
@@ -75,6 +77,17 @@ class _Unlisted(Unlisted):
         return {"id": named["id"], "name": named["name"], PARTIAL: True} if named.get("name") else None
 
 
+class _Turns(Turns):
+    """Whoever joins or leaves a group becomes, or is no longer, a member of its projects."""
+
+    def behind(
+        self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Iterable[str], context: Context
+    ) -> Iterable[Address]:
+        # A new group is in no project yet, and its memberships come after it.
+        if row is not None and (not values or "users" in changed):
+            yield ALL
+
+
 class Groups(Kind[GroupSpec]):
     """The built-in groups (anonymous users, non members) are listed with `builtin=1`; Redmine answers 204 to writes of
     them and does nothing (5.0 to 6.1)."""
@@ -89,6 +102,7 @@ class Groups(Kind[GroupSpec]):
         Rows({"builtin": TEXT.optional}),
         Alternative("user"),
         Deletion("deletes its memberships and the roles that its users have through it; its issues lose the assignee"),
+        _Turns(),
         _Unlisted("membership", ("group", "group_anonymous", "group_non_member")),
         _Export(),
     )

@@ -31,6 +31,7 @@ neutral object of its class, which changes nothing: no workflow, no derived fiel
     Unlisted        objects that only administrators may list (`model/visibility.py`)
     Hiding          objects that lists leave out for some accounts (`model/visibility.py`)
     Tree, Archive, Modules, ProjectIncludes: of containers and what is in them (`model/containers.py`)
+    Turns           work that must not overlap with other work (`model/turns.py`)
     Pruning, Foresight: of what can be removed although no manifest declares it (`model/pruning.py`)
 """
 

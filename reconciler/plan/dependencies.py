@@ -77,6 +77,7 @@ class _Builder:
 
     def __init__(self, work: Mapping[Address, Work]) -> None:
         self.work = work
+        self.turns = {_turn(address) for item in work.values() for address in item.turns[0]}
 
     def change(self, work: Work) -> Change:
         """The change of one object, with all its operations."""
@@ -97,7 +98,7 @@ class _Builder:
         taken = (OperationId(address) for address in step.takes_from)
         requires = tuple(dict.fromkeys((*self._required(work), *taken)))
         milestones = (MilestoneId(kind, work.address.project, deletions=False) for kind in step.kinds_before)
-        others = (*_milestones_before(work), *milestones)
+        others = (*self._milestones_before(work), *milestones)
         before: list[Id] = [*self._before(work), *map(self._last, work.runs_after), *others]
         # Not a set: strings hash differently in each process, so a saved plan would not be the same twice.
         after = tuple(dict.fromkeys(other for other in before if other not in requires))
@@ -122,6 +123,11 @@ class _Builder:
             # No edge to a deletion: it waits for those that refer to the object, so the reverse edge would be a cycle.
             if other is not None and (refers or other.draft.action != "delete"):
                 yield self._last(address) if refers else OperationId(address)
+
+    def _milestones_before(self, work: Work) -> Iterator[MilestoneId]:
+        yield from _milestones_before(work)
+        # Only where somebody else comes first.
+        yield from (turn for turn in map(_turn, work.turns[1]) if turn in self.turns)
 
     def _later(self, work: Work, number: int, step: Step) -> Operation:
         """An operation after the first; it requires the one before it."""
@@ -181,6 +187,10 @@ def _waiting(other: Work, address: Address) -> Iterator[int]:
             yield number
 
 
+def _turn(address: Address) -> MilestoneId:
+    return MilestoneId(address.kind, address.key, deletions=False)
+
+
 def _milestones_before(work: Work) -> Iterator[MilestoneId]:
     inside = work.draft.kind.inside
     for kind in inside.follows if inside else ():
@@ -193,6 +203,7 @@ def _milestones_before(work: Work) -> Iterator[MilestoneId]:
 
 def _milestones_after(work: Work) -> Iterator[MilestoneId]:
     """The milestones that come after the first operation on an object."""
+    yield from map(_turn, work.turns[0])
     kind, project = work.draft.kind, work.address.project
     if kind.inside:
         yield MilestoneId(kind.name, project, deletions=True)

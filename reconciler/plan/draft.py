@@ -12,6 +12,7 @@ from reconciler.model.codecs import Codec
 from reconciler.model.kind import Kind, Object
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import Api
+from reconciler.model.turns import Turns
 from reconciler.plan.diff import split
 from reconciler.plan.operations import Action, FieldChange
 
@@ -102,6 +103,12 @@ class Draft:
     def runs_after(self, names: Names) -> Iterable[Address]:
         """The objects whose planned work comes first, even if it fails."""
         return self.kind.capability(Dependencies).runs_after(self.address, self.row, self.context(names))
+
+    def turns(self, names: Names) -> tuple[tuple[Address, ...], tuple[Address, ...]]:
+        """The turns in which the work on it comes first, and those in which it comes last."""
+        turns = self.kind.capability(Turns)
+        given = (self.address, self.row, self.values, self.changed_fields, self.context(names))
+        return tuple(turns.ahead(*given)), tuple(turns.behind(*given))
 
 
 def targets(declared: Object, path: str, value: Any, names: Names) -> list[Address]:

@@ -59,7 +59,10 @@ class OperationId(NamedTuple):
 
 
 class MilestoneId(NamedTuple):
-    """The first operations on all objects of a kind in one project (in all if it is ""), with or without deletions."""
+    """The first operations on all objects of a kind in one project (in all if it is ""), with or without deletions.
+
+    With the kind `project`: those on all projects that are ahead in the turn of this one (see `model/turns.py`).
+    """
 
     kind: str
     project: str

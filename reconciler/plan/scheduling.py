@@ -65,6 +65,8 @@ class Work:
     runs_after: tuple[Address, ...] = ()
     """Changed objects whose work comes first, even if it fails."""
     unchanged: tuple[FieldChange, ...] = ()
+    turns: tuple[tuple[Address, ...], tuple[Address, ...]] = ((), ())
+    """The turns in which it comes first, and those in which it comes last."""
 
     @property
     def address(self) -> Address:
@@ -187,6 +189,7 @@ def _work(draft: Draft, changed: Mapping[Address, Draft], referrers: _Referrers,
         rescues=_rescues(draft, changed, names) if draft.action == "delete" else (),
         runs_after=tuple(sorted({a for a in draft.runs_after(names) if a in changed} - {draft.address})),
         unchanged=tuple(_unchanged(draft, [f for step in steps for f in step.fields], names)),
+        turns=draft.turns(names),
     )
 
 

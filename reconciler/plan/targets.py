@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 
 from reconciler.errors import ReconcilerError
 from reconciler.manifest.loader import suggest
-from reconciler.model.address import Address
+from reconciler.model.address import CONTAINER, Address
 from reconciler.model.capabilities import DerivedFields
 from reconciler.model.kind import Kind, Object
 from reconciler.plan.operations import Change, MilestoneId, Operation, Plan
@@ -159,7 +159,7 @@ class _Companions:
         self.referrers: dict[MilestoneId, Mapping[Address, set[Address]]] = {}
         for milestone in plan.milestones:
             # A milestone without a project orders the work in all projects; companions are in the object's own.
-            if milestone.id.project:
+            if milestone.id.project and milestone.id.kind != CONTAINER:
                 pairs = ((target, one.address) for one in milestone.after for target in self.references.get(one, ()))
                 self.referrers[milestone.id] = _grouped(pairs)
 

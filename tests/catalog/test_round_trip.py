@@ -245,6 +245,47 @@ def test_a_killed_write_is_all_or_nothing(fresh: Sandbox, moment: str) -> None:
     fresh.reset()
 
 
+COUNT = """
+$calls = 0
+TracePoint.new(:call) do |point|
+  next unless point.path == 'stdin'
+
+  $calls += 1
+  Process.kill(:KILL, Process.pid) if $calls == %d
+end.enable
+at_exit { File.write("/var/lib/redmine/#{ENV['REDMINE_INSTANCE']}/tmp/calls", $calls) }
+"""
+KILLS = 5
+OPERATIONS: dict[str, Row] = {
+    "read": {"kinds": ["issue_status", "tracker", "role", "workflow"]},
+    "check": {"items": numbered(MADE)},
+    "write": {"items": numbered(MADE)},
+}
+
+
+@pytest.mark.parametrize("op", OPERATIONS)
+def test_a_run_may_be_killed_at_any_call(fresh: Sandbox, op: str) -> None:
+    """Killed at calls that are spread over the whole of a request, a run has changed nothing, or written everything; a
+    read and a check have changed nothing in any case. The next run is as if there had been none."""
+    fresh.reset()
+    before, request = dump(fresh), OPERATIONS[op]
+    whole = call(fresh, op, ruby=COUNT % 0, **request)
+    after, total = dump(fresh), int((fresh.folder / "tmp" / "calls").read_text())
+    assert total > KILLS and (after == before) is (op != "write")
+    for number in range(KILLS):
+        fresh.reset()
+        before = dump(fresh)
+        with pytest.raises(AnswerLost if op == "write" else CatalogError, match="SIGKILL"):
+            call(fresh, op, ruby=COUNT % (1 + number * (total - 1) // KILLS), **request)
+        left = query(fresh, "SELECT COUNT(*) FROM issue_statuses WHERE name LIKE 'Made %'")
+        assert left in ([(0,)], [(4 if op == "write" else 0,)]), number
+        assert left == [(4,)] or dump(fresh) == before, number
+    fresh.reset()
+    again = call(fresh, op, **request)
+    assert again.keys() == whole.keys()
+    fresh.reset()
+
+
 def test_what_nobody_waits_for_is_not_written(fresh: Sandbox) -> None:
     """After the time that the request has, the program writes nothing, and says so."""
     with pytest.raises(CatalogError, match="it took more than 0 seconds"):

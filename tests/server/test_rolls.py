@@ -16,7 +16,7 @@ from reconciler.export.inventory import Scope, take
 from reconciler.kinds._queries import CHUNK
 from reconciler.redmine.client import Client
 from reconciler.sandbox import Running
-from reconciler.state import desired, fetch
+from reconciler.state import fetch, needs
 
 PROJECT = {"identifier": "shop", "name": "Shop", "enabled_modules": ["issue_tracking"]}
 PEOPLE = [
@@ -34,7 +34,7 @@ def many(number: int = NUMBER, **more: Any) -> dict[str, Any]:
 
 def by_pages(patch: pytest.MonkeyPatch) -> None:
     """From now on, no rolls are used."""
-    for module in (desired, fetch):
+    for module in (needs, fetch):
         patch.setattr(module, "FEW", 10**9)
 
 

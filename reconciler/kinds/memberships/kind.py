@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from reconciler.kinds._families import family
 from reconciler.kinds.memberships.inherited_roles import foresee, own_roles, principal
 from reconciler.model.address import Address, Row
 from reconciler.model.capabilities import Creation, Deletion, Dependencies, FixedKey, KeptValues, Nesting, Rows
@@ -20,6 +21,7 @@ from reconciler.model.pruning import Foresight, Pruning
 from reconciler.model.requests import payload
 from reconciler.model.rights import all_need
 from reconciler.model.spec import REFUSE, Api, Id, Name, ProjectItem
+from reconciler.model.turns import Turns
 
 ROLE = Ref(("role",))
 PRINCIPALS = ("user", "group", "group_anonymous", "group_non_member")
@@ -86,6 +88,15 @@ class _Dependencies(Dependencies):
         return [("project", parent) for parent in parents if parent not in self.runs_after(address, row, context)]
 
 
+class _Turns(Turns):
+    """Members come after the projects that begin to inherit them."""
+
+    def behind(
+        self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Iterable[str], context: Context
+    ) -> Iterable[Address]:
+        yield family(address.project, context.names)
+
+
 class _Pruning(Pruning):
     """Inherited roles come and go with other objects, and are not deleted with the direct ones."""
 
@@ -150,6 +161,7 @@ class Memberships(Kind[MembershipSpec]):
             why_refused="it now inherits roles, which only go with the membership of the group or parent project",
         ),
         _Dependencies(),
+        _Turns(),
         _Pruning(),
         _Foresight(),
         _KeptValues(),

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from reconciler.kinds import _families
 from reconciler.kinds.projects import tree
 from reconciler.kinds.projects.spec import DEFINED, HIDDEN, LEAVING, MODULES, STATUS, ProjectSpec
 from reconciler.manifest.loader import suggest
@@ -26,6 +27,7 @@ from reconciler.model.pruning import Pruning
 from reconciler.model.requests import includes
 from reconciler.model.rights import ADMIN, Choice, Rights
 from reconciler.model.spec import PARTIAL, Id, Spec
+from reconciler.model.turns import Turns
 from reconciler.natural import natural
 
 
@@ -61,6 +63,17 @@ class _Dependencies(Dependencies):
         # Redmine puts no project below a closed one (422).
         if values.get("parent") and (row is None or "parent" in changed):
             yield "", Address("project", values["parent"])
+
+
+class _Turns(Turns):
+    """A project that begins to inherit members comes before the members."""
+
+    def ahead(
+        self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Iterable[str], context: Context
+    ) -> Iterable[Address]:
+        begins = row is None or not {"parent", "inherit_members"}.isdisjoint(changed)
+        if values and begins and _families.inherits(address.key, context.names):
+            yield from (_families.family(address.key, context.names), _families.ALL)
 
 
 class _Deletion(Deletion):
@@ -165,6 +178,7 @@ class Projects(Kind[ProjectSpec]):
         _Deletion("also deletes everything inside it, and its subprojects, including archived ones"),
         _Sharing(),
         _Dependencies(),
+        _Turns(),
         Participants({"default_assigned_to": UNASSIGNED}),
         _Export(defaults=(("status", "active"), ("inherit_members", False))),
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 from answers import applied
-from plans import SHOP, inside, issue, project, version
+from plans import SHOP, inside, issue, project, user, version
 
 from reconciler.apply.report import Report
 
@@ -102,3 +102,19 @@ def test_a_project_is_not_deleted_while_a_subproject_could_not_leave() -> None:
     report, server = applied(text, *live, refuse={"/projects/sub": ["Name is invalid"]})
     assert outcomes(report) == {"project old": "skipped", "project sub": "failed"}
     assert ("DELETE", "/projects/old") not in server.writes
+
+
+def test_members_are_sent_after_the_projects_that_inherit_them() -> None:
+    """A Redmine with several processes passes a member on only to the projects that are there when it is added."""
+    below = ", ".join(f"{{identifier: p{n}, name: P, parent: top, inherit_members: true}}" for n in range(9))
+    top = "identifier: top, name: Top, members: [{user: amy, roles: [Manager]}, {user: bob, roles: [Manager]}]"
+
+    def shown(row: dict[str, Any]) -> dict[str, Any]:
+        roles, member = row.get("role_ids", ()), {"id": row.get("user_id"), "name": "A B"}
+        more = {"user": member, "project": {"id": 100, "name": "Top"}, "roles": [{"id": r, "name": "R"} for r in roles]}
+        return row | (more if roles else {})
+
+    report, server = applied(f"projects: [{{{top}}}, {below}]", user(5, "amy"), user(6, "bob"), keep=shown)
+    assert report.summary["done"] == 12
+    assert server.writes.count(("POST", "/projects")) == 10
+    assert server.writes[-2:] == [("POST", "/projects/top/memberships")] * 2
