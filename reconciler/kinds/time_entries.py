@@ -262,7 +262,7 @@ class TimeEntries(Keyless[TimeEntrySpec]):
     name = "time_entry"
     plural = "time_entries"
     spec = TimeEntrySpec
-    inside = Inside(module="time_tracking", follows=("membership",), reads_after=("issue",))
+    inside = Inside(module="time_tracking", follows=("membership",), reads_after=("issue",), lists_by=("user",))
     identity = ("spent_on", "user", "activity", "issue", "comments")
     required = ("hours",)
     rank = 80

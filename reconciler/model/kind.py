@@ -113,6 +113,8 @@ class Inside:
     """Kinds in the same project on which work comes first, although no field names them."""
     reads_after: tuple[str, ...] = ()
     """Kinds inside projects that must be read first, because their names are part of the identity."""
+    lists_by: tuple[str, ...] = ()
+    """Kinds outside projects whose objects the lists are asked for by, beside the projects."""
 
 
 class Kind(Generic[S]):

@@ -67,6 +67,7 @@ def _places_of_kinds(kind: Kind) -> Iterator[tuple[str, str]]:
     if kind.inside:
         yield from (("follows", name) for name in kind.inside.follows)
         yield from (("reads_after", name) for name in kind.inside.reads_after)
+        yield from (("lists_by", name) for name in kind.inside.lists_by)
 
 
 def _order(kind: Kind, known: Mapping[str, Kind]) -> Iterator[str]:

@@ -53,7 +53,7 @@ class Glimpses:
     def __init__(self, reader: Reader, need: Need) -> None:
         self.reader = reader
         self.names = reader.names
-        self.need = _visible(need, self.names.settings)
+        self.need = visible(need, self.names)
         self.kinds = [kind for kind in kinds().values() if kind.has(Unlisted) and kind.name in need.keys]
         self.rows: dict[str, dict[Id, Row]] = {kind.name: {} for kind in self.kinds}
         self.asked: dict[str, dict[Id, str]] = {kind.name: {} for kind in self.kinds}
@@ -202,9 +202,11 @@ def _is_on(kind: Kind, project: Address, names: Names) -> bool:
     return not module or enabled is None or module in enabled
 
 
-def _visible(need: Need, settings: Mapping[str, Any]) -> Need:
-    """What can be read of it with any account."""
-    issues = settings.get("issue_key_field") or any("custom_fields" in fields for fields in need.fields.values())
+def visible(need: Need, names: Names) -> Need:
+    """What can be read of it with this account."""
+    if names.sight is None:
+        return need
+    issues = names.settings.get("issue_key_field") or any("custom_fields" in fields for fields in need.fields.values())
     # A project shows the custom fields of its issues to everybody (4.2 to 7.0).
     more = {CONTAINER: need.fields.get(CONTAINER, frozenset()) | {"issue_custom_fields"}} if issues else {}
     return replace(need, whole=frozenset(), fields={**need.fields, **more})

@@ -1,4 +1,6 @@
-"""Client + kinds → the live state: only the kinds and projects that are needed, from bulk lists, in four waves.
+"""Client + kinds → the live state: only the kinds and projects that are needed, from bulk lists.
+
+The rows are taken in four waves; the lists are asked for as soon as it is certain that they are needed (`state.early`).
 
     1. names that only administrators create   custom fields tell which other kinds are needed
     2. users, groups, projects                 their ids are needed to list what is inside projects
@@ -20,8 +22,8 @@ from typing import Any
 
 from reconciler.errors import Denied, ManifestError, NotRedmine, Problem
 from reconciler.kinds import kinds
-from reconciler.model.address import Row, Unresolved
-from reconciler.model.capabilities import Alternative, ManifestKey, ReadOnly, Rows, Sharing, VersionProbe
+from reconciler.model.address import CONTAINER, Row, Unresolved
+from reconciler.model.capabilities import Alternative, ManifestKey, ReadOnly, Sharing, VersionProbe
 from reconciler.model.catalog import Catalog
 from reconciler.model.codecs import Candidate, Codec
 from reconciler.model.forms import TEXT, WHOLE, Fields
@@ -32,8 +34,9 @@ from reconciler.redmine.client import ACCOUNT, Client
 from reconciler.state.catalog import add_fields, declared_kinds, proof, read_catalog
 from reconciler.state.contents import read_contents
 from reconciler.state.desired import Desired
+from reconciler.state.early import Early, inside_projects, outside_projects, titles
 from reconciler.state.fetch import bulk_details, fetch
-from reconciler.state.glimpses import Glimpses, permitted, sight_of
+from reconciler.state.glimpses import Glimpses, permitted, sight_of, visible
 from reconciler.state.members import read_members
 from reconciler.state.program_fields import wanted_fields
 from reconciler.state.renames import compared_fields, settle_renames, settle_swaps, undo_renames
@@ -73,21 +76,28 @@ async def read(client: Client, desired: Desired, scope: Scope = DECLARED) -> Liv
     Raises ServerError if the server cannot be used, ManifestError if it lacks what the configuration names,
     RefusedError if the account does not see enough for the scope.
     """
+    async with Early(ahead=client.connection.concurrency > 1) as early:
+        return await _read(client, desired, scope, early)
+
+
+async def _read(client: Client, desired: Desired, scope: Scope, early: Early) -> Live:
     # First: with a wrong key, lists are 200 and have just the public objects (5.0 to 6.1; test_trap_20).
     me = await client.whoami()
     scope.check(me)
     names = fresh_names(desired)
     names.rights = rights(me)
     names.sight = None if me.get("admin") else sight_of(me)
-    reader = Reader(client, names, desired)
+    reader = Reader(client, names, desired, early)
     declared = desired.need()
     first, catalog = scope.widened(declared, desired.settings, me), declared_kinds(desired, declared)
     # Trackers are read even if no manifest uses them: nothing else tells the version.
     probes = {kind.name: frozenset[str]() for kind in kinds().values() if kind.has(VersionProbe)}
-    await reader.wave(
-        Need({**probes, **proof([*catalog, *wanted_fields(desired).kinds]), **first.keys}),
-        [k for k in kinds().values() if k.has(ReadOnly)],
-    )
+    defined = Need({**probes, **proof([*catalog, *wanted_fields(desired).kinds]), **first.keys})
+    definitions = [k for k in kinds().values() if k.has(ReadOnly)]
+    ours = scope.widened(visible(declared, names), desired.settings, me)
+    reader.begin([k for k in definitions if k.name in defined.keys], defined)
+    reader.begin(outside_projects(ours, names), ours)
+    await reader.wave(defined, definitions)
     shown = await read_catalog(client, desired, catalog, names)
     # Before the other lists, some of whose parameters and fields an older Redmine does not know.
     check_version(names)
@@ -104,14 +114,14 @@ async def read(client: Client, desired: Desired, scope: Scope = DECLARED) -> Liv
         # The names of custom fields are learnt from projects.
         check_settings(names, first)
         await glimpses.from_members()
+    reader.begin(inside_projects(need, names), need)
     await reader.wave(need, [k for k in kinds().values() if k.inside and not k.inside.reads_after])
     await glimpses.from_rows()
     await reader.wave(need, [k for k in kinds().values() if k.inside and k.inside.reads_after])
     await add_fields(client, desired, names, shown)
-    if me.get("admin"):
-        await reader.to_create(need)
-    await read_members(client, desired, need, names)
-    await read_contents(client, desired, names)
+    lacking = [reader.to_create(need)] if me.get("admin") else []
+    # Each adds what the others do not look at.
+    await together([*lacking, read_members(client, desired, need, names), read_contents(client, desired, names)])
     return Live(names, me, tuple(reader.problems), reader.left_out.lasting(names), scope)
 
 
@@ -168,9 +178,10 @@ def check_settings(names: Names, need: Need) -> None:
 class Reader:
     """Reads live objects into `names`, kind by kind."""
 
-    def __init__(self, client: Client, names: Names, desired: Desired) -> None:
+    def __init__(self, client: Client, names: Names, desired: Desired, early: Early | None = None) -> None:
         self.client = client
         self.names = names
+        self.early = early or Early(ahead=False)
         self.ambiguous: dict[str, list[Problem]] = {}
         self.left_out = LeftOut()
         self.kept: dict[str, list[Row]] = {}
@@ -192,6 +203,14 @@ class Reader:
         await together(self.kind(kind, need) for kind in needed)
         await together(self._swaps(kind) for kind in needed)
 
+    def begin(self, chosen: Iterable[Kind], need: Need) -> None:
+        """Ask for the lists of kinds whose turn comes later."""
+        for kind in chosen:
+            self.early.begin(self.list, kind, self._titled(kind, need), self.names)
+
+    def _titled(self, kind: Kind, need: Need) -> Need:
+        return replace(need, titles={kind.name: titles(kind, self.declared.get(kind.name, ()))})
+
     async def to_create(self, need: Need) -> None:
         """Read the definitions that new objects need, if they have not been read: only now is it known what is new."""
         objects = [found for declared in self.declared.values() for found in declared if found.spec.state == "present"]
@@ -210,7 +229,7 @@ class Reader:
     async def kind(self, kind: Kind, need: Need) -> None:
         """Read one kind: its tiers until every needed key is known, then the details that lists omit."""
         rows: dict[int, Row] = {}
-        need = replace(need, titles={kind.name: titles(kind, self.declared.get(kind.name, ()))})
+        outer, need = need, self._titled(kind, need)
         try:
             for tier in kind.tiers(need, self.names):
                 await self._tier(kind, tier, rows)
@@ -223,6 +242,8 @@ class Reader:
             else:
                 # No tier was left out: what is not among the rows does not exist.
                 self.names.live(kind.name).whole = not self.names.live(kind.name).looked_up
+            if kind.name == CONTAINER:
+                self.begin(inside_projects(outer, self.names, only=True), outer)
             await self.details(kind, need)
             # After the details: the attachments of news are only on their own pages (5.0 to 6.1).
             await self._files(kind)
@@ -253,7 +274,7 @@ class Reader:
         return await permitted(self.client, kind, listing, self.names, self.left_out.of(kind), self.kept)
 
     async def _tier(self, kind: Kind, tier: Sequence[Listing], rows: dict[int, Row]) -> None:
-        lists = await together(self.list(kind, listing) for listing in tier)
+        lists = await self.early.lists(self.list, kind, tier)
         self.names.live(kind.name).looked_up |= any(one.instead.taken for one in tier if one.instead)
         for listing, listed in zip(tier, lists, strict=True):
             for row in listed:
@@ -302,17 +323,6 @@ class Reader:
             if row is not None:
                 work.append(read_files(self.client, kind, declared.fields, row, Context(self.names, declared.project)))
         await together(work)
-
-
-def titles(kind: Kind, declared: Iterable[Object]) -> frozenset[str]:
-    """What people call the declared objects, now and earlier: `shop/Subject`."""
-    name = kind.capability(Rows).title
-    said = (
-        (one.project, text)
-        for one in declared
-        for text in (getattr(one.spec, name or "key", ""), one.spec.renamed_from)
-    )
-    return frozenset(f"{project}/{text}" for project, text in said if name and text)
 
 
 def differs(found: Object, name: str, row: Row) -> bool:

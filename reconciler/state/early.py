@@ -1,0 +1,126 @@
+"""Lists that are asked for as soon as what they need is known, before it is their turn.
+
+    begun once this is read     what
+    the account                 users, groups, projects: together with the definitions that only administrators create
+    users, groups, projects     what is inside projects, also what reads other kinds first; of what takes only the
+                                number of a project, already before their own pages are read
+
+Only when answers are asked for changes. What is done with them, and in which order, stays as `state.live` has it: an
+error too is only known once it is the list's turn. A list is only begun if it is certain to be read, so that no request
+is added; if it turns out otherwise, the answer is not used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import replace
+from typing import Any, Self
+
+from reconciler.kinds import kinds
+from reconciler.model.address import Row
+from reconciler.model.capabilities import ReadOnly, Rows, Streamed
+from reconciler.model.kind import Kind, Listing, Need, Object
+from reconciler.model.name_index import Names
+from reconciler.model.visibility import Unlisted
+from reconciler.state.together import together
+
+Read = Callable[[Kind, Listing], Coroutine[Any, Any, list[Row]]]
+Key = tuple[str, str, tuple[tuple[str, str | int], ...]]
+
+
+class Early:
+    """The lists that were begun. As a context manager it ends those that nobody has asked for.
+
+    Without `ahead` none is: with one request at a time, another order only delays the first error.
+    """
+
+    def __init__(self, *, ahead: bool = True) -> None:
+        self.ahead = ahead
+        self._begun: dict[Key, tuple[Listing, asyncio.Task[list[Row]]]] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        left = [task for _, task in self._begun.values()]
+        for task in left:
+            task.cancel()
+        # Their errors are nobody's; and no request may be under way any more.
+        await asyncio.gather(*left, return_exceptions=True)
+
+    def begin(self, read: Read, kind: Kind, need: Need, names: Names) -> None:
+        """Ask for the first tier of a kind."""
+        for listing in first(kind, need, names) if self.ahead else ():
+            if _key(kind, listing) not in self._begun:
+                self._begun[_key(kind, listing)] = listing, asyncio.create_task(read(kind, listing))
+
+    async def lists(self, read: Read, kind: Kind, tier: Sequence[Listing]) -> list[list[Row]]:
+        """The rows of each listing: those that were asked for, or that are asked for now."""
+        return await together(self._rows(read, kind, listing) for listing in tier)
+
+    async def _rows(self, read: Read, kind: Kind, listing: Listing) -> list[Row]:
+        begun, task = self._begun.get(_key(kind, listing), (None, None))
+        if begun is None or task is None or _plain(begun) != _plain(listing):
+            return await read(kind, listing)
+        del self._begun[_key(kind, listing)]
+        rows = await _finished(task)
+        if listing.instead and begun.instead:
+            listing.instead.taken = begun.instead.taken
+        return rows
+
+
+async def _finished(task: asyncio.Task[list[Row]]) -> list[Row]:
+    """The result of a task that ends with whoever waits for it, like a coroutine."""
+    try:
+        return await task
+    finally:
+        task.cancel()
+
+
+def first(kind: Kind, need: Need, names: Names) -> Sequence[Listing]:
+    """The first tier of a kind."""
+    return next(iter(kind.tiers(need, names)), [])
+
+
+def _key(kind: Kind, listing: Listing) -> Key:
+    return kind.name, listing.path, listing.params
+
+
+def _plain(listing: Listing) -> Listing:
+    return replace(listing, instead=None)
+
+
+def outside_projects(need: Need, names: Names) -> list[Kind]:
+    """The needed kinds outside projects that are certain to be listed: what others than administrators cannot list is
+    not."""
+    listed = (kind for kind in _needed(need) if not kind.inside and not kind.has(ReadOnly))
+    return [kind for kind in listed if names.sight is None or not kind.has(Unlisted)]
+
+
+def inside_projects(need: Need, names: Names, *, only: bool = False) -> list[Kind]:
+    """The needed kinds inside projects; `only` those of which the projects alone tell what to ask for."""
+    needed = _needed(need)
+    by = {kind.name: kind.inside.lists_by for kind in needed if kind.inside}
+    if names.sight is None:
+        return [kind for kind in needed if kind.name in by and not (only and by[kind.name])]
+    # The members are read to find people, and whom else rows name may still be unknown (`state.glimpses`).
+    members = {kind.capability(Unlisted).listed_in for kind in kinds().values()}
+    return [kind for kind in needed if kind.name in by.keys() - members and not by[kind.name]]
+
+
+def _needed(need: Need) -> list[Kind]:
+    """The needed kinds; first those whose lists have most pages, as these follow the first one."""
+    needed = [kind for kind in kinds().values() if kind.name in {*need.keys, *need.whole}]
+    return sorted(needed, key=lambda kind: not kind.has(Streamed))
+
+
+def titles(kind: Kind, declared: Iterable[Object]) -> frozenset[str]:
+    """What people call the declared objects, now and earlier: `shop/Subject`."""
+    name = kind.capability(Rows).title
+    said = (
+        (one.project, text)
+        for one in declared
+        for text in (getattr(one.spec, name or "key", ""), one.spec.renamed_from)
+    )
+    return frozenset(f"{project}/{text}" for project, text in said if name and text)
