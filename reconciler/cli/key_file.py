@@ -17,14 +17,12 @@ if TYPE_CHECKING:
 OPTION = "--api-key-file"
 
 
-def key(state: State, paths: tuple[str, ...]) -> str | None:
-    """The key, read once; None without the option. Raises ConfigError, UsageError."""
-    if state.api_key_file is None:
-        return None
-    if state.api_key_file == "-" and "-" in paths:
+def key(state: State, file: str, paths: tuple[str, ...]) -> str:
+    """The key in a file, read once. Raises ConfigError, UsageError."""
+    if file == "-" and "-" in paths:
         raise click.UsageError(f"{OPTION} - and the PATH - cannot both be standard input.")
     if state.api_key is None:
-        state.api_key = _line(_text(state.api_key_file), state.api_key_file)
+        state.api_key = _line(_text(file), file)
     return state.api_key
 
 

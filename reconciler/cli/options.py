@@ -42,9 +42,9 @@ class State:
     def configuration(self, paths: tuple[str, ...] = ()) -> Config:
         """The configuration for manifests at `paths`. Raises ConfigError. Prints its notes, each once."""
         from reconciler import config
-        from reconciler.cli import key_file, output
+        from reconciler.cli import output
 
-        flags = {"url": self.url, "api_key": key_file.key(self, paths), "concurrency": self.concurrency}
+        flags = {"url": self.url, "api_key": self._key(paths), "concurrency": self.concurrency}
         given = {name: value for name, value in flags.items() if value is not None}
         found = config.load(paths, file=self.config, instance=self.instance, flags=given, secrets=self.secrets)
         for note in found.notes:
@@ -52,6 +52,14 @@ class State:
                 output.say(output.safe(f"Note: {note}"))
         self.noted.update(found.notes)
         return found
+
+    def _key(self, paths: tuple[str, ...]) -> str | None:
+        """The key of `--api-key-file`. Raises ConfigError, UsageError."""
+        if self.api_key_file is None:
+            return None
+        from reconciler.cli import key_file  # with getpass, which few runs need
+
+        return key_file.key(self, self.api_key_file, paths)
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:

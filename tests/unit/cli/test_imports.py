@@ -60,7 +60,7 @@ SCREENS = ("rich", "pygments", "deepdiff")
 STEPS = ("reconciler.pipeline", "reconciler.apply", "reconciler.sandbox", "reconciler.testing")
 PACKAGES = ("importlib.metadata", "email", "zipfile")
 """What reads which packages are installed."""
-OFFLINE = (*CONNECTIONS, *SCREENS, *STEPS, *PACKAGES)
+OFFLINE = (*CONNECTIONS, *SCREENS, *STEPS, *PACKAGES, "getpass")
 MODELS = ("pydantic", "yaml", "reconciler.kinds", "reconciler.model", "reconciler.state", "reconciler.config")
 
 UNUSED: dict[str, tuple[int, tuple[str, ...]]] = {
