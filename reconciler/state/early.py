@@ -118,9 +118,8 @@ def _needed(need: Need) -> list[Kind]:
 def titles(kind: Kind, declared: Iterable[Object]) -> frozenset[str]:
     """What people call the declared objects, now and earlier: `shop/Subject`."""
     name = kind.capability(Rows).title
-    said = (
-        (one.project, text)
-        for one in declared
-        for text in (getattr(one.spec, name or "key", ""), one.spec.renamed_from)
-    )
-    return frozenset(f"{project}/{text}" for project, text in said if name and text)
+    found = set[str]()
+    for one in declared if name else ():
+        said = (getattr(one.spec, name), one.spec.renamed_from)
+        found.update([f"{one.project}/{text}" for text in said if text])
+    return frozenset(found)

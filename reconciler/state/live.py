@@ -186,6 +186,7 @@ class Reader:
         self.left_out = LeftOut()
         self.kept: dict[str, list[Row]] = {}
         """Path → the rows of a list that is used twice."""
+        self._titles: dict[str, frozenset[str]] = {}
         self.declared: dict[str, list[Object]] = {}
         for declared in desired.objects.values():
             self.declared.setdefault(declared.kind.name, []).append(declared)
@@ -209,7 +210,9 @@ class Reader:
             self.early.begin(self.list, kind, self._titled(kind, need), self.names)
 
     def _titled(self, kind: Kind, need: Need) -> Need:
-        return replace(need, titles={kind.name: titles(kind, self.declared.get(kind.name, ()))})
+        if kind.name not in self._titles:
+            self._titles[kind.name] = titles(kind, self.declared.get(kind.name, ()))
+        return replace(need, titles={kind.name: self._titles[kind.name]})
 
     async def to_create(self, need: Need) -> None:
         """Read the definitions that new objects need, if they have not been read: only now is it known what is new."""

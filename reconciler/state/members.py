@@ -56,8 +56,9 @@ def newcomers(found: Object, names: Names) -> Iterator[tuple[Part, Address]]:
     """The people whom a declared object newly names, and as what."""
     row = names.row(found.address)
     context = Context(names, found.project, found.address)
+    fields = found.fields
     for name, part in found.kind.capability(Participants).parts.items():
-        value, api = found.fields.get(name), found.kind.fields[name]
+        value, api = fields.get(name), found.kind.fields[name]
         if value is None or found.spec.state == "absent":
             continue
         if row is not None and (api.create_only or name in found.spec.create_only):
@@ -67,7 +68,7 @@ def newcomers(found: Object, names: Names) -> Iterator[tuple[Part, Address]]:
             people = found.kind.capability(Participants)
             known = people.newly_named(found.kind, name, api.codec.canonical(value, context), row, context)
             # As in the manifest: only the author counts, who is a plain login.
-            yield from ((part, one) for one in known if not people.exempt(name, one, row, found.fields, context))
+            yield from ((part, one) for one in known if not people.exempt(name, one, row, fields, context))
 
 
 async def _members(client: Client, project: str, names: Names) -> None:
