@@ -1,7 +1,5 @@
 """The spec of custom fields."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Literal
 

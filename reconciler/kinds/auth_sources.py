@@ -1,7 +1,5 @@
 """Authentication modes: LDAP directories. The API shows them with the users that have one, and nowhere else."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field, SecretStr, StringConstraints

@@ -1,7 +1,5 @@
 """Priorities, activities and document categories: `GET /enumerations/:kind`; written by the program inside Redmine."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any

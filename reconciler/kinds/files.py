@@ -5,8 +5,6 @@ before Redmine 3.4. The answer to a POST is 204 without an id. Redmine never cha
 files of one name side by side: a changed file is uploaded again, and the old one is deleted after that.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path

@@ -3,8 +3,6 @@
 For administrators only (5.0 to 7.0).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """Issue categories: `GET/POST /projects/:p/issue_categories`, `PUT/DELETE /issue_categories/:id`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Annotated

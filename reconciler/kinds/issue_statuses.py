@@ -1,7 +1,5 @@
 """Issue statuses: `GET /issue_statuses`; written by the program inside Redmine."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any
 

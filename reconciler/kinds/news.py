@@ -3,8 +3,6 @@
 The answer to a POST is 204 without an id, and a second POST makes a second one, so news are looked up by their title.
 """
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Annotated, Any
 

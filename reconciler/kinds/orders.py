@@ -1,7 +1,5 @@
 """The order of a list in Redmine, which follows from a manifest's with `ordered: true`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """A project's own version of shared activities: switched off, or with other values of custom fields."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """Queries that everybody or some roles can use: `GET /queries`; written by the program inside Redmine."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal

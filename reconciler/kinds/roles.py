@@ -1,7 +1,5 @@
 """Roles: `GET /roles`, `GET /roles/:id`; written by the program inside Redmine."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 

@@ -1,7 +1,5 @@
 """Settings of Redmine, which the API does not show; one mapping in a manifest."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 

@@ -4,8 +4,6 @@ Redmine gives a time entry no natural key: it is its project, issue, user, day, 
 by the days that are declared. A project can have activities of its own, under the same names and with other ids.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from typing import Annotated, Any

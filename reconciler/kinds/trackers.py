@@ -1,7 +1,5 @@
 """Trackers: `GET /trackers`; written by the program inside Redmine."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 

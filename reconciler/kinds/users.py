@@ -1,7 +1,5 @@
 """Users: `GET/POST /users`, `PUT/DELETE /users/:id`; for administrators only."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Literal

@@ -1,7 +1,5 @@
 """Versions: `GET/POST /projects/:p/versions`, `PUT/DELETE /versions/:id`. Reading needs the module issue_tracking."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping
 from typing import Annotated, Any, Literal, get_args
 

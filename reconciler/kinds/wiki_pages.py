@@ -6,8 +6,6 @@ text each time, and refuses with 409 to change one whose `version` is no longer 
 page had leads to it: a PUT there edits the renamed page. (All seen on 5.0, 6.0 and 6.1.)
 """
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace

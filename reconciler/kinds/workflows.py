@@ -1,7 +1,5 @@
 """Workflows: the transitions and field rules of a tracker and a role. The API does not show them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Literal, get_args

@@ -1,7 +1,5 @@
 """The spec of issues."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from pydantic import Field, PositiveInt, StringConstraints

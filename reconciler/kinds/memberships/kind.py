@@ -1,7 +1,5 @@
 """Memberships: `GET/POST /projects/:p/memberships`, `PUT/DELETE /memberships/:id`. Only direct roles are managed."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli import main
+from reconciler.kinds import kinds
 
 SMALL = """
 projects:
@@ -105,6 +106,14 @@ def test_only_the_models_of_declared_kinds_are_built(runs: dict[str, tuple[int, 
     """A kind that no manifest declares costs no model, nor do settings that nothing sets."""
     code, _, built = runs["validate small.yaml"]
     assert (code, sorted(built)) == (0, ["issue", "project", "version"])
+
+
+def test_no_field_of_a_spec_is_evaluated_from_a_string() -> None:
+    """Modules of kinds with a spec leave annotations as they are: pydantic evaluates each string at every start, which
+    takes one instruction in twenty of `validate`."""
+    modules = {sys.modules[base.__module__] for kind in kinds().values() for base in kind.spec.__mro__}
+    ours = {module for module in modules if module.__name__.startswith("reconciler.kinds.")}
+    assert [module.__name__ for module in ours if hasattr(module, "annotations")] == []
 
 
 def test_the_garbage_collector_has_nothing_to_do_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
