@@ -44,7 +44,8 @@ def build(folder: Path) -> list[Path]:
         source = folder / made.name
         _pack(made, source, int(os.environ["SOURCE_DATE_EPOCH"]))
         with tarfile.open(source) as archive:
-            archive.extractall(scratch, filter="tar")
+            # Python 3.11.0 to 3.11.3, such as Debian 12's, know no filters.
+            archive.extractall(scratch, **({"filter": "tar"} if hasattr(tarfile, "tar_filter") else {}))
         unpacked = scratch / made.name.removesuffix(".tar.gz")
         return [source, Path(_builder(unpacked).build("wheel", folder))]
 
