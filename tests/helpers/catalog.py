@@ -484,3 +484,26 @@ def exported(redmine: Canned | Running, program: Session, kind: str) -> dict[str
 
     with reached(redmine):
         return asyncio.run(main())
+
+
+class Counting(MemorySession):
+    """Counts the calls of each sort; `deaf` is raised in place of a write."""
+
+    def __init__(self, redmine: Canned) -> None:
+        super().__init__(redmine)
+        self.counts: list[str] = []
+        self.asked: list[set[str] | None] = []
+        self.deaf: Exception | None = None
+
+    async def read(self, kinds: Iterable[str], projects: Iterable[str] | None = None) -> Rows:
+        """A read."""
+        self.counts.append("read")
+        self.asked.append(None if projects is None else set(projects))
+        return await super().read(kinds, projects)
+
+    async def write(self, items: Sequence[Item], *, check: bool = False) -> tuple[list[Outcome], Rows]:
+        """A write, or a check."""
+        self.counts.append("check" if check else "write")
+        if self.deaf and not check:
+            raise self.deaf
+        return await super().write(items, check=check)

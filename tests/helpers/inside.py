@@ -10,17 +10,10 @@ from contextlib import closing
 from typing import Any
 from unittest.mock import patch
 
+from catalog import KEYS as KEYS
+
 from reconciler.catalog import transport
 from reconciler.sandbox import Sandbox
-
-KEYS: Mapping[str, tuple[str, ...]] = {
-    "role": ("name", "builtin"),
-    "workflow": ("tracker", "role", "builtin"),
-    "custom_field": ("class", "name"),
-    "query": ("type", "project", "name"),
-    "project_time_entry_activity": ("project", "name"),
-}
-"""What the program knows objects by, where that is not the name alone."""
 
 
 def call(sandbox: Sandbox, op: str, *, ruby: str = "", **request: Any) -> dict[str, Any]:

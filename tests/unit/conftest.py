@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from canned import Canned, reached
+from catalog import Counting
 
 
 @pytest.fixture
@@ -22,3 +23,12 @@ def canned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Canned]:
     monkeypatch.setenv("REDMINE_API_KEY", server.api_key)
     with reached(server):
         yield server
+
+
+@pytest.fixture
+def program(canned: Canned, monkeypatch: pytest.MonkeyPatch) -> Counting:
+    """The program of the server, which a command starts too."""
+    session = Counting(canned)
+    monkeypatch.setattr("reconciler.redmine.client.Session", lambda command, key: session)
+    monkeypatch.setenv("REDMINE_CATALOG_COMMAND", "the program")
+    return session

@@ -9,12 +9,10 @@ import stat
 from pathlib import Path
 from typing import Any
 
-import pytest
 from canned import Canned
-from catalog import MemorySession
+from catalog import Counting
 from click.testing import CliRunner, Result
 
-from reconciler.catalog.session import Outcome, Rows
 from reconciler.cli import main
 from reconciler.kinds import declarable
 from reconciler.model.catalog import Catalog
@@ -31,33 +29,6 @@ projects:
   - {identifier: fresh, name: Fresh, trackers: [Task], issues: [{subject: A, tracker: Task, status: Open}]}
   - {identifier: other, name: Other, trackers: [Bug]}
 """
-
-
-class Counting(MemorySession):
-    """Counts the calls of each sort."""
-
-    def __init__(self, redmine: Canned) -> None:
-        super().__init__(redmine)
-        self.counts: list[str] = []
-
-    async def read(self, kinds: Any, projects: Any = None) -> Rows:
-        """A read."""
-        self.counts.append("read")
-        return await super().read(kinds, projects)
-
-    async def write(self, items: Any, *, check: bool = False) -> tuple[list[Outcome], Rows]:
-        """A write, or a check."""
-        self.counts.append("check" if check else "write")
-        return await super().write(items, check=check)
-
-
-@pytest.fixture
-def program(canned: Canned, monkeypatch: pytest.MonkeyPatch) -> Counting:
-    """The program of the server, which a command starts."""
-    session = Counting(canned)
-    monkeypatch.setattr("reconciler.redmine.client.Session", lambda command, key: session)
-    monkeypatch.setenv("REDMINE_CATALOG_COMMAND", "the program")
-    return session
 
 
 def run(*args: str, manifest: str = MANIFEST) -> Result:

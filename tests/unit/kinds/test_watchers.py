@@ -5,18 +5,16 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from canned import Canned
-from catalog import MemorySession
+from catalog import Counting, MemorySession
 from click.testing import CliRunner, Result
 from engine import apply_to, offline, plan_of, problems_of
 
 from reconciler.apply.report import Report
-from reconciler.catalog.session import Item, Outcome, Rows
 from reconciler.cli import main
 from reconciler.errors import AnswerLost, CatalogError
 from reconciler.plan.operations import ByProgram, OperationId
@@ -34,38 +32,6 @@ news: [{project: shop, title: Out, description: It is out, watchers: [bob]}]
 """
 ALL = f"{PEOPLE}\n{SHOP}\n{PAGES}"
 ALONE = "wiki_pages: [{project: shop, title: Handbook, watchers: [amy, {group: Support}]}]"
-
-
-class Counting(MemorySession):
-    """Counts the calls of each sort; `lost` is raised by the next write, in place of it or after it."""
-
-    def __init__(self, redmine: Canned) -> None:
-        super().__init__(redmine)
-        self.counts: list[str] = []
-        self.asked: list[set[str] | None] = []
-        self.deaf: Exception | None = None
-
-    async def read(self, kinds: Iterable[str], projects: Iterable[str] | None = None) -> Rows:
-        """A read."""
-        self.counts.append("read")
-        self.asked.append(None if projects is None else set(projects))
-        return await super().read(kinds, projects)
-
-    async def write(self, items: Sequence[Item], *, check: bool = False) -> tuple[list[Outcome], Rows]:
-        """A write, or a check."""
-        self.counts.append("check" if check else "write")
-        if self.deaf and not check:
-            raise self.deaf
-        return await super().write(items, check=check)
-
-
-@pytest.fixture
-def program(canned: Canned, monkeypatch: pytest.MonkeyPatch) -> Counting:
-    """The program of the server, which a command starts too."""
-    session = Counting(canned)
-    monkeypatch.setattr("reconciler.redmine.client.Session", lambda command, key: session)
-    monkeypatch.setenv("REDMINE_CATALOG_COMMAND", "the program")
-    return session
 
 
 def run(*args: str, manifest: str = ALL) -> Result:
