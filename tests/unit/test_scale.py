@@ -22,7 +22,8 @@ from reconciler.plan.operations import Plan
 from reconciler.render import graph, html, json, markdown, text
 from reconciler.state.desired import build
 
-OURS = str(Path(reconciler.__file__).parent)
+OURS = (str(Path(reconciler.__file__).parent), "<string>")
+"""The package, and what `dataclass` writes for it: to look for an object in a list compares it with each of them."""
 GROWTH = 2.3
 """What each doubling of the number of objects may cost, in terms of the doubling before."""
 DEEP = 300
