@@ -64,6 +64,20 @@ def wiki_levels(count: int, word: str) -> str:
     return _in_project(wiki_pages=({**p, **({"parent": f"Page_{n - 1}"} if n else {})} for n, p in enumerate(pages)))
 
 
+def wiki_turned(count: int, word: str) -> str:
+    """Wiki pages, each below the one before, and after the change below the next one."""
+    step = -1 if word == "first" else 1
+    above = (n + step for n in range(count))
+    parents = (f"Page_{n}" if n in range(count) else None for n in above)
+    return _in_project(wiki_pages=({"title": f"Page_{n}", "text": f"{n}\n", "parent": p} for n, p in enumerate(parents)))
+
+
+def closed_levels(count: int, word: str) -> str:
+    """Closed projects, each below the one before."""
+    found = json.loads(project_levels(count, word))
+    return json.dumps({"projects": [{**project, "status": "closed"} for project in found["projects"]]})
+
+
 def wiki(count: int, word: str) -> str:
     """Wiki pages at the top."""
     return _in_project(wiki_pages=({"title": f"Page_{n}", "text": f"{word} {n}\n"} for n in range(count)))
@@ -135,6 +149,8 @@ SHAPES: Mapping[str, Manifest] = {
         issue_levels,
         project_levels,
         wiki_levels,
+        wiki_turned,
+        closed_levels,
         wiki,
         versions,
         users,
