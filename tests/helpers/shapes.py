@@ -64,20 +64,6 @@ def wiki_levels(count: int, word: str) -> str:
     return _in_project(wiki_pages=({**p, **({"parent": f"Page_{n - 1}"} if n else {})} for n, p in enumerate(pages)))
 
 
-def wiki_turned(count: int, word: str) -> str:
-    """Wiki pages, each below the one before, and after the change below the next one."""
-    step = -1 if word == "first" else 1
-    above = (n + step for n in range(count))
-    parents = (f"Page_{n}" if n in range(count) else None for n in above)
-    return _in_project(wiki_pages=({"title": f"Page_{n}", "text": f"{n}\n", "parent": p} for n, p in enumerate(parents)))
-
-
-def closed_levels(count: int, word: str) -> str:
-    """Closed projects, each below the one before."""
-    found = json.loads(project_levels(count, word))
-    return json.dumps({"projects": [{**project, "status": "closed"} for project in found["projects"]]})
-
-
 def wiki(count: int, word: str) -> str:
     """Wiki pages at the top."""
     return _in_project(wiki_pages=({"title": f"Page_{n}", "text": f"{word} {n}\n"} for n in range(count)))
@@ -93,6 +79,13 @@ def users(count: int, word: str) -> str:
     """Users."""
     mails = ({"login": f"u{n}", "mail": f"u{n}@example.net"} for n in range(count))
     return json.dumps({"users": [{"firstname": f"F{n}", "lastname": word, **u} for n, u in enumerate(mails)]})
+
+
+def notes(count: int, word: str) -> str:
+    """An issue with notes, of which each becomes the next one after the change."""
+    moved = word != "first"
+    earlier = ({"changed_from": str(n)} if moved else {} for n in range(count))
+    return _in_project(issues=[_issue(0, "a", notes=[{"text": str(n + moved), **e} for n, e in enumerate(earlier)])])
 
 
 def members(count: int, word: str) -> str:
@@ -149,11 +142,10 @@ SHAPES: Mapping[str, Manifest] = {
         issue_levels,
         project_levels,
         wiki_levels,
-        wiki_turned,
-        closed_levels,
         wiki,
         versions,
         users,
+        notes,
         members,
         exchanges,
         renames,
