@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from reconciler.model.address import Row, split_key
+from reconciler.model.address import Row
 from reconciler.model.codecs import blank
 from reconciler.model.name_index import Context
 from reconciler.model.spec import Api, Id, Secret
@@ -149,7 +149,7 @@ class Need:
 
     def projects(self, kind: str) -> list[str]:
         """The projects whose objects of `kind` are needed."""
-        named = {split_key(key)[0] for key in self.keys.get(kind, ())}
+        named = {key.partition("/")[0] for key in self.keys.get(kind, ())}
         return sorted(named | self.collections.get(kind, frozenset()))
 
     def has_all(self, kind: str) -> bool:

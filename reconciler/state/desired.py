@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import graphlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field as attribute
@@ -91,6 +91,11 @@ class _Builder:
         self.added: list[Object] = []
         """All that is declared, in the order of the manifests."""
         self.problems: list[Problem] = []
+        # Empty: here only the manifests count, without a server.
+        self.names = Names()
+        self.known: dict[Reference, list[Object]] = {}
+        self.elsewhere: dict[tuple[str, ...], bool] = {}
+        """Kinds of a reference → whether it can mean something that is on the server."""
         self.lists = declarable()
         self.nested = {nested_name(k): k for k in self.lists.values() if k.inside}
 
@@ -239,24 +244,30 @@ class _Builder:
     def targets(self, declared: Object, objects: Mapping[Address, Object]) -> set[Address]:
         """The objects that one depends on. Adds a Problem for each invalid reference."""
         targets: set[Address] = set()
-        # An empty name index: here only the manifests count, without a server.
-        for field, reference in references(declared, Names()):
-            named = [objects[a] for a in reference.addresses(is_inside) if a in objects]
-            self.check_declared(declared, field, reference, named)
+        for field, reference in references(declared, self.names):
+            named = self.named(reference, objects)
+            if not named:
+                self.check_declared(declared, field, reference)
             for other in named:
                 self.check_not_absent(declared, field, other, reference)
             targets.update(other.address for other in named if depends(declared, field))
         return targets
 
-    def check_declared(self, declared: Object, field: str, reference: Reference, named: Sequence[Object]) -> None:
-        """A Problem if a reference can only mean a declared object and none is declared.
+    def named(self, reference: Reference, objects: Mapping[Address, Object]) -> list[Object]:
+        """The declared objects that a name means. Thousands of issues have the same tracker and status."""
+        if reference not in self.known:
+            self.known[reference] = [objects[a] for a in reference.addresses(is_inside) if a in objects]
+        return self.known[reference]
+
+    def check_declared(self, declared: Object, field: str, reference: Reference) -> None:
+        """A Problem if a reference, which means no declared object, can mean nothing else.
 
         All other names may also exist on the server; the planner resolves those.
         """
-        if named:
-            return
-        known = kinds()
-        if not all(known[k].capability(ManifestKey).only_declared(self.settings) for k in reference.kinds):
+        if reference.kinds not in self.elsewhere:
+            keys = (kinds()[kind].capability(ManifestKey) for kind in reference.kinds)
+            self.elsewhere[reference.kinds] = not all(key.only_declared(self.settings) for key in keys)
+        if self.elsewhere[reference.kinds]:
             return
         # `#12` is an id on the server. An invalid target has problems of its own.
         if reference.name.startswith("#") or not self.invalid.isdisjoint(reference.addresses(is_inside)):
