@@ -44,6 +44,7 @@ class Listing:
     `seen_from` is the project whose list it is. `number` is the format of the id of rows that have none (`{title}`).
     `brief` keeps the ids alone: whole rows can take a hundred times the memory.
     `instead` are filtered lists that are read in its place if it is long and they take fewer requests.
+    `likely` is the number of rows that it may well have: with two pages, both are asked for at once.
     """
 
     path: str
@@ -59,6 +60,7 @@ class Listing:
     number: str = ""
     brief: bool = False
     instead: Shortcut | None = None
+    likely: int = 0
 
 
 class Shortcut:

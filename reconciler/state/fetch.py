@@ -83,9 +83,9 @@ async def fetch(client: Client, listing: Listing, form: Fields = ANYTHING, spoil
         if listing.single:
             rows = _single(listing, await client.get(listing.path, listing.params))
         else:
-            listed = {"paged": listing.paged, "brief": listing.brief}
+            how: dict[str, Any] = {"paged": listing.paged, "brief": listing.brief, "likely": listing.likely}
             way = shortcut(client, listing)
-            rows = await client.rows(listing.path, listing.root, listing.params, **listed, instead=way)
+            rows = await client.rows(listing.path, listing.root, listing.params, **how, instead=way)
     except Answered as error:
         if error.status not in listing.none:
             raise
