@@ -121,10 +121,10 @@ class Fields(Form):
         loose = {name: form if name in needed else form.optional for name, form in self.of.items()}
         return replace(self, of=loose)
 
-    def without_nulls(self, row: Mapping[str, Any]) -> dict[str, Any]:
+    def without_nulls(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
         """A row in which a list or an object that is null is missing: Redmine leaves out those that are empty."""
         empty = [name for name in self._collections if row.get(name, MISSING) is None]
-        return {name: value for name, value in row.items() if name not in empty}
+        return {name: value for name, value in row.items() if name not in empty} if empty else row
 
 
 @dataclass(frozen=True)

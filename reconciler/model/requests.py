@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -77,9 +77,9 @@ class Shortcut:
         """The row of the list's first page that all filtered lists must show; None if there is none."""
         return None
 
-    def lists(self, known: Row) -> Sequence[Listing]:
+    def lists(self, known: Row) -> Iterator[Listing]:
         """The lists of the needed rows; each also shows the `known` one."""
-        return ()
+        yield from ()
 
     def newest(self) -> Listing | None:
         """The list of the newest row alone. It is read first: what has a greater id is new since."""

@@ -179,13 +179,15 @@ class Client:
         brief: bool = False,
         likely: int = 0,
         instead: Instead | None = None,
+        shown: Callable[[Sequence[Row]], None] = lambda rows: None,
     ) -> list[Row]:
         """The complete list under `root`, each row once, even if it changes while being read (see `pagination`).
 
         With `paged=False` a single GET returns everything: Redmine does not paginate groups, trackers, roles, ….
         Otherwise pass a stable `sort` (`id`) where the endpoint supports one. `brief` keeps only the id of each row.
         If the list has further pages, `instead` can get the needed rows in another way. If so many rows are `likely`
-        that there is a second page, it is asked for with the first.
+        that there is a second page, it is asked for with the first. `shown` is told of the rows of each page when it is
+        there.
         """
         if not paged:
             return _list(path, await self.get(path, params), root)
@@ -197,6 +199,7 @@ class Client:
             page = await self._window(path, root, params, offset, LIMIT)
             read += 1
             self.page(path, read, max(1, -(-page.total // max(1, page.limit - 1))))
+            shown(page.rows)
             return replace(page, rows=[{"id": row["id"]} for row in page.rows]) if brief else page
 
         both = likely >= LIMIT and self.connection.concurrency > 1
