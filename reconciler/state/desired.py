@@ -221,12 +221,13 @@ class _Builder:
                     hint = suggest(name, declared.kind.fields)
                     self.problem(declared.where("create_only", index), message, hint, str(declared.address))
         for name, value in declared.fields.items():
+            api = declared.kind.fields[name]
             # All optional fields allow null by their types; whether Redmine can clear one is known only here.
-            if value is None and declared.kind.fields[name].clear is REFUSE:
+            if value is None and api.clear is REFUSE:
                 hint = "omit it to leave it unchanged"
                 self.problem(declared.where(name), f"{name} cannot be cleared", hint, str(declared.address))
-            for part, error in declared.kind.fields[name].codec.faults(value):
-                inner = _inner(declared.kind.fields[name].codec, part, value, error)
+            for part, error in api.codec.faults(value) if api.codec.checks else ():
+                inner = _inner(api.codec, part, value, error)
                 place = declared.where(join(name, part), *inner)
                 self.problem(place, f"{name}: {error}", error.hint, str(declared.address))
 
@@ -352,8 +353,8 @@ def references(declared: Object, names: Names) -> Iterator[tuple[str, Reference]
     """(field, reference) for every reference of an object to another one, including its project."""
     if declared.kind.inside:
         yield CONTAINER, Reference((CONTAINER,), "", declared.address.project)
-    context = Context(names, declared.project)
+    context, fields = Context(names, declared.project), declared.kind.fields
     for field, value in declared.fields.items():
-        if not blank(value):
-            for reference in declared.kind.fields[field].codec.references(value, context):
+        if (codec := fields[field].codec).refers and not blank(value):
+            for reference in codec.references(value, context):
                 yield field, reference
