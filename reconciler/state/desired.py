@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import graphlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from reconciler.kinds import declarable, kinds
 from reconciler.manifest.loader import Included, Map, Reported, Seq, suggest
 from reconciler.model.address import CONTAINER, Address, Reference, Unresolved
 from reconciler.model.capabilities import ManifestKey
+from reconciler.model.circles import circles
 from reconciler.model.codecs import Codec, blank, join
 from reconciler.model.inner_place import Path, inner_place
 from reconciler.model.kind import Kind, Need, Object, nested_name
@@ -291,21 +291,11 @@ class _Builder:
                 self.problem(_place(declared, field, reference), message, "", str(declared.address), other.source)
 
     def cycles(self, graph: Mapping[Address, set[Address]], objects: Mapping[Address, Object]) -> None:
-        """Report every cycle of references. `graphlib` finds one at a time; it is removed, and the rest searched."""
-        graph = dict(graph)
-        while True:
-            try:
-                graphlib.TopologicalSorter(graph).prepare()
-                return
-            except graphlib.CycleError as error:
-                cycle: list[Address] = error.args[1]
-            # graphlib lists each node before its dependents. Reversed, each object refers to the next.
-            path = " → ".join(a.key for a in reversed(cycle))
-            # graphlib repeats the first node at the end of a cycle.
-            hint, places = "remove one of these references", [objects[a].source for a in cycle[:-1]]
-            self.problem(places[0], f"dependency cycle: {path}", hint, str(cycle[0]), *places[1:])
-            # Only the references within this cycle are removed: its members can be part of further ones.
-            graph = {a: targets - set(cycle) if a in cycle else targets for a, targets in graph.items()}
+        """Report every cycle of references."""
+        for cycle in circles(graph):
+            path = " → ".join(a.key for a in cycle)
+            hint, places = "remove one of these references", [objects[a].source for a in reversed(cycle[1:])]
+            self.problem(places[0], f"dependency cycle: {path}", hint, str(cycle[-1]), *places[1:])
 
 
 def _one_line(kind: Kind, field: str, value: Included) -> str:

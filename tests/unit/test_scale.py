@@ -22,7 +22,8 @@ from reconciler.plan.operations import Plan
 from reconciler.render import graph, html, json, markdown, text
 from reconciler.state.desired import build
 
-OURS = str(Path(reconciler.__file__).parent)
+OURS = (str(Path(reconciler.__file__).parent), "<string>")
+"""The package, and what `dataclass` writes for it: to look for an object in a list compares it with each of them."""
 GROWTH = 2.3
 """What each doubling of the number of objects may cost, in terms of the doubling before."""
 DEEP = 300
@@ -159,7 +160,7 @@ def test_no_depth_of_a_tree_or_chain_ends_a_plan(shape: str) -> None:
         rendered(made)
         plan_file.load(plan_file.save(made, names), "plan.json", {}, PLACE)
     assert not desired.problems
-    assert made.summary["create"] >= DEEP - 2
+    assert made.summary["create"] >= min(DEEP - 2, len(desired.objects))
 
 
 def test_an_unchanged_issue_takes_few_calls() -> None:
