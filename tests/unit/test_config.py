@@ -427,6 +427,17 @@ def test_a_secret_from_a_file_is_without_its_last_line_break(tmp_path: Path) -> 
 OWN = f"instances: {{live: {{url: '{URL}', api_key: own}}, bare: {{url: '{URL}'}}, bot: {{url: '{URL}', username: bot}}}}\n"
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_variable_may_be_the_contents_of_a_file(tmp_path: Path, end: str) -> None:
+    """A line break at its end, as in a Secret of Kubernetes that was made from a file, is not part of the value."""
+    given = {"REDMINE_URL": f"https://a.example{end}", "REDMINE_API_KEY": f"k{end}", "REDMINE_PROXY": end}
+    found = load(tmp_path, given).connection()
+    assert (found.url, key(load(tmp_path, given)), found.proxy) == ("https://a.example", "k", None)
+    text = "url: https://a.example\napi_key: ${K}\nheaders: {X-Gate: '${K}'}"
+    found = load(write(tmp_path, text).parent, {"K": f"k{end}"}).connection()
+    assert [secret.get_secret_value() for secret in (found.api_key, *found.extra.values()) if secret] == ["k", "k"]
+
+
 def key(found: config.Config) -> str | None:
     """The API key that would be sent."""
     made = found.connection().api_key
