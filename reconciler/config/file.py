@@ -17,6 +17,7 @@ from reconciler.manifest.sources import CONFIG, has_content, shown
 from reconciler.masking import Secrets
 from reconciler.settings import SECRET, UNSET, VARIABLES, Settings, add_secrets, describe_error
 
+ENVIRONMENT = "the environment"
 PATHS = ("ca_file", "client_cert", "client_key")
 
 
@@ -68,7 +69,7 @@ class Reader:
         values = {name: value for name, value in given if value}
         add_secrets(values, self.secrets)
         settings = self._checked(values, lambda path: Location(VARIABLES[str(path[0])]))
-        return Layer("the environment", settings)
+        return Layer(ENVIRONMENT, settings)
 
     def file(self, chosen: str | None) -> list[Layer]:
         """The layers of the file: the chosen instance, then the rest."""

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, SecretStr
 
 from reconciler.config import Config
-from reconciler.config.file import Layer
+from reconciler.config.file import ENVIRONMENT, Layer
 from reconciler.errors import ConfigError, Location
 from reconciler.manifest.excerpt import looks_secret
 from reconciler.manifest.expressions import with_hidden_parts
@@ -120,7 +120,7 @@ def _part(name: str, part: str, value: Any, layers: list[Layer]) -> Setting:
 def _origin(layer: Layer, name: str, *inner: str) -> Origin:
     if layer.node.where().line:
         return Origin("file", place=locate(layer.node, [name, *inner]), instance=layer.instance)
-    if layer.origin == "the environment":
+    if layer.origin == ENVIRONMENT:
         return Origin("environment", VARIABLES[name])
     return Origin("option", FLAGS[name])
 

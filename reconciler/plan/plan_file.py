@@ -62,8 +62,10 @@ def _plans() -> TypeAdapter[Plan]:
 # -- save ------------------------------------------------------------------------------------------------------
 
 
-def save(plan: Plan, names: Names, public: Mapping[str, Any] | None = None) -> str:
-    """The text of the file; `public` is the public JSON of the plan.
+def save(
+    plan: Plan, names: Names, public: Mapping[str, Any] | None = None, made_with: Mapping[str, str] | None = None
+) -> str:
+    """The text of the file; `public` is the public JSON of the plan, `made_with` where its settings were found.
 
     Raises RefusedError for a secret that the manifest contains in plain text.
     """
@@ -75,6 +77,7 @@ def save(plan: Plan, names: Names, public: Mapping[str, Any] | None = None) -> s
         "saved": FORMAT,
         # Without the place of the configuration on this machine: `load` gets the one where the plan is applied.
         "settings": {k: v for k, v in names.settings.items() if k != "place"},
+        **({"made_with": dict(made_with)} if made_with else {}),
         "plan": _plans().dump_python(plan, mode="json"),
         "needs": [{"kind": a.kind, "key": a.key, "id": names.id(a)} for a in sorted(_referenced(plan, names))],
     }
@@ -159,7 +162,11 @@ def load(text: str, name: str, variables: Mapping[str, str], place: Location) ->
     Raises ReconcilerError for anything but a saved plan, RefusedError for one that was modified or is of another
     version, ConfigError for a secret whose variable is not set.
     """
-    data = _checked(text, name)
+    return restored(checked(text, name), name, variables, place)
+
+
+def restored(data: Mapping[str, Any], name: str, variables: Mapping[str, str], place: Location) -> Saved:
+    """The plan in the data of a file that was checked. Raises as `load`."""
     try:
         plan = _plans().validate_python(data["plan"])
         plan = replace(plan, changes=tuple(_with_secrets(change, variables) for change in plan.changes))
@@ -174,7 +181,8 @@ def load(text: str, name: str, variables: Mapping[str, str], place: Location) ->
     return Saved(plan, desired)
 
 
-def _checked(text: str, name: str) -> dict[str, Any]:
+def checked(text: str, name: str) -> dict[str, Any]:
+    """The data of a saved plan of this version. Raises ReconcilerError, RefusedError."""
     try:
         data = json.loads(text)
     except NOT_JSON as error:

@@ -332,6 +332,13 @@ def test_credentials_that_belong_to_the_server_are_used(
     assert load(tmp_path, environ, **options).connection().url == url
 
 
+def test_a_refused_key_says_how_to_give_another(tmp_path: Path) -> None:
+    """In the words of the place that the URL comes from."""
+    write(tmp_path, f"url: {URL}\napi_key: {KEY}")
+    assert "give its key with --api-key-file, or remove" in refusal(tmp_path, flags={"url": OTHER})
+    assert "set REDMINE_API_KEY, or remove" in refusal(tmp_path, {"REDMINE_URL": OTHER})
+
+
 def test_credentials_of_two_layers_do_not_mix(tmp_path: Path) -> None:
     """A key in the environment replaces the file's user and password; it does not collide with them."""
     write(tmp_path, f"url: {URL}\nusername: bot\npassword: {KEY}\n")
