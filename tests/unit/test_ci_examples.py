@@ -418,7 +418,7 @@ def test_pods_can_do_little() -> None:
 
 
 def test_the_containerfile() -> None:
-    """It copies what exists, runs as the user of the pods, and its base has a version."""
+    """It copies what exists, runs as the user of the pods, has no installer in it, and its base has a version."""
     lines = re.sub(r"\\\n\s*", " ", (ROOT / "Containerfile").read_text()).splitlines()
     instructions = [line.split() for line in lines if line and not line.startswith("#")]
     assert all(re.search(r":3\.\d+-slim-\w+$", words[1]) for words in instructions if words[0] == "FROM")
@@ -427,6 +427,7 @@ def test_the_containerfile() -> None:
     (user,) = [words[1] for words in instructions if words[0] == "USER"]
     assert {pod["securityContext"]["runAsUser"] for pod, _ in pods()} == {user}
     assert ["ENTRYPOINT", '["reconciler"]'] in instructions
+    assert ["RUN", "python", "-m", "venv", "--without-pip", "/opt/reconciler"] in instructions
 
 
 def test_no_secret_is_in_a_command_line() -> None:
