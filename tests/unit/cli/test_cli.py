@@ -55,6 +55,8 @@ def check_output(result: Result, command: str, form: str, ends: str) -> None:
         assert re.fullmatch(said, lines[-1] if form in ("text", "github") else lines[0])
     elif ends == "problems" and form != "text":
         assert "a.yaml" in result.stdout or "no manifests" in result.stdout
+    elif ends != "done" and form == "github":
+        assert re.fullmatch("::error::.+", result.stdout.strip())
     elif ends != "done":
         assert result.stdout == ""
     assert ends == "done" or "Error: " in result.stderr or "1 problem." in result.stderr
