@@ -147,12 +147,12 @@ async def _saved(
     written: RunReport,
 ) -> int:
     from reconciler import pipeline
-    from reconciler.cli import made_with, steps
+    from reconciler.cli import saved_plan, steps
     from reconciler.plan import plan_file
     from reconciler.state import live
 
-    data = plan_file.checked(_read(file), str(file))
-    made_with.adopt(state, data)
+    data = saved_plan.read(file)
+    saved_plan.adopt(state, data)
     config = state.configuration()
     saved = plan_file.restored(data, str(file), config.variables, config.settings["place"])
     written.plan = saved.plan
@@ -178,14 +178,6 @@ async def _saved(
                 "projects declared as archived are archived then, others stay active."
             )
         return exit_code(written.reports[-1])
-
-
-def _read(file: Path) -> str:
-    try:
-        # `replace`: a file that is not UTF-8 is no plan, which `plan_file.checked` says in a sentence.
-        return file.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise ReconcilerError(f"Cannot read the plan {file}: {error.strerror}.") from error
 
 
 # -- carrying out a plan -----------------------------------------------------------------------------------------

@@ -115,12 +115,12 @@ def _rest(planned: Planned, out: Path | None, state: State, written: Reports) ->
 
 
 def _save(planned: Planned, out: Path, state: State) -> None:
-    from reconciler.cli import made_with
+    from reconciler.cli import saved_plan
     from reconciler.plan import plan_file
     from reconciler.render.json import plan_json
 
     plan_file.check_echoes(planned.plan, state.secrets)
-    made = made_with.recorded(state, planned.names.settings["place"].file)
+    made = saved_plan.recorded(state, planned.names.settings["place"].file)
     plan_file.write(out, plan_file.save(planned.plan, planned.names, plan_json(planned.plan), made))
     # The configuration and the instance are in the plan.
     said = {"--plan": out, "--url": state.url, "--api-key-file": state.api_key_file}

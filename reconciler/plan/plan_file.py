@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -167,18 +168,41 @@ def load(text: str, name: str, variables: Mapping[str, str], place: Location) ->
 
 def restored(data: Mapping[str, Any], name: str, variables: Mapping[str, str], place: Location) -> Saved:
     """The plan in the data of a file that was checked. Raises as `load`."""
-    try:
-        plan = _plans().validate_python(data["plan"])
-        plan = replace(plan, changes=tuple(_with_secrets(change, variables) for change in plan.changes))
-        settings = {**data["settings"], "place": place}
-        desired = stand_ins(plan, data["needs"], settings)
-    # pydantic's ValidationError is a ValueError.
-    except (KeyError, TypeError, ValueError) as error:
-        raise RefusedError(f"{name} was saved by another version of reconciler: {REPLAN}.") from error
+    with _of_this_version(name):
+        plan = _plan(data, name, variables)
+        return Saved(plan, stand_ins(plan, data["needs"], {**data["settings"], "place": place}))
+
+
+def shown(data: Mapping[str, Any], name: str) -> Plan:
+    """The same only to be shown, for which no variable has to be set."""
+    with _of_this_version(name):
+        return _plan(data, name, _Unset())
+
+
+class _Unset(dict[str, str]):
+    """Has every variable; all of them are empty."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+def _plan(data: Mapping[str, Any], name: str, variables: Mapping[str, str]) -> Plan:
+    plan = _plans().validate_python(data["plan"])
+    plan = replace(plan, changes=tuple(_with_secrets(change, variables) for change in plan.changes))
     # The seal is about the text, the digest about its meaning, which this version may read differently.
     if plan.digest != data["digest"]:
         raise RefusedError(f"{name} does not match its digest: {REPLAN}.")
-    return Saved(plan, desired)
+    return plan
+
+
+@contextmanager
+def _of_this_version(name: str) -> Iterator[None]:
+    """Raise RefusedError for data of another form."""
+    try:
+        yield
+    # pydantic's ValidationError is a ValueError.
+    except (KeyError, TypeError, ValueError) as error:
+        raise RefusedError(f"{name} was saved by another version of reconciler: {REPLAN}.") from error
 
 
 def checked(text: str, name: str) -> dict[str, Any]:

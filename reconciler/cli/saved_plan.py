@@ -1,4 +1,7 @@
-"""The configuration that a saved plan was made with: `apply --plan` uses it, too, so that its lease and limits hold."""
+"""Saved plans on the command line: reading one, and the configuration that it was made with.
+
+`apply --plan` uses that configuration, too, so that its lease and its limits hold.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.cli import output
+from reconciler.errors import ReconcilerError
 
 if TYPE_CHECKING:
     from reconciler.cli.options import State
+
+
+def read(file: Path) -> dict[str, Any]:
+    """The data of a saved plan. Raises ReconcilerError, RefusedError."""
+    from reconciler.plan import plan_file
+
+    try:
+        # `replace`: a file that is not UTF-8 is no plan, which `checked` says in a sentence.
+        text = file.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise ReconcilerError(f"Cannot read the plan {file}: {error.strerror}.") from error
+    return plan_file.checked(text, str(file))
 
 
 def recorded(state: State, used: str) -> dict[str, str]:
