@@ -30,6 +30,7 @@ COMMANDS = {
     "validate": "Check manifests without contacting a server.",
     "plan": "Show what apply would change.",
     "apply": "Apply the manifests, or a saved plan.",
+    "show": "Show a saved plan.",
     "export": "Export live state as manifests.",
     "check": "Check the server, the account and every reference in the manifests.",
     "config": "Show each setting, its value and where it comes from.",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from reconciler.errors import Location, ManifestError, Problem, ReconcilerError
+from reconciler.errors import Location, ManifestError, Problem, ReconcilerError, one_line
 from reconciler.masking import Secrets, without_user_info
 
 if TYPE_CHECKING:
@@ -144,6 +144,9 @@ def failure(error: ReconcilerError, state: State) -> None:
         # A report that was printed before the error is the one document.
         if state.format == "json" and not state.printed:
             result(problems([Problem(Location(""), text)], state, sys.stdout), state)
+        # An annotation, or the page of the run would only say that its exit code is not 0.
+        elif state.format == "github":
+            result(problems([Problem(Location(""), one_line(text))], state, sys.stdout), state)
         say(f"Error: {safe(text)}")
 
 

@@ -54,12 +54,12 @@ def rest(problems_: Sequence[Problem], made: Plan) -> str:
 
 
 def results(report: Report) -> str:
-    """An error for each place of a failed or unknown change, a warning for a skipped one, and one for all that were not
-    started."""
+    """An error for each place of a failed or unknown change, and one for all that were not started; a warning for each
+    that was skipped; then the summary."""
     named = (result for result in report.results if result.outcome not in ("done", "left"))
     left = report.summary["left"]
-    ended = [Annotation("warning", NOWHERE, "", f"{left} not started: {report.ended}")] if left else []
-    return _log(_commands([*(one for result in named for one in _result(result)), *ended]))
+    ended = [Annotation("error", NOWHERE, "", f"{left} not started: {report.ended}")] if left else []
+    return _log([*_commands([*(one for result in named for one in _result(result)), *ended]), words.outcome(report)])
 
 
 def _problem(problem: Problem) -> Annotation:

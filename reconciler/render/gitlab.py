@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from reconciler.apply.report import Report, Result
     from reconciler.plan.operations import Plan, Warned
 
+NOWHERE = Location("")
 CHECK = "reconciler"
 """The first part of the name of every check."""
 CONFIG = "reconciler.yaml"
 """The place of what is about no line of a manifest, such as a server that cannot be reached."""
 SEVERITIES = {"problem": "major", "failed": "major", "unknown": "critical", "skipped": "minor", "warning": "minor"}
+SEVERITIES |= {"ended": "critical"}
 
 
 class Finding(NamedTuple):
@@ -41,6 +43,7 @@ def quality(problems: Iterable[Problem], plan: Plan | None = None, report: Repor
     warnings = report.plan.warnings if report else plan.warnings if plan else ()
     found += map(_warning, warnings)
     found += [one for result in (report.results if report else ()) for one in _result(result)]
+    found += [Finding("ended", NOWHERE, "", report.ended)] if report and report.ended else []
     return list(_issues(found))
 
 

@@ -74,7 +74,10 @@ class Merge:
         """What is wrong with the patches, once all documents are merged; `unsure` if some could not be read."""
         yield from self.faults
         for address, patch in self.patches.items():
-            if address not in self.found and not (unsure or address.kind in self.unclear or self._adds(patch)):
+            if address in entries.new:
+                message = "added and changed in the same overlay"
+                yield Problem(patch.body.where(), message, str(address), "merge them", (entries.new[address],))
+            elif address not in self.found and not (unsure or address.kind in self.unclear or self._adds(patch)):
                 near = suggest(address.key, (a.key for a in self.found if a.kind == address.kind))
                 hint = near or f"to declare it only here, write `{ACTION}: add`"
                 yield Problem(patch.body.where(), "not declared in the manifests", str(address), hint)
