@@ -23,6 +23,7 @@ from reconciler.apply.executor import Applier
 from reconciler.apply.report import Report
 from reconciler.apply.run import carry_out
 from reconciler.plan.planner import Plan, make
+from reconciler.plan.targets import needing, select
 from reconciler.redmine.client import Client
 
 pytestmark = pytest.mark.slow
@@ -177,6 +178,17 @@ def test_planning_trees_is_linear(state: Callable[[int], tuple[str, Sequence[Pre
     less, more = work(FEW), work(2 * FEW)
     assert len(made[1].changes) > 2 * FEW - 2
     assert more / less < DOUBLE
+
+
+def test_choosing_is_linear() -> None:
+    """To choose all of twice as many levels, or to find what needs any of them, takes twice the work."""
+
+    def work(count: int) -> int:
+        made = planning(levels(count))()
+        known = [change.address for change in made.changes]
+        return instructions(lambda: (select(made, known, ["issue/*"]), needing(made, known)))
+
+    assert work(2 * FEW) / work(FEW) < DOUBLE
 
 
 class Redmine:
