@@ -45,11 +45,14 @@ coverage: $(INSTALLED)
 	@for module in $(RISKY); do $(BIN)/coverage report --include="reconciler/$$module.py" --fail-under=85 >/dev/null || { \
 	  echo "Less than 85 percent of $$module is tested without a server." >&2; exit 1; }; done
 
+# Two for each version of Redmine. With two cores as well: many tests wait for a time-out or for their server.
+WORKERS ?= 4
+
 test: lint chromium
-	$(BIN)/pytest -n 2 $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) $(ARGS)
 
 test-all: lint chromium
-	RECONCILER_TEST_VERSIONS=5.0,6.0,6.1 $(BIN)/pytest -n 2 $(ARGS)
+	RECONCILER_TEST_VERSIONS=5.0,6.0,6.1 $(BIN)/pytest -n $(WORKERS) $(ARGS)
 
 # Without it, the tests of HTML pages fail and say what to install; all others run.
 chromium: $(INSTALLED)
