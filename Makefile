@@ -4,7 +4,7 @@
 # make coverage  the same, with the lines that they reach; the riskiest modules need 85 percent
 # make test    style, types, layers and all tests, against real Redmines and in Chromium (ARGS='-k sandbox' for some of them)
 # make test-all  the same, every test on Redmine 5.0, 6.0 and 6.1: before a release
-# make prove   each write of an apply and each read of a plan with each fault (REDMINE=5.0, PROVE=CASE; CONTRIBUTING.md)
+# make prove   long random runs, kills and whole copies; each write and each read with each fault (PROVE=CASE; CONTRIBUTING.md)
 # make regen   write the generated files: schemas, reference, commands, man page, golden files
 # make docs    the documentation as a site, in site/
 # make dist    the wheel and the source distribution, in dist/, the same bytes from the same commit
@@ -64,6 +64,7 @@ REDMINE ?= 6.1
 JOBS ?= 2
 
 prove: $(INSTALLED)
+	@$(if $(PROVE),:,RECONCILER_PROVE=$(or $(PART),all) $(BIN)/pytest -q -n $(JOBS) -m prove)
 	@PYTHONPATH=tests/helpers $(BIN)/python tests/prove --redmine $(REDMINE) --jobs $(JOBS) \
 	  $(if $(PART),--part $(PART)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(PROVE),--only '$(PROVE)')
 
