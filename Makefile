@@ -19,8 +19,9 @@ ARGS ?=
 BIN := $(CURDIR)/.venv/bin
 INSTALLED := .venv/.installed
 
-# The environment is the project's own, whatever virtual environment the caller is in.
-unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
+# The environment is the project's own, whatever virtual environment the caller is in. Without bytecode, each worker and
+# each command that a test starts would compile all modules anew.
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo fast coverage chromium test test-all prove regen docs dist release-notes bench bench-fleet lint clean
 .DELETE_ON_ERROR:

@@ -15,7 +15,7 @@ from typing import Any
 import hypothesis
 import pytest
 from paths import SETUP
-from servers import DATABASE, PER_VERSION, ByVersion, claim, is_chosen, needs_browser, needs_server
+from servers import DATABASE, PER_VERSION, ByVersion, claim, is_chosen, needs_browser, needs_server, turn
 
 from reconciler.sandbox import Running, Sandbox
 
@@ -52,7 +52,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         item.add_marker("browser")
     left_out = [item for item in items if not is_chosen(item)]
     config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in set(left_out)]
+    chosen = set(items) - set(left_out)
+    items[:] = [item for item in items if item in chosen]
+    if hasattr(config, "workerinput"):
+        items.sort(key=turn)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -12,6 +12,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
 from zlib import crc32
 
 import pytest
@@ -25,10 +28,12 @@ VERSIONS = [v.strip() for v in os.environ.get("RECONCILER_TEST_VERSIONS", "5.0,6
 PER_VERSION = [pytest.param(v, id=f"redmine-{v}") for v in VERSIONS]
 ON_ALL_VERSIONS = ("promises", "traps", "catalog")
 """The folders whose tests run on every version in any case."""
-
-
-LONG = ("test_another_server_gets_the_same_world", "test_a_random_world_is_copied")
+LONG = ("test_a_server_is_copied", "test_a_random_world_is_copied")
 """Tests of a minute that run on the last version, whatever their names: so both workers end at about the same time."""
+TOGETHER = 10
+"""Tests of a file that a worker gets at once: what they share is made once, and dealing them out takes no time."""
+SLOWEST = ("unit/test_scale.py", "unit/cli/test_echoes.py", "unit/plan/test_narrow.py", "unit/plan/test_plan_random.py")
+"""Files without a server whose tests take longest, of those that are not marked as slow."""
 
 
 def needs_server(item: pytest.Item) -> bool:
@@ -59,14 +64,47 @@ def version_of(nodeid: str) -> str | None:
     return found and found[1]
 
 
+def turn(item: pytest.Item) -> int:
+    """Which tests a worker gets first: the longest. Short ones at the end leave no worker without work."""
+    path = item.path.as_posix()
+    if needs_server(item) or needs_browser(item):
+        return 0
+    if any(item.iter_markers("slow")) or any(item.iter_markers("package")):
+        return 1
+    return 2 if path.endswith(SLOWEST) else 3
+
+
+def portions(collection: Sequence[str]) -> dict[str, str]:
+    """The portion that each test belongs to, in their order: those of a version of Redmine, those of pages, and else at
+    most TOGETHER of one file."""
+    found, seen = {}, Counter[str]()
+    for nodeid in collection:
+        file = nodeid.partition("::")[0]
+        # One browser, too: all of its tests are in one folder.
+        shared = version_of(nodeid) or ("browser" if "browser/" in nodeid else "")
+        found[nodeid] = shared or f"{file} {seen[file] // TOGETHER}"
+        seen[file] += 1
+    return found
+
+
 class ByVersion(LoadScopeScheduling):
     """All tests of one version of Redmine go to one worker, so that each server is started once; those of pages, too.
 
-    The base class hands out the largest groups first: every worker gets a version, and then, one at a time, the tests
-    without a server, of which whoever is done first does more. (`--dist loadgroup` cannot do it: xdist 3.8 puts the
-    group into an attribute that pytest 9 does not have any more.)
+    They are the first in the order of the tests (see `turn`): every worker gets a version, and then, portion by portion,
+    the tests without a server, of which whoever is done first does more. (`--dist loadgroup` cannot do it: xdist 3.8
+    puts the group into an attribute that pytest 9 does not have any more.)
     """
 
+    def __init__(self, config: pytest.Config, log: Any = None) -> None:
+        super().__init__(config, log)
+        self._portions: Mapping[str, str] = {}
+        # Not the portions with most tests first: the order of the tests says what takes longest.
+        config.option.loadscopereorder = False
+
+    def add_node_collection(self, node: Any, collection: Sequence[str]) -> None:
+        """Note the tests that a worker knows; all know the same."""
+        self._portions = self._portions or portions(collection)
+        super().add_node_collection(node, collection)
+
     def _split_scope(self, nodeid: str) -> str:
-        # One browser, too: all of its tests are in one folder.
-        return version_of(nodeid) or ("browser" if "browser/" in nodeid else nodeid)
+        return self._portions[nodeid]

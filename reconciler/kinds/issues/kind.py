@@ -101,9 +101,10 @@ class Issues(Kind[IssueSpec]):
         yield from disabled_fields(self, row, values, context)
         yield from links.refused(row, values, context)
         yield from ((f.field, f.sentence, f.hint) for f in dates.findings(row, values, context) if f.certain)
-        yield from for_others(row, values, context)
-        yield from published(row, values, context)
-        yield from uneditable(row, values, context)
+        if context.names.sight is not None:
+            yield from for_others(row, values, context)
+            yield from published(row, values, context)
+            yield from uneditable(row, values, context)
 
     def _shut_version(self, row: Row | None, wanted: Any, context: Context) -> Iterable[tuple[str, str, str]]:
         """A version that takes no issues, and that the manifests do not declare: nothing would open it."""

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import jsonschema
 import pytest
 from canned import Canned, reached
 from click.testing import CliRunner, Result
@@ -21,7 +20,7 @@ from paths import ROOT
 from reconciler.cli import main
 from reconciler.cli.progress import Progress
 from reconciler.redmine import waiting
-from reconciler.reference.json_schema import SCHEMAS
+from schemas import conform
 
 SHOP = "projects: [{identifier: shop, name: shop}]"
 NAMES = """\
@@ -47,7 +46,7 @@ def data(*args: str, code: int = 0, manifest: str = SHOP) -> dict[str, Any]:
     result = run("--format", "json", *args, manifest=manifest)
     assert result.exit_code == code, result.output
     found: dict[str, Any] = json.loads(result.stdout)
-    jsonschema.validate(found, SCHEMAS["check"]())
+    conform(found, "check")
     return found
 
 
@@ -215,7 +214,7 @@ def test_without_manifests(canned: Canned) -> None:
     result = CliRunner().invoke(main, ["check", "--format", "json"])
     assert result.exit_code == 0
     found = json.loads(result.stdout)
-    jsonschema.validate(found, SCHEMAS["check"]())
+    conform(found, "check")
     assert found["status"] == "ok" and "summary" not in found
 
 

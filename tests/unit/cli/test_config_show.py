@@ -6,14 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 from canned import Canned
 from click.testing import CliRunner, Result
 
 from reconciler.cli import main
-from reconciler.reference.json_schema import SCHEMAS
 from reconciler.settings import Settings
+from schemas import conform
 
 KEY = "canary-of-the-key"
 FILE = f"""\
@@ -52,7 +51,7 @@ def run(*args: str, code: int = 0, **extra: Any) -> Result:
 def data(*args: str, **extra: Any) -> dict[str, Any]:
     """What it prints as JSON, which has the form of its schema."""
     found: dict[str, Any] = json.loads(run("config", "show", "--format", "json", *args, **extra).stdout)
-    jsonschema.validate(found, SCHEMAS["settings"]())
+    conform(found, "settings")
     return found
 
 

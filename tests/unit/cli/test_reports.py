@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 from xml.etree import ElementTree
 
-import jsonschema
 import pytest
 from commands import KEY, MANY, SHOP, SITUATIONS, fake, on_a_terminal, prepare, run, server, start, wait_for, written
 from fake import Fake
@@ -24,7 +23,7 @@ from reconciler.cli.reports import Reports, Target
 from reconciler.errors import one_line
 from reconciler.model.address import Address
 from reconciler.plan.operations import Create
-from reconciler.reference.json_schema import SCHEMAS
+from schemas import conform
 
 __all__ = ["fake", "server"]
 
@@ -50,7 +49,7 @@ def test_a_report_of_every_end(situation: str, fake: Fake, server: Stub, monkeyp
         fake.projects.pop("shop", None) if situation != "nothing to do" else None
         assert run("apply", "--yes", "--report", name, *extra).exit_code == code
         assert stat.S_IMODE(Path(name).stat().st_mode) == 0o600
-    jsonschema.validate(report(), SCHEMAS["results" if ends == "done" else "problems"]())
+    conform(report(), "results" if ends == "done" else "problems")
     outcomes = {0: "passed", 4: "failure"}
     expected = [] if situation == "nothing to do" else [outcomes.get(code, "failure")]
     assert [outcome for _, outcome in cases("report.xml")] == expected
@@ -167,7 +166,7 @@ def check_file(form: str, command: str, ends: str, changes: bool) -> None:
     planned = ends == "done" and command in ("plan", "apply")
     if form == "json":
         name = {"plan": "plan", "apply": "results"}[command] if planned else "problems"
-        jsonschema.validate(json.loads(text), SCHEMAS[name]())
+        conform(json.loads(text), name)
         assert planned or bool(json.loads(text)["problems"]) == (ends != "done")
     elif form == "junit":
         outcomes = [outcome for _, outcome in cases(NAMES[form])]
@@ -350,7 +349,7 @@ def test_long_texts_in_json(server: Stub) -> None:
     text = "word " * 14_000
     cut = run("plan", "--format", "json", "--report", "r.json", manifest=LONG % text)
     for data in (json.loads(cut.stdout), report("r.json")):
-        jsonschema.validate(data, SCHEMAS["plan"]())
+        conform(data, "plan")
         (field,) = [f for f in data["changes"][0]["fields"] if f["path"] == "description"]  # type: ignore[index]
         assert field["after"]["$text"] == text[:200]
         assert field["after"]["length"] == len(text)
