@@ -79,7 +79,8 @@ def item_schema(kind: Kind) -> Schema:
 
 def raw_schema(kind: Kind) -> Schema:
     """Pydantic's schema of a kind's spec, with inlined references and without titles and defaults."""
-    schema = _spec_schema(kind.spec)
+    spec: type[BaseModel] = kind.spec
+    schema = _spec_schema(spec)
     if not kind.has(FixedKey):
         return schema
     return {**schema, "properties": {n: field for n, field in schema["properties"].items() if n != "renamed_from"}}
