@@ -37,7 +37,7 @@ fast: $(INSTALLED)
 
 # Pure logic that goes wrong in silence: which object is which, what an export says and leaves out.
 RISKY := kinds/issues/identity kinds/issues/similarity kinds/issues/made_keys kinds/issues/export \
-  kinds/memberships/inherited_roles export/describe export/write_keys export/inventory export/sanitize export/pseudonyms
+  kinds/_inherited_roles export/describe export/write_keys export/inventory export/sanitize export/pseudonyms
 
 coverage: $(INSTALLED)
 	$(BIN)/pytest -n 2 -m "not server and not browser and not package" --cov=reconciler --cov-report= $(ARGS)
@@ -65,6 +65,7 @@ prove: $(INSTALLED)
 	  $(if $(PART),--part $(PART)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(PROVE),--only '$(PROVE)')
 
 regen: $(INSTALLED)
+	$(BIN)/python tests/helpers/kind_index.py
 	$(BIN)/python tests/helpers/generated.py
 
 docs: $(INSTALLED)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import json
 import os
 import sys
 from typing import TYPE_CHECKING, TextIO
@@ -124,6 +123,8 @@ def as_json(data: Mapping[str, Any], *, full: bool = True) -> str:
     text = dumps(masked_data if full else brief(masked_data))
     if codecs.lookup(sys.stdout.encoding or "utf-8").name == "utf-8":
         return text
+    import json
+
     # JSON's own escapes, so that the document stays valid; `backslashreplace` would write \xe4, which is none.
     return "".join(char if char.isascii() else json.dumps(char)[1:-1] for char in text)
 

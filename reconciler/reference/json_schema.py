@@ -125,7 +125,7 @@ def field_schema(kind: Kind, name: str, schema: Schema) -> Schema:
         items = {"type": "string", "enum": list(kind.fields)}
         schema = {**schema, "examples": [example(kind, name)], "items": items}
     if name == "authoritative":
-        schema = _choosing(schema, [known for known, one in claimable(declarable().values()).items() if one.inside])
+        schema = _choosing(schema, [known for known, one in claimable(declarable()).entries.items() if one.is_inside])
     clearable = name not in kind.fields or kind.fields[name].clear is not REFUSE
     alternatives = [part for part in _loosened(schema) if clearable or part.get("type") != "null"]
     return _described(alternatives, schema)

@@ -11,14 +11,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from reconciler.errors import Location, Problem
-from reconciler.kinds import declarable, kinds
+from reconciler.kinds import declarable, kinds, nested
 from reconciler.manifest.loader import Included, Map, Reported, Seq, suggest
 from reconciler.model.address import CONTAINER, Address, Reference, Unresolved
 from reconciler.model.capabilities import ManifestKey
 from reconciler.model.circles import circles
 from reconciler.model.codecs import Codec, blank, join
 from reconciler.model.inner_place import Path, inner_place
-from reconciler.model.kind import Kind, Need, Object, nested_name
+from reconciler.model.kind import Kind, Need, Object
 from reconciler.model.mapped import MapItems, Mapped, listed, stray
 from reconciler.model.name_index import Context, Names
 from reconciler.model.ordering import ORDERED
@@ -97,7 +97,7 @@ class _Builder:
         self.elsewhere: dict[tuple[str, ...], bool] = {}
         """Kinds of a reference → whether it can mean something that is on the server."""
         self.lists = declarable()
-        self.nested = {nested_name(k): k for k in self.lists.values() if k.inside}
+        self.nested = nested()
 
     def problem(self, location: Location, message: str, hint: str = "", subject: str = "", *also: Location) -> None:
         self.problems.append(Problem(location, message, subject, hint, also))
@@ -156,7 +156,7 @@ class _Builder:
 
     def item(self, kind: Kind, body: Map, project: str | None) -> None:
         """Add one object, and the lists nested in it."""
-        inner = self.nested if kind.name == CONTAINER else {}
+        inner: Mapping[str, Kind] = self.nested if kind.name == CONTAINER else {}
         values = {k: _one_line(kind, k, v) if isinstance(v, Included) else v for k, v in body.items() if k not in inner}
         if project is not None and values.setdefault(CONTAINER, project) != project:
             self.problem(body.where(CONTAINER), f'conflicts with the enclosing project "{project}"', "omit `project`")
@@ -166,9 +166,9 @@ class _Builder:
         identifier = body.get(kind.identity[0])
         # Without an identifier there is no project that the nested objects could be in; that it is missing is one
         # problem.
-        for name, child in inner.items() if identifier else ():
+        for name in inner if identifier else ():
             if name in body:
-                self.items(child, body[name], body.where(name), str(identifier))
+                self.items(inner[name], body[name], body.where(name), str(identifier))
         self.declare(kind, body, values)
 
     def declare(self, kind: Kind, body: Map, values: dict[str, Any]) -> None:
@@ -266,8 +266,7 @@ class _Builder:
         All other names may also exist on the server; the planner resolves those.
         """
         if reference.kinds not in self.elsewhere:
-            keys = (kinds()[kind].capability(ManifestKey) for kind in reference.kinds)
-            self.elsewhere[reference.kinds] = not all(key.only_declared(self.settings) for key in keys)
+            self.elsewhere[reference.kinds] = not all(map(self.is_only_declared, reference.kinds))
         if self.elsewhere[reference.kinds]:
             return
         # `#12` is an id on the server. An invalid target has problems of its own.
@@ -277,6 +276,12 @@ class _Builder:
         message = f'{field}: no {kind} "{reference.name}" is declared in project "{project}"'
         hint = suggest(reference.name, self.candidates(reference)) if len(self.problems) < HINTED else ""
         self.problem(_place(declared, field, reference), message, hint, str(declared.address))
+
+    def is_only_declared(self, kind: str) -> bool:
+        """Whether the names of a kind exist in the manifests only."""
+        known = kinds()
+        # Without the capability they do not, and that is known of most kinds without their modules.
+        return known.entries[kind].has(ManifestKey) and known[kind].capability(ManifestKey).only_declared(self.settings)
 
     def candidates(self, reference: Reference) -> list[str]:
         """The names that a misspelled reference may have meant."""
@@ -329,7 +334,7 @@ def _place(found: Object, field: str, reference: Reference) -> Location:
 
 def is_inside(kind: str) -> bool:
     """Whether objects of a kind are inside a project."""
-    return kinds()[kind].inside is not None
+    return kinds().entries[kind].is_inside
 
 
 def depends(declared: Object, field: str) -> bool:
