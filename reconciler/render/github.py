@@ -8,7 +8,7 @@ Syntax and escapes: actions/toolkit, `packages/core/src/command.ts`.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -27,6 +27,8 @@ Paths = Callable[[str], str]
 """A path in a message → the path from the root of the repository, at which the place is shown."""
 SHOWN = 10
 """Annotations of each level that GitHub shows for a step."""
+EVERY = 10**9
+"""Lines of a new text that are counted."""
 NOWHERE = Location("")
 
 
@@ -79,15 +81,22 @@ def _plan(plan: Plan) -> Iterator[Annotation]:
 
 def _sentence(change: Change) -> str:
     """What is done to an object: `change status: Open → Closed; due_date: (none) → 2026-12-01`."""
-    fields = shortened("; ".join(_field(field) for field in words.fields(change)))
+    fields = shortened("; ".join(_field(field) for field in words.fields(change, EVERY)))
     reason = f" ({shortened(change.reason)})" if change.reason else ""
     return f"{words.VERBS[change.action]} {fields or words.head(change)}{reason}"
 
 
 def _field(field: words.Field) -> str:
     if field.lines:
-        return f"{field.label}: changed text or list"
+        # An annotation has no room for a text; the summary of the step has it.
+        counts = Counter(line[:1] for line in field.lines)
+        lines = [_lines(counts[sign], verb) for sign, verb in (("+", "added"), ("-", "removed")) if counts[sign]]
+        return f"{field.label}: {' and '.join(lines)}"
     return f"{field.label}: {field.after if field.before is None else f'{field.before} → {field.after}'}"
+
+
+def _lines(number: int, verb: str) -> str:
+    return f"{number} {'line' if number == 1 else 'lines'} {verb}"
 
 
 def _result(result: Result) -> Iterator[Annotation]:
