@@ -236,7 +236,7 @@ def _marked(render: Callable[[Document, State], str], document: Document, state:
 def _quality(document: Document, state: State) -> str:
     from reconciler.render import gitlab
 
-    issues = gitlab.quality(document.problems, document.plan, document.report)
+    issues = gitlab.quality(document.problems, document.plan, document.report, documents.from_root)
     return json.dumps(state.secrets.masked_data(issues), indent=2)
 
 

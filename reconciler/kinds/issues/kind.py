@@ -147,7 +147,8 @@ class Issues(Kind[IssueSpec]):
     def check(self, declared: Object[IssueSpec], settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         spec = declared.spec
         if not (spec.subject or spec.id or (spec.key and settings.get("issue_key_field"))):
-            yield "", "subject is missing"
+            why = ": only with `issue_key_field` in reconciler.yaml is an issue found by its key" if spec.key else ""
+            yield "", f"subject is missing{why}"
         if spec.start_date and spec.due_date and spec.due_date < spec.start_date:
             yield "due_date", f"due_date {spec.due_date} is before start_date {spec.start_date}"
 
