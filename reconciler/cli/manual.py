@@ -159,7 +159,8 @@ FILES = (
 
 def _variables() -> list[tuple[str, str]]:
     """The variables of the environment, with what the settings say that they set."""
-    described = {name: str(field.description) for name, field in Settings.model_fields.items()}
+    # How to write it in a file says nothing here.
+    described = {n: str(f.description).replace(" Write it as ${NAME}.", "") for n, f in Settings.model_fields.items()}
     return [*((variable, described[name]) for name, variable in VARIABLES.items()), *OTHERS]
 
 
