@@ -75,6 +75,7 @@ regen: $(INSTALLED)
 docs: $(INSTALLED)
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	@echo "Written: site/index.html"
+	@echo "With the search: python3 -m http.server --directory site"
 
 dist: $(INSTALLED)
 	@$(BIN)/python tools/dist.py

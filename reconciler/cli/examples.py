@@ -129,10 +129,10 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
 
 
 def attach(command: click.Command, words: str) -> None:
-    """Add the examples to the help of a command, and of its subcommands."""
-    if words in EXAMPLES:
+    """Add the examples to the help of a command, and of its subcommands; a group has the first one of each of these."""
+    if shown := EXAMPLES.get(words) or [found[0] for key, found in EXAMPLES.items() if key.startswith(f"{words} ")]:
         # \b: click leaves the lines of such a paragraph as they are.
-        parts = [f"\b\n  # {example.purpose}\n  {example.line}" for example in EXAMPLES[words]]
+        parts = [f"\b\n  # {example.purpose}\n  {example.line}" for example in shown]
         command.epilog = "\n\n".join(["Examples:", *parts])
     if isinstance(command, click.Group) and words:
         for name, inner in command.commands.items():

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ORDER: tuple[Outcome, ...] = ("failed", "unknown", "skipped", "left", "done")
 """Outcomes that need attention come first, next to the heading."""
 FEW = 12
-"""Changes up to which all of them are unfolded."""
+"""Changes up to which all of them are unfolded; in a report, of those that were skipped."""
 ACTIONS: Mapping[str, tuple[str, str]] = {
     action: (f"{symbol} {words.VERBS[action]}", STYLES[symbol]) for action, symbol in words.SYMBOLS.items()
 }
@@ -127,7 +127,8 @@ def _listed(plan: Plan) -> Iterator[str]:
 
 
 def _outcomes(report: Report) -> Iterator[Group]:
-    items = Items(report.plan.url, {result.change.address for result in report.results}, open=False)
+    known = {result.change.address for result in report.results}
+    items = Items(report.plan.url, known, open=report.summary["skipped"] <= FEW)
     for name in ORDER:
         ended = ordered((r for r in report.results if r.outcome == name), lambda result: result.change.address)
         if ended:

@@ -17,13 +17,16 @@ LONG = 60
 """Characters of a value to show."""
 
 
-def gist(change: Change, fields: Sequence[Field]) -> str:
-    """`status New → Closed · description · 2 more`; "" if there is nothing that the heading does not say."""
+def gist(change: Change, fields: Sequence[Field], because: str = "") -> str:
+    """`status New → Closed · description · 2 more`; "" if there is nothing that the heading does not say.
+
+    Of what was skipped, why.
+    """
     address = change.address
     said = {address.key, address.own_name, address.project}
     parts = [_part(field) for field in fields if field.lines or field.before is not None or field.after not in said]
     more = [f"{len(parts) - FIELDS} more"] if len(parts) > FIELDS else []
-    text = " · ".join([*parts[:FIELDS], *more])
+    text = f"because {because}" if because else " · ".join([*parts[:FIELDS], *more])
     return f'<span class="gist">{html(text)}</span>' if text else ""
 
 

@@ -73,7 +73,10 @@ def page_of(url: str, change: Change, number: int | str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """Makes the items of a plan or report for the server at `url`; `known` are the objects that have one."""
+    """Makes the items of a plan or report for the server at `url`; `known` are the objects that have one.
+
+    `open`: changes, or skipped results, are few enough to be unfolded.
+    """
 
     url: str
     known: Collection[Address]
@@ -95,9 +98,9 @@ class Items:
         gone = change.action == "delete" and outcome == "done"
         badge = (OUTCOME_STYLES[outcome], "not started" if outcome == "left" else outcome)
         body = [*_details(result), *_reason(change)]
-        unfolded = bool(outcome in ("failed", "unknown", "skipped") or result.notes)
+        unfolded = bool(outcome in ("failed", "unknown") or (outcome == "skipped" and self.open) or result.notes)
         action = f"{words.SYMBOLS[change.action]} {words.VERBS[change.action]} "
-        return self.item(change, None if gone else number, (column_of(result), unfolded), badge, body, action)
+        return self.item(change, None if gone else number, (column_of(result), unfolded), badge, body, action, result)
 
     def item(
         self,
@@ -107,6 +110,7 @@ class Items:
         badge: tuple[str, str],
         first: list[str],
         action: str = "",
+        result: Result | None = None,
     ) -> Item:
         """A folded part with its heading: `state` is its column, and whether it is unfolded; `first` its beginning."""
         address, (column, unfolded) = change.address, state
@@ -115,7 +119,7 @@ class Items:
         shown = f"#{number}" if isinstance(number, int) else "open" if url else ""
         here = html(anchor(address))
         fields = list(words.fields(change, most=LINES))
-        said = gist(change, fields)
+        said = gist(change, fields, (result and result.because) or "")
         head = [
             f'<span class="badge {badge[0]}">{html(badge[1])}</span>',
             f'<span class="kind">{html(f"{action}{address.kind}")}</span> <span class="key">{html(address.key)}</span>',

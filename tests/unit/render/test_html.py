@@ -358,6 +358,15 @@ def test_a_report_counts_what_is_done_by_action() -> None:
     ]
 
 
+def test_many_skipped_objects_are_folded_and_say_why() -> None:
+    """One failure can skip thousands: what failed must not drown among them. A few are unfolded."""
+    for number, plan in ((60, many(60, 2)), (12, many(12, 2))):
+        results = tuple(Result(one, "skipped", because="user `amy` failed") for one in plan.changes)
+        page = html.results(Report(plan, results, 3))
+        assert gists(page) == ["because user `amy` failed"] * number
+        assert body(page).count(" open><summary>") == (number if number == 12 else 0)
+
+
 def test_a_report_draws_what_came_of_each_change() -> None:
     """In the colors of the outcomes: so it shows what was skipped because of what failed. Each link leads to something."""
     page = html.results(everything(**{"1.0": "failed", "0": "skipped"}))

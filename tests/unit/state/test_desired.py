@@ -452,7 +452,7 @@ MISTAKES = {
             Found(2, 15, "set either user or group"),
             Found(2, 28, 'unknown field "rolse"', 'did you mean "roles"?'),
             Found(3, 9, "filename or path is missing"),
-            Found(3, 22, 'unknown field "txt"'),
+            Found(3, 22, 'unknown field "txt"', "`reconciler explain file` lists its fields"),
         ],
     ),
     "what hangs on a field that is not valid": (
