@@ -58,7 +58,7 @@ def projects_without_contents(names: Names, plan: Plan) -> list[str]:
 
     It refuses a second version of the same name, but not a second issue.
     """
-    repeatable = [k.name for k in kinds().values() if k.inside and not k.capability(Creation).unique]
+    repeatable = [k.name for k in kinds().having(Creation) if k.inside and not k.capability(Creation).unique]
     created = Counter((c.address.kind, c.address.project) for c in plan.changes if c.action == "create")
     declared = (Address(kind, key) for kind in repeatable for key in names.declared(kind))
     there = Counter((address.kind, address.project) for address in declared if names.is_live(address))

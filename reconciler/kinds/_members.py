@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from reconciler.kinds._inherited_roles import own_roles, principal
 from reconciler.kinds._server_settings import setting
-from reconciler.kinds.memberships.inherited_roles import own_roles, principal
 from reconciler.model.address import CONTAINER, Address, Row
 from reconciler.model.name_index import Context, Names
 

@@ -27,7 +27,7 @@ from reconciler.plan.diff import canonical, changes, companions, creation, locat
 from reconciler.plan.draft import Draft, targets
 from reconciler.plan.foresee import foreseen
 from reconciler.plan.look_alikes import twins
-from reconciler.plan.modules import left_to_the_server, placed
+from reconciler.plan.modules import placed, warned
 from reconciler.plan.operations import Change, FieldChange, Plan, Warned
 from reconciler.plan.protection import protected
 from reconciler.plan.scheduling import affected, schedule
@@ -94,7 +94,7 @@ def make(
         warnings=(
             *(w for w in planner.warnings if chosen(w.address)),
             *twins(created, live.names),
-            *left_to_the_server(drafts, live.names),
+            *warned(drafts, live.names),
             *_left_out(desired, live),
         ),
         affected=read_back,

@@ -57,13 +57,16 @@ def _rows(names: Names) -> Iterable[tuple[str, Row]]:
 
 def newcomers(found: Object, names: Names) -> Iterator[tuple[Part, Address]]:
     """The people whom a declared object newly names, and as what."""
+    fields = found.fields
+    if fields.keys().isdisjoint(found.kind.capability(Participants).parts):
+        return
     row = names.row(found.address)
     context = Context(names, found.project, found.address)
-    fields = found.fields
     for name, part in found.kind.capability(Participants).parts.items():
-        value, api = fields.get(name), found.kind.fields[name]
+        value = fields.get(name)
         if value is None or found.spec.state == "absent":
             continue
+        api = found.kind.fields[name]
         if row is not None and (api.create_only or name in found.spec.create_only):
             continue
         # What does not resolve is a problem of the plan; a detail that could not be read is not compared.

@@ -29,8 +29,9 @@ def refused(row: Row | None, values: Mapping[str, Any], context: Context) -> Ite
 def doubted(row: Row | None, values: Mapping[str, Any], context: Context) -> Iterator[tuple[str, str]]:
     """(field, sentence) for links to other projects: Redmine takes them by settings that the API does not show."""
     names = context.names
-    live = relations.Relations().decode((row or {}).get("relations"), context)
-    for part, wanted in (values.get("relations") or {}).items():
+    declared = values.get("relations") or {}
+    live = relations.Relations().decode((row or {}).get("relations"), context) if declared else {}
+    for part, wanted in declared.items():
         other = Address("issue", part.partition(" ")[2])
         if wanted is not None and part not in live and other.project != context.project and not _relates_abroad(names):
             said = f'{other.key} is in another project: refused unless "Allow cross-project issue relations" is on'
