@@ -18,6 +18,7 @@ from reconciler.plan.operations import Plan
 from reconciler.redmine.client import Client
 from reconciler.state.fetch import fetch
 from reconciler.state.live import rights
+from reconciler.state.together import together
 
 MANY = 10
 """Objects to create from which on the account is asked again, of kinds of which Redmine refuses a second one."""
@@ -35,10 +36,15 @@ async def confirm(client: Client, names: Names, plan: Plan) -> None:
         return
     await check(client, names)
     # An administrator sees all projects.
-    for project in empty if not names.rights[-1] else ():
-        page = Listing(f"/projects/{project}", "project", single=True, none={403: None, 404: None})
-        if not await fetch(client, page):
+    asked = empty if not names.rights[-1] else []
+    pages = await together(fetch(client, _page(project)) for project in asked)
+    for project, page in zip(asked, pages, strict=True):
+        if not page:
             _refuse(f'The project "{project}" is not shown to the account any more; its rights changed')
+
+
+def _page(project: str) -> Listing:
+    return Listing(f"/projects/{project}", "project", single=True, none={403: None, 404: None})
 
 
 async def check(client: Client, names: Names) -> None:

@@ -301,13 +301,10 @@ class Reader:
 
     async def _files(self, kind: Kind) -> None:
         """Read the contents of live files that must be compared with declared ones."""
-        work = []
         holding = [name for name, api in kind.fields.items() if type(api.codec).files is not Codec.files]
-        for declared in self.declared.get(kind.name, ()):
-            row = self.names.row(declared.address) if any(name in declared.fields for name in holding) else None
-            if row is not None:
-                work.append(read_files(self.client, kind, declared.fields, row, Context(self.names, declared.project)))
-        await together(work)
+        found = (d for d in self.declared.get(kind.name, ()) if any(name in d.fields for name in holding))
+        rows = ((d, row) for d in found if (row := self.names.row(d.address)) is not None)
+        await together(read_files(self.client, kind, d.fields, r, Context(self.names, d.project)) for d, r in rows)
 
 
 def differs(found: Object, name: str, row: Row) -> bool:
@@ -318,12 +315,14 @@ def differs(found: Object, name: str, row: Row) -> bool:
 
 async def read_files(client: Client, kind: Kind, values: Mapping[str, Any], row: Row, context: Context) -> None:
     """Add the live files of an object to `names.files`. Only those of equal name and size are downloaded to compare."""
+    found = dict[int, Candidate]()
     for name, value in values.items():
         api = kind.fields[name]
         # What does not resolve is a problem of the plan, with its place; here it only means that no file is compared.
         with suppress(Unresolved):
-            for candidate in api.codec.files(value, row.get(api.read or name), context):
-                context.names.files[candidate.number] = await _file(client, candidate)
+            found |= {one.number: one for one in api.codec.files(value, row.get(api.read or name), context)}
+    files = await together(_file(client, one) for one in found.values())
+    context.names.files.update(zip(found, files, strict=True))
 
 
 async def _file(client: Client, candidate: Candidate) -> Row:
