@@ -37,7 +37,7 @@ fast: $(INSTALLED)
 
 # Pure logic that goes wrong in silence: which object is which, what an export says and leaves out.
 RISKY := kinds/issues/identity kinds/issues/similarity kinds/issues/made_keys kinds/issues/export \
-  kinds/memberships/inherited_roles export/describe export/write_keys export/inventory export/sanitize export/pseudonyms
+  kinds/_inherited_roles export/describe export/write_keys export/inventory export/sanitize export/pseudonyms
 
 coverage: $(INSTALLED)
 	$(BIN)/pytest -n 2 -m "not server and not browser and not package" --cov=reconciler --cov-report= $(ARGS)
@@ -69,11 +69,13 @@ prove: $(INSTALLED)
 	  $(if $(PART),--part $(PART)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(PROVE),--only '$(PROVE)')
 
 regen: $(INSTALLED)
+	$(BIN)/python tests/helpers/kind_index.py
 	$(BIN)/python tests/helpers/generated.py
 
 docs: $(INSTALLED)
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	@echo "Written: site/index.html"
+	@echo "With the search: python3 -m http.server --directory site"
 
 dist: $(INSTALLED)
 	@$(BIN)/python tools/dist.py

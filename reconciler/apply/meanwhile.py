@@ -3,6 +3,8 @@
 Just before such a POST, the newest objects of the kind are read; what has the identity of the object is adopted. The
 reads cost next to nothing: ids are given out in order, so as long as the ids of this run's own objects leave no gap,
 nobody else has created any, and nothing is read again.
+
+Where this run has switched a module on, what that hid was not compared: before the first POST, it is read once.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from reconciler.model.capabilities import Creation, ReadBack, Rows
 from reconciler.model.kind import Kind, Listing, Need, scope_of
 from reconciler.model.name_index import Context, Names
 from reconciler.model.row_form import form_of
+from reconciler.plan.modules import switched_on
 from reconciler.redmine.client import Client
 from reconciler.redmine.clock import elapsed
 from reconciler.state.fetch import fetch
@@ -34,6 +37,7 @@ FRUITLESS = 3
 PATIENT = 32
 """Own objects after which a server with that habit is looked at again."""
 
+HIDDEN = "already there, hidden while the module {} was off; adopted"
 
 RIVALRY = 10
 """Looks without a trace of it after which another run that created the same counts as gone."""
@@ -67,8 +71,12 @@ class Seen:
     patience: int = 0
     slowest: float = 0.0
     """Seconds that the slowest POST took."""
+    first: float = math.inf
+    """When the first POST was answered."""
     landed: float = -math.inf
     """When the last POST was answered."""
+    adopted: bool = False
+    """Whether this run adopted an object."""
     rivalry: int = 0
     """How many more looks to be on guard against another run that creates the same."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -78,6 +86,11 @@ class Seen:
     def gap(self) -> bool:
         """Whether an own object has an id beyond one that nobody accounts for."""
         return self.counted and self.highest > self.top
+
+    @property
+    def met(self) -> bool:
+        """Whether anybody else created something, once all POSTs of this run are answered."""
+        return self.adopted or bool(self.rows)
 
     def take(self, number: int) -> None:
         """Note an object of this run."""
@@ -112,6 +125,7 @@ class Flight:
         seen.flying.discard(self)
         seen.suspects.discard(self)
         seen.landed = elapsed()
+        seen.first = min(seen.first, seen.landed)
         if isinstance(self.number, int):
             seen.slowest = max(seen.slowest, elapsed() - self.began)
             _account(seen, self.number)
@@ -127,6 +141,9 @@ class Meanwhile:
         self.known = {k.name: _greatest(names, k) for k in kinds().values() if not k.capability(Creation).unique}
         self.seen: dict[tuple[str, str], Seen] = {}
         self.titles: dict[str, tuple[str, frozenset[str]]] = {}
+        self.switched_on = switched_on(names)
+        self.shown: set[tuple[str, str]] = set()
+        """Kinds and projects of which that was read which a module had hidden."""
 
     def of(self, kind: Kind, address: Address) -> Seen:
         """What is known of the kind: everywhere, or in one project if only its lists show the objects."""
@@ -156,12 +173,34 @@ class Meanwhile:
 
     async def _existing(self, kind: Kind, address: Address, values: Mapping[str, Any], seen: Seen) -> Row | None:
         await self._freshen(kind, address, seen)
+        await self._show(kind, address, seen)
         while (row := self._match(kind, address, values, seen)) is not None and seen.flying:
             # It may be this run's own: another declared object with the same identity.
             await self._answer(seen)
         if row is not None:
+            seen.adopted = True
             seen.take(row["id"])
         return row
+
+    def note(self, kind: Kind, address: Address) -> str:
+        """What is said of an object that is adopted; "" for nothing."""
+        said = kind.capability(Creation).adoption_note
+        return HIDDEN.format(self._hidden_by(kind, address)) if said and self._hidden_by(kind, address) else said
+
+    def _hidden_by(self, kind: Kind, address: Address) -> str:
+        """The module without which Redmine hid all objects of a kind in a project when the plan was read, or ""."""
+        module = kind.inside.module if kind.inside else ""
+        return module if module in self.switched_on.get(address.project, ()) else ""
+
+    async def _show(self, kind: Kind, address: Address, seen: Seen) -> None:
+        """Read once what was hidden: it is older than all that a look at the newest objects shows."""
+        place = kind.name, address.project
+        if place in self.shown or not self._hidden_by(kind, address):
+            return
+        need = Need({kind.name: frozenset(self._keys(kind, address, True))})
+        rows = await self._rows(kind, kind.capability(Creation).since(kind, 0, need, self.names))
+        seen.rows |= {row["id"]: row for row in rows if row["id"] not in seen.own}
+        self.shown.add(place)
 
     def listed(self, kind: Kind, address: Address, rows: Sequence[Row], began: float) -> None:
         """Take the rows of a list that shows all objects of the project, which was read for another reason."""

@@ -111,7 +111,8 @@ async def _read_back(applier: Applier, kind: Kind, states: Sequence[Progress]) -
     known = {s.id: row for s in states if (row := applier.names.row(s.change.address)) is not None}
     apart = {name: kind.fields[name].read or name for name in program_fields(kind)}
     asked = [s for s in states if s.id not in known or not gather(s.written).keys() <= apart.keys()]
-    rows = {s.id: known[s.id] for s in states if s not in asked}
+    ids = {s.id for s in asked}
+    rows = {s.id: known[s.id] for s in states if s.id not in ids}
     more = await read_back(applier.writer, kind, asked, {s.id: gather(s.written) for s in asked}) if asked else {}
     kept = {n: {name: row[name] for name in apart.values() if name in row} for n, row in known.items()}
     return {**rows, **{number: {**row, **kept.get(number, {})} for number, row in more.items()}}

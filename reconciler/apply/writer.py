@@ -202,7 +202,7 @@ class Writer:
             return await self._post(kind, state, values, request)
         async with self.meanwhile.turn(kind, address, values) as (existing, flight):
             if existing is not None:
-                state.notes.append(creation.adoption_note)
+                state.notes.append(self.meanwhile.note(kind, address))
                 return existing, True
             row, adopted = await self._post(kind, state, values, request)
             flight.number = row["id"]
@@ -228,7 +228,7 @@ class Writer:
             # To adopt a wiki page would overwrite what its author has just written, unless that is what is declared.
             if not kind.capability(Creation).adopts and differing(kind, values, row, self.context(address)):
                 raise Stale(MEANWHILE, status=error.status) from error
-            state.notes += [kind.capability(Creation).adoption_note] if kind.capability(Creation).adoption_note else []
+            state.notes += filter(None, [self.meanwhile.note(kind, address)])
             return row, True
         except AnswerLost as lost:
             row = await self._settle(address, values)

@@ -116,9 +116,16 @@ def _kinds(ctx: click.Context, incomplete: str) -> Iterable[str]:
 
 
 def _fields(ctx: click.Context, incomplete: str) -> Iterable[str]:
-    """Kinds, and after the dot the fields of one."""
-    kind, dot, _ = incomplete.partition(".")
-    return [f"{kind}.{field}" for field in names()[kind]["fields"]] if dot else names()
+    """Kinds, and after the dot the fields of one, and the lists in it."""
+    kind, dot, _ = incomplete.rpartition(".")
+    if not dot:
+        return names()
+    lists = {one["nested"]: other for other, one in names().items() if "nested" in one}
+    outer, _, inner = kind.partition(".")
+    own = names()[outer]
+    if inner:
+        own = names()[lists[inner]] if "container" in own else {"fields": ()}
+    return [f"{kind}.{name}" for name in (*own["fields"], *(lists if "container" in own else ()))]
 
 
 def _projects(ctx: click.Context, incomplete: str) -> Iterable[str]:

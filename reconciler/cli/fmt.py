@@ -43,8 +43,9 @@ def fmt(state: State, paths: tuple[str, ...], check: bool, diff: bool) -> int:
     problems: list[Problem] = []
     config = state.configuration(paths)
     files = files_of(paths or _configured(config), problems, config.rules)
-    changed = [file for file in files if _one(file, state, problems, write=not (check or diff), diff=diff)]
-    _summary(changed, files, written=not (check or diff))
+    done = {file: _one(file, state, problems, write=not (check or diff), diff=diff) for file in files}
+    changed = [file for file, differs in done.items() if differs]
+    _summary(changed, [file for file, differs in done.items() if differs is not None], written=not (check or diff))
     if problems:
         raise ManifestError(problems)
     return Exit.CANNOT_RUN if check and changed else Exit.DONE
@@ -58,8 +59,8 @@ def _configured(config: Config) -> tuple[str, ...]:
     return (".",)
 
 
-def _one(file: File, state: State, problems: list[Problem], *, write: bool, diff: bool) -> bool:
-    """Lay out one file; whether that changes it. Problems are added to the list."""
+def _one(file: File, state: State, problems: list[Problem], *, write: bool, diff: bool) -> bool | None:
+    """Lay out one file; whether that changes it, None if it has no layout. Problems are added to the list."""
     from reconciler.layout.manifests import problems_of, tidied
     from reconciler.layout.tree import Unsupported
     from reconciler.manifest.excerpt import MAX_BYTES
@@ -68,14 +69,16 @@ def _one(file: File, state: State, problems: list[Problem], *, write: bool, diff
         text = file.text(MAX_BYTES, sys.stdin)
         if found := problems_of(file, text):
             problems += found
-            return False
+            return None
         result = tidied(text, is_json=file.is_json(text))
     except ManifestError as error:
         problems += error.problems
-        return False
+        return None
     except Unsupported as reason:
         output.say(output.safe(f"Left as it is: {file.name}: {reason}."))
-        result = text
+        if not file.path and write:
+            output.result(text.removesuffix("\n"), state)
+        return None
     if diff and result != text:
         output.result(_diff(file.name, text, result), state)
     elif not file.path and write:

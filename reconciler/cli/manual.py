@@ -13,6 +13,7 @@ from reconciler.cli import main
 from reconciler.cli.examples import EXAMPLES, Example
 from reconciler.cli.options import COMMON
 from reconciler.errors import Exit
+from reconciler.settings import VARIABLES, Settings
 
 PAGE = """\
 # Commands
@@ -137,23 +138,30 @@ def roff() -> str:
     for entry in commands:
         lines += [f".SS {_text(entry.usage)}", *_paragraphs(entry.paragraphs), *_terms(entry.options)]
     lines += [".SH EXIT STATUS", *_terms([(str(int(code)), meaning) for code, meaning in CODES.items()])]
-    lines += [".SH ENVIRONMENT", *_terms(VARIABLES), ".SH FILES", *_terms(FILES), ".SH EXAMPLES"]
+    lines += [".SH ENVIRONMENT", *_terms(_variables()), ".SH FILES", *_terms(FILES), ".SH EXAMPLES"]
     for entry in (program, *commands):
+        lines += [f".SS {_text(f'reconciler {entry.words}')}"] if entry.words and entry.examples else []
         for example in entry.examples:
             lines += [".PP", f"{_text(example.purpose)}:", ".PP", ".RS 4", ".nf", _text(example.line), ".fi", ".RE"]
     return "\n".join(lines) + "\n"
 
 
-VARIABLES = (
-    ("REDMINE_URL", "URL of the Redmine server."),
-    ("REDMINE_API_KEY", "API key; an administrator's sees everything."),
+OTHERS = (
     ("RECONCILER_INSTANCE", "Entry of `instances` in the configuration, as --instance."),
+    ("RECONCILER_SANDBOX_HOME", "Folder of the sandboxes and their packages."),
     ("NO_COLOR, FORCE_COLOR", "Disable colors, or enable them without a terminal."),
 )
 FILES = (
     ("reconciler.yaml", "The configuration: in the manifests' folder or above, up to the root of the repository."),
     ("*.yaml, *.yml, *.json", "Manifests; folders are read with all folders in them."),
 )
+
+
+def _variables() -> list[tuple[str, str]]:
+    """The variables of the environment, with what the settings say that they set."""
+    # How to write it in a file says nothing here.
+    described = {n: str(f.description).replace(" Write it as ${NAME}.", "") for n, f in Settings.model_fields.items()}
+    return [*((variable, described[name]) for name, variable in VARIABLES.items()), *OTHERS]
 
 
 def _paragraphs(paragraphs: tuple[str, ...]) -> Iterator[str]:

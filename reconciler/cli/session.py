@@ -51,6 +51,9 @@ async def opened(
     try:
         config.connection()
     except ConfigError:
+        if config.needs_choice:
+            # What the manifests say, such as a variable, can depend on the choice.
+            raise
         # The problems of the manifests come first.
         yield Session(manifests(state, paths, config), config, None)
         return

@@ -23,6 +23,9 @@ ENDLESS = 1 << 30
 BREAKS = frozenset("\r\x85\u2028\u2029\ufeff")
 """Characters that YAML reads as a line break, or drops, unless they are escaped."""
 
+REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that make a line look in an editor as what it does not say. They are escaped."""
+QUOTED = BREAKS | REORDERING
 
 BLOCK = re.compile(r"(?!\n*\t)[\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]*")
 """Strings that a block scalar preserves: printable, without a tab where YAML detects the indentation."""
@@ -85,6 +88,13 @@ class _Dumper(yaml.SafeDumper):
         analysis.allow_block = analysis.allow_block or bool(BLOCK.fullmatch(scalar))
         return analysis
 
+    def write_double_quoted(self, text: str, split: bool = True) -> None:
+        """Escape all letters but ASCII in a text of which some must be escaped."""
+        allowed = self.allow_unicode
+        self.allow_unicode = allowed and not REORDERING & {*text}
+        super().write_double_quoted(text, split)
+        self.allow_unicode = allowed
+
     def choose_scalar_style(self) -> str:
         """Write the path of an included file without quotes if it needs none."""
         event: Any = self.event
@@ -99,7 +109,7 @@ OTHERS = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?|0o[0-7]+|[yYnN]")
 def _text(dumper: _Dumper, value: str) -> yaml.Node:
     value = value.replace("${", "$${")
     style = "|" if "\n" in value and not value.isspace() else "'" if OTHERS.fullmatch(value) else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style='"' if BREAKS & {*value} else style)
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style='"' if QUOTED & {*value} else style)
 
 
 def _day(dumper: _Dumper, value: Day) -> yaml.Node:
@@ -111,7 +121,7 @@ def _included(dumper: _Dumper, value: Included) -> yaml.Node:
 
 
 def _key(dumper: _Dumper, value: _Key) -> yaml.Node:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", str(value), style='"' if BREAKS & {*value} else None)
+    return dumper.represent_scalar("tag:yaml.org,2002:str", str(value), style='"' if QUOTED & {*value} else None)
 
 
 def _mapping(dumper: _Dumper, value: Mapping[str, Any]) -> yaml.Node:

@@ -30,6 +30,8 @@ def tidied(text: str, *, is_json: bool) -> str:
     """
     windows = "\r\n" in text and text.count("\r\n") == text.count("\n")
     plain = text.replace("\r\n", "\n")
+    if all(not line or line[0] == "#" for line in map(str.strip, plain.split("\n"))):
+        return text
     if "\r" in plain:
         raise Unsupported("it has line ends of old Macs")
     try:

@@ -134,8 +134,8 @@ class _Printer:
             return lead, [head + self.rest(entry.colon), *after]
         if value.form not in ("map", "seq"):
             return lead, [*self.leaf(head, entry, value, shift, inner), *after]
-        properties = self.text[value.start : value.begin].strip()
-        if ("\n" in self.text[entry.colon : value.start] and properties) or "\n" in properties or "#" in properties:
+        properties, _, below = self.text[value.start : value.properties].partition("\n")
+        if below or (properties and "\n" in self.text[entry.colon : value.start]):
             raise Unsupported("an anchor or a tag on a line of its own")
         block = self.block(value, indent + STEP, inner)
         # On the line of the dash: only if nothing else is there.
@@ -143,17 +143,11 @@ class _Printer:
             first, *others = block.lines
             return [*lead, *_outdented(block.above)], [f"{head} {first[indent + STEP :]}", *others, *after]
         text = f"{head} {properties}" if properties else head
-        position = value.begin if properties else entry.colon
-        return lead, [text + self.comment(entry, value, position), *block.above, *block.lines, *after]
+        return lead, [text + self.comment(entry, value), *block.above, *block.lines, *after]
 
-    def comment(self, entry: Entry, value: Node, position: int | None = None) -> str:
-        """The comment on the line of an entry whose value is on the lines below it."""
-        begin = entry.colon if position is None else position
-        if position is not None and value.begin == position and value.start != value.begin:
-            # Behind the anchor: blanks up to the value are those of the next line.
-            begin = value.start + len(self.text[value.start : value.begin].rstrip())
-            line = self.text[begin : self.text.find("\n", begin)]
-            return line.rstrip() if line.strip().startswith("#") else ""
+    def comment(self, entry: Entry, value: Node) -> str:
+        """The comment on the line of an entry, behind its anchor and tag, whose value is on the lines below it."""
+        begin = value.properties if value.properties > value.start else entry.colon
         line, ended, _ = self.text[begin : value.begin].partition("\n")
         return line.rstrip() if ended and line.strip() else ""
 

@@ -47,6 +47,15 @@ class Node:
     """Where it begins, without anchor and tag."""
     end: int
     entries: list[Entry] = field(default_factory=list)
+    properties: int = 0
+    """Where anchor and tag end; without them, where it starts."""
+
+
+FORMS = {
+    "Directive": "a directive (%)",
+    "DocumentEnd": "the end marker of a document (...)",
+}
+"""What of YAML is left as it is, by the name of its token."""
 
 
 @dataclass(slots=True)
@@ -82,6 +91,8 @@ class _Parser:
     def documents(self) -> list[Document]:
         found: list[Document] = []
         while self.name != "StreamEnd":
+            if self.name in FORMS:
+                raise Unsupported(FORMS[self.name])
             marker = None
             if self.name == "DocumentStart":
                 token = self.advance()
@@ -98,20 +109,20 @@ class _Parser:
 
     def node(self) -> Node:
         """The value at the current token."""
-        start: int = self.token.start_mark.index
+        start = properties = int(self.token.start_mark.index)
         while self.name in ("Anchor", "Tag"):
-            self.advance()
+            properties = self.advance().end_mark.index
         begin: int = self.token.start_mark.index
         match self.name:
             case "BlockMappingStart":
                 self.advance()
-                return self.finished(Node("map", start, begin, begin, list(self.pairs())))
+                return self.finished(Node("map", start, begin, begin, list(self.pairs()), properties))
             case "BlockSequenceStart":
                 self.advance()
-                return self.finished(Node("seq", start, begin, begin, list(self.items())))
+                return self.finished(Node("seq", start, begin, begin, list(self.items()), properties))
             case "BlockEntry":
                 # A list that is not indented below its key has no tokens of its own.
-                return self.closed(Node("seq", start, begin, begin, list(self.items())))
+                return self.closed(Node("seq", start, begin, begin, list(self.items()), properties))
             case "FlowMappingStart" | "FlowSequenceStart":
                 return self.flow(start)
             case "Scalar" | "Alias":
@@ -120,11 +131,11 @@ class _Parser:
                 # An anchor or a tag without a value.
                 if begin > start and self.name in ("Key", "Value", "BlockEnd", "StreamEnd", "FlowEntry"):
                     raise Unsupported("an empty value with an anchor or a tag")
-                raise Unsupported(self.name)
+                raise Unsupported(FORMS.get(self.name, "a form without a layout"))
 
     def finished(self, node: Node) -> Node:
         if self.name != "BlockEnd":
-            raise Unsupported(self.name)
+            raise Unsupported(FORMS.get(self.name, "a form without a layout"))
         self.advance()
         return self.closed(node)
 

@@ -16,6 +16,12 @@ from reconciler.plan.draft import Draft
 from reconciler.plan.operations import Warned
 
 
+def warned(drafts: Mapping[Address, Draft], names: Names) -> Iterator[Warned]:
+    """The warnings about modules."""
+    yield from left_to_the_server(drafts, names)
+    yield from hidden_until_then(drafts, names)
+
+
 def left_to_the_server(drafts: Mapping[Address, Draft], names: Names) -> Iterator[Warned]:
     """A warning for each new project whose modules are not declared, with those that its contents need."""
     needed: defaultdict[Address, set[str]] = defaultdict(set)
@@ -27,6 +33,32 @@ def left_to_the_server(drafts: Mapping[Address, Draft], names: Names) -> Iterato
         new = drafts.get(project)
         if new is not None and new.row is None and enabled_modules(project, names) is None:
             yield Warned(project, new.declared.source, modules.undeclared(sorted(wanted)))
+
+
+def hidden_until_then(drafts: Mapping[Address, Draft], names: Names) -> Iterator[Warned]:
+    """A warning for each project in which objects are created whose module is off as yet: they may be there already."""
+    on, used = switched_on(names), defaultdict[Address, set[str]](set)
+    for address, draft in drafts.items():
+        module = draft.kind.inside.module if draft.kind.inside and draft.row is None else ""
+        if module and module in on.get(address.project, ()):
+            used[address.container].add(module)
+    for project, found in used.items():
+        if project in drafts:
+            yield Warned(project, drafts[project].declared.source, HIDDEN.format(", ".join(sorted(found))))
+
+
+HIDDEN = "{} is off as yet, so Redmine hides what is there: it is planned as new, but not created twice"
+
+
+def switched_on(names: Names) -> Mapping[str, frozenset[str]]:
+    """The modules of live projects that are off, and on as declared: what they hide until then was not compared."""
+    modules, found = kinds()[CONTAINER].capability(Modules), dict[str, frozenset[str]]()
+    for key, spec in names.declared(CONTAINER).items():
+        row = names.row(Address(CONTAINER, key))
+        before = None if row is None else modules.enabled(row, None)
+        if before is not None and (new := frozenset(modules.enabled(row, spec) or ()).difference(before)):
+            found[key] = new
+    return found
 
 
 def enabled_modules(project: Address, names: Names) -> Collection[str] | None:

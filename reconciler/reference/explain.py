@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from reconciler.errors import ConfigError
 from reconciler.kinds import declarable
 from reconciler.manifest.loader import suggest
+from reconciler.model.address import CONTAINER
 from reconciler.model.codecs import Codec, Ref, RefSet
 from reconciler.model.kind import Kind, nested_name
 from reconciler.model.mapped import Mapped
@@ -41,12 +42,23 @@ Fields work from Redmine 5.0 on, unless stated otherwise.
 
 
 def explain(kind: str, field: str | None = None) -> str:
-    """Describe a kind (by its name or that of its list), or one of its fields.
+    """Describe a kind (by its name or that of its list), or one of its fields; of a project, also what is nested in it.
 
     Raises ConfigError for an unknown kind or field, with a near miss.
     """
     known = kind_named(kind)
-    return "\n".join(_about_kind(known) if field is None else _about_field(known, field))
+    if field is None:
+        return "\n".join(_about_kind(known))
+    name, _, rest = field.partition(".")
+    if name in (nested := lists_in(known)):
+        return explain(nested[name].name, rest or None)
+    return "\n".join(_about_field(known, name))
+
+
+def lists_in(kind: Kind) -> dict[str, Kind]:
+    """The lists that an object of a kind can have, with the kinds of what is in them."""
+    inside = (other for other in declarable().values() if other.inside)
+    return {nested_name(other): other for other in inside} if kind.name == CONTAINER else {}
 
 
 def overview() -> str:
@@ -79,13 +91,13 @@ def reference() -> str:
 
 def kind_named(name: str) -> Kind:
     """A kind by its name or that of its list. Raises ConfigError for an unknown one, with a near miss."""
-    declared = declarable().values()
+    declared = declarable().entries.values()
     # A list of a project can have the name of one outside projects, which comes first.
-    known = {nested_name(kind): kind for kind in declared}
-    known |= {alias: kind for kind in declared for alias in (kind.name, kind.plural)}
+    known = {entry.nested or entry.plural: entry.plural for entry in declared}
+    known |= {alias: entry.plural for entry in declared for alias in (entry.name, entry.plural)}
     if name in known:
-        return known[name]
-    near = suggest(name, known) or f"Kinds: {', '.join(k.name for k in declarable().values())}."
+        return declarable()[known[name]]
+    near = suggest(name, known) or f"Kinds: {', '.join(entry.name for entry in declared)}."
     raise ConfigError(f'There is no kind "{name}". {near[0].upper()}{near[1:]}')
 
 
@@ -100,6 +112,9 @@ def _about_kind(kind: Kind) -> Iterator[str]:
         head = f"  {marked[name]:{names}}  "
         text = f"{type_of(field_schema)}. {sentence(field_schema['description'])}"
         yield textwrap.fill(text, WIDTH, initial_indent=head, subsequent_indent=" " * len(head))
+    if nested := lists_in(kind):
+        text = f"Lists in it: {', '.join(nested)}. `reconciler explain {kind.name}.{next(iter(nested))}` describes one."
+        yield f"\n{textwrap.fill(text, WIDTH)}"
     yield f"\n* required. Every object also has: {', '.join(n for n in schema['properties'] if n in COMMON)}."
 
 
@@ -113,10 +128,10 @@ def _declared(kind: Kind) -> str:
 
 
 def _about_field(kind: Kind, field: str) -> Iterator[str]:
-    name = field.partition(".")[0]
-    schema = raw_schema(kind)
+    name, schema = field, raw_schema(kind)
     if name not in schema["properties"]:
-        near = suggest(name, schema["properties"]) or f"Fields: {', '.join(schema['properties'])}."
+        known = [*schema["properties"], *lists_in(kind)]
+        near = suggest(name, known) or f"Fields: {', '.join(known)}."
         raise ConfigError(f'{kind.name} has no field "{name}". {near[0].upper()}{near[1:]}')
     field_schema = schema["properties"][name]
     yield f"{kind.name}.{name}"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from reconciler.errors import Location, Problem
 from reconciler.render import unmanaged, words
-from reconciler.render.html_graph import graph
-from reconciler.render.html_groups import of_plan, ordered
+from reconciler.render.html_graph import Marks, graph
+from reconciler.render.html_groups import grouped, name_of, of_plan, ordered, removed
 from reconciler.render.html_items import OUTCOME_STYLES, STYLES, Items, link, problem
 from reconciler.render.html_page import Group, Page, paragraphs
 from reconciler.render.safe import html
@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 ORDER: tuple[Outcome, ...] = ("failed", "unknown", "skipped", "left", "done")
 """Outcomes that need attention come first, next to the heading."""
 FEW = 12
-"""Changes up to which all of them are unfolded."""
+"""Changes up to which all of them are unfolded; in a report, of those that were skipped."""
 ACTIONS: Mapping[str, tuple[str, str]] = {
     action: (f"{symbol} {words.VERBS[action]}", STYLES[symbol]) for action, symbol in words.SYMBOLS.items()
 }
 OUTCOMES: Mapping[str, tuple[str, str]] = {
-    name: ("not started" if name == "left" else name, OUTCOME_STYLES[name]) for name in ORDER
+    **{name: (words.OUTCOMES[name], OUTCOME_STYLES[name]) for name in ORDER if name != "done"},
+    **{a: (f"{words.SYMBOLS[a]} {past}", OUTCOME_STYLES["done"]) for a, past in words.PAST.items()},
 }
+"""The columns of a report: of what is done, the actions (`column_of`)."""
 PROBLEM: Mapping[str, tuple[str, str]] = {"problem": ("! problem", "del")}
 
 
@@ -48,12 +50,14 @@ def plan(plan: Plan) -> str:
 
 
 def results(report: Report) -> str:
-    """What an apply did; failures come first."""
+    """What an apply did; failures come first. What is done is grouped as in a plan."""
     plan = report.plan
     notes = (*paragraphs([words.ended(report)] if report.ended else [], "say bad"), *_warnings(plan))
-    groups = tuple(_outcomes(report))
+    groups, about = tuple(_outcomes(report)), _about("Apply to", plan)
+    marks = {r.change.address: (words.OUTCOMES[r.outcome], OUTCOME_STYLES[r.outcome]) for r in report.results}
+    after = tuple(graph(plan, Marks(marks, {group.name for group in groups})))
     return Page(
-        words.outcome(report), _about("Apply to", plan), notes, groups, OUTCOMES, "changes", footer=_digest(plan)
+        words.outcome(report), about, notes, groups, OUTCOMES, "changes", after=after, footer=_digest(plan)
     ).html
 
 
@@ -100,7 +104,9 @@ def _changes(plan: Plan) -> Iterator[Group]:
 
 
 def _graph(plan: Plan) -> tuple[str, ...]:
-    return tuple(graph(plan))
+    marks = {c.address: (words.SYMBOLS[c.action], STYLES[words.SYMBOLS[c.action]]) for c in plan.changes}
+    places = {name_of(change.address) for change in plan.changes if not removed(change)}
+    return tuple(graph(plan, Marks(marks, places)))
 
 
 def _unmanaged(plan: Plan) -> Iterator[Group]:
@@ -121,12 +127,17 @@ def _listed(plan: Plan) -> Iterator[str]:
 
 
 def _outcomes(report: Report) -> Iterator[Group]:
-    items = Items(report.plan.url, {result.change.address for result in report.results}, open=False)
+    known = {result.change.address for result in report.results}
+    items = Items(report.plan.url, known, open=report.summary["skipped"] <= FEW)
     for name in ORDER:
         ended = ordered((r for r in report.results if r.outcome == name), lambda result: result.change.address)
         if ended:
             note = paragraphs([words.UNKNOWN], "say warn") if name == "unknown" else ()
-            yield Group(name, words.heading(name, ended), tuple(map(items.result, ended)), note, counted=False)
+            shown = () if name == "done" else tuple(map(items.result, ended))
+            yield Group(name, words.heading(name, ended), shown, note, counted=False)
+    done = {result.change.address: result for result in report.results if result.outcome == "done"}
+    changes = [result.change for result in done.values()]
+    yield from grouped(report.plan.url, changes, lambda change: items.result(done[change.address]))
 
 
 # -- problems --------------------------------------------------------------------------------------------------

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.model.address import Address
 from reconciler.render import words
 from reconciler.render.html_groups import name_of, project_of
-from reconciler.render.html_items import STYLES, anchor
+from reconciler.render.html_items import anchor
 from reconciler.render.layered import essential
 from reconciler.render.safe import html
 from reconciler.render.svg import Node, drawing
 
 if TYPE_CHECKING:
-    from reconciler.plan.operations import Change, Plan
+    from reconciler.plan.operations import Plan
 
 MOST = 60
 """Boxes of a drawing. If there are more, objects share one: all of a kind in a project, then all of a kind."""
@@ -27,9 +28,26 @@ Pairs = set[tuple[Address, Address]]
 Boxes = Mapping[Address, Hashable]
 
 
-def graph(plan: Plan) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What a drawing shows of each change: a word or symbol, by which a shared box counts them, and its color.
+
+    `places` are the groups on the page, to which a shared box can lead.
+    """
+
+    of: Mapping[Address, tuple[str, str]]
+    places: Collection[str]
+
+    def counted(self, addresses: Sequence[Address]) -> str:
+        """`+80 ~9 -9`, or `80 done 9 failed`."""
+        counts = Counter(self.of[address][0] for address in addresses)
+        used = [word for word in (*words.SYMBOLS.values(), *words.OUTCOMES.values()) if counts[word]]
+        return " ".join(f"{counts[word]} {word}" if word[0].isalpha() else f"{word}{counts[word]}" for word in used)
+
+
+def graph(plan: Plan, marks: Marks) -> Iterator[str]:
     """The drawing, folded; nothing if no change waits for another."""
-    changes = {change.address: change for change in plan.changes}
+    changes = {change.address for change in plan.changes}
     pairs = _pairs(plan, changes)
     linked = sorted({address for pair in pairs for address in pair})
     if not linked:
@@ -40,12 +58,12 @@ def graph(plan: Plan) -> Iterator[str]:
     yield '<details class="drawing" id="dependencies"><summary><h2>Order of the changes</h2></summary>'
     yield f'<p class="soft">{html(" ".join(filter(None, [ORDER, shared, *left_out])))}</p>'
     yield '<div class="scroll" tabindex="0" role="region" aria-label="Drawing of the order">'
-    yield _drawn(boxes, pairs, changes)
+    yield _drawn(boxes, pairs, marks)
     yield "</div>"
     yield "</details>"
 
 
-def _pairs(plan: Plan, changes: Mapping[Address, Change]) -> Pairs:
+def _pairs(plan: Plan, changes: Collection[Address]) -> Pairs:
     """(first, then) for each object with changes whose first operation waits for another one.
 
     Not for later operations, which the fields tell: a project is created before its members, and its default assignee
@@ -55,26 +73,24 @@ def _pairs(plan: Plan, changes: Mapping[Address, Change]) -> Pairs:
     return {(other, one.id.address) for one in firsts for other in one.waits_for if other in changes}
 
 
-def _drawn(boxes: Boxes, pairs: Pairs, changes: Mapping[Address, Change]) -> str:
-    members: dict[Hashable, list[Change]] = {}
+def _drawn(boxes: Boxes, pairs: Pairs, marks: Marks) -> str:
+    members: dict[Hashable, list[Address]] = {}
     for address, box in boxes.items():
-        members.setdefault(box, []).append(changes[address])
+        members.setdefault(box, []).append(address)
     numbers = {box: number for number, box in enumerate(members)}
     edges = {(numbers[boxes[first]], numbers[boxes[then]]) for first, then in pairs}
-    return drawing([_node(some) for some in members.values()], sorted(edges), "Order of the changes")
+    return drawing([_node(some, marks) for some in members.values()], sorted(edges), "Order of the changes")
 
 
-def _node(changes: Sequence[Change]) -> Node:
+def _node(addresses: Sequence[Address], marks: Marks) -> Node:
     """The box of one change or several."""
-    address, actions = changes[0].address, Counter(change.action for change in changes)
-    style = STYLES[words.SYMBOLS[changes[0].action]] if len(actions) == 1 else ""
-    if len(changes) == 1:
+    address, styles = addresses[0], {marks.of[address][1] for address in addresses}
+    style = styles.pop() if len(styles) == 1 else ""
+    if len(addresses) == 1:
         return Node(address.kind, address.key, style, f"#{anchor(address)}")
-    project = project_of(address)
-    one_place = len({name_of(change.address) for change in changes}) == 1
-    counted = " ".join(f"{symbol}{actions[action]}" for action, symbol in words.SYMBOLS.items() if actions[action])
-    text = f"{words.count(len(changes), address.kind)}  {counted}"
-    return Node(project if one_place else "", text, style, f"#{name_of(address)}" if one_place else "")
+    place = name_of(address) if len(set(map(name_of, addresses))) == 1 else ""
+    text = f"{words.count(len(addresses), address.kind)}  {marks.counted(addresses)}"
+    return Node(project_of(address) if place else "", text, style, f"#{place}" if place in marks.places else "")
 
 
 # -- what shares a box -----------------------------------------------------------------------------------------

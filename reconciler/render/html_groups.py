@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
@@ -48,27 +48,29 @@ def removed(change: Change) -> bool:
 
 
 def of_plan(plan: Plan, item: Callable[[Change], Item]) -> Iterator[Group]:
-    """The groups of a plan."""
-    changes = ordered(plan.changes, lambda change: change.address)
+    """The groups of a plan. No link leads to a project that is not there yet."""
+    new = {change.address for change in plan.changes if change.action == "create"}
+    yield from grouped(plan.url, plan.changes, item, new)
+
+
+def grouped(
+    url: str, found: Iterable[Change], item: Callable[[Change], Item], new: Collection[Address] = ()
+) -> Iterator[Group]:
+    """The groups of some changes: what is deleted, the kinds outside projects, then each project."""
+    changes = ordered(found, lambda change: change.address)
     if lost := [change for change in changes if removed(change)]:
         heading = "Deletions" if all(change.action == "delete" for change in lost) else "Deletions and locked users"
         yield Group(DELETIONS, heading, tuple(map(item, lost)))
-    new = {change.address for change in plan.changes if change.action == "create"}
-    yield from _by_place(plan, [change for change in changes if not removed(change)], item, new)
-
-
-def _by_place(
-    plan: Plan, changes: Sequence[Change], item: Callable[[Change], Item], new: set[Address]
-) -> Iterator[Group]:
     places: dict[str, list[Change]] = {}
     for change in changes:
-        places.setdefault(name_of(change.address), []).append(change)
+        if not removed(change):
+            places.setdefault(name_of(change.address), []).append(change)
     for name, some in places.items():
         project = project_of(some[0].address)
         heading = f"Project {project}" if project else _plural(some[0].address.kind)
         there = Address(CONTAINER, project) not in new
-        url = f"{plan.url.rstrip('/')}/projects/{quote(project, safe='')}" if project and there else ""
-        yield Group(name, heading, tuple(map(item, some)), link=link(url, "Open in Redmine") if url else "")
+        page = f"{url.rstrip('/')}/projects/{quote(project, safe='')}" if project and there else ""
+        yield Group(name, heading, tuple(map(item, some)), link=link(page, "Open in Redmine") if page else "")
 
 
 def _plural(kind: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from reconciler.kinds import kinds
 from reconciler.model.address import Address
 from reconciler.model.pruning import Pruning
 from reconciler.render import html_diff, words
+from reconciler.render.html_gist import gist
 from reconciler.render.safe import html
 from reconciler.render.words import Field
 
@@ -23,6 +25,7 @@ STYLES = {"+": "add", "-": "del", "~": "mod"}
 OUTCOME_STYLES = {"failed": "del", "unknown": "mod", "skipped": "note", "left": "note", "done": "add", "problem": "del"}
 LINES = 1000
 """Lines to show of a text that is added or removed completely: here it is folded, so that it may be long."""
+_CODE = re.compile("`([^`]+)`")
 _FRAGMENT = "!#$&'()*+,/:;=?@[]\\^_{|}~-."
 """Characters that a browser leaves as they are in the fragment of an address."""
 
@@ -47,6 +50,16 @@ def link(url: str, text: str = "") -> str:
     return f'<a href="{html(url)}">{shown}</a>' if url.startswith(("http://", "https://")) else shown
 
 
+def sentence(text: str) -> str:
+    """A sentence; what it has between backticks is code."""
+    return _CODE.sub(r"<code>\1</code>", html(text))
+
+
+def column_of(result: Result) -> str:
+    """The column in which a report counts a result: of what is done, the action."""
+    return result.change.action if result.outcome == "done" else result.outcome
+
+
 def page_of(url: str, change: Change, number: int | str | None) -> str:
     """The URL of an object in Redmine, or "" if it has none."""
     kind = kinds().get(change.address.kind)
@@ -60,7 +73,10 @@ def page_of(url: str, change: Change, number: int | str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """Makes the items of a plan or report for the server at `url`; `known` are the objects that have one."""
+    """Makes the items of a plan or report for the server at `url`; `known` are the objects that have one.
+
+    `open`: changes, or skipped results, are few enough to be unfolded.
+    """
 
     url: str
     known: Collection[Address]
@@ -72,7 +88,7 @@ class Items:
         removed = change.undeclared and change.action != "delete"
         badge = (STYLES[symbol], f"{symbol} {words.VERBS[change.action]}")
         unfolded = self.open or removed or change.action == "delete"
-        body = [*_reason(change), *self.after(change), *_fields(change)]
+        body = [*_reason(change), *self.after(change)]
         return self.item(change, change.id, (change.action, unfolded), badge, body)
 
     def result(self, result: Result) -> Item:
@@ -81,10 +97,10 @@ class Items:
         number = change.id if result.id is None else result.id
         gone = change.action == "delete" and outcome == "done"
         badge = (OUTCOME_STYLES[outcome], "not started" if outcome == "left" else outcome)
-        body = [*_details(result), *_reason(change), *_fields(change)]
-        unfolded = bool(outcome in ("failed", "unknown", "skipped") or result.notes)
+        body = [*_details(result), *_reason(change)]
+        unfolded = bool(outcome in ("failed", "unknown") or (outcome == "skipped" and self.open) or result.notes)
         action = f"{words.SYMBOLS[change.action]} {words.VERBS[change.action]} "
-        return self.item(change, None if gone else number, (outcome, unfolded), badge, body, action)
+        return self.item(change, None if gone else number, (column_of(result), unfolded), badge, body, action, result)
 
     def item(
         self,
@@ -92,24 +108,29 @@ class Items:
         number: int | str | None,
         state: tuple[str, bool],
         badge: tuple[str, str],
-        body: list[str],
+        first: list[str],
         action: str = "",
+        result: Result | None = None,
     ) -> Item:
-        """A folded part with its heading; `state` is its column, and whether it is unfolded."""
+        """A folded part with its heading: `state` is its column, and whether it is unfolded; `first` its beginning."""
         address, (column, unfolded) = change.address, state
         place = words.place(change)
         url = page_of(self.url, change, number)
         shown = f"#{number}" if isinstance(number, int) else "open" if url else ""
         here = html(anchor(address))
+        fields = list(words.fields(change, most=LINES))
+        said = gist(change, fields, (result and result.because) or "")
         head = [
             f'<span class="badge {badge[0]}">{html(badge[1])}</span>',
             f'<span class="kind">{html(f"{action}{address.kind}")}</span> <span class="key">{html(address.key)}</span>',
             *([f'<span class="live">{link(url, shown)}</span>'] if shown else []),
+            *([said] if said else []),
             *([f'<span class="place">{html(place)}</span>'] if place else []),
             f'<a class="permalink" href="#{here}" aria-label="Link to {html(str(address))}">¶</a>',
         ]
         heading = f"<h3>{' '.join(head)}</h3>"
         shared = f'id="{here}" data-kind="{html(address.kind)}" data-column="{column}"'
+        body = [*first, *_table(fields)]
         if not body:
             return Item(address.kind, column, f'<article class="item bare" {shared}>{heading}</article>')
         start = f'<details class="item" {shared}{" open" if unfolded else ""}><summary>{heading}</summary>'
@@ -133,7 +154,7 @@ class Items:
 def _reason(change: Change) -> Iterator[str]:
     if change.reason:
         style = "reason lost" if change.action == "delete" or change.undeclared else "reason"
-        yield f'<p class="{style}">{html(change.reason)}</p>'
+        yield f'<p class="{style}">{sentence(change.reason)}</p>'
 
 
 def _details(result: Result) -> Iterator[str]:
@@ -141,16 +162,15 @@ def _details(result: Result) -> Iterator[str]:
     for error in result.errors:
         place = words.error_place(result.change, error)
         there = f' <span class="place">{html(place)}</span>' if place else ""
-        yield f'<p class="error">{html(error.message)}{there}</p>'
+        yield f'<p class="error">{sentence(error.message)}{there}</p>'
     if result.because:
-        yield f"<p>because {html(result.because)}</p>"
-    yield from (f"<p>note: {html(note)}</p>" for note in result.notes)
+        yield f"<p>because {sentence(result.because)}</p>"
+    yield from (f"<p>note: {sentence(note)}</p>" for note in result.notes)
 
 
-def _fields(change: Change) -> Iterator[str]:
-    rows = [_row(field) for field in words.fields(change, most=LINES)]
-    if rows:
-        yield "\n".join(['<table class="fields"><tbody>', *rows, "</tbody></table>"])
+def _table(fields: Sequence[Field]) -> Iterator[str]:
+    if fields:
+        yield "\n".join(['<table class="fields"><tbody>', *map(_row, fields), "</tbody></table>"])
 
 
 def _row(field: Field) -> str:
@@ -179,12 +199,12 @@ def problem(problem: Problem, excerpt: Callable[[Location], str]) -> Item:
     badge = '<span class="badge del">! problem</span>'
     lines = [
         f"<h3>{' '.join(filter(None, (badge, subject, place)))}</h3>",
-        f'<p class="reason">{html(problem.message)}</p>',
+        f'<p class="reason">{sentence(problem.message)}</p>',
         *_excerpt(problem.location, excerpt),
     ]
     for other in problem.also:
         lines += [f'<p>also <span class="place">{html(str(other))}</span></p>', *_excerpt(other, excerpt)]
-    lines += [f"<p>{html(problem.hint)}</p>"] if problem.hint else []
+    lines += [f"<p>{sentence(problem.hint)}</p>"] if problem.hint else []
     start = f'<article class="item problem" data-kind="{html(kind)}" data-column="problem">'
     return Item(kind, "problem", "\n".join([start, *lines, "</article>"]))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,7 +10,7 @@ from functools import cache
 from hashlib import sha256
 
 from reconciler.kinds import kinds
-from reconciler.render.html_items import Item
+from reconciler.render.html_items import Item, sentence
 from reconciler.render.safe import html
 from reconciler.render.svg import STYLE as DRAWING
 
@@ -19,9 +18,6 @@ FEW_GROUPS = 3
 """Groups up to which a list of them is of no use."""
 OPEN_GROUPS = 12
 """Groups up to which that list is unfolded."""
-
-_CODE = re.compile("`([^`]+)`")
-AS_CODE = r"<code>\1</code>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,4 +204,4 @@ def _button(kind: str, column: str, text: str, style: str, label: str = "") -> s
 
 def paragraphs(sentences: Iterable[str], style: str = "say") -> tuple[str, ...]:
     """A paragraph for each sentence; what it has between backticks is code."""
-    return tuple(f'<p class="{style}">{_CODE.sub(AS_CODE, html(sentence))}</p>' for sentence in sentences)
+    return tuple(f'<p class="{style}">{sentence(one)}</p>' for one in sentences)

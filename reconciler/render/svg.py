@@ -31,8 +31,8 @@ STYLE = """\
 .graph marker path { fill: var(--edge); stroke: none; }
 .graph a:hover rect, .graph a:focus rect { stroke: var(--ink); }
 .graph .add, .graph .c2 { --c: #2da44e; } .graph .mod, .graph .c4 { --c: #bf8700; }
-.graph .del, .graph .c6 { --c: #cf222e; }
-.graph .c0 { --c: #0969da; } .graph .c1 { --c: #8250df; } .graph .c3 { --c: #1b7c83; } .graph .c5 { --c: #bf3989; }
+.graph .del, .graph .c6 { --c: #cf222e; } .graph .note, .graph .c0 { --c: #0969da; }
+.graph .c1 { --c: #8250df; } .graph .c3 { --c: #1b7c83; } .graph .c5 { --c: #bf3989; }
 .graph .c7 { --c: #818b98; }
 """
 """Of the page or the file; a drawing inside a page has none of its own, as the page's security policy forbids it."""

@@ -13,7 +13,7 @@ is added; if it turns out otherwise, the answer is not used.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
@@ -80,7 +80,14 @@ async def _finished(task: asyncio.Task[list[Row]]) -> list[Row]:
 
 def first(kind: Kind, need: Need, names: Names) -> Sequence[Listing]:
     """The first tier of a kind."""
-    return next(iter(kind.tiers(need, names)), [])
+    return next(tiers(kind, need, names), [])
+
+
+def tiers(kind: Kind, need: Need, names: Names) -> Iterator[Sequence[Listing]]:
+    """The tiers of a kind; of the first one, if it is one list, with the number of rows that are likely."""
+    likely = len(need.keys.get(kind.name, ()))
+    for number, tier in enumerate(kind.tiers(need, names)):
+        yield [replace(tier[0], likely=likely)] if number == 0 and len(tier) == 1 else tier
 
 
 def _key(kind: Kind, listing: Listing) -> Key:
@@ -88,7 +95,7 @@ def _key(kind: Kind, listing: Listing) -> Key:
 
 
 def _plain(listing: Listing) -> Listing:
-    return replace(listing, instead=None)
+    return replace(listing, instead=None, likely=0)
 
 
 def outside_projects(need: Need, names: Names) -> list[Kind]:

@@ -34,7 +34,7 @@ from reconciler.redmine.client import ACCOUNT, Client
 from reconciler.state.catalog import add_fields, declared_kinds, proof, read_catalog
 from reconciler.state.contents import read_contents
 from reconciler.state.desired import Desired
-from reconciler.state.early import Early, inside_projects, outside_projects, titles
+from reconciler.state.early import Early, inside_projects, outside_projects, tiers, titles
 from reconciler.state.fetch import bulk_details, fetch
 from reconciler.state.glimpses import Glimpses, permitted, sight_of, visible
 from reconciler.state.members import read_members
@@ -234,7 +234,7 @@ class Reader:
         rows: dict[int, Row] = {}
         outer, need = need, self._titled(kind, need)
         try:
-            for tier in kind.tiers(need, self.names):
+            for tier in tiers(kind, need, self.names):
                 await self._tier(kind, tier, rows)
                 # All rows so far, not just those of this tier: which object is meant, and whether it is ambiguous,
                 # depends on all.

@@ -50,7 +50,7 @@ def _message(kind: Kind, path: Sequence[str | int], item: Mapping[str, Any], kno
     if field in OVERLAY_KEYS:
         return f"{field} works only in an overlay", "list the file under `overlays` in reconciler.yaml"
     if error == "extra_forbidden":
-        return f'unknown field "{field}"', suggest(field, known)
+        return f'unknown field "{field}"', suggest(field, known) or f"`reconciler explain {kind.name}` lists its fields"
     if error == "missing":
         return f"{field} is missing", ""
     secret = field in kind.fields and kind.fields[field].secret

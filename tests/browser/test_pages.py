@@ -127,12 +127,30 @@ def test_search_as_you_type(show: Shown) -> None:
 
 
 def test_a_report_is_filtered_by_outcome(show: Shown) -> None:
-    """The columns of a report are outcomes, errors first."""
+    """The columns of a report are outcomes, errors first; of what is done, the actions."""
     page = show(html.results(REPORT))
     page.get_by_role("button", name="failed", exact=True).click()
     assert visible(page) == ["web-shop/1.0"]
-    page.get_by_role("button", name="done", exact=True).click()
-    assert visible(page) == ["jsmith", "web-shop", "web-shop/0.9"]
+    page.get_by_role("button", name="+ created", exact=True).click()
+    assert visible(page) == ["jsmith"]
+    page.get_by_role("button", name="~ changed", exact=True).click()
+    assert visible(page) == ["web-shop", "web-shop/0.9"]
+
+
+def test_a_folded_object_has_its_gist_on_one_line(show: Shown) -> None:
+    """On a screen of any width it is cut, not wrapped; unfolded and printed it is not there: the fields are."""
+    changes = many(60, 2).changes
+    for viewport in (PHONE, {"width": 1200, "height": 800}):
+        page = show(html.plan(plan_of(*changes)), viewport=viewport)
+        gist = page.locator(".item", has_text="p1/step 9").first.locator(".gist")
+        box = gist.bounding_box()
+        assert box is not None
+        assert box["height"] < 30
+        page.get_by_role("button", name="Expand all").click()
+        expect(gist).to_be_hidden()
+        page.get_by_role("button", name="Collapse all").click()
+        page.emulate_media(media="print")
+        expect(gist).to_be_hidden()
 
 
 def test_problems_are_searched_too(show: Shown) -> None:

@@ -173,6 +173,12 @@ class Canned:
         rows = (row for row in self.rows("projects") if row["identifier"] == project)
         return any(module == enabled["name"] for row in rows for enabled in row["enabled_modules"])
 
+    def _off(self, table: str, row: Row) -> bool:
+        """Whether a list that is not a project's own hides a row, because the module is off."""
+        module = {"issues": "issue_tracking", "time_entries": "time_tracking"}.get(table, "")
+        where = row.get("project") if module else None
+        return where is not None and not self._on(self.row("projects", where["id"])["identifier"], module)
+
     def _page(self, table: str, row: Row | None, params: Params) -> Any:
         if row is None:
             return 404, b""
@@ -185,7 +191,7 @@ class Canned:
     def _list(self, table: str, params: Params, project: str = "") -> Any:
         rows = [row for row in self.rows(table) if not project or self._inside(row, project)]
         wanted = filters(params)
-        rows = [row for row in rows if matches(row, wanted)]
+        rows = [row for row in rows if matches(row, wanted) and not self._off(table, row)]
         if table == "projects":
             rows = [row for row in rows if row["status"] != ARCHIVED]
         given = dict(params)

@@ -149,6 +149,28 @@ def test_a_text_that_a_person_changed_is_not_overwritten(world: Running, api: Ap
     assert api.get("/projects/shop/wiki/B")["text"] == "by hand"
 
 
+def test_what_a_module_hid_is_not_created_twice(world: Running, api: Api) -> None:
+    """Somebody switches all modules off, and Redmine hides what they have: the apply that puts that right adopts it."""
+    wanted = shop(
+        issues=[{"subject": "a"}, {"subject": "b", "parent": "a"}],
+        versions=[{"name": "1.0"}],
+        news=[{"title": "a", "description": "a"}],
+        files=[{"path": "old.txt"}],
+        time_entries=[{**ENTRY, "hours": 1}],
+        wiki_pages=[{"title": "A", "text": "a"}],
+    )
+    tool(world).settle(wanted)
+    lists = ("/issues?status_id=*", "/projects/shop/versions", "/news", "/projects/shop/files", "/time_entries")
+    before = [[row["id"] for row in api.get(listed)] for listed in lists]
+    edit(api, "project", api.get("/projects/shop")["id"], {"enabled_module_names": ["calendar"]})
+    report = tool(world).apply(wanted)
+    assert [[row["id"] for row in api.get(listed)] for listed in lists] == before
+    assert {note for result in report.results for note in result.notes} <= {
+        f"already there, hidden while the module {module} was off; adopted" for module in MODULES
+    }
+    tool(world).settle(wanted)
+
+
 def test_watchers_and_members_of_groups_go_one_by_one(world: Running, api: Api) -> None:
     """Somebody who is added meanwhile is no reason to take the others away, and is not doubled either."""
     group = {"groups": [{"name": "Crew", "users": ["amy"]}]}

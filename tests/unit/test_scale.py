@@ -24,10 +24,11 @@ from reconciler.state.desired import build
 
 
 class Ours(dict[str, bool]):
-    """Whether a file is one of the package: looked up at every call of every function."""
+    """Whether a file is one of the package, or what `dataclass` writes for it (to look for an object in a list compares
+    it with each of them): looked up at every call of every function."""
 
     def __missing__(self, file: str) -> bool:
-        return self.setdefault(file, file.startswith(str(Path(reconciler.__file__).parent)))
+        return self.setdefault(file, file.startswith((str(Path(reconciler.__file__).parent), "<string>")))
 
 
 OURS = Ours()
@@ -169,11 +170,11 @@ def test_no_depth_of_a_tree_or_chain_ends_a_plan(shape: str) -> None:
         rendered(made)
         plan_file.load(plan_file.save(made, names), "plan.json", {}, PLACE)
     assert not desired.problems
-    assert made.summary["create"] >= DEEP - 2
+    assert made.summary["create"] >= min(DEEP - 2, len(desired.objects))
 
 
 def test_an_unchanged_issue_takes_few_calls() -> None:
-    """To read, match and compare an unchanged issue takes at most 450 calls; what is the same for all issues, and is
+    """To read, match and compare an unchanged issue takes at most 370 calls; what is the same for all issues, and is
     looked up again for each, would show here."""
     redmine = Canned()
     manifests = {count: SHAPES["issues"](count, "first") for count in (100, 200)}
@@ -185,4 +186,4 @@ def test_an_unchanged_issue_takes_few_calls() -> None:
         return calls(lambda: plan_and_names(redmine, manifest)) - calls(lambda: offline(manifest))
 
     few, many = map(without_reading, manifests.values())
-    assert (many - few) / 100 <= 450
+    assert (many - few) / 100 <= 370

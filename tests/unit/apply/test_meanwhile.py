@@ -125,6 +125,53 @@ def test_what_is_equal_is_adopted_without_a_write(server: Canned, others: int) -
     assert all(method == "GET" for method, _ in server.seen)
 
 
+HIDDEN = {
+    "issues": ("[{subject: old, done_ratio: 40}, {subject: new}]", "issue_tracking", {"subject": "old"}),
+    "news": ("[{title: old, description: text}, {title: new, description: text}]", "news", {"title": "old"}),
+    "time_entries": (
+        "[{spent_on: 2026-11-02, hours: 1, activity: Development, comments: old, user: admin},"
+        " {spent_on: 2026-11-03, hours: 1, activity: Development, comments: new, user: admin}]",
+        "time_tracking",
+        {"comments": "old"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_what_a_module_hid_until_this_run_is_adopted(server: Canned, name: str) -> None:
+    """Redmine shows nothing of a module that is off: what is there already when a plan enables it is not doubled."""
+    items, module, known = HIDDEN[name]
+    if name == "news":
+        server.add(name, project="shop", title="old", description="text")
+    if name == "time_entries":
+        entry = {"spent_on": "2026-11-02", "hours": 1.0, "activity": "Development", "comments": "old", "user": "admin"}
+        server.add(name, project="shop", **entry)
+    before = len(server.rows(name))
+    server.set(server.row("projects", "shop"), "projects", enabled_modules=["wiki"])
+    report = apply(server, inside(enabled_modules=f"[wiki, {module}]", **{name: items}))
+    assert {result.outcome for result in report.results} == {"done"}
+    assert len(server.rows(name)) == before + 1
+    adopted = [result for result in report.results if result.notes]
+    assert [result.notes for result in adopted] == [
+        (f"already there, hidden while the module {module} was off; adopted",)
+    ]
+    (row,) = (row for row in server.rows(name) if known.items() <= row.items())
+    assert adopted[0].id == row["id"]
+
+
+def test_a_project_whose_module_was_on_is_read_as_before(server: Canned) -> None:
+    """Only where something may have been hidden does an apply look for it: one list for each kind and project."""
+
+    def lists(*modules: str) -> int:
+        server.set(server.row("projects", "shop"), "projects", enabled_modules=list(modules))
+        apply(
+            server, inside(enabled_modules="[issue_tracking]", issues=f"[{{subject: {len(modules)}}}, {{subject: x}}]")
+        )
+        return sum(method == "GET" and path.startswith("/issues.json") for method, path in server.seen)
+
+    assert lists("wiki") == lists("issue_tracking", "wiki") + 1
+
+
 def test_another_issue_is_not_adopted(server: Canned) -> None:
     """Another subject, and the same one in another project, are other issues."""
 
@@ -208,6 +255,41 @@ def test_what_another_run_created_in_the_same_instant_is_not_done(server: Canned
     assert error.message.startswith(said) and error.message.endswith("; delete one of them")
     if table != "news":
         assert "created by Redmine Admin at 2026-11-29 05:20:00 UTC" in error.message
+
+
+@pytest.mark.parametrize(
+    ("count", "other", "waits", "looks"),
+    [(1, False, [3.0], 1), (20, False, [], 1), (20, True, [3.0], 2)],
+    ids=["a short run", "a long run", "a long run beside somebody else"],
+)
+def test_a_run_waits_for_a_rival_only_if_there_can_be_one(
+    server: Canned, monkeypatch: pytest.MonkeyPatch, count: int, other: bool, waits: list[float], looks: int
+) -> None:
+    """Before its last look, a run waits for POSTs that it could not see yet; a long one has seen that there are none.
+
+    If its last look shows a new object of somebody else, it waits after that and looks again.
+    """
+    now, slept, tool = [0.0], list[float](), "reconciler.apply.doubles"
+
+    async def sleep(seconds: float) -> None:
+        slept.append(round(seconds, 3))
+        now[0] += seconds
+
+    def before(method: str, target: str) -> None:
+        now[0] += method == "POST"
+        if other and method == "POST" and now[0] == count:
+            server.add("issues", project="shop", subject="other")
+
+    monkeypatch.setattr(f"{tool}.SETTLING", 0.5)
+    monkeypatch.setattr(f"{tool}.asyncio.sleep", sleep)
+    for module in (tool, "reconciler.apply.meanwhile"):
+        monkeypatch.setattr(f"{module}.elapsed", lambda: now[0])
+    server.before = before
+    report = apply(server, issues(*(f"i{n}" for n in range(count))), slots=1)
+    assert report.summary["done"] == count
+    newest = [path for method, path in server.seen if method == "GET" and "sort=id%3Adesc" in path]
+    assert [one for one in slept if one > 0] == waits
+    assert len(newest) == 1 + looks
 
 
 def test_what_exists_three_times_says_so(server: Canned) -> None:

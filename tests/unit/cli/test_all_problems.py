@@ -97,6 +97,12 @@ def messages(manifest: str) -> list[str]:
             "projects: [{identifier: shop, issues: [%s]}]",
             ["the environment variable ZOE is not set"],
         ),
+        # a value that is not set is not checked as if it were the value
+        (
+            "users: [{login: zoe, firstname: Z, lastname: Z, mail: 'zoe@${DOMAIN}'}]\n"
+            "projects: [{identifier: shop, issues: [%s]}]",
+            ["the environment variable DOMAIN is not set"],
+        ),
         # one that no key depends on: unknown names are still told
         (
             "users: [{login: zoe, firstname: Z, lastname: Z, mail: z@b.c, password: '${ZOE}'}]\n"

@@ -48,12 +48,15 @@ def check_output(result: Result, command: str, form: str, ends: str) -> None:
         data = json.loads(result.stdout)
         schema = ("plan" if command == "plan" else "results") if ends == "done" else "problems"
         conform(data, schema)
-    elif ends == "done" and form != "github":
-        said = {"text": "(Plan|Applied): .*", "markdown": "### (Plan|Applied): .*", "html": "<!doctype html>"}[form]
+    elif ends == "done":
+        plain = "(Plan|Applied): .*"
+        said = {"text": plain, "github": plain, "markdown": f"### {plain}", "html": "<!doctype html>"}[form]
         lines = result.stdout.strip().splitlines()
-        assert re.fullmatch(said, lines[-1] if form == "text" else lines[0])
+        assert re.fullmatch(said, lines[-1] if form in ("text", "github") else lines[0])
     elif ends == "problems" and form != "text":
         assert "a.yaml" in result.stdout or "no manifests" in result.stdout
+    elif ends != "done" and form == "github":
+        assert re.fullmatch("::error::.+", result.stdout.strip())
     elif ends != "done":
         assert result.stdout == ""
     assert ends == "done" or "Error: " in result.stderr or "1 problem." in result.stderr

@@ -67,6 +67,9 @@ def complete(line: str, shell: str = "bash") -> list[str]:
         ("reconciler plan --resend user/amy", ["user/amy.generate_password", "user/amy.language"]),
         ("reconciler plan --instance ", ["production", "staging"]),
         ("reconciler completion ", ["bash", "zsh", "fish"]),
+        ("reconciler explain project.v", ["project.versions"]),
+        ("reconciler explain project.versions.du", ["project.versions.due_date"]),
+        ("reconciler explain version.due_date.", []),
         ("reconciler explain nothing.", []),
     ],
 )

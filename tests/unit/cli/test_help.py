@@ -14,7 +14,9 @@ from click.testing import CliRunner
 from reconciler.cli import COMMANDS, main
 from reconciler.cli.examples import EXAMPLES
 from reconciler.cli.groups import MEANT
+from reconciler.cli.manual import roff
 from reconciler.cli.options import State
+from reconciler.settings import VARIABLES, Settings
 
 
 def commands(command: click.Command, words: str = "") -> Iterator[tuple[str, click.Command]]:
@@ -70,6 +72,24 @@ def test_every_command_has_examples(words: str) -> None:
     assert shown.exit_code == 0
     for example in EXAMPLES[words]:
         assert f"    # {example.purpose}\n    {example.line}\n" in shown.stdout
+
+
+@pytest.mark.parametrize("words", [words for words in EVERY if words not in LEAVES and words])
+def test_a_group_of_commands_has_an_example_of_each(words: str) -> None:
+    """`reconciler sandbox --help` shows how each of its commands is used first of all."""
+    shown = CliRunner().invoke(main, [*words.split(), "--help"]).stdout
+    for inner in EVERY:
+        if inner.startswith(f"{words} "):
+            assert f"    {EXAMPLES[inner][0].line}\n" in shown
+
+
+def test_the_man_page_has_all_variables() -> None:
+    """Each variable that a setting can come from, with what it sets."""
+    environment = roff().partition(".SH ENVIRONMENT")[2].partition(".SH FILES")[0]
+    for name, variable in VARIABLES.items():
+        description = str(Settings.model_fields[name].description).partition(".")[0]
+        assert f"\\fB{variable}\\fR\n{description}".replace("-", r"\-").replace("`", "") in environment
+    assert "${NAME}" not in environment
 
 
 @pytest.mark.parametrize("words", EVERY)

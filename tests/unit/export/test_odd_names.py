@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
 from canned import Canned
 
 from reconciler import export_to
+from reconciler.export.yaml_writer import dump
+from reconciler.manifest import loader
 
 ODD = "a\nb\u202egpj.exe\x07\u200b/../x"
 
@@ -35,3 +38,19 @@ def test_titles(canned: Canned, tmp_path: Path, table: str) -> None:
     export_to(tmp_path / "out")
     names = [path.name for path in (tmp_path / "out").rglob("*")]
     assert names and all(name.isprintable() for name in names), names
+
+
+@pytest.mark.parametrize("mark", "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+def test_what_rearranges_a_line_is_visible(mark: str) -> None:
+    """A subject cannot make a manifest look in an editor, or in a review, as what it does not say: it is escaped."""
+    for text in (f"adm{mark}in", f"one\n{mark}two\n", f"{mark}🚀 Küche"):
+        written = dump({text.strip(): text})
+        assert mark not in written
+        assert f"\\u{ord(mark):04X}" in written
+        assert loader.load(("-",), {}, stdin=io.StringIO(written)).documents == ({text.strip(): text},)
+
+
+def test_other_marks_of_hebrew_and_arabic_stay() -> None:
+    """Marks that belong to such texts, and what joins the parts of an emoji, do not make them unreadable."""
+    text = "שלום\u200f! می\u200cخواهم 👩\u200d💻\nזה\n"
+    assert dump({"a": text}) == f"a: |\n  {text.splitlines()[0]}\n  {text.splitlines()[1]}\n"

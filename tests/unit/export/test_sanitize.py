@@ -88,6 +88,7 @@ def test_mail_addresses_of_others(people: Canned) -> None:
 def test_nothing_that_is_no_text_is_changed(people: Canned) -> None:
     """Names that an administrator gave, dates, states, numbers and modules stay as they are."""
     people.row("trackers", "Feature")["name"] = "Jane"
+    people.set(people.row("projects", "shop"), "projects", enabled_modules=["issue_tracking", "time_tracking"])
     people.add("time_entries", project="shop", user="admin", spent_on="2026-11-02", hours=2.5)
     add_issue(people, start_date="2026-01-02", estimated_hours=3.5, status="In Progress", priority="High")
     made = Exports(people).write(Path("out"), sanitize=True)

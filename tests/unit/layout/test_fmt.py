@@ -76,6 +76,13 @@ CASES = {
         "users:\n  - &a\n    firstname: A\n    login: a\n  - login: b\n    <<: *a\n",
         "users:\n  - &a\n    login: a\n    firstname: A\n  - <<: *a\n    login: b\n",
     ),
+    "a comment behind the anchor of an object": (
+        "projects:\n- &a   # one\n  # two\n  name: A\n  identifier: a\n- versions: &v   # three\n    - name: '1'\n  identifier: b\n",
+        "projects:\n  - &a   # one\n    identifier: a\n    # two\n    name: A\n"
+        "  - identifier: b\n    versions: &v   # three\n      - name: '1'\n",
+    ),
+    "only comments": ("# one\n\n# two\n", "# one\n\n# two\n"),
+    "nothing": ("", ""),
     "several documents": ("# one\nusers: []\n---\n# two\ngroups: [ ]\n", "# one\nusers: []\n---\n# two\ngroups: []\n"),
     "other letters": (
         "users:\n- firstname: Ünïcödé 🛒\n  login: a\n",
@@ -270,7 +277,22 @@ def test_what_cannot_be_laid_out_is_said(folder: Path) -> None:
     (folder / "a.yaml").write_text("? users\n: []\n")
     result = fmt("a.yaml")
     assert result.exit_code == 0
-    assert result.stderr.splitlines()[0] == "Left as it is: a.yaml: a key with a question mark."
+    assert result.stderr.splitlines() == ["Left as it is: a.yaml: a key with a question mark."]
+    assert fmt("--check").stderr.splitlines()[1:] == ["1 file already formatted."]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("%YAML 1.1\n---\nusers: []\n", "a directive (%)"),
+        ("users: []\n...\n", "the end marker of a document (...)"),
+        ("projects:\n  - versions: &v\n      !!seq\n      - name: a\n", "an anchor or a tag on a line of its own"),
+    ],
+)
+def test_the_reason_is_in_words(folder: Path, text: str, why: str) -> None:
+    """Nobody has to know the names of YAML's tokens."""
+    (folder / "a.yaml").write_text(text)
+    assert fmt("a.yaml").stderr.splitlines()[0] == f"Left as it is: a.yaml: {why}."
 
 
 def test_exports_have_the_layout(tmp_path: Path) -> None:

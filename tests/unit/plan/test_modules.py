@@ -34,6 +34,19 @@ def test_no_warning_without_need() -> None:
     assert plan_of(Canned(), "projects: [{identifier: new-one, name: N, members: []}]").warnings == ()
 
 
+@pytest.mark.parametrize("text", INSIDE)
+def test_what_a_module_hides_may_be_there_already(text: str) -> None:
+    """Redmine shows nothing of a module that is off: where a plan enables one and creates what needs it, it warns."""
+    redmine = Canned()
+    redmine.add("projects", identifier="shop", enabled_modules=["calendar"])
+    wanted = f"projects:\n  - {{identifier: shop, enabled_modules: [calendar, {INSIDE[text]}], {text}}}"
+    (warned,) = plan_of(redmine, wanted).warnings
+    assert (str(warned.address), warned.source.line) == ("project shop", 2)
+    assert warned.message.startswith(f"{INSIDE[text]} is off as yet")
+    redmine.set(redmine.row("projects", "shop"), "projects", enabled_modules=["calendar", INSIDE[text]])
+    assert plan_of(redmine, wanted).warnings == ()
+
+
 def test_what_the_new_project_lacks() -> None:
     """What needs a module that the new project does not have is not sent; the rest is done."""
     redmine = Canned()

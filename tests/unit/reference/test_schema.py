@@ -238,6 +238,20 @@ def test_inside_a_project_nothing_names_the_project() -> None:
 # -- explain ---------------------------------------------------------------------------------------------------
 
 
+def test_what_is_nested_in_a_project_is_explained_where_it_is_written() -> None:
+    """`project.members` describes a membership, and `project.issues.subject` the field of an issue; the project names all."""
+    inside = [kind for kind in declarable().values() if kind.inside]
+    for kind in inside:
+        assert explain("project", nested_name(kind)) == explain(kind.name)
+    assert explain("projects", "issues.subject") == explain("issue", "subject")
+    said = " ".join(explain("project").split())
+    assert f"Lists in it: {', '.join(map(nested_name, inside))}. `reconciler explain project.members` describes" in said
+    with pytest.raises(ConfigError, match='Did you mean "members"'):
+        explain("project", "membrs")
+    with pytest.raises(ConfigError, match='version has no field "members"'):
+        explain("version", "members")
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_a_kind_is_explained_by_any_of_its_names(kind: Kind) -> None:
     """The kind's name, its list and its list inside a project give the same text, which names every field. A list

@@ -14,7 +14,7 @@ import pytest
 from pages import many, waiting
 from samples import CHANGES, EMPTY, LOGIN, PLAN, PROBLEMS, REPORT, URL, at, body, change, changed, excerpt, new, plan_of
 
-from reconciler.apply.report import Report, Result
+from reconciler.apply.report import ItemError, Outcome, Report, Result
 from reconciler.errors import Location
 from reconciler.model.address import Address
 from reconciler.plan.operations import Create, Delete, FieldChange, Plan, Update, Warned
@@ -29,6 +29,9 @@ PAGES = {
     "rest": html.rest(PROBLEMS, excerpt, PLAN),
     "large": html.plan(many(200)),
 }
+
+
+AMY = Address("user", "amy")
 
 
 def headings(page: str) -> list[str]:
@@ -179,6 +182,43 @@ def test_few_changes_are_unfolded() -> None:
     assert {column for column, unfolded in large if unfolded} == {"delete"}
 
 
+def gists(page: str) -> list[str]:
+    """What the folded objects of a page say in one line."""
+    return re.findall('<span class="gist">(.*?)</span>', page)
+
+
+def test_a_folded_object_says_what_is_done_to_it() -> None:
+    """Old and new value of short fields, the names of long ones, and how many there are beyond three."""
+    fields = (
+        changed("status", "New", "Closed"),
+        changed("description", "one\ntwo", "one\nthree"),
+        changed("due_date", "2026-12-01", None),
+        changed("done_ratio", 0, 100),
+        changed("is_private", False, True),
+    )
+    page = html.plan(plan_of(change(Update, LOGIN, 5, at(1), fields)))
+    assert gists(page) == ["status New → Closed · description · due_date 2026-12-01 → (none) · 2 more"]
+
+
+def test_a_folded_new_object_does_not_say_its_key_again() -> None:
+    """The subject of an issue whose key it is not, but no field that says what the key says; long values are cut."""
+    fields = new(project="web-shop", subject="Login fails", tracker="Bug", homepage="x" * 90)
+    page = html.plan(plan_of(change(Create, LOGIN, None, at(1), fields)))
+    assert gists(page) == [f"subject Login fails · tracker Bug · homepage {'x' * 59}…"]
+    version = change(Create, Address("version", "shop/1.0"), None, at(1), new(name="1.0"))
+    assert gists(html.plan(plan_of(version))) == []
+
+
+def test_what_a_reason_names_as_code_is_code() -> None:
+    """As in all sentences of a page: reasons, errors and notes, which never become anything but text otherwise."""
+    deleted = waiting(Delete, Address("user", "amy"), 5, reason="assigns <b> to Anonymous (`status: locked` keeps it)")
+    assert "assigns &lt;b&gt; to Anonymous (<code>status: locked</code> keeps it)" in html.plan(plan_of(deleted))
+    result = Result(deleted, "failed", 5, (ItemError("see `log/production.log`"),), None, ("try `plan`",))
+    page = html.results(Report(plan_of(deleted), (result,), 1))
+    assert "see <code>log/production.log</code>" in page
+    assert "note: try <code>plan</code>" in page
+
+
 def test_the_same_plan_is_the_same_page() -> None:
     """A plan is pure data: no time is on its page, and the order of its changes does not matter."""
     assert html.plan(PLAN) == html.plan(PLAN)
@@ -245,7 +285,7 @@ def boxes(page: str) -> list[str]:
 
 
 def test_a_plan_without_order_has_no_drawing() -> None:
-    """Nor is there one for a report or for problems."""
+    """Nor has a report of such a plan one, nor problems."""
     assert all('id="dependencies"' not in PAGES[name] for name in ("plan", "no changes", "report", "problems"))
 
 
@@ -286,7 +326,57 @@ def test_errors_are_first() -> None:
         "Skipped: 1",
         "Not started: 1",
         "Done: 1 created, 2 changed",
+        "Users",
+        "Project web-shop",
     ]
+
+
+def everything(outcome: Outcome = "done", **others: Outcome) -> Report:
+    """A report in which all changes of a chain and a deletion end alike, but those of these keys in the project."""
+    plan = plan_of(*chain(1).changes, waiting(Delete, Address("version", "p0/old"), 4), waiting(Create, AMY, None))
+    results = [Result(one, others.get(one.address.own_name, outcome), 7) for one in plan.changes]
+    return Report(plan, tuple(results), 30)
+
+
+def test_what_is_done_is_grouped_as_a_plan_is() -> None:
+    """Deletions first, then kinds outside projects, then each project, with a link to it."""
+    page = html.results(everything())
+    assert headings(page)[:4] == ["Done: 22 created, 1 deleted", "Deletions", "Users", "Project p0"]
+    assert f'<a href="{URL}/projects/p0">Open in Redmine</a>' in page
+    assert html.results(everything("failed")).count("Open in Redmine") == 0
+
+
+def test_a_report_counts_what_is_done_by_action() -> None:
+    """Its columns are the other outcomes, and what was done: created, changed, deleted."""
+    counts = re.findall('aria-label="(.*?: .*?)"', html.results(everything(**{"1.0": "failed", "0": "skipped"})))
+    assert counts == [
+        "user + created: 1",
+        "version failed: 1",
+        "version - deleted: 1",
+        "issue skipped: 1",
+        "issue + created: 19",
+    ]
+
+
+def test_many_skipped_objects_are_folded_and_say_why() -> None:
+    """One failure can skip thousands: what failed must not drown among them. A few are unfolded."""
+    for number, plan in ((60, many(60, 2)), (12, many(12, 2))):
+        results = tuple(Result(one, "skipped", because="user `amy` failed") for one in plan.changes)
+        page = html.results(Report(plan, results, 3))
+        assert gists(page) == ["because user `amy` failed"] * number
+        assert body(page).count(" open><summary>") == (number if number == 12 else 0)
+
+
+def test_a_report_draws_what_came_of_each_change() -> None:
+    """In the colors of the outcomes: so it shows what was skipped because of what failed. Each link leads to something."""
+    page = html.results(everything(**{"1.0": "failed", "0": "skipped"}))
+    drawing = page.partition('<svg class="graph"')[2]
+    styles = dict(zip(boxes(page), re.findall(r'<g class="(\w+)"', drawing), strict=True))
+    assert [styles[name] for name in ("version p0/1.0", "issue p0/0", "issue p0/1")] == ["del", "note", "add"]
+    crowded = Report(many(200), tuple(Result(one, "skipped") for one in many(200).changes), 3)
+    page = html.results(crowded)
+    assert "18 issues  18 skipped" in boxes(page)[0]
+    assert {*re.findall('href="#(.*?)"', page)} <= {*re.findall(r'\sid="(.*?)"', page)}
 
 
 def test_an_error_shows_the_fields_that_were_to_be_written() -> None:
