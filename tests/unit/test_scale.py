@@ -103,6 +103,7 @@ def test_validating_and_drawing_manifests_is_linear(shape: str) -> None:
     assert growth(cost) <= GROWTH
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 def test_planning_new_objects_is_linear(shape: str) -> None:
     """Twice the new objects take twice the calls to plan, and to save and read the plan."""
@@ -120,6 +121,7 @@ def test_planning_new_objects_is_linear(shape: str) -> None:
     assert growth(cost) <= GROWTH
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 def test_showing_a_plan_is_linear(shape: str) -> None:
     """Twice the changes take at most twice the calls to show: what is left out of a large page takes none."""
