@@ -29,7 +29,7 @@ from reconciler.model.forms import TEXT, WHOLE, Fields
 from reconciler.model.kind import Kind, Listing, Need, Object
 from reconciler.model.name_index import Context, CustomField, Names
 from reconciler.model.visibility import Unlisted
-from reconciler.redmine.client import ACCOUNT, Client
+from reconciler.redmine.client import Client
 from reconciler.state.catalog import add_fields, declared_kinds, proof, read_catalog
 from reconciler.state.contents import read_contents
 from reconciler.state.desired import Desired
@@ -60,13 +60,10 @@ class Live:
     scope: Scope = DECLARED
 
 
-def ahead(client: Client, *, lists: bool) -> None:
-    """Send the first requests of `read` while it is not yet known what else to read: the account, and if wanted `lists`
-    that are always read."""
-    client.ahead(ACCOUNT, patient=False)
-    for kind in kinds().having(VersionProbe) if lists and client.connection.concurrency > 1 else ():
-        for listing in next(iter(kind.tiers(Need({kind.name: frozenset()}), Names()))):
-            client.ahead(listing.path, listing.params)
+def always_read() -> list[Listing]:
+    """The lists that are read whatever the manifests declare."""
+    tiers = (kind.tiers(Need({kind.name: frozenset()}), Names()) for kind in kinds().having(VersionProbe))
+    return [listing for first in map(iter, tiers) for listing in next(first)]
 
 
 async def read(client: Client, desired: Desired, scope: Scope = DECLARED) -> Live:
