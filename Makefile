@@ -4,7 +4,7 @@
 # make coverage  the same, with the lines that they reach; the riskiest modules need 85 percent
 # make test    style, types, layers and all tests, against real Redmines and in Chromium (ARGS='-k sandbox' for some of them)
 # make test-all  the same, every test on Redmine 5.0, 6.0 and 6.1: before a release
-# make prove   each write of an apply and each read of a plan with each fault (REDMINE=5.0, PROVE=CASE; CONTRIBUTING.md)
+# make prove   long random runs, kills and whole copies; each write and each read with each fault (PROVE=CASE; CONTRIBUTING.md)
 # make regen   write the generated files: schemas, reference, commands, man page, golden files
 # make docs    the documentation as a site, in site/
 # make dist    the wheel and the source distribution, in dist/, the same bytes from the same commit
@@ -19,8 +19,9 @@ ARGS ?=
 BIN := $(CURDIR)/.venv/bin
 INSTALLED := .venv/.installed
 
-# The environment is the project's own, whatever virtual environment the caller is in.
-unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
+# The environment is the project's own, whatever virtual environment the caller is in. Without bytecode, each worker and
+# each command that a test starts would compile all modules anew.
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo fast coverage chromium test test-all prove regen docs dist release-notes bench bench-fleet lint clean
 .DELETE_ON_ERROR:
@@ -36,7 +37,7 @@ fast: $(INSTALLED)
 
 # Pure logic that goes wrong in silence: which object is which, what an export says and leaves out.
 RISKY := kinds/issues/identity kinds/issues/similarity kinds/issues/made_keys kinds/issues/export \
-  kinds/memberships/inherited_roles export/describe export/write_keys export/inventory export/sanitize export/pseudonyms
+  kinds/_inherited_roles export/describe export/write_keys export/inventory export/sanitize export/pseudonyms
 
 coverage: $(INSTALLED)
 	$(BIN)/pytest -n 2 -m "not server and not browser and not package" --cov=reconciler --cov-report= $(ARGS)
@@ -44,11 +45,14 @@ coverage: $(INSTALLED)
 	@for module in $(RISKY); do $(BIN)/coverage report --include="reconciler/$$module.py" --fail-under=85 >/dev/null || { \
 	  echo "Less than 85 percent of $$module is tested without a server." >&2; exit 1; }; done
 
+# Two for each version of Redmine. With two cores as well: many tests wait for a time-out or for their server.
+WORKERS ?= 4
+
 test: lint chromium
-	$(BIN)/pytest -n 2 $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) $(ARGS)
 
 test-all: lint chromium
-	RECONCILER_TEST_VERSIONS=5.0,6.0,6.1 $(BIN)/pytest -n 2 $(ARGS)
+	RECONCILER_TEST_VERSIONS=5.0,6.0,6.1 $(BIN)/pytest -n $(WORKERS) $(ARGS)
 
 # Without it, the tests of HTML pages fail and say what to install; all others run.
 chromium: $(INSTALLED)
@@ -60,10 +64,12 @@ REDMINE ?= 6.1
 JOBS ?= 2
 
 prove: $(INSTALLED)
+	@$(if $(PROVE),:,RECONCILER_PROVE=$(or $(PART),all) $(BIN)/pytest -q -n $(JOBS) -m prove)
 	@PYTHONPATH=tests/helpers $(BIN)/python tests/prove --redmine $(REDMINE) --jobs $(JOBS) \
 	  $(if $(PART),--part $(PART)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(PROVE),--only '$(PROVE)')
 
 regen: $(INSTALLED)
+	$(BIN)/python tests/helpers/kind_index.py
 	$(BIN)/python tests/helpers/generated.py
 
 docs: $(INSTALLED)

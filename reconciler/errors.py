@@ -115,6 +115,12 @@ def shortened(text: str) -> str:
 LONGEST = 1000
 
 
+def one_line(text: str) -> str:
+    """A sentence with a list below it, in one line: `The plan is out of date: issue a changed; issue b changed`."""
+    first, *others = (line.strip() for line in text.split("\n"))
+    return " ".join([first, "; ".join(others)] if others else [first])
+
+
 class ReconcilerError(Exception):
     """The base class: a command could not do what it was asked to do."""
 

@@ -6,12 +6,10 @@ Every response to a request that failed, and everything that the command line pr
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 MASK = "•••"
 SHORTEST = 4
@@ -85,8 +83,7 @@ class Secrets:
     def add(self, *values: str | None) -> None:
         """Add secrets, and the forms in which HTTP sends them."""
         for value in filter(None, values):
-            clean = value.strip()
-            encoded = base64.b64encode(value.encode("utf-8", "surrogatepass")).decode().rstrip("=")
+            clean, encoded = value.strip(), _encoded(value)
             for form in (clean, encoded):
                 if len(form) >= SHORTEST and form not in self._hidden:
                     self._hidden[form] = _Hidden.of(form)
@@ -106,8 +103,10 @@ class Secrets:
 
     def add_url(self, url: str | None) -> None:
         """Add the user and password in a URL; a user without a password is a token."""
-        user, at, _ = _authority(url or "").rpartition("@")
+        user, at, _ = _authority(url).rpartition("@") if url else ("", "", "")
         if at:
+            from urllib.parse import unquote  # here and below: with it, the help takes longer
+
             name, _, password = user.partition(":")
             self.add(password or name, unquote(password or name))
             self.add_login(unquote(name), unquote(password))
@@ -166,13 +165,23 @@ def _joined(spans: Iterable[tuple[int, int]]) -> Iterable[tuple[int, int]]:
 
 
 def _authority(url: str) -> str:
+    from urllib.parse import urlsplit
+
     try:
         return urlsplit(url).netloc or url.partition("/")[0]
     except ValueError:
         return re.split("[/?#]", url.partition("//")[2])[0]
 
 
+def _encoded(text: str) -> str:
+    import base64
+
+    return base64.b64encode(text.encode("utf-8", "surrogatepass")).decode().rstrip("=")
+
+
 def _decoded(text: str) -> str:
+    import base64
+
     try:
         return base64.b64decode(text + "===").decode("utf-8", "replace")
     except ValueError:

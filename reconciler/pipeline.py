@@ -27,6 +27,7 @@ from reconciler.plan.prune import NOTHING, Pruned
 from reconciler.plan.targets import ALL, PlanOptions, Selection, resent, select
 from reconciler.redmine.client import Client
 from reconciler.state import live
+from reconciler.state.consequences import reported
 from reconciler.state.desired import Desired
 from reconciler.state.live import Live
 from reconciler.state.manifests import Manifests as Manifests
@@ -141,7 +142,7 @@ async def all_problems(client: Client, manifests: Manifests, options: PlanOption
     except ManifestError as error:
         return [*manifests.problems, *error.problems]
     state.names.incomplete = desired.incomplete or manifests.loaded.incomplete
-    known = {problem.location for problem in manifests.problems}
+    known = {problem.location for problem in manifests.problems} | reported(manifests.loaded)
     found = on_server(whole, state, unarchive=options.unarchive)
     return [*manifests.problems, *(problem for problem in found if problem.location not in known)]
 

@@ -14,8 +14,9 @@ from typing import Any
 
 import hypothesis
 import pytest
+from extent import PROVE, to_prove
 from paths import SETUP
-from servers import DATABASE, PER_VERSION, ByVersion, claim, is_chosen, needs_browser, needs_server
+from servers import DATABASE, PER_VERSION, ByVersion, claim, is_chosen, needs_browser, needs_server, turn
 
 from reconciler.sandbox import Running, Sandbox
 
@@ -40,6 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     config.addinivalue_line("markers", "slow: takes seconds; not part of `make fast`")
     config.addinivalue_line("markers", "package: builds the package or the site; not part of `make fast`")
+    config.addinivalue_line("markers", "prove: has more cases in `make prove`")
     config.addinivalue_line("markers", "browser: needs Chromium (derived from the fixtures; never written by hand)")
 
 
@@ -50,9 +52,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         item.add_marker("server")
     for item in filter(needs_browser, items):
         item.add_marker("browser")
-    left_out = [item for item in items if not is_chosen(item)]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in set(left_out)]
+    chosen = [item for item in items if is_chosen(item)]
+    chosen = to_prove(chosen) if PROVE else chosen
+    config.hook.pytest_deselected(items=list(set(items).difference(chosen)))
+    items[:] = chosen
+    if hasattr(config, "workerinput"):
+        items.sort(key=turn)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,7 +1,8 @@
 """What this run created and exists twice: another run created the same in the same instant.
 
 Such a change is never `done`. Both runs report it: each looks once the POSTs of the other, which took their last look
-before this run's objects could be seen, must have come to an end.
+before this run's objects could be seen, must have come to an end. A run that creates for longer than that sees the
+objects of such a rival while it goes on; if there are none, it looks at once.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from reconciler.model.kind import Kind
 from reconciler.plan.diff import gather
 from reconciler.redmine.client import unguarded
 from reconciler.redmine.clock import elapsed
+from reconciler.state.together import together
 
 SETTLING = 0.5
 """Seconds after the last POST before the look for doubles."""
@@ -31,17 +33,21 @@ LONGEST = 10.0
 async def refute(applier: Applier) -> None:
     """Mark created objects that exist twice as failed; as unknown, if it cannot be read whether they do."""
     created = [state for state in applier.progress.values() if _is_created(state)]
-    if not created:
-        return
-    # Who holds a lease has no rival to wait for.
-    if applier.client.guard is unguarded:
-        await asyncio.sleep(_settling(applier.writer.meanwhile.seen.values()))
-    by_kind: defaultdict[tuple[str, int], list[Progress]] = defaultdict(list)
+    groups: defaultdict[tuple[str, int], list[Progress]] = defaultdict(list)
     for state in created:
         kind = kinds()[state.change.address.kind]
-        by_kind[kind.name, id(applier.writer.meanwhile.of(kind, state.change.address))].append(state)
-    for (name, _), states in by_kind.items():
-        await _refute(applier, kinds()[name], states)
+        groups[kind.name, id(applier.writer.meanwhile.of(kind, state.change.address))].append(state)
+    # Who holds a lease has no rival to wait for.
+    alone = applier.client.guard is not unguarded
+    looks = [_Look(applier, kinds()[name], states) for (name, _), states in groups.items()]
+    late = [] if alone else [look for look in looks if look.is_short or look.seen.met]
+    await _settle([look.seen for look in late])
+    await together(look.take() for look in looks)
+    again = [] if alone else [look for look in looks if look.seen.met and look not in late]
+    await _settle([look.seen for look in again])
+    await together(look.take() for look in again)
+    for look in looks:
+        look.judge()
 
 
 def _is_created(state: Progress) -> bool:
@@ -49,37 +55,62 @@ def _is_created(state: Progress) -> bool:
     return state.change.action == "create" and not unique and state.outcome == "done" and not state.searched
 
 
-def _settling(seen: Iterable[Seen]) -> float:
-    """How long another run's POST may still take that was sent before this run's objects could be seen.
+def _settling(seen: Seen) -> float:
+    """How long another run's POST may take that was sent before this run's objects could be seen."""
+    return min(LONGEST, max(SETTLING, 3 * seen.slowest)) if SETTLING else 0.0
 
-    What was done since the last answer counts: after reading back many objects, there is nothing left to wait for.
-    """
+
+async def _settle(rivals: Iterable[Seen]) -> None:
+    # What was done since the last answer counts: after reading back many objects, there is nothing left to wait for.
     now = elapsed()
-    left = (min(LONGEST, max(SETTLING, 3 * one.slowest)) - (now - one.landed) for one in seen)
-    return max([0.0, *left]) if SETTLING else 0.0
+    await asyncio.sleep(max([0.0, *(_settling(seen) - (now - seen.landed) for seen in rivals)]))
 
 
-async def _refute(applier: Applier, kind: Kind, states: Sequence[Progress]) -> None:
-    meanwhile, address = applier.writer.meanwhile, states[0].change.address
-    seen = meanwhile.of(kind, address)
-    try:
-        await meanwhile.look(kind, address, seen)
-    except ServerError as error:
-        for state in states:
-            state.outcome = "unknown"
-            message = f"written, but it could not be read whether it exists twice: {error}"
-            state.errors.append(item_error(state.change, message))
-        return
-    alike: defaultdict[object, list[Row]] = defaultdict(list)
-    reading, mine = kind.capability(ReadBack), {state.id for state in states}
-    for row in seen.rows.values():
-        if row["id"] not in mine:
-            alike[reading.likeness(kind, row, applier.writer.context(address))].append(row)
-    for state in states:
-        state.searched = True
-        others = sorted(_others(applier, kind, state, alike), key=_number) if alike else []
-        if others:
-            applier.refute(state.change.address, item_error(state.change, _message(kind, state, others)))
+class _Look:
+    """The last look at what others created of a kind, for the objects of this run (in one project, if only its lists
+    show them)."""
+
+    def __init__(self, applier: Applier, kind: Kind, states: Sequence[Progress]) -> None:
+        self.applier, self.kind, self.states = applier, kind, states
+        self.seen = applier.writer.meanwhile.of(kind, states[0].change.address)
+        self.error: ServerError | None = None
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the first POST of a run that began with this one may still be under way."""
+        return self.seen.landed - self.seen.first < _settling(self.seen)
+
+    async def take(self) -> None:
+        """Read what is there now."""
+        self.error = None
+        try:
+            await self.applier.writer.meanwhile.look(self.kind, self.states[0].change.address, self.seen)
+        except ServerError as error:
+            self.error = error
+
+    def judge(self) -> None:
+        """Mark what exists twice as failed, or everything as unknown if that could not be read."""
+        alike = self._alike()
+        for state in self.states:
+            if self.error is not None:
+                state.outcome = "unknown"
+                message = f"written, but it could not be read whether it exists twice: {self.error}"
+                state.errors.append(item_error(state.change, message))
+                continue
+            state.searched = True
+            others = sorted(_others(self.applier, self.kind, state, alike), key=_number) if alike else []
+            if others:
+                self.applier.refute(state.change.address, item_error(state.change, _message(self.kind, state, others)))
+
+    def _alike(self) -> dict[object, list[Row]]:
+        """What others created, by what is equal for all rows that can be the same object."""
+        alike: defaultdict[object, list[Row]] = defaultdict(list)
+        reading, mine = self.kind.capability(ReadBack), {state.id for state in self.states}
+        context = self.applier.writer.context(self.states[0].change.address)
+        for row in self.seen.rows.values():
+            if row["id"] not in mine:
+                alike[reading.likeness(self.kind, row, context)].append(row)
+        return alike
 
 
 def _others(applier: Applier, kind: Kind, state: Progress, alike: dict[object, list[Row]]) -> Iterable[Row]:

@@ -71,8 +71,12 @@ class Seen:
     patience: int = 0
     slowest: float = 0.0
     """Seconds that the slowest POST took."""
+    first: float = math.inf
+    """When the first POST was answered."""
     landed: float = -math.inf
     """When the last POST was answered."""
+    adopted: bool = False
+    """Whether this run adopted an object."""
     rivalry: int = 0
     """How many more looks to be on guard against another run that creates the same."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -82,6 +86,11 @@ class Seen:
     def gap(self) -> bool:
         """Whether an own object has an id beyond one that nobody accounts for."""
         return self.counted and self.highest > self.top
+
+    @property
+    def met(self) -> bool:
+        """Whether anybody else created something, once all POSTs of this run are answered."""
+        return self.adopted or bool(self.rows)
 
     def take(self, number: int) -> None:
         """Note an object of this run."""
@@ -116,6 +125,7 @@ class Flight:
         seen.flying.discard(self)
         seen.suspects.discard(self)
         seen.landed = elapsed()
+        seen.first = min(seen.first, seen.landed)
         if isinstance(self.number, int):
             seen.slowest = max(seen.slowest, elapsed() - self.began)
             _account(seen, self.number)
@@ -128,7 +138,9 @@ class Meanwhile:
     def __init__(self, client: Client, names: Names) -> None:
         self.client = client
         self.names = names
-        self.known = {k.name: _greatest(names, k) for k in kinds().values() if not k.capability(Creation).unique}
+        self.known = {
+            k.name: _greatest(names, k) for k in kinds().having(Creation) if not k.capability(Creation).unique
+        }
         self.seen: dict[tuple[str, str], Seen] = {}
         self.titles: dict[str, tuple[str, frozenset[str]]] = {}
         self.switched_on = switched_on(names)
@@ -168,6 +180,7 @@ class Meanwhile:
             # It may be this run's own: another declared object with the same identity.
             await self._answer(seen)
         if row is not None:
+            seen.adopted = True
             seen.take(row["id"])
         return row
 

@@ -43,7 +43,8 @@ class Result:
 class Report:
     """The report of an apply: the plan, a result for each change in order, and the number of requests of the run.
 
-    `ended` is a sentence on why the run ended early, or "". `interrupted` is true if that was by a signal.
+    `ended` is a sentence on why the run ended early, or "". `interrupted` is true if that was by a signal, `refused` if
+    the same command would end the same way again.
     """
 
     plan: Plan
@@ -51,6 +52,7 @@ class Report:
     requests: int
     interrupted: bool = False
     ended: str = ""
+    refused: bool = False
 
     @property
     def summary(self) -> dict[str, int]:
@@ -68,4 +70,5 @@ def joined(reports: Sequence[Report]) -> Report:
         reports[-1].requests,
         any(report.interrupted for report in reports),
         next((report.ended for report in reports if report.ended), ""),
+        any(report.refused for report in reports),
     )

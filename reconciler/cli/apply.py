@@ -18,14 +18,13 @@ from reconciler.cli.progress import Progress, progress
 from reconciler.cli.reports import Target, reports
 from reconciler.cli.run_report import RunReport
 from reconciler.cli.signals import handled
-from reconciler.errors import Exit, Location, ManifestError, ReconcilerError, ServerError
+from reconciler.errors import Exit, ManifestError, ReconcilerError, ServerError
 
 if TYPE_CHECKING:
     from reconciler.apply.executor import Applier
     from reconciler.apply.report import Outcome, Report
     from reconciler.model.address import Address
     from reconciler.pipeline import Manifests, Planned
-    from reconciler.plan.plan_file import Saved
     from reconciler.plan.targets import PlanOptions
     from reconciler.redmine.client import Client
 
@@ -105,14 +104,16 @@ async def _manifests(
     shown: Progress,
     written: RunReport,
 ) -> int:
-    from reconciler import pipeline
-    from reconciler.apply.report import joined
     from reconciler.cli import steps
     from reconciler.cli.session import opened
-    from reconciler.plan.targets import PlanOptions
 
-    plan_options = PlanOptions(*options)
     async with opened(state, paths, shown, leased=True) as session:
+        # Here and not above, as the session imports these while the server is asked.
+        from reconciler import pipeline
+        from reconciler.apply.report import joined
+        from reconciler.plan.targets import PlanOptions
+
+        plan_options = PlanOptions(*options)
         manifests, objects = session.manifests, session.manifests.desired.objects
         # Before anything is read: this run must see what the one before it has done. Problems need no lease.
         lease = lease_timeout if not manifests.problems else None
@@ -148,12 +149,14 @@ async def _saved(
     written: RunReport,
 ) -> int:
     from reconciler import pipeline
-    from reconciler.cli import steps
+    from reconciler.cli import saved_plan, steps
     from reconciler.plan import plan_file
     from reconciler.state import live
 
+    data = saved_plan.read(file)
+    saved_plan.adopt(state, data)
     config = state.configuration()
-    saved = _load(file, config.variables, config.settings["place"])
+    saved = plan_file.restored(data, str(file), config.variables, config.settings["place"])
     written.plan = saved.plan
     async with (
         steps.client(state, config, shown) as client,
@@ -177,17 +180,6 @@ async def _saved(
                 "projects declared as archived are archived then, others stay active."
             )
         return exit_code(written.reports[-1])
-
-
-def _load(file: Path, variables: dict[str, str], place: Location) -> Saved:
-    from reconciler.plan import plan_file
-
-    try:
-        # `replace`: a file that is not UTF-8 is no plan, which `load` says in a sentence.
-        text = file.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise ReconcilerError(f"Cannot read the plan {file}: {error.strerror}.") from error
-    return plan_file.load(text, str(file), variables, place)
 
 
 # -- carrying out a plan -----------------------------------------------------------------------------------------

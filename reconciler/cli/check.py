@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -17,7 +18,7 @@ from reconciler.cli.reports import Reports, Target, problems_of, reports
 from reconciler.errors import Answered, Exit, ManifestError, ReconcilerError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
     from reconciler.pipeline import Manifests, Planned
@@ -71,13 +72,15 @@ def check(state: State, paths: tuple[str, ...], form: str, wait: float, reports:
 
 
 async def _check(state: State, paths: tuple[str, ...], wait: float, shown: Progress, found: Checked) -> None:
-    from reconciler import pipeline
     from reconciler.cli.session import opened
     from reconciler.redmine import waiting
     from reconciler.redmine.clock import elapsed
-    from reconciler.state.live import TESTED
 
     async with opened(state, paths, shown, wait=wait > 0) as session:
+        # Here and not above, as the session imports these while the server is asked.
+        from reconciler import pipeline
+        from reconciler.state.live import TESTED
+
         manifests = session.manifests
         # No paths and no files: `check` also serves to try a URL and a key before there are manifests.
         found.declared = bool(paths or manifests.loaded.files)
@@ -85,14 +88,23 @@ async def _check(state: State, paths: tuple[str, ...], wait: float, shown: Progr
         with pipeline.at_least(manifests) if found.declared else nullcontext():
             client = session.client
             found.url, found.tested, started = client.connection.url, TESTED, elapsed()
-            me = await waiting.whoami(client, wait, lambda reason: output.say(output.safe(reason)))
-            found.waited = elapsed() - started if wait else 0
+            try:
+                me = await waiting.whoami(client, wait, partial(_waiting, shown, found.url))
+            finally:
+                found.waited = elapsed() - started if wait else 0
+            shown.resume(f"Reading {found.url}")
             found.memberships = None if me.get("admin") else await _memberships(client)
             # Last: the account is known only with its rights.
             found.login = str(me["login"])
             shown.stop()
             if found.declared:
                 await _manifests(client, manifests, found)
+
+
+def _waiting(shown: Progress, url: str, reason: str) -> None:
+    """Say why the server is waited for, and that it is."""
+    output.say(output.safe(reason))
+    shown.resume(f"Waiting for {url}")
 
 
 async def _memberships(client: Client) -> list[Mapping[str, Any]]:
@@ -176,11 +188,18 @@ def _printed(found: Checked, state: State) -> int:
             output.result(output.problems(wrong, state, sys.stdout), state)
     if found.status == "ok":
         return Exit.DONE
-    if problems := render.once(found.problems):
-        output.say(f"Error: {output.plural(len(problems), 'problem')} in the manifests.")
-    else:
-        output.say(f"Error: {found.login} lacks {output.plural(len(found.lacking), 'permission')}.")
+    output.say(f"Error: {output.safe('; '.join(_shortcomings(found)))}.")
     return Exit.INVALID
+
+
+def _shortcomings(found: Checked) -> Iterator[str]:
+    """How many problems there are, and how many permissions the account lacks."""
+    from reconciler.render import check as render
+
+    if problems := render.once(found.problems):
+        yield f"{output.plural(len(problems), 'problem')} in the manifests"
+    if found.lacking:
+        yield f"{found.login} lacks {output.plural(len(found.lacking), 'permission')}"
 
 
 def _account_text(found: Checked, state: State) -> None:

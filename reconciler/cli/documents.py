@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -106,12 +107,25 @@ def github(document: Document, state: State) -> str:
 
     document = document.masked(state.secrets)
     if document.report is not None:
-        return github.results(document.report)
+        return github.results(document.report, from_root)
     if document.plan is None:
-        return github.problems(document.problems)
+        return github.problems(document.problems, from_root)
     if document.problems:
-        return github.rest(document.problems, document.plan)
-    return github.plan(document.plan)
+        return github.rest(document.problems, document.plan, from_root)
+    return github.plan(document.plan, from_root)
+
+
+ROOTS = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")
+"""Variables with the folder into which a CI job has checked out the repository."""
+
+
+def from_root(file: str) -> str:
+    """A path in a message from the root of the repository: a job may run in a folder of it."""
+    root = next((os.environ[name] for name in ROOTS if os.environ.get(name)), "")
+    if not file or not root:
+        return file
+    path, top = os.path.realpath(file), os.path.realpath(root)
+    return os.path.relpath(path, top) if path.startswith(f"{top}{os.sep}") else file
 
 
 _RENDERERS: Mapping[str, Callable[[Document, State], str]] = {"markdown": markdown, "html": html, "github": github}

@@ -50,6 +50,11 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         ("reconciler apply --resend user/jsmith.password redmine/", "Set a password again"),
         ("reconciler apply --yes --report report.xml redmine/", "Leave a JUnit report for the CI server"),
     ),
+    "show": _all(
+        ("reconciler show redmine.plan", "Show a saved plan again"),
+        ("reconciler show --format html redmine.plan > plan.html", "As a page, for a reviewer"),
+        ("reconciler show --format json redmine.plan | jq .summary", "For a program that decides whether to apply it"),
+    ),
     "export": _all(
         ("reconciler export -o redmine/", "Write everything that manifests can express"),
         ("reconciler export --project web-shop --with-subprojects -o redmine/", "Only some projects"),
@@ -61,6 +66,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "check": _all(
         ("reconciler check", "Is the server there, whose key is this, do all names exist?"),
         ("reconciler check --url https://redmine.example.net", "Try a server before there are manifests"),
+        ("reconciler check --wait 120", "Wait up to two minutes for a server that is still starting"),
     ),
     "config show": _all(
         ("reconciler config show", "Which settings apply, and where each comes from"),

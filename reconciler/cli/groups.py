@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 
 import click
 
@@ -50,5 +49,7 @@ class Group(click.Group):
 def _hint(word: str, known: list[str], *, top: bool) -> str:
     if top and word in MEANT:
         return f": use {MEANT[word]}."
+    from difflib import get_close_matches
+
     near = get_close_matches(word, known, n=1)
     return f': did you mean "{near[0]}"?' if near else f". Commands: {', '.join(known)}."

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import codecs
-import json
 import os
 import sys
 from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from reconciler.errors import Location, ManifestError, Problem, ReconcilerError
+from reconciler.errors import Location, ManifestError, Problem, ReconcilerError, one_line
 from reconciler.masking import Secrets, without_user_info
 
 if TYPE_CHECKING:
@@ -124,6 +123,8 @@ def as_json(data: Mapping[str, Any], *, full: bool = True) -> str:
     text = dumps(masked_data if full else brief(masked_data))
     if codecs.lookup(sys.stdout.encoding or "utf-8").name == "utf-8":
         return text
+    import json
+
     # JSON's own escapes, so that the document stays valid; `backslashreplace` would write \xe4, which is none.
     return "".join(char if char.isascii() else json.dumps(char)[1:-1] for char in text)
 
@@ -144,6 +145,9 @@ def failure(error: ReconcilerError, state: State) -> None:
         # A report that was printed before the error is the one document.
         if state.format == "json" and not state.printed:
             result(problems([Problem(Location(""), text)], state, sys.stdout), state)
+        # An annotation, or the page of the run would only say that its exit code is not 0.
+        elif state.format == "github":
+            result(problems([Problem(Location(""), one_line(text))], state, sys.stdout), state)
         say(f"Error: {safe(text)}")
 
 

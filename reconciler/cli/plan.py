@@ -86,12 +86,14 @@ def _check_out(out: Path | None, paths: tuple[str, ...]) -> None:
 
 
 async def _plan(state: State, paths: tuple[str, ...], options: tuple[Any, ...], shown: Progress) -> Planned:
-    from reconciler import pipeline
     from reconciler.cli import steps
     from reconciler.cli.session import opened
-    from reconciler.plan.targets import PlanOptions
 
     async with opened(state, paths, shown) as session:
+        # Here and not above, as the session imports these while the server is asked.
+        from reconciler import pipeline
+        from reconciler.plan.targets import PlanOptions
+
         with pipeline.at_least(session.manifests):
             planned = await pipeline.plan_or_rest(session.client, session.manifests, PlanOptions(*options))
     shown.stop()
@@ -115,16 +117,14 @@ def _rest(planned: Planned, out: Path | None, state: State, written: Reports) ->
 
 
 def _save(planned: Planned, out: Path, state: State) -> None:
-    from reconciler.manifest.sources import find_config
+    from reconciler.cli import saved_plan
     from reconciler.plan import plan_file
     from reconciler.render.json import plan_json
 
     plan_file.check_echoes(planned.plan, state.secrets)
-    plan_file.write(out, plan_file.save(planned.plan, planned.names, plan_json(planned.plan)))
-    used = planned.names.settings["place"].file
-    # Only what `apply --plan` would not find by itself from the current folder.
-    elsewhere = state.config or (used if Path(used).exists() and find_config(()) != Path(used).absolute() else None)
-    said = {"--plan": out, "--config": elsewhere, "--instance": state.instance, "--url": state.url}
-    said["--api-key-file"] = state.api_key_file
+    made = saved_plan.recorded(state, planned.names.settings["place"].file)
+    plan_file.write(out, plan_file.save(planned.plan, planned.names, plan_json(planned.plan), made))
+    # The configuration and the instance are in the plan.
+    said = {"--plan": out, "--url": state.url, "--api-key-file": state.api_key_file}
     words = [word for option, value in said.items() if value is not None for word in (option, str(value))]
     output.say(f"Plan saved. To apply it: {shlex.join(['reconciler', 'apply', *words])}")

@@ -15,7 +15,7 @@ import click
 
 from reconciler.cli import documents, output
 from reconciler.cli.documents import Document
-from reconciler.errors import Location, ManifestError, Problem, ReconcilerError
+from reconciler.errors import Location, ManifestError, Problem, ReconcilerError, one_line
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -117,9 +117,9 @@ def problems_of(error: BaseException) -> tuple[Problem, ...]:
 
 
 def sentence(error: BaseException) -> str:
-    """Why a run has ended."""
+    """Why a run has ended, in one line."""
     if isinstance(error, ReconcilerError):
-        return str(error)
+        return one_line(str(error))
     # As on the terminal: the text of any other error could contain anything.
     return f"Internal error: {type(error).__name__}." if isinstance(error, Exception) else "The run was interrupted."
 
@@ -236,7 +236,7 @@ def _marked(render: Callable[[Document, State], str], document: Document, state:
 def _quality(document: Document, state: State) -> str:
     from reconciler.render import gitlab
 
-    issues = gitlab.quality(document.problems, document.plan, document.report)
+    issues = gitlab.quality(document.problems, document.plan, document.report, documents.from_root)
     return json.dumps(state.secrets.masked_data(issues), indent=2)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli.documents import Document
 from reconciler.cli.reports import Reports, Target, sentence
+from reconciler.errors import RefusedError
 
 if TYPE_CHECKING:
     from reconciler.apply.executor import Applier
@@ -64,8 +65,8 @@ class RunReport(Reports):
         reports = [*self.reports, *self._left(said or DECLINED)]
         if not reports:
             return super().at_end(error)
-        last = reports.pop()
-        return Document(report=joined([*reports, replace(last, ended=last.ended or said)]))
+        last, refused = reports.pop(), isinstance(error, RefusedError)
+        return Document(report=joined([*reports, replace(last, ended=last.ended or said, refused=refused)]))
 
     def _left(self, ended: str) -> Iterator[Report]:
         """The report of the plan that was not begun, if there is one."""

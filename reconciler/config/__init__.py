@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from reconciler.config import leftovers
-from reconciler.config.file import Layer, Reader
+from reconciler.config.file import ENVIRONMENT, Layer, Reader
 from reconciler.errors import ConfigError, Location
 from reconciler.manifest.loader import Variables, locate
 from reconciler.manifest.rules import Rules
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 INSTANCE = "RECONCILER_INSTANCE"
 FLAGS = "the command line"
 BASIC_AUTH = ("username", "password")
+BESIDE = {FLAGS: "give its key with --api-key-file", ENVIRONMENT: f"set {VARIABLES['api_key']}"}
+"""How to give the key of a server beside its URL."""
 FIRST_OF_FILE = 2
 """Index of the first layer from the file; the layers before it are the command line and the environment."""
 
@@ -144,8 +146,7 @@ class Config:
         from reconciler.redmine.connection import Connection
         from reconciler.redmine.urls import checked_url
 
-        above = self._layer("url")
-        if above is None or (above.unset("url") and self.undecided):
+        if self.needs_choice or self._layer("url") is None:
             raise ConfigError(self._no_url())
         names = [n for n in VARIABLES if n not in CREDENTIALS]
         values = {n: value for n in names if (value := self._value(n)) is not None}
@@ -205,6 +206,12 @@ class Config:
         """Whether there are instances, and none is chosen."""
         return bool(self.instances) and self._instance is None
 
+    @property
+    def needs_choice(self) -> bool:
+        """Whether it is not known which server is meant, because no instance is chosen."""
+        above = self._layer("url")
+        return self.undecided and (above is None or above.unset("url") is not None)
+
     # -- credentials -------------------------------------------------------------------------------------------
 
     def _credentials(self, url: str) -> dict[str, Any]:
@@ -261,10 +268,10 @@ class Config:
             return
         own = self._intended_servers(layer)
         if own and url.rstrip("/") not in own:
+            beside = BESIDE.get(above.origin, "set the credentials for that server in the same place")
             raise ConfigError(
                 f"`{name}` from {layer.origin} is for {without_user_info(' or '.join(sorted(own)))} and is not sent to "
-                f"{url}, which is set by {above.origin}: set the credentials for {url} in the same place, or remove "
-                "one of the two."
+                f"{url}, which is set by {above.origin}: {beside}, or remove one of the two."
             )
 
     def _intended_servers(self, layer: Layer) -> set[str]:

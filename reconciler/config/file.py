@@ -17,6 +17,7 @@ from reconciler.manifest.sources import CONFIG, has_content, shown
 from reconciler.masking import Secrets
 from reconciler.settings import SECRET, UNSET, VARIABLES, Settings, add_secrets, describe_error
 
+ENVIRONMENT = "the environment"
 PATHS = ("ca_file", "client_cert", "client_key")
 
 
@@ -39,6 +40,11 @@ class Layer:
         return next((p for n, p in self.unresolved.items() if n == name or n.startswith(f"{name}.")), None)
 
 
+def _line(text: str) -> str:
+    """A text without the line break at its end: it may come from a file, as in a Secret of Kubernetes."""
+    return text.rstrip("\r\n")
+
+
 class _AnyName(dict[str, str]):
     """Contains every name, so that the parser reports no unset variable: expressions are evaluated on use."""
 
@@ -59,10 +65,11 @@ class Reader:
 
     def environment(self) -> Layer:
         """The layer of the environment variables."""
-        values = {name: self.environ[v] for name, v in VARIABLES.items() if self.environ.get(v)}
+        given = ((name, _line(self.environ.get(variable, ""))) for name, variable in VARIABLES.items())
+        values = {name: value for name, value in given if value}
         add_secrets(values, self.secrets)
         settings = self._checked(values, lambda path: Location(VARIABLES[str(path[0])]))
-        return Layer("the environment", settings)
+        return Layer(ENVIRONMENT, settings)
 
     def file(self, chosen: str | None) -> list[Layer]:
         """The layers of the file: the chosen instance, then the rest."""
@@ -157,7 +164,7 @@ def _evaluated(node: Map, environ: Mapping[str, str]) -> tuple[dict[str, Any], d
             text, wrong = expand(value.expression, environ)
             for message, hint in wrong.values():
                 unresolved[name] = Problem(node.where(name), message, hint=hint)
-            values |= {} if wrong else {name: str(text)}
+            values |= {} if wrong else {name: _line(str(text))}
         elif isinstance(value, Seq):
             numbered = Map(value.file, value.at)
             numbered.update((str(index), item) for index, item in enumerate(value))

@@ -9,9 +9,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, SecretStr
 
 from reconciler.config import Config
-from reconciler.config.file import Layer
+from reconciler.config.file import ENVIRONMENT, Layer
 from reconciler.errors import ConfigError, Location
 from reconciler.manifest.excerpt import looks_secret
+from reconciler.manifest.expressions import with_hidden_parts
 from reconciler.manifest.loader import Map, Seq, Templated, locate
 from reconciler.manifest.scalars import Computed
 from reconciler.masking import MASK, without_user_info
@@ -64,6 +65,7 @@ class Setting:
 DEFAULTS: Mapping[str, Any] = {
     **{field.name: field.default for field in fields(Connection) if field.name in ("timeout", "deadline")},
     **{field.name: field.default for field in fields(Connection) if field.name in ("concurrency", "retries")},
+    **{field.name: field.default for field in fields(Connection) if field.name == "catalog_timeout"},
     "prune_users": "lock",
 }
 """What is used where nothing sets it."""
@@ -101,7 +103,8 @@ def _setting(name: str, value: Any, layers: list[Layer], config: Config) -> Sett
     layer = layers[0]
     unset = layer.unset(name)
     overrides = tuple(_origin(other, name) for other in layers[1:])
-    found = Setting(name, _shown(name, value), _origin(layer, name), name in SECRET, _expression(layer.node, name))
+    expression = _expression(layer.node, name, secret=name in SECRET)
+    found = Setting(name, _shown(name, value), _origin(layer, name), name in SECRET, expression)
     return replace(found, overrides=overrides, problem=unset.message if unset else _unusable(name, config))
 
 
@@ -110,14 +113,14 @@ def _part(name: str, part: str, value: Any, layers: list[Layer]) -> Setting:
     node = layers[0].node.get(name) if layers else None
     declared = isinstance(node, Map) and part in node
     origin = _origin(layers[0], name, part) if declared else Origin("default" if value is not None else "unset")
-    expression = _expression(node, part) if isinstance(node, Map) else ""
+    expression = _expression(node, part, secret=name in SECRET) if isinstance(node, Map) else ""
     return Setting(f"{name}.{part}", _shown(name, value), origin, name in SECRET, expression)
 
 
 def _origin(layer: Layer, name: str, *inner: str) -> Origin:
     if layer.node.where().line:
         return Origin("file", place=locate(layer.node, [name, *inner]), instance=layer.instance)
-    if layer.origin == "the environment":
+    if layer.origin == ENVIRONMENT:
         return Origin("environment", VARIABLES[name])
     return Origin("option", FLAGS[name])
 
@@ -137,11 +140,12 @@ def _shown(name: str, value: Any) -> Any:
     return value if isinstance(value, int | float) else str(value)
 
 
-def _expression(node: Map, name: str) -> str:
-    """What the file says for a value that has `${NAME}` in it."""
+def _expression(node: Map, name: str, *, secret: bool) -> str:
+    """What the file says for a value that has `${NAME}` in it; of a secret, only the names."""
     value = node.get(name)
     parts = value if isinstance(value, Seq) else [value]
-    return ", ".join(without_user_info(part.expression) for part in parts if isinstance(part, Templated))
+    said = [part.expression for part in parts if isinstance(part, Templated)]
+    return ", ".join(with_hidden_parts(one, MASK) if secret else without_user_info(one) for one in said)
 
 
 def _unusable(name: str, config: Config) -> str:
@@ -170,6 +174,7 @@ def _variables(config: Config) -> Iterator[Setting]:
             origins.insert(0, Origin("environment", name))
         value, secret = config.variables[name], looks_secret(name)
         node = layers[0].node.get("vars")
-        expression = _expression(node, name) if isinstance(node, Map) and len(origins) == len(layers) else ""
+        declared = isinstance(node, Map) and len(origins) == len(layers)
+        expression = _expression(node, name, secret=secret) if isinstance(node, Map) and declared else ""
         shown = MASK if secret else value
         yield Setting(f"vars.{name}", shown, origins[0], secret, expression, tuple(origins[1:]))

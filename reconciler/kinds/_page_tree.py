@@ -54,14 +54,46 @@ def above(key: str, names: Names) -> Iterator[str]:
 
 
 def _above(key: str, names: Names) -> str:
+    declared = _declared_above(key, names)
+    return _live_above(key, names) if declared is None else declared
+
+
+def _declared_above(key: str, names: Names) -> str | None:
     address = Address(PAGE, key)
     project, spec = address.project, names.spec(address)
     # A field that is only set on create says nothing about a page that exists.
-    if spec is not None and "parent" in spec.model_fields_set and "parent" not in spec.create_only:
-        return names.canonical(Address(PAGE, f"{project}/{titleize(spec.parent)}")).key if spec.parent else ""
+    if spec is None or "parent" not in spec.model_fields_set or "parent" in spec.create_only:
+        return None
+    return names.canonical(Address(PAGE, f"{project}/{titleize(spec.parent)}")).key if spec.parent else ""
+
+
+def _live_above(key: str, names: Names) -> str:
+    address = Address(PAGE, key)
     row = names.row(address) or {}
-    parent = PARENT.decode(row.get("parent"), Context(names, project))
-    return f"{project}/{parent}" if parent else ""
+    parent = PARENT.decode(row.get("parent"), Context(names, address.project))
+    return f"{address.project}/{parent}" if parent else ""
+
+
+def moved_above(key: str, names: Names) -> str:
+    """The nearest page that gets another parent, from a page on upwards, when everything is as declared, or "".
+
+    Each page is looked at once, however deep the tree is.
+    """
+    known: dict[str, str] = names.memo.setdefault("moved pages above", {"": ""})
+    way: dict[str, None] = {}
+    while key not in known and key not in way:
+        if _moves(key, names):
+            known[key] = key
+        else:
+            way[key] = None
+            key = _above(key, names)
+    known.update(dict.fromkeys(way, known.get(key, "")))
+    return known.get(key, "")
+
+
+def _moves(key: str, names: Names) -> bool:
+    declared = _declared_above(key, names) if names.is_live(Address(PAGE, key)) else None
+    return declared is not None and declared.casefold() != _live_above(key, names).casefold()
 
 
 def is_above(one: str, key: str, names: Names) -> bool:

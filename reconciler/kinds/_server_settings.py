@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from reconciler.kinds.settings import FORMS
 from reconciler.model.address import Address, Unresolved
 from reconciler.model.catalog import CATALOG
 from reconciler.model.name_index import Names
@@ -24,6 +23,8 @@ def setting(name: str, names: Names) -> Any:
     spec = names.spec(address)
     if spec is None or "value" not in spec.model_fields_set or "value" in spec.create_only:
         return shown.get("value")
+    from reconciler.kinds.settings import FORMS  # only where the manifests declare settings
+
     # What is no such value is a problem of the setting itself.
     with suppress(Unresolved):
         return FORMS[shown["format"]](spec.value)

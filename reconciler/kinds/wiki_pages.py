@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from reconciler.kinds._page_tree import PAGE, PARENT, above, is_above, live_below
+from reconciler.kinds._page_tree import PAGE, PARENT, is_above, live_below, moved_above
 from reconciler.kinds._watching import WATCHED, Audience
 from reconciler.model.address import CONTAINER, Address, Row, split_key
 from reconciler.model.attachments import Attached, Attachments, attaching
@@ -187,11 +187,12 @@ class _Dependencies(Dependencies):
     def depends_on(
         self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Iterable[str], context: Context
     ) -> Iterable[tuple[str, Address]]:
-        # A page that is above this one must have been moved away before this one is put below it.
-        if row is not None and "parent" in changed and values.get("parent"):
-            for key in above(f"{context.project}/{values['parent']}", context.names):
-                if key in context.names.declared(PAGE):
-                    yield "parent", Address(PAGE, key)
+        if row is None or "parent" not in changed or not values.get("parent"):
+            return
+        # All pages above the new parent must be where they belong, so that this page is above none of them. The nearest
+        # one that moves waits for those above it in turn.
+        if key := moved_above(f"{context.project}/{values['parent']}", context.names):
+            yield "parent", Address(PAGE, key)
 
 
 class _KeptValues(KeptValues):

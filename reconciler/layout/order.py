@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import cache
 from typing import NamedTuple
 
-from reconciler.kinds import declarable
+from reconciler.kinds import declarable, nested
 from reconciler.model.address import CONTAINER
 from reconciler.model.capabilities import ManifestKey
-from reconciler.model.kind import Kind, nested_name
+from reconciler.model.kind import Kind
 
 FIRST = ("<<", CONTAINER)
 MEANING = ("renamed_from", "state")
@@ -36,22 +36,16 @@ class ManifestOrder:
             return None
         if not outer.item:
             return None if key else Role(outer.kind, True)
-        nested = _nested().get(key) if declarable()[outer.kind].name == CONTAINER else None
-        return Role(nested, False) if nested else None
+        inner = nested().entries.get(key) if declarable().entries[outer.kind].name == CONTAINER else None
+        return Role(inner.plural, False) if inner else None
 
     def rank(self, role: Role | str | None, key: str) -> int:
         """The place of a key; those of mappings that are no objects stay as they are."""
         if not isinstance(role, Role) or not role.item:
             return 0
         kind = declarable()[role.kind]
-        unknown = NESTED if kind.name == CONTAINER and key in _nested() else UNKNOWN
+        unknown = NESTED if kind.name == CONTAINER and key in nested() else UNKNOWN
         return _ranks(kind).get(key, unknown)
-
-
-@cache
-def _nested() -> dict[str, str]:
-    """The lists in a project, and those at the top level that they are."""
-    return {nested_name(kind): kind.plural for kind in declarable().values() if kind.inside}
 
 
 @cache

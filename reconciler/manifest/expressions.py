@@ -35,3 +35,12 @@ def expand(text: str, env: Mapping[str, str]) -> tuple[str, dict[str, tuple[str,
     result = _EXPRESSION.sub(value, text)
     plain = all(match[0] == "$${" for match in _EXPRESSION.finditer(text))
     return result if plain else Templated(result, text), faults
+
+
+def with_hidden_parts(expression: str, mask: str) -> str:
+    """An expression of which only the names are shown: `${NAME:-•••}`, `•••${NAME}`. A default may be a secret, too."""
+    parts, end = [], 0
+    for match in filter(lambda found: found[1], _EXPRESSION.finditer(expression)):
+        parts += [mask if match.start() > end else "", f"${{{match[1]}{f':-{mask}' if match[2] else ''}}}"]
+        end = match.end()
+    return "".join([*parts, mask if len(expression) > end else ""])

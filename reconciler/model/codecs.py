@@ -104,12 +104,18 @@ class Codec:
     """Kinds whose definitions say what a new object needs, even if it does not declare the field."""
     refers: ClassVar[bool] = False
     """Whether values can name other objects at all: most fields never do. Follows from `references`."""
+    checks: ClassVar[bool] = False
+    """Whether `faults` can find anything. Follows from it."""
+    is_whole: ClassVar[bool] = True
+    """Whether a value is one piece. Follows from `pieces`."""
     form: ClassVar[Form] = ANY
     """What `decode` relies on in a value of the API. The plain codec's follows from the type of the field."""
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
         cls.refers = cls.references is not Codec.references
+        cls.checks = cls.faults is not Codec.faults
+        cls.is_whole = cls.pieces is Codec.pieces
 
     def named_kinds(self) -> tuple[str, ...]:
         """The kinds whose objects the values name, or whose custom fields they are. Each must exist."""

@@ -5,22 +5,31 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from operator import attrgetter
 from typing import Any
 
 from reconciler.manifest.loader import suggest
 from reconciler.model.address import CONTAINER, Address
 from reconciler.model.capabilities import ManifestKey
 from reconciler.model.catalog import Catalog
-from reconciler.model.kind import Kind, nested_name
+from reconciler.model.kind import Kind
+from reconciler.model.kind_index import Entry, Kinds
 
 
-def claimable(kinds: Iterable[Kind]) -> dict[str, Kind]:
+def claimable(kinds: Kinds) -> Kinds:
     """The declarable kinds that `authoritative` can name, by the name. Projects and the catalog are never pruned."""
-    return {kind.plural: kind for kind in kinds if kind.name != CONTAINER and not kind.has(Catalog)}
+    return kinds.only(_is_claimable, _PLURAL)
+
+
+def _is_claimable(entry: Entry) -> bool:
+    return entry.name != CONTAINER and not entry.has(Catalog)
+
+
+_PLURAL = attrgetter("plural")
 
 
 def faults(
-    listed: Sequence[str], kinds: Mapping[str, Kind], settings: Mapping[str, Any], *, inside: bool
+    listed: Sequence[str], kinds: Kinds, settings: Mapping[str, Any], *, inside: bool
 ) -> Iterator[tuple[int, str]]:
     """(index, sentence) for each name of `authoritative` that is none; `inside` a project, or in the configuration."""
     for index, name in enumerate(listed):
@@ -28,13 +37,13 @@ def faults(
             yield index, message
 
 
-def _fault(name: str, kinds: Mapping[str, Kind], settings: Mapping[str, Any], *, inside: bool) -> str:
-    known = claimable(kinds.values())
+def _fault(name: str, kinds: Kinds, settings: Mapping[str, Any], *, inside: bool) -> str:
+    known = claimable(kinds)
     kind = known.get(name)
     if kind is None and name in kinds:
         return f"{name} are never pruned: to delete one, declare it with `state: absent`"
     if kind is None:
-        nested = {nested_name(k): k.plural for k in known.values() if k.inside}
+        nested = {entry.nested: entry.plural for entry in known.entries.values() if entry.is_inside}
         near = f'did you mean "{nested[name]}"?' if name in nested else suggest(name, known)
         return f'unknown collection "{name}": {near or "expected some of " + ", ".join(known)}'
     if inside and not kind.inside:
@@ -62,9 +71,9 @@ def may_match_inside(project: str, kind: Kind, patterns: Iterable[str]) -> Itera
             yield pattern
 
 
-def pattern_faults(patterns: Sequence[str], kinds: Mapping[str, Kind]) -> Iterator[tuple[int, str]]:
+def pattern_faults(patterns: Sequence[str], kinds: Kinds) -> Iterator[tuple[int, str]]:
     """(index, sentence) for each pattern that can match nothing."""
-    names = [kind.name for kind in kinds.values()]
+    names = [entry.name for entry in kinds.entries.values()]
     for index, pattern in enumerate(patterns):
         kind, slash, _ = pattern.partition("/")
         if not slash or not any(fnmatchcase(name, kind) for name in names):

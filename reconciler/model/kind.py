@@ -196,6 +196,9 @@ class Kind(Generic[S]):
             key = self.key_of(row, context)
             if key is not None:
                 by_key[key].append(row)
+        for same in by_key.values():
+            # In no list is the order of two equal names certain.
+            same.sort(key=_number)
         # Redmine's own checks can be outrun (two processes at once): all but one row get a key that no manifest has.
         others = {f"{key} #{row['id']}": row for key, same in by_key.items() for row in same[:-1]}
         owned = {key: same[-1] for key, same in by_key.items()}
@@ -267,6 +270,10 @@ class Matches:
 
     rows: Mapping[str, Row]
     problems: tuple[tuple[Object, str, str], ...]
+
+
+def _number(row: Row) -> Any:
+    return row["id"]
 
 
 def _ambiguous(

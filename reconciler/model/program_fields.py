@@ -24,9 +24,14 @@ def program_fields(kind: Kind) -> list[str]:
 
 def declared_fields(objects: Iterable[Object]) -> Iterator[tuple[Object, str]]:
     """(object, field) for each that is declared."""
+    # Few kinds have any, and there can be a hundred thousand objects.
+    known: dict[str, list[str]] = {}
     for one in objects:
-        if one.spec.state == "present":
-            yield from ((one, name) for name in program_fields(one.kind) if name in one.spec.model_fields_set)
+        name = one.kind.name
+        if name not in known:
+            known[name] = program_fields(one.kind)
+        if known[name] and one.spec.state == "present":
+            yield from ((one, field) for field in known[name] if field in one.spec.model_fields_set)
 
 
 def field_item(

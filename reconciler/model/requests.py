@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from reconciler.model.address import Row, split_key
+from reconciler.model.address import Row
 from reconciler.model.codecs import blank
 from reconciler.model.name_index import Context
 from reconciler.model.spec import Api, Id, Secret
@@ -44,6 +44,7 @@ class Listing:
     `seen_from` is the project whose list it is. `number` is the format of the id of rows that have none (`{title}`).
     `brief` keeps the ids alone: whole rows can take a hundred times the memory.
     `instead` are filtered lists that are read in its place if it is long and they take fewer requests.
+    `likely` is the number of rows that it may well have: with two pages, both are asked for at once.
     """
 
     path: str
@@ -59,6 +60,7 @@ class Listing:
     number: str = ""
     brief: bool = False
     instead: Shortcut | None = None
+    likely: int = 0
 
 
 class Shortcut:
@@ -75,9 +77,9 @@ class Shortcut:
         """The row of the list's first page that all filtered lists must show; None if there is none."""
         return None
 
-    def lists(self, known: Row) -> Sequence[Listing]:
+    def lists(self, known: Row) -> Iterator[Listing]:
         """The lists of the needed rows; each also shows the `known` one."""
-        return ()
+        yield from ()
 
     def newest(self) -> Listing | None:
         """The list of the newest row alone. It is read first: what has a greater id is new since."""
@@ -149,7 +151,7 @@ class Need:
 
     def projects(self, kind: str) -> list[str]:
         """The projects whose objects of `kind` are needed."""
-        named = {split_key(key)[0] for key in self.keys.get(kind, ())}
+        named = {key.partition("/")[0] for key in self.keys.get(kind, ())}
         return sorted(named | self.collections.get(kind, frozenset()))
 
     def has_all(self, kind: str) -> bool:

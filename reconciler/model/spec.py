@@ -42,7 +42,8 @@ class Spec(BaseModel):
     def _filled(cls, value: Any, info: ValidationInfo) -> Any:
         """Redmine takes a text of blanks for none, also of those that are not spaces (422, 5.0 to 6.1)."""
         # For the whole field and not in its type, whose lengths and patterns would then be missing in the schema.
-        if isinstance(value, str) and value and only_blanks(value):
+        # `isspace` first, which is faster: it is true of all these, and of a few more.
+        if isinstance(value, str) and value.isspace() and only_blanks(value):
             api = next((m for m in cls.model_fields[str(info.field_name)].metadata if isinstance(m, Api)), DEFAULT)
             # Of what cannot be cleared; the text of a wiki page has a check, and a sentence, of its own.
             if api.clear is REFUSE and not api.detail:

@@ -6,12 +6,14 @@ even if this one is killed in between; anybody else stays locked, and the plan s
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reconciler.errors import Problem
 from reconciler.kinds import kinds
 from reconciler.model.address import Address
+from reconciler.model.codecs import sort_key
 from reconciler.model.kind import Kind
 from reconciler.model.name_index import Context, Names
 from reconciler.model.spec import Gate, Spec
@@ -23,11 +25,11 @@ def added(change: FieldChange) -> Any:
     """What a change adds: an object may keep references to what was locked since (Redmine 5.0 to 6.1)."""
     if not (isinstance(change.before, list) and isinstance(change.after, list)):
         return change.after
-    # One by one: the same note can be there twice.
-    left, new = list(change.before), []
+    # Counted, not a set: the same note can be there twice.
+    left, new = Counter(map(sort_key, change.before)), []
     for item in change.after:
-        if item in left:
-            left.remove(item)
+        if left[sort_key(item)] > 0:
+            left[sort_key(item)] -= 1
         else:
             new.append(item)
     return new

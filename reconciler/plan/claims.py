@@ -9,7 +9,7 @@ from typing import Any
 
 from reconciler.config import Config
 from reconciler.errors import Location, ReconcilerError
-from reconciler.kinds import declarable
+from reconciler.kinds import declarable, nested
 from reconciler.manifest.loader import load
 from reconciler.model.address import CONTAINER, Address
 from reconciler.model.collections import claimable
@@ -47,7 +47,7 @@ class Claim:
 
 def claims(desired: Desired, rules: Rules) -> list[Claim]:
     """The collections that the configuration and the declared projects call authoritative."""
-    known = claimable(declarable().values())
+    known = claimable(declarable())
     shared = [Claim(known[n], "", at) for n, at in rules.authoritative.items() if not known[n].inside]
     found = []
     for key in declared_projects(desired):
@@ -90,7 +90,7 @@ def chosen_scope(desired: Desired, rules: Rules, options: PlanOptions) -> Scope:
 def everything(desired: Desired, rules: Rules) -> Scope:
     """All collections in declared projects, and the authoritative ones that are in none."""
     projects = frozenset(declared_projects(desired))
-    inside = (kind.name for kind in declarable().values() if kind.inside)
+    inside = (entry.name for entry in nested().entries.values())
     return Scope(dict.fromkeys(inside, projects) if projects else {}, shared(desired, rules))
 
 

@@ -27,8 +27,9 @@ def canonical(declared: Object, context: Context) -> tuple[dict[str, Any], list[
     """The declared fields of an object in canonical form, and a Problem for each invalid value."""
     values: dict[str, Any] = {}
     problems = []
+    apis = declared.kind.fields
     for name, value in declared.fields.items():
-        api = declared.kind.fields[name]
+        api = apis[name]
         if api.secret:
             # From the mapping: only there is the `${NAME}` that the value came from.
             values[name] = secret(declared.body.get(name))
@@ -37,6 +38,14 @@ def canonical(declared: Object, context: Context) -> tuple[dict[str, Any], list[
             # It changes nothing.
             values[name] = value
             continue
+        if api.codec.is_whole:
+            try:
+                values[name] = api.codec.kept(value, context)
+            except Unresolved:
+                # It is found again, with its place, below.
+                pass
+            else:
+                continue
         # Piece by piece, so that one invalid custom field does not hide the problems of the others.
         for part, piece in api.codec.pieces(value):
             try:

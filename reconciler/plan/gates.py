@@ -7,13 +7,14 @@ A locked version accepts no issues, a locked user no new assignments; a closed p
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 from reconciler.kinds import kinds
 from reconciler.model.address import Address
 from reconciler.model.containers import Tree
-from reconciler.model.kind import undeclared
+from reconciler.model.kind import Kind, undeclared
 from reconciler.model.name_index import Context, Names
 from reconciler.plan.access import added, may_open, names_of
 from reconciler.plan.draft import Draft, targets
@@ -32,9 +33,9 @@ def open_gates(changed: dict[Address, Draft], drafts: Mapping[Address, Draft], n
                 if gate is not None and live in gate.shut and may_open(gate, owner.declared.spec, name):
                     _reopen(owner, name, live, gate.open, f"{name} {live} prevents the planned changes")
                     changed[address] = owner
-    for draft in list(changed.values()):
-        # After all gates: a project that the first loop reopens also reopens those below it.
-        _open_below(draft, changed, drafts, names)
+    # After all gates: a project that the loop reopens also reopens those below it.
+    for opened in list(_opened(changed.values())):
+        _open_below(opened, changed, drafts, names)
 
 
 def opens(draft: Draft, change: FieldChange) -> bool:
@@ -55,20 +56,69 @@ def locks(draft: Draft, change: FieldChange) -> bool:
     return gate is not None and bool(gate.via) and change.after in gate.shut
 
 
-def _open_below(draft: Draft, changed: dict[Address, Draft], drafts: Mapping[Address, Draft], names: Names) -> None:
-    """Close the closed descendants of a reopened project again: Redmine reopens them with it (5.0 to 6.1)."""
-    change = draft.reopened or next((f for f in draft.fields if opens(draft, f)), None)
-    if change is None or change.before not in draft.kind.capability(Tree).cascades:
-        return
+class _Opened:
+    """Objects of a kind that are reopened from one value of a gate, and with them what is below (5.0 to 6.1).
+
+    Each object is looked at once, however many are reopened and however deep the tree is.
+    """
+
+    def __init__(self, change: FieldChange) -> None:
+        self.change = change
+        self.drafts: dict[str, Draft] = {}
+        self._first: dict[str, str] = {"": ""}
+
+    def above(self, key: str, names: Names) -> Draft | None:
+        """The first one of them that is above an object."""
+        way: dict[str, None] = {}
+        # Declared parents can form a cycle, which is reported elsewhere; here it must end.
+        while key not in self._first and key not in way:
+            way[key] = None
+            key = names.parent(key)
+        first = self._first.get(key, "")
+        for below in reversed(way):
+            first = self._first[below] = self._earlier(first, key)
+            key = below
+        return self.drafts.get(first)
+
+    def _earlier(self, one: str, other: str) -> str:
+        """Of two keys, that of the object that comes first."""
+        order = list(filter(self.drafts.__contains__, (one, other)))
+        return min(order, key=self._order.__getitem__, default="")
+
+    @cached_property
+    def _order(self) -> Mapping[str, int]:
+        return {key: number for number, key in enumerate(self.drafts)}
+
+    def staying(self) -> _Opened:
+        """Those of them that are not closed again. If one is, Redmine closes everything below with it (5.0 to 6.1)."""
+        rest = _Opened(self.change)
+        path, opened = self.change.path, self.change.after
+        for key, draft in self.drafts.items():
+            if all(f.path != path or f.after == opened for f in draft.fields):
+                rest.drafts[key] = draft
+        return rest
+
+
+def _opened(changed: Iterable[Draft]) -> Iterable[_Opened]:
+    found: dict[tuple[str, str, Any], _Opened] = {}
+    for draft in changed:
+        change = draft.reopened or next((f for f in draft.fields if opens(draft, f)), None)
+        if change is not None and change.before in draft.kind.capability(Tree).cascades:
+            group = found.setdefault((draft.kind.name, change.path, change.before), _Opened(change))
+            group.drafts[draft.address.key] = draft
+    return found.values()
+
+
+def _open_below(opened: _Opened, changed: dict[Address, Draft], drafts: Mapping[Address, Draft], names: Names) -> None:
+    """Close the closed descendants of reopened projects again: Redmine reopens them with these (5.0 to 6.1)."""
+    kind, path, staying = next(iter(opened.drafts.values())).kind, opened.change.path, opened.staying()
     for other in drafts.values():
-        if other.kind is draft.kind and draft.address.key in names.ancestors(other.address.key):
-            live = None if other.row is None else other.kind.live(other.row, change.path, Context(names))
-            if live == change.before and not other.reopened and other.action == "update":
-                _reopen_with(draft, other, change)
+        if other.kind is kind and other.row is not None and not other.reopened and other.action == "update":
+            above = opened.above(other.address.key, names)
+            if above is not None and kind.live(other.row, path, Context(names)) == opened.change.before:
+                _reopen_with(above, other, opened.change)
                 changed[other.address] = other
-    # If the project itself is closed again, Redmine closes everything below with it (5.0 to 6.1).
-    if all(f.path != change.path or f.after == change.after for f in draft.fields):
-        changed |= {other.address: other for other in _undeclared_below(draft, change, drafts, names)}
+    changed |= {other.address: other for other in _undeclared_below(kind, staying, drafts, names)}
 
 
 def _reopen_with(draft: Draft, other: Draft, change: FieldChange) -> None:
@@ -76,18 +126,15 @@ def _reopen_with(draft: Draft, other: Draft, change: FieldChange) -> None:
     other.reopened_with.add(draft.address)
 
 
-def _undeclared_below(
-    draft: Draft, change: FieldChange, drafts: Mapping[Address, Draft], names: Names
-) -> Iterator[Draft]:
-    """The undeclared closed descendants of a project that stays open."""
-    kind = draft.kind
+def _undeclared_below(kind: Kind, staying: _Opened, drafts: Mapping[Address, Draft], names: Names) -> Iterator[Draft]:
+    """The undeclared closed descendants of projects that stay open."""
     # Sorted: the plan must not depend on the order of the server's list.
-    for key in sorted(names.live(kind.name).ids):
-        row = names.row(Address(kind.name, key)) or {}
-        below = Address(kind.name, key) not in drafts and draft.address.key in names.ancestors(key)
-        if below and kind.live(row, change.path, Context(names)) == change.before:
-            other = Draft(undeclared(kind, key, draft.declared.body), row, {}, [])
-            _reopen_with(draft, other, change)
+    for key in sorted(names.live(kind.name).ids) if staying.drafts else ():
+        row, above = names.row(Address(kind.name, key)) or {}, staying.above(key, names)
+        closed = kind.live(row, staying.change.path, Context(names)) == staying.change.before
+        if above is not None and closed and Address(kind.name, key) not in drafts:
+            other = Draft(undeclared(kind, key, above.declared.body), row, {}, [])
+            _reopen_with(above, other, staying.change)
             yield other
 
 

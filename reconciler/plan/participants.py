@@ -35,7 +35,7 @@ def unfit(found: Object, row: Row | None, values: Mapping[str, Any], context: Co
     """A Problem for each new person whom Redmine will refuse, and a warning for each whom it may refuse."""
     parts = found.kind.capability(Participants)
     for name, part in parts.parts.items():
-        if not _is_sent(found, name, row, values):
+        if name not in values or not _is_sent(found, name, row, values):
             continue
         for index, one in _newcomers(found, name, row, values, context):
             if not (why := _why(one, part, parts.exempt(name, one, row, values, context), context)):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -62,8 +63,10 @@ def _plans() -> TypeAdapter[Plan]:
 # -- save ------------------------------------------------------------------------------------------------------
 
 
-def save(plan: Plan, names: Names, public: Mapping[str, Any] | None = None) -> str:
-    """The text of the file; `public` is the public JSON of the plan.
+def save(
+    plan: Plan, names: Names, public: Mapping[str, Any] | None = None, made_with: Mapping[str, str] | None = None
+) -> str:
+    """The text of the file; `public` is the public JSON of the plan, `made_with` where its settings were found.
 
     Raises RefusedError for a secret that the manifest contains in plain text.
     """
@@ -75,6 +78,7 @@ def save(plan: Plan, names: Names, public: Mapping[str, Any] | None = None) -> s
         "saved": FORMAT,
         # Without the place of the configuration on this machine: `load` gets the one where the plan is applied.
         "settings": {k: v for k, v in names.settings.items() if k != "place"},
+        **({"made_with": dict(made_with)} if made_with else {}),
         "plan": _plans().dump_python(plan, mode="json"),
         "needs": [{"kind": a.kind, "key": a.key, "id": names.id(a)} for a in sorted(_referenced(plan, names))],
     }
@@ -159,22 +163,50 @@ def load(text: str, name: str, variables: Mapping[str, str], place: Location) ->
     Raises ReconcilerError for anything but a saved plan, RefusedError for one that was modified or is of another
     version, ConfigError for a secret whose variable is not set.
     """
-    data = _checked(text, name)
-    try:
-        plan = _plans().validate_python(data["plan"])
-        plan = replace(plan, changes=tuple(_with_secrets(change, variables) for change in plan.changes))
-        settings = {**data["settings"], "place": place}
-        desired = stand_ins(plan, data["needs"], settings)
-    # pydantic's ValidationError is a ValueError.
-    except (KeyError, TypeError, ValueError) as error:
-        raise RefusedError(f"{name} was saved by another version of reconciler: {REPLAN}.") from error
+    return restored(checked(text, name), name, variables, place)
+
+
+def restored(data: Mapping[str, Any], name: str, variables: Mapping[str, str], place: Location) -> Saved:
+    """The plan in the data of a file that was checked. Raises as `load`."""
+    with _of_this_version(name):
+        plan = _plan(data, name, variables)
+        return Saved(plan, stand_ins(plan, data["needs"], {**data["settings"], "place": place}))
+
+
+def shown(data: Mapping[str, Any], name: str) -> Plan:
+    """The same only to be shown, for which no variable has to be set."""
+    with _of_this_version(name):
+        return _plan(data, name, _Unset())
+
+
+class _Unset(dict[str, str]):
+    """Has every variable; all of them are empty."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+def _plan(data: Mapping[str, Any], name: str, variables: Mapping[str, str]) -> Plan:
+    plan = _plans().validate_python(data["plan"])
+    plan = replace(plan, changes=tuple(_with_secrets(change, variables) for change in plan.changes))
     # The seal is about the text, the digest about its meaning, which this version may read differently.
     if plan.digest != data["digest"]:
         raise RefusedError(f"{name} does not match its digest: {REPLAN}.")
-    return Saved(plan, desired)
+    return plan
 
 
-def _checked(text: str, name: str) -> dict[str, Any]:
+@contextmanager
+def _of_this_version(name: str) -> Iterator[None]:
+    """Raise RefusedError for data of another form."""
+    try:
+        yield
+    # pydantic's ValidationError is a ValueError.
+    except (KeyError, TypeError, ValueError) as error:
+        raise RefusedError(f"{name} was saved by another version of reconciler: {REPLAN}.") from error
+
+
+def checked(text: str, name: str) -> dict[str, Any]:
+    """The data of a saved plan of this version. Raises ReconcilerError, RefusedError."""
     try:
         data = json.loads(text)
     except NOT_JSON as error:

@@ -271,21 +271,20 @@ class Planner:
         keys = kind.capability(Deletion).takes_along(declared.address, row, self.names)
         along = [Address(kind.name, key) for key in keys]
         self.protected += protected(declared, along, self.names)
-        for other in self.declared_among([declared.address, *along]):
-            if other.spec.state == "present":
-                message = f"Redmine deletes it together with {declared.address}, which is declared absent"
-                self.problems.append(Problem(other.source, message, str(other.address), also=(declared.source,)))
+        for other in self.present_among([declared.address, *along]):
+            message = f"Redmine deletes it together with {declared.address}, which is declared absent"
+            self.problems.append(Problem(other.source, message, str(other.address), also=(declared.source,)))
         inside = self.names.contents.get(declared.address)
         taken = [f"also deletes {listed}" for listed in (", ".join(a.key for a in along), inside) if listed]
         # No values at all stand for a deletion.
         lost = kind.losses(row, {}, frozenset(), Context(self.names, declared.project))
         return Draft(declared, row, {}, [], "; ".join(filter(None, (reason, *taken, *lost))) or None)
 
-    def declared_among(self, deleted: Iterable[Address]) -> list[Object]:
-        """The declared objects among the deleted ones and their contents."""
+    def present_among(self, deleted: Iterable[Address]) -> list[Object]:
+        """The objects among the deleted ones and their contents that are declared present."""
         objects = self.desired.objects
         among = {a for one in deleted for a in (one, *self.inside.get(one, ())) if a in objects}
-        return [objects[address] for address in sorted(among)]
+        return [objects[a] for a in sorted(a for a in among if objects[a].spec.state == "present")]
 
     def out_of_reach(self, declared: Object) -> bool:
         """Whether an object cannot be compared because it is inside an archived project, which the API does not show.

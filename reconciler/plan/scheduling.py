@@ -131,8 +131,8 @@ class _Referrers:
         self.by_target: defaultdict[Address, set[tuple[str, Address]]] = defaultdict(set)
         self.by_project: defaultdict[tuple[str, str], set[Address]] = defaultdict(set)
         self.names = names
-        # Of all above, only those with work of their own can wait for what is inside them.
-        containers = {draft.address.key for draft in changed if draft.address.kind == CONTAINER}
+        # Of all above, only those that are closed or deleted wait for what is inside them.
+        containers = {draft.address.key for draft in changed if draft.address.kind == CONTAINER and _waits(draft)}
         for draft in changed:
             self.by_project[draft.address.kind, draft.address.project].add(draft.address)
             if draft.kind.inside:
@@ -163,6 +163,12 @@ class _Referrers:
     def inside(self, project: str, kinds: Iterable[str]) -> set[Address]:
         """The changed objects of these kinds inside a project."""
         return {address for kind in kinds for address in self.by_project.get((kind, project), ())}
+
+
+def _waits(draft: Draft) -> bool:
+    """Whether any of its steps may wait for objects that refer to it or are inside it."""
+    later = any(draft.api(change).deferred or shuts(draft, change) for change in draft.fields)
+    return draft.action == "delete" or draft.reopened is not None or later
 
 
 def _work(draft: Draft, changed: Mapping[Address, Draft], referrers: _Referrers, names: Names) -> Work:

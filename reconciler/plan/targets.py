@@ -7,7 +7,7 @@ Whatever depends on an excluded object is excluded with it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -95,7 +95,7 @@ def select(
     dropped = _closure(excluded, _reversed(needs)) - excluded
     # Without targets, dependents of excluded objects are left out. An explicit target must be complete.
     if targets:
-        _check(wanted, excluded, needs)
+        _check(wanted & dropped, excluded, needs)
     chosen = _closure(wanted, needs) if targets else wanted
     result = chosen - excluded - dropped
     return Selection(result, tuple(sorted(result - wanted)), tuple(sorted((dropped & chosen) if excludes else ())))
@@ -105,8 +105,12 @@ def needing(plan: Plan, objects: Iterable[Address]) -> dict[Address, Address]:
     """The changes that would fail without these objects, each with the one that it needs."""
     needed, edges = frozenset(objects), _reversed(_needs(plan))
     found: dict[Address, Address] = {}
+    seen: set[Address] = set()
     for one in sorted(needed):
-        found |= {address: one for address in _closure([one], edges) - needed if address not in found}
+        # Each change once, however many of these objects it needs: the first of them is named.
+        new = _closure([one], edges, seen)
+        found |= dict.fromkeys(new - needed, one)
+        seen |= new
     return found
 
 
@@ -189,21 +193,22 @@ def _reversed(needs: Mapping[Address, Iterable[Address]]) -> dict[Address, set[A
     return _grouped((needed, address) for address, others in needs.items() for needed in others)
 
 
-def _closure(start: Iterable[Address], edges: Mapping[Address, Iterable[Address]]) -> frozenset[Address]:
-    """`start` and everything reachable from it."""
+def _closure(
+    start: Iterable[Address], edges: Mapping[Address, Iterable[Address]], seen: Collection[Address] = frozenset()
+) -> frozenset[Address]:
+    """`start` and everything reachable from it, without what was `seen` and what is reached from there."""
     reached: set[Address] = set()
     pending = list(start)
     while pending:
         address = pending.pop()
-        if address not in reached:
+        if address not in reached and address not in seen:
             reached.add(address)
             pending += edges.get(address, ())
     return frozenset(reached)
 
 
-def _check(wanted: Iterable[Address], excluded: frozenset[Address], needs: Mapping[Address, set[Address]]) -> None:
-    # An object that is both targeted and excluded is left out without an error.
-    for address in sorted(set(wanted) - excluded):
-        missing = sorted(_closure([address], needs) & excluded)
-        if missing:
-            raise ReconcilerError(f"{address} depends on {missing[0]}, which is excluded: exclude both, or neither.")
+def _check(stuck: Iterable[Address], excluded: frozenset[Address], needs: Mapping[Address, set[Address]]) -> None:
+    """Raise ReconcilerError for the first target that needs an excluded object."""
+    for address in sorted(stuck):
+        missing = min(_closure([address], needs) & excluded)
+        raise ReconcilerError(f"{address} depends on {missing}, which is excluded: exclude both, or neither.")

@@ -177,13 +177,17 @@ class Client:
         *,
         paged: bool = True,
         brief: bool = False,
+        likely: int = 0,
         instead: Instead | None = None,
+        shown: Callable[[Sequence[Row]], None] = lambda rows: None,
     ) -> list[Row]:
         """The complete list under `root`, each row once, even if it changes while being read (see `pagination`).
 
         With `paged=False` a single GET returns everything: Redmine does not paginate groups, trackers, roles, ….
         Otherwise pass a stable `sort` (`id`) where the endpoint supports one. `brief` keeps only the id of each row.
-        If the list has further pages, `instead` can get the needed rows in another way.
+        If the list has further pages, `instead` can get the needed rows in another way. If so many rows are `likely`
+        that there is a second page, it is asked for with the first. `shown` is told of the rows of each page when it is
+        there.
         """
         if not paged:
             return _list(path, await self.get(path, params), root)
@@ -195,9 +199,11 @@ class Client:
             page = await self._window(path, root, params, offset, LIMIT)
             read += 1
             self.page(path, read, max(1, -(-page.total // max(1, page.limit - 1))))
+            shown(page.rows)
             return replace(page, rows=[{"id": row["id"]} for row in page.rows]) if brief else page
 
-        return await complete(fetch, f"The list {path} of {self.connection.url}", instead)
+        both = likely >= LIMIT and self.connection.concurrency > 1
+        return await complete(fetch, f"The list {path} of {self.connection.url}", instead, both=both)
 
     async def count(self, path: str, root: str, params: Params = ()) -> int:
         """The number of rows of a paginated list, confirmed by its last row. Raises as `get`."""

@@ -56,19 +56,22 @@ def pages_left(first: Page) -> int:
     return ceil((first.total - first.limit + 1) / max(1, first.limit - 1))
 
 
-async def complete(fetch: Fetch, what: str, instead: Instead | None = None) -> list[dict[str, Any]]:
+async def complete(
+    fetch: Fetch, what: str, instead: Instead | None = None, *, both: bool = False
+) -> list[dict[str, Any]]:
     """All rows of the list, each once; or those that are needed, if `instead` gets these in another way.
 
-    `fetch(offset)` gets a page; `what` names the list in errors.
+    `fetch(offset)` gets a page; `what` names the list in errors. `both` asks for the second page with the first, of a
+    list that probably has one: else a worker of the server waits for the first.
     Raises Unreachable if the list changes too often, NotRedmine if it has no end; and what `fetch` raises.
     """
-    for _ in range(MAX_SCANS):
-        first = await fetch(0)
+    for attempt in range(MAX_SCANS):
+        first, *second = await _fetch_concurrently(fetch, (0, LIMIT - 1) if both and attempt == 0 else (0,))
         if len(first.rows) == first.total != first.limit:
             return first.rows
         if instead is not None and (found := await instead(first)) is not None:
             return found
-        pages = await _scan(fetch, first, what)
+        pages = await _scan(_with(second, fetch), first, what)
         if pages and (rows := _merge(pages)) is not None:
             return rows
     raise Unreachable(
@@ -108,6 +111,16 @@ async def _scan(fetch: Fetch, first: Page, what: str) -> list[Page] | None:
         fetched = await _fetch_concurrently(fetch, range(start, total, step))
         pages += fetched
     return None
+
+
+def _with(pages: Iterable[Page], fetch: Fetch) -> Fetch:
+    """The same, but these pages are there already, for once."""
+    known = {page.offset: page for page in pages}
+
+    async def fetched(offset: int) -> Page:
+        return known.pop(offset, None) or await fetch(offset)
+
+    return fetched
 
 
 async def _fetch_concurrently(fetch: Fetch, offsets: Iterable[int]) -> list[Page]:

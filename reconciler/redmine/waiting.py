@@ -30,7 +30,10 @@ async def whoami(client: Client, seconds: float, say: Callable[[str], None]) -> 
         try:
             return await _attempt(client, end)
         except (Unreachable, Answered) as error:
-            if not _passes(error) or elapsed() + PAUSE > end:
+            if not _passes(error):
+                raise
+            if elapsed() + PAUSE > end:
+                say(f"The server was not ready within {seconds:g} s.")
                 raise
             reason = str(error)
         if reason != told:

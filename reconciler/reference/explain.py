@@ -91,13 +91,13 @@ def reference() -> str:
 
 def kind_named(name: str) -> Kind:
     """A kind by its name or that of its list. Raises ConfigError for an unknown one, with a near miss."""
-    declared = declarable().values()
+    declared = declarable().entries.values()
     # A list of a project can have the name of one outside projects, which comes first.
-    known = {nested_name(kind): kind for kind in declared}
-    known |= {alias: kind for kind in declared for alias in (kind.name, kind.plural)}
+    known = {entry.nested or entry.plural: entry.plural for entry in declared}
+    known |= {alias: entry.plural for entry in declared for alias in (entry.name, entry.plural)}
     if name in known:
-        return known[name]
-    near = suggest(name, known) or f"Kinds: {', '.join(k.name for k in declarable().values())}."
+        return declarable()[known[name]]
+    near = suggest(name, known) or f"Kinds: {', '.join(entry.name for entry in declared)}."
     raise ConfigError(f'There is no kind "{name}". {near[0].upper()}{near[1:]}')
 
 

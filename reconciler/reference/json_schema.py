@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -78,10 +79,18 @@ def item_schema(kind: Kind) -> Schema:
 
 def raw_schema(kind: Kind) -> Schema:
     """Pydantic's schema of a kind's spec, with inlined references and without titles and defaults."""
-    schema = kind.spec.model_json_schema()
+    spec: type[BaseModel] = kind.spec
+    schema = _spec_schema(spec)
+    if not kind.has(FixedKey):
+        return schema
+    return {**schema, "properties": {n: field for n, field in schema["properties"].items() if n != "renamed_from"}}
+
+
+@cache
+def _spec_schema(spec: type[BaseModel]) -> Schema:
+    # Made once for each spec: `explain` and `new` look at it for every field. Nothing changes it.
+    schema = spec.model_json_schema()
     inlined: Schema = _inlined(schema, schema.get("$defs", {}))
-    if kind.has(FixedKey):
-        inlined["properties"].pop("renamed_from")
     return inlined
 
 
@@ -116,7 +125,7 @@ def field_schema(kind: Kind, name: str, schema: Schema) -> Schema:
         items = {"type": "string", "enum": list(kind.fields)}
         schema = {**schema, "examples": [example(kind, name)], "items": items}
     if name == "authoritative":
-        schema = _choosing(schema, [known for known, one in claimable(declarable().values()).items() if one.inside])
+        schema = _choosing(schema, [known for known, one in claimable(declarable()).entries.items() if one.is_inside])
     clearable = name not in kind.fields or kind.fields[name].clear is not REFUSE
     alternatives = [part for part in _loosened(schema) if clearable or part.get("type") != "null"]
     return _described(alternatives, schema)

@@ -5,6 +5,7 @@ The old and the new form of an item stand together, and a text of several lines 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -22,21 +23,21 @@ def is_edited(items: Sequence[Any]) -> bool:
 
 def lines(before: Sequence[Any], after: Sequence[Any], show: Show) -> list[str]:
     """The diff, in the order of the list, and the number of unchanged items; `show` gives one item on one line."""
-    left, diff, unchanged = list(before), list[str](), 0
+    left, diff, unchanged = defaultdict[str, list[Mapping[str, Any]]](list), list[str](), 0
+    for item in before:
+        left[str(item["text"]).rstrip("\n")].append(item)
     for item in after:
-        old = next((other for other in left if _is(other, item)), None)
-        if old is not None:
-            left.remove(old)
+        others = left.get(str(item.get("changed_from", item["text"])).rstrip("\n"), [])
+        place = next((n for n, other in enumerate(others) if _by_same(other, item)), None)
+        old = None if place is None else others.pop(place)
         new = None if item.get("state") == "absent" else {k: v for k, v in item.items() if k not in CONTROL}
         unchanged += old == new
         diff += _item(old, new, show) if old != new else []
     return [*diff, f" … {unchanged} unchanged"] if unchanged else diff
 
 
-def _is(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """Whether an item had an old form."""
-    same = old.get("author") == new.get("author") or "author" not in old
-    return same and str(new.get("changed_from", new["text"])).rstrip("\n") == str(old["text"]).rstrip("\n")
+def _by_same(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    return old.get("author") == new.get("author") or "author" not in old
 
 
 def _item(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, show: Show) -> list[str]:

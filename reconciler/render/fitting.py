@@ -24,10 +24,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """How an entry is shown; `full` is false for its shortest form."""
+    """How an entry is shown; `form` is the index of the form."""
 
     text: str
-    full: bool
+    form: int
 
 
 def fit(entries: Sequence[Entry], limit: int) -> list[Shown]:
@@ -38,7 +38,7 @@ def fit(entries: Sequence[Entry], limit: int) -> list[Shown]:
         left -= len(text) + JOINED
         if left < 0:
             return shown
-        shown.append(Shown(text, len(entry.forms) == 1))
+        shown.append(Shown(text, len(entry.forms) - 1))
     # All of them in the next longer form before any of them in a still longer one.
     for level in range(2, 1 + max((len(entry.forms) for entry in entries), default=0)):
         left = _lengthen(entries, shown, level, left)
@@ -54,6 +54,6 @@ def _lengthen(entries: Sequence[Entry], shown: list[Shown], level: int, left: in
             text = entry.forms[-level]()
             more = len(text) - len(shown[index].text)
             if more <= left:
-                shown[index] = Shown(text, True)
+                shown[index] = Shown(text, len(entry.forms) - level)
                 left -= more
     return left

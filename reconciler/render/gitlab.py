@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reconciler.errors import Location, Problem
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
     from reconciler.apply.report import Report, Result
     from reconciler.plan.operations import Plan, Warned
 
+NOWHERE = Location("")
 CHECK = "reconciler"
 """The first part of the name of every check."""
 CONFIG = "reconciler.yaml"
 """The place of what is about no line of a manifest, such as a server that cannot be reached."""
 SEVERITIES = {"problem": "major", "failed": "major", "unknown": "critical", "skipped": "minor", "warning": "minor"}
+SEVERITIES |= {"ended": "critical"}
 
 
 class Finding(NamedTuple):
@@ -35,13 +38,22 @@ class Finding(NamedTuple):
     message: str
 
 
-def quality(problems: Iterable[Problem], plan: Plan | None = None, report: Report | None = None) -> list[Any]:
-    """The code quality of manifests: problems, warnings of a plan, and what an apply could not do."""
+def quality(
+    problems: Iterable[Problem],
+    plan: Plan | None = None,
+    report: Report | None = None,
+    path: Callable[[str], str] = str,
+) -> list[Any]:
+    """The code quality of manifests: problems, warnings of a plan, and what an apply could not do.
+
+    `path` gives the path of a file from the root of the repository.
+    """
     found = [Finding("problem", p.location, p.subject, p.sentence) for p in problems]
     warnings = report.plan.warnings if report else plan.warnings if plan else ()
     found += map(_warning, warnings)
     found += [one for result in (report.results if report else ()) for one in _result(result)]
-    return list(_issues(found))
+    found += [Finding("ended", NOWHERE, "", report.ended)] if report and report.ended else []
+    return list(_issues([one._replace(place=replace(one.place, file=path(one.place.file))) for one in found]))
 
 
 def counts(plan: Plan | None) -> dict[str, Any]:

@@ -22,9 +22,12 @@ ELEMENTS: dict[Outcome, str] = {"failed": "failure", "unknown": "error", "skippe
 
 
 def results(report: Report) -> str:
-    """A test case for each change: failed is a failure, unknown an error; skipped and not started are skipped."""
+    """A test case for each change: failed is a failure, unknown an error; skipped and not started are skipped.
+
+    A run that ended early has one of its own, with an error: it must not look as if all was well.
+    """
     cases = [_result(result, report.ended) for result in report.results]
-    return _document(f"apply to {report.plan.url}", cases)
+    return _document(f"apply to {report.plan.url}", [*([_ended(report.ended)] if report.ended else []), *cases])
 
 
 def problems(problems: Sequence[Problem]) -> str:
@@ -63,6 +66,12 @@ def _result(result: Result, ended: str) -> Element:
     if result.outcome != "done":
         lines = [error.message for error in result.errors] or [f"because {result.because}" if result.because else ended]
         _outcome(case, ELEMENTS[result.outcome], lines)
+    return case
+
+
+def _ended(why: str) -> Element:
+    case = _case("run", "The run goes to its end.", Location(""))
+    _outcome(case, "error", [why])
     return case
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.errors import Location, Problem, shortened
 from reconciler.render import unmanaged, words
 from reconciler.render.fitting import JOINED, Entry, fit
-from reconciler.render.safe import code, fenced, html, markdown
+from reconciler.render.safe import code, fenced, html, html_in_markdown, markdown
 from reconciler.render.words import Field
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _listed(names: Iterable[str]) -> str:
 
 
 SHOWN = 12
-"""Files, or kinds with an action, that are named with a count."""
+"""Files, kinds with an action, or fields that are named; further ones are counted."""
 
 
 def _in_file(file: str, number: int) -> str:
@@ -150,7 +150,7 @@ def _unmanaged(plan: Plan) -> Iterator[str]:
 def _group(group: unmanaged.Group) -> str:
     items = [f"- {code(name)} {code(link)}" for name, link in group.items]
     more = [f"- … and {group.more} more"] if group.more and items else []
-    return _fold(html(group.heading), ["\n".join([*items, *more])]) if items else code(group.heading)
+    return _fold(html_in_markdown(group.heading), ["\n".join([*items, *more])]) if items else code(group.heading)
 
 
 def _destroyed(changes: Sequence[Change], limit: int) -> Iterator[str]:
@@ -185,12 +185,29 @@ def _counted(changes: Sequence[Change], bullet: str = "") -> list[str]:
 
 def _changes(changes: Sequence[Change], limit: int) -> Iterator[str]:
     """A folded block for each change, then a list of those for which there is no room."""
-    shown = fit([Entry((partial(_block, c), partial(_block, c, cut=True), partial(_line, c))) for c in changes], limit)
-    yield from (one.text for one in shown if one.full)
-    brief = [one.text for one in shown if not one.full]
+    forms = [(partial(_block, c), partial(_block, c, cut=True), partial(_brief, c), partial(_line, c)) for c in changes]
+    shown = fit([Entry(each) for each in forms], limit)
+    blocks = [one.text for one in shown if one.form < BLOCKS]
+    yield from blocks
+    brief = [one.text for one in shown if one.form >= BLOCKS]
     if lines := [*brief, *_counted(changes[len(shown) :], "- ")]:
-        named = len(changes) - sum(one.full for one in shown)
-        yield _fold(f"{named} more, without their fields", ["\n".join(lines)])
+        yield _fold(f"{len(changes) - len(blocks)} more, without their values", ["\n".join(lines)])
+
+
+BLOCKS = 2
+"""Forms of a change that are blocks with its values; the others are a line."""
+
+
+def _brief(change: Change) -> str:
+    """An object in a line of a list, with the names of its fields."""
+    names = _field_names(change)
+    return f"{_line(change)}{f': {code(names)}' if names else ''}"
+
+
+def _field_names(change: Change) -> str:
+    """What of an object changes, to tell which blocks to open; of a new one, that is everything."""
+    names = list(dict.fromkeys(words.label(field.path) for field in change.all_fields))
+    return _beginning(_listed(names)) if change.action == "update" else ""
 
 
 def _fold(summary: str, body: Iterable[str]) -> str:
@@ -199,8 +216,9 @@ def _fold(summary: str, body: Iterable[str]) -> str:
 
 
 def _block(change: Change, *, cut: bool = False) -> str:
-    body = list(_body(change, cut))
-    return _fold(f"<code>{html(_title(change))}</code>", body) if body else code(_title(change))
+    body, names = list(_body(change, cut)), _field_names(change)
+    more = f": <code>{html(names)}</code>" if names else ""
+    return _fold(f"<code>{html(_title(change))}</code>{more}", body) if body else code(_title(change))
 
 
 def _title(change: Change, number: int | str | None = None) -> str:
@@ -269,7 +287,7 @@ def _section(name: Outcome, results: list[Result], limit: int) -> Iterator[str]:
         yield from [words.UNKNOWN] if name == "unknown" else []
         yield from body
     else:
-        yield _fold(html(heading), body)
+        yield _fold(html_in_markdown(heading), body)
 
 
 def _only(result: Result) -> str:

@@ -1,7 +1,7 @@
 """Makes text from servers and manifests harmless: each function escapes any text for one format.
 
 All of them replace invisible characters and those that rearrange others (C0 and C1 control characters, bidirectional
-overrides, invisible marks, lone surrogates) by U+FFFD, and line breaks and tabs by a space.
+overrides, invisible marks, lone surrogates, and what XML excludes) by U+FFFD, and line breaks and tabs by a space.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import re
 
 BREAKS = re.compile("\r\n|[\t\n\v\f\r\x85\u2028\u2029]")
 INVISIBLE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
-    "\U000e0000-\U000e007f]"
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff0-\ufffb\ufffe\uffff"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e00ff\U000e01f0-\U000e0fff]"
 )
 COMMAND = re.compile(r"##(?=[\w.]*\[)|^\s*::")
 """`##[command]` and `##vso[command]`, which CI servers execute anywhere in a line of a log, and `::command::` at its
@@ -64,6 +64,12 @@ def _longest_run(text: str) -> int:
 def html(text: str) -> str:
     """Text for HTML, for an element or a quoted attribute."""
     return stdlib_html.escape(terminal(text), quote=True)
+
+
+def html_in_markdown(text: str) -> str:
+    """Text for an HTML element in Markdown, outside of code: a name or a number there must not become a link."""
+    escaped = stdlib_html.escape(terminal(text), quote=False)
+    return re.sub("[@#]", lambda match: ENTITIES[match[0]], escaped)
 
 
 def workflow(text: str, *, part: bool = False) -> str:

@@ -259,7 +259,7 @@ def count(number: int, kind: str) -> str:
 
 def plural(kind: str) -> str:
     """`issue categories`."""
-    known = kinds().get(kind)
+    known = kinds().entries.get(kind)
     return (known.plural if known else f"{kind}s").replace("_", " ")
 
 
@@ -342,7 +342,7 @@ def outcome(report: Report) -> str:
 
 def ended(report: Report) -> str:
     """Why the run ended early, and how to go on; "" if it did not."""
-    return f"{report.ended} {GO_ON}" if report.ended else ""
+    return f"{report.ended} {GO_ON}" if report.ended and not report.refused else report.ended
 
 
 def heading(name: Outcome, results: list[Result]) -> str:

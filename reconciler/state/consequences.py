@@ -11,8 +11,13 @@ from reconciler.manifest.loader import Loaded, Map, Reported, Seq
 
 def not_consequential(loaded: Loaded, problems: Iterable[Problem]) -> Iterator[Problem]:
     """The problems without those that only follow from another one at the same value, such as an unset variable."""
-    known = set(_reported(loaded.documents)) if loaded.problems else set()
+    known = reported(loaded)
     return (problem for problem in problems if problem.location not in known)
+
+
+def reported(loaded: Loaded) -> set[Location]:
+    """The places of all values that have a problem already."""
+    return set(_reported(loaded.documents)) if loaded.problems else set()
 
 
 def _reported(nodes: Iterable[Any]) -> Iterator[Location]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import graphlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field as attribute
@@ -12,13 +11,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from reconciler.errors import Location, Problem
-from reconciler.kinds import declarable, kinds
+from reconciler.kinds import declarable, kinds, nested
 from reconciler.manifest.loader import Included, Map, Reported, Seq, suggest
 from reconciler.model.address import CONTAINER, Address, Reference, Unresolved
 from reconciler.model.capabilities import ManifestKey
+from reconciler.model.circles import circles
 from reconciler.model.codecs import Codec, blank, join
 from reconciler.model.inner_place import Path, inner_place
-from reconciler.model.kind import Kind, Need, Object, nested_name
+from reconciler.model.kind import Kind, Need, Object
 from reconciler.model.mapped import MapItems, Mapped, listed, stray
 from reconciler.model.name_index import Context, Names
 from reconciler.model.ordering import ORDERED
@@ -91,8 +91,13 @@ class _Builder:
         self.added: list[Object] = []
         """All that is declared, in the order of the manifests."""
         self.problems: list[Problem] = []
+        # Empty: here only the manifests count, without a server.
+        self.names = Names()
+        self.known: dict[Reference, list[Object]] = {}
+        self.elsewhere: dict[tuple[str, ...], bool] = {}
+        """Kinds of a reference → whether it can mean something that is on the server."""
         self.lists = declarable()
-        self.nested = {nested_name(k): k for k in self.lists.values() if k.inside}
+        self.nested = nested()
 
     def problem(self, location: Location, message: str, hint: str = "", subject: str = "", *also: Location) -> None:
         self.problems.append(Problem(location, message, subject, hint, also))
@@ -151,7 +156,7 @@ class _Builder:
 
     def item(self, kind: Kind, body: Map, project: str | None) -> None:
         """Add one object, and the lists nested in it."""
-        inner = self.nested if kind.name == CONTAINER else {}
+        inner: Mapping[str, Kind] = self.nested if kind.name == CONTAINER else {}
         values = {k: _one_line(kind, k, v) if isinstance(v, Included) else v for k, v in body.items() if k not in inner}
         if project is not None and values.setdefault(CONTAINER, project) != project:
             self.problem(body.where(CONTAINER), f'conflicts with the enclosing project "{project}"', "omit `project`")
@@ -161,9 +166,9 @@ class _Builder:
         identifier = body.get(kind.identity[0])
         # Without an identifier there is no project that the nested objects could be in; that it is missing is one
         # problem.
-        for name, child in inner.items() if identifier else ():
+        for name in inner if identifier else ():
             if name in body:
-                self.items(child, body[name], body.where(name), str(identifier))
+                self.items(inner[name], body[name], body.where(name), str(identifier))
         self.declare(kind, body, values)
 
     def declare(self, kind: Kind, body: Map, values: dict[str, Any]) -> None:
@@ -216,12 +221,13 @@ class _Builder:
                     hint = suggest(name, declared.kind.fields)
                     self.problem(declared.where("create_only", index), message, hint, str(declared.address))
         for name, value in declared.fields.items():
+            api = declared.kind.fields[name]
             # All optional fields allow null by their types; whether Redmine can clear one is known only here.
-            if value is None and declared.kind.fields[name].clear is REFUSE:
+            if value is None and api.clear is REFUSE:
                 hint = "omit it to leave it unchanged"
                 self.problem(declared.where(name), f"{name} cannot be cleared", hint, str(declared.address))
-            for part, error in declared.kind.fields[name].codec.faults(value):
-                inner = _inner(declared.kind.fields[name].codec, part, value, error)
+            for part, error in api.codec.faults(value) if api.codec.checks else ():
+                inner = _inner(api.codec, part, value, error)
                 place = declared.where(join(name, part), *inner)
                 self.problem(place, f"{name}: {error}", error.hint, str(declared.address))
 
@@ -239,24 +245,29 @@ class _Builder:
     def targets(self, declared: Object, objects: Mapping[Address, Object]) -> set[Address]:
         """The objects that one depends on. Adds a Problem for each invalid reference."""
         targets: set[Address] = set()
-        # An empty name index: here only the manifests count, without a server.
-        for field, reference in references(declared, Names()):
-            named = [objects[a] for a in reference.addresses(is_inside) if a in objects]
-            self.check_declared(declared, field, reference, named)
+        for field, reference in references(declared, self.names):
+            named = self.named(reference, objects)
+            if not named:
+                self.check_declared(declared, field, reference)
             for other in named:
                 self.check_not_absent(declared, field, other, reference)
             targets.update(other.address for other in named if depends(declared, field))
         return targets
 
-    def check_declared(self, declared: Object, field: str, reference: Reference, named: Sequence[Object]) -> None:
-        """A Problem if a reference can only mean a declared object and none is declared.
+    def named(self, reference: Reference, objects: Mapping[Address, Object]) -> list[Object]:
+        """The declared objects that a name means. Thousands of issues have the same tracker and status."""
+        if reference not in self.known:
+            self.known[reference] = [objects[a] for a in reference.addresses(is_inside) if a in objects]
+        return self.known[reference]
+
+    def check_declared(self, declared: Object, field: str, reference: Reference) -> None:
+        """A Problem if a reference, which means no declared object, can mean nothing else.
 
         All other names may also exist on the server; the planner resolves those.
         """
-        if named:
-            return
-        known = kinds()
-        if not all(known[k].capability(ManifestKey).only_declared(self.settings) for k in reference.kinds):
+        if reference.kinds not in self.elsewhere:
+            self.elsewhere[reference.kinds] = not all(map(self.is_only_declared, reference.kinds))
+        if self.elsewhere[reference.kinds]:
             return
         # `#12` is an id on the server. An invalid target has problems of its own.
         if reference.name.startswith("#") or not self.invalid.isdisjoint(reference.addresses(is_inside)):
@@ -265,6 +276,12 @@ class _Builder:
         message = f'{field}: no {kind} "{reference.name}" is declared in project "{project}"'
         hint = suggest(reference.name, self.candidates(reference)) if len(self.problems) < HINTED else ""
         self.problem(_place(declared, field, reference), message, hint, str(declared.address))
+
+    def is_only_declared(self, kind: str) -> bool:
+        """Whether the names of a kind exist in the manifests only."""
+        known = kinds()
+        # Without the capability they do not, and that is known of most kinds without their modules.
+        return known.entries[kind].has(ManifestKey) and known[kind].capability(ManifestKey).only_declared(self.settings)
 
     def candidates(self, reference: Reference) -> list[str]:
         """The names that a misspelled reference may have meant."""
@@ -279,21 +296,11 @@ class _Builder:
                 self.problem(_place(declared, field, reference), message, "", str(declared.address), other.source)
 
     def cycles(self, graph: Mapping[Address, set[Address]], objects: Mapping[Address, Object]) -> None:
-        """Report every cycle of references. `graphlib` finds one at a time; it is removed, and the rest searched."""
-        graph = dict(graph)
-        while True:
-            try:
-                graphlib.TopologicalSorter(graph).prepare()
-                return
-            except graphlib.CycleError as error:
-                cycle: list[Address] = error.args[1]
-            # graphlib lists each node before its dependents. Reversed, each object refers to the next.
-            path = " → ".join(a.key for a in reversed(cycle))
-            # graphlib repeats the first node at the end of a cycle.
-            hint, places = "remove one of these references", [objects[a].source for a in cycle[:-1]]
-            self.problem(places[0], f"dependency cycle: {path}", hint, str(cycle[0]), *places[1:])
-            # Only the references within this cycle are removed: its members can be part of further ones.
-            graph = {a: targets - set(cycle) if a in cycle else targets for a, targets in graph.items()}
+        """Report every cycle of references."""
+        for cycle in circles(graph):
+            path = " → ".join(a.key for a in cycle)
+            hint, places = "remove one of these references", [objects[a].source for a in reversed(cycle[1:])]
+            self.problem(places[0], f"dependency cycle: {path}", hint, str(cycle[-1]), *places[1:])
 
 
 def _one_line(kind: Kind, field: str, value: Included) -> str:
@@ -327,7 +334,7 @@ def _place(found: Object, field: str, reference: Reference) -> Location:
 
 def is_inside(kind: str) -> bool:
     """Whether objects of a kind are inside a project."""
-    return kinds()[kind].inside is not None
+    return kinds().entries[kind].is_inside
 
 
 def depends(declared: Object, field: str) -> bool:
@@ -341,8 +348,8 @@ def references(declared: Object, names: Names) -> Iterator[tuple[str, Reference]
     """(field, reference) for every reference of an object to another one, including its project."""
     if declared.kind.inside:
         yield CONTAINER, Reference((CONTAINER,), "", declared.address.project)
-    context = Context(names, declared.project)
+    context, fields = Context(names, declared.project), declared.kind.fields
     for field, value in declared.fields.items():
-        if not blank(value):
-            for reference in declared.kind.fields[field].codec.references(value, context):
+        if (codec := fields[field].codec).refers and not blank(value):
+            for reference in codec.references(value, context):
                 yield field, reference

@@ -79,13 +79,14 @@ async def fetch(client: Client, listing: Listing, form: Fields = ANYTHING, spoil
     page that is no object.
     """
     rows: Iterable[Row]
+    look = _Look(ANYTHING if listing.brief else form, listing.mark)
     try:
         if listing.single:
             rows = _single(listing, await client.get(listing.path, listing.params))
         else:
-            listed = {"paged": listing.paged, "brief": listing.brief}
+            how: dict[str, Any] = {"paged": listing.paged, "brief": listing.brief, "likely": listing.likely}
             way = shortcut(client, listing)
-            rows = await client.rows(listing.path, listing.root, listing.params, **listed, instead=way)
+            rows = await client.rows(listing.path, listing.root, listing.params, **how, instead=way, shown=look.take)
     except Answered as error:
         if error.status not in listing.none:
             raise
@@ -95,7 +96,7 @@ async def fetch(client: Client, listing: Listing, form: Fields = ANYTHING, spoil
         if isinstance(instead, Listing):
             return await fetch(client, instead, form, spoiled)
         return [] if instead is None else [instead]
-    return list(_usable(listing, rows, ANYTHING if listing.brief else form, spoiled))
+    return list(_usable(listing, rows, look, spoiled))
 
 
 def _single(listing: Listing, body: Row) -> list[Row]:
@@ -109,13 +110,34 @@ def _single(listing: Listing, body: Row) -> list[Row]:
 ROWS = Each(of=Fields())
 
 
-def _usable(listing: Listing, rows: Iterable[Row], form: Fields, spoiled: Spoiled) -> Iterator[Row]:
+class _Look:
+    """Looks at rows: at those of a page as soon as it is there, while the server works on the next."""
+
+    def __init__(self, form: Fields, mark: Mapping[str, Any]) -> None:
+        self.form = form
+        self.mark = mark
+        self._right: dict[int, Row] = {}
+        """Rows that are of the form, by identity; the row itself, so that no other one gets its identity."""
+
+    def take(self, rows: Iterable[Row]) -> None:
+        """Look at the rows of a page."""
+        self._right.update((id(row), row) for row in rows if self._accepts(row))
+
+    def accepts(self, row: Row) -> bool:
+        """Whether a row is of the form."""
+        return self._right.get(id(row)) is row or self._accepts(row)
+
+    def _accepts(self, row: Row) -> bool:
+        return self.form.accepts({**row, **self.mark} if self.mark else row)
+
+
+def _usable(listing: Listing, rows: Iterable[Row], look: _Look, spoiled: Spoiled) -> Iterator[Row]:
     for number, row in enumerate(rows):
-        if form.accepts(marked := {**row, **listing.mark}):
-            yield _marked(listing, form.without_nulls(row))
+        if look.accepts(row):
+            yield _marked(listing, look.form.without_nulls(row))
         else:
             place = listing.root if listing.single else f"{listing.root}[{number}]"
-            spoiled(listing, row, next(form.faults(marked, place)))
+            spoiled(listing, row, next(look.form.faults({**row, **listing.mark}, place)))
 
 
 def _marked(listing: Listing, row: Row) -> Row:

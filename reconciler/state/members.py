@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
@@ -28,11 +29,13 @@ async def read_members(client: Client, desired: Desired, need: Need, names: Name
 
     An account that may not read them learns nothing here, which is no error: Redmine decides then.
     """
+    there = defaultdict[str, list[Row]](list)
+    for key, row in _rows(names):
+        there[Address(KIND, key).project].append(row)
     for project in need.projects(KIND):
         # Read already, as memberships are declared there; what other accounts do not see looks like none.
-        rows = [r for k, r in _rows(names) if Address(KIND, k).project == project]
-        if rows or is_admin(names):
-            names.members[project] = rows
+        if project in there or is_admin(names):
+            names.members[project] = there[project]
     named = [(found, part, one) for found in desired.objects.values() for part, one in newcomers(found, names)]
     shown = {found.project for found, _, _ in named if _is_shown(found.project, names)}
     await together(_members(client, project, names) for project in sorted(shown - names.members.keys()))
@@ -54,13 +57,16 @@ def _rows(names: Names) -> Iterable[tuple[str, Row]]:
 
 def newcomers(found: Object, names: Names) -> Iterator[tuple[Part, Address]]:
     """The people whom a declared object newly names, and as what."""
+    fields = found.fields
+    if fields.keys().isdisjoint(found.kind.capability(Participants).parts):
+        return
     row = names.row(found.address)
     context = Context(names, found.project, found.address)
-    fields = found.fields
     for name, part in found.kind.capability(Participants).parts.items():
-        value, api = fields.get(name), found.kind.fields[name]
+        value = fields.get(name)
         if value is None or found.spec.state == "absent":
             continue
+        api = found.kind.fields[name]
         if row is not None and (api.create_only or name in found.spec.create_only):
             continue
         # What does not resolve is a problem of the plan; a detail that could not be read is not compared.

@@ -19,12 +19,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from reconciler.errors import Location, Problem
-from reconciler.kinds import declarable
+from reconciler.kinds import declarable, nested
 from reconciler.manifest.effects import Effect
 from reconciler.manifest.loader import Included, Map, Reported, Seq, suggest
 from reconciler.manifest.overlaid import Overlaid
 from reconciler.model.address import CONTAINER, Address
-from reconciler.model.kind import Kind, nested_name
+from reconciler.model.kind import Kind
 from reconciler.model.mapped import MapItems, Mapped, listed
 from reconciler.state.partial import partial
 from reconciler.state.spec_errors import OVERLAY_KEYS, type_name
@@ -102,7 +102,7 @@ class _Reader:
     def __init__(self) -> None:
         self.found = Entries()
         self.lists = declarable()
-        self.nested = {nested_name(kind): kind for kind in self.lists.values() if kind.inside}
+        self.nested = nested()
 
     def problem(self, location: Location, message: str, hint: str = "", subject: str = "", *also: Location) -> None:
         self.found.problems.append(Problem(location, message, subject, hint, also))
@@ -134,7 +134,7 @@ class _Reader:
         if action == "add":
             self.add(kind, body, project)
             return
-        inner = self.nested if kind.name == CONTAINER else {}
+        inner: Mapping[str, Kind] = self.nested if kind.name == CONTAINER else {}
         if project is not None and body.get(CONTAINER, project) != project:
             self.problem(body.where(CONTAINER), f'conflicts with the enclosing project "{project}"', "omit `project`")
             return
@@ -146,9 +146,9 @@ class _Reader:
             hint = suggest(str(action), ACTIONS)
             self.problem(body.where(ACTION), f"{ACTION}: expected one of {', '.join(ACTIONS)}", hint, str(address))
             return
-        nested = {name: child for name, child in inner.items() if name in body}
+        lists = {name: inner[name] for name in inner if name in body}
         self.patch(Patch(kind, address, body, self.values(kind, body, inner), str(action), self.unset(body, address)))
-        for name, child in nested.items():
+        for name, child in lists.items():
             self.items(child, body[name], body.where(name), str(body[kind.identity[0]]))
 
     def values(self, kind: Kind, body: Map, inner: Iterable[str]) -> dict[str, Any]:

@@ -12,12 +12,12 @@ from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from reconciler.errors import Location, Problem
-from reconciler.kinds import declarable
+from reconciler.kinds import declarable, nested
 from reconciler.manifest.effects import Effect
 from reconciler.manifest.loader import Map, Seq, suggest
 from reconciler.manifest.overlaid import Overlaid, replaced
 from reconciler.model.address import CONTAINER, Address
-from reconciler.model.kind import Kind, nested_name
+from reconciler.model.kind import Kind
 from reconciler.model.mapped import MapItems, Mapped, listed
 from reconciler.state.overlay_entries import ACTION, UNSET, Entries, Patch, address_of, is_key
 from reconciler.state.spec_errors import OVERLAY_KEYS
@@ -57,7 +57,7 @@ class Merge:
         self.patches = patches
         self.effects: list[Effect] = []
         self.lists = declarable()
-        self.nested = {nested_name(kind): kind for kind in self.lists.values() if kind.inside}
+        self.nested = nested()
         self.kinds = {address.kind for address in patches}
         self.removed = {a.key for a, p in patches.items() if a.kind == CONTAINER and p.action == "remove"}
         self.found: dict[Address, Location] = {}
@@ -74,7 +74,10 @@ class Merge:
         """What is wrong with the patches, once all documents are merged; `unsure` if some could not be read."""
         yield from self.faults
         for address, patch in self.patches.items():
-            if address not in self.found and not (unsure or address.kind in self.unclear or self._adds(patch)):
+            if address in entries.new:
+                message = "added and changed in the same overlay"
+                yield Problem(patch.body.where(), message, str(address), "merge them", (entries.new[address],))
+            elif address not in self.found and not (unsure or address.kind in self.unclear or self._adds(patch)):
                 near = suggest(address.key, (a.key for a in self.found if a.kind == address.kind))
                 hint = near or f"to declare it only here, write `{ACTION}: add`"
                 yield Problem(patch.body.where(), "not declared in the manifests", str(address), hint)
@@ -100,7 +103,7 @@ class Merge:
     # -- walking -----------------------------------------------------------------------------------------------
 
     def _lists(self, node: Map, lists: Mapping[str, Kind], project: str | None) -> Map:
-        found = {name: (kind, listed(kind, node.get(name))) for name, kind in lists.items() if name in node}
+        found = {name: (lists[name], listed(lists[name], node.get(name))) for name in lists if name in node}
         values = {n: self._items(kind, items, project) for n, (kind, items) in found.items() if isinstance(items, Seq)}
         return replaced(node, {name: value for name, value in values.items() if value is not node[name]})
 
@@ -118,7 +121,7 @@ class Merge:
         return made
 
     def _concerns(self, kind: Kind) -> bool:
-        inside = any(k.inside and k.name in self.kinds for k in self.lists.values())
+        inside = any(one.name in self.kinds for one in self.nested.entries.values())
         return kind.name in self.kinds or (kind.name == CONTAINER and inside) or bool(self.removed and kind.inside)
 
     def _item(self, kind: Kind, item: Map, project: str | None) -> Map | None:

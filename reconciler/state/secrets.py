@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from reconciler.kinds import declarable
+from reconciler.kinds import declarable, nested
 from reconciler.manifest.excerpt import looks_secret
 from reconciler.manifest.loader import Map, Seq
 from reconciler.manifest.scalars import texts, used_in
@@ -15,11 +15,12 @@ from reconciler.model.kind import Kind, nested_name
 from reconciler.model.mapped import Mapped, listed
 
 
-def collect(documents: Iterable[Map], environ: Mapping[str, str], secrets: Secrets) -> None:
+def collect(documents: Collection[Map], environ: Mapping[str, str], secrets: Secrets) -> None:
     """Add the secrets of all documents, whether their objects are valid or not."""
     lists = declarable()
-    container = next(name for name, kind in lists.items() if kind.name == CONTAINER)
-    for name, kind in lists.items():
+    container = next(name for name, entry in lists.entries.items() if entry.name == CONTAINER)
+    for kind in lists.among(_used(documents, container)):
+        name = kind.plural
         fields = {field for field, api in kind.fields.items() if api.secret}
         # Most kinds have none, and their objects are not looked at.
         for body in _objects(documents, name, kind, container) if fields else ():
@@ -29,6 +30,14 @@ def collect(documents: Iterable[Map], environ: Mapping[str, str], secrets: Secre
 
         for value in _refused(documents, name, kind) if kind.has(Mapped) else ():
             secrets.add(*texts(value), *used_in(value, environ))
+
+
+def _used(documents: Iterable[Map], container: str) -> set[str]:
+    """The lists that the documents have at the top level, and of those in projects what they are called there."""
+    inside = nested().entries
+    projects = (project for document in documents for project in _items(document.get(container)))
+    found = {inside[name].plural for project in projects for name in project if name in inside}
+    return found.union(*documents)
 
 
 def _refused(documents: Iterable[Map], name: str, kind: Kind) -> Iterator[Any]:

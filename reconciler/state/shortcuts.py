@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from reconciler.model.address import Row
@@ -33,8 +34,11 @@ class _TooLong(Exception):
 async def _look_up(client: Client, way: Shortcut, first: Page) -> list[dict[str, Any]] | None:
     """The needed rows; None if the list takes fewer requests, or if a filter does not do what it should."""
     known, left = way.sample(first.rows), pages_left(first)
-    lists = way.lists(known) if known is not None else ()
-    if known is None or left <= len(lists) + AROUND:
+    if known is None or left <= AROUND:
+        return None
+    # No more than show that they are too many: thousands of names may be asked for.
+    lists = list(islice(way.lists(known), left - AROUND))
+    if left <= len(lists) + AROUND:
         return None
     reader = _Reader(client, left - len(lists))
     try:

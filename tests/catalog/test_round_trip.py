@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from extent import either
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from inside import KEYS, call, dump, item, numbered, query
@@ -255,7 +256,7 @@ TracePoint.new(:call) do |point|
 end.enable
 at_exit { File.write("/var/lib/redmine/#{ENV['REDMINE_INSTANCE']}/tmp/calls", $calls) }
 """
-KILLS = 5
+KILLS = either(3, 20)
 OPERATIONS: dict[str, Row] = {
     "read": {"kinds": ["issue_status", "tracker", "role", "workflow"]},
     "check": {"items": numbered(MADE)},
@@ -263,6 +264,7 @@ OPERATIONS: dict[str, Row] = {
 }
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize("op", OPERATIONS)
 def test_a_run_may_be_killed_at_any_call(fresh: Sandbox, op: str) -> None:
     """Killed at calls that are spread over the whole of a request, a run has changed nothing, or written everything; a
@@ -357,8 +359,9 @@ def _distinct(catalog: Row) -> bool:
     return all(len(set(some)) == len(some) for some in folded)
 
 
+@pytest.mark.prove
 @settings(
-    max_examples=4,
+    max_examples=either(2, 20),
     database=None,
     derandomize=True,
     phases=[Phase.generate],

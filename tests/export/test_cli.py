@@ -14,7 +14,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 import yaml
 from exports import left, run
@@ -24,6 +23,7 @@ from proxy import Proxy
 import reconciler
 from reconciler.reference.json_schema import SCHEMAS
 from reconciler.sandbox import Running, Sandbox
+from schemas import conform
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_an_export_as_json(there: Path, world: Running) -> None:
     tool(world).settle(shop(issues=[{"subject": "One"}]))
     result = run("export", "-o", "out", "--format", "json", "--kind", "project", "--kind", "issue")
     data = json.loads(result.stdout)
-    jsonschema.validate(data, SCHEMAS["export"]())
+    conform(data, "export")
     assert set(data) <= set(SCHEMAS["export"]()["properties"])
     assert data["objects"] == {"project": 1, "issue": 1}
     assert (data["url"], data["folder"], data["left_out"]) == (world.url, "out", [])

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from exports import Exports, contents
+from extent import either
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from promises import Api, fields, troubles
@@ -116,8 +118,9 @@ def fill(api: Api, project: str, wanted: dict[str, Any], people: dict[str, int])
             api.send("PUT", f"/issues/{answer.json()['issue']['id']}", {"issue": later})
 
 
+@pytest.mark.prove
 @settings(
-    max_examples=3,
+    max_examples=either(2, 20),
     derandomize=True,
     deadline=None,
     database=None,

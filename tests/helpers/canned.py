@@ -22,6 +22,7 @@ from unittest.mock import patch
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import httpx
+from canned_filters import filters, matches
 from canned_rows import (
     ARCHIVED,
     COUNTED,
@@ -86,7 +87,7 @@ class Canned:
 
     def row(self, table: str, name: Any) -> Row:
         """A row, by its number or by what it is called."""
-        return next(row for row in self.rows(table) if name in (row["id"], *(row.get(n) for n in NAMES)))
+        return next(_called(self.rows(table), name))
 
     def _next(self, table: str) -> int:
         tables = PEOPLE if table in PEOPLE else (table,)
@@ -106,7 +107,7 @@ class Canned:
         return value if isinstance(value, dict) else self._named(lists, value)
 
     def _named(self, lists: tuple[str, ...], name: Any) -> Row:
-        (row, *_) = (r for t in lists for r in self.rows(t) if name in (r["id"], *(r.get(n) for n in NAMES)))
+        row = next(row for table in lists for row in _called(self.rows(table), name))
         shown = f"{row['firstname']} {row['lastname']}" if "login" in row else row["name"]
         return {"id": row["id"], "name": shown} | ({"is_closed": row["is_closed"]} if "is_closed" in row else {})
 
@@ -189,7 +190,8 @@ class Canned:
 
     def _list(self, table: str, params: Params, project: str = "") -> Any:
         rows = [row for row in self.rows(table) if not project or self._inside(row, project)]
-        rows = [row for row in rows if _matches(row, params) and not self._off(table, row)]
+        wanted = filters(params)
+        rows = [row for row in rows if matches(row, wanted) and not self._off(table, row)]
         if table == "projects":
             rows = [row for row in rows if row["status"] != ARCHIVED]
         given = dict(params)
@@ -203,15 +205,14 @@ class Canned:
         return {table: [_shown(row, hidden) for row in rows], **counted}
 
     def _inside(self, row: Row, project: str) -> bool:
-        return (
-            row["inside"] == project if "inside" in row else row["project"]["id"] == self.row("projects", project)["id"]
-        )
+        there = project if "inside" in row else self.row("projects", project)["id"]
+        return bool(there == (row["inside"] if "inside" in row else row["project"]["id"]))
 
     # -- writes ------------------------------------------------------------------------------------------------
 
     def _write(self, method: str, parts: list[str], body: bytes, params: Params) -> tuple[int, bytes]:
         content = json.loads(body) if body else {}
-        values = next(iter(content.values()), {})
+        values: Row = next(iter(content.values()), {})
         match method, parts:
             case "POST", ["projects", project, table]:
                 return self._create(table, {**values, "project_id": self.row("projects", project)["id"]}, params)
@@ -303,6 +304,8 @@ class Canned:
                 return 409, b""
             page |= {"text": values["text"], "version": page["version"] + 1}
         page["title"] = new
+        if "parent_title" in values:
+            page.pop("parent", None)
         if values.get("parent_title"):
             page["parent"] = {"title": values["parent_title"]}
         return 204, b""
@@ -349,46 +352,14 @@ def _shown(row: Row, hidden: set[str]) -> Row:
     }
 
 
-def _matches(row: Row, params: Params) -> bool:
-    """Whether a row passes the filters of a query (`f[]`) and the plain parameter `status`."""
-    values = [(key, value) for key, value in params if key.startswith("v[")]
-    for name in (value for key, value in params if key == "f[]"):
-        given = [value for key, value in values if key == f"v[{name}][]"]
-        wanted = [part for value in given for part in (value.split(",") if name.endswith("_id") else [value])]
-        if not _passes(_values(row, name), dict(params)[f"op[{name}]"], wanted):
-            return False
-    status = dict(params).get("status")
-    return status is None or str(row.get("status")) in status.split("|")
-
-
-def _values(row: Row, name: str) -> list[str]:
-    """What a row has of what a filter is about."""
-    if name.startswith("cf_"):
-        return [str(f["value"]) for f in row["custom_fields"] if f["id"] == int(name[3:]) and f["value"]]
-    if name == "watcher_id":
-        return [str(watcher["id"]) for watcher in row["watchers"]]
-    if name == "notes":
-        return [entry["notes"] for entry in row["journals"] if entry["notes"]]
-    if name == "issue_id" and "issue" not in row:
-        return [str(row["id"])]
-    value = row.get(name.removesuffix("_id"))
-    return [str(value["id"] if isinstance(value, dict) else value)] if value else []
-
-
-def _passes(values: list[str], operator: str, wanted: list[str]) -> bool:
-    match operator:
-        case "*":
-            return bool(values)
-        case "!*":
-            return not values
-        case "=":
-            return not set(wanted).isdisjoint(values)
-        case ">=":
-            return any(int(value) >= int(wanted[0]) for value in values)
-        case "><":
-            first, last = (int(n) if n.isdigit() else n for n in wanted)
-            return all(first <= (int(v) if isinstance(first, int) else v) <= last for v in values)  # type: ignore[operator]
-    raise AssertionError(f"no filter {operator}")
+def _called(rows: list[Row], name: Any) -> Iterator[Row]:
+    """The rows with this number, or of this name."""
+    at = rows[name - 1 : name] if isinstance(name, int) and name > 0 else []
+    if at and at[0]["id"] == name:
+        # Most rows are where their number says.
+        yield from at
+    else:
+        yield from (row for row in rows if row["id"] == name or name in [row.get(n) for n in NAMES])
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 schemas/*.schema.json       from the kinds and the output's models
 docs/reference.md           from the kinds
 reconciler/completion.json  from the kinds
+reconciler/kinds/_index.py  from the kinds (first, by `kind_index.py`: with it, all others are made)
 docs/commands.md            from the commands
 man/reconciler.1            from the commands
 docs/settings.md            from the settings
@@ -15,12 +16,14 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
+from kind_index import INDEX
 from paths import GOLDEN, ROOT
 from samples import RENDERED
 
 from reconciler.cli.manual import markdown, roff
 from reconciler.reference.explain import reference
 from reconciler.reference.json_schema import SCHEMAS, dumps
+from reconciler.reference.kind_index import index
 from reconciler.reference.names import names_json
 from reconciler.reference.settings_page import page
 
@@ -37,6 +40,7 @@ def _golden(name: str) -> str:
 
 GENERATED: Mapping[Path, Callable[[], str]] = {
     **{ROOT / "schemas" / f"{name}.schema.json": partial(_schema, name) for name in SCHEMAS},
+    INDEX: index,
     ROOT / "docs" / "reference.md": reference,
     ROOT / "reconciler" / "completion.json": names_json,
     ROOT / "docs" / "commands.md": markdown,
@@ -49,7 +53,7 @@ GENERATED: Mapping[Path, Callable[[], str]] = {
 
 def strangers() -> set[Path]:
     """Files among the generated ones that nothing makes any more."""
-    folders = {path.parent for path in GENERATED} - {ROOT / "docs", ROOT / "reconciler"}
+    folders = {path.parent for path in GENERATED} - {ROOT / "docs", ROOT / "reconciler", INDEX.parent}
     return {path for folder in folders for path in folder.iterdir()} - set(GENERATED)
 
 

@@ -2,8 +2,9 @@
 
 A test needs a server when it uses the fixture `redmine_version`, directly or by another one: that gives it the mark
 `server` and a part of its id (`redmine-6.1`). Without RECONCILER_TEST_VERSIONS it runs on one version, by its name:
-the whole matrix takes twice as long. Tests of promises, traps and the catalog, and those that start a server of their
-own, run on all versions in any case. With it (`make test-all`: `5.0,6.0,6.1`) every test runs on each of these.
+the whole matrix takes twice as long. Tests of promises, traps and the catalog run on all versions in any case, except
+those of secrets, which no version treats differently. With it (`make test-all`: `5.0,6.0,6.1`) every test runs on each
+of these.
 
 RECONCILER_TEST_DATABASE=postgresql gives them all PostgreSQL and two workers.
 """
@@ -12,6 +13,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
 from zlib import crc32
 
 import pytest
@@ -25,10 +29,14 @@ VERSIONS = [v.strip() for v in os.environ.get("RECONCILER_TEST_VERSIONS", "5.0,6
 PER_VERSION = [pytest.param(v, id=f"redmine-{v}") for v in VERSIONS]
 ON_ALL_VERSIONS = ("promises", "traps", "catalog")
 """The folders whose tests run on every version in any case."""
-
-
-LONG = ("test_another_server_gets_the_same_world", "test_a_random_world_is_copied")
-"""Tests of a minute that run on the last version, whatever their names: so both workers end at about the same time."""
+ON_ONE_VERSION = ("test_secrets",)
+"""Files in them for which one is enough."""
+LONGEST = ("test_copy", "test_sandbox", "test_examples", "test_crash", "test_random", "test_kinds")
+"""Files of tests with a server that take longest."""
+TOGETHER = 10
+"""Tests of a file that a worker gets at once: what they share is made once, and dealing them out takes no time."""
+SLOWEST = ("unit/test_scale.py", "unit/cli/test_echoes.py", "unit/plan/test_narrow.py", "unit/plan/test_plan_random.py")
+"""Files without a server whose tests take longest, of those that are not marked as slow."""
 
 
 def needs_server(item: pytest.Item) -> bool:
@@ -43,14 +51,14 @@ def needs_browser(item: pytest.Item) -> bool:
 
 def is_chosen(item: pytest.Item) -> bool:
     """Whether a test runs on the version that it was collected for."""
-    shares_server = "redmine" in getattr(item, "fixturenames", ())
-    if "RECONCILER_TEST_VERSIONS" in os.environ or not shares_server or item.path.parent.name in ON_ALL_VERSIONS:
+    on_all = item.path.parent.name in ON_ALL_VERSIONS and item.path.stem not in ON_ONE_VERSION
+    if "RECONCILER_TEST_VERSIONS" in os.environ or on_all or not needs_server(item):
         return True
     version = version_of(item.nodeid)
-    if item.nodeid.partition("[")[0].endswith(LONG):
-        return version == VERSIONS[-1]
     name = item.nodeid.replace(f"redmine-{version}", "", 1)
-    return VERSIONS[crc32(name.encode()) % len(VERSIONS)] == version
+    # Tests that share a server of their own share the version, too.
+    shared = item.nodeid.partition("::")[0] if "large" in getattr(item, "fixturenames", ()) else name
+    return VERSIONS[crc32(shared.encode()) % len(VERSIONS)] == version
 
 
 def version_of(nodeid: str) -> str | None:
@@ -59,14 +67,85 @@ def version_of(nodeid: str) -> str | None:
     return found and found[1]
 
 
-class ByVersion(LoadScopeScheduling):
-    """All tests of one version of Redmine go to one worker, so that each server is started once; those of pages, too.
+def turn(item: pytest.Item) -> int:
+    """Which tests a worker gets first: the longest. Short ones at the end leave no worker without work."""
+    if needs_server(item):
+        return 0 if item.path.stem in LONGEST else 1
+    if needs_browser(item):
+        return 2
+    if any(item.iter_markers("slow")) or any(item.iter_markers("package")):
+        return 3
+    return 4 if item.path.as_posix().endswith(SLOWEST) else 5
 
-    The base class hands out the largest groups first: every worker gets a version, and then, one at a time, the tests
-    without a server, of which whoever is done first does more. (`--dist loadgroup` cannot do it: xdist 3.8 puts the
-    group into an attribute that pytest 9 does not have any more.)
+
+def portions(collection: Sequence[str]) -> dict[str, str]:
+    """The portion that each test belongs to: those of a file on one version of Redmine, those of pages, and of other
+    files at most TOGETHER at once."""
+    found, seen = {}, Counter[str]()
+    for nodeid in collection:
+        file, version = nodeid.partition("::")[0], version_of(nodeid)
+        if version:
+            found[nodeid] = f"{version} {file}"
+        # One browser: all of its tests are in one folder.
+        elif "browser/" in nodeid:
+            found[nodeid] = "browser"
+        else:
+            found[nodeid] = f"{file} {seen[file] // TOGETHER}"
+            seen[file] += 1
+    return found
+
+
+class ByVersion(LoadScopeScheduling):
+    """A worker gets tests of one version of Redmine, file by file, so that it starts one server; when there are none
+    left, tests without a server. So several workers share a version, and none waits for the others at the end.
+
+    More workers than cores are of use: a test that waits for a time-out leaves its core to another one.
+
+    The tests are dealt out in their order (see `turn`). (`--dist loadgroup` cannot do it: xdist 3.8 puts the group into
+    an attribute that pytest 9 does not have any more.)
     """
 
+    def __init__(self, config: pytest.Config, log: Any = None) -> None:
+        super().__init__(config, log)
+        self._portions: Mapping[str, str] = {}
+        # Not the portions with most tests first: the order of the tests says what takes longest.
+        config.option.loadscopereorder = False
+
+    def add_node_collection(self, node: Any, collection: Sequence[str]) -> None:
+        """Note the tests that a worker knows; all know the same."""
+        self._portions = self._portions or portions(collection)
+        super().add_node_collection(node, collection)
+
     def _split_scope(self, nodeid: str) -> str:
-        # One browser, too: all of its tests are in one folder.
-        return version_of(nodeid) or ("browser" if "browser/" in nodeid else nodeid)
+        return self._portions[nodeid]
+
+    def _assign_work_unit(self, node: Any) -> None:
+        chosen = self._next(node)
+        if chosen is None:
+            # What is left is for the workers that have its server.
+            node.shutdown()
+            return
+        self.workqueue.move_to_end(chosen, last=False)
+        super()._assign_work_unit(node)
+
+    def _next(self, node: Any) -> str | None:
+        """The next portion for a worker: of the version that it has, of one that needs a worker, or without a server."""
+        own, others = self._versions(node), [self._versions(other) for other in self.nodes]
+        left = Counter(served_by(portion) for portion in self.workqueue)
+        served = {version: sum(version in other for other in others) for version in left if version}
+        free = [version for version in served if not own or not served[version]]
+        free.sort(key=lambda version: served[version] / left[version])
+        for version in (*own, *free[:1], ""):
+            if left[version]:
+                return next(portion for portion in self.workqueue if served_by(portion) == version)
+        return None
+
+    def _versions(self, node: Any) -> list[str]:
+        """The versions of Redmine that a worker has started, or is about to."""
+        return sorted({served_by(portion) for portion in self.assigned_work.get(node, ())} - {""})
+
+
+def served_by(portion: str) -> str:
+    """The version of Redmine of a portion; empty without one."""
+    found = re.match(r"\d+\.\d+ ", portion)
+    return found[0].strip() if found else ""

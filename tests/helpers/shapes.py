@@ -81,6 +81,13 @@ def users(count: int, word: str) -> str:
     return json.dumps({"users": [{"firstname": f"F{n}", "lastname": word, **u} for n, u in enumerate(mails)]})
 
 
+def notes(count: int, word: str) -> str:
+    """An issue with notes, of which each becomes the next one after the change."""
+    moved = word != "first"
+    earlier = ({"changed_from": str(n)} if moved else {} for n in range(count))
+    return _in_project(issues=[_issue(0, "a", notes=[{"text": str(n + moved), **e} for n, e in enumerate(earlier)])])
+
+
 def members(count: int, word: str) -> str:
     """Users who are members of a project, and assignees of issues in it."""
     people = json.loads(users(count // 3, "Able"))
@@ -138,6 +145,7 @@ SHAPES: Mapping[str, Manifest] = {
         wiki,
         versions,
         users,
+        notes,
         members,
         exchanges,
         renames,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from extent import either
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from promises import KEY, Tool, fields, tool, troubles
@@ -224,8 +225,9 @@ def proxy(world: Running) -> Iterator[Proxy]:
         yield proxy
 
 
+@pytest.mark.prove
 @settings(
-    max_examples=3,
+    max_examples=either(2, 20),
     derandomize=True,
     deadline=None,
     database=None,

@@ -6,14 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 from engine import apply_to, plan_of, rows
 from exports import run
 from proxy import Proxy
 
-from reconciler.reference.json_schema import SCHEMAS
 from reconciler.sandbox import Running, Sandbox
+from schemas import conform
 
 STAGES = {"Issue list": "red", "Issue list multiple": "[red, green]"}
 REMOVED = "CustomField.where(field_format: 'list').each { |f| f.update!(possible_values: %w[green blue]) }"
@@ -57,7 +56,7 @@ def test_with_keep_going_all_that_does_not_depend_on_it_is_applied(there: Path, 
     Path("a.yaml").write_text(BAD)
     done = run("apply", "--yes", "--keep-going", "--format", "json", "a.yaml", code=4)
     report: dict[str, Any] = json.loads(done.stdout)
-    jsonschema.validate(report, SCHEMAS["results"]())
+    conform(report, "results")
     ended = {f"{result['kind']} {result['key']}": result["outcome"] for result in report["results"]}
     assert [(p["file"], p["line"]) for result in report["results"] for p in result["problems"]] == [("a.yaml", 5)]
     assert ended == {

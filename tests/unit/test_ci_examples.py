@@ -8,8 +8,10 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -81,7 +83,7 @@ def arguments(step: Mapping[str, Any], instance: str = "staging") -> list[str]:
     """What the action makes of a step's inputs, as `run.sh` does."""
     given = step["with"]
     words = given.get("arguments", "").replace("${{ matrix.instance }}", instance).split()
-    paths = [] if "--plan" in words else given.get("paths", ".").split()
+    paths = [] if {word.partition("=")[0] for word in words} >= {"--plan"} else given.get("paths", ".").split()
     form = [] if given["command"] == "check" else ["--format", "github"]
     reports = ["--report", f"markdown={os.environ['GITHUB_STEP_SUMMARY']}"]
     reports += ["--report", f"{os.environ['RUNNER_TEMP']}/reconciler.md"]
@@ -118,11 +120,18 @@ def test_the_fleet(manifests: Canned, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "inputs", [("plan", "a b", "--out x.plan"), ("apply", ".", "--plan x.plan --yes"), ("check", ".", "")]
+    "inputs",
+    [
+        ("plan", "a b", "--out x.plan"),
+        ("apply", ".", "--plan x.plan --yes"),
+        ("apply", ".", "--yes\n--plan=x.plan\n"),
+        ("check", ".", ""),
+    ],
 )
 def test_the_action_runs_what_these_tests_run(inputs: tuple[str, str, str], manifests: Canned, tmp_path: Path) -> None:
     """`run.sh` gives the program the same arguments."""
     command, paths, more = inputs
+    (tmp_path / "reconciler.md").write_text("of an earlier step")
     env = {name: os.environ[name] for name in ("GITHUB_STEP_SUMMARY", "RUNNER_TEMP")}
     shown = shell(
         GITHUB / "run.sh",
@@ -134,31 +143,100 @@ def test_the_action_runs_what_these_tests_run(inputs: tuple[str, str, str], mani
         **env,
     )
     assert shown.split() == arguments({"with": {"command": command, "paths": paths, "arguments": more}})
+    # Whatever ends this run, such as a misspelt option: the comment is not what another run has found.
+    assert not (tmp_path / "reconciler.md").exists()
+
+
+MARK = "<!-- reconciler: production -->"
+ADDED = ("POST", "/repos/o/r/issues/7/comments")
+
+
+@pytest.fixture
+def environ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The environment of a step for pull request 7, with a result in its folder."""
+    given = {
+        "RUNNER_TEMP": str(tmp_path),
+        "NAME": "production",
+        "NUMBER": "7",
+        "GITHUB_REPOSITORY": "o/r",
+        "TOKEN": "t",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "reconciler.md").write_text("### Plan\n")
+    return tmp_path
+
+
+def script(path: Path) -> ModuleType:
+    """A script of the examples as a module."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def comments(*written: tuple[int, str, str], viewer: str = "github-actions[bot]") -> list[dict[str, Any]]:
+    """The answers of GitHub's GraphQL API: a page for each comment, which has a number, an author and a text."""
+    pages = [
+        {
+            "nodes": [{"databaseId": number, "author": {"login": login} if login else None, "body": body}],
+            "pageInfo": {"hasNextPage": True, "endCursor": str(index + 1)},
+        }
+        for index, (number, login, body) in enumerate(written)
+    ]
+    pages.append({"nodes": [], "pageInfo": {"hasNextPage": False, "endCursor": None}})
+    return [{"viewer": {"login": viewer}, "repository": {"pullRequest": {"comments": page}}} for page in pages]
 
 
 @pytest.mark.parametrize(
     ("known", "call"),
-    [("", "--method POST repos/o/r/issues/7/comments"), ("12\n", "--method PATCH repos/o/r/issues/comments/12")],
+    [
+        (comments(), ADDED),
+        (
+            comments((11, "eve", f"{MARK}\nmine"), (12, "github-actions", f"{MARK}\nold")),
+            ("PATCH", "/repos/o/r/issues/comments/12"),
+        ),
+        (comments((11, "eve", f"{MARK}\nmine"), (12, "", f"{MARK}\nof a deleted account")), ADDED),
+        (comments((11, "github-actions", f"> {MARK}")), ADDED),
+        (comments((11, "bot", f"{MARK}\nold"), viewer="bot"), ("PATCH", "/repos/o/r/issues/comments/11")),
+    ],
 )
-def test_one_comment_is_kept_up_to_date(known: str, call: str, tmp_path: Path) -> None:
-    """It is added once, and changed by every later run."""
-    (tmp_path / "known").write_text(known)
-    (tmp_path / "reconciler.md").write_text("### Plan\n")
-    stand_in = (
-        'echo "$@" >> calls; case "$*" in *--jq*) cat known ;; *) for a; do :; done; cat "${a#body=@}" > body ;; esac'
-    )
-    env = {"RUNNER_TEMP": str(tmp_path), "NAME": "production", "NUMBER": "7", "GITHUB_REPOSITORY": "o/r"}
-    shell(GITHUB / "comment.sh", tmp_path, {"gh": stand_in}, **env)
-    assert call in (tmp_path / "calls").read_text()
-    assert (tmp_path / "body").read_text() == "<!-- reconciler: production -->\n### Plan\n"
+def test_one_comment_is_kept_up_to_date(
+    known: list[dict[str, Any]], call: tuple[str, str], environ: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is added once, and changed by every later run; one that somebody else wrote is not touched."""
+    written = []
+
+    def answer(method: str, target: str, body: bytes) -> tuple[int, bytes]:
+        data = json.loads(body)
+        if target == "/graphql":
+            return 200, json.dumps({"data": known[int(data["variables"]["after"] or 0)]}).encode()
+        written.append((method, target, data["body"]))
+        return 200, b"{}"
+
+    with Stub(answer) as server:
+        monkeypatch.setenv("GITHUB_API_URL", server.url)
+        monkeypatch.setenv("GITHUB_GRAPHQL_URL", f"{server.url}/graphql")
+        script(GITHUB / "comment.py").main(environ / "reconciler.md")
+    assert written == [(*call, f"{MARK}\n### Plan\n")]
 
 
-def test_a_comment_that_may_not_be_written(tmp_path: Path) -> None:
+def test_no_comment_without_a_result(environ: Path) -> None:
+    """A run that has found nothing, because its options were wrong, asks and writes nothing."""
+    script(GITHUB / "comment.py").main(environ / "missing.md")
+
+
+def test_a_comment_that_may_not_be_written(environ: Path) -> None:
     """The run does not fail for it: the result is in the summary of the step."""
-    (tmp_path / "reconciler.md").write_text("### Plan\n")
-    env = {"RUNNER_TEMP": str(tmp_path), "NAME": "x", "NUMBER": "7", "GITHUB_REPOSITORY": "o/r"}
-    shown = shell(GITHUB / "comment.sh", tmp_path, {"gh": 'case "$*" in *--jq*) ;; *) exit 1 ;; esac'}, **env)
-    assert shown.startswith("::warning::")
+    with Stub(lambda method, target, body: (403, b"{}")) as server:
+        env = {"GITHUB_API_URL": server.url, "GITHUB_GRAPHQL_URL": f"{server.url}/graphql"}
+        command = [sys.executable, str(GITHUB / "comment.py")]
+        done = subprocess.run(
+            command, env={**os.environ, **env}, capture_output=True, text=True, check=True, timeout=60
+        )
+    assert done.stdout.startswith("::warning::")
 
 
 @pytest.mark.parametrize(
@@ -172,9 +250,9 @@ def test_a_comment_that_may_not_be_written(tmp_path: Path) -> None:
 )
 def test_drift_has_one_issue(outcome: str, known: str, calls: list[str], tmp_path: Path) -> None:
     """It is opened once, kept up to date, and closed when the Redmine is as declared again."""
-    (script,) = [step["run"] for step in steps(GITHUB / "drift.yml") if "run" in step]
+    (commands,) = [step["run"] for step in steps(GITHUB / "drift.yml") if "run" in step]
     stand_in = f'case "$*" in "issue list"*) printf "%s" "{known}" ;; *) echo "$1 $2 $3" >> calls ;; esac'
-    shell(script, tmp_path, {"gh": stand_in}, OUTCOME=outcome, RUNNER_TEMP=str(tmp_path))
+    shell(commands, tmp_path, {"gh": stand_in}, OUTCOME=outcome, RUNNER_TEMP=str(tmp_path))
     made = (tmp_path / "calls").read_text().splitlines() if (tmp_path / "calls").exists() else []
     assert len(made) == len(calls)
     assert all(line.startswith(call) for line, call in zip(made, calls, strict=True))
@@ -182,12 +260,26 @@ def test_drift_has_one_issue(outcome: str, known: str, calls: list[str], tmp_pat
 
 def test_the_reviewed_plan_is_the_one_that_is_applied(tmp_path: Path) -> None:
     """It is that of the merged commit."""
-    (script,) = [step["run"] for step in steps(GITHUB / "apply.yml") if "run" in step]
-    shell(script, tmp_path, {"gh": 'echo "$@" >> calls; case "$2" in list) echo 42 ;; esac'}, HEAD="abc")
+    (commands,) = [step["run"] for step in steps(GITHUB / "apply.yml") if "run" in step]
+    shell(commands, tmp_path, {"gh": 'echo "$@" >> calls; case "$2" in list) echo 42 ;; esac'}, HEAD="abc")
     listed, downloaded = (tmp_path / "calls").read_text().splitlines()
     assert "--workflow plan.yml" in listed
     assert "--commit abc" in listed
     assert downloaded == "run download 42 --name redmine-plan"
+
+
+def test_without_a_reviewed_plan_nothing_is_applied(tmp_path: Path) -> None:
+    """The job says which one is missing, and how to get it."""
+    (commands,) = [step["run"] for step in steps(GITHUB / "apply.yml") if "run" in step]
+    with pytest.raises(AssertionError):
+        shell(commands, tmp_path, {"gh": 'echo "$@" >> calls'}, HEAD="abc")
+    assert len((tmp_path / "calls").read_text().splitlines()) == 1
+
+
+def test_a_job_can_be_run_again() -> None:
+    """What a job keeps for another one replaces what its first run has kept."""
+    (kept,) = [step["with"] for step in steps(GITHUB / "plan.yml") if "upload-artifact" in step.get("uses", "")]
+    assert kept["overwrite"] == "true"
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
@@ -219,8 +311,8 @@ def test_the_inputs_of_the_action() -> None:
     assert used <= action["inputs"].keys()
     for step in action["runs"]["steps"]:
         assert "${{" not in step.get("run", "")
-        for script in re.findall(r"\$GITHUB_ACTION_PATH/(\S+\.sh)", step.get("run", "")):
-            assert (ROOT / script).is_file()
+        for name in re.findall(r"\$GITHUB_ACTION_PATH/(\S+\.(?:sh|py))", step.get("run", "")):
+            assert (ROOT / name).is_file()
 
 
 # -- GitLab ----------------------------------------------------------------------------------------------------
@@ -241,18 +333,25 @@ def test_the_jobs_of_gitlab(manifests: Canned) -> None:
     assert json.loads(Path("gl-code-quality-report.json").read_text()) == []
 
 
+def test_a_merge_request_has_all_reports() -> None:
+    """Its pipeline has the jobs that validate and plan, so that GitLab shows what both have found."""
+    (pipeline,) = load(CI / "gitlab" / ".gitlab-ci.yml")
+    assert pipeline["workflow"]["rules"][0] == {"if": '$CI_PIPELINE_SOURCE == "merge_request_event"'}
+    # With rules of the workflow, a job without rules is in every pipeline.
+    assert "rules" not in pipeline["validate"]
+    for job in ("validate", "plan"):
+        assert "codequality" in pipeline[job]["artifacts"]["reports"]
+
+
 @pytest.mark.parametrize("known", [False, True])
 def test_one_note_is_kept_up_to_date(known: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is added once, and changed by every later run; a note that only quotes it is another one."""
-    spec = importlib.util.spec_from_file_location("note", CI / "gitlab" / "note.py")
-    assert spec is not None
-    assert spec.loader is not None
-    note = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(note)
-    notes = [{"id": 1, "body": f"> {note.MARK}"}, *([{"id": 2, "body": f"{note.MARK}\nold"}] if known else [])]
+    """It is added once, and changed by every later run; a note that only quotes it, or is somebody else's, is not."""
+    note = script(CI / "gitlab" / "note.py")
+    texts = {1: (9, f"> {note.MARK}"), 2: (5, f"{note.MARK}\nmine"), **({3: (9, f"{note.MARK}\nold")} if known else {})}
+    notes = [{"id": number, "author": {"id": who}, "body": text} for number, (who, text) in texts.items()]
 
     def answer(method: str, target: str, body: bytes) -> tuple[int, bytes]:
-        rows = notes if target.endswith("page=1") else []
+        rows: Any = {"id": 9} if target == "/user" else notes if target.endswith("page=1") else []
         return 200, json.dumps(rows if method == "GET" else {}).encode()
 
     (tmp_path / "plan.md").write_text("### Plan\n")
@@ -263,7 +362,7 @@ def test_one_note_is_kept_up_to_date(known: bool, tmp_path: Path, monkeypatch: p
         note.main(str(tmp_path / "plan.md"))
     method, target, _ = server.seen[-1]
     assert (method, target) == (
-        ("PUT", "/projects/3/merge_requests/4/notes/2") if known else ("POST", "/projects/3/merge_requests/4/notes")
+        ("PUT", "/projects/3/merge_requests/4/notes/3") if known else ("POST", "/projects/3/merge_requests/4/notes")
     )
 
 
@@ -319,7 +418,7 @@ def test_pods_can_do_little() -> None:
 
 
 def test_the_containerfile() -> None:
-    """It copies what exists, runs as the user of the pods, and its base has a version."""
+    """It copies what exists, runs as the user of the pods, has no installer in it, and its base has a version."""
     lines = re.sub(r"\\\n\s*", " ", (ROOT / "Containerfile").read_text()).splitlines()
     instructions = [line.split() for line in lines if line and not line.startswith("#")]
     assert all(re.search(r":3\.\d+-slim-\w+$", words[1]) for words in instructions if words[0] == "FROM")
@@ -328,6 +427,7 @@ def test_the_containerfile() -> None:
     (user,) = [words[1] for words in instructions if words[0] == "USER"]
     assert {pod["securityContext"]["runAsUser"] for pod, _ in pods()} == {user}
     assert ["ENTRYPOINT", '["reconciler"]'] in instructions
+    assert ["RUN", "python", "-m", "venv", "--without-pip", "/opt/reconciler"] in instructions
 
 
 def test_no_secret_is_in_a_command_line() -> None:
@@ -344,9 +444,9 @@ def test_the_demo_keeps_to_itself(tmp_path: Path) -> None:
     """It ends with the addresses of the project and of the pages that it wrote, and its names are its own."""
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     stand_in = 'for a; do case "$a" in *.html) : > "$a" ;; esac; done'
-    script = tmp_path / "demo.sh"
-    script.write_text((ROOT / "examples" / "demo.sh").read_text().replace('cd "$(dirname "$0")/.."', f"cd {tmp_path}"))
-    shown = shell(script, tmp_path, {"reconciler": stand_in}, REDMINE_URL="http://redmine.test", REDMINE_API_KEY="x")
+    copy = tmp_path / "demo.sh"
+    copy.write_text((ROOT / "examples" / "demo.sh").read_text().replace('cd "$(dirname "$0")/.."', f"cd {tmp_path}"))
+    shown = shell(copy, tmp_path, {"reconciler": stand_in}, REDMINE_URL="http://redmine.test", REDMINE_API_KEY="x")
     assert "http://redmine.test/projects/reconciler-demo" in shown
     assert shown.splitlines()[-1] == f"Plan:       file://{tmp_path}/build/demo/plan.html"
     for name in ("plan", "report"):

@@ -337,6 +337,13 @@ def test_credentials_that_belong_to_the_server_are_used(
     assert load(tmp_path, environ, **options).connection().url == url
 
 
+def test_a_refused_key_says_how_to_give_another(tmp_path: Path) -> None:
+    """In the words of the place that the URL comes from."""
+    write(tmp_path, f"url: {URL}\napi_key: {KEY}")
+    assert "give its key with --api-key-file, or remove" in refusal(tmp_path, flags={"url": OTHER})
+    assert "set REDMINE_API_KEY, or remove" in refusal(tmp_path, {"REDMINE_URL": OTHER})
+
+
 def test_credentials_of_two_layers_do_not_mix(tmp_path: Path) -> None:
     """A key in the environment replaces the file's user and password; it does not collide with them."""
     write(tmp_path, f"url: {URL}\nusername: bot\npassword: {KEY}\n")
@@ -430,6 +437,17 @@ def test_a_secret_from_a_file_is_without_its_last_line_break(tmp_path: Path) -> 
 # -- a chosen instance and what is left in the environment -------------------------------------------------------
 
 OWN = f"instances: {{live: {{url: '{URL}', api_key: own}}, bare: {{url: '{URL}'}}, bot: {{url: '{URL}', username: bot}}}}\n"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_variable_may_be_the_contents_of_a_file(tmp_path: Path, end: str) -> None:
+    """A line break at its end, as in a Secret of Kubernetes that was made from a file, is not part of the value."""
+    given = {"REDMINE_URL": f"https://a.example{end}", "REDMINE_API_KEY": f"k{end}", "REDMINE_PROXY": end}
+    found = load(tmp_path, given).connection()
+    assert (found.url, key(load(tmp_path, given)), found.proxy) == ("https://a.example", "k", None)
+    text = "url: https://a.example\napi_key: ${K}\nheaders: {X-Gate: '${K}'}"
+    found = load(write(tmp_path, text).parent, {"K": f"k{end}"}).connection()
+    assert [secret.get_secret_value() for secret in (found.api_key, *found.extra.values()) if secret] == ["k", "k"]
 
 
 def key(found: config.Config) -> str | None:

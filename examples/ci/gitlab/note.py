@@ -31,9 +31,13 @@ def pages(url):
 def main(name):
     """Update the note that begins with the mark, or add one."""
     env = os.environ
-    notes = f"{env['CI_API_V4_URL']}/projects/{env['CI_PROJECT_ID']}/merge_requests/{env['CI_MERGE_REQUEST_IID']}/notes"
+    api = env["CI_API_V4_URL"]
+    notes = f"{api}/projects/{env['CI_PROJECT_ID']}/merge_requests/{env['CI_MERGE_REQUEST_IID']}/notes"
     body = f"{MARK}\n{Path(name).read_text(encoding='utf-8')}"
-    known = next((note["id"] for note in pages(notes) if note["body"].startswith(MARK)), None)
+    # Only a note of this token: whoever wrote it could change it after the review.
+    me = call("GET", f"{api}/user")["id"]
+    mine = (note for note in pages(notes) if note["author"]["id"] == me and note["body"].startswith(MARK))
+    known = next((note["id"] for note in mine), None)
     if known is None:
         call("POST", notes, body=body)
     else:
@@ -41,4 +45,6 @@ def main(name):
 
 
 if __name__ == "__main__":
+    if "GITLAB_TOKEN" not in os.environ:
+        sys.exit("No note without GITLAB_TOKEN.")
     main(sys.argv[1])

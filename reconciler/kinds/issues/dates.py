@@ -46,19 +46,23 @@ class _Bound(NamedTuple):
 
 def findings(row: Row | None, values: Mapping[str, Any], context: Context) -> Iterator[Finding]:
     """The declared dates of an issue that Redmine would refuse or change."""
-    own = context.own
-    # Of an issue with subtasks, Redmine computes the dates.
-    if own is None or below(own, context.names):
+    own, changed = context.own, row is not None and _changes(values, row)
+    # Nothing precedes anything in most projects, and most dates are those that the issue has.
+    if own is None or not (changed or relations.any_precedes(context.names)):
         return
-    yield from _reversed(row, values, context)
+    # Of an issue with subtasks, Redmine computes the dates.
+    if below(own, context.names):
+        return
+    if row is not None and changed:
+        yield from _reversed(row, values, context)
     for bound in _bounds(own, row, values, context):
         yield from _early(bound, values, context)
 
 
-def _reversed(row: Row | None, values: Mapping[str, Any], context: Context) -> Iterator[Finding]:
+def _reversed(row: Row, values: Mapping[str, Any], context: Context) -> Iterator[Finding]:
     """A declared date that does not fit the other, live one."""
     start, due = (_live_or(values, row, name) for name in FIELDS)
-    if row is None or not (start and due) or due >= start or not _changes(values, row):
+    if not (start and due) or due >= start:
         return
     declared = [name for name in FIELDS if name in values]
     if len(declared) == 1:
@@ -71,11 +75,13 @@ def _reversed(row: Row | None, values: Mapping[str, Any], context: Context) -> I
 
 
 def _changes(values: Mapping[str, Any], row: Row) -> bool:
-    return any(name in values and values[name] != row.get(name) for name in FIELDS)
+    # One by one, as a generator takes longer: it is asked of each issue, twice.
+    start, due = FIELDS
+    return (start in values and values[start] != row.get(start)) or (due in values and values[due] != row.get(due))
 
 
-def _live_or(values: Mapping[str, Any], row: Row | None, name: str) -> str:
-    return str((values[name] if name in values else (row or {}).get(name)) or "")
+def _live_or(values: Mapping[str, Any], row: Row, name: str) -> str:
+    return str((values[name] if name in values else row.get(name)) or "")
 
 
 def _early(bound: _Bound, values: Mapping[str, Any], context: Context) -> Iterator[Finding]:

@@ -46,7 +46,7 @@ class IssueRows(PartialRows):
     """Watchers are for those to see who have the permission `view_issue_watchers` (5.0 to 7.0)."""
 
     def shows(self, kind: Kind, row: Row, name: str, values: Mapping[str, Any]) -> bool:
-        return super().shows(kind, row, name, values) and (name != "watchers" or "watchers" in row)
+        return ("watchers" in row) if name == "watchers" else super().shows(kind, row, name, values)
 
 
 def for_others(row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:

@@ -101,9 +101,10 @@ class Issues(Kind[IssueSpec]):
         yield from disabled_fields(self, row, values, context)
         yield from links.refused(row, values, context)
         yield from ((f.field, f.sentence, f.hint) for f in dates.findings(row, values, context) if f.certain)
-        yield from for_others(row, values, context)
-        yield from published(row, values, context)
-        yield from uneditable(row, values, context)
+        if context.names.sight is not None:
+            yield from for_others(row, values, context)
+            yield from published(row, values, context)
+            yield from uneditable(row, values, context)
 
     def _shut_version(self, row: Row | None, wanted: Any, context: Context) -> Iterable[tuple[str, str, str]]:
         """A version that takes no issues, and that the manifests do not declare: nothing would open it."""
@@ -146,7 +147,8 @@ class Issues(Kind[IssueSpec]):
     def check(self, declared: Object[IssueSpec], settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         spec = declared.spec
         if not (spec.subject or spec.id or (spec.key and settings.get("issue_key_field"))):
-            yield "", "subject is missing"
+            why = ": only with `issue_key_field` in reconciler.yaml is an issue found by its key" if spec.key else ""
+            yield "", f"subject is missing{why}"
         if spec.start_date and spec.due_date and spec.due_date < spec.start_date:
             yield "due_date", f"due_date {spec.due_date} is before start_date {spec.start_date}"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import graphlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,6 +11,7 @@ from reconciler.kinds.issues import relations
 from reconciler.kinds.issues.ancestry import below
 from reconciler.kinds.issues.spec import PARENT, closed_parent, closes
 from reconciler.model.address import Address, Row
+from reconciler.model.circles import circles
 from reconciler.model.name_index import Context, Names
 
 TRACKING = "Administration → Settings → Issue tracking"
@@ -29,8 +29,9 @@ def refused(row: Row | None, values: Mapping[str, Any], context: Context) -> Ite
 def doubted(row: Row | None, values: Mapping[str, Any], context: Context) -> Iterator[tuple[str, str]]:
     """(field, sentence) for links to other projects: Redmine takes them by settings that the API does not show."""
     names = context.names
-    live = relations.Relations().decode((row or {}).get("relations"), context)
-    for part, wanted in (values.get("relations") or {}).items():
+    declared = values.get("relations") or {}
+    live = relations.Relations().decode((row or {}).get("relations"), context) if declared else {}
+    for part, wanted in declared.items():
         other = Address("issue", part.partition(" ")[2])
         if wanted is not None and part not in live and other.project != context.project and not _relates_abroad(names):
             said = f'{other.key} is in another project: refused unless "Allow cross-project issue relations" is on'
@@ -97,17 +98,11 @@ def _circles(names: Names) -> Mapping[Address | None, list[tuple[str, list[Addre
 
 
 def _all_circles(graph: Graph) -> Iterator[list[Address]]:
-    while True:
-        try:
-            graphlib.TopologicalSorter(graph).prepare()
-            return
-        except graphlib.CycleError as error:
-            circle: list[Address] = error.args[1]
+    for circle in circles(graph):
         # The search may begin anywhere, and a message must not change by itself.
-        nodes = circle[:0:-1]
+        nodes = circle[1:]
         start = nodes.index(min(nodes))
         yield [*nodes[start:], *nodes[: start + 1]]
-        graph = {one: others - set(circle) if one in circle else others for one, others in graph.items()}
 
 
 # -- open and closed -------------------------------------------------------------------------------------------

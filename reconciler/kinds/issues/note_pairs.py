@@ -7,7 +7,8 @@ then all of them have a live note.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 Said = Mapping[str, Any]
@@ -27,10 +28,25 @@ def paired(desired: Iterable[Said], live: Iterable[Said] | None) -> list[tuple[S
 def unwanted(desired: Iterable[Said], live: Iterable[Said] | None) -> list[Said]:
     """The live notes that are declared absent."""
     desired, live = list(desired), list(live or ())
-    kept = [id(held) for _, held in paired(desired, live) if held is not None]
-    gone = [note for note in desired if is_gone(note)]
-    left = (held for held in live if id(held) not in kept)
-    return [held for held in left if any(_was(note["text"], held) and _by_same(note, held) for note in gone)]
+    gone = by_text(note for note in desired if is_gone(note))
+    kept = {id(held) for _, held in paired(desired, live) if held is not None} if gone else set()
+    left = (held for held in live if id(held) not in kept) if gone else ()
+    return [held for held in left if any(_by_same(note, held) for note in gone.get(_bare(held["text"]), ()))]
+
+
+def to_delete(desired: Iterable[Said], unwanted: Iterable[Said]) -> list[Said]:
+    """The notes that are declared absent and are there."""
+    left = by_text(unwanted)
+    gone = (note for note in desired if is_gone(note))
+    return [note for note in gone if any(_by_same(note, held) for held in left.get(_bare(note["text"]), ()))]
+
+
+def by_text(notes: Iterable[Said]) -> Mapping[str, Sequence[Said]]:
+    """Notes by their texts, without the line break at the end that YAML adds: it does not matter."""
+    found = defaultdict[str, list[Said]](list)
+    for note in notes:
+        found[_bare(str(note["text"]))].append(note)
+    return found
 
 
 class _Pairs:
@@ -40,12 +56,19 @@ class _Pairs:
         self.wanted, self.live = wanted, live
         self.owner: dict[int, int] = {}
         """Live note → wanted note, by their places."""
+        self.places = defaultdict[str, list[int]](list)
+        """The live notes by their texts, and by these without line breaks at the end."""
+        for place, held in enumerate(live):
+            for text in {held["text"], _bare(held["text"])}:
+                self.places[text].append(place)
 
     def result(self) -> list[tuple[Said, Said | None]]:
         for index in range(len(self.wanted)):
             self._take(index, self._equal(index))
-        for index in set(range(len(self.wanted))) - set(self.owner.values()):
-            self._make_room(index, set())
+        owners = {*self.owner.values()}
+        for index in range(len(self.wanted)):
+            if index not in owners:
+                self._make_room(index)
         found = {index: self.live[place] for place, index in self.owner.items()}
         return [(note, found.get(index)) for index, note in enumerate(self.wanted)]
 
@@ -54,36 +77,44 @@ class _Pairs:
         if place is not None:
             self.owner[place] = index
 
-    def _make_room(self, index: int, seen: set[int]) -> bool:
-        """Whether a note gets a live one, if need be one whose owner can have another (an augmenting path)."""
-        for place in (*self._equal(index), *self._earlier(index)):
-            if place in seen:
+    def _make_room(self, index: int) -> None:
+        """Give a note a live one, if need be one whose owner can have another (an augmenting path)."""
+        seen, taken = set[int](), list[int]()
+        way = [(index, self._possible(index))]
+        # Not by recursion: a thousand notes can each become the next one.
+        while way:
+            place = next((p for p in way[-1][1] if p not in seen), None)
+            if place is None:
+                way.pop()
+                taken = taken[:-1]
                 continue
             seen.add(place)
-            if place not in self.owner or self._make_room(self.owner[place], seen):
-                self.owner[place] = index
-                return True
-        return False
+            taken.append(place)
+            if place not in self.owner:
+                self.owner |= {p: owner for p, (owner, _) in zip(taken, way, strict=True)}
+                return
+            way.append((self.owner[place], self._possible(self.owner[place])))
+
+    def _possible(self, index: int) -> Iterator[int]:
+        yield from self._equal(index)
+        earlier = self.wanted[index].get("changed_from")
+        if earlier is not None:
+            yield from self._alike(index, _bare(earlier), lambda held: _bare(held["text"]) == _bare(earlier))
 
     def _equal(self, index: int) -> Iterator[int]:
-        note = self.wanted[index]
-        yield from self._alike(note, lambda held: bool(held["text"] == note["text"]))
+        text = self.wanted[index]["text"]
+        return self._alike(index, text, lambda held: bool(held["text"] == text))
 
-    def _earlier(self, index: int) -> Iterator[int]:
-        note = self.wanted[index]
-        earlier = note.get("changed_from")
-        yield from self._alike(note, lambda held: earlier is not None and _was(earlier, held))
-
-    def _alike(self, note: Said, fits: Any) -> list[int]:
-        places = [n for n, held in enumerate(self.live) if _by_same(note, held) and fits(held)]
+    def _alike(self, index: int, text: str, fits: Callable[[Said], bool]) -> Iterator[int]:
+        note, held = self.wanted[index], self.live
+        places = (n for n in self.places.get(text, ()) if _by_same(note, held[n]) and fits(held[n]))
         # First one that is as private as declared, so that no other one is changed for it.
-        return sorted(places, key=lambda n: self.live[n]["private"] != bool(note.get("private")))
+        yield from sorted(places, key=lambda n: held[n]["private"] != bool(note.get("private")))
 
 
 def _by_same(note: Said, held: Said) -> bool:
     return bool(note.get("author", held["author"]) == held["author"])
 
 
-def _was(text: str, held: Said) -> bool:
-    """Whether a live note has an earlier text; the line break at the end that YAML adds does not matter."""
-    return bool(text.rstrip("\n") == held["text"].rstrip("\n"))
+def _bare(text: str) -> str:
+    return text.rstrip("\n")

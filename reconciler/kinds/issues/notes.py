@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, WithJsonSchema
 
 from reconciler.kinds._permissions import lacks
-from reconciler.kinds.issues.note_pairs import Said, is_gone, paired, unwanted
+from reconciler.kinds.issues.note_pairs import Said, by_text, is_gone, paired, to_delete, unwanted
 from reconciler.model.address import Reference, Row, Unresolved
 from reconciler.model.codecs import UNKNOWN, Codec, Difference, Ref, blank, shown, unix_lines
 from reconciler.model.forms import FLAG, REF, TEXT, WHOLE, Each, Fields
@@ -90,9 +90,10 @@ class Notes(Codec):
 
     def faults(self, value: Any) -> Iterable[tuple[str, Unresolved]]:
         notes = [_mapping(item) for item in value or ()]
-        kept = [note for note in notes if not is_gone(note)]
+        kept = by_text(note for note in notes if not is_gone(note)) if any(map(is_gone, notes)) else {}
         for note in notes:
-            if is_gone(note) and any(_clash(note, other) for other in kept):
+            others = kept.get(str(note["text"]).rstrip("\n"), ()) if is_gone(note) else ()
+            if any(_clash(note, other) for other in others):
                 yield "", Unresolved(f"the note {shown(note['text'])} is declared present and absent", "remove one")
 
     def canonical(self, value: Any, context: Context) -> Any:
@@ -140,8 +141,7 @@ class Notes(Codec):
             return []
         held = [*(_as_declared(note, held) for note, held in pairs if held), *({"text": h["text"]} for h in gone)]
         # Of the rest, only what is to be done: a note to delete that is not there is no part of the change.
-        to_delete = (note for note in desired if is_gone(note) and unwanted([note], gone))
-        return [("", held, [*(_to_do(*pair) for pair in pairs), *to_delete])]
+        return [("", held, [*(_to_do(*pair) for pair in pairs), *to_delete(desired, gone)])]
 
     def equal(self, desired: Any, live: Any) -> bool:
         return not self.differences(desired, live)
@@ -172,8 +172,7 @@ def _unfit(author: Any, context: Context) -> bool:
 
 
 def _clash(gone: Said, other: Said) -> bool:
-    same_author = not gone.get("author") or not other.get("author") or gone["author"] == other["author"]
-    return same_author and str(gone["text"]).rstrip("\n") == str(other["text"]).rstrip("\n")
+    return not gone.get("author") or not other.get("author") or bool(gone["author"] == other["author"])
 
 
 def _as_declared(note: Said, held: Said) -> dict[str, Any]:

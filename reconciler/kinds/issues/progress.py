@@ -70,11 +70,13 @@ def _default_priority(names: Names) -> Any:
 
 def _by_status(row: Row | None, values: Mapping[str, Any], context: Context) -> Iterator[tuple[str, str]]:
     wanted, live = values.get("done_ratio"), row or {}
+    if wanted is None or wanted == live.get("done_ratio"):
+        return
     status = values.get("status") or (live.get("status") or {}).get("name")
     ratio = _ratios(context.names).get(str(status))
     if setting("issue_done_ratio", context.names) == "issue_field":
         return
-    if wanted is not None and ratio is not None and wanted != ratio and wanted != live.get("done_ratio"):
+    if ratio is not None and wanted != ratio:
         said = f'all issues with the status "{status}" are {ratio} % done: Redmine may take that from the status'
         yield "done_ratio", f"{said} ({BY_STATUS})"
 

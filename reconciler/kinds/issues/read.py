@@ -74,11 +74,12 @@ def _long(
     whole = all_of(projects, filters, include)
     if need.has_all("issue"):
         return whole
-    names, subjects = ({split_key(k)[1] for k in by.get("issue", ())} for by in (need.keys, need.titles))
+    names = {split_key(k)[1] for k in need.keys.get("issue", ())}
     ids = {int(name[1:]) for name in names if name.startswith("#") and name[1:].isdigit()}
     ids |= {*map(int, need.ids.get("issue", ()))}
     scope = (*criterion("project_id", "=", *projects), *filters)
-    by, values = (f"cf_{field.id}", names) if field else ("subject", subjects)
+    subjects = () if field else {split_key(k)[1] for k in need.titles.get("issue", ())}
+    by, values = (f"cf_{field.id}", names) if field else ("subject", {*subjects})
     return replace(whole, instead=ByName(scope, by, values, ids, include))
 
 

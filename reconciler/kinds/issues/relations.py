@@ -355,7 +355,7 @@ Planned = Iterator[tuple[Address, str, Address, int]]
 
 def _all_declared(names: Names) -> Planned:
     for key, spec in names.declared("issue").items():
-        for kind, other, delay in _of(spec.relations, split_key(key)[0], names):
+        for kind, other, delay in _of(spec.relations, split_key(key)[0], names) if spec.relations else ():
             yield Address("issue", key), kind, other, delay
 
 

@@ -51,16 +51,14 @@ class ByName(Shortcut):
         query = (*self.scope, *EVERY[:2], ("sort", "id:desc"), ("limit", "1"))
         return Listing("/issues", "issues", query, paged=False, mark=MARK)
 
-    def lists(self, known: Row) -> Sequence[Listing]:
-        also, ids = self._value(known), sorted({*self.ids} - {known["id"]})
-        some = [criterion(self.filter, "=", also, *portion) for portion in portions(sorted({*self.values} - {also}))]
-        return [
-            *(
-                self._list((*self.scope, *named))
-                for named in some or ([] if ids else [criterion(self.filter, "=", also)])
-            ),
-            *(self._list(numbered([known["id"], *chunk])) for chunk in chunks(ids, CHUNK - 1)),
-        ]
+    def lists(self, known: Row) -> Iterator[Listing]:
+        also, ids, values = self._value(known), sorted({*self.ids} - {known["id"]}), {*self.values}
+        for portion in portions(sorted(values - {also})):
+            yield self._list((*self.scope, *criterion(self.filter, "=", also, *portion)))
+        if not (values - {also} or ids):
+            yield self._list((*self.scope, *criterion(self.filter, "=", also)))
+        for chunk in chunks(ids, CHUNK - 1):
+            yield self._list(numbered([known["id"], *chunk]))
 
     def below(self, rows: Mapping[Id, Row], new: Mapping[Id, Row]) -> Sequence[Listing]:
         """All subtasks, at any depth."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from reconciler.kinds._families import family
-from reconciler.kinds.memberships.inherited_roles import foresee, own_roles, principal
+from reconciler.kinds._inherited_roles import foresee, own_roles, principal
 from reconciler.model.address import Address, Row
 from reconciler.model.capabilities import Creation, Deletion, Dependencies, FixedKey, KeptValues, Nesting, Rows
 from reconciler.model.codecs import Ref, RefSet

@@ -194,16 +194,12 @@ class Projects(Kind[ProjectSpec]):
 
     def conflicts(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
         names, status = context.names, values.get("status")
-        shut_ones = _declared_shut(names) if status in ("active", "closed") else {}
-        for key in (key for key in names.ancestors(context.project) if key in shut_ones) if shut_ones else ():
-            shut = shut_ones[key]
-            # A project below a closed one can be reopened by itself; one below an archived one stays archived.
-            archives = shut == "archived" and status in ("active", "closed")
-            closes = shut == "closed" and _live(key, names) != shut and status == "active"
-            if archives or closes:
-                message = f'the parent project "{key}" is declared {shut}, which applies to all projects below it'
-                yield "status", message, f"declare this project {shut} as well"
-                return
+        # A project below a closed one can be reopened by itself; one below an archived one stays archived.
+        shutting = {"active": ("archived", "closed"), "closed": ("archived",)}.get(str(status), ())
+        if shutting and (key := tree.nearest_above(context.project, shutting, _shut(names), names)):
+            shut = _shut(names)[key]
+            message = f'the parent project "{key}" is declared {shut}, which applies to all projects below it'
+            yield "status", message, f"declare this project {shut} as well"
 
     def losses(self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context) -> Iterable[str]:
         yield from super().losses(row, values, changed, context)
@@ -314,11 +310,12 @@ def _declared(key: str, names: Names) -> str | None:
     return getattr(names.spec(Address("project", key)), "status", None)
 
 
-def _declared_shut(names: Names) -> Mapping[str, str]:
-    """The projects that are declared closed or archived, with that."""
+def _shut(names: Names) -> Mapping[str, str]:
+    """The projects that are declared archived, or closed and are not closed yet, with that."""
     if "shut projects" not in names.memo:
         declared = ((key, getattr(spec, "status", None)) for key, spec in names.declared("project").items())
-        names.memo["shut projects"] = {key: status for key, status in declared if status in ("closed", "archived")}
+        shut = ((key, status) for key, status in declared if status in ("closed", "archived"))
+        names.memo["shut projects"] = {k: s for k, s in shut if s == "archived" or _live(k, names) != s}
     known: Mapping[str, str] = names.memo["shut projects"]
     return known
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from reconciler.model.name_index import Names
 
@@ -17,6 +17,21 @@ def planned_below(project: str, names: Names) -> list[str]:
 def live_below(project: str, names: Names) -> list[str]:
     """The live projects that are below a project now."""
     return _below(project, "live", names.live("project").ids, names.live_parent, names)
+
+
+def nearest_above(project: str, wanted: Collection[str], marks: Mapping[str, str], names: Names) -> str:
+    """The nearest project above one, as declared, whose mark is wanted, or "". Each project is looked at once."""
+    known: dict[str, str] = names.memo.setdefault(("nearest above", wanted), {"": ""})
+    way: dict[str, None] = {}
+    # Declared parents can form a cycle, which is reported elsewhere; here it must end.
+    while project not in known and project not in way:
+        way[project] = None
+        project = names.parent(project)
+    found = known.get(project, "")
+    for below in reversed(way):
+        found = known[below] = project if marks.get(project) in wanted else found
+        project = below
+    return found
 
 
 def _below(project: str, which: str, known: Iterable[str], parent: Callable[[str], str], names: Names) -> list[str]:

@@ -219,6 +219,7 @@ def test_github_annotates_the_line_of_the_field() -> None:
     assert github.results(report).splitlines() == [
         "::error file=<stdin>,line=5,col=5,title=user amy::Email is invalid",
         "::error file=<stdin>,line=2,col=5,title=user amy::No",
+        "Applied: 0 done, 1 failed, 0 skipped, 0 unknown.",
     ]
 
 

@@ -257,6 +257,41 @@ def test_what_another_run_created_in_the_same_instant_is_not_done(server: Canned
         assert "created by Redmine Admin at 2026-11-29 05:20:00 UTC" in error.message
 
 
+@pytest.mark.parametrize(
+    ("count", "other", "waits", "looks"),
+    [(1, False, [3.0], 1), (20, False, [], 1), (20, True, [3.0], 2)],
+    ids=["a short run", "a long run", "a long run beside somebody else"],
+)
+def test_a_run_waits_for_a_rival_only_if_there_can_be_one(
+    server: Canned, monkeypatch: pytest.MonkeyPatch, count: int, other: bool, waits: list[float], looks: int
+) -> None:
+    """Before its last look, a run waits for POSTs that it could not see yet; a long one has seen that there are none.
+
+    If its last look shows a new object of somebody else, it waits after that and looks again.
+    """
+    now, slept, tool = [0.0], list[float](), "reconciler.apply.doubles"
+
+    async def sleep(seconds: float) -> None:
+        slept.append(round(seconds, 3))
+        now[0] += seconds
+
+    def before(method: str, target: str) -> None:
+        now[0] += method == "POST"
+        if other and method == "POST" and now[0] == count:
+            server.add("issues", project="shop", subject="other")
+
+    monkeypatch.setattr(f"{tool}.SETTLING", 0.5)
+    monkeypatch.setattr(f"{tool}.asyncio.sleep", sleep)
+    for module in (tool, "reconciler.apply.meanwhile"):
+        monkeypatch.setattr(f"{module}.elapsed", lambda: now[0])
+    server.before = before
+    report = apply(server, issues(*(f"i{n}" for n in range(count))), slots=1)
+    assert report.summary["done"] == count
+    newest = [path for method, path in server.seen if method == "GET" and "sort=id%3Adesc" in path]
+    assert [one for one in slept if one > 0] == waits
+    assert len(newest) == 1 + looks
+
+
 def test_what_exists_three_times_says_so(server: Canned) -> None:
     """All but one of them have to go."""
 

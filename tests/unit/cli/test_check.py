@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import jsonschema
 import pytest
 from canned import Canned, reached
 from click.testing import CliRunner, Result
@@ -19,8 +18,9 @@ from limited import RIGHTS, Limited
 from paths import ROOT
 
 from reconciler.cli import main
+from reconciler.cli.progress import Progress
 from reconciler.redmine import waiting
-from reconciler.reference.json_schema import SCHEMAS
+from schemas import conform
 
 SHOP = "projects: [{identifier: shop, name: shop}]"
 NAMES = """\
@@ -46,7 +46,7 @@ def data(*args: str, code: int = 0, manifest: str = SHOP) -> dict[str, Any]:
     result = run("--format", "json", *args, manifest=manifest)
     assert result.exit_code == code, result.output
     found: dict[str, Any] = json.loads(result.stdout)
-    jsonschema.validate(found, SCHEMAS["check"]())
+    conform(found, "check")
     return found
 
 
@@ -149,6 +149,14 @@ def test_each_missing_permission_once_with_all_its_places(canned: Canned) -> Non
     assert "Error: amy lacks 2 permissions." in text.stderr
 
 
+def test_problems_and_missing_permissions_are_both_counted(canned: Canned) -> None:
+    """The last line on stderr does not say less than stdout."""
+    with amy("manage_versions", "add_issue_watchers"):
+        text = run(manifest=WORK + "  - {project: shop, subject: c, tracker: Bgu}\n")
+    assert text.stdout.endswith("2 problems.\n")
+    assert "Error: 1 problem in the manifests; amy lacks 1 permission." in text.stderr
+
+
 def test_permissions_that_suffice(canned: Canned) -> None:
     """Nothing is missing, and the exit code is 0."""
     with amy("add_issues", "manage_versions", "add_issue_watchers"):
@@ -206,7 +214,7 @@ def test_without_manifests(canned: Canned) -> None:
     result = CliRunner().invoke(main, ["check", "--format", "json"])
     assert result.exit_code == 0
     found = json.loads(result.stdout)
-    jsonschema.validate(found, SCHEMAS["check"]())
+    conform(found, "check")
     assert found["status"] == "ok" and "summary" not in found
 
 
@@ -255,10 +263,20 @@ def test_without_the_option_it_does_not_wait(canned: Canned, monkeypatch: pytest
 
 
 def test_waits_no_longer_than_it_may(canned: Canned, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Then it ends as without the option."""
+    """Then it ends as without the option, and says for how long it has waited."""
     Starting(canned, monkeypatch, *[503] * 1000)
     found = data("--wait", "0.1", code=1)
-    assert found["status"] == "failed" and "503" in found["ended"]
+    assert found["status"] == "failed" and "503" in found["ended"] and found["waited"] > 0
+    assert "The server was not ready within 0.1 s.\nError: " in run("--wait", "0.1").stderr
+
+
+def test_a_log_says_that_it_waits(canned: Canned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not that it reads, until the server answers."""
+    phases: list[str] = []
+    monkeypatch.setattr(Progress, "resume", lambda shown, phase: phases.append(phase))
+    Starting(canned, monkeypatch, REFUSED, 503)
+    assert run("--wait", "30").exit_code == 0
+    assert phases[:3] == [f"Waiting for {canned.url}", f"Waiting for {canned.url}", f"Reading {canned.url}"]
 
 
 @pytest.mark.parametrize("fault", [401, 404, 403])

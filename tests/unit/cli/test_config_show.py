@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 from canned import Canned
 from click.testing import CliRunner, Result
 
 from reconciler.cli import main
-from reconciler.reference.json_schema import SCHEMAS
+from reconciler.settings import Settings
+from schemas import conform
 
 KEY = "canary-of-the-key"
 FILE = f"""\
@@ -51,7 +51,7 @@ def run(*args: str, code: int = 0, **extra: Any) -> Result:
 def data(*args: str, **extra: Any) -> dict[str, Any]:
     """What it prints as JSON, which has the form of its schema."""
     found: dict[str, Any] = json.loads(run("config", "show", "--format", "json", *args, **extra).stdout)
-    jsonschema.validate(found, SCHEMAS["settings"]())
+    conform(found, "settings")
     return found
 
 
@@ -72,6 +72,19 @@ def test_every_origin_is_told() -> None:
     assert origins["bearer"] == {"type": "unset"} and found["bearer"]["value"] is None
     assert (found["limits.deletes"]["value"], origins["limits.deletes"]["column"]) == (3, 10)
     assert origins["limits.prune_ratio"] == {"type": "default"}
+
+
+def test_every_default_is_told() -> None:
+    """What the schema says of a default is shown where nothing sets the setting."""
+    Path("reconciler.yaml").unlink()
+    found, described = settings(), Settings.model_json_schema()["properties"]
+    defaults = {name: one["description"].partition(" Default: ")[2].strip(".") for name, one in described.items()}
+    shown = {
+        name: f"{setting['value']:g}" if name != "prune_users" else setting["value"]
+        for name, setting in found.items()
+        if defaults.get(name)
+    }
+    assert shown == {name: default for name, default in defaults.items() if default}
 
 
 def test_what_is_overridden_is_told() -> None:
@@ -99,6 +112,23 @@ def test_expressions_and_what_is_missing_for_them() -> None:
     url = settings("--instance", "live")["url"]
     assert (url["value"], url["expression"]) == (None, "https://${HOST}")
     assert url["problem"] == "the environment variable HOST is not set"
+
+
+@pytest.mark.parametrize("environ", [{}, {"GATE": "another-canary"}])
+def test_the_default_of_a_secret_is_secret(environ: dict[str, str]) -> None:
+    """Of the expression of a secret only the names are shown, whether its default is used or not."""
+    gate = f"${{GATE:-{KEY}}}"
+    values = {
+        "password": gate,
+        "headers": {"X-Gate": f"Token {gate}"},
+        "vars": {"SMTP_PASSWORD": gate, "TEAM": "${T:-ops}"},
+    }
+    Path("reconciler.yaml").write_text(json.dumps({"username": "bot", **values}))
+    found = settings(env=environ)
+    names = ("password", "headers.X-Gate", "vars.SMTP_PASSWORD", "vars.TEAM")
+    expected = ["${GATE:-•••}", "•••${GATE:-•••}", "${GATE:-•••}", "${T:-ops}"]
+    assert [found[name]["expression"] for name in names] == expected
+    assert "another-canary" not in run("config", "show", env=environ).stdout
 
 
 def test_credentials_that_are_not_used_say_so() -> None:

@@ -55,6 +55,20 @@ def test_an_instance_must_be_chosen(command: str) -> None:
     assert said in run(command, code=1).stderr
 
 
+@pytest.mark.parametrize("command", ["plan", "apply", "check"])
+def test_the_choice_comes_first(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the manifests are the same for all, a variable that each instance has is not the problem."""
+    monkeypatch.delenv("REDMINE_URL")
+    shared = CONFIG.replace(" manifests: [base],", " vars: {NAME: X},").replace(
+        ", manifests: [base]}", ", vars: {NAME: X}}"
+    )
+    Path("reconciler.yaml").write_text(f"manifests: [base]\n{shared}")
+    Path("base/a.yaml").write_text(BASE.replace("name: Shop", "name: ${NAME}"))
+    result = run(command, code=1)
+    assert "Error: Several instances are configured: choose one with --instance (test, live)." in result.stderr
+    assert "variable" not in result.output
+
+
 def test_a_plan_shows_where_a_value_comes_from(canned: Canned) -> None:
     """Beside a value of another file than its object: of one line, of several, and of an object that is new."""
     canned.row("projects", "shop")["name"] = "Shop"
@@ -94,3 +108,53 @@ def test_a_saved_plan_must_not_be_read_as_a_manifest() -> None:
     """Also not by the next run that reads the manifests of the configuration."""
     result = run("plan", "--instance", "test", "--out", "base/plan.json", code=1)
     assert "The next run would read base/plan.json as a manifest" in result.stderr
+
+
+# -- a saved plan ------------------------------------------------------------------------------------------------
+
+LIMITS = "limits: {deletes: 0}\n"
+
+
+def saved(canned: Canned, *args: str) -> Result:
+    """A plan with a deletion, saved by a command in the current folder; the configuration is beside the manifests."""
+    Path("reconciler.yaml").rename("base/reconciler.yaml")
+    text = Path("base/reconciler.yaml").read_text().replace("[base]", "[.]").replace(", overlays: [test.yaml]", "")
+    Path("base/reconciler.yaml").write_text(LIMITS + text)
+    Path("base/a.yaml").write_text("projects: [{identifier: shop, versions: [{name: '1.0', state: absent}]}]")
+    canned.add("versions", project="shop", name="1.0")
+    return run("plan", "base", "--out", "saved.plan", *args)
+
+
+def test_a_saved_plan_keeps_its_configuration(canned: Canned) -> None:
+    """Its instance and its limits hold, although `apply` runs in another folder than that of the configuration."""
+    assert "To apply it: reconciler apply --plan saved.plan\n" in saved(canned, "--instance", "test").stderr
+    result = run("apply", "--plan", "saved.plan", "--yes", code=5)
+    assert "more than the limit of 0 (limits.deletes)" in result.stderr
+    assert "Applied: 1 done" in run("apply", "--plan", "saved.plan", "--yes", "--max-deletes", "1").stdout
+
+
+def test_options_override_what_a_saved_plan_was_made_with(canned: Canned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another instance has another server, for which the plan is not; another file has no limits."""
+    saved(canned, "--instance", "test")
+    assert "not for http://live.test" in run("apply", "--plan", "saved.plan", "--instance", "live", code=5).stderr
+    monkeypatch.setenv("RECONCILER_INSTANCE", "live")
+    assert "not for http://live.test" in run("apply", "--plan", "saved.plan", code=5).stderr
+    monkeypatch.delenv("RECONCILER_INSTANCE")
+    Path("other.yaml").write_text(Path("base/reconciler.yaml").read_text().replace(LIMITS, ""))
+    assert "Applied: 1 done" in run("apply", "--plan", "saved.plan", "--yes", "--config", "other.yaml").stdout
+
+
+def test_a_saved_plan_without_its_configuration(canned: Canned) -> None:
+    """That its limits and its lease do not hold is said; the server can come from the environment."""
+    saved(canned, "--instance", "test")
+    Path("base/reconciler.yaml").unlink()
+    result = run("apply", "--plan", "saved.plan", "--yes")
+    assert "Note: the plan was made with base/reconciler.yaml, which is not there" in result.stderr
+    assert "Applied: 1 done" in result.stdout
+
+
+def test_a_saved_plan_without_any_configuration(canned: Canned) -> None:
+    """Nothing is missing then."""
+    Path("reconciler.yaml").unlink()
+    run("plan", "base", "--out", "saved.plan")
+    assert "was made with" not in run("apply", "--plan", "saved.plan", "--yes").stderr

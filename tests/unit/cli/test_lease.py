@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import jsonschema
 import pytest
 from canned import Canned
 from click.testing import CliRunner, Result
@@ -22,7 +21,7 @@ from stub import Stub
 from reconciler.apply import lease as leases
 from reconciler.apply.lease_page import Entry, entry_of, text_of
 from reconciler.cli import main
-from reconciler.reference.json_schema import SCHEMAS
+from schemas import conform
 
 SHOP = "projects: [{identifier: shop, issues: [{subject: a}, {subject: b}]}]"
 OTHER = Entry("0123", "amy@ci-7", "4711", "reconciler apply", "2036-01-01 12:00:00 UTC", "2036-01-01 12:02:00 UTC")
@@ -326,7 +325,7 @@ def shown(*args: str) -> dict[str, object]:
     result = run("lease", "show", "--format", "json", *args)
     assert result.exit_code == 0, result.output
     found: dict[str, object] = json.loads(result.stdout)
-    jsonschema.validate(found, SCHEMAS["lease"]())
+    conform(found, "lease")
     return found
 
 

@@ -11,19 +11,19 @@ import time
 from pathlib import Path
 from xml.etree import ElementTree
 
-import jsonschema
 import pytest
 from commands import KEY, MANY, SHOP, SITUATIONS, fake, on_a_terminal, prepare, run, server, start, wait_for, written
 from fake import Fake
 from samples import at, change, new, plan_of
 from stub import Stub
 
-from reconciler.cli.documents import Document
+from reconciler.cli.documents import Document, from_root
 from reconciler.cli.options import State
 from reconciler.cli.reports import Reports, Target
+from reconciler.errors import one_line
 from reconciler.model.address import Address
 from reconciler.plan.operations import Create
-from reconciler.reference.json_schema import SCHEMAS
+from schemas import conform
 
 __all__ = ["fake", "server"]
 
@@ -49,7 +49,7 @@ def test_a_report_of_every_end(situation: str, fake: Fake, server: Stub, monkeyp
         fake.projects.pop("shop", None) if situation != "nothing to do" else None
         assert run("apply", "--yes", "--report", name, *extra).exit_code == code
         assert stat.S_IMODE(Path(name).stat().st_mode) == 0o600
-    jsonschema.validate(report(), SCHEMAS["results" if ends == "done" else "problems"]())
+    conform(report(), "results" if ends == "done" else "problems")
     outcomes = {0: "passed", 4: "failure"}
     expected = [] if situation == "nothing to do" else [outcomes.get(code, "failure")]
     assert [outcome for _, outcome in cases("report.xml")] == expected
@@ -99,10 +99,50 @@ def test_deletions_beyond_the_limit(fake: Fake, server: Stub) -> None:
     """What is refused before anything is written is in the file as the reason why all is left."""
     fake.projects["shop"] = {"id": 1, "status": 1, "identifier": "shop", "name": "Shop"}
     manifest = "projects: [{identifier: shop, state: absent}]"
-    result = run("apply", "--yes", "--max-deletes", "0", "--report", "report.json", manifest=manifest)
+    files = ["--report", "report.json", "--report", "report.md", "--report", "report.xml"]
+    result = run("apply", "--yes", "--max-deletes", "0", *files, "--format", "github", manifest=manifest)
     assert result.exit_code == 5
     assert report()["summary"] == {"done": 0, "failed": 0, "skipped": 0, "unknown": 0, "left": 1}
     assert "more than --max-deletes 0" in str(report()["ended"])
+    assert result.stdout.startswith("::error::The plan deletes 1 object, more than --max-deletes 0")
+    # It would be refused again.
+    assert "Run the same command again" not in Path("report.md").read_text()
+    suite = ElementTree.parse("report.xml").getroot()
+    assert (suite.get("errors"), suite.get("skipped")) == ("1", "1"), "not shown as a run in which all was well"
+
+
+@pytest.mark.parametrize("variable", ["GITHUB_WORKSPACE", "CI_PROJECT_DIR"])
+def test_places_are_those_of_the_repository(
+    variable: str, server: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job may run in a folder of it: annotations and code quality are about files from its root, above and below."""
+    monkeypatch.setenv(variable, str(tmp_path))
+    (tmp_path / "b.yaml").write_text("usres: []\n")
+    (tmp_path / "redmine").mkdir()
+    monkeypatch.chdir(tmp_path / "redmine")
+    args = ("validate", "a.yaml", "../b.yaml", "--format", "github", "--report", "gitlab-codequality=q.json")
+    result = run(*args, manifest="projcts: []\n")
+    assert re.findall("file=([^,]*),", result.stdout) == ["b.yaml", "redmine/a.yaml"]
+    found = json.loads(Path("q.json").read_text())
+    assert [issue["location"]["path"] for issue in found] == ["b.yaml", "redmine/a.yaml"]
+
+
+def test_a_file_outside_of_the_repository_keeps_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no other; and without a repository, paths are those of the messages."""
+    monkeypatch.delenv("CI_PROJECT_DIR", raising=False)
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path / "checkout"))
+    assert (from_root("/etc/a.yaml"), from_root(""), from_root("a.yaml")) == ("/etc/a.yaml", "", "a.yaml")
+    monkeypatch.delenv("GITHUB_WORKSPACE")
+    assert from_root("a.yaml") == "a.yaml"
+
+
+def test_a_reason_of_several_lines_is_one_sentence() -> None:
+    """Where there is one line only: in a report, and in an annotation."""
+    assert (
+        one_line("Out of date:\n  issue a changed\n  issue b changed")
+        == "Out of date: issue a changed; issue b changed"
+    )
+    assert one_line("Plain.") == "Plain."
 
 
 @pytest.mark.parametrize(
@@ -151,7 +191,7 @@ def check_file(form: str, command: str, ends: str, changes: bool) -> None:
     planned = ends == "done" and command in ("plan", "apply")
     if form == "json":
         name = {"plan": "plan", "apply": "results"}[command] if planned else "problems"
-        jsonschema.validate(json.loads(text), SCHEMAS[name]())
+        conform(json.loads(text), name)
         assert planned or bool(json.loads(text)["problems"]) == (ends != "done")
     elif form == "junit":
         outcomes = [outcome for _, outcome in cases(NAMES[form])]
@@ -334,7 +374,7 @@ def test_long_texts_in_json(server: Stub) -> None:
     text = "word " * 14_000
     cut = run("plan", "--format", "json", "--report", "r.json", manifest=LONG % text)
     for data in (json.loads(cut.stdout), report("r.json")):
-        jsonschema.validate(data, SCHEMAS["plan"]())
+        conform(data, "plan")
         (field,) = [f for f in data["changes"][0]["fields"] if f["path"] == "description"]  # type: ignore[index]
         assert field["after"]["$text"] == text[:200]
         assert field["after"]["length"] == len(text)

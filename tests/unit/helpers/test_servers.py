@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from paths import TESTS
-from servers import version_of
+from servers import TOGETHER, portions, version_of
 
 SUITE = """
 import os
@@ -38,9 +38,15 @@ def test_without(n):
 """
 
 
+def more(folder: Path, name: str) -> None:
+    """One more file of tests on a server."""
+    (folder / "promises").mkdir(exist_ok=True)
+    (folder / "promises" / f"test_{name}.py").write_text(SUITE.partition('@pytest.mark.parametrize("n", range(20))')[0])
+
+
 def outcome(folder: Path, *options: str) -> tuple[str, list[str]]:
     """What pytest prints for a suite with this suite's conftest, and what its tests log."""
-    (folder / "promises").mkdir()
+    (folder / "promises").mkdir(exist_ok=True)
     (folder / "promises" / "test_suite.py").write_text(SUITE)
     seen = folder / "seen"
     seen.touch()
@@ -96,6 +102,30 @@ def test_a_run_without_servers_starts_none(tmp_path: Path) -> None:
 def test_the_version_of_a_test_is_in_its_id(nodeid: str, version: str | None) -> None:
     """A version that is only a value of a test is not taken for its server's."""
     assert version_of(nodeid) == version
+
+
+def test_portions_keep_together_what_shares_a_server() -> None:
+    """The tests of a file on one version are one portion, and so are all pages; other files are cut."""
+    plain = [f"tests/unit/test_a.py::test_b[{n}]" for n in range(TOGETHER + 1)]
+    on = [f"tests/traps/test_a.py::test_{n}[redmine-{v}]" for v in ("5.0", "6.1") for n in range(TOGETHER + 1)]
+    pages = ["tests/browser/test_a.py::test_b", "tests/browser/test_c.py::test_d"]
+    dealt = portions([*on, *pages, *plain])
+    assert len({dealt[nodeid] for nodeid in on}) == 2
+    assert len({dealt[nodeid] for nodeid in pages}) == 1
+    assert [dealt[nodeid] for nodeid in plain] == [dealt[plain[0]]] * TOGETHER + [dealt[plain[-1]]]
+    assert len({*dealt.values()}) == 5
+
+
+@pytest.mark.slow
+def test_workers_share_a_version(tmp_path: Path) -> None:
+    """Of three workers, no one starts two servers, and none is left without work."""
+    for name in ("a", "b", "c", "d"):
+        more(tmp_path, name)
+    printed, seen = outcome(tmp_path, "-n", "3")
+    assert "60 passed" in printed
+    started = {(worker, version) for worker, _, version in (line.split() for line in seen if "starts" in line)}
+    assert {version for _, version in started} == {"5.0", "6.1"}
+    assert len(started) == len({worker for worker, _ in started}) == 3
 
 
 def test_no_mark_is_written_by_hand() -> None:

@@ -250,3 +250,11 @@ def test_a_changed_note_is_shown_as_a_diff() -> None:
         "-text gone",
         " … 1 unchanged",
     )
+
+
+def test_a_long_chain_of_changes_is_no_recursion() -> None:
+    """Thousands of notes of which each becomes the next one: the live ones are found for all of them."""
+    count = 3000
+    live = [{"text": str(n), "author": "amy", "private": False} for n in range(count)]
+    wanted = [{"text": str(n + 1), "changed_from": str(n)} for n in range(count)]
+    assert [held["text"] for _, held in paired(wanted, live) if held] == [note["changed_from"] for note in wanted]

@@ -16,13 +16,14 @@ import httpx
 import pytest
 from calls import call
 from engine import offline
-from plans import SHOP, Present, inside, issue, live_of
+from plans import SHOP, Present, inside, issue, live_of, project, user
 
 import reconciler
 from reconciler.apply.executor import Applier
 from reconciler.apply.report import Report
 from reconciler.apply.run import carry_out
 from reconciler.plan.planner import Plan, make
+from reconciler.plan.targets import needing, select
 from reconciler.redmine.client import Client
 
 pytestmark = pytest.mark.slow
@@ -125,6 +126,69 @@ def test_planning_is_linear(state: Callable[[int], State]) -> None:
     """The plan for twice as many issues takes twice the work."""
     less, more = (instructions(planning(state(count))) for count in (FEW, 2 * FEW))
     assert more / less < DOUBLE
+
+
+def closed_levels(count: int) -> tuple[str, Sequence[Present]]:
+    """Closed projects, each below the one before, that are changed and stay closed."""
+    above = ({"parent": {"id": n}} if n else {} for n in range(count))
+    rows = [project(n + 1, f"p-{n}", status=5, **more) for n, more in enumerate(above)]
+    return "projects:\n" + "".join(f"  - {{identifier: p-{n}, name: N, status: closed}}\n" for n in range(count)), rows
+
+
+def opened_levels(count: int) -> tuple[str, Sequence[Present]]:
+    """Closed projects that are opened, with closed ones below that no manifest declares."""
+    text, rows = closed_levels(count)
+    below = [project(count + n + 1, f"q-{n}", status=5, parent={"id": n + 1}) for n in range(count)]
+    return text.replace("status: closed", "status: active"), [*rows, *below]
+
+
+def inherited_members(count: int) -> tuple[str, Sequence[Present]]:
+    """New projects, each below the one before and with its members, to whom issues are assigned."""
+    issues = "issues: [{subject: s, tracker: Bug, priority: Low, assigned_to: amy}]"
+    first = "  - {identifier: p-0, name: P0, members: [{user: amy, roles: [Developer]}]}\n"
+    parents = (f"identifier: p-{n}, name: P{n}, parent: p-{n - 1}, inherit_members: true" for n in range(1, count))
+    lines = [first, *(f"  - {{{parent}, {issues}}}\n" for parent in parents)]
+    return "projects:\n" + "".join(lines), [user(9, "amy")]
+
+
+def turned_wiki(count: int) -> tuple[str, Sequence[Present]]:
+    """Wiki pages of which each was below the one before, and is to be below the next one."""
+    wiki = {**SHOP[2], "enabled_modules": [{"id": 1, "name": "wiki"}]}
+    pages = ({"id": f"shop/P{n}", "title": f"P{n}", "version": 1, "text": "a"} for n in range(count))
+    above = ({"parent": {"title": f"P{n - 1}"}} if n else {} for n in range(count))
+    rows = [("wiki_page", str(p["id"]), {**p, **more}) for p, more in zip(pages, above, strict=True)]
+    lines = (f"  - {{title: P{n}, parent: {f'P{n + 1}' if n + 1 < count else 'null'}}}" for n in range(count))
+    return inside("wiki_pages:", *lines), [("project", "shop", wiki), *rows]
+
+
+TREES = {made.__name__: made for made in (closed_levels, opened_levels, inherited_members, turned_wiki)}
+
+
+@pytest.mark.parametrize("state", TREES.values(), ids=TREES)
+def test_planning_trees_is_linear(state: Callable[[int], tuple[str, Sequence[Present]]]) -> None:
+    """The plan for twice as many levels takes twice the work."""
+
+    def work(count: int) -> int:
+        text, present = state(count)
+        wanted = offline(text)
+        live = live_of(wanted, present)
+        return instructions(lambda: made.append(make(wanted, live, "http://redmine.test")))
+
+    made: list[Plan] = []
+    less, more = work(FEW), work(2 * FEW)
+    assert len(made[1].changes) > 2 * FEW - 2
+    assert more / less < DOUBLE
+
+
+def test_choosing_is_linear() -> None:
+    """To choose all of twice as many levels, or to find what needs any of them, takes twice the work."""
+
+    def work(count: int) -> int:
+        made = planning(levels(count))()
+        known = [change.address for change in made.changes]
+        return instructions(lambda: (select(made, known, ["issue/*"]), needing(made, known)))
+
+    assert work(2 * FEW) / work(FEW) < DOUBLE
 
 
 class Redmine:

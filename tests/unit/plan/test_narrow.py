@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from canned import Canned, reached
 from pydantic import SecretStr
 
@@ -54,7 +54,7 @@ def server() -> Canned:
 
 def planned(redmine: Canned, folder: Path, *targets: str, data: Any = BIG) -> tuple[Any, int]:
     """The plan of the targets as the commands make it, and the number of requests."""
-    (folder / "redmine.yaml").write_text(yaml.safe_dump(data))
+    (folder / "redmine.yaml").write_text(json.dumps(data))
     config = load([folder], {"REDMINE_URL": redmine.url, "REDMINE_API_KEY": redmine.api_key})
     redmine.seen.clear()
 

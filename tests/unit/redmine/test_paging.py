@@ -43,8 +43,10 @@ class Table:
         rows = [{"id": number} for number in self.ids[offset : offset + self.limit]]
         return Page(rows, offset, self.limit, len(self.ids))
 
-    def read(self) -> list[int]:
-        rows: list[dict[str, Any]] = asyncio.run(complete(self.fetch, "The list"))
+    def read(self, *, both: bool = False) -> list[int]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(pagination, "LIMIT", self.limit)
+            rows: list[dict[str, Any]] = asyncio.run(complete(self.fetch, "The list", both=both))
         return [row["id"] for row in rows]
 
 
@@ -74,12 +76,22 @@ def append(ids: list[int]) -> None:
     ids.append(next(new_ids))
 
 
-@given(size=st.integers(0, 60), limit=st.integers(2, 12))
-def test_a_quiet_list_is_read_with_the_fewest_pages(size: int, limit: int) -> None:
-    """Without moves every row comes once, in order, in ceil(total / (limit - 1)) requests: the last page is not full."""
+@given(size=st.integers(0, 60), limit=st.integers(2, 12), both=st.booleans())
+def test_a_quiet_list_is_read_with_the_fewest_pages(size: int, limit: int, both: bool) -> None:
+    """Without moves every row comes once, in order, in ceil(total / (limit - 1)) requests: the last page is not full.
+
+    If a second page is likely, it is asked for in any case.
+    """
     table = Table(size, limit)
-    assert table.read() == table.ids
-    assert len(table.offsets) == max(1, math.ceil(size / (limit - 1)))
+    assert table.read(both=both) == table.ids
+    assert len(table.offsets) == max(2 if both else 1, math.ceil(size / (limit - 1)))
+
+
+def test_a_likely_second_page_does_not_wait_for_the_first() -> None:
+    """Both are asked for at once, and all others once the first is there."""
+    table = Table(30, 10, delays=(0, 3))
+    assert table.read(both=True) == table.ids
+    assert table.offsets[:2] == [9, 0] and sorted(table.offsets) == [0, 9, 18, 27]
 
 
 @pytest.mark.parametrize("said", [0, 3, 4])
@@ -107,15 +119,15 @@ moves = st.dictionaries(
 )
 
 
-@given(st.integers(0, 30), st.integers(2, 6), moves, st.lists(st.integers(0, 5), min_size=1).map(tuple))
+@given(st.integers(0, 30), st.integers(2, 6), moves, st.lists(st.integers(0, 5), min_size=1).map(tuple), st.booleans())
 def test_what_stays_in_a_moving_list_is_never_lost_nor_doubled(
-    size: int, limit: int, moves: dict[int, Move], delays: tuple[int, ...]
+    size: int, limit: int, moves: dict[int, Move], delays: tuple[int, ...], both: bool
 ) -> None:
     """Under any inserts and deletes between pages, all rows that stayed come exactly once, or the list is
     given up."""
     table = Table(size, limit, moves, delays)
     try:
-        found = table.read()
+        found = table.read(both=both)
     except Unreachable:
         assert moves
         return

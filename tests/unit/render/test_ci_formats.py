@@ -8,12 +8,12 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
-from samples import PLAN, PROBLEMS, REPORT, at, new, plan_of
+from samples import PLAN, PROBLEMS, REPORT, at, changed, new, plan_of
 from samples import change as make
 
 from reconciler.errors import Location, Problem
 from reconciler.model.address import Address
-from reconciler.plan.operations import Create, Delete, Plan
+from reconciler.plan.operations import Create, Delete, Plan, Update
 from reconciler.render import github, gitlab, junit
 
 
@@ -67,6 +67,15 @@ def test_annotations_of_a_plan() -> None:
     )
     assert commands(rendered, "notice")[0].endswith("title=issue p/0::create subject: S")
     assert rendered.endswith("\nPlan: 30 to create, 0 to change, 12 to delete, 0 unchanged.")
+
+
+def test_a_text_in_an_annotation_is_counted() -> None:
+    """Its lines have no room: of a new one, all are counted, of another one, those that differ."""
+    created = make(Create, Address("issue", "p/1"), None, at(1), new(subject="S", description="a\n" * 500))
+    edited = make(Update, Address("issue", "p/2"), 2, at(2), (changed("description", "a\nb\nc", "a\nd\nc\ne"),))
+    first, second = commands(github.plan(plan_of(created, edited)), "notice")
+    assert first.endswith("::create subject: S; description: 500 lines added")
+    assert second.endswith("::change description: 2 lines added and 1 line removed")
 
 
 def test_problems_and_the_plan_of_the_rest_are_annotations() -> None:

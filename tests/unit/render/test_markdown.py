@@ -67,8 +67,32 @@ def test_what_has_no_room_is_named_without_its_fields() -> None:
     assert len(named(rendered, changes)) == 1000
     full = rendered.count("<summary><code>")
     assert full > 50
-    assert f"<summary>{1000 - full} more, without their fields</summary>" in rendered
+    assert f"<summary>{1000 - full} more, without their values</summary>" in rendered
     assert "- `+ issue shop/999`" in rendered
+
+
+def updated(number: int, *paths: str) -> Change:
+    """A change of an issue."""
+    fields = tuple(changed(path, "old " * 30, "new " * 30) for path in paths)
+    return make(Update, Address("issue", f"shop/{number}"), number, at(number), fields)
+
+
+def test_what_changes_is_told_without_a_click() -> None:
+    """A folded block, and a line for which there is no block, name the fields; of many, the first ones."""
+    rendered = markdown.plan(plan_of(updated(1, "subject", "custom_fields.Team", "subject"), *created([2])))
+    assert "<summary><code>~ issue shop/1 (#1)</code>: <code>subject, custom field Team</code></summary>" in rendered
+    assert "<summary><code>+ issue shop/2</code></summary>" in rendered
+    many = [updated(n, *(f"custom_fields.F{m}" for m in range(20))) for n in range(150)]
+    last = markdown.plan(plan_of(*many)).splitlines()[-3]
+    assert last.startswith("- `~ issue shop/149 (#149)`: `custom field F0, ")
+    assert last.endswith("custom field F11, and 8 others`")
+
+
+def test_a_name_in_a_heading_is_no_mention() -> None:
+    """A project of a hostile server is not the name of a person or the number of an issue."""
+    objects = (LiveObject(Address("issue", "@everyone #12/a"), 1, "/issues/1"),)
+    rendered = markdown.plan(replace(plan_of(*deleted([1])), unmanaged=Unmanaged(objects, listed=True)))
+    assert "<summary>1 issue in @<!-- -->everyone #<!-- -->12</summary>" in rendered
 
 
 def test_what_cannot_be_named_is_counted() -> None:
@@ -94,7 +118,7 @@ def test_a_long_text_hides_nothing() -> None:
     assert len(rendered) < ROOM
     assert rendered.count("<summary><code>") == 59
     assert "(69700 more characters)" in rendered
-    assert "without their fields" not in rendered
+    assert "without their values" not in rendered
 
 
 def test_many_deletions() -> None:

@@ -73,6 +73,7 @@ NASTIES = (
     '"]; n0 --> n1; click n0 "javascript:alert(1)"',
     '"; } evil -> node [label=<b>x</b>]; "',
     "\ud800 lone",
+    "\ufffe\uffff not in XML \U000e0101 \U000e01ef \U000e0fff",
     "tag \U000e0041 zero\u200bwidth \ufeff",
     "(none)",
     " → ",
@@ -458,7 +459,9 @@ def test_json_keeps_every_character_and_obeys_none(nasty: str) -> None:
 def test_a_workflow_command_is_one_line_with_its_own_properties(nasty: str) -> None:
     """Whatever a message or file name says, each problem is one `::error` command with four properties at most."""
     _, report, problems = hostile(nasty)
-    for line in (*github.problems(problems).split("\n"), *github.results(report).split("\n")):
+    *results, summary = github.results(report).split("\n")
+    assert summary == words.outcome(report)
+    for line in (*github.problems(problems).split("\n"), *results):
         command = re.fullmatch(r"::(error|warning) ([^:\r\n]*)::([^\r\n]*)", line)
         assert command is not None
         assert [part.split("=")[0] for part in command[2].split(",")] == ["file", "line", "col", "title"]

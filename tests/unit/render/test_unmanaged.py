@@ -6,15 +6,14 @@ import json
 from dataclasses import replace
 from typing import Any
 
-import jsonschema
 import pytest
 from samples import plan_of
 
 from reconciler.model.address import Address
 from reconciler.plan.operations import LiveObject, Plan, Unmanaged
-from reconciler.reference.json_schema import plan_schema
 from reconciler.render import html, markdown, text
 from reconciler.render.json import dumps, plan_json
+from schemas import conform
 
 HOSTILE = "web-shop/<script>\x1b[31m`|"
 
@@ -107,4 +106,4 @@ def test_what_is_in_an_archived_project() -> None:
 def test_json_is_as_its_schema_says(listed: bool) -> None:
     """Both forms are valid."""
     content = json.loads(dumps(plan_json(plan(["web-shop/1"], listed=listed))))
-    jsonschema.validate(content, plan_schema())
+    conform(content, "plan")

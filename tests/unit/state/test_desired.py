@@ -59,8 +59,14 @@ WRONG: dict[str, tuple[str, list[Found]]] = {
     "an empty project": ("versions:\n  - {project: null, name: v}", [Found(2, 6, "project: expected a string")]),
     "no subject": (project("issues:", "  - {tracker: Bug}"), [Found(4, 9, "subject is missing")]),
     "a key without a subject, where keys are only in the manifests": (
-        project("issues:", "  - {key: login}"),
-        [Found(4, 9, "subject is missing")],
+        project("issues:", "  - {key: login, state: absent}"),
+        [
+            Found(
+                4,
+                9,
+                "subject is missing: only with `issue_key_field` in reconciler.yaml is an issue found by its key",
+            )
+        ],
     ),
     "values of the wrong type, all at once": (
         project("is_public: maybe", "trackers: Bug", "name: [x]", "custom_fields: [x]", "create_only: name"),

@@ -291,6 +291,12 @@ def test_effects_say_what_changes_and_where(tmp_path: Path) -> None:
             "leave only its key",
         ),
         (
+            "users: [{login: bob, $overlay: add, firstname: B, lastname: O, mail: b@b.c}, {login: bob, firstname: C}]",
+            "1:78",
+            "user bob: added and changed in the same overlay",
+            "merge them",
+        ),
+        (
             "projects: [{identifier: shop, name: x}]\nusers: []\n---\nprojects: [{identifier: shop, name: y}]",
             "4:12",
             "project shop: changed twice in the same overlay",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 from unittest.mock import patch
+from urllib.parse import parse_qs
 
 import pytest
 from canned import Canned, Params
@@ -111,6 +112,23 @@ def test_a_plan_takes_few_round_trips(case: str) -> None:
         assert plan_of(server(), text).changes == ()
     assert rounds[0] == [("GET", "/users/current.json")]
     assert len(rounds) == most, "\n".join(map(str, rounds))
+
+
+@pytest.mark.parametrize(
+    ("declared", "live", "pages"),
+    [(250, 250, [["0", "99"], ["198"]]), (100, 3, [["0", "99"]]), (99, 250, [["0"], ["198", "99"]])],
+)
+def test_a_second_page_that_is_likely_is_asked_for_with_the_first(
+    declared: int, live: int, pages: list[list[str]]
+) -> None:
+    """No worker of the server waits for the first page of a list of which a hundred objects or more are declared."""
+    server = shop(live)
+    with counted(server) as rounds:
+        plan_of(server, items(declared))
+    offsets = [
+        [parse_qs(target)["offset"][0] for _, target in asked if target.startswith("/issues.")] for asked in rounds
+    ]
+    assert [sorted(asked) for asked in offsets if asked] == pages
 
 
 NEW = "{subject: new, assigned_to: amy, tracker: Bug}"
