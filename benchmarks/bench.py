@@ -5,7 +5,8 @@ With `--write` the results are kept in benchmarks/results, and docs/performance.
 Exits 1 if a goal is missed.
 
 Parts: offline (help, validate), create, re-check, update, export (on a real Redmine), growth (1,000 to 100,000 issues
-against a server that answers at once), fleet (many servers; not part of a run that does not name it).
+against a server that answers at once), sizes (very many objects of each kind), fleet (many servers). The last two are
+not part of a run that does not name them.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import fleet_page
 import growth
 import offline
 import online
+import sizes
 from contest import Rules
 from goals import verdicts
 from publish import publish
@@ -32,7 +34,8 @@ from worlds import manifest
 
 __all__ = ["manifest"]
 
-PARTS = ("offline", *online.TASKS, "growth", "fleet")
+APART = ("sizes", "fleet")
+PARTS = ("offline", *online.TASKS, "growth", *APART)
 SERVERS = (online.Server("6.1"), online.Server("5.0", full=False), online.Server("6.1", "sqlite", full=False))
 
 
@@ -45,7 +48,7 @@ def main() -> None:
     if options.publish:
         publish(book)
         return
-    only = options.only or [name for name in PARTS if name != "fleet"]
+    only = options.only or [name for name in PARTS if name not in APART]
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         parts = list(_told(_measured(Path(name), only, options), console, book if options.write else None))
         found = _fleet(Path(name), console) if "fleet" in only else None
@@ -79,14 +82,16 @@ def _server(text: str) -> online.Server:
 def _measured(folder: Path, only: Sequence[str], options: argparse.Namespace) -> Iterator[Part]:
     """Each part as soon as it is there."""
     rules = Rules(options.seconds, options.rounds)
-    sizes = online.Sizes(options.issues, options.many)
+    issues = online.Sizes(options.issues, options.many)
     tasks = [task for task in online.TASKS if task in only]
     if "offline" in only:
         yield offline.run(folder)
     for server in options.servers if tasks else ():
-        yield online.run(server, folder, rules, sizes, tasks)
+        yield online.run(server, folder, rules, issues, tasks)
     if "growth" in only:
         yield growth.run(folder, rules, options.growth)
+    if "sizes" in only:
+        yield sizes.run()
 
 
 def _told(parts: Iterable[Part], console: Console, book: Book | None) -> Iterator[Part]:

@@ -22,6 +22,8 @@ TASKS = {"help": "`--help`", "validate": "validate", "plan": "plan, no changes",
 def title(scenario: Scenario) -> str:
     """What is done, with how many objects."""
     said = TASKS.get(scenario.name, scenario.name)
+    if ": " in said:
+        return f"{said}, {scenario.objects:,} objects"
     issues = f", {scenario.objects:,} issue{'s' * (scenario.objects != 1)}"
     return said + issues * bool(scenario.objects)
 

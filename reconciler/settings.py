@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -222,8 +222,9 @@ def describe_error(item: Any) -> tuple[str, str, str]:
     """(message, subject, hint) for one of pydantic's errors."""
     name = ".".join(map(str, item["loc"]))
     if item["type"] == "extra_forbidden":
-        known = [*Settings.model_fields, "instances"]
-        return f'unknown setting "{name}"', "", suggest(name, known)
+        known = _known(item["loc"][:-1])
+        near = suggest(str(item["loc"][-1]), known)
+        return f'unknown setting "{name}"', "", near or f"known: {', '.join(known)}"
     given = item["input"]
     # Never quote a value that may be a secret: messages end up in logs.
     quotable = isinstance(given, str) and str(item["loc"][0]) not in HIDDEN
@@ -231,6 +232,15 @@ def describe_error(item: Any) -> tuple[str, str, str]:
     expected = EXPECTED.get(item["type"])
     message = f"expected {expected}" if expected else item["msg"][0].lower() + item["msg"][1:]
     return f"{name}: {message}{found}", "", ""
+
+
+def _known(path: Sequence[str | int]) -> list[str]:
+    """The names of the settings in a mapping of settings, at the top level or below."""
+    model: type[BaseModel] = Settings
+    for name in path:
+        shape = model.model_fields[str(name)].annotation
+        model = next(one for one in (shape, *get_args(shape)) if isinstance(one, type) and issubclass(one, BaseModel))
+    return [*model.model_fields, *(() if path else ("instances",))]
 
 
 def invalid(problems: Iterable[Problem]) -> ConfigError:

@@ -18,6 +18,7 @@ from reconciler.plan.operations import Plan
 from reconciler.redmine.client import Client
 from reconciler.state.fetch import fetch
 from reconciler.state.live import rights
+from reconciler.state.together import together
 
 MANY = 10
 """Objects to create from which on the account is asked again, of kinds of which Redmine refuses a second one."""
@@ -35,10 +36,15 @@ async def confirm(client: Client, names: Names, plan: Plan) -> None:
         return
     await check(client, names)
     # An administrator sees all projects.
-    for project in empty if not names.rights[-1] else ():
-        page = Listing(f"/projects/{project}", "project", single=True, none={403: None, 404: None})
-        if not await fetch(client, page):
+    asked = empty if not names.rights[-1] else []
+    pages = await together(fetch(client, _page(project)) for project in asked)
+    for project, page in zip(asked, pages, strict=True):
+        if not page:
             _refuse(f'The project "{project}" is not shown to the account any more; its rights changed')
+
+
+def _page(project: str) -> Listing:
+    return Listing(f"/projects/{project}", "project", single=True, none={403: None, 404: None})
 
 
 async def check(client: Client, names: Names) -> None:
@@ -52,7 +58,7 @@ def projects_without_contents(names: Names, plan: Plan) -> list[str]:
 
     It refuses a second version of the same name, but not a second issue.
     """
-    repeatable = [k.name for k in kinds().values() if k.inside and not k.capability(Creation).unique]
+    repeatable = [k.name for k in kinds().having(Creation) if k.inside and not k.capability(Creation).unique]
     created = Counter((c.address.kind, c.address.project) for c in plan.changes if c.action == "create")
     declared = (Address(kind, key) for kind in repeatable for key in names.declared(kind))
     there = Counter((address.kind, address.project) for address in declared if names.is_live(address))

@@ -138,7 +138,9 @@ class Meanwhile:
     def __init__(self, client: Client, names: Names) -> None:
         self.client = client
         self.names = names
-        self.known = {k.name: _greatest(names, k) for k in kinds().values() if not k.capability(Creation).unique}
+        self.known = {
+            k.name: _greatest(names, k) for k in kinds().having(Creation) if not k.capability(Creation).unique
+        }
         self.seen: dict[tuple[str, str], Seen] = {}
         self.titles: dict[str, tuple[str, frozenset[str]]] = {}
         self.switched_on = switched_on(names)

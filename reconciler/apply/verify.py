@@ -29,6 +29,7 @@ from reconciler.model.row_form import form_of
 from reconciler.plan.diff import gather, split
 from reconciler.state.fetch import fetch
 from reconciler.state.live import read_files
+from reconciler.state.together import together
 
 ROUNDS = 3
 """How often differences are written again, as long as that changes anything: one write can undo another."""
@@ -87,20 +88,23 @@ async def _mismatches(applier: Applier, written: Iterable[Progress]) -> list[Mis
     by_kind: defaultdict[str, list[Progress]] = defaultdict(list)
     for state in written:
         by_kind[state.change.address.kind].append(state)
-    mismatches: list[Mismatch] = []
-    for name, states in by_kind.items():
-        if kinds()[name].has(Catalog):
-            # The answer to the write has what the program has read back.
-            rows = {s.id: row for s in states if (row := applier.names.row(s.change.address)) is not None}
-        else:
-            rows = await _read_back(applier, kinds()[name], states)
-        for state in states:
-            row = rows.get(state.id)
-            if row is not None:
-                context = applier.writer.context(state.change.address)
-                await read_files(applier.client, kinds()[name], gather(state.written), row, context)
-            mismatches += _compare(applier, state, row)
-    return mismatches
+    # Kinds and files at once: what is compared below was read by then.
+    read = await together(_rows(applier, kinds()[name], states) for name, states in by_kind.items())
+    compared = (
+        (state, rows.get(state.id)) for states, rows in zip(by_kind.values(), read, strict=True) for state in states
+    )
+    return [mismatch for state, row in compared for mismatch in _compare(applier, state, row)]
+
+
+async def _rows(applier: Applier, kind: Kind, states: Sequence[Progress]) -> dict[Any, Row]:
+    """The rows of objects of a kind by id; those of their files are in the name index."""
+    if kind.has(Catalog):
+        # The answer to the write has what the program has read back.
+        return {s.id: row for s in states if (row := applier.names.row(s.change.address)) is not None}
+    rows = await _read_back(applier, kind, states)
+    contexts = ((s, rows[s.id], applier.writer.context(s.change.address)) for s in states if s.id in rows)
+    await together(read_files(applier.client, kind, gather(s.written), row, context) for s, row, context in contexts)
+    return rows
 
 
 async def _read_back(applier: Applier, kind: Kind, states: Sequence[Progress]) -> dict[Any, Row]:

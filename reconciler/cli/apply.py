@@ -104,14 +104,16 @@ async def _manifests(
     shown: Progress,
     written: RunReport,
 ) -> int:
-    from reconciler import pipeline
-    from reconciler.apply.report import joined
     from reconciler.cli import steps
     from reconciler.cli.session import opened
-    from reconciler.plan.targets import PlanOptions
 
-    plan_options = PlanOptions(*options)
     async with opened(state, paths, shown, leased=True) as session:
+        # Here and not above, as the session imports these while the server is asked.
+        from reconciler import pipeline
+        from reconciler.apply.report import joined
+        from reconciler.plan.targets import PlanOptions
+
+        plan_options = PlanOptions(*options)
         manifests, objects = session.manifests, session.manifests.desired.objects
         # Before anything is read: this run must see what the one before it has done. Problems need no lease.
         lease = lease_timeout if not manifests.problems else None

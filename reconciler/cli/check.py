@@ -72,13 +72,15 @@ def check(state: State, paths: tuple[str, ...], form: str, wait: float, reports:
 
 
 async def _check(state: State, paths: tuple[str, ...], wait: float, shown: Progress, found: Checked) -> None:
-    from reconciler import pipeline
     from reconciler.cli.session import opened
     from reconciler.redmine import waiting
     from reconciler.redmine.clock import elapsed
-    from reconciler.state.live import TESTED
 
     async with opened(state, paths, shown, wait=wait > 0) as session:
+        # Here and not above, as the session imports these while the server is asked.
+        from reconciler import pipeline
+        from reconciler.state.live import TESTED
+
         manifests = session.manifests
         # No paths and no files: `check` also serves to try a URL and a key before there are manifests.
         found.declared = bool(paths or manifests.loaded.files)

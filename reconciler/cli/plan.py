@@ -86,12 +86,14 @@ def _check_out(out: Path | None, paths: tuple[str, ...]) -> None:
 
 
 async def _plan(state: State, paths: tuple[str, ...], options: tuple[Any, ...], shown: Progress) -> Planned:
-    from reconciler import pipeline
     from reconciler.cli import steps
     from reconciler.cli.session import opened
-    from reconciler.plan.targets import PlanOptions
 
     async with opened(state, paths, shown) as session:
+        # Here and not above, as the session imports these while the server is asked.
+        from reconciler import pipeline
+        from reconciler.plan.targets import PlanOptions
+
         with pipeline.at_least(session.manifests):
             planned = await pipeline.plan_or_rest(session.client, session.manifests, PlanOptions(*options))
     shown.stop()

@@ -6,18 +6,18 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from threading import Thread
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from reconciler.cli.steps import client, manifests
 from reconciler.errors import ConfigError
-from reconciler.redmine.client import Client
-from reconciler.state import live
 
 if TYPE_CHECKING:
     from reconciler.cli.options import State
     from reconciler.cli.progress import Progress
     from reconciler.config import Config
+    from reconciler.redmine.client import Client, Params
     from reconciler.state.manifests import Manifests
 
 T = TypeVar("T")
@@ -35,6 +35,8 @@ class Session:
     @property
     def client(self) -> Client:
         """The client. Raises ConfigError."""
+        from reconciler.redmine.client import Client
+
         return self.early or Client(self.config.connection())
 
 
@@ -59,12 +61,51 @@ async def opened(
         return
     async with client(state, config, shown, announced=False) as early:
         if not wait:
-            live.ahead(early, lists=not (leased and config.lease))
+            _ask_for_account(early)
+        ask = _asker(early, lists=not wait and not (leased and config.lease))
+
+        def work() -> Manifests:
+            _import_the_rest(ask)
+            return manifests(state, paths, config)
+
         # Standard input is read here: a thread that waits for it could not be ended.
-        here = "-" in paths
-        found = manifests(state, paths, config) if here else await in_thread(lambda: manifests(state, paths, config))
+        found = work() if "-" in paths else await in_thread(work)
         shown.reading(early.connection.url)
         yield Session(found, config, early)
+
+
+def _ask_for_account(client: Client) -> None:
+    from reconciler.redmine.client import ACCOUNT
+
+    client.ahead(ACCOUNT, patient=False)
+
+
+def _asker(client: Client, *, lists: bool) -> Callable[[str, Params], None]:
+    """What asks for a list ahead, called from any thread; not if no `lists` are wanted, or nothing is sent together."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def send(path: str, params: Params) -> None:
+        # After Ctrl-C, the client is closed while the thread goes on.
+        if task is None or not task.cancelling():
+            client.ahead(path, params)
+
+    def ask(path: str, params: Params) -> None:
+        if lists and client.connection.concurrency > 1:
+            loop.call_soon_threadsafe(send, path, params)
+
+    return ask
+
+
+def _import_the_rest(ask: Callable[[str, Params], None]) -> None:
+    """Import what a plan needs beside the client, and ask for the lists that are always read.
+
+    Not above: that takes as long as everything before the first request, which is on its way meanwhile.
+    """
+    from reconciler.state import live
+
+    for listing in live.always_read():
+        ask(listing.path, listing.params)
+    import_module("reconciler.pipeline")
 
 
 async def in_thread(work: Callable[[], T]) -> T:

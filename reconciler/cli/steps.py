@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli import output
 from reconciler.cli.options import State
-from reconciler.state.manifests import Manifests, read
 
 if TYPE_CHECKING:
     from reconciler.cli.progress import Progress
@@ -20,10 +19,13 @@ if TYPE_CHECKING:
     from reconciler.pipeline import Planned
     from reconciler.plan.operations import Plan
     from reconciler.redmine.client import Client
+    from reconciler.state.manifests import Manifests
 
 
 def manifests(state: State, paths: tuple[str, ...], config: Config | None = None) -> Manifests:
     """The manifests at `paths` with their configuration. Raises ConfigError."""
+    from reconciler.state.manifests import read
+
     result = read(config or state.configuration(paths), paths, sys.stdin)
     state.sources = result.loaded.sources
     _left_out(result.loaded.left_out)

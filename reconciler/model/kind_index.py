@@ -82,9 +82,10 @@ class Kinds(Mapping[str, Kind]):
         """Those with one of these names."""
         return [self[name] for name in self.entries if name in names]
 
-    def having(self, of: type[Capability]) -> list[Kind]:
-        """Those that list a capability."""
-        return [self[name] for name, entry in self.entries.items() if entry.has(of)]
+    def having(self, of: type[Capability], among: Container[str] | None = None) -> list[Kind]:
+        """Those that list a capability; `among` those with these names."""
+        found = (name for name, entry in self.entries.items() if entry.has(of))
+        return [self[name] for name in found if among is None or name in among]
 
     def only(self, chosen: Callable[[Entry], bool], by: Callable[[Entry], str]) -> Kinds:
         """Some of them, by another name; made once for the same two functions."""

@@ -195,7 +195,10 @@ class Names:
 
     def trait(self, kind: str) -> Traits:
         """What is known of a kind."""
-        return self.traits.get(kind, UNKNOWN_KIND)
+        try:
+            return self.traits[kind]
+        except KeyError:
+            return UNKNOWN_KIND
 
     def is_inside(self, kind: str) -> bool:
         """Whether objects of a kind are inside a project."""

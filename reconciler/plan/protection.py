@@ -26,6 +26,6 @@ def protected(declared: Object, along: Iterable[Address], names: Names) -> list[
 
 def _inside(address: Address, patterns: Iterable[str]) -> Iterator[str]:
     if address.kind == CONTAINER:
-        for kind in kinds().values():
+        for kind in kinds().values() if patterns else ():
             for pattern in may_match_inside(address.key, kind, patterns):
                 yield f"what {pattern} matches in {address}"

@@ -219,7 +219,7 @@ class _Search:
                 self.names.declare_absent(address)
             else:
                 self.names.declare(address, one.spec)
-        for kind in kinds().values() if objects else ():
+        for kind in kinds().having(Foresight) if objects else ():
             kind.capability(Foresight).foresee(self.names)
         return Pruned(objects, {a: self.reason(a) for a in objects}, tuple(self.warnings), self.live)
 

@@ -40,7 +40,9 @@ def undeclared(kind: Kind, desired: Desired, names: Names) -> Iterator[tuple[Add
 def unmanaged(desired: Desired, names: Names, shared: Collection[str], *, listed: bool, complete: bool) -> Unmanaged:
     """The undeclared objects inside the declared projects, and those of the `shared` kinds, which are in none."""
     projects = managed(desired, names)
-    found = [one for kind in kinds().values() for one in _of(kind, desired, names, shared, projects)]
+    found = [
+        one for kind in kinds().among({*names.live_kinds()}) for one in _of(kind, desired, names, shared, projects)
+    ]
     ranks = {name: rank for rank, name in enumerate(kinds())}
     found.sort(key=lambda one: (natural(_home(one.address, names, projects)), ranks[one.address.kind], one.address))
     hidden = (key for key in declared_projects(desired) if archived(Address(CONTAINER, key), names))
@@ -51,7 +53,7 @@ def _of(
     kind: Kind, desired: Desired, names: Names, shared: Collection[str], projects: frozenset[str]
 ) -> Iterator[LiveObject]:
     # Of what was looked up there are more than were read, so their number would be wrong.
-    if kind.name not in names.live_kinds() or kind.plural not in declarable() or names.live(kind.name).looked_up:
+    if kind.plural not in declarable() or names.live(kind.name).looked_up:
         return
     for address, row in undeclared(kind, desired, names):
         if kind.name in shared or _home(address, names, projects):

@@ -259,7 +259,7 @@ def count(number: int, kind: str) -> str:
 
 def plural(kind: str) -> str:
     """`issue categories`."""
-    known = kinds().get(kind)
+    known = kinds().entries.get(kind)
     return (known.plural if known else f"{kind}s").replace("_", " ")
 
 

@@ -28,7 +28,7 @@ def declared_kinds(desired: Desired, need: Need) -> list[Kind]:
     `need` is what the manifests need.
     """
     # A saved plan names objects without saying anything of them.
-    ours = {kind.name for kind in kinds().values() if kind.has(Catalog)}
+    ours = {name for name, entry in kinds().entries.items() if entry.has(Catalog)}
     some = (declared for address, declared in desired.objects.items() if address.kind in ours)
     found = {declared.kind.name: declared.kind for declared in some if declared.fields}
     named = (kinds()[name] for name in need.keys)

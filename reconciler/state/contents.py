@@ -43,7 +43,7 @@ def _deleted(found: Object, names: Names) -> dict[str, Id]:
 
 async def _contents(client: Client, projects: Mapping[str, Id], names: Names) -> str:
     """The contents of projects in words, such as `12 issues, 3 wiki pages`, or ""."""
-    counted = [kind for kind in kinds().values() if kind.has(Contents)]
+    counted = kinds().having(Contents)
     said = await together(_said(client, kind, kind.capability(Contents).lists(kind, projects)) for kind in counted)
     listed = ", ".join(filter(None, said))
     # Others than administrators do not see all of it.

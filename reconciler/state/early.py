@@ -101,25 +101,29 @@ def _plain(listing: Listing) -> Listing:
 def outside_projects(need: Need, names: Names) -> list[Kind]:
     """The needed kinds outside projects that are certain to be listed: what others than administrators cannot list is
     not."""
-    listed = (kind for kind in _needed(need) if not kind.inside and not kind.has(ReadOnly))
+    listed = (kind for kind in _longest_first(need) if not kind.inside and not kind.has(ReadOnly))
     return [kind for kind in listed if names.sight is None or not kind.has(Unlisted)]
 
 
 def inside_projects(need: Need, names: Names, *, only: bool = False) -> list[Kind]:
     """The needed kinds inside projects; `only` those of which the projects alone tell what to ask for."""
-    needed = _needed(need)
-    by = {kind.name: kind.inside.lists_by for kind in needed if kind.inside}
+    chosen = _longest_first(need)
+    by = {kind.name: kind.inside.lists_by for kind in chosen if kind.inside}
     if names.sight is None:
-        return [kind for kind in needed if kind.name in by and not (only and by[kind.name])]
+        return [kind for kind in chosen if kind.name in by and not (only and by[kind.name])]
     # The members are read to find people, and whom else rows name may still be unknown (`state.glimpses`).
-    members = {kind.capability(Unlisted).listed_in for kind in kinds().values()}
-    return [kind for kind in needed if kind.name in by.keys() - members and not by[kind.name]]
+    members = {kind.capability(Unlisted).listed_in for kind in kinds().having(Unlisted)}
+    return [kind for kind in chosen if kind.name in by.keys() - members and not by[kind.name]]
 
 
-def _needed(need: Need) -> list[Kind]:
-    """The needed kinds; first those whose lists have most pages, as these follow the first one."""
-    needed = [kind for kind in kinds().values() if kind.name in {*need.keys, *need.whole}]
-    return sorted(needed, key=lambda kind: not kind.has(Streamed))
+def needed(need: Need) -> list[Kind]:
+    """The needed kinds."""
+    return kinds().among({*need.keys, *need.whole})
+
+
+def _longest_first(need: Need) -> list[Kind]:
+    """The same; first those whose lists have most pages, as these follow the first one."""
+    return sorted(needed(need), key=lambda kind: not kind.has(Streamed))
 
 
 def titles(kind: Kind, declared: Iterable[Object]) -> frozenset[str]:

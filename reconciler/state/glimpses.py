@@ -54,7 +54,7 @@ class Glimpses:
         self.reader = reader
         self.names = reader.names
         self.need = visible(need, self.names)
-        self.kinds = [kind for kind in kinds().values() if kind.has(Unlisted) and kind.name in need.keys]
+        self.kinds = kinds().having(Unlisted, among=need.keys)
         self.rows: dict[str, dict[Id, Row]] = {kind.name: {} for kind in self.kinds}
         self.asked: dict[str, dict[Id, str]] = {kind.name: {} for kind in self.kinds}
         """kind → id → name of all whose own page was asked for."""
@@ -98,7 +98,7 @@ class Glimpses:
         return rows
 
     def _tiers(self, kind: Kind) -> Iterable[Sequence[Listing]]:
-        inside = (k.name for k in kinds().values() if k.inside)
+        inside = (name for name, entry in kinds().entries.items() if entry.is_inside)
         projects = {p for name in inside for p in self.need.projects(name)} | self.need.keys.get(CONTAINER, frozenset())
         need = replace(self.need, keys={kind.name: frozenset(f"{project}/" for project in projects)})
         return kind.tiers(need, self.names)
@@ -214,7 +214,7 @@ def visible(need: Need, names: Names) -> Need:
 
 async def _sight(client: Client, names: Names, need: Need, sight: Sight) -> Sight:
     """What the account's roles show of the needed projects; without a request if nothing depends on them."""
-    hiding = [kind for kind in kinds().values() if kind.has(Hiding) and need.keys.get(kind.name)]
+    hiding = kinds().having(Hiding, among={name for name, keys in need.keys.items() if keys})
     archive = kinds()[CONTAINER].capability(Archive)
     live = {names.id(Address(CONTAINER, p)) for kind in hiding for p in need.projects(kind.name)}
     if not {n for n in live if n is not None and not archive.is_archived(names.live(CONTAINER).rows[n])}:

@@ -23,18 +23,17 @@ from typing import Any
 from reconciler.errors import Denied, ManifestError, NotRedmine, Problem
 from reconciler.kinds import kinds
 from reconciler.model.address import CONTAINER, Row, Unresolved
-from reconciler.model.capabilities import Alternative, ManifestKey, ReadOnly, Sharing, VersionProbe
-from reconciler.model.catalog import Catalog
+from reconciler.model.capabilities import Alternative, ManifestKey, ReadOnly, VersionProbe
 from reconciler.model.codecs import Candidate, Codec
 from reconciler.model.forms import TEXT, WHOLE, Fields
 from reconciler.model.kind import Kind, Listing, Need, Object
-from reconciler.model.name_index import Context, CustomField, Names, Traits
-from reconciler.model.visibility import Hiding, Unlisted
-from reconciler.redmine.client import ACCOUNT, Client
+from reconciler.model.name_index import Context, CustomField, Names
+from reconciler.model.visibility import Unlisted
+from reconciler.redmine.client import Client
 from reconciler.state.catalog import add_fields, declared_kinds, proof, read_catalog
 from reconciler.state.contents import read_contents
 from reconciler.state.desired import Desired
-from reconciler.state.early import Early, inside_projects, outside_projects, tiers, titles
+from reconciler.state.early import Early, inside_projects, needed, outside_projects, tiers, titles
 from reconciler.state.fetch import bulk_details, fetch
 from reconciler.state.glimpses import Glimpses, permitted, sight_of, visible
 from reconciler.state.members import read_members
@@ -42,6 +41,7 @@ from reconciler.state.program_fields import wanted_fields
 from reconciler.state.renames import compared_fields, settle_renames, settle_swaps, undo_renames
 from reconciler.state.scope import DECLARED, Scope
 from reconciler.state.together import together
+from reconciler.state.traits import traits
 from reconciler.state.unreadable import LeftOut, Unreadable
 
 TESTED = "5.0, 6.0 and 6.1, and with sample answers of 7.0"
@@ -60,14 +60,10 @@ class Live:
     scope: Scope = DECLARED
 
 
-def ahead(client: Client, *, lists: bool) -> None:
-    """Send the first requests of `read` while it is not yet known what else to read: the account, and if wanted `lists`
-    that are always read."""
-    client.ahead(ACCOUNT, patient=False)
-    for kind in kinds().values() if lists and client.connection.concurrency > 1 else ():
-        if kind.has(VersionProbe):
-            for listing in next(iter(kind.tiers(Need({kind.name: frozenset()}), Names()))):
-                client.ahead(listing.path, listing.params)
+def always_read() -> list[Listing]:
+    """The lists that are read whatever the manifests declare."""
+    tiers = (kind.tiers(Need({kind.name: frozenset()}), Names()) for kind in kinds().having(VersionProbe))
+    return [listing for first in map(iter, tiers) for listing in next(first)]
 
 
 async def read(client: Client, desired: Desired, scope: Scope = DECLARED) -> Live:
@@ -91,9 +87,9 @@ async def _read(client: Client, desired: Desired, scope: Scope, early: Early) ->
     declared = desired.need()
     first, catalog = scope.widened(declared, desired.settings, me), declared_kinds(desired, declared)
     # Trackers are read even if no manifest uses them: nothing else tells the version.
-    probes = {kind.name: frozenset[str]() for kind in kinds().values() if kind.has(VersionProbe)}
+    probes = {kind.name: frozenset[str]() for kind in kinds().having(VersionProbe)}
     defined = Need({**probes, **proof([*catalog, *wanted_fields(desired).kinds]), **first.keys})
-    definitions = [k for k in kinds().values() if k.has(ReadOnly)]
+    definitions = [k for k in needed(defined) if k.has(ReadOnly)]
     ours = scope.widened(visible(declared, names), desired.settings, me)
     reader.begin([k for k in definitions if k.name in defined.keys], defined)
     reader.begin(outside_projects(ours, names), ours)
@@ -101,23 +97,23 @@ async def _read(client: Client, desired: Desired, scope: Scope, early: Early) ->
     shown = await read_catalog(client, desired, catalog, names)
     # Before the other lists, some of whose parameters and fields an older Redmine does not know.
     check_version(names)
-    need, outside = desired.need(names), [k for k in kinds().values() if not k.has(ReadOnly) and not k.inside]
+    need = desired.need(names)
     glimpses = Glimpses(reader, need)
     if names.sight is None:
         check_settings(names, first)
         need = scope.widened(need, desired.settings, me)
-        await reader.wave(need, outside)
+        await reader.wave(need, _outside(need))
     else:
         # Other accounts do not see all users, nor the watchers of issues, so whole lists would be incomplete.
         need = scope.widened(glimpses.need, desired.settings, me)
-        await reader.wave(need, [k for k in outside if not k.has(Unlisted)])
+        await reader.wave(need, [k for k in _outside(need) if not k.has(Unlisted)])
         # The names of custom fields are learnt from projects.
         check_settings(names, first)
         await glimpses.from_members()
     reader.begin(inside_projects(need, names), need)
-    await reader.wave(need, [k for k in kinds().values() if k.inside and not k.inside.reads_after])
+    await reader.wave(need, [k for k in needed(need) if k.inside and not k.inside.reads_after])
     await glimpses.from_rows()
-    await reader.wave(need, [k for k in kinds().values() if k.inside and k.inside.reads_after])
+    await reader.wave(need, [k for k in needed(need) if k.inside and k.inside.reads_after])
     await add_fields(client, desired, names, shown)
     lacking = [reader.to_create(need)] if me.get("admin") else []
     # Each adds what the others do not look at.
@@ -132,9 +128,7 @@ def rights(me: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def fresh_names(desired: Desired) -> Names:
     """A name index with all declared objects, and no live ones yet."""
-    declared_names = {address.kind for address in desired.objects}
-    traits = {kind.name: _traits(kind, declared=kind.name in declared_names) for kind in kinds().values()}
-    names = Names(traits, desired.settings)
+    names = Names(traits({address.kind for address in desired.objects}), desired.settings)
     for address, declared in desired.objects.items():
         if declared.spec.state == "present":
             names.declare(address, declared.spec)
@@ -143,33 +137,21 @@ def fresh_names(desired: Desired) -> Names:
     return names
 
 
-def _traits(kind: Kind, *, declared: bool) -> Traits:
-    sharing = kind.capability(Sharing)
-    return Traits(
-        inside=kind.inside is not None,
-        # Most manifests leave the catalog to administrators: then a name that is not on the server is nowhere else.
-        declarable=declared or not kind.has(ReadOnly),
-        ignores_case=kind.ignores_case,
-        menu=kind.capability(ReadOnly).menu,
-        list=kind.plural if kind.has(Catalog) else "",
-        unseen=kind.capability(Unlisted).advice,
-        why_hidden=kind.capability(Hiding).why_hidden,
-        visible_elsewhere=sharing.visible_elsewhere,
-        unusable_reason=sharing.unusable_reason,
-    )
+def _outside(need: Need) -> list[Kind]:
+    return [kind for kind in needed(need) if not kind.has(ReadOnly) and not kind.inside]
 
 
 def check_version(names: Names) -> None:
     """Raise NotRedmine for an unsupported version. No request returns the version: trackers show newer attributes."""
-    for kind in kinds().values():
+    for kind in kinds().having(VersionProbe):
         if not kind.capability(VersionProbe).is_supported(names.live(kind.name).rows.values()):
             raise NotRedmine(OLDEST)
 
 
 def check_settings(names: Names, need: Need) -> None:
     """Raise ManifestError if the configuration refers to something that is needed and does not exist."""
-    for kind in kinds().values():
-        problem = kind.capability(ManifestKey).setting_problem(names) if kind.name in need.keys else None
+    for kind in kinds().having(ManifestKey, among=need.keys):
+        problem = kind.capability(ManifestKey).setting_problem(names)
         if problem:
             message, hint = problem
             raise ManifestError([Problem(names.settings["place"], message, "", hint)])
@@ -319,13 +301,10 @@ class Reader:
 
     async def _files(self, kind: Kind) -> None:
         """Read the contents of live files that must be compared with declared ones."""
-        work = []
         holding = [name for name, api in kind.fields.items() if type(api.codec).files is not Codec.files]
-        for declared in self.declared.get(kind.name, ()):
-            row = self.names.row(declared.address) if any(name in declared.fields for name in holding) else None
-            if row is not None:
-                work.append(read_files(self.client, kind, declared.fields, row, Context(self.names, declared.project)))
-        await together(work)
+        found = (d for d in self.declared.get(kind.name, ()) if any(name in d.fields for name in holding))
+        rows = ((d, row) for d in found if (row := self.names.row(d.address)) is not None)
+        await together(read_files(self.client, kind, d.fields, r, Context(self.names, d.project)) for d, r in rows)
 
 
 def differs(found: Object, name: str, row: Row) -> bool:
@@ -336,12 +315,14 @@ def differs(found: Object, name: str, row: Row) -> bool:
 
 async def read_files(client: Client, kind: Kind, values: Mapping[str, Any], row: Row, context: Context) -> None:
     """Add the live files of an object to `names.files`. Only those of equal name and size are downloaded to compare."""
+    found = dict[int, Candidate]()
     for name, value in values.items():
         api = kind.fields[name]
         # What does not resolve is a problem of the plan, with its place; here it only means that no file is compared.
         with suppress(Unresolved):
-            for candidate in api.codec.files(value, row.get(api.read or name), context):
-                context.names.files[candidate.number] = await _file(client, candidate)
+            found |= {one.number: one for one in api.codec.files(value, row.get(api.read or name), context)}
+    files = await together(_file(client, one) for one in found.values())
+    context.names.files.update(zip(found, files, strict=True))
 
 
 async def _file(client: Client, candidate: Candidate) -> Row:

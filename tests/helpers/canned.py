@@ -205,15 +205,14 @@ class Canned:
         return {table: [_shown(row, hidden) for row in rows], **counted}
 
     def _inside(self, row: Row, project: str) -> bool:
-        return (
-            row["inside"] == project if "inside" in row else row["project"]["id"] == self.row("projects", project)["id"]
-        )
+        there = project if "inside" in row else self.row("projects", project)["id"]
+        return bool(there == (row["inside"] if "inside" in row else row["project"]["id"]))
 
     # -- writes ------------------------------------------------------------------------------------------------
 
     def _write(self, method: str, parts: list[str], body: bytes, params: Params) -> tuple[int, bytes]:
         content = json.loads(body) if body else {}
-        values = next(iter(content.values()), {})
+        values: Row = next(iter(content.values()), {})
         match method, parts:
             case "POST", ["projects", project, table]:
                 return self._create(table, {**values, "project_id": self.row("projects", project)["id"]}, params)
@@ -305,6 +304,8 @@ class Canned:
                 return 409, b""
             page |= {"text": values["text"], "version": page["version"] + 1}
         page["title"] = new
+        if "parent_title" in values:
+            page.pop("parent", None)
         if values.get("parent_title"):
             page["parent"] = {"title": values["parent_title"]}
         return 204, b""

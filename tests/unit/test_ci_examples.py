@@ -140,6 +140,7 @@ def test_the_action_runs_what_these_tests_run(inputs: tuple[str, str, str], mani
         COMMAND=command,
         PATHS=paths,
         ARGUMENTS=more,
+        GITHUB_OUTPUT=str(tmp_path / "out"),
         **env,
     )
     assert shown.split() == arguments({"with": {"command": command, "paths": paths, "arguments": more}})
@@ -240,22 +241,48 @@ def test_a_comment_that_may_not_be_written(environ: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "known", "calls"),
+    ("code", "known", "calls"),
     [
-        ("success", "", []),
-        ("success", "5", ["issue close 5"]),
-        ("failure", "5", ["issue edit 5"]),
-        ("failure", "", ["label create", "issue create"]),
+        ("0", "", []),
+        ("0", "5", ["issue close 5"]),
+        ("2", "5", ["issue edit 5"]),
+        ("2", "", ["label create", "issue create"]),
     ],
 )
-def test_drift_has_one_issue(outcome: str, known: str, calls: list[str], tmp_path: Path) -> None:
+def test_drift_has_one_issue(code: str, known: str, calls: list[str], tmp_path: Path) -> None:
     """It is opened once, kept up to date, and closed when the Redmine is as declared again."""
     (commands,) = [step["run"] for step in steps(GITHUB / "drift.yml") if "run" in step]
     stand_in = f'case "$*" in "issue list"*) printf "%s" "{known}" ;; *) echo "$1 $2 $3" >> calls ;; esac'
-    shell(commands, tmp_path, {"gh": stand_in}, OUTCOME=outcome, RUNNER_TEMP=str(tmp_path))
+    shell(commands, tmp_path, {"gh": stand_in}, CODE=code, RUNNER_TEMP=str(tmp_path))
     made = (tmp_path / "calls").read_text().splitlines() if (tmp_path / "calls").exists() else []
     assert len(made) == len(calls)
     assert all(line.startswith(call) for line, call in zip(made, calls, strict=True))
+
+
+@pytest.mark.parametrize("code", ["1", "3", "130", ""])
+def test_without_a_plan_nothing_is_said_of_drift(code: str, tmp_path: Path) -> None:
+    """Of a server that is away, or if nothing ran: the job fails, and the issue stays as it is."""
+    (commands,) = [step["run"] for step in steps(GITHUB / "drift.yml") if "run" in step]
+    stand_in = 'case "$*" in "issue list"*) echo 5 ;; *) echo "$1 $2 $3" >> calls ;; esac'
+    with pytest.raises(AssertionError):
+        shell(commands, tmp_path, {"gh": stand_in}, CODE=code, RUNNER_TEMP=str(tmp_path))
+    assert not (tmp_path / "calls").exists()
+
+
+@pytest.mark.parametrize("code", [0, 2, 5])
+def test_the_action_tells_the_exit_code(code: int, tmp_path: Path) -> None:
+    """As an output, which a step that goes on after an error can read; it ends with it, too."""
+    env = {"RUNNER_TEMP": str(tmp_path), "GITHUB_STEP_SUMMARY": "s", "GITHUB_OUTPUT": str(tmp_path / "out")}
+    given = {"COMMAND": "plan", "PATHS": ".", "ARGUMENTS": ""}
+    try:
+        shell(GITHUB / "run.sh", tmp_path, {"reconciler": f"exit {code}"}, **env, **given)
+        assert code == 0
+    except AssertionError:
+        assert code
+    assert (tmp_path / "out").read_text() == f"exit-code={code}\n"
+    (action,) = load(ROOT / "action.yml")
+    assert action["outputs"]["exit-code"]["value"] == "${{ steps.run.outputs.exit-code }}"
+    assert "run" in [step.get("id") for step in action["runs"]["steps"]]
 
 
 def test_the_reviewed_plan_is_the_one_that_is_applied(tmp_path: Path) -> None:

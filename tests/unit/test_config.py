@@ -245,6 +245,11 @@ def test_all_problems_of_the_file_at_once(tmp_path: Path) -> None:
         ("url: a\nurl: b\n", 'duplicate key "url"'),
         ("authoritativ: [versions]\n", 'unknown setting "authoritativ" (did you mean "authoritative"?)'),
         ("timeout: inf\n", "timeout: "),
+        ("limits: {delets: 5}\n", 'unknown setting "limits.delets" (did you mean "deletes"?)'),
+        ("limits: {max: 5}\n", 'unknown setting "limits.max" (known: deletes, delete_ratio, prune_ratio)'),
+        ("lease: {x: 5}\n", 'unknown setting "lease.x" (known: project, '),
+        ("instances: {a: {limits: {max: 5}}}\n", 'unknown setting "limits.max" (known: deletes,'),
+        ("instances: {a: {zzzzz: 5}}\n", 'unknown setting "zzzzz" (known: url, '),
     ],
 )
 def test_a_file_that_is_no_configuration(tmp_path: Path, text: str, expected: str) -> None:

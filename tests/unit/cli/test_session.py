@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -75,3 +77,36 @@ def test_an_error_in_the_thread_is_raised() -> None:
 
     with pytest.raises(ConfigError, match="wrong"):
         asyncio.run(in_thread(fails))
+
+
+def test_the_first_request_is_sent_before_the_rest_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What compares manifests with the server is imported while the account is asked for."""
+    asked = Event()
+
+    def answer(method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        asked.set()
+        return 200, b"{}"
+
+    def imported(name: str) -> None:
+        assert asked.wait(20)
+        names.append(name)
+
+    names: list[str] = []
+    monkeypatch.setattr(session, "import_module", imported)
+
+    async def main() -> None:
+        state = State(url=stub.url)
+        monkeypatch.setenv("REDMINE_API_KEY", "x")
+        async with opened(state, ("a.yaml",), Progress(state)):
+            assert names == ["reconciler.pipeline"]
+
+    with Stub(answer) as stub:
+        asyncio.run(main())
+
+
+def test_the_beginning_imports_no_kind_and_no_plan() -> None:
+    """Before the first request there are the configuration and the client, and nothing else."""
+    code = "import sys, reconciler.cli.session, reconciler.redmine.client, reconciler.config; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    parts = {name.split(".")[1] for name in done.stdout.split() if name.startswith("reconciler.")}
+    assert parts.isdisjoint({"pipeline", "plan", "apply", "state", "kinds", "model", "render", "export"})

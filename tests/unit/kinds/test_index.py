@@ -58,6 +58,7 @@ def test_what_is_asked_of_the_index_is_what_the_kinds_say() -> None:
     assert all(nested_name(kind) == name for name, kind in nested().items())
     left_out = [kind for kind in known if kind.plural not in declarable()]
     assert all(kind.has(Implied) or kind.has(ReadOnly) for kind in left_out)
+    assert kinds().having(ManifestKey, among={"issue", "version"}) == [kinds()["issue"]]
     assert kinds().among({"version", "project", "none"}) == [kinds()["project"], kinds()["version"]]
 
 
