@@ -6,10 +6,11 @@ import os
 import platform
 import statistics
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -118,7 +119,14 @@ class Part:
 
 def _versions() -> str:
     names = {"reconciler": "redmine-reconciler", "httpx": "httpx", "python-redmine": "python-redmine"}
-    return ", ".join(f"{name} {version(package)}" for name, package in names.items())
+    # Not every part needs python-redmine.
+    return ", ".join(f"{name} {found}" for name, package in names.items() if (found := _version(package)))
+
+
+def _version(package: str) -> str:
+    with suppress(PackageNotFoundError):
+        return version(package)
+    return ""
 
 
 def merged(old: Part, new: Part) -> Part:
