@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 Row = dict[str, Any]
@@ -54,6 +55,8 @@ def _passes(values: list[str], operator: str, wanted: list[str]) -> bool:
         case ">=":
             return any(int(value) >= int(wanted[0]) for value in values)
         case "><":
-            first, last = (int(n) if n.isdigit() else n for n in wanted)
-            return all(first <= (int(v) if isinstance(first, int) else v) <= last for v in values)  # type: ignore[operator]
+            # Numbers, or days.
+            read: Callable[[str], Any] = int if wanted[0].isdigit() else str
+            first, last = map(read, wanted)
+            return all(first <= read(value) <= last for value in values)
     raise AssertionError(f"no filter {operator}")
