@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from reconciler.kinds._inherited_roles import own_roles, principal
 from reconciler.kinds._server_settings import setting
 from reconciler.model.address import CONTAINER, Address, Row
+from reconciler.model.from_above import from_above
 from reconciler.model.name_index import Context, Names
 
 KIND = "membership"
@@ -19,17 +20,17 @@ KIND = "membership"
 
 def possible_roles(person: Address, project: str, names: Names) -> frozenset[int] | None:
     """The ids of the roles that a user or group has, or may have, in a project; None if that is not known."""
-    known: dict[_Place, frozenset[int] | None] = names.memo.setdefault(("possible roles", person), {})
-    way: dict[_Place, None] = {}
-    place = _Place(project)
-    # Each project is looked at once, however many are below each other; declared parents can form a cycle.
-    while place.project and place not in known and place not in way:
-        way[place] = None
-        place = _Place(_heir_of(place.project, names), place.shown is not False and _inherits_now(place.project, names))
-    found = known.get(place, frozenset())
-    for place in reversed(way):
-        found = known[place] = _with_roles(found, person, place, names)
-    return found
+    none = frozenset[int]()
+    known: dict[_Place, frozenset[int] | None] = names.memo.setdefault(("possible roles", person), {_Place(""): none})
+
+    def above(place: _Place) -> _Place:
+        heir = _heir_of(place.project, names)
+        return _Place(heir, place.shown is not False and _inherits_now(place.project, names)) if heir else _Place("")
+
+    def made(place: _Place, _: _Place, found: frozenset[int] | None) -> frozenset[int] | None:
+        return _with_roles(found, person, place, names)
+
+    return from_above(_Place(project), known, above, made, none)
 
 
 class _Place(NamedTuple):

@@ -14,6 +14,7 @@ from typing import Any
 from reconciler.kinds import kinds
 from reconciler.model.address import Address
 from reconciler.model.containers import Tree
+from reconciler.model.from_above import from_above
 from reconciler.model.kind import Kind, undeclared
 from reconciler.model.name_index import Context, Names
 from reconciler.plan.access import added, may_open, names_of
@@ -69,20 +70,11 @@ class _Opened:
 
     def above(self, key: str, names: Names) -> Draft | None:
         """The first one of them that is above an object."""
-        way: dict[str, None] = {}
-        # Declared parents can form a cycle, which is reported elsewhere; here it must end.
-        while key not in self._first and key not in way:
-            way[key] = None
-            key = names.parent(key)
-        first = self._first.get(key, "")
-        for below in reversed(way):
-            first = self._first[below] = self._earlier(first, key)
-            key = below
-        return self.drafts.get(first)
+        return self.drafts.get(from_above(key, self._first, names.parent, self._earlier, ""))
 
-    def _earlier(self, one: str, other: str) -> str:
-        """Of two keys, that of the object that comes first."""
-        order = list(filter(self.drafts.__contains__, (one, other)))
+    def _earlier(self, key: str, parent: str, first: str) -> str:
+        """Of the parent and the first one above it, that which comes first."""
+        order = list(filter(self.drafts.__contains__, (first, parent)))
         return min(order, key=self._order.__getitem__, default="")
 
     @cached_property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+from reconciler.model.from_above import from_above
 from reconciler.model.name_index import Names
 
 
@@ -22,16 +23,11 @@ def live_below(project: str, names: Names) -> list[str]:
 def nearest_above(project: str, wanted: Collection[str], marks: Mapping[str, str], names: Names) -> str:
     """The nearest project above one, as declared, whose mark is wanted, or "". Each project is looked at once."""
     known: dict[str, str] = names.memo.setdefault(("nearest above", wanted), {"": ""})
-    way: dict[str, None] = {}
-    # Declared parents can form a cycle, which is reported elsewhere; here it must end.
-    while project not in known and project not in way:
-        way[project] = None
-        project = names.parent(project)
-    found = known.get(project, "")
-    for below in reversed(way):
-        found = known[below] = project if marks.get(project) in wanted else found
-        project = below
-    return found
+
+    def nearest(project: str, parent: str, found: str) -> str:
+        return parent if marks.get(parent) in wanted else found
+
+    return from_above(project, known, names.parent, nearest, "")
 
 
 def _below(project: str, which: str, known: Iterable[str], parent: Callable[[str], str], names: Names) -> list[str]:
