@@ -38,6 +38,10 @@ class Stub:
         self._thread.start()
         return self
 
+    def wait_for_handlers(self) -> None:
+        """At its end, wait until every connection that is made from now on is closed."""
+        self._server.daemon_threads = False
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -52,6 +56,11 @@ class Stub:
             def setup(self) -> None:
                 super().setup()
                 stub.connections += 1
+
+            def handle(self) -> None:
+                # A client may hang up on what it no longer needs; the base class would print it where errors of the product go.
+                with suppress(ConnectionError):
+                    super().handle()
 
             def handle_one_request(self) -> None:
                 self.raw_requestline = self.rfile.readline(65537)
@@ -70,10 +79,8 @@ class Stub:
                 self.send_header("Set-Cookie", "_redmine_session=filter")
                 if status != 204:
                     self.send_header("Content-Length", str(len(content)))
-                # A client may hang up on what it no longer needs.
-                with suppress(ConnectionError):
-                    self.end_headers()
-                    self.wfile.write(content)
+                self.end_headers()
+                self.wfile.write(content)
 
             def log_message(self, format: str, *args: object) -> None:
                 """Nothing: the base class would print."""
