@@ -86,6 +86,8 @@ class Client:
         """Is told, after each page of a list, its path, and how many of how many are read."""
         self.waits: Callable[[float], None] = lambda seconds: None
         """Is told when a request is sent again only after so many seconds."""
+        self.account_at = -1
+        """The number of requests at the last answer of `whoami`. While it is the same, nothing was read since."""
         self.slots = Slots(connection.concurrency)
         self._ahead: dict[tuple[str, tuple[tuple[str, str | int], ...]], asyncio.Task[Row]] = {}
         self._given, self._log = transport, log
@@ -272,6 +274,7 @@ class Client:
         # Users have updated_on since 4.2 (from Redmine's source); `state.live` tells 4.2 from 5.0 by the trackers.
         if "updated_on" not in user:
             raise NotRedmine(f"{self.connection.url} is too old: Redmine 5.0 or later is required.")
+        self.account_at = self.requests
         return user
 
     async def _write(self, method: str, path: str, *, once: bool, **content: Any) -> Row:
