@@ -16,6 +16,7 @@ from reconciler.apply.report import Report, Result
 from reconciler.apply.run import carry_out
 from reconciler.plan.planner import make
 from reconciler.redmine.client import Client, Connection
+from reconciler.render.words import happened
 from reconciler.state.live import read
 
 KEY = "Config key"
@@ -106,6 +107,7 @@ def test_what_somebody_created_since_the_plan_is_adopted(server: Canned, case: s
     before = len(server.rows(table))
     result = only(apply(server, text, lambda: server.add(table, project="shop", **row), key=key))
     assert (result.outcome, result.notes) == ("done", ("created by someone else meanwhile; adopted",))
+    assert happened([result]) == "1 adopted"
     assert len(server.rows(table)) == before + 1
     made = server.rows(table)[-1]
     assert {name: made[name] for name in differing} == differing
