@@ -18,7 +18,7 @@ from reconciler.model.address import CONTAINER, Address, Reference, Unresolved
 from reconciler.model.capabilities import ManifestKey
 from reconciler.model.circles import circles
 from reconciler.model.codecs import Codec, blank, join
-from reconciler.model.field_sets import referring
+from reconciler.model.field_sets import field_sets
 from reconciler.model.inner_place import Path, inner_place
 from reconciler.model.kind import Kind, Need, Object
 from reconciler.model.mapped import MapItems, Mapped, listed, stray
@@ -373,7 +373,10 @@ def references(declared: Object, names: Names) -> Iterator[tuple[str, Reference]
 
 def naming(declared: Object) -> list[tuple[str, Any]]:
     """(field, value) for what may name other objects: its project, and the values of fields."""
-    codecs, home = referring(declared.kind), [(CONTAINER, declared.address.project)] if declared.kind.inside else []
+    codecs, home = (
+        field_sets(declared.kind).referring,
+        [(CONTAINER, declared.address.project)] if declared.kind.inside else [],
+    )
     return home + [named for named in declared.fields.items() if named[0] in codecs and not blank(named[1])]
 
 
@@ -381,4 +384,4 @@ def meant(declared: Object, field: str, value: Any, names: Names) -> Iterable[Re
     """The references in a value of `naming`."""
     if field == CONTAINER and declared.kind.inside:
         return (Reference((CONTAINER,), "", value),)
-    return referring(declared.kind)[field].references(value, Context(names, declared.project))
+    return field_sets(declared.kind).referring[field].references(value, Context(names, declared.project))

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from reconciler.errors import Problem
 from reconciler.model.capabilities import Creation
-from reconciler.model.field_sets import unique
+from reconciler.model.field_sets import field_sets
 from reconciler.model.kind import Object, earlier_key
 from reconciler.state.partial import NotValid
 
@@ -28,7 +28,7 @@ def doubles(objects: Iterable[Object]) -> Iterator[Problem]:
 def _unique(found: Object) -> Iterator[tuple[str, str]]:
     """(field, value) for the values that no other object can have, as Redmine compares them."""
     spec, kind = found.spec, found.kind
-    if unique(kind):
+    if field_sets(kind).unique:
         with suppress(NotValid):
             for name in () if spec.state == "absent" else _fields(found):
                 yield name, str(getattr(spec, name)).casefold()
@@ -39,6 +39,6 @@ def _unique(found: Object) -> Iterator[tuple[str, str]]:
 
 
 def _fields(found: Object) -> Iterator[str]:
-    for name in unique(found.kind):
+    for name in field_sets(found.kind).unique:
         if name in found.fields and name not in found.spec.create_only and getattr(found.spec, name):
             yield name
