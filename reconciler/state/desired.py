@@ -373,10 +373,8 @@ def references(declared: Object, names: Names) -> Iterator[tuple[str, Reference]
 
 def naming(declared: Object) -> list[tuple[str, Any]]:
     """(field, value) for what may name other objects: its project, and the values of fields."""
-    codecs, home = (
-        field_sets(declared.kind).referring,
-        [(CONTAINER, declared.address.project)] if declared.kind.inside else [],
-    )
+    codecs = field_sets(declared.kind).referring
+    home = [(CONTAINER, declared.address.project)] if declared.kind.inside else []
     return home + [named for named in declared.fields.items() if named[0] in codecs and not blank(named[1])]
 
 
