@@ -15,7 +15,8 @@ def circles(graph: Mapping[Node, Collection[Node]]) -> Iterator[list[Node]]:
     Of each that is found, all edges between its nodes are left out from then on: its nodes can be part of further ones.
     Each edge is followed once, however many circles there are, and not by recursion, as they can be long.
     """
-    left = {node: iter(sorted(targets)) for node, targets in graph.items()}
+    # Nothing leads on from what refers to nothing.
+    left = {node: iter(sorted(filter(graph.get, targets))) for node, targets in graph.items()}
     done, found = set[Node](), 0
     cut = defaultdict[Node, set[int]](set)
     for start in graph:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, StringConstraints
+from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function
 
 from reconciler.model.codecs import Codec, blank, only_blanks
 from reconciler.model.name_index import Context
@@ -36,19 +37,6 @@ class Spec(BaseModel):
         Field(description="Fields that are set on create and ignored afterwards.", examples=[["description"]]),
     ] = ()
     protect: Annotated[bool, Field(description="Refuse to delete the object. Default: false.", examples=[True])] = False
-
-    @field_validator("*", mode="after")
-    @classmethod
-    def _filled(cls, value: Any, info: ValidationInfo) -> Any:
-        """Redmine takes a text of blanks for none, also of those that are not spaces (422, 5.0 to 6.1)."""
-        # For the whole field and not in its type, whose lengths and patterns would then be missing in the schema.
-        # `isspace` first, which is faster: it is true of all these, and of a few more.
-        if isinstance(value, str) and value.isspace() and only_blanks(value):
-            api = next((m for m in cls.model_fields[str(info.field_name)].metadata if isinstance(m, Api)), DEFAULT)
-            # Of what cannot be cleared; the text of a wiki page has a check, and a sentence, of its own.
-            if api.clear is REFUSE and not api.detail:
-                raise ValueError("expected more than blanks")
-        return value
 
 
 Id = int | str
@@ -192,6 +180,13 @@ class Api:
     gate: Gate | None = None
     label: str = ""
 
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """What validates a field of this: one that cannot be cleared must have more than blanks."""
+        schema = handler(source)
+        # The text of a wiki page has a check, and a sentence, of its own.
+        checked = self.clear is REFUSE and not self.detail
+        return no_info_after_validator_function(_filled, schema) if checked else schema
+
     @property
     def in_answer(self) -> bool:
         """Whether the answer to a POST says what became of the field."""
@@ -207,6 +202,14 @@ class Api:
 REFUSE: Any = object()
 DEFAULT = Api()
 LOCAL = Api(local=True)
+
+
+def _filled(value: Any) -> Any:
+    """Redmine takes a text of blanks for none, also of those that are not spaces (422, 5.0 to 6.1)."""
+    # `isspace` first, which is faster: it is true of all these, and of a few more.
+    if isinstance(value, str) and value.isspace() and only_blanks(value):
+        raise ValueError("expected more than blanks")
+    return value
 
 
 def resolved(name: str, api: Api) -> Api:

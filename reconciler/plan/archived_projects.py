@@ -24,8 +24,11 @@ def _archive() -> Archive:
 
 def archived(project: Address, names: Names) -> bool:
     """Whether a project is archived."""
-    row = names.row(project)
-    return row is not None and _archive().is_archived(row)
+    known: dict[Address, bool] = names.memo.setdefault("archived", {})
+    if project not in known:
+        row = names.row(project)
+        known[project] = row is not None and _archive().is_archived(row)
+    return known[project]
 
 
 def wanted(project: Address, names: Names) -> str | None:

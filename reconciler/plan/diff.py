@@ -11,9 +11,10 @@ from reconciler.errors import Problem
 from reconciler.manifest.loader import Included, Templated
 from reconciler.model.address import Row, Unresolved
 from reconciler.model.capabilities import PartialRows
-from reconciler.model.codecs import Codec, blank, join
+from reconciler.model.codecs import Codec, Difference, blank, join
+from reconciler.model.field_sets import field_sets
 from reconciler.model.inner_place import Path, inner_place
-from reconciler.model.kind import Object
+from reconciler.model.kind import Kind, Object
 from reconciler.model.name_index import Context
 from reconciler.model.spec import Secret
 from reconciler.natural import natural
@@ -26,40 +27,51 @@ PURE = re.compile(r"\$\{\w+\}", re.ASCII)
 def canonical(declared: Object, context: Context) -> tuple[dict[str, Any], list[Problem]]:
     """The declared fields of an object in canonical form, and a Problem for each invalid value."""
     values: dict[str, Any] = {}
-    problems = []
-    apis = declared.kind.fields
+    problems: list[Problem] = []
+    sets = field_sets(declared.kind)
+    # Thousands of issues have the same tracker, and name it in the same project.
+    known = context.names.memo.setdefault(("canonical", declared.kind.name, context.project), {})
     for name, value in declared.fields.items():
-        api = apis[name]
-        if api.secret:
-            # From the mapping: only there is the `${NAME}` that the value came from.
-            values[name] = secret(declared.body.get(name))
-            continue
-        if type(api.codec) is Codec:
-            # It changes nothing.
+        if name in sets.as_declared:
             values[name] = value
-            continue
-        if api.codec.is_whole:
-            try:
-                values[name] = api.codec.kept(value, context)
-            except Unresolved:
-                # It is found again, with its place, below.
-                pass
-            else:
-                continue
-        # Piece by piece, so that one invalid custom field does not hide the problems of the others.
-        for part, piece in api.codec.pieces(value):
-            try:
-                one = api.codec.kept(piece, context)
-                if part and set(one) & set(values.get(name, {})):
-                    raise Unresolved(f"{part}: declared twice, by name and by #id", "remove one of them")
-                values[name] = {**values.get(name, {}), **one} if part else one
-            except Unresolved as error:
-                inner = _inner(api.codec, part, piece, context, error)
-                place = declared.where(join(name, part), *_in_whole(inner, piece, value))
-                problems.append(
-                    Problem(place, f"{name}: {error}", str(declared.address), error.hint, (), error.missing)
-                )
+        elif name not in sets.linking or not isinstance(value, str):
+            problems += _translate(declared, name, value, context, values)
+        elif (name, value) in known:
+            values[name] = known[name, value]
+        elif faults := _translate(declared, name, value, context, values):
+            problems += faults
+        else:
+            known[name, value] = values[name]
     return values, problems
+
+
+def _translate(declared: Object, name: str, value: Any, context: Context, values: dict[str, Any]) -> list[Problem]:
+    """Add a declared field in canonical form to `values`; a Problem for each part that is invalid."""
+    api, problems = declared.kind.fields[name], []
+    if api.secret:
+        # From the mapping: only there is the `${NAME}` that the value came from.
+        values[name] = secret(declared.body.get(name))
+        return []
+    if api.codec.is_whole:
+        try:
+            values[name] = api.codec.kept(value, context)
+        except Unresolved:
+            # It is found again, with its place, below.
+            pass
+        else:
+            return []
+    # Piece by piece, so that one invalid custom field does not hide the problems of the others.
+    for part, piece in api.codec.pieces(value):
+        try:
+            one = api.codec.kept(piece, context)
+            if part and set(one) & set(values.get(name, {})):
+                raise Unresolved(f"{part}: declared twice, by name and by #id", "remove one of them")
+            values[name] = {**values.get(name, {}), **one} if part else one
+        except Unresolved as error:
+            inner = _inner(api.codec, part, piece, context, error)
+            place = declared.where(join(name, part), *_in_whole(inner, piece, value))
+            problems.append(Problem(place, f"{name}: {error}", str(declared.address), error.hint, (), error.missing))
+    return problems
 
 
 def _in_whole(inner: Path, piece: Any, value: Any) -> Path:
@@ -96,23 +108,35 @@ def secret(raw: Any) -> Secret | None:
 
 def changes(declared: Object, values: Mapping[str, Any], row: Row, context: Context) -> Iterator[FieldChange]:
     """The changes that make a live object match its declaration; none for create-only fields."""
-    kind, create_only, fields = declared.kind, frozenset(declared.spec.create_only), declared.kind.fields
-    shows = kind.capability(PartialRows).shows
+    kind, create_only, sets = declared.kind, declared.spec.create_only, field_sets(declared.kind)
+    plain, links = sets.as_shown, sets.linking
+    same: set[tuple[str, str, Any]] = context.names.memo.setdefault(("same", kind.name, context.project), set())
     for name, wanted in values.items():
-        api = fields[name]
-        if api.create_only or api.along or name in create_only:
+        if name not in sets.compared or name in create_only:
             continue
-        if shows(kind, row, name, values):
-            live = kind.live(row, name, context)
-            # Equal as it is in most cases; the codec decides what only looks different (`1.5` and `1.50`;
-            # test_trap_33).
-            differences = api.codec.differences(wanted, live) if wanted != live else []
-        else:
-            # The row lacks the field. It is written without comparing if it can be read back after the write.
-            parts = api.codec.parts(wanted) if kind.capability(PartialRows).writes_unseen(row, context) else ()
-            differences = [(part, None, value) for part, value in parts]
+        # Equal as they are in most cases; thousands of issues have the same tracker.
+        if name in plain and wanted is not None and row.get(plain[name]) == wanted:
+            continue
+        wire = row.get(links[name]) if name in links and isinstance(wanted, str) else None
+        if wire and (name, wanted, wire["id"]) in same:
+            continue
+        differences = _differences(kind, row, name, values, context)
+        if wire and not differences:
+            same.add((name, wanted, wire["id"]))
         for part, before, after in differences:
             yield located(declared, join(name, part), before, after)
+
+
+def _differences(kind: Kind, row: Row, name: str, values: Mapping[str, Any], context: Context) -> list[Difference]:
+    """How a live object differs in a field from its canonical values."""
+    codec, rows, wanted = kind.fields[name].codec, kind.capability(PartialRows), values[name]
+    if rows.shows(kind, row, name, values):
+        live = kind.live(row, name, context)
+        # The codec decides what only looks different (`1.5` and `1.50`; test_trap_33).
+        return codec.differences(wanted, live) if wanted != live else []
+    # The row lacks the field. It is written without comparing if it can be read back after the write.
+    parts = codec.parts(wanted) if rows.writes_unseen(row, context) else ()
+    return [(part, None, value) for part, value in parts]
 
 
 def matching(

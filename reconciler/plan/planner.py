@@ -233,8 +233,10 @@ class Planner:
                 self.warnings.append(Warned(declared.address, declared.where(change.path), message))
             else:
                 fields.append(change)
-        apis = declared.kind.fields if self.resent else {}
-        write_only = (n for n in values if apis and apis[n].read is None and not apis[n].along)
+        if not self.resent:
+            return fields
+        apis = declared.kind.fields
+        write_only = (n for n in values if apis[n].read is None and not apis[n].along)
         again = (n for n in write_only if (declared.address, n) in self.resent)
         return [*fields, *(located(declared, n, None, values[n]) for n in again)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from reconciler.model.address import CONTAINER, Address, Reference, Unresolved
 from reconciler.model.capabilities import ManifestKey
 from reconciler.model.circles import circles
 from reconciler.model.codecs import Codec, blank, join
+from reconciler.model.field_sets import field_sets
 from reconciler.model.inner_place import Path, inner_place
 from reconciler.model.kind import Kind, Need, Object
 from reconciler.model.mapped import MapItems, Mapped, listed, stray
@@ -94,6 +96,8 @@ class _Builder:
         # Empty: here only the manifests count, without a server.
         self.names = Names()
         self.known: dict[Reference, list[Object]] = {}
+        self.right = defaultdict[tuple[str, str], dict[tuple[str, Any], set[Address]]](dict)
+        """(kind, project) → (field, name) that is no mistake in any object → what depends on it depends on these."""
         self.elsewhere: dict[tuple[str, ...], bool] = {}
         """Kinds of a reference → whether it can mean something that is on the server."""
         self.lists = declarable()
@@ -245,7 +249,23 @@ class _Builder:
     def targets(self, declared: Object, objects: Mapping[Address, Object]) -> set[Address]:
         """The objects that one depends on. Adds a Problem for each invalid reference."""
         targets: set[Address] = set()
-        for field, reference in references(declared, self.names):
+        right = self.right[declared.kind.name, declared.project]
+        for name in naming(declared):
+            known = right.get(name) if isinstance(name[1], str) else None
+            if known is None:
+                before = len(self.problems)
+                known = self.followed(declared, *name, objects)
+                # In an absent object it could be no mistake, and be one in others.
+                present = getattr(declared.spec, "state", "") == "present"
+                if isinstance(name[1], str) and present and len(self.problems) == before:
+                    right[name] = known
+            targets |= known
+        return targets
+
+    def followed(self, declared: Object, field: str, value: Any, objects: Mapping[Address, Object]) -> set[Address]:
+        """The objects that one depends on because of a field. Adds a Problem for each invalid reference."""
+        targets: set[Address] = set()
+        for reference in meant(declared, field, value, self.names):
             named = self.named(reference, objects)
             if not named:
                 self.check_declared(declared, field, reference)
@@ -255,7 +275,7 @@ class _Builder:
         return targets
 
     def named(self, reference: Reference, objects: Mapping[Address, Object]) -> list[Object]:
-        """The declared objects that a name means. Thousands of issues have the same tracker and status."""
+        """The declared objects that a name means."""
         if reference not in self.known:
             self.known[reference] = [objects[a] for a in reference.addresses(is_inside) if a in objects]
         return self.known[reference]
@@ -346,10 +366,20 @@ def depends(declared: Object, field: str) -> bool:
 
 def references(declared: Object, names: Names) -> Iterator[tuple[str, Reference]]:
     """(field, reference) for every reference of an object to another one, including its project."""
-    if declared.kind.inside:
-        yield CONTAINER, Reference((CONTAINER,), "", declared.address.project)
-    context, fields = Context(names, declared.project), declared.kind.fields
-    for field, value in declared.fields.items():
-        if (codec := fields[field].codec).refers and not blank(value):
-            for reference in codec.references(value, context):
-                yield field, reference
+    for field, value in naming(declared):
+        for reference in meant(declared, field, value, names):
+            yield field, reference
+
+
+def naming(declared: Object) -> list[tuple[str, Any]]:
+    """(field, value) for what may name other objects: its project, and the values of fields."""
+    codecs = field_sets(declared.kind).referring
+    home = [(CONTAINER, declared.address.project)] if declared.kind.inside else []
+    return home + [named for named in declared.fields.items() if named[0] in codecs and not blank(named[1])]
+
+
+def meant(declared: Object, field: str, value: Any, names: Names) -> Iterable[Reference]:
+    """The references in a value of `naming`."""
+    if field == CONTAINER and declared.kind.inside:
+        return (Reference((CONTAINER,), "", value),)
+    return field_sets(declared.kind).referring[field].references(value, Context(names, declared.project))

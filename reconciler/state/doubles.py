@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from reconciler.errors import Problem
 from reconciler.model.capabilities import Creation
+from reconciler.model.field_sets import field_sets
 from reconciler.model.kind import Object, earlier_key
 from reconciler.state.partial import NotValid
 
@@ -27,9 +28,10 @@ def doubles(objects: Iterable[Object]) -> Iterator[Problem]:
 def _unique(found: Object) -> Iterator[tuple[str, str]]:
     """(field, value) for the values that no other object can have, as Redmine compares them."""
     spec, kind = found.spec, found.kind
-    with suppress(NotValid):
-        for name in () if spec.state == "absent" else _fields(found):
-            yield name, str(getattr(spec, name)).casefold()
+    if field_sets(kind).unique:
+        with suppress(NotValid):
+            for name in () if spec.state == "absent" else _fields(found):
+                yield name, str(getattr(spec, name)).casefold()
     with suppress(NotValid):
         if spec.state == "present" and spec.renamed_from and kind.capability(Creation).unique:
             key = earlier_key(kind, spec, found.address.project)
@@ -37,6 +39,6 @@ def _unique(found: Object) -> Iterator[tuple[str, str]]:
 
 
 def _fields(found: Object) -> Iterator[str]:
-    for name in found.fields:
-        if found.kind.fields[name].unique and name not in found.spec.create_only and getattr(found.spec, name):
+    for name in field_sets(found.kind).unique:
+        if name in found.fields and name not in found.spec.create_only and getattr(found.spec, name):
             yield name

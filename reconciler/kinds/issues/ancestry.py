@@ -30,7 +30,8 @@ def _spans(names: Names) -> Mapping[Address, Span]:
     if "ancestry" not in names.memo:
         spans: dict[Address, Span] = {}
         below, todo = _below(names), list[tuple[Address, int]]()
-        todo += [(top, -1) for top in below if _parent(top, names) is None]
+        everyone = (Address("issue", key) for key in {**names.declared("issue"), **names.live("issue").ids})
+        todo += [(top, -1) for top in dict.fromkeys((*everyone, *below)) if _parent(top, names) is None]
         place = 0
         while todo:
             address, start = todo.pop()
@@ -54,13 +55,17 @@ def below(address: Address, names: Names) -> list[Address]:
 
 
 def _below(names: Names) -> dict[Address, list[Address]]:
-    """Every issue, declared or live → those right below it."""
+    """Every issue, declared or live, that has some below it → those right below it."""
     below: defaultdict[Address, list[Address]] = defaultdict(list)
-    for key in {**names.declared("issue"), **names.live("issue").ids}:
-        address = Address("issue", key)
-        below[address] = below[address]
-        if parent := _parent(address, names):
-            below[parent].append(address)
+    declared, live = names.declared("issue"), names.live("issue")
+    # Most issues have no parent, and are not looked at one by one.
+    children = {number for number, row in live.rows.items() if row.get("parent")}
+    children_by_name = {key for key, spec in declared.items() if "parent" in spec.model_fields_set}
+    for key in {**declared, **live.ids} if children or children_by_name else ():
+        if key in children_by_name or live.ids.get(key) in children:
+            address = Address("issue", key)
+            if parent := _parent(address, names):
+                below[parent].append(address)
     return below
 
 

@@ -80,8 +80,11 @@ class StoredKey(ManifestKey):
         # The subject of an issue without a declared key is its name in the manifests, and is not stored.
         spec = context.names.spec(address)
         field = key_field(context.names) if spec is None or spec.key else None
-        key = address.own_name
-        before = value_of(row, field) if row and field else ""
-        marks = {} if field is None or before == key else {f"custom_fields.{field.name}": (before or None, key)}
+        marks: dict[str, tuple[Any, Any]] = {}
         home = row and context.key("project", row["project"]["id"])
-        return {**({"project": (home, address.project)} if home not in (None, address.project) else {}), **marks}
+        if home not in (None, address.project):
+            marks["project"] = home, address.project
+        before = value_of(row, field) if row and field else ""
+        if field is not None and before != address.own_name:
+            marks[f"custom_fields.{field.name}"] = before or None, address.own_name
+        return marks

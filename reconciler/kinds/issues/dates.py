@@ -7,7 +7,7 @@ calendar days, so what is too early by the calendar is certain, and what is too 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
@@ -44,15 +44,19 @@ class _Bound(NamedTuple):
     certain: bool
 
 
-def findings(row: Row | None, values: Mapping[str, Any], context: Context) -> Iterator[Finding]:
+def findings(row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[Finding]:
     """The declared dates of an issue that Redmine would refuse or change."""
     own, changed = context.own, row is not None and _changes(values, row)
     # Nothing precedes anything in most projects, and most dates are those that the issue has.
     if own is None or not (changed or relations.any_precedes(context.names)):
-        return
+        return ()
     # Of an issue with subtasks, Redmine computes the dates.
-    if below(own, context.names):
-        return
+    return () if below(own, context.names) else _findings(own, row, values, context, changed=changed)
+
+
+def _findings(
+    own: Address, row: Row | None, values: Mapping[str, Any], context: Context, *, changed: bool
+) -> Iterator[Finding]:
     if row is not None and changed:
         yield from _reversed(row, values, context)
     for bound in _bounds(own, row, values, context):

@@ -20,20 +20,25 @@ def disabled_fields(
     kind: Kind, row: Row | None, values: Mapping[str, Any], context: Context
 ) -> Iterator[tuple[str, str, str]]:
     """(field, sentence, hint) for new values that Redmine would drop without an error."""
-    trackers = _trackers(row, values, context)
-    for name in _disabled(trackers, kind, context):
+    trackers, names = _disabled(row, values, kind, context)
+    for name in names:
         if name in values and _is_new(kind, name, row, values[name], context):
             which = f'tracker "{trackers[0]["name"]}" has' if len(trackers) == 1 else "the project's trackers have"
             yield name, f"{name}: {which} this field disabled, so Redmine drops the value", HINT
 
 
-def _disabled(trackers: list[Row], kind: Kind, context: Context) -> tuple[str, ...]:
-    """The fields that all these trackers have disabled."""
-    known: dict[tuple[int, ...], tuple[str, ...]] = context.names.memo.setdefault("disabled", {})
-    which = tuple(tracker["id"] for tracker in trackers)
+def _disabled(
+    row: Row | None, values: Mapping[str, Any], kind: Kind, context: Context
+) -> tuple[list[Row], tuple[str, ...]]:
+    """The trackers that the issue will have one of, and the fields that all of them have disabled."""
+    known: dict[Any, tuple[list[Row], tuple[str, ...]]]
+    known = context.names.memo.setdefault(("disabled", context.project), {})
+    which = values.get("tracker") or (row and row["tracker"]["id"])
     if which not in known:
+        trackers = _trackers(row, values, context)
         fields = sorted(CAN_BE_DISABLED) if trackers else ()
-        known[which] = tuple(n for n in fields if all(_disables(t, n, kind, context) for t in trackers))
+        disabled = tuple(n for n in fields if all(_disables(t, n, kind, context) for t in trackers))
+        known[which] = trackers, disabled
     return known[which]
 
 

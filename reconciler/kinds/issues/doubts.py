@@ -20,4 +20,6 @@ class IssueDoubts(Doubts):
     ) -> Iterable[tuple[str, str]]:
         yield from links.doubted(row, values, context)
         yield from progress.doubted(row, values, context)
-        yield from ((f.field, f.sentence) for f in dates.findings(row, values, context) if not f.certain)
+        for found in dates.findings(row, values, context):
+            if not found.certain:
+                yield found.field, found.sentence

@@ -23,7 +23,7 @@ from reconciler.kinds.issues.ordering import IssueDeletion, IssueDependencies, I
 from reconciler.kinds.issues.people import PARTS, IssuePeople
 from reconciler.kinds.issues.permissions import BY_FIELD, IssueRights
 from reconciler.kinds.issues.read import WATCHING, IssueContents, IssueReadBack, IssueStream, WatcherLists
-from reconciler.kinds.issues.spec import VERSION, IssueSpec, closes, trackers_of
+from reconciler.kinds.issues.spec import IssueSpec, closes, trackers_of, why_shut
 from reconciler.kinds.issues.workflow import IssueKeptValues, ParentFields, StatusWorkflow
 from reconciler.model.address import Address, Row, Unresolved
 from reconciler.model.attachments import attaching
@@ -90,17 +90,18 @@ class Issues(Kind[IssueSpec]):
         return f"{project}/{name}"
 
     def conflicts(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
-        live = None if row is None else self.live(row, "tracker", context)
-        tracker = values.get("tracker", live)
-        known = trackers_of(context)
+        tracker, known = values.get("tracker"), trackers_of(context)
         # Redmine would answer 201 and take the project's first tracker (5.0 to 6.1; test_trap_03).
-        if known is not None and tracker is not None and tracker != live and tracker not in known:
+        elsewhere = known is not None and tracker is not None and tracker not in known
+        if elsewhere and (row is None or tracker != self.live(row, "tracker", context)):
             said = f'tracker "{tracker}" is not enabled in project "{context.project}"'
             yield "tracker", said, "add it to the project's trackers"
         yield from self._shut_version(row, values.get("fixed_version"), context)
         yield from disabled_fields(self, row, values, context)
         yield from links.refused(row, values, context)
-        yield from ((f.field, f.sentence, f.hint) for f in dates.findings(row, values, context) if f.certain)
+        for found in dates.findings(row, values, context):
+            if found.certain:
+                yield found.field, found.sentence, found.hint
         if context.names.sight is not None:
             yield from for_others(row, values, context)
             yield from published(row, values, context)
@@ -108,13 +109,10 @@ class Issues(Kind[IssueSpec]):
 
     def _shut_version(self, row: Row | None, wanted: Any, context: Context) -> Iterable[tuple[str, str, str]]:
         """A version that takes no issues, and that the manifests do not declare: nothing would open it."""
+        why = "" if wanted is None else why_shut(wanted, context)
         # An issue may keep a version that was locked since: only a change is refused.
-        if wanted is None or (row is not None and self.live(row, "fixed_version", context) == wanted):
-            return
-        address = VERSION.address(wanted, context)
-        status = (context.names.row(address) or {}).get("status", "open")
-        if status != "open" and address.key not in context.names.declared("version"):
-            yield "fixed_version", f"{address} is {status} and accepts no issues", "declare it so that it is reopened"
+        if why and (row is None or self.live(row, "fixed_version", context) != wanted):
+            yield "fixed_version", why, "declare it so that it is reopened"
 
     def losses(self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context) -> Iterable[str]:
         if not values:

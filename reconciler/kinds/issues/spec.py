@@ -79,6 +79,19 @@ def _trackers(context: Context) -> list[str] | None:
     return [t["name"] for t in row["trackers"]] if row.get("trackers") else None
 
 
+def why_shut(version: Any, context: Context) -> str:
+    """Why a version, by name, takes no issues, unless the manifests declare it: or ""."""
+    # Not the version itself, which can be a mapping.
+    known: dict[str, str] = context.names.memo.setdefault(("shut versions", context.project), {})
+    name = str(version)
+    if name not in known:
+        address = VERSION.address(version, context)
+        status = (context.names.row(address) or {}).get("status", "open")
+        shut = status != "open" and address.key not in context.names.declared("version")
+        known[name] = f"{address} is {status} and accepts no issues" if shut else ""
+    return known[name]
+
+
 class IssueSpec(ProjectItem):
     """An issue."""
 
