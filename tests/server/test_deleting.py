@@ -39,7 +39,7 @@ def test_what_a_deletion_takes_along(world: Running, api: Api) -> None:
     assert change.reason is not None
     assert "also deletes sub" in change.reason
     assert "1 issue, 1.25 logged hours" in change.reason
-    assert "deletes everything inside it" in change.reason
+    assert "everything else inside it is deleted too" in change.reason
 
 
 def test_a_job_that_does_not_end(redmine: Sandbox, world: Running, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

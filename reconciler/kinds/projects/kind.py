@@ -175,7 +175,7 @@ class Projects(Kind[ProjectSpec]):
         _Archive("status", archived="archived", active="active"),
         _Modules(),
         _Rows(),
-        _Deletion("also deletes everything inside it, and its subprojects, including archived ones"),
+        _Deletion("everything else inside it is deleted too, including archived subprojects"),
         _Sharing(),
         _Dependencies(),
         _Turns(),
