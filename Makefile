@@ -23,7 +23,7 @@ INSTALLED := .venv/.installed
 # each command that a test starts would compile all modules anew.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo fast coverage chromium test test-all prove regen docs dist release-notes bench bench-fleet lint clean
+.PHONY: help demo fast coverage ready redmines chromium test test-all prove regen docs dist release-notes bench bench-fleet lint clean
 .DELETE_ON_ERROR:
 
 help:
@@ -48,11 +48,24 @@ coverage: $(INSTALLED)
 # Two for each version of Redmine. With two cores as well: many tests wait for a time-out or for their server.
 WORKERS ?= 4
 
-test: lint chromium
+test: ready
 	$(BIN)/pytest -n $(WORKERS) $(ARGS)
 
-test-all: lint chromium
-	RECONCILER_TEST_VERSIONS=5.0,6.0,6.1 $(BIN)/pytest -n $(WORKERS) $(ARGS)
+test-all: export RECONCILER_TEST_VERSIONS = 5.0,6.0,6.1
+test-all: ready
+	$(BIN)/pytest -n $(WORKERS) $(ARGS)
+
+# All at once: most of it waits for the network.
+ready: $(INSTALLED)
+	@$(MAKE) --no-print-directory -j4 -Otarget lint chromium redmines .venv/.compiled
+
+redmines: $(INSTALLED)
+	@$(BIN)/python tests/helpers/redmines.py
+
+# The first time, each worker would compile all tests by itself.
+.venv/.compiled: $(INSTALLED)
+	@$(BIN)/pytest --collect-only -qq >/dev/null 2>&1 || true
+	@touch $@
 
 # Without it, the tests of HTML pages fail and say what to install; all others run.
 chromium: $(INSTALLED)

@@ -6,6 +6,7 @@ in the state of `setup.rb`. Which test runs on which version and worker is told 
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from extent import PROVE, to_prove
 from paths import SETUP
 from servers import DATABASE, PER_VERSION, ByVersion, claim, is_chosen, needs_browser, needs_server, turn
 
+from reconciler.cli import OBJECTS
 from reconciler.sandbox import Running, Sandbox
 
 # How long an example takes is the machine's affair: other work on it must not fail a test.
@@ -58,6 +60,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = chosen
     if hasattr(config, "workerinput"):
         items.sort(key=turn)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what is imported and collected to the end of the process: the garbage collector would look through it again
+    and again, and find nothing."""
+    gc.freeze()
+    gc.set_threshold(OBJECTS)
 
 
 @pytest.hookimpl(optionalhook=True)

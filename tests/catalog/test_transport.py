@@ -195,6 +195,7 @@ def test_an_answer_may_come_in_any_parts(size: int) -> None:
     assert asyncio.run(hear()).answer == b"QUJD" * 5_000
 
 
+@pytest.mark.slow
 def test_endless_errors_end_with_the_timeout() -> None:
     """Standard error has no limit but time."""
     assert "did not answer within 1 seconds" in lost("endless-errors", timeout=1)
@@ -206,6 +207,7 @@ def test_both_ends_of_long_messages_are_quoted() -> None:
     assert "first words" in said and said.endswith("last words.") and len(said) < 3_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", [False, True], ids=["plain", "through-a-shell"])
 def test_a_timeout_leaves_nothing_running(shell: bool, tmp_path: Path) -> None:
     """After the timeout, the command and all that it started are ended."""

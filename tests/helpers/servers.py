@@ -3,8 +3,8 @@
 A test needs a server when it uses the fixture `redmine_version`, directly or by another one: that gives it the mark
 `server` and a part of its id (`redmine-6.1`). Without RECONCILER_TEST_VERSIONS it runs on one version, by its name:
 the whole matrix takes twice as long. Tests of promises, traps and the catalog run on all versions in any case, except
-those of secrets, which no version treats differently. With it (`make test-all`: `5.0,6.0,6.1`) every test runs on each
-of these.
+those of secrets, which no version treats differently, and those with the mark `prove`, which `make prove` runs on all.
+With it (`make test-all`: `5.0,6.0,6.1`) every test runs on each of these.
 
 RECONCILER_TEST_DATABASE=postgresql gives them all PostgreSQL and two workers.
 """
@@ -19,6 +19,7 @@ from typing import Any
 from zlib import crc32
 
 import pytest
+from extent import PROVE
 from xdist.scheduler import LoadScopeScheduling
 
 from reconciler.testing.servers import claim as claim
@@ -52,6 +53,7 @@ def needs_browser(item: pytest.Item) -> bool:
 def is_chosen(item: pytest.Item) -> bool:
     """Whether a test runs on the version that it was collected for."""
     on_all = item.path.parent.name in ON_ALL_VERSIONS and item.path.stem not in ON_ONE_VERSION
+    on_all = on_all and (bool(PROVE) or not any(item.iter_markers("prove")))
     if "RECONCILER_TEST_VERSIONS" in os.environ or on_all or not needs_server(item):
         return True
     version = version_of(item.nodeid)

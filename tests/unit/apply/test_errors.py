@@ -9,6 +9,7 @@ import pytest
 from answers import applied
 from plans import SHOP, inside, issue, user, version
 
+from reconciler.apply import sender
 from reconciler.apply.report import ItemError, Report
 from reconciler.model.name_index import CustomField, Names
 from reconciler.render import github, html, markdown
@@ -142,8 +143,9 @@ def test_every_sentence_has_its_own_place() -> None:
     assert errors_of(report) == [("mail", 5), ("lastname", 4), ("", 2)]
 
 
-def test_the_only_field_that_was_written_is_to_blame() -> None:
+def test_the_only_field_that_was_written_is_to_blame(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the sentence says, and also if there is none."""
+    monkeypatch.setattr(sender, "CONFLICT_PAUSES", (0.0, 0.0, 0.0))
     text = inside("issues:", "  - subject: s", "    done_ratio: 50")
     for said in (["Das geht nicht"], []):
         report, _ = applied(text, SHOP, issue(9, "shop", "s", done_ratio=0), refuse={"/issues/9": said})

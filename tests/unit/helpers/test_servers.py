@@ -8,10 +8,12 @@ import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import servers
 from paths import TESTS
-from servers import TOGETHER, portions, version_of
+from servers import TOGETHER, is_chosen, portions, version_of
 
 SUITE = """
 import os
@@ -105,6 +107,25 @@ def test_a_run_without_servers_starts_none(tmp_path: Path) -> None:
 def test_the_version_of_a_test_is_in_its_id(nodeid: str, version: str | None) -> None:
     """A version that is only a value of a test is not taken for its server's."""
     assert version_of(nodeid) == version
+
+
+class Item(SimpleNamespace):
+    """A test of promises on one version, with a mark or without."""
+
+    def iter_markers(self, name: str) -> list[str]:
+        return [name] if self.mark == name else []
+
+
+@pytest.mark.parametrize(("mark", "proving", "versions"), [("", "", 2), ("prove", "", 1), ("prove", "all", 2)])
+def test_promises_hold_on_all_versions(monkeypatch: pytest.MonkeyPatch, mark: str, proving: str, versions: int) -> None:
+    """What is random, or kills, has one of them in `make test`, and all in `make prove`."""
+    monkeypatch.delenv("RECONCILER_TEST_VERSIONS", raising=False)
+    monkeypatch.setattr(servers, "PROVE", proving)
+    path, names = Path("tests/promises/test_a.py"), ["redmine_version"]
+    monkeypatch.setattr(servers, "VERSIONS", ["5.0", "6.1"])
+    nodes = [f"{path}::test_b[redmine-{version}]" for version in servers.VERSIONS]
+    items = [Item(path=path, nodeid=node, fixturenames=names, mark=mark) for node in nodes]
+    assert sum(map(is_chosen, items)) == versions
 
 
 def test_portions_keep_together_what_shares_a_server() -> None:

@@ -379,6 +379,7 @@ def test_the_edges_of_a_plan(world: World) -> None:
         assert all(place[other.address] < place[one.id.address] for other in before)
 
 
+@pytest.mark.slow
 @RANDOM
 @given(worlds())
 def test_nothing_declared_twice_is_nothing_to_do(world: World) -> None:

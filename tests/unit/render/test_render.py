@@ -225,6 +225,7 @@ def test_an_interrupted_run_says_how_to_go_on() -> None:
         assert "The run was interrupted." in rendered
 
 
+@pytest.mark.slow
 def test_a_large_plan_is_rendered_in_linear_time() -> None:
     """10,000 creates that others wait for take seconds of CPU time, in every format; other work on the machine does not count."""
     addresses = [Address("issue", f"p/{n}") for n in range(10_000)]

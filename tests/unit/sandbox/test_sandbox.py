@@ -149,6 +149,7 @@ def test_ruby_errors_are_quoted_without_the_stack() -> None:
     )
 
 
+@pytest.mark.slow
 def test_overdue_program_is_killed_with_its_children(tmp_path: Path) -> None:
     """A program that takes too long is killed, and what it started with it."""
     pid_file = tmp_path / "pid"
