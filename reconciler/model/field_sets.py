@@ -20,6 +20,8 @@ class FieldSets:
     """Whose values only one object can have, beside its key."""
     compared: frozenset[str]
     """That are compared with those of live objects."""
+    detailed: Mapping[str, str]
+    """That only an object's own page shows, if it is asked to include something."""
     as_declared: frozenset[str]
     """That are compared in the form that the manifest has."""
     as_shown: Mapping[str, str]
@@ -38,6 +40,7 @@ def field_sets(kind: Kind) -> FieldSets:
         referring={name: api.codec for name, api in apis.items() if api.codec.refers},
         unique=tuple(name for name, api in apis.items() if api.unique),
         compared=frozenset(name for name, api in apis.items() if not (api.create_only or api.along)),
+        detailed={name: api.include for name, api in apis.items() if api.detail},
         as_declared=frozenset(name for name, codec in codecs.items() if _translates(codec, Codec)),
         as_shown={name: key for name, key in read.items() if codecs[name].decode is Codec.decode},
         linking={

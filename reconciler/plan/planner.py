@@ -8,7 +8,8 @@ manifests in any order give the same plan.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from reconciler.errors import Location, ManifestError, Problem, RefusedError
@@ -124,10 +125,15 @@ class Planner:
         self.protected: list[str] = []
         self.hidden: list[Address] = []
         self.warnings: list[Warned] = []
-        self.inside: defaultdict[Address, list[Address]] = defaultdict(list)
-        for address, declared in desired.objects.items():
+
+    @cached_property
+    def inside(self) -> Mapping[Address, Sequence[Address]]:
+        """What is declared inside each project."""
+        found: defaultdict[Address, list[Address]] = defaultdict(list)
+        for address, declared in self.desired.objects.items():
             if declared.kind.inside:
-                self.inside[address.container].append(address)
+                found[address.container].append(address)
+        return found
 
     def drafts(self, without: Collection[Address] = ()) -> dict[Address, Draft]:
         """A draft for every declared object, except those that are absent as declared or cannot be compared."""
@@ -235,8 +241,7 @@ class Planner:
                 fields.append(change)
         if not self.resent:
             return fields
-        apis = declared.kind.fields
-        write_only = (n for n in values if apis[n].read is None and not apis[n].along)
+        write_only = (n for n in values if (api := declared.kind.fields[n]).read is None and not api.along)
         again = (n for n in write_only if (declared.address, n) in self.resent)
         return [*fields, *(located(declared, n, None, values[n]) for n in again)]
 
