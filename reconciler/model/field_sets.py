@@ -16,6 +16,8 @@ class FieldSets:
 
     referring: Mapping[str, Codec]
     """Whose values can name other objects."""
+    checked: Mapping[str, Codec]
+    """Whose values can be wrong on every server, beyond their types."""
     unique: tuple[str, ...]
     """Whose values only one object can have, beside its key."""
     compared: frozenset[str]
@@ -38,6 +40,7 @@ def field_sets(kind: Kind) -> FieldSets:
     read = {name: apis[name].read or name for name in codecs if type(kind).live is Kind.live}
     return FieldSets(
         referring={name: api.codec for name, api in apis.items() if api.codec.refers},
+        checked={name: api.codec for name, api in apis.items() if api.codec.checks},
         unique=tuple(name for name, api in apis.items() if api.unique),
         compared=frozenset(name for name, api in apis.items() if not (api.create_only or api.along)),
         detailed={name: api.include for name, api in apis.items() if api.detail},

@@ -202,13 +202,13 @@ class Planner:
         # The live object was matched without a stored key, such as an issue by its subject.
         if row is not None and any(before is None for before, _ in keys.values()):
             reason = reason or "adopted; its key is stored"
-        if row is not None and self.incomplete(declared, row, values):
+        if row is not None and PARTIAL in row and self.incomplete(declared, row, values):
             self.not_compared(declared)
         self.problems += self.inactive(declared, fields)
-        if row is None:
+        if row is None or not fields:
             return Draft(declared, row, values, fields, reason)
         changed = {f.path.partition(".")[0] for f in fields}
-        lost = declared.kind.losses(row, values, changed, context) if fields else ()
+        lost = declared.kind.losses(row, values, changed, context)
         # Last: the comment on a wiki page is no change by itself (Redmine drops it then; 5.0 to 6.1; test_trap_11).
         fields += companions(declared, values, changed)
         return Draft(declared, row, values, fields, "; ".join(filter(None, (reason, *lost))) or None)
@@ -311,13 +311,13 @@ class Planner:
         return True
 
     def incomplete(self, declared: Object, row: Row, values: Mapping[str, Any]) -> bool:
-        """Whether a row lacks declared fields that must be compared."""
+        """Whether a row that shows only part of an object lacks declared fields that must be compared."""
         present = (
             declared.kind.capability(PartialRows).shows(declared.kind, row, name, values)
             for name in values
             if name not in declared.spec.create_only
         )
-        return PARTIAL in row and not all(present) and not hidden.explains(declared, self.names)
+        return not all(present) and not hidden.explains(declared, self.names)
 
     def not_compared(self, declared: Object) -> None:
         """Record that a live object cannot be compared: its project is archived, or closed (Redmine 5.0)."""

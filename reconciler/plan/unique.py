@@ -52,7 +52,7 @@ class Holders:
         takes = [take for draft in self.drafts.values() for take in self._renames(draft)]
         problems = []
         for draft in self.drafts.values():
-            for change in _unique_changes(draft):
+            for change in _unique_changes(draft) if draft.fields else ():
                 holder = self._holder(draft, change)
                 if holder is None:
                     continue

@@ -224,14 +224,14 @@ class _Builder:
                     message = f'create_only: unknown field "{name}"'
                     hint = suggest(name, declared.kind.fields)
                     self.problem(declared.where("create_only", index), message, hint, str(declared.address))
+        checked = field_sets(declared.kind).checked
         for name, value in declared.fields.items():
-            api = declared.kind.fields[name]
             # All optional fields allow null by their types; whether Redmine can clear one is known only here.
-            if value is None and api.clear is REFUSE:
+            if value is None and declared.kind.fields[name].clear is REFUSE:
                 hint = "omit it to leave it unchanged"
                 self.problem(declared.where(name), f"{name} cannot be cleared", hint, str(declared.address))
-            for part, error in api.codec.faults(value) if api.codec.checks else ():
-                inner = _inner(api.codec, part, value, error)
+            for part, error in checked[name].faults(value) if name in checked else ():
+                inner = _inner(checked[name], part, value, error)
                 place = declared.where(join(name, part), *inner)
                 self.problem(place, f"{name}: {error}", error.hint, str(declared.address))
 
