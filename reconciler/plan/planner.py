@@ -298,7 +298,7 @@ class Planner:
 
         Adds a Problem, unless the project is declared archived, or is unarchived to compare its contents.
         """
-        if not declared.kind.inside or not archived(project := declared.address.container, self.names):
+        if not declared.kind.inside or not archived(project := Address(CONTAINER, declared.project), self.names):
             return False
         container = self.desired.objects.get(project)
         # Deleted together with the project, so there is nothing to compare.
