@@ -5,8 +5,8 @@ With `--write` the results are kept in benchmarks/results, and docs/performance.
 Exits 1 if a goal is missed.
 
 Parts: offline (help, validate), create, re-check, update, export (on a real Redmine), growth (1,000 to 100,000 issues
-against a server that answers at once), sizes (very many objects of each kind), fleet (many servers). The last two are
-not part of a run that does not name them.
+against a server that answers at once), elsewhere (create, beside a server that shares no core with the client), sizes
+(very many objects of each kind), fleet (many servers). The last two are not part of a run that does not name them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+import elsewhere
 import fleet
 import fleet_page
 import growth
@@ -35,7 +36,7 @@ from worlds import manifest
 __all__ = ["manifest"]
 
 APART = ("sizes", "fleet")
-PARTS = ("offline", *online.TASKS, "growth", *APART)
+PARTS = ("offline", *online.TASKS, "growth", "elsewhere", *APART)
 SERVERS = (online.Server("6.1"), online.Server("5.0", full=False), online.Server("6.1", "sqlite", full=False))
 
 
@@ -90,6 +91,8 @@ def _measured(folder: Path, only: Sequence[str], options: argparse.Namespace) ->
         yield online.run(server, folder, rules, issues, tasks)
     if "growth" in only:
         yield growth.run(folder, rules, options.growth)
+    if "elsewhere" in only:
+        yield elsewhere.run(folder, rules, options.issues)
     if "sizes" in only:
         yield sizes.run()
 

@@ -4,6 +4,7 @@
 serves until it is killed. It has the project `bench` with the version `1.0`, N issues as `manifest(N)` of `bench.py`
 declares them (`item-0` …), and N users (`user-0` …) beside the administrator; without `--issues` the project is there
 and empty. A POST of an issue adds it, a PUT changes it, and the lists show it from then on; nothing is checked.
+`DELETE /` takes back what was added.
 
 In a program: `with served(issues=1000, latency=0.05) as url: …` starts it as another process.
 """
@@ -129,6 +130,7 @@ class World:
 
     def __init__(self, issues: int = 0, users: int = 0) -> None:
         self.sent = [declared(i) for i in range(issues)]
+        self.issues = issues
         people = ["admin", *(f"user-{i}" for i in range(users))]
         self.rows = {
             "issues": [packed(issue(n, sent)) for n, sent in enumerate(self.sent, 1)],
@@ -139,6 +141,8 @@ class World:
 
     def answer(self, method: str, target: str, body: bytes) -> tuple[int, bytes]:
         """Status and content for a request."""
+        if method == "DELETE":
+            return self._take_back()
         if method in ("POST", "PUT"):
             return self._write(method, target, json.loads(body).get("issue"))
         if target not in self.pages:
@@ -169,7 +173,7 @@ class World:
     def _write(self, method: str, target: str, sent: Row | None) -> tuple[int, bytes]:
         if sent is None:
             return 404, b""
-        self.pages = {path: page for path, page in self.pages.items() if not path.startswith("/issues")}
+        self._forget_lists()
         if method == "PUT":
             index = int(urlsplit(target).path.removesuffix(".json").rpartition("/")[2]) - 1
             self.sent[index] |= sent
@@ -179,6 +183,14 @@ class World:
         row = issue(len(self.sent), sent) | {"created_on": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
         self.rows["issues"].append(packed(row))
         return 201, b'{"issue":%s}' % self.rows["issues"][-1]
+
+    def _take_back(self) -> tuple[int, bytes]:
+        self._forget_lists()
+        del self.sent[self.issues :], self.rows["issues"][self.issues :]
+        return 204, b""
+
+    def _forget_lists(self) -> None:
+        self.pages = {path: page for path, page in self.pages.items() if not path.startswith("/issues")}
 
 
 def packed(value: Any) -> bytes:

@@ -64,11 +64,7 @@ class Stage:
 
     def bare(self, name: str, requests: Sequence[Any], **options: Any) -> Contender:
         """These requests and nothing else, at the best concurrency."""
-        path = write_requests(self.folder / f"{name}.json", requests)
-        probe = write_requests(self.folder / f"{name}-probe.json", requests[:200])
-        command = partial(python, "bare.py", self.running.url)
-        concurrency = best(lambda number: Contender(BARE, command(number, probe), **options))
-        return Contender(BARE, command(concurrency, path), len(requests), concurrency=concurrency, **options)
+        return fastest(self.running.url, self.folder / name, requests, **options)
 
     def refresh(self, sent: Sequence[Any], *flags: str, **options: Any) -> Contender:
         """Each object by itself, ten at a time."""
@@ -85,6 +81,15 @@ class Stage:
         headers = {"X-Redmine-API-Key": self.running.api_key}
         with httpx.Client(base_url=self.running.url, headers=headers, timeout=120) as client:
             return list(listed(lambda query: client.get("/issues.json", params=query).json()))
+
+
+def fastest(url: str, path: Path, requests: Sequence[Any], **options: Any) -> Contender:
+    """Bare HTTP with these requests, which are written to files beside `path`, at the best concurrency."""
+    every = write_requests(path.with_suffix(".json"), requests)
+    some = write_requests(path.with_suffix(".some.json"), requests[:200])
+    command = partial(python, "bare.py", url)
+    concurrency = best(lambda number: Contender(BARE, command(number, some), **options))
+    return Contender(BARE, command(concurrency, every), len(requests), concurrency=concurrency, **options)
 
 
 def refreshing(url: str, folder: Path, sent: Sequence[Any], *flags: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -48,8 +48,13 @@ def _page(project: str) -> Listing:
 
 
 async def check(client: Client, names: Names) -> None:
-    """Raise RefusedError if the account has other rights by now; raises as `whoami`."""
-    if names.rights is not None and rights(await client.whoami()) != names.rights:
+    """Raise RefusedError if the account has other rights by now; raises as `whoami`.
+
+    Not asked again if nothing was read since the last answer.
+    """
+    if names.rights is None or client.account_at == client.requests:
+        return
+    if rights(await client.whoami()) != names.rights:
         _refuse("The account or its rights changed")
 
 

@@ -14,7 +14,7 @@ import math
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.kinds import kinds
@@ -212,7 +212,21 @@ class Meanwhile:
             by_id = {row["id"]: row for row in rows}
             self._note_rivals(kind, seen, by_id)
             seen.put(by_id)
+            seen.top = max([seen.top, *by_id])
             seen.looked = began
+
+    async def latest(self, kind: Kind, address: Address) -> list[Row]:
+        """The newest objects of a project, if its list begins with them; else []."""
+        began, need = elapsed(), Need({kind.name: frozenset({address.key})})
+        pages = _first_pages(kind, need, self.names)
+        rows = await self._rows(kind, pages)
+        if pages and _reaches(kind, rows, self._before(kind, address)):
+            self.listed(kind, address, rows, began)
+        return rows
+
+    def _before(self, kind: Kind, address: Address) -> int:
+        seen = self.of(kind, address)
+        return max(seen.top, seen.known)
 
     async def _freshen(self, kind: Kind, address: Address, seen: Seen) -> None:
         if seen.rivalry:
@@ -229,7 +243,7 @@ class Meanwhile:
 
     async def look(self, kind: Kind, address: Address, seen: Seen) -> None:
         """Read what was created since the last look."""
-        began, before = elapsed(), max(seen.top, seen.known)
+        began, before = elapsed(), self._before(kind, address)
         rows = {row["id"]: row for row in await self._newest(kind, address, before)}
         new = {number for number in rows if number > before} - seen.own
         seen.fruitless = 0 if len(new) > len(seen.flying) else seen.fruitless + 1 if seen.looked else 0
@@ -254,14 +268,11 @@ class Meanwhile:
     async def _newest(self, kind: Kind, address: Address, before: int) -> list[Row]:
         """The objects with an id greater than `before`; older ones may be among them."""
         newest = kind.capability(Creation).newest
-        if newest is not None:
-            rows = await self._rows(kind, [newest])
-            # A page that is not full, or that goes back far enough.
-            if len(rows) < PAGE or min(row["id"] for row in rows) <= before:
-                return rows
-        else:
-            rows = []
         need = Need({kind.name: frozenset(self._keys(kind, address, newest is None))})
+        pages = [newest] if newest is not None else _first_pages(kind, need, self.names)
+        rows = await self._rows(kind, pages)
+        if pages and _reaches(kind, rows, before):
+            return rows
         return [*rows, *await self._rows(kind, kind.capability(Creation).since(kind, before, need, self.names))]
 
     def _keys(self, kind: Kind, address: Address, one: bool) -> Sequence[str]:
@@ -286,6 +297,23 @@ class Meanwhile:
 
 PAGE = 100
 """Rows of the page that shows the newest objects."""
+
+
+def _first_pages(kind: Kind, need: Need, names: Names) -> list[Listing]:
+    """The first pages of the lists of projects that begin with the newest objects."""
+    creation = kind.capability(Creation)
+    lists = creation.since(kind, 0, need, names) if creation.newest_first else ()
+    return [replace(one, paged=False, params=(*one.params, ("limit", PAGE))) for one in lists]
+
+
+def _reaches(kind: Kind, rows: Sequence[Row], before: int) -> bool:
+    """Whether a page of the newest objects shows all with a greater id: it is not full, or goes back far enough.
+
+    Not if it is in another order than Redmine's, which a plugin may have changed.
+    """
+    made = [str(row.get("created_on", "")) for row in rows if kind.capability(Creation).newest_first]
+    in_order = made == sorted(made, reverse=True)
+    return len(rows) < PAGE or (in_order and min(row["id"] for row in rows) <= before)
 
 
 def identifies(kind: Kind, row: Row, address: Address, values: Mapping[str, Any], context: Context) -> bool:

@@ -67,7 +67,9 @@ class Progress:
         """The final result."""
         if self.outcome is None:
             return self._unfinished()
-        return Result(self.change, self.outcome, self.id, tuple(self.errors), self.because, tuple(self.notes))
+        # Without a note, it came about by a write of this run: a membership that Redmine derives from a group's.
+        adopted, notes = self.adopted and bool(self.notes), tuple(self.notes)
+        return Result(self.change, self.outcome, self.id, tuple(self.errors), self.because, notes, adopted)
 
     def _unfinished(self) -> Result:
         if not self.completed:

@@ -29,7 +29,10 @@ class ItemError:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The outcome of a change. `because` is why it was skipped; `notes` are not errors."""
+    """The outcome of a change. `because` is why it was skipped; `notes` are not errors.
+
+    `adopted` is true for an object that was to be created, but that somebody else has created meanwhile.
+    """
 
     change: Change
     outcome: Outcome
@@ -37,6 +40,7 @@ class Result:
     errors: tuple[ItemError, ...] = ()
     because: str | None = None
     notes: tuple[str, ...] = ()
+    adopted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -247,7 +247,7 @@ class Writer:
         # The responses for new files and news have no id (5.0 to 6.1; test_trap_30).
         answers = kind.capability(Creation).answers
         try:
-            shown = response.get(kind.name) if answers else await self.look_up(address, values)
+            shown = response.get(kind.name) if answers else await self._newest(address, values)
         except SeveralMatch as several:
             # The newest; that there are several is reported when the run looks for doubles (`doubles`).
             shown = max(several.rows, key=lambda row: int(row["id"]))
@@ -268,9 +268,14 @@ class Writer:
                 return row
         return None
 
+    async def _newest(self, address: Address, values: Mapping[str, Any]) -> Row | None:
+        """As `look_up`, of an object that was just created: first in the page that shows the newest ones."""
+        rows = await self.meanwhile.latest(kinds()[address.kind], address)
+        return self._only_match(address, values, rows) or await self.look_up(address, values)
+
     async def look_up(self, address: Address, values: Mapping[str, Any]) -> Row | None:
         """The object, if it exists by now and is not another declared one. Raises AnswerLost if several match."""
-        kind, context = kinds()[address.kind], self.context(address)
+        kind = kinds()[address.kind]
         listings = kind.lookup(address, self.names, values)
         left_out = LeftOut()
         note = left_out.of(kind)
@@ -278,6 +283,14 @@ class Writer:
         rows = [row for listing in listings for row in await fetch(self.client, listing, form_of(kind), note)]
         if not kind.capability(Creation).unique:
             self.meanwhile.listed(kind, address, rows, began)
+        match = self._only_match(address, values, rows)
+        if left_out.rows and match is None:
+            raise AnswerLost(f"whether it exists cannot be told: {left_out.rows[0].why}", timed_out=False)
+        return match
+
+    def _only_match(self, address: Address, values: Mapping[str, Any], rows: Sequence[Row]) -> Row | None:
+        """The object among these rows, if it is not another declared one. Raises SeveralMatch."""
+        kind, context = kinds()[address.kind], self.context(address)
         # If Redmine enforces unique keys, the key decides. An id does not: SQLite reuses those of deleted objects.
         keys = {} if kind.capability(Creation).unique else self.names.live(kind.name).keys
         owned = {i for i, key in keys.items() if key != address.key}
@@ -291,8 +304,6 @@ class Writer:
         if len(matches) > 1:
             ids = ", ".join(f"#{i}" for i in sorted(matches))
             raise SeveralMatch(f"several objects match: {ids}", list(matches.values()))
-        if left_out.rows and not matches:
-            raise AnswerLost(f"whether it exists cannot be told: {left_out.rows[0].why}", timed_out=False)
         return next(iter(matches.values()), None)
 
 

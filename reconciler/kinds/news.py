@@ -76,7 +76,7 @@ class News(Keyless[NewsSpec]):
     capabilities = (
         all_need("manage_news"),
         # 204 without an id or a body (5.0 to 6.1): the object is found again by its title.
-        Creation(unique=False, answers=False),
+        Creation(unique=False, answers=False, newest_first=True),
         Deletion("also deletes its comments and attachments"),
         Contents("news item", "news items"),
         Audience(),

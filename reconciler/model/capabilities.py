@@ -88,6 +88,8 @@ class Creation(Capability):
 
     Only for objects that a second POST would double, and whose POST answers with the id.
     """
+    newest_first: bool = False
+    """Whether the list of a project begins with the newest objects, by `created_on`: then its first page shows them."""
 
     def since(self, kind: Kind, before: Id, need: Need, names: Names) -> list[Listing]:
         """The lists that show the needed objects with a greater id than `before`; older ones may be among them."""

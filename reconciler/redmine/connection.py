@@ -1,15 +1,15 @@
 """How to reach a Redmine: the settings of a connection, checked.
 
-httpx is imported only when there is a connection: every command knows these settings, but not every one connects.
+Without httpx: every command knows these settings, but not every one connects.
 """
 
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
@@ -17,9 +17,6 @@ from reconciler.errors import ConfigError
 from reconciler.masking import Secrets
 from reconciler.redmine.gateway import checked_headers
 from reconciler.redmine.urls import checked_address, checked_url
-
-if TYPE_CHECKING:
-    import httpx
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +70,7 @@ class Connection:
         return next((kind for kind, secret in given.items() if secret is not None), "")
 
     def headers(self) -> dict[str, str]:
-        """The headers of each request, except for Basic authentication."""
+        """The headers of each request."""
         headers = {
             "Accept": "application/json",
             "Accept-Encoding": "gzip, deflate",  # httpx would add br and zstd where these are installed
@@ -83,6 +80,9 @@ class Connection:
             headers["X-Redmine-API-Key"] = checked_header("api_key", self.api_key.get_secret_value())
         if self.bearer is not None:
             headers["Authorization"] = "Bearer " + checked_header("bearer", self.bearer.get_secret_value())
+        if self.password is not None:
+            login = f"{self.username}:{self.password.get_secret_value()}"
+            headers["Authorization"] = "Basic " + b64encode(login.encode()).decode()
         # Redmine ignores this header, without an error, unless the account is an administrator.
         if self.switch_user is not None:
             headers["X-Redmine-Switch-User"] = checked_header("switch_user", self.switch_user)
@@ -102,14 +102,6 @@ class Connection:
         for value in self.extra.values():
             secrets.add_header(value.get_secret_value())
         return secrets
-
-    def basic(self) -> httpx.BasicAuth | None:
-        """Basic authentication, if a user and password are set."""
-        if self.username is None or self.password is None:
-            return None
-        import httpx
-
-        return httpx.BasicAuth(self.username, self.password.get_secret_value())
 
 
 def checked_header(name: str, value: str) -> str:

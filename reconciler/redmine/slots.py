@@ -69,8 +69,9 @@ class Slots:
     @asynccontextmanager
     async def attempt(self, turn: Turn, what: Hashable) -> AsyncIterator[None]:
         """A slot for one attempt; `what` is equal for requests that take equally long."""
-        with _paused(turn.deadline):
-            await self._granted_to(turn)
+        if not self._taken(turn):
+            with _paused(turn.deadline):
+                await self._granted_to(turn)
         turn.attempts, turn.outcome, sent = turn.attempts + 1, "busy", self.limiter.sent(what, monotonic())
         try:
             yield
@@ -82,6 +83,14 @@ class Slots:
             self._told += turn.told
             self.limiter.ended(sent, monotonic(), turn.outcome)
             self._grant()
+
+    def _taken(self, turn: Turn) -> bool:
+        """Whether a slot is free, and nobody waits for it: it is taken, at a fraction of what waiting costs."""
+        if self._waiting or self._granted >= self.limiter.limit or self._told > turn.told:
+            return False
+        self._granted += 1
+        self._resume(turn)
+        return True
 
     async def _granted_to(self, turn: Turn) -> None:
         waiting = asyncio.get_running_loop().create_future()

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 SYMBOLS: Mapping[Action, str] = {"create": "+", "update": "~", "delete": "-"}
 VERBS: Mapping[Action, str] = {"create": "create", "update": "change", "delete": "delete"}
 PAST: Mapping[Action, str] = {"create": "created", "update": "changed", "delete": "deleted"}
+DID = ("created", "adopted", "changed", "deleted")
 OUTCOMES: Mapping[Outcome, str] = {
     "done": "done",
     "failed": "failed",
@@ -352,9 +353,9 @@ def heading(name: Outcome, results: list[Result]) -> str:
 
 
 def happened(results: list[Result]) -> str:
-    """`2 created, 1 changed`: the actions that occurred."""
-    counts = Counter(result.change.action for result in results)
-    return ", ".join(f"{counts[action]} {verb}" for action, verb in PAST.items() if counts[action])
+    """`2 created, 1 adopted, 1 changed`: what occurred."""
+    counts = Counter("adopted" if result.adopted else PAST[result.change.action] for result in results)
+    return ", ".join(f"{counts[verb]} {verb}" for verb in DID if counts[verb])
 
 
 def problems(number: int) -> str:

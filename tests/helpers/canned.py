@@ -59,6 +59,8 @@ class Canned:
         self.seen: list[tuple[str, str]] = []
         self.date = ""
         """The header `Date` of the answers, if any: Redmine's own server sends none, but those before it do."""
+        self.news_by_age = False
+        """Whether lists of news begin with the oldest item, as only a plugin would make them."""
         self.before: Callable[[str, str], None] = lambda method, path: None
         """Is called before each request, for what happens meanwhile."""
 
@@ -195,7 +197,8 @@ class Canned:
         if table == "projects":
             rows = [row for row in rows if row["status"] != ARCHIVED]
         given = dict(params)
-        rows.sort(key=lambda row: row["id"] * (-1 if given.get("sort") in ("id:desc", "created_on:desc") else 1))
+        newest_first = (table == "news" and not self.news_by_age) or given.get("sort") in ("id:desc", "created_on:desc")
+        rows.sort(key=lambda row: row["id"] * (-1 if newest_first else 1))
         hidden = INCLUDED.get(table, set()) - _included(params) | ON_PAGES.get(table, set()) | _hidden(table)
         if table in PAGED:
             limit, offset = min(int(given.get("limit", 25)), 100), int(given.get("offset", 0))

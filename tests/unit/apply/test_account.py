@@ -39,6 +39,16 @@ def test_a_first_apply() -> None:
     assert redmine.seen.count(ME) == 2
 
 
+def test_an_apply_right_after_its_plan(tmp_path: Path) -> None:
+    """The end of the plan has asked for the account already: nothing was read since."""
+    redmine = Canned()
+    (tmp_path / "redmine.yaml").write_text(GROUPS)
+    with reached(redmine):
+        loaded = reconciler.load(tmp_path, environ={"REDMINE_URL": redmine.url, "REDMINE_API_KEY": redmine.api_key})
+        assert loaded.apply().summary["done"] == 12
+    assert redmine.seen.count(ME) == 2
+
+
 def test_what_is_mostly_there() -> None:
     """Where little is missing, the account is not asked again."""
     redmine = Canned()

@@ -16,6 +16,7 @@ from reconciler.apply.report import Report, Result
 from reconciler.apply.run import carry_out
 from reconciler.plan.planner import make
 from reconciler.redmine.client import Client, Connection
+from reconciler.render.words import happened
 from reconciler.state.live import read
 
 KEY = "Config key"
@@ -106,6 +107,7 @@ def test_what_somebody_created_since_the_plan_is_adopted(server: Canned, case: s
     before = len(server.rows(table))
     result = only(apply(server, text, lambda: server.add(table, project="shop", **row), key=key))
     assert (result.outcome, result.notes) == ("done", ("created by someone else meanwhile; adopted",))
+    assert happened([result]) == "1 adopted"
     assert len(server.rows(table)) == before + 1
     made = server.rows(table)[-1]
     assert {name: made[name] for name in differing} == differing
@@ -337,3 +339,16 @@ def test_if_it_cannot_be_read_whether_something_exists_twice_it_is_unknown(serve
     result = only(apply(server, issues("a")))
     assert result.outcome == "unknown"
     assert "could not be read whether it exists twice" in result.errors[0].message
+
+
+def test_a_news_list_in_another_order_is_read_whole(server: Canned) -> None:
+    """Where the newest items are not on the first page, each one is still found, and what somebody created is adopted."""
+    for number in range(150):
+        server.add(
+            "news", project="shop", title=f"old {number}", description="d", created_on=f"2026-01-01T00:00:{number:03}Z"
+        )
+    server.news_by_age = True
+    declared = ", ".join(f"{{title: new {number}, description: d}}" for number in range(3))
+    report = apply(server, inside(news=f"[{declared}]"), lambda: server.add("news", project="shop", title="new 1"))
+    assert [(r.outcome, bool(r.notes)) for r in report.results] == [("done", False), ("done", True), ("done", False)]
+    assert len({row["title"] for row in server.rows("news")}) == len(server.rows("news")) == 153

@@ -9,9 +9,15 @@ from canned import Canned
 from engine import apply_to
 
 SHOP = "projects: [{identifier: shop, name: Shop, %s}]"
+MODULES = ["issue_tracking", "news", "wiki", "time_tracking"]
 LIST = 1
 NEWEST = 2
 """The looks at the newest issues, before the first POST and after the last one."""
+
+LOOK_UP = 1
+"""After each POST whose answer does not show the object: the page of the newest ones in the project."""
+LAST = 1
+"""The look at that page at the end of an apply."""
 
 
 def server() -> Canned:
@@ -20,7 +26,7 @@ def server() -> Canned:
     for login in ("amy", "bob"):
         redmine.add("users", login=login, firstname="A", lastname="B", mail=f"{login}@example.net")
     redmine.add("groups", name="Support", users=[])
-    redmine.add("projects", identifier="shop", name="Shop", enabled_modules=["issue_tracking", "wiki", "time_tracking"])
+    redmine.add("projects", identifier="shop", name="Shop", enabled_modules=MODULES)
     redmine.add("versions", project="shop", name="1.0")
     redmine.add("issue_categories", project="shop", name="Backend")
     redmine.add("memberships", project="shop", user="amy", roles=["Developer"])
@@ -92,6 +98,12 @@ SCENARIOS: dict[str, tuple[str, dict[str, int], int]] = {
         SHOP % "time_entries: [{user: amy, spent_on: 2026-11-02, activity: Design, hours: 1}]",
         {"POST": 1},
         NEWEST,
+    ),
+    "a news item": (SHOP % "news: [{title: a, description: b}]", {"POST": 1}, LOOK_UP + LIST + LAST),
+    "250 news items": (
+        SHOP % f"news: [{', '.join(f'{{title: {n}, description: b}}' for n in range(250))}]",
+        {"POST": 250},
+        250 * LOOK_UP + 3 * LIST + LAST,
     ),
     "a closed project": ("projects: [{identifier: shop, status: closed}]", {"PUT": 1}, LIST),
 }
