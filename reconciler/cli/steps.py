@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 from reconciler.cli import output
@@ -26,11 +27,31 @@ def manifests(state: State, paths: tuple[str, ...], config: Config | None = None
     """The manifests at `paths` with their configuration. Raises ConfigError."""
     from reconciler.state.manifests import read
 
-    result = read(config or state.configuration(paths), paths, sys.stdin)
+    with _not_collected():
+        result = read(config or state.configuration(paths), paths, sys.stdin)
+    if len(result.desired.objects) > MANY:
+        # They stay to the end of the program.
+        gc.freeze()
     state.sources = result.loaded.sources
     _left_out(result.loaded.left_out)
     _overlaid(result.loaded.overlaid, state)
     return result
+
+
+@contextmanager
+def _not_collected() -> Iterator[None]:
+    """Let the garbage collector rest: it would look again and again through what is being made and stays."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+MANY = 1000
+"""Objects that are worth keeping the garbage collector from them."""
 
 
 def _overlaid(effects: Sequence[Effect], state: State) -> None:

@@ -13,7 +13,14 @@ from sys import intern
 from typing import Any, BinaryIO, NoReturn, TextIO
 
 from yaml import CSafeLoader, YAMLError
-from yaml.events import AliasEvent, CollectionEndEvent, DocumentStartEvent, MappingStartEvent, ScalarEvent
+from yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+)
 
 from reconciler.errors import Location, ManifestError, Problem
 from reconciler.manifest.effects import Effect
@@ -256,9 +263,10 @@ class _Builder:
         mark = start.start_mark
         node = Map(self.file.name, (mark.line << _SHIFT | mark.column) + _FIRST, self.file.root)
         marks, merge = node.marks, None
-        while not isinstance(event := self.next(), CollectionEndEvent):
+        while (event := self.next()).__class__ is not MappingEndEvent:
             mark = event.start_mark
-            key = self._key(event)
+            plain = event.__class__ is ScalarEvent and event.value and event.tag is None and event.anchor is None
+            key = intern(event.value) if plain else self._key(event)  # the same few keys repeat in every object
             value = self._value(self.next())
             if key is None:
                 continue
@@ -277,7 +285,7 @@ class _Builder:
     def _sequence(self, start: Any) -> Seq:
         mark = start.start_mark
         node = Seq(self.file.name, (mark.line << _SHIFT | mark.column) + _FIRST)
-        while not isinstance(event := self.next(), CollectionEndEvent):
+        while (event := self.next()).__class__ is not SequenceEndEvent:
             mark = event.start_mark
             node.marks.append((mark.line << _SHIFT | mark.column) + _FIRST)
             node.append(self._value(event))
@@ -287,7 +295,7 @@ class _Builder:
         """The key in an event, or None if it is not a valid key, which is reported."""
         if event.__class__ is ScalarEvent and event.tag is None and event.anchor is None:
             if event.value or event.style:
-                return intern(event.value)  # the same few keys repeat in every object
+                return intern(event.value)
         elif event.__class__ is ScalarEvent and event.tag in (None, *_TEXT_TAGS):
             self.anchors[event.anchor or ""] = (event.value, 1, 0)
             return intern(event.value)

@@ -16,10 +16,14 @@ class FieldSets:
 
     referring: Mapping[str, Codec]
     """Whose values can name other objects."""
+    checked: Mapping[str, Codec]
+    """Whose values can be wrong on every server, beyond their types."""
     unique: tuple[str, ...]
     """Whose values only one object can have, beside its key."""
     compared: frozenset[str]
     """That are compared with those of live objects."""
+    detailed: Mapping[str, str]
+    """That only an object's own page shows, if it is asked to include something."""
     as_declared: frozenset[str]
     """That are compared in the form that the manifest has."""
     as_shown: Mapping[str, str]
@@ -36,8 +40,10 @@ def field_sets(kind: Kind) -> FieldSets:
     read = {name: apis[name].read or name for name in codecs if type(kind).live is Kind.live}
     return FieldSets(
         referring={name: api.codec for name, api in apis.items() if api.codec.refers},
+        checked={name: api.codec for name, api in apis.items() if api.codec.checks},
         unique=tuple(name for name, api in apis.items() if api.unique),
         compared=frozenset(name for name, api in apis.items() if not (api.create_only or api.along)),
+        detailed={name: api.include for name, api in apis.items() if api.detail},
         as_declared=frozenset(name for name, codec in codecs.items() if _translates(codec, Codec)),
         as_shown={name: key for name, key in read.items() if codecs[name].decode is Codec.decode},
         linking={

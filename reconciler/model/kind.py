@@ -20,6 +20,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from sys import intern
 from typing import Any, ClassVar, Generic
 
 from pydantic.fields import FieldInfo
@@ -60,8 +61,14 @@ class Object(Generic[S]):
     address: Address
     spec: S
     body: Map = field(repr=False)
+    project: str = field(init=False, repr=False, compare=False)
+    """The project in which its names are looked up, or ""."""
     _fields: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What `fields` was the first time: it is asked for dozens of times in a plan."""
+
+    def __post_init__(self) -> None:
+        # Interned, as thousands of objects are in one project.
+        object.__setattr__(self, "project", intern(scope_of(self.kind, self.address)))
 
     @property
     def source(self) -> Location:
@@ -86,14 +93,11 @@ class Object(Generic[S]):
         """
         if not self._fields:
             # Only what the manifest says is compared: a default of the spec is no declared value.
-            declared = self.spec.model_fields_set - ({CONTAINER} if self.kind.inside else set())
-            self._fields.update({name: getattr(self.spec, name) for name in self.kind.fields if name in declared})
+            declared, values = self.spec.model_fields_set, self.spec.__dict__
+            self._fields.update({name: values[name] for name in self.kind.fields if name in declared})
+            if self.kind.inside:
+                self._fields.pop(CONTAINER, None)
         return self._fields
-
-    @property
-    def project(self) -> str:
-        """The project in which its names are looked up, or ""."""
-        return scope_of(self.kind, self.address)
 
 
 def undeclared(kind: Kind, key: str, near: Map, **fields: Any) -> Object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
 from reconciler.model.address import Row
@@ -132,6 +133,11 @@ class FieldLists:
     lists: tuple[tuple[Listing, Any], ...]
 
 
+@lru_cache(maxsize=64)
+def _projects(keys: frozenset[str]) -> frozenset[str]:
+    return frozenset(key.partition("/")[0] for key in keys)
+
+
 @dataclass(frozen=True, slots=True)
 class Need:
     """What must be read: per kind the keys that are declared or referred to, the declared fields, and known ids.
@@ -151,8 +157,7 @@ class Need:
 
     def projects(self, kind: str) -> list[str]:
         """The projects whose objects of `kind` are needed."""
-        named = {key.partition("/")[0] for key in self.keys.get(kind, ())}
-        return sorted(named | self.collections.get(kind, frozenset()))
+        return sorted(_projects(self.keys.get(kind, frozenset())) | self.collections.get(kind, frozenset()))
 
     def has_all(self, kind: str) -> bool:
         """Whether all objects of a kind (inside these projects) are needed, whatever the keys."""

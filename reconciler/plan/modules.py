@@ -24,15 +24,15 @@ def warned(drafts: Mapping[Address, Draft], names: Names) -> Iterator[Warned]:
 
 def left_to_the_server(drafts: Mapping[Address, Draft], names: Names) -> Iterator[Warned]:
     """A warning for each new project whose modules are not declared, with those that its contents need."""
+    new = {address.key for address, draft in drafts.items() if address.kind == CONTAINER and draft.row is None}
     needed: defaultdict[Address, set[str]] = defaultdict(set)
-    for address, draft in drafts.items():
-        if draft.kind.inside and draft.kind.inside.module:
+    for address, draft in drafts.items() if new else ():
+        if draft.kind.inside and draft.kind.inside.module and address.project in new:
             needed[address.container].add(draft.kind.inside.module)
     modules = kinds()[CONTAINER].capability(Modules)
     for project, wanted in needed.items():
-        new = drafts.get(project)
-        if new is not None and new.row is None and enabled_modules(project, names) is None:
-            yield Warned(project, new.declared.source, modules.undeclared(sorted(wanted)))
+        if enabled_modules(project, names) is None:
+            yield Warned(project, drafts[project].declared.source, modules.undeclared(sorted(wanted)))
 
 
 def hidden_until_then(drafts: Mapping[Address, Draft], names: Names) -> Iterator[Warned]:

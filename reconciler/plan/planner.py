@@ -8,7 +8,8 @@ manifests in any order give the same plan.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from reconciler.errors import Location, ManifestError, Problem, RefusedError
@@ -124,10 +125,15 @@ class Planner:
         self.protected: list[str] = []
         self.hidden: list[Address] = []
         self.warnings: list[Warned] = []
-        self.inside: defaultdict[Address, list[Address]] = defaultdict(list)
-        for address, declared in desired.objects.items():
+
+    @cached_property
+    def inside(self) -> Mapping[Address, Sequence[Address]]:
+        """What is declared inside each project."""
+        found: defaultdict[Address, list[Address]] = defaultdict(list)
+        for address, declared in self.desired.objects.items():
             if declared.kind.inside:
-                self.inside[address.container].append(address)
+                found[address.container].append(address)
+        return found
 
     def drafts(self, without: Collection[Address] = ()) -> dict[Address, Draft]:
         """A draft for every declared object, except those that are absent as declared or cannot be compared."""
@@ -196,13 +202,13 @@ class Planner:
         # The live object was matched without a stored key, such as an issue by its subject.
         if row is not None and any(before is None for before, _ in keys.values()):
             reason = reason or "adopted; its key is stored"
-        if row is not None and self.incomplete(declared, row, values):
+        if row is not None and PARTIAL in row and self.incomplete(declared, row, values):
             self.not_compared(declared)
         self.problems += self.inactive(declared, fields)
-        if row is None:
+        if row is None or not fields:
             return Draft(declared, row, values, fields, reason)
         changed = {f.path.partition(".")[0] for f in fields}
-        lost = declared.kind.losses(row, values, changed, context) if fields else ()
+        lost = declared.kind.losses(row, values, changed, context)
         # Last: the comment on a wiki page is no change by itself (Redmine drops it then; 5.0 to 6.1; test_trap_11).
         fields += companions(declared, values, changed)
         return Draft(declared, row, values, fields, "; ".join(filter(None, (reason, *lost))) or None)
@@ -235,8 +241,7 @@ class Planner:
                 fields.append(change)
         if not self.resent:
             return fields
-        apis = declared.kind.fields
-        write_only = (n for n in values if apis[n].read is None and not apis[n].along)
+        write_only = (n for n in values if (api := declared.kind.fields[n]).read is None and not api.along)
         again = (n for n in write_only if (declared.address, n) in self.resent)
         return [*fields, *(located(declared, n, None, values[n]) for n in again)]
 
@@ -293,7 +298,7 @@ class Planner:
 
         Adds a Problem, unless the project is declared archived, or is unarchived to compare its contents.
         """
-        if not declared.kind.inside or not archived(project := declared.address.container, self.names):
+        if not declared.kind.inside or not archived(project := Address(CONTAINER, declared.project), self.names):
             return False
         container = self.desired.objects.get(project)
         # Deleted together with the project, so there is nothing to compare.
@@ -306,13 +311,13 @@ class Planner:
         return True
 
     def incomplete(self, declared: Object, row: Row, values: Mapping[str, Any]) -> bool:
-        """Whether a row lacks declared fields that must be compared."""
+        """Whether a row that shows only part of an object lacks declared fields that must be compared."""
         present = (
             declared.kind.capability(PartialRows).shows(declared.kind, row, name, values)
             for name in values
             if name not in declared.spec.create_only
         )
-        return PARTIAL in row and not all(present) and not hidden.explains(declared, self.names)
+        return not all(present) and not hidden.explains(declared, self.names)
 
     def not_compared(self, declared: Object) -> None:
         """Record that a live object cannot be compared: its project is archived, or closed (Redmine 5.0)."""

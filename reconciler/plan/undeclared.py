@@ -29,12 +29,12 @@ def undeclared(kind: Kind, desired: Desired, names: Names) -> Iterator[tuple[Add
     owned = {names.id(address) for address in desired.objects if address.kind == kind.name}
     live, exporting = names.live(kind.name), kind.capability(Exporting)
     for number, key in live.keys.items():
-        address, row = Address(kind.name, key), live.rows[number]
         # Two objects of one key: only the one that the key leads to can be named.
-        known = number in owned or live.ids.get(key) != number
+        if number in owned or live.ids.get(key) != number:
+            continue
         # `own`: the page of the lease, which an apply needs and no manifest may declare.
-        if not known and exporting.exportable(row) and not exporting.own(key, names):
-            yield address, row
+        if exporting.exportable(live.rows[number]) and not exporting.own(key, names):
+            yield Address(kind.name, key), live.rows[number]
 
 
 def unmanaged(desired: Desired, names: Names, shared: Collection[str], *, listed: bool, complete: bool) -> Unmanaged:

@@ -52,7 +52,7 @@ class Holders:
         takes = [take for draft in self.drafts.values() for take in self._renames(draft)]
         problems = []
         for draft in self.drafts.values():
-            for change in _unique_changes(draft):
+            for change in _unique_changes(draft) if draft.fields else ():
                 holder = self._holder(draft, change)
                 if holder is None:
                     continue
@@ -64,9 +64,13 @@ class Holders:
 
     def _renames(self, draft: Draft) -> Iterator[Taking]:
         """The key that a new or renamed object gets from one that is renamed or deleted under another name."""
+        renamed, action = self.names.renamed, draft.action
+        # Most objects keep the key that they have.
+        if action == "delete" or (action == "update" and draft.address not in renamed):
+            return
         key = same_key(draft.address, draft.kind)
-        earlier = same_key(Address(key.kind, self.names.renamed.get(draft.address, key.key)), draft.kind)
-        gets = draft.action == "create" or (draft.action == "update" and earlier != key)
+        earlier = same_key(Address(key.kind, renamed.get(draft.address, key.key)), draft.kind)
+        gets = action == "create" or earlier != key
         holder = self._by_key.get(key) if gets and draft.kind.capability(Creation).unique else None
         if holder is not None and holder != draft.address:
             yield Taking(draft.address, draft.kind.identity[0], holder)

@@ -161,7 +161,10 @@ class _Builder:
     def item(self, kind: Kind, body: Map, project: str | None) -> None:
         """Add one object, and the lists nested in it."""
         inner: Mapping[str, Kind] = self.nested if kind.name == CONTAINER else {}
-        values = {k: _one_line(kind, k, v) if isinstance(v, Included) else v for k, v in body.items() if k not in inner}
+        values = {k: v for k, v in body.items() if k not in inner} if inner else dict(body)
+        # The types first: most mappings include no file.
+        if Included in map(type, values.values()):
+            values = {k: _one_line(kind, k, v) if isinstance(v, Included) else v for k, v in values.items()}
         if project is not None and values.setdefault(CONTAINER, project) != project:
             self.problem(body.where(CONTAINER), f'conflicts with the enclosing project "{project}"', "omit `project`")
             # The enclosing project counts for the other checks: one mistake must not cause further problems.
@@ -177,8 +180,7 @@ class _Builder:
 
     def declare(self, kind: Kind, body: Map, values: dict[str, Any]) -> None:
         """Add the object of a mapping, as far as it is valid."""
-        named = (values.get(name) for name in (*kind.identity, CONTAINER))
-        self.incomplete = self.incomplete or any(isinstance(value, Reported) for value in named)
+        self.incomplete = self.incomplete or Reported in [type(values.get(n)) for n in (*kind.identity, CONTAINER)]
         try:
             # Validators of local files need the mapping: it knows the manifest that a path is relative to.
             spec = kind.spec.model_validate(values, context={"body": body})
@@ -200,7 +202,7 @@ class _Builder:
         kind, address = declared.kind, declared.address
         self.added.append(declared)
         # Redmine compares some names case-insensitively: `amy` and `AMY` are the same login (5.0 to 6.1).
-        same = Address(kind.name, address.key.lower() if kind.ignores_case else address.key)
+        same = Address(kind.name, address.key.lower()) if kind.ignores_case else address
         first = self.first.setdefault(same, declared)
         if first is not declared:
             hint = "give each its own key" if kind.capability(ManifestKey).only_declared({}) else "remove one of them"
@@ -224,14 +226,14 @@ class _Builder:
                     message = f'create_only: unknown field "{name}"'
                     hint = suggest(name, declared.kind.fields)
                     self.problem(declared.where("create_only", index), message, hint, str(declared.address))
+        checked = field_sets(declared.kind).checked
         for name, value in declared.fields.items():
-            api = declared.kind.fields[name]
             # All optional fields allow null by their types; whether Redmine can clear one is known only here.
-            if value is None and api.clear is REFUSE:
+            if value is None and declared.kind.fields[name].clear is REFUSE:
                 hint = "omit it to leave it unchanged"
                 self.problem(declared.where(name), f"{name} cannot be cleared", hint, str(declared.address))
-            for part, error in api.codec.faults(value) if api.codec.checks else ():
-                inner = _inner(api.codec, part, value, error)
+            for part, error in checked[name].faults(value) if name in checked else ():
+                inner = _inner(checked[name], part, value, error)
                 place = declared.where(join(name, part), *inner)
                 self.problem(place, f"{name}: {error}", error.hint, str(declared.address))
 

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import file_digest
+from itertools import chain
 from tempfile import SpooledTemporaryFile
 from typing import Any
 
@@ -37,6 +38,7 @@ from reconciler.state.early import Early, inside_projects, needed, outside_proje
 from reconciler.state.fetch import bulk_details, fetch
 from reconciler.state.glimpses import Glimpses, permitted, sight_of, visible
 from reconciler.state.members import read_members
+from reconciler.state.needs import by_definition
 from reconciler.state.program_fields import wanted_fields
 from reconciler.state.renames import compared_fields, settle_renames, settle_swaps, undo_renames
 from reconciler.state.scope import DECLARED, Scope
@@ -97,7 +99,7 @@ async def _read(client: Client, desired: Desired, scope: Scope, early: Early) ->
     shown = await read_catalog(client, desired, catalog, names)
     # Before the other lists, some of whose parameters and fields an older Redmine does not know.
     check_version(names)
-    need = desired.need(names)
+    need = desired.need(names) if by_definition(declared) else declared
     glimpses = Glimpses(reader, need)
     if names.sight is None:
         check_settings(names, first)
@@ -364,13 +366,14 @@ def said(kind: Kind) -> str:
     return kind.plural.replace("_", " ")
 
 
-def learn(rows: Iterable[Row], kind: Kind, names: Names) -> None:
+def learn(rows: Sequence[Row], kind: Kind, names: Names) -> None:
     """Take names and ids of custom fields from the objects if the account may not list them; formats stay unknown."""
     if names.sees_definitions:
         return
+    shown = [key for key in dict.fromkeys(chain.from_iterable(rows)) if key.endswith(FIELDS)]
     # Only what objects show of their fields: neither format nor options (5.0 to 6.1).
-    for row in rows:
-        for key in (key for key in row if key.endswith(FIELDS)):
+    for row in rows if shown else ():
+        for key in (key for key in shown if key in row):
             # `issue_custom_fields` of a project are fields of issues.
             known = names.custom_fields.setdefault(key.removesuffix(FIELDS).rstrip("_") or kind.name, {})
             for field in row[key] or ():

@@ -27,6 +27,11 @@ def need_of(objects: Iterable[Object], settings: Mapping[str, Any], names: Names
     return needs.need()
 
 
+def by_definition(need: Need) -> bool:
+    """Whether it depends on definitions that are read first what else the objects need."""
+    return any(kinds()[kind].fields[name].codec.lookups for kind, names in need.fields.items() for name in names)
+
+
 class _Shape(NamedTuple):
     """What follows from which fields an object declares in a project, whatever their values are."""
 

@@ -78,7 +78,7 @@ class StoredKey(ManifestKey):
 
     def to_store(self, address: Address, row: Row | None, context: Context) -> Mapping[str, tuple[Any, Any]]:
         # The subject of an issue without a declared key is its name in the manifests, and is not stored.
-        spec = context.names.spec(address)
+        spec = context.names.spec(address) if context.names.settings.get("issue_key_field") else None
         field = key_field(context.names) if spec is None or spec.key else None
         marks: dict[str, tuple[Any, Any]] = {}
         home = row and context.key("project", row["project"]["id"])

@@ -25,6 +25,12 @@ def value_of(row: Row, field: CustomField) -> str:
     return next((str(f.get("value") or "") for f in row.get("custom_fields", ()) if f["id"] == field.id), "")
 
 
+def name_of(row: Row, field: CustomField | None) -> str:
+    """What an issue is called in its project: by the key that is stored in a custom field, else by its number."""
+    # Not the subject: several issues can share it, and which one is meant is for `Matching` to find out.
+    return (value_of(row, field) if field else "") or f"#{row['id']}"
+
+
 def stored_key(values: Mapping[str, Any], names: Names) -> str:
     """The key that an issue with these canonical values has on the server, or ""."""
     field = key_field(names)
@@ -38,8 +44,9 @@ def _named(wanted: Object, subject: str | None) -> str:
 class Matching:
     """Matches declared issues to live ones."""
 
-    def __init__(self, keys: Mapping[int, str], rows: Sequence[Row], context: Context) -> None:
-        self.keys = keys
+    def __init__(self, rows: Sequence[Row], context: Context) -> None:
+        self.keys: dict[int, str] = {}
+        """The names of the issues in projects that were read."""
         self.context = context
         self.field = key_field(context.names)
         self.by_id = {row["id"]: row for row in rows}
@@ -51,16 +58,17 @@ class Matching:
                 self.named[value_of(row, self.field)].append(row)
         self.candidates: dict[str, list[Row]] = defaultdict(list)
         self.subjects: dict[str, list[Row]] = defaultdict(list)
+        projects = context.names.live("project").keys
         for row in rows:
+            project = projects.get(row["project"]["id"])
+            if project is not None:
+                self.keys[row["id"]] = f"{project}/{name_of(row, self.field)}"
             self.candidates[self.keys.get(row["id"], "")].append(row)
-            self.subjects[self._subject(row)].append(row)
+            self.subjects[f"{project}/{row['subject']}"].append(row)
         self.renamed: dict[str, Object] = {}
         """subject → the declared issue without a key that had it earlier."""
         self.taken: dict[int, Object] = {}
         self.problems: list[tuple[Object, str, str]] = []
-
-    def _subject(self, row: Row) -> str:
-        return f"{self.context.key('project', row['project']['id'])}/{row['subject']}"
 
     def settle(self, objects: Sequence[Object]) -> None:
         """Find the live issue of each declared one, if there is one: by `id`, by key, by what they are."""
@@ -96,6 +104,8 @@ class Matching:
 
     def _is_passed_on(self, wanted: Object) -> bool:
         """Whether the live issue of the same subject is another declared one, which is to be renamed."""
+        if not self.renamed:
+            return False
         seen, name = {wanted.address}, _named(wanted, wanted.spec.subject)
         while (taker := self.renamed.get(name)) is not None and taker.address not in seen:
             seen.add(taker.address)

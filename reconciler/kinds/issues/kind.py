@@ -18,7 +18,7 @@ from reconciler.kinds.issues.doubts import IssueDoubts
 from reconciler.kinds.issues.export import CORE, IssueExport, disabled
 from reconciler.kinds.issues.field_scope import IssueFieldScope
 from reconciler.kinds.issues.hiding import IssueHiding, IssueRows, for_others, published, uneditable
-from reconciler.kinds.issues.identity import Matching, key_field, value_of
+from reconciler.kinds.issues.identity import Matching, key_field, name_of
 from reconciler.kinds.issues.ordering import IssueDeletion, IssueDependencies, IssuePruning, IssueSideEffects
 from reconciler.kinds.issues.people import PARTS, IssuePeople
 from reconciler.kinds.issues.permissions import BY_FIELD, IssueRights
@@ -152,16 +152,11 @@ class Issues(Kind[IssueSpec]):
 
     def key_of(self, row: Row, context: Context) -> str | None:
         project = context.key("project", row["project"]["id"])
-        if project is None:
-            return None
-        field = key_field(context.names)
-        # Not the subject: several issues can share it, and which one is meant is for `Matching` to find out.
-        return f"{project}/{(value_of(row, field) if field else '') or '#' + str(row['id'])}"
+        return None if project is None else f"{project}/{name_of(row, key_field(context.names))}"
 
     def match(self, rows: Sequence[Row], context: Context, objects: Sequence[Object[IssueSpec]]) -> Matches:
         """By `id`, else by the key field, else by project and subject (and tracker)."""
-        keys = {row["id"]: key for row in rows if (key := self.key_of(row, context)) is not None}
-        matching = Matching(keys, rows, context)
+        matching = Matching(rows, context)
         matching.settle(objects)
         return matching.result()
 

@@ -11,6 +11,7 @@ from reconciler.kinds.issues.identity import key_field, stored_key, value_of
 from reconciler.kinds.issues.shortcut import ByName, numbered
 from reconciler.model.address import Address, Row, split_key
 from reconciler.model.capabilities import BulkDetails, ReadBack, Streamed
+from reconciler.model.field_sets import field_sets
 from reconciler.model.kind import Kind, Listing, Need
 from reconciler.model.name_index import Context, CustomField, Names
 from reconciler.model.pruning import Contents
@@ -102,7 +103,7 @@ def lookup(address: Address, names: Names, values: Mapping[str, Any]) -> list[Li
 def details(kind: Kind, row: Row, fields: frozenset[str]) -> Listing | None:
     """The issue's own page, with what lists leave out."""
     # Lists show neither watchers nor journals, whatever they are asked to include (5.0 to 6.1).
-    wanted = sorted(kind.fields[f].include for f in fields if kind.fields[f].detail)
+    wanted = sorted(include for name, include in field_sets(kind).detailed.items() if name in fields)
     include = (("include", ",".join(wanted)),)
     return Listing(f"/issues/{row['id']}", "issue", include, paged=False, single=True) if wanted else None
 
