@@ -26,9 +26,7 @@ SECONDS = 0.03
 def run(folder: Path, rules: Rules, count: int = 1000) -> Part:
     """An apply beside bare HTTP."""
     say(f"A server on a machine of its own: create {count:,} issues …")
-    server = (
-        f"a server of {WORKERS} workers on a machine of its own (a stand-in: {SECONDS * 1000:.0f} ms for each request)"
-    )
+    server = f"a server on another machine (simulated: {WORKERS} workers, {SECONDS * 1000:.0f} ms for each request)"
     with fleet([0.0], 0, WORKERS, SECONDS) as (url,), environment(Running("", "", url, "canned", 0, 0, Path())):
         return Part("elsewhere", server, (created(folder, url, rules, count),))
 
