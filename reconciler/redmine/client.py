@@ -103,7 +103,8 @@ class Client:
         self._fail_fast = policy(min(connection.retries, 1), RETRY_STATUSES, BROKEN, waits)
         # Redirects are not followed: the header with the API key would go to any host that they lead to.
         self._transport = RetryTransport(self._attempt)
-        self._headers = connection.headers()
+        # Its copies: an attribute with the headers would show the key to whoever prints the attributes.
+        self._headers = connection.headers().copy
         self._timeout = httpx.Timeout(connection.timeout).as_dict()
 
     def like(self, connection: Connection) -> Client:
@@ -340,7 +341,7 @@ class Client:
                 method,
                 self.connection.url + path,
                 params=list(params) or None,  # with an empty list, httpx would parse the URL twice
-                headers=self._headers | dict(headers),
+                headers=self._headers() | dict(headers),
                 extensions={"timeout": self._timeout},
                 **content,
             )

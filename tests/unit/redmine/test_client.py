@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from typing import Any
@@ -381,3 +382,12 @@ def test_the_secrets_of_a_connection_are_masked_in_errors() -> None:
         call(server, refused, log=lines.append, username="gate", proxy="http://a:canary-3@proxy", **secrets)
     assert caught.value.errors == ("You sent •••, •••, •••, •••, •••",)
     assert lines[0].startswith("GET /sub/•••.json 422")
+
+
+def test_a_client_does_not_show_its_credentials() -> None:
+    """Neither the client nor its attributes have a representation with a key, a password or a gateway's header."""
+    key, word, gate = (SecretStr(f"canary-{name}") for name in ("key", "word", "gate"))
+    connection = Connection("http://redmine.test", key, "ann", word, extra={"X-Gate": gate})
+    client = Client(connection)
+    shown = f"{client!r} {vars(client)!r} {connection!r}"
+    assert not [word for word in ("canary", base64.b64encode(b"ann:canary-word").decode()) if word in shown]
