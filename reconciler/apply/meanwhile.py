@@ -311,9 +311,10 @@ def _reaches(kind: Kind, rows: Sequence[Row], before: int) -> bool:
 
     Not if it is in another order than Redmine's, which a plugin may have changed.
     """
-    made = [str(row.get("created_on", "")) for row in rows if kind.capability(Creation).newest_first]
-    in_order = made == sorted(made, reverse=True)
-    return len(rows) < PAGE or (in_order and min(row["id"] for row in rows) <= before)
+    if len(rows) < PAGE:
+        return True
+    made = [str(row.get("created_on", "")) for row in rows] if kind.capability(Creation).newest_first else []
+    return made == sorted(made, reverse=True) and min(row["id"] for row in rows) <= before
 
 
 def identifies(kind: Kind, row: Row, address: Address, values: Mapping[str, Any], context: Context) -> bool:

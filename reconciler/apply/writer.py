@@ -293,11 +293,11 @@ class Writer:
         kind, context = kinds()[address.kind], self.context(address)
         # If Redmine enforces unique keys, the key decides. An id does not: SQLite reuses those of deleted objects.
         keys = {} if kind.capability(Creation).unique else self.names.live(kind.name).keys
-        owned = {i for i, key in keys.items() if key != address.key}
         candidates = (
-            r
-            for r in rows
-            if r["id"] not in owned and kind.capability(ReadBack).identifies(kind, r, address, values, context)
+            row
+            for row in rows
+            if keys.get(row["id"], address.key) == address.key
+            and kind.capability(ReadBack).identifies(kind, row, address, values, context)
         )
         # By id: several lists can show the same object.
         matches = {row["id"]: row for row in candidates}
