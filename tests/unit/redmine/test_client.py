@@ -206,6 +206,14 @@ def test_a_get_without_a_json_object_is_not_redmine(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    "body", [b'\xef\xbb\xbf{"a": "x"}', b'{"a": "\\ud800"}'], ids=["byte order mark", "half a pair"]
+)
+def test_json_that_only_a_tolerant_parser_takes(body: bytes) -> None:
+    """What a proxy adds to an answer, and a text with half a character, are no reason to give up."""
+    assert call(Server(says(200, content=body)), get)["a"] in ("x", "\ud800")
+
+
+@pytest.mark.parametrize(
     ("location", "shown"),
     [
         ("https://new.test/redmine/x.json", "https://new.test/redmine/x.json:"),
