@@ -33,6 +33,8 @@ preload_app!
 """
 WORKER = b"puma: cluster worker"  # in the command line of each of these processes, before the tag
 PUMA_CONFIG = "puma.rb"
+LOOKS = 3
+"""So often a command line is read before another program has it: while Puma gives itself a title, it shows a part."""
 UP_TIMEOUT, DOWN_TIMEOUT, ANSWER_TIMEOUT, PORT_TIMEOUT = 90.0, 10.0, 30.0, 2.0  # seconds
 
 
@@ -82,8 +84,7 @@ def _why_failed(folder: Path, port: int, status: int, deadline: float) -> str:
     # 5xx and no answer are normal while Rails starts; a 4xx does not go away by waiting.
     if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return f"rejects the administrator's key with {status}: the setup may have changed the key or disabled REST"
-    # Without the file, the shell has not come as far as writing it.
-    if (folder / PID_FILE).exists() and pid(folder, port) is None:
+    if _recorded(folder) and pid(folder, port) is None:
         return "exited while starting; start it again"
     if time.monotonic() > deadline:
         return f"was not ready within {UP_TIMEOUT:.0f} s (last status {status or 'none'}); start it again"
@@ -99,6 +100,13 @@ def _probe(port: int, api_key: str) -> int:
     return 0
 
 
+def _recorded(folder: Path) -> bool:
+    """Whether the shell has come as far as writing its process id: the file is there, and empty, just before."""
+    with suppress(OSError):
+        return bool((folder / PID_FILE).read_text())
+    return False
+
+
 def pid(folder: Path, port: int) -> int | None:
     """The process id of the instance's running server, or None.
 
@@ -106,10 +114,17 @@ def pid(folder: Path, port: int) -> int | None:
     """
     with suppress(OSError, ValueError):
         number = int((folder / PID_FILE).read_text())
-        line = Path(f"/proc/{number}/cmdline").read_bytes()
-        if b"puma" in line and f"{HOST}:{port}".encode() in line:
-            return number
+        for look in range(LOOKS):
+            line = _command_line(number)
+            if b"puma" in line and f"{HOST}:{port}".encode() in line:
+                return number
+            time.sleep(0.02 if look < LOOKS - 1 else 0)
     return None
+
+
+def _command_line(number: int) -> bytes:
+    """The command line of a process. Raises OSError if there is none of this id."""
+    return Path(f"/proc/{number}/cmdline").read_bytes()
 
 
 def stop(folder: Path, port: int) -> None:

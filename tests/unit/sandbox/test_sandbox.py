@@ -208,6 +208,21 @@ def test_another_process_is_not_taken_for_the_server(tmp_path: Path) -> None:
     server.stop(tmp_path, 3161)
 
 
+def test_a_server_that_gives_itself_a_title_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a moment its command line is empty, or cut off: it is read again before the server counts as gone."""
+    lines = [b"", b"puma 5.6.5 (tcp://127", b"puma 5.6.5 (tcp://127.0.0.1:3161)"]
+    monkeypatch.setattr(server, "_command_line", lambda number: lines.pop(0))
+    (tmp_path / server.PID_FILE).write_text("12")
+    assert server.pid(tmp_path, 3161) == 12
+
+
+@pytest.mark.parametrize(("written", "said"), [("", ""), ("4194304\n", "exited while starting; start it again")])
+def test_a_server_has_exited_once_its_process_is_gone(tmp_path: Path, written: str, said: str) -> None:
+    """Not while its file is there and still empty: the shell makes it before it writes to it."""
+    (tmp_path / server.PID_FILE).write_text(written)
+    assert server._why_failed(tmp_path, 3161, 0, time.monotonic() + 60) == said
+
+
 def test_taken_port_is_replaced() -> None:
     """A port in use gives way to a free one."""
     with closing(socket.create_server((server.HOST, 0))) as taken:
