@@ -22,6 +22,8 @@ from reconciler.state.together import together
 
 MANY = 10
 """Objects to create from which on the account is asked again, of kinds of which Redmine refuses a second one."""
+FRESH = 2.0
+"""Seconds for which an answer about the account counts."""
 
 
 async def confirm(client: Client, names: Names, plan: Plan) -> None:
@@ -50,9 +52,9 @@ def _page(project: str) -> Listing:
 async def check(client: Client, names: Names) -> None:
     """Raise RefusedError if the account has other rights by now; raises as `whoami`.
 
-    Not asked again if nothing was read since the last answer.
+    Not asked again right after the last answer, if nothing was read since. A question to the user takes longer.
     """
-    if names.rights is None or client.account_at == client.requests:
+    if names.rights is None or client.account_age < FRESH:
         return
     if rights(await client.whoami()) != names.rights:
         _refuse("The account or its rights changed")

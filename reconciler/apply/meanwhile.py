@@ -12,9 +12,10 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from reconciler.kinds import kinds
@@ -26,6 +27,7 @@ from reconciler.model.row_form import form_of
 from reconciler.plan.modules import switched_on
 from reconciler.redmine.client import Client
 from reconciler.redmine.clock import elapsed
+from reconciler.redmine.pagination import Instead, Page
 from reconciler.state.fetch import fetch
 from reconciler.state.together import together
 from reconciler.state.unreadable import LeftOut
@@ -216,11 +218,15 @@ class Meanwhile:
             seen.looked = began
 
     async def latest(self, kind: Kind, address: Address) -> list[Row]:
-        """The newest objects of a project, if its list begins with them; else []."""
-        began, need = elapsed(), Need({kind.name: frozenset({address.key})})
-        pages = _first_pages(kind, need, self.names)
-        rows = await self._rows(kind, pages)
-        if pages and _reaches(kind, rows, self._before(kind, address)):
+        """The objects of a project that were created since the last look, if its list begins with the newest; else
+        []. Older ones may be among them."""
+        creation, began = kind.capability(Creation), elapsed()
+        if not creation.newest_first:
+            return []
+        need = Need({kind.name: frozenset({address.key})})
+        lists = creation.since(kind, 0, need, self.names)
+        rows = await self._rows(kind, lists, self._enough(self._before(kind, address)))
+        if lists:
             self.listed(kind, address, rows, began)
         return rows
 
@@ -267,23 +273,37 @@ class Meanwhile:
 
     async def _newest(self, kind: Kind, address: Address, before: int) -> list[Row]:
         """The objects with an id greater than `before`; older ones may be among them."""
-        newest = kind.capability(Creation).newest
-        need = Need({kind.name: frozenset(self._keys(kind, address, newest is None))})
-        pages = [newest] if newest is not None else _first_pages(kind, need, self.names)
-        rows = await self._rows(kind, pages)
-        if pages and _reaches(kind, rows, before):
-            return rows
-        return [*rows, *await self._rows(kind, kind.capability(Creation).since(kind, before, need, self.names))]
+        creation = kind.capability(Creation)
+        need = Need({kind.name: frozenset(self._keys(kind, address, creation.newest is None))})
+        lists = creation.since(kind, before, need, self.names)
+        if creation.newest is None:
+            return await self._rows(kind, lists, self._enough(before) if creation.newest_first else None)
+        by_id = ("sort", "id:desc") in creation.newest.params
+        enough = self._enough(before, lambda: self._rows(kind, lists), by_id=by_id)
+        return await self._rows(kind, [creation.newest], enough)
+
+    def _enough(
+        self, before: int, others: Callable[[], Awaitable[Sequence[Row]]] | None = None, *, by_id: bool = False
+    ) -> Instead:
+        """What takes the first page of a list if it shows all that was created since; else the whole list, or the
+        `others`."""
+
+        async def enough(first: Page) -> list[dict[str, Any]] | None:
+            if reaches(first.rows, before, self.client.clock.now(), by_id=by_id):
+                return first.rows
+            return None if others is None else [*first.rows, *map(dict, await others())]
+
+        return enough
 
     def _keys(self, kind: Kind, address: Address, one: bool) -> Sequence[str]:
         """The keys of the declared objects: of one project, or of all."""
         keys = self.names.declared(kind.name)
         return [k for k in keys if Address(kind.name, k).project == address.project] if one else list(keys)
 
-    async def _rows(self, kind: Kind, listings: Sequence[Listing]) -> list[Row]:
+    async def _rows(self, kind: Kind, listings: Sequence[Listing], instead: Instead | None = None) -> list[Row]:
         # A row that cannot be read is none that could be adopted; reading back reports those that matter.
         note = LeftOut().of(kind)
-        lists = await together(fetch(self.client, listing, form_of(kind), note) for listing in listings)
+        lists = await together(fetch(self.client, listing, form_of(kind), note, instead) for listing in listings)
         return [row for listed in lists for row in listed]
 
     def _match(self, kind: Kind, address: Address, values: Mapping[str, Any], seen: Seen) -> Row | None:
@@ -295,26 +315,23 @@ class Meanwhile:
         return None
 
 
-PAGE = 100
-"""Rows of the page that shows the newest objects."""
+SKEW = timedelta(days=1)
+"""How far a date may be ahead of the clock: servers keep times in other zones, and clocks are wrong."""
 
 
-def _first_pages(kind: Kind, need: Need, names: Names) -> list[Listing]:
-    """The first pages of the lists of projects that begin with the newest objects."""
-    creation = kind.capability(Creation)
-    lists = creation.since(kind, 0, need, names) if creation.newest_first else ()
-    return [replace(one, paged=False, params=(*one.params, ("limit", PAGE))) for one in lists]
+def reaches(rows: Sequence[Row], before: int, now: datetime, *, by_id: bool = False) -> bool:
+    """Whether the first page of a list that begins with the newest objects shows all with a greater id than `before`.
 
-
-def _reaches(kind: Kind, rows: Sequence[Row], before: int) -> bool:
-    """Whether a page of the newest objects shows all with a greater id: it is not full, or goes back far enough.
-
-    Not if it is in another order than Redmine's, which a plugin may have changed.
+    In the order of dates: what is on no page is not newer than the last row. If that is older than the one with the
+    last known id, so are they. A date in the future, as an import can set it, shows that dates do not tell.
     """
-    if len(rows) < PAGE:
-        return True
-    made = [str(row.get("created_on", "")) for row in rows] if kind.capability(Creation).newest_first else []
-    return made == sorted(made, reverse=True) and min(row["id"] for row in rows) <= before
+    ids = [row["id"] for row in rows]
+    older = [number for number in ids if number <= before]
+    if by_id or not older:
+        return bool(older) and ids == sorted(ids, reverse=True)
+    made = [str(row.get("created_on", "")) for row in rows]
+    known = made[ids.index(max(older))]
+    return made == sorted(made, reverse=True) and made[-1] < known and made[0] <= (now + SKEW).isoformat()
 
 
 def identifies(kind: Kind, row: Row, address: Address, values: Mapping[str, Any], context: Context) -> bool:

@@ -39,8 +39,8 @@ USER = Ref(("user",))
 CHUNK = 50
 """Ids of one sort in one request: Redmine 5.0 to 7.0 keep the filter in a 4 KB cookie and answer 500 beyond."""
 # They cannot be sorted by id (5.0 to 6.1).
-NEWEST = Listing("/time_entries", "time_entries", (("sort", "created_on:desc"), ("limit", "100")), paged=False)
-"""The newest time entries of all projects."""
+NEWEST = Listing("/time_entries", "time_entries", (("sort", "created_on:desc"),))
+"""The time entries of all projects, the newest first."""
 SHORT = 60
 """Characters of comments in a key."""
 

@@ -84,12 +84,14 @@ class Creation(Capability):
     adoption_note: str = "created by someone else meanwhile; adopted"
     """The note in the result of an adopted object; "" for none."""
     newest: Listing | None = None
-    """The page of the 100 newest objects on the server. Without one, the lists of the projects are read.
+    """The list of all objects on the server that begins with the newest ones: its first page is read, and the lists of
+    `since` if that does not go back far enough. Without it, the lists of the projects are read.
 
     Only for objects that a second POST would double, and whose POST answers with the id.
     """
     newest_first: bool = False
-    """Whether the list of a project begins with the newest objects, by `created_on`: then its first page shows them."""
+    """Whether the list of a project begins with the newest objects, by `created_on`: then its first page is mostly
+    enough."""
 
     def since(self, kind: Kind, before: Id, need: Need, names: Names) -> list[Listing]:
         """The lists that show the needed objects with a greater id than `before`; older ones may be among them."""

@@ -14,6 +14,7 @@ Statements about Redmine were verified on 5.0.4 and 6.1.5 unless a comment says 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -28,7 +29,7 @@ from reconciler.catalog.transport import Command
 from reconciler.errors import Answered, AnswerLost, NotRedmine, OddResponse, ReconcilerError
 from reconciler.masking import Secrets
 from reconciler.redmine import gateway
-from reconciler.redmine.clock import ServerClock
+from reconciler.redmine.clock import ServerClock, elapsed
 from reconciler.redmine.connection import Connection, checked_header
 from reconciler.redmine.error_messages import error_status, json_object, network_failure, not_json, preflight
 from reconciler.redmine.pagination import LIMIT, Instead, Page, complete, counted
@@ -86,8 +87,8 @@ class Client:
         """Is told, after each page of a list, its path, and how many of how many are read."""
         self.waits: Callable[[float], None] = lambda seconds: None
         """Is told when a request is sent again only after so many seconds."""
-        self.account_at = -1
-        """The number of requests at the last answer of `whoami`. While it is the same, nothing was read since."""
+        self._account = (-1, 0.0)
+        """The number of requests at the last answer of `whoami`, and when that came."""
         self.slots = Slots(connection.concurrency)
         self._ahead: dict[tuple[str, tuple[tuple[str, str | int], ...]], asyncio.Task[Row]] = {}
         self._given, self._log = transport, log
@@ -135,6 +136,12 @@ class Client:
     def requests(self) -> int:
         """The number of HTTP requests sent, including retries."""
         return self._attempt.requests
+
+    @property
+    def account_age(self) -> float:
+        """The seconds since the last answer of `whoami`; infinite if anything was asked since."""
+        requests, answered = self._account
+        return elapsed() - answered if requests == self.requests else math.inf
 
     @property
     def clock(self) -> ServerClock:
@@ -275,7 +282,7 @@ class Client:
         # Users have updated_on since 4.2 (from Redmine's source); `state.live` tells 4.2 from 5.0 by the trackers.
         if "updated_on" not in user:
             raise NotRedmine(f"{self.connection.url} is too old: Redmine 5.0 or later is required.")
-        self.account_at = self.requests
+        self._account = self.requests, elapsed()
         return user
 
     async def _write(self, method: str, path: str, *, once: bool, **content: Any) -> Row:

@@ -19,6 +19,7 @@ from reconciler.model.requests import FEW, FieldLists, Listing, Need
 from reconciler.model.row_form import form_of
 from reconciler.model.spec import Id
 from reconciler.redmine.client import Client
+from reconciler.redmine.pagination import Instead
 from reconciler.state.shortcuts import shortcut
 
 S = TypeVar("S")
@@ -70,13 +71,19 @@ def refuse(listing: Listing, row: Row, why: str) -> None:
     raise OddResponse(f"The response to GET {listing.path} is not as Redmine's are: {why}.")
 
 
-async def fetch(client: Client, listing: Listing, form: Fields = ANYTHING, spoiled: Spoiled = refuse) -> list[Row]:
+async def fetch(
+    client: Client,
+    listing: Listing,
+    form: Fields = ANYTHING,
+    spoiled: Spoiled = refuse,
+    instead: Instead | None = None,
+) -> list[Row]:
     """The rows of a listing. An error status in `Listing.none` gives no rows, or the row or listing named there.
 
     Unless the status is expected, it is asked once more: an accident of the server must not look like an absence.
 
     A row that is not of the `form` is left out, and `spoiled` is told of it. Raises OddResponse without that, and for a
-    page that is no object.
+    page that is no object. Of a list with further pages, `instead` is told the first one, and may have the rows.
     """
     rows: Iterable[Row]
     look = _Look(ANYTHING if listing.brief else form, listing.mark)
@@ -85,17 +92,17 @@ async def fetch(client: Client, listing: Listing, form: Fields = ANYTHING, spoil
             rows = _single(listing, await client.get(listing.path, listing.params))
         else:
             how: dict[str, Any] = {"paged": listing.paged, "brief": listing.brief, "likely": listing.likely}
-            way = shortcut(client, listing)
+            way = instead or shortcut(client, listing)
             rows = await client.rows(listing.path, listing.root, listing.params, **how, instead=way, shown=look.take)
     except Answered as error:
         if error.status not in listing.none:
             raise
         if error.status not in listing.expected:
-            return await fetch(client, replace(listing, expected=listing.none.keys()), form, spoiled)
-        instead = listing.none[error.status]
-        if isinstance(instead, Listing):
-            return await fetch(client, instead, form, spoiled)
-        return [] if instead is None else [instead]
+            return await fetch(client, replace(listing, expected=listing.none.keys()), form, spoiled, instead)
+        other = listing.none[error.status]
+        if isinstance(other, Listing):
+            return await fetch(client, other, form, spoiled)
+        return [] if other is None else [other]
     return list(_usable(listing, rows, look, spoiled))
 
 

@@ -26,6 +26,7 @@ from canned_filters import filters, matches
 from canned_rows import (
     ARCHIVED,
     COUNTED,
+    DATED,
     HIDDEN,
     INCLUDED,
     NAMES,
@@ -39,6 +40,7 @@ from canned_rows import (
     SENT,
     TYPES,
     Row,
+    created_on,
     default_data,
 )
 
@@ -59,6 +61,8 @@ class Canned:
         self.seen: list[tuple[str, str]] = []
         self.date = ""
         """The header `Date` of the answers, if any: Redmine's own server sends none, but those before it do."""
+        self.most = 100
+        """The rows of the longest page."""
         self.news_by_age = False
         """Whether lists of news begin with the oldest item, as only a plugin would make them."""
         self.before: Callable[[str, str], None] = lambda method, path: None
@@ -69,7 +73,7 @@ class Canned:
     def add(self, table: str, **values: Any) -> int:
         """Add a row, given by names where the API shows id and name; its number."""
         number = int(values.pop("id", 0)) or self._next(table)
-        row: Row = {"id": number}
+        row: Row = {"id": number, **({"created_on": created_on(number)} if table in DATED else {})}
         self.rows(table).append(row)
         if table == "projects":
             values.setdefault("name", values["identifier"])
@@ -198,10 +202,13 @@ class Canned:
             rows = [row for row in rows if row["status"] != ARCHIVED]
         given = dict(params)
         newest_first = (table == "news" and not self.news_by_age) or given.get("sort") in ("id:desc", "created_on:desc")
-        rows.sort(key=lambda row: row["id"] * (-1 if newest_first else 1))
+        rows.sort(key=lambda row: row["id"])
+        if newest_first:
+            by_date = given.get("sort") != "id:desc"
+            rows.sort(key=lambda row: (row.get("created_on", "") if by_date else "", row["id"]), reverse=True)
         hidden = INCLUDED.get(table, set()) - _included(params) | ON_PAGES.get(table, set()) | _hidden(table)
         if table in PAGED:
-            limit, offset = min(int(given.get("limit", 25)), 100), int(given.get("offset", 0))
+            limit, offset = min(int(given.get("limit", 25)), self.most), int(given.get("offset", 0))
             window = {"total_count": len(rows), "offset": offset, "limit": limit}
             return {table: [_shown(row, hidden) for row in rows[offset : offset + limit]], **window}
         counted = {"total_count": len(rows)} if table in COUNTED else {}

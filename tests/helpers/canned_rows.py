@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 Row = dict[str, Any]
@@ -80,6 +81,14 @@ COUNTED = {"versions", "issue_categories"}
 """Lists without pages that say how many rows they have."""
 HIDDEN = {"inside", "start_page"}
 """What a row is known by here, and the API does not show."""
+DATED = {"news", "time_entries"}
+"""Lists that Redmine sorts by `created_on`."""
+
+
+def created_on(number: int) -> str:
+    """When a row was created: one in each second."""
+    return (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=number)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
 
 NEW: Mapping[str, Row] = {
     "projects": {

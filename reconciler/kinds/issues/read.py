@@ -18,8 +18,8 @@ from reconciler.model.pruning import Contents
 from reconciler.model.requests import FieldLists, includes
 from reconciler.model.spec import Id
 
-NEWEST = Listing("/issues", "issues", (*EVERY[:2], ("sort", "id:desc"), ("limit", "100")), paged=False)
-"""The newest issues of all projects."""
+NEWEST = Listing("/issues", "issues", (*EVERY[:2], ("sort", "id:desc")))
+"""The issues of all projects, the newest first."""
 WATCHING = ("user", "group")
 """The kinds of what can watch an issue."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,11 @@ from canned import Canned, reached
 from engine import apply_to
 
 import reconciler
+from reconciler import pipeline
+from reconciler.config import load
 from reconciler.errors import RefusedError
 from reconciler.plan.operations import Plan
+from reconciler.redmine.client import Client
 
 NAMES = ", ".join(f"{{name: Team {number}}}" for number in range(12))
 GROUPS = f"groups: [{NAMES}]"
@@ -47,6 +51,25 @@ def test_an_apply_right_after_its_plan(tmp_path: Path) -> None:
         loaded = reconciler.load(tmp_path, environ={"REDMINE_URL": redmine.url, "REDMINE_API_KEY": redmine.api_key})
         assert loaded.apply().summary["done"] == 12
     assert redmine.seen.count(ME) == 2
+
+
+def test_rights_that_are_lost_before_a_plan_is_agreed_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A question takes a while: the account is asked again after it, although nothing was read meanwhile."""
+    redmine, hours = Canned(), [0.0]
+    (tmp_path / "redmine.yaml").write_text(GROUPS)
+    config = load([tmp_path], {"REDMINE_URL": redmine.url, "REDMINE_API_KEY": redmine.api_key})
+    monkeypatch.setattr("reconciler.redmine.client.elapsed", lambda: hours[0] * 3600)
+
+    async def main() -> None:
+        async with Client(config.connection(), transport=redmine.transport) as client:
+            plan = await pipeline.plan(client, pipeline.read(config, [tmp_path]))
+            redmine.row("users", "admin")["admin"] = False
+            hours[0] += 1
+            await pipeline.carry_out(client, plan)
+
+    with pytest.raises(RefusedError, match="may only be hidden"):
+        asyncio.run(main())
+    assert all(method == "GET" for method, _ in redmine.seen)
 
 
 def test_what_is_mostly_there() -> None:

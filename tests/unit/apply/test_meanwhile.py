@@ -341,6 +341,40 @@ def test_if_it_cannot_be_read_whether_something_exists_twice_it_is_unknown(serve
     assert "could not be read whether it exists twice" in result.errors[0].message
 
 
+ROWS: dict[str, tuple[str, dict[str, Any], str]] = {
+    "issues": ("{subject: a}", {"subject": "a"}, "subject"),
+    "news": ("{title: a, description: d}", {"title": "a", "description": "d"}, "title"),
+    "time_entries": (
+        "{spent_on: 2026-11-02, hours: 1, activity: Development, comments: a, user: admin}",
+        {"spent_on": "2026-11-02", "hours": 1.0, "activity": "Development", "comments": "a", "user": "admin"},
+        "comments",
+    ),
+}
+"""Table → a declared object, its row, and the field that tells it from others."""
+
+
+@pytest.mark.parametrize("odd", ["a page of 25", "a row that cannot be read", "dates in the future"])
+@pytest.mark.parametrize("table", ROWS)
+def test_the_first_page_is_only_believed_if_it_shows_all_that_is_new(server: Canned, table: str, odd: str) -> None:
+    """It may be shorter than 100 rows, have one that is left out, or begin with older objects: nothing is doubled."""
+    item, row, name = ROWS[table]
+    ahead = odd == "dates in the future"
+    server.most = 25 if odd == "a page of 25" else 100
+    for number in range(100 if ahead else 0):
+        server.add(table, project="shop", **{**row, name: f"old {number}", "created_on": "2099-01-01T00:00:00Z"})
+
+    def meanwhile() -> None:
+        server.add(table, project="shop", **row)
+        for number in range(0 if ahead else 120):
+            server.add(table, project="shop", **{**row, name: f"other {number}"})
+        if odd == "a row that cannot be read":
+            server.rows(table)[-1][name] = {"no": "text"}
+
+    result = only(apply(server, inside(**{table: f"[{item}]"}), meanwhile))
+    assert (result.outcome, happened([result])) == ("done", "1 adopted")
+    assert [found[name] for found in server.rows(table)].count("a") == 1
+
+
 def test_a_news_list_in_another_order_is_read_whole(server: Canned) -> None:
     """Where the newest items are not on the first page, each one is still found, and what somebody created is adopted."""
     for number in range(150):
