@@ -207,7 +207,7 @@ class Meanwhile:
         self.shown.add(place)
 
     def listed(self, kind: Kind, address: Address, rows: Sequence[Row], began: float) -> None:
-        """Take the rows of a list that shows all objects of the project, which was read for another reason."""
+        """Take the rows of a list that shows all new objects of the project, which was read for another reason."""
         seen = self.of(kind, address)
         if not seen.counted:
             # What is shown of this run's own, whose answer this is, must not count as a rival's.

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from reconciler.apply.blame import about
 from reconciler.apply.report import ItemError, Outcome, Result
+from reconciler.kinds import kinds
 from reconciler.model.address import Address
+from reconciler.model.capabilities import Creation
 from reconciler.model.spec import Id
 from reconciler.plan.operations import Change, FieldChange, Operation
 
@@ -40,7 +42,7 @@ class Progress:
     in_doubt: bool = False
     """Whether the server may still execute a request that adds something, such as a note."""
     adopted: bool = False
-    """Whether somebody else has created it meanwhile."""
+    """Whether it was there when it was to be created."""
     searched: bool = False
     """Whether it was looked for a second object with its identity."""
     answered: bool = False
@@ -67,8 +69,9 @@ class Progress:
         """The final result."""
         if self.outcome is None:
             return self._unfinished()
-        # Without a note, it came about by a write of this run: a membership that Redmine derives from a group's.
-        adopted, notes = self.adopted and bool(self.notes), tuple(self.notes)
+        # Else it came about by a write of this run: a membership that Redmine derives from a group's.
+        foreign = bool(kinds()[self.change.address.kind].capability(Creation).adoption_note)
+        adopted, notes = self.adopted and foreign, tuple(self.notes)
         return Result(self.change, self.outcome, self.id, tuple(self.errors), self.because, notes, adopted)
 
     def _unfinished(self) -> Result:

@@ -31,7 +31,8 @@ class ItemError:
 class Result:
     """The outcome of a change. `because` is why it was skipped; `notes` are not errors.
 
-    `adopted` is true for an object that was to be created, but that somebody else has created meanwhile.
+    `adopted` is true for an object that was to be created, but was there by then: somebody else has created it
+    meanwhile, or a module that was off hid it.
     """
 
     change: Change

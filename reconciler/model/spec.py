@@ -181,7 +181,7 @@ class Api:
     label: str = ""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """What validates a field of this: one that cannot be cleared must have more than blanks."""
+        """The schema of a field with this annotation: one that cannot be cleared must have more than blanks."""
         schema = handler(source)
         # The text of a wiki page has a check, and a sentence, of its own.
         checked = self.clear is REFUSE and not self.detail

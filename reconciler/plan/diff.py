@@ -121,7 +121,7 @@ def changes(declared: Object, values: Mapping[str, Any], row: Row, context: Cont
         if wire and (name, wanted, wire["id"]) in same:
             continue
         differences = _differences(kind, row, name, values, context)
-        if wire and not differences:
+        if wire and not differences and kind.capability(PartialRows).shows(kind, row, name, values):
             same.add((name, wanted, wire["id"]))
         for part, before, after in differences:
             yield located(declared, join(name, part), before, after)

@@ -353,7 +353,8 @@ class Client:
                 **content,
             )
         except httpx.InvalidURL as error:
-            raise ReconcilerError(f"'{method} {path}' cannot be asked for: it makes no URL.") from error
+            what = f"{method} {path.removesuffix('.json')}"
+            raise ReconcilerError(f"{what!r} cannot be asked for: it makes no URL.") from error
 
 
 def _pairs(params: Params) -> list[tuple[str, str | int]]:

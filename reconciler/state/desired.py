@@ -97,7 +97,8 @@ class _Builder:
         self.names = Names()
         self.known: dict[Reference, list[Object]] = {}
         self.right = defaultdict[tuple[str, str], dict[tuple[str, Any], set[Address]]](dict)
-        """(kind, project) → (field, name) that is no mistake in any object → what depends on it depends on these."""
+        """(kind, project) → (field, name) → the objects that it means, once it was right in one object: so it is in
+        all."""
         self.elsewhere: dict[tuple[str, ...], bool] = {}
         """Kinds of a reference → whether it can mean something that is on the server."""
         self.lists = declarable()
@@ -277,7 +278,7 @@ class _Builder:
         return targets
 
     def named(self, reference: Reference, objects: Mapping[Address, Object]) -> list[Object]:
-        """The declared objects that a name means."""
+        """The declared objects that a name means. Thousands of objects have the same name in a field."""
         if reference not in self.known:
             self.known[reference] = [objects[a] for a in reference.addresses(is_inside) if a in objects]
         return self.known[reference]

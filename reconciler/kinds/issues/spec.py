@@ -81,9 +81,9 @@ def _trackers(context: Context) -> list[str] | None:
 
 def why_shut(version: Any, context: Context) -> str:
     """Why a version, by name, takes no issues, unless the manifests declare it: or ""."""
-    # Not the version itself, which can be a mapping.
-    known: dict[str, str] = context.names.memo.setdefault(("shut versions", context.project), {})
-    name = str(version)
+    known: dict[Any, str] = context.names.memo.setdefault(("shut versions", context.project), {})
+    # A version of another project is a mapping, which cannot be a key.
+    name = version if isinstance(version, str) else tuple(sorted(version.items()))
     if name not in known:
         address = VERSION.address(version, context)
         status = (context.names.row(address) or {}).get("status", "open")
