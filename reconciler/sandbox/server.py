@@ -33,8 +33,9 @@ preload_app!
 """
 WORKER = b"puma: cluster worker"  # in the command line of each of these processes, before the tag
 PUMA_CONFIG = "puma.rb"
-LOOKS = 3
-"""So often a command line is read before another program has it: while Puma gives itself a title, it shows a part."""
+LOOKS = 25
+"""So often a command line is read that is empty or cut off: for a moment, while a process becomes a program, and while
+Puma gives itself a title."""
 UP_TIMEOUT, DOWN_TIMEOUT, ANSWER_TIMEOUT, PORT_TIMEOUT = 90.0, 10.0, 30.0, 2.0  # seconds
 
 
@@ -114,17 +115,23 @@ def pid(folder: Path, port: int) -> int | None:
     """
     with suppress(OSError, ValueError):
         number = int((folder / PID_FILE).read_text())
-        for look in range(LOOKS):
+        for _ in range(LOOKS):
             line = _command_line(number)
             if b"puma" in line and f"{HOST}:{port}".encode() in line:
                 return number
-            time.sleep(0.02 if look < LOOKS - 1 else 0)
+            if line and not line.startswith(b"puma"):
+                break
+            time.sleep(0.02)
     return None
 
 
 def _command_line(number: int) -> bytes:
-    """The command line of a process. Raises OSError if there is none of this id."""
-    return Path(f"/proc/{number}/cmdline").read_bytes()
+    """The command line of a process. Raises OSError if there is none of this id, or if it has ended."""
+    line = Path(f"/proc/{number}/cmdline").read_bytes()
+    if not line:
+        # Of a process that has ended and that nobody has waited for yet, this raises an error.
+        Path(f"/proc/{number}/exe").readlink()
+    return line
 
 
 def stop(folder: Path, port: int) -> None:

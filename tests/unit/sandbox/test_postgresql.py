@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -168,6 +169,9 @@ def test_workers_of_a_killed_server_are_stopped(tmp_path: Path) -> None:
     # The name of a process is its first argument.
     title = f"puma: cluster worker 0: 4194400 [{server.HOST}:{port}]"
     with subprocess.Popen([title, "60"], executable="/bin/sleep") as worker:
+        # Empty for a moment after the start.
+        while not Path(f"/proc/{worker.pid}/cmdline").read_bytes():
+            time.sleep(0.01)
         server.stop(tmp_path, server.free_port(server.ANY))
         assert worker.poll() is None, "that of another port"
         pid_file.write_text("4194400\n")

@@ -6,6 +6,7 @@ import fcntl
 import os
 import socket
 import sqlite3
+import subprocess
 import sys
 import time
 from contextlib import closing, suppress
@@ -214,6 +215,16 @@ def test_a_server_that_gives_itself_a_title_is_there(tmp_path: Path, monkeypatch
     monkeypatch.setattr(server, "_command_line", lambda number: lines.pop(0))
     (tmp_path / server.PID_FILE).write_text("12")
     assert server.pid(tmp_path, 3161) == 12
+
+
+def test_a_server_that_nobody_has_waited_for_is_gone(tmp_path: Path) -> None:
+    """It has ended, although it is still in the list of processes, without a command line."""
+    with subprocess.Popen(["true"]) as ended:
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+        (tmp_path / server.PID_FILE).write_text(str(ended.pid))
+        with pytest.raises(OSError, match="exe"):
+            server._command_line(ended.pid)
+        assert server.pid(tmp_path, 3161) is None
 
 
 @pytest.mark.parametrize(("written", "said"), [("", ""), ("4194304\n", "exited while starting; start it again")])
