@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -64,6 +65,32 @@ def tail(text: str, lines: int = TAIL) -> str:
     """The last `lines` lines of `text`, indented, without Ruby backtraces and credentials in URLs."""
     kept = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(RUBY_FRAME)]
     return "\n".join(f"  {CREDENTIALS.sub('://', line)}" for line in kept[-lines:])
+
+
+LOOKS = 25
+"""So often a command line is read that is empty or cut off: for a moment, while a process becomes a program or gives
+itself a title."""
+
+
+def has(number: int, *marks: bytes) -> bool:
+    """Whether the command line of a process has these marks: the kernel reuses process ids. Raises OSError if there is
+    no such process, or if it has ended."""
+    for _ in range(LOOKS):
+        line = command_line(number)
+        found = [mark in line for mark in marks]
+        if all(found) or (line and not any(found)):
+            return all(found)
+        time.sleep(0.02)
+    return False
+
+
+def command_line(number: int) -> bytes:
+    """The command line of a process. Raises OSError if there is no such process, or if it has ended."""
+    line = Path(f"/proc/{number}/cmdline").read_bytes()
+    if not line:
+        # Of a process that has ended and that nobody has waited for yet, this raises an error.
+        Path(f"/proc/{number}/exe").readlink()
+    return line
 
 
 def recorded(pid_file: str, argv: Sequence[str]) -> list[str]:

@@ -33,9 +33,6 @@ preload_app!
 """
 WORKER = b"puma: cluster worker"  # in the command line of each of these processes, before the tag
 PUMA_CONFIG = "puma.rb"
-LOOKS = 25
-"""So often a command line is read that is empty or cut off: for a moment, while a process becomes a program, and while
-Puma gives itself a title."""
 UP_TIMEOUT, DOWN_TIMEOUT, ANSWER_TIMEOUT, PORT_TIMEOUT = 90.0, 10.0, 30.0, 2.0  # seconds
 
 
@@ -109,29 +106,12 @@ def _recorded(folder: Path) -> bool:
 
 
 def pid(folder: Path, port: int) -> int | None:
-    """The process id of the instance's running server, or None.
-
-    The kernel reuses pids, so the recorded pid is not enough: its command line must be puma on `port`.
-    """
+    """The process id of the instance's running server, or None."""
     with suppress(OSError, ValueError):
         number = int((folder / PID_FILE).read_text())
-        for _ in range(LOOKS):
-            line = _command_line(number)
-            if b"puma" in line and f"{HOST}:{port}".encode() in line:
-                return number
-            if line and not line.startswith(b"puma"):
-                break
-            time.sleep(0.02)
+        if process.has(number, b"puma", f"{HOST}:{port}".encode()):
+            return number
     return None
-
-
-def _command_line(number: int) -> bytes:
-    """The command line of a process. Raises OSError if there is none of this id, or if it has ended."""
-    line = Path(f"/proc/{number}/cmdline").read_bytes()
-    if not line:
-        # Of a process that has ended and that nobody has waited for yet, this raises an error.
-        Path(f"/proc/{number}/exe").readlink()
-    return line
 
 
 def stop(folder: Path, port: int) -> None:

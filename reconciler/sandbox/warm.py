@@ -42,8 +42,7 @@ def pid(folder: Path) -> int | None:
     """The number of the process, or None if it does not run."""
     with suppress(OSError, ValueError):
         number = int((folder / PID_FILE).read_text())
-        # The kernel reuses numbers.
-        if PROGRAM.encode() in Path(f"/proc/{number}/cmdline").read_bytes():
+        if process.has(number, PROGRAM.encode()):
             return number
     return None
 

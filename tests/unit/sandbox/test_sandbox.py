@@ -212,7 +212,7 @@ def test_another_process_is_not_taken_for_the_server(tmp_path: Path) -> None:
 def test_a_server_that_gives_itself_a_title_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For a moment its command line is empty, or cut off: it is read again before the server counts as gone."""
     lines = [b"", b"puma 5.6.5 (tcp://127", b"puma 5.6.5 (tcp://127.0.0.1:3161)"]
-    monkeypatch.setattr(server, "_command_line", lambda number: lines.pop(0))
+    monkeypatch.setattr(process, "command_line", lambda number: lines.pop(0))
     (tmp_path / server.PID_FILE).write_text("12")
     assert server.pid(tmp_path, 3161) == 12
 
@@ -223,7 +223,7 @@ def test_a_server_that_nobody_has_waited_for_is_gone(tmp_path: Path) -> None:
         os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
         (tmp_path / server.PID_FILE).write_text(str(ended.pid))
         with pytest.raises(OSError, match="exe"):
-            server._command_line(ended.pid)
+            process.command_line(ended.pid)
         assert server.pid(tmp_path, 3161) is None
 
 
