@@ -48,8 +48,10 @@ class Verdict:
 
     @property
     def shown(self) -> str:
-        """The figure, for people."""
-        return _with_unit(f"{self.value:,.{_digits(self.value)}f}", self.goal.unit)
+        """The figure, for people; with one more digit if it would look like the limit that it misses."""
+        digits = _digits(self.value)
+        looks_met = self.goal.met_by(round(self.value, digits)) and not self.met
+        return _with_unit(f"{self.value:,.{digits + looks_met}f}", self.goal.unit)
 
 
 def _digits(value: float) -> int:

@@ -141,6 +141,12 @@ def test_a_missed_goal_is_shown_as_missed() -> None:
     assert "1,012" in text
 
 
+def test_a_goal_that_is_missed_by_little_does_not_look_met() -> None:
+    """1.054 is more than 1.05, so it is not shown as 1.05."""
+    found = part(Scenario("create", 1000, (series(TOOL, 1.054), series(BARE, 1))))
+    assert judged(found)[0] == ("1.054 ×", False)
+
+
 # -- worlds ----------------------------------------------------------------------------------------------------
 
 
