@@ -22,7 +22,7 @@ from reconciler.state.together import together
 
 MANY = 10
 """Objects to create from which on the account is asked again, of kinds of which Redmine refuses a second one."""
-FRESH = 2.0
+FRESH = 5.0
 """Seconds for which an answer about the account counts."""
 
 
