@@ -6,6 +6,7 @@ off is retried as well. Each attempt also records whether a write may have been 
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 import time
@@ -96,7 +97,9 @@ class Attempt(httpx.AsyncBaseTransport):
             if isinstance(error, NOT_SENT):
                 history.may_be_executed = before
             self._mask(error)
-            self._note(request, type(error).__name__, started, sent=not isinstance(error, NOT_SENT))
+            # Of a list that turned out not to be needed: no error.
+            outcome = "canceled" if isinstance(error, asyncio.CancelledError) else type(error).__name__
+            self._note(request, outcome, started, sent=not isinstance(error, NOT_SENT))
             raise
         # A status below 500 settles this attempt. A 502 or 504 comes from a proxy: Redmine may have executed it.
         if response.status_code < 500:
