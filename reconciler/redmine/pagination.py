@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil
-from typing import Any
+from typing import Any, Self
 
 from reconciler.errors import NotRedmine, Unreachable
 
@@ -65,15 +65,16 @@ async def complete(
     list that probably has one: else a worker of the server waits for the first.
     Raises Unreachable if the list changes too often, NotRedmine if it has no end; and what `fetch` raises.
     """
-    for attempt in range(MAX_SCANS):
-        first, *second = await _fetch_concurrently(fetch, (0, LIMIT - 1) if both and attempt == 0 else (0,))
-        if len(first.rows) == first.total != first.limit:
-            return first.rows
-        if instead is not None and (found := await instead(first)) is not None:
-            return found
-        pages = await _scan(_with(second, fetch), first, what)
-        if pages and (rows := _merge(pages)) is not None:
-            return rows
+    async with _Begun(fetch, (LIMIT - 1,) if both else ()) as begun:
+        for _ in range(MAX_SCANS):
+            first = await fetch(0)
+            if len(first.rows) == first.total != first.limit:
+                return first.rows
+            if instead is not None and (found := await instead(first)) is not None:
+                return found
+            pages = await _scan(begun.page, first, what)
+            if pages and (rows := _merge(pages)) is not None:
+                return rows
     raise Unreachable(
         f"{what} changed during each of {MAX_SCANS} attempts to read it; "
         "try again when fewer people are writing to this Redmine."
@@ -113,14 +114,27 @@ async def _scan(fetch: Fetch, first: Page, what: str) -> list[Page] | None:
     return None
 
 
-def _with(pages: Iterable[Page], fetch: Fetch) -> Fetch:
-    """The same, but these pages are there already, for once."""
-    known = {page.offset: page for page in pages}
+class _Begun:
+    """Pages that were asked for before it is known whether the list has them, each for its first use."""
 
-    async def fetched(offset: int) -> Page:
-        return known.pop(offset, None) or await fetch(offset)
+    def __init__(self, fetch: Fetch, offsets: Iterable[int]) -> None:
+        self._fetch = fetch
+        self._tasks = {offset: asyncio.create_task(fetch(offset)) for offset in offsets}
+        self._left = dict(self._tasks)
 
-    return fetched
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        for task in self._tasks.values():
+            task.cancel()
+        # Until they have ended: what nobody needs must not be under way any more. Its errors are nobody's either.
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def page(self, offset: int) -> Page:
+        """The page that was asked for, or that is asked for now."""
+        begun = self._left.pop(offset, None)
+        return await (self._fetch(offset) if begun is None else begun)
 
 
 async def _fetch_concurrently(fetch: Fetch, offsets: Iterable[int]) -> list[Page]:

@@ -6,6 +6,7 @@ off is retried as well. Each attempt also records whether a write may have been 
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 import time
@@ -20,6 +21,7 @@ from reconciler.errors import ConfigError
 from reconciler.masking import Secrets
 from reconciler.redmine.clock import ServerClock
 from reconciler.redmine.connection import Connection
+from reconciler.redmine.renewal import Renewal
 from reconciler.redmine.slots import Slots, Turn
 
 MAX_BODY = 64 * 1024 * 1024
@@ -28,11 +30,6 @@ MAX_BODY = 64 * 1024 * 1024
 KEEP_ALIVE = 4.0
 """Seconds to keep an idle connection. Apache closes it after 5 s, Puma after 20 s by default. Staying below both means
 that a POST is hardly ever sent on a connection that the server is closing."""
-
-RENEWED = {"http": 8, "https": 64}
-"""Of so many requests, one closes its connection: kept-alive ones stay with one worker of Puma, so that some workers
-may have all and others none (seen on 6.1 with two workers and up to four connections); a new one goes to a worker that
-is idle. A proxy that ends TLS spreads requests itself, and a new connection costs more there."""
 
 MAX_WAIT = 30.0
 """Maximum number of seconds between two attempts, whatever Retry-After says."""
@@ -73,20 +70,23 @@ class Attempt(httpx.AsyncBaseTransport):
     def __init__(
         self, transport: httpx.AsyncBaseTransport, log: Callable[[str], None] | None, secrets: Secrets, slots: Slots
     ) -> None:
-        self.requests = self._attempts = 0
+        self.requests = 0
         self.clock = ServerClock()
         self._transport = transport
         self._secrets = secrets
         self._log = log
         self._slots = slots
+        self._renewal = Renewal()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         history: History = request.extensions["history"]
         async with self._slots.attempt(history.turn, history.likeness):
-            self._attempts += 1
-            last = self._attempts % RENEWED.get(request.url.scheme, 1) == 0
-            request.headers["Connection"] = "close" if last else "keep-alive"
-            return await self._made(request, history)
+            trip = self._renewal.trip()
+            request.headers["Connection"] = "close" if trip.last else "keep-alive"
+            request.extensions = {**request.extensions, **trip.extensions}
+            response = await self._made(request, history)
+            trip.answered()
+            return response
 
     async def _made(self, request: httpx.Request, history: History) -> httpx.Response:
         # True from here on, also if this task is canceled: only a response or a failed connection proves otherwise.
@@ -97,7 +97,9 @@ class Attempt(httpx.AsyncBaseTransport):
             if isinstance(error, NOT_SENT):
                 history.may_be_executed = before
             self._mask(error)
-            self._note(request, type(error).__name__, started, sent=not isinstance(error, NOT_SENT))
+            # Of a list that turned out not to be needed: no error.
+            outcome = "canceled" if isinstance(error, asyncio.CancelledError) else type(error).__name__
+            self._note(request, outcome, started, sent=not isinstance(error, NOT_SENT))
             raise
         # A status below 500 settles this attempt. A 502 or 504 comes from a proxy: Redmine may have executed it.
         if response.status_code < 500:

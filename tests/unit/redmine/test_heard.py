@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx
+from pydantic import SecretStr
 
-from reconciler.redmine.client import Client
-from tests.helpers.calls import Server, call, says
+from reconciler.redmine.client import Client, Connection
+from tests.helpers.calls import KEY, URL, Server, call, says
 
 
 def test_waits_are_told() -> None:
@@ -60,3 +62,22 @@ def test_an_error_of_what_nobody_needs_is_no_error() -> None:
         client.ahead("/a")
 
     call(Server(says(404)), action)
+
+
+def test_what_nobody_needs_any_more_is_logged_as_canceled() -> None:
+    """A request that is given up while it is under way is no failure."""
+    lines: list[str] = []
+
+    async def never(request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(600)
+        raise AssertionError
+
+    async def action() -> None:
+        connection = Connection(URL, SecretStr(KEY))
+        async with Client(connection, transport=httpx.MockTransport(never), log=lines.append) as client:
+            client.ahead("/a")
+            while not client.slots.limiter.under_way:
+                await asyncio.sleep(0)
+
+    asyncio.run(action())
+    assert [line.rsplit(" ", 2)[0] for line in lines] == ["GET /sub/a.json canceled"]

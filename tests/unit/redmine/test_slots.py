@@ -14,8 +14,7 @@ from pydantic import SecretStr
 
 from reconciler import errors
 from reconciler.redmine.client import Client, Connection
-from tests.helpers.calls import KEY, URL, over
-from tests.helpers.stub import Stub
+from tests.helpers.calls import KEY, URL
 
 OK = httpx.Response(200, json={})
 
@@ -107,15 +106,3 @@ def test_a_busy_server_gets_fewer_at_a_time() -> None:
 
     run({"a": [httpx.Response(500)]}, action, {}, concurrency=8)
     assert limits == [4]
-
-
-def test_connections_are_renewed() -> None:
-    """One of eight requests closes its connection, so that no worker of the server keeps all of them."""
-
-    async def action(client: Client) -> None:
-        for _ in range(17):
-            await client.get("/a")
-
-    with Stub(lambda method, path, body: (200, b"{}")) as stub:
-        over(stub.url, action)
-        assert stub.connections == 3
