@@ -9,7 +9,7 @@ requests take: next to the server nearly every slow request has its own, far awa
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from time import monotonic
 from typing import Any
 
@@ -26,38 +26,40 @@ class Renewal:
         self.clock = clock
         self._saved = 0.0
         # The fastest of each, as the client or the server had something else to do during others.
-        self._connecting, self._new, self._kept = math.inf, math.inf, math.inf
+        self._connecting = math.inf
+        self._over_new, self._over_kept = dict[Hashable, float](), dict[Hashable, float]()
 
     @property
     def cost(self) -> float:
         """What a new connection costs; infinite as long as none was seen.
 
-        That is the time to make it, or the time that an answer over it takes longer: a tunnel accepts connections on
-        this machine, and makes its own only then.
+        That is the time to make it, or the time that answers over it take longer: a tunnel accepts connections on this
+        machine, and makes its own only then.
         """
-        return max(self._connecting, self._new - self._kept) if self._new < math.inf else math.inf
+        both = self._over_new.keys() & self._over_kept.keys()
+        return max(self._connecting, min((self._over_new[what] - self._over_kept[what] for what in both), default=0))
 
-    def trip(self) -> Trip:
-        """A request that is about to be sent."""
+    def trip(self, what: Hashable) -> Trip:
+        """A request that is about to be sent; `what` is equal for requests that take equally long."""
         last = self._saved >= self.cost
         if last:
             self._saved -= self.cost
-        return Trip(self, last=last)
+        return Trip(self, what, last=last)
 
-    def took(self, seconds: float, connecting: float | None) -> None:
+    def took(self, what: Hashable, seconds: float, connecting: float | None) -> None:
         """Note how long a request took, and of that its connection; None if the connection was there."""
-        if connecting is None:
-            self._kept = min(self._kept, seconds)
-        else:
-            self._new, self._connecting = min(self._new, seconds), min(self._connecting, connecting)
+        fastest = self._over_kept if connecting is None else self._over_new
+        fastest[what] = min(fastest.get(what, math.inf), seconds)
+        if connecting is not None:
+            self._connecting = min(self._connecting, connecting)
         self._saved = min(self._saved + SHARE * seconds, AHEAD * self.cost)
 
 
 class Trip:
     """One request; `last` says that its connection is closed with it."""
 
-    def __init__(self, renewal: Renewal, *, last: bool) -> None:
-        self.last = last
+    def __init__(self, renewal: Renewal, what: Hashable, *, last: bool) -> None:
+        self.what, self.last = what, last
         self._renewal = renewal
         self._sent = renewal.clock()
         self._connects: float | None = None
@@ -73,4 +75,4 @@ class Trip:
 
     def answered(self) -> None:
         """Note that the answer is there."""
-        self._renewal.took(self._renewal.clock() - self._sent, self._connecting)
+        self._renewal.took(self.what, self._renewal.clock() - self._sent, self._connecting)

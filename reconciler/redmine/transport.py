@@ -81,7 +81,7 @@ class Attempt(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         history: History = request.extensions["history"]
         async with self._slots.attempt(history.turn, history.likeness):
-            trip = self._renewal.trip()
+            trip = self._renewal.trip(history.likeness)
             request.headers["Connection"] = "close" if trip.last else "keep-alive"
             request.extensions["trace"] = trip.trace
             response = await self._made(request, history)
