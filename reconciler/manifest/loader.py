@@ -294,8 +294,9 @@ class _Builder:
     def _key(self, event: Any) -> str | None:
         """The key in an event, or None if it is not a valid key, which is reported."""
         if event.__class__ is ScalarEvent and event.tag is None and event.anchor is None:
-            if event.value or event.style:
-                return intern(event.value)
+            # `_mapping` has taken those with a value.
+            if event.style:
+                return ""
         elif event.__class__ is ScalarEvent and event.tag in (None, *_TEXT_TAGS):
             self.anchors[event.anchor or ""] = (event.value, 1, 0)
             return intern(event.value)

@@ -120,22 +120,24 @@ def changes(declared: Object, values: Mapping[str, Any], row: Row, context: Cont
         wire = row.get(links[name]) if name in links and isinstance(wanted, str) else None
         if wire and (name, wanted, wire["id"]) in same:
             continue
-        differences = _differences(kind, row, name, values, context)
-        if wire and not differences and kind.capability(PartialRows).shows(kind, row, name, values):
+        shown = kind.capability(PartialRows).shows(kind, row, name, values)
+        differences = (_differences if shown else _unseen)(kind, row, name, wanted, context)
+        if wire and shown and not differences:
             same.add((name, wanted, wire["id"]))
         for part, before, after in differences:
             yield located(declared, join(name, part), before, after)
 
 
-def _differences(kind: Kind, row: Row, name: str, values: Mapping[str, Any], context: Context) -> list[Difference]:
-    """How a live object differs in a field from its canonical values."""
-    codec, rows, wanted = kind.fields[name].codec, kind.capability(PartialRows), values[name]
-    if rows.shows(kind, row, name, values):
-        live = kind.live(row, name, context)
-        # The codec decides what only looks different (`1.5` and `1.50`; test_trap_33).
-        return codec.differences(wanted, live) if wanted != live else []
-    # The row lacks the field. It is written without comparing if it can be read back after the write.
-    parts = codec.parts(wanted) if rows.writes_unseen(row, context) else ()
+def _differences(kind: Kind, row: Row, name: str, wanted: Any, context: Context) -> list[Difference]:
+    """How a live object differs in a field from its canonical value."""
+    live = kind.live(row, name, context)
+    # The codec decides what only looks different (`1.5` and `1.50`; test_trap_33).
+    return kind.fields[name].codec.differences(wanted, live) if wanted != live else []
+
+
+def _unseen(kind: Kind, row: Row, name: str, wanted: Any, context: Context) -> list[Difference]:
+    """The same if the row lacks the field: it is written without comparing if it can be read back after the write."""
+    parts = kind.fields[name].codec.parts(wanted) if kind.capability(PartialRows).writes_unseen(row, context) else ()
     return [(part, None, value) for part, value in parts]
 
 

@@ -281,7 +281,7 @@ class Planner:
         for other in self.present_among([declared.address, *along]):
             message = f"Redmine deletes it together with {declared.address}, which is declared absent"
             self.problems.append(Problem(other.source, message, str(other.address), also=(declared.source,)))
-        listed = ", ".join(filter(None, [*(a.key for a in along), self.names.contents.get(declared.address)]))
+        listed = ", ".join(filter(None, [*map(str, along), self.names.contents.get(declared.address)]))
         taken = [f"also deletes {listed}"] if listed else []
         # No values at all stand for a deletion.
         lost = kind.losses(row, {}, frozenset(), Context(self.names, declared.project))

@@ -66,13 +66,13 @@ async def complete(
     Raises Unreachable if the list changes too often, NotRedmine if it has no end; and what `fetch` raises.
     """
     async with _Begun(fetch, (LIMIT - 1,) if both else ()) as begun:
-        for _ in range(MAX_SCANS):
+        for attempt in range(MAX_SCANS):
             first = await fetch(0)
             if len(first.rows) == first.total != first.limit:
                 return first.rows
             if instead is not None and (found := await instead(first)) is not None:
                 return found
-            pages = await _scan(begun.page, first, what)
+            pages = await _scan(fetch if attempt else begun.page, first, what)
             if pages and (rows := _merge(pages)) is not None:
                 return rows
     raise Unreachable(
@@ -115,7 +115,11 @@ async def _scan(fetch: Fetch, first: Page, what: str) -> list[Page] | None:
 
 
 class _Begun:
-    """Pages that were asked for before it is known whether the list has them, each for its first use."""
+    """Pages that are asked for before it is known whether the list has them.
+
+    When the list is read, those that it does not have are waited for: to cancel them would leave connections behind
+    that nobody can use (httpcore 1.0). Their errors are nobody's. They are canceled only if the list cannot be read.
+    """
 
     def __init__(self, fetch: Fetch, offsets: Iterable[int]) -> None:
         self._fetch = fetch
@@ -125,10 +129,9 @@ class _Begun:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *error: object) -> None:
-        for task in self._tasks.values():
+    async def __aexit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        for task in self._tasks.values() if kind else ():
             task.cancel()
-        # Until they have ended: what nobody needs must not be under way any more. Its errors are nobody's either.
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     async def page(self, offset: int) -> Page:

@@ -81,9 +81,9 @@ class Attempt(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         history: History = request.extensions["history"]
         async with self._slots.attempt(history.turn, history.likeness):
-            trip = self._renewal.trip()
+            trip = self._renewal.trip(history.likeness)
             request.headers["Connection"] = "close" if trip.last else "keep-alive"
-            request.extensions = {**request.extensions, **trip.extensions}
+            request.extensions["trace"] = trip.trace
             response = await self._made(request, history)
             trip.answered()
             return response
@@ -97,7 +97,7 @@ class Attempt(httpx.AsyncBaseTransport):
             if isinstance(error, NOT_SENT):
                 history.may_be_executed = before
             self._mask(error)
-            # Of a list that turned out not to be needed: no error.
+            # Nobody needs it any more, or its time is over.
             outcome = "canceled" if isinstance(error, asyncio.CancelledError) else type(error).__name__
             self._note(request, outcome, started, sent=not isinstance(error, NOT_SENT))
             raise

@@ -202,10 +202,8 @@ class Canned:
             rows = [row for row in rows if row["status"] != ARCHIVED]
         given = dict(params)
         newest_first = (table == "news" and not self.news_by_age) or given.get("sort") in ("id:desc", "created_on:desc")
-        rows.sort(key=lambda row: row["id"])
-        if newest_first:
-            by_date = given.get("sort") != "id:desc"
-            rows.sort(key=lambda row: (row.get("created_on", "") if by_date else "", row["id"]), reverse=True)
+        by_date = newest_first and given.get("sort") != "id:desc"
+        rows.sort(key=lambda row: (row.get("created_on", "") if by_date else "", row["id"]), reverse=newest_first)
         hidden = INCLUDED.get(table, set()) - _included(params) | ON_PAGES.get(table, set()) | _hidden(table)
         if table in PAGED:
             limit, offset = min(int(given.get("limit", 25)), self.most), int(given.get("offset", 0))

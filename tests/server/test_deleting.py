@@ -37,7 +37,7 @@ def test_what_a_deletion_takes_along(world: Running, api: Api) -> None:
     api.make("/time_entries", project_id=1, hours=1.25, activity_id=8, spent_on="2026-11-02")
     (change,) = plan_of(world, ABSENT).changes
     assert change.reason is not None
-    assert "also deletes sub" in change.reason
+    assert "also deletes project sub" in change.reason
     assert "1 issue, 1.25 logged hours" in change.reason
     assert "everything else inside it is deleted too" in change.reason
 

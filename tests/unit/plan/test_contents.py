@@ -37,7 +37,7 @@ def shop() -> Canned:
 def test_the_contents_of_a_deleted_project() -> None:
     """The plan counts what is deleted with a project and its subprojects: issues in any status, hours, pages, news."""
     (change,) = plan_of(shop(), ABSENT).changes
-    assert change.reason == f"also deletes below, 2 wiki pages, 4 issues, 3.75 logged hours, 1 news item; {ALL}"
+    assert change.reason == f"also deletes project below, 2 wiki pages, 4 issues, 3.75 logged hours, 1 news item; {ALL}"
 
 
 def test_an_empty_project() -> None:

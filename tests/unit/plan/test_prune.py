@@ -261,7 +261,7 @@ def test_subtasks_go_together(tmp_path: Path) -> None:
     redmine.set(redmine.row("issues", 3), "issues", parent=2)
     plan = pruning(redmine, tmp_path, manifest("issues"), authoritative=["issues"], issue_key_field="Key")
     assert removed(plan) == UNDECLARED["issues"]
-    assert any("also deletes shop/stray" in str(change.reason) for change in plan.changes)
+    assert any("also deletes issue shop/stray" in str(change.reason) for change in plan.changes)
 
 
 def test_inherited_memberships_are_not_pruned(tmp_path: Path) -> None:

@@ -81,12 +81,11 @@ def append(ids: list[int]) -> None:
 def test_a_quiet_list_is_read_with_the_fewest_pages(size: int, limit: int, both: bool) -> None:
     """Without moves every row comes once, in order, in ceil(total / (limit - 1)) requests: the last page is not full.
 
-    If a second page is likely, that may be one request more.
+    If a second page is likely, it is asked for in any case.
     """
     table = Table(size, limit)
     assert table.read(both=both) == table.ids
-    fewest = max(1, math.ceil(size / (limit - 1)))
-    assert fewest <= len(table.offsets) <= max(fewest, 1 + both)
+    assert len(table.offsets) == max(2 if both else 1, math.ceil(size / (limit - 1)))
 
 
 def test_a_likely_second_page_does_not_wait_for_the_first() -> None:
@@ -103,23 +102,47 @@ def test_the_other_pages_do_not_wait_for_a_slow_second_one() -> None:
     assert table.offsets == [0, 18, 27, 9]
 
 
-@pytest.mark.parametrize("fails", [False, True])
-def test_a_second_page_that_nobody_needs_is_given_up(fails: bool) -> None:
-    """If the first page is all there is, or fails, the second one is canceled, and has ended."""
-    ended = []
+@pytest.mark.parametrize(
+    ("fails", "canceled"), [(None, False), (99, False), (0, True)], ids=["none", "second", "first"]
+)
+def test_nothing_is_under_way_after_a_list_was_read(fails: int | None, canceled: bool) -> None:
+    """A second page that the list does not have is waited for, whatever becomes of it; it is canceled if the first one
+    fails."""
+    seen: list[str] = []
 
     async def fetch(offset: int) -> Page:
         try:
-            await asyncio.sleep(600 if offset else 0)
-        finally:
-            ended.append(offset)
-        if fails:
+            for _ in range(9 if offset else 2):
+                await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            seen.append("canceled")
+            raise
+        seen.append(f"ended {offset}")
+        if offset == fails:
             raise Unreachable("gone")
         return Page([{"id": 1}], 0, 100, 1)
 
-    with pytest.raises(Unreachable, match="gone") if fails else nullcontext():
-        assert asyncio.run(complete(fetch, "The list", both=True)) == [{"id": 1}]
-    assert ended == [0, 99]
+    async def main() -> list[str]:
+        with pytest.raises(Unreachable, match="gone") if fails == 0 else nullcontext():
+            assert await complete(fetch, "The list", both=True) == [{"id": 1}]
+        return list(seen)
+
+    assert asyncio.run(main()) == ["ended 0", "canceled" if canceled else "ended 99"]
+
+
+def test_a_page_of_an_earlier_attempt_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the list must be read again, so must the second page that was asked for with the first one."""
+    monkeypatch.setattr(pagination, "LIMIT", 10)
+    table = Table(30, 10)
+
+    async def fetch(offset: int) -> Page:
+        page = await table.fetch(offset)
+        short = offset == 0 and table.offsets.count(0) == 1
+        return replace(page, rows=page.rows[1:]) if short else page
+
+    rows = asyncio.run(complete(fetch, "The list", both=True))
+    assert [row["id"] for row in rows] == table.ids
+    assert table.offsets.count(9) == table.offsets.count(0) == 2
 
 
 @pytest.mark.parametrize("said", [0, 3, 4])
