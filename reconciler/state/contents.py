@@ -9,6 +9,7 @@ from reconciler.errors import Denied, Missing
 from reconciler.kinds import kinds
 from reconciler.model.address import CONTAINER, Address, Row
 from reconciler.model.capabilities import Deletion
+from reconciler.model.containers import Modules
 from reconciler.model.from_below import from_below
 from reconciler.model.kind import Kind, Listing
 from reconciler.model.name_index import Names
@@ -32,7 +33,7 @@ async def read_contents(client: Client, desired: Desired, names: Names) -> None:
     absent = (a for a, found in desired.objects.items() if found.spec.state == "absent" and a.kind == CONTAINER)
     live = {a.key: a for a in absent if _is_shown(names.row(a))}
     # What is in one below another is not counted again for that one, but added to what is in it.
-    counted = await together(_counts(client, _own(key, live, names)) for key in live)
+    counted = await together(_counts(client, _own(key, live, names), names) for key in live)
     whole = _with_subprojects(dict(zip(live, counted, strict=True)), names)
     names.contents |= {address: _words(whole[key], names) for key, address in live.items()}
 
@@ -69,11 +70,22 @@ def _right_below(key: str, names: Names) -> list[str]:
     return [key for _, key in sorted(below)]
 
 
-async def _counts(client: Client, projects: Mapping[str, Id]) -> Counts:
+async def _counts(client: Client, projects: Mapping[str, Id], names: Names) -> Counts:
     counted = kinds().having(Contents)
-    lists = (kind.capability(Contents).lists(kind, projects) for kind in counted)
+    lists = (kind.capability(Contents).lists(kind, _showing(kind, projects, names)) for kind in counted)
     amounts = await together(_amounts(client, kind, some) for kind, some in zip(counted, lists, strict=True))
     return {kind.name: amount for kind, amount in zip(counted, amounts, strict=True)}
+
+
+def _showing(kind: Kind, projects: Mapping[str, Id], names: Names) -> dict[str, Id]:
+    """The projects without those that show nothing of a kind, as its module is off."""
+    module = kind.inside.module if kind.inside else ""
+    return {key: number for key, number in projects.items() if not module or _may_have(module, key, names)}
+
+
+def _may_have(module: str, project: str, names: Names) -> bool:
+    enabled = kinds()[CONTAINER].capability(Modules).enabled(names.row(Address(CONTAINER, project)), None)
+    return enabled is None or module in enabled
 
 
 async def _amounts(client: Client, kind: Kind, listings: Iterable[Listing]) -> Amount:

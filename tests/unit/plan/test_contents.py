@@ -12,17 +12,17 @@ from engine import plan_of
 from reconciler.state import contents
 
 ABSENT = "projects: [{identifier: shop, state: absent}]"
+MODULES = ["issue_tracking", "time_tracking", "wiki", "news", "files"]
 ALL = "everything else inside it is deleted too, including archived subprojects"
 
 
 def shop() -> Canned:
     """A project with something of each kind, and two below it, one of which is archived."""
     redmine = Canned()
-    modules = ["issue_tracking", "time_tracking", "wiki", "news", "files"]
-    redmine.add("projects", identifier="shop", enabled_modules=modules)
-    redmine.add("projects", identifier="below", parent="shop", enabled_modules=modules)
+    redmine.add("projects", identifier="shop", enabled_modules=MODULES)
+    redmine.add("projects", identifier="below", parent="shop", enabled_modules=MODULES)
     redmine.add("projects", identifier="gone", parent="shop", status=9)
-    redmine.add("projects", identifier="other", enabled_modules=modules)
+    redmine.add("projects", identifier="other", enabled_modules=MODULES)
     for number in range(3):
         redmine.add("issues", project="shop", subject=f"Open {number}")
     redmine.add("issues", project="below", subject="Done", status="Closed")
@@ -96,6 +96,17 @@ def test_projects_between_those_that_are_declared() -> None:
     }
 
 
+def test_modules_that_are_off() -> None:
+    """What a project cannot show, as the module is off, is not asked for."""
+    redmine = Canned()
+    redmine.add("projects", identifier="shop", enabled_modules=["news"])
+    redmine.add("news", project="shop", title="One", description="text")
+    (change,) = plan_of(redmine, ABSENT).changes
+    assert change.reason == f"also deletes 1 news item; {ALL}"
+    asked = [path for _, path in redmine.seen if path.startswith(("/projects/", "/issues", "/time_entries"))]
+    assert asked == ["/projects/shop/news.json"]
+
+
 def test_levels_of_projects_take_linear_requests() -> None:
     """Twice as many projects, each below the one before, take twice the requests to delete."""
 
@@ -103,7 +114,7 @@ def test_levels_of_projects_take_linear_requests() -> None:
         redmine = Canned()
         for number in range(count):
             above = {"parent": f"p-{number - 1}"} if number else {}
-            redmine.add("projects", identifier=f"p-{number}", **above)
+            redmine.add("projects", identifier=f"p-{number}", enabled_modules=MODULES, **above)
         text = json.dumps({"projects": [{"identifier": f"p-{number}", "state": "absent"} for number in range(count)]})
         assert len(plan_of(redmine, text).changes) == count
         return len(redmine.seen)
