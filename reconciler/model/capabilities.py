@@ -155,6 +155,10 @@ class Streamed(Capability):
         return iter(())
 
 
+Placed = tuple[int, str]
+"""The place at which an object is named among others, and its key."""
+
+
 @dataclass(frozen=True)
 class Deletion(Capability):
     """What a deletion destroys, what else it deletes, and why it can be refused."""
@@ -164,13 +168,13 @@ class Deletion(Capability):
     why_refused: str = ""
     """Why Redmine may refuse to delete an object without giving a reason."""
 
-    def takes_along(self, address: Address, row: Row, names: Names) -> list[str]:
-        """The keys of further live objects of the kind that Redmine deletes with this one."""
-        return []
+    def takes_along(self, address: Address, row: Row, names: Names) -> Sequence[Placed]:
+        """The live objects of the kind right below this one, which Redmine deletes with it and with all below them."""
+        return ()
 
-    def live_below(self, address: Address, row: Row, names: Names) -> list[str]:
-        """The keys of all objects that Redmine would delete with this one now, before any of them is moved away."""
-        return []
+    def live_below(self, address: Address, row: Row, names: Names) -> Sequence[Placed]:
+        """What Redmine would delete like that now, before any of it is moved away."""
+        return ()
 
     def until_gone(self, address: Address) -> Listing | None:
         """The page that shows an object while the server is still deleting it; None: it is gone at once."""

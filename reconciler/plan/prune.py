@@ -17,12 +17,12 @@ from reconciler.errors import Location, RefusedError
 from reconciler.kinds import kinds
 from reconciler.manifest.loader import Seq
 from reconciler.model.address import CONTAINER, Address, Row, Unresolved
-from reconciler.model.capabilities import Deletion
 from reconciler.model.collections import matches
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.kind import Kind, Object, nested_name
 from reconciler.model.name_index import Context
 from reconciler.model.pruning import Foresight, Pruning, Usage
+from reconciler.plan.below import Levels, along
 from reconciler.plan.claims import Claim, claims, unread
 from reconciler.plan.operations import Collection, Plan, Warned
 from reconciler.plan.planner import make
@@ -201,13 +201,14 @@ class _Search:
 
     def taking_others(self) -> Iterator[tuple[Address, str]]:
         """What would take along an object that is not removed itself."""
-        for address, (claim, row) in list(self.candidates.items()):
-            along = claim.kind.capability(Deletion).takes_along(address, row, self.names)
-            absent = self.names.absent(claim.kind.name)
-            others = (Address(claim.kind.name, key) for key in along if key not in absent)
-            kept = sorted(other for other in others if other not in self.candidates)
-            if kept:
-                yield address, f"{kept[0]} would be deleted with it"
+        levels = Levels(lambda a: along(a, self.names), self.is_kept)
+        for address in list(self.candidates):
+            if kept := levels.of(address).marked:
+                yield address, f"{min(other for _, other in kept)} would be deleted with it"
+
+    def is_kept(self, address: Address) -> bool:
+        """Whether an object is not removed."""
+        return address not in self.candidates and address.key not in self.names.absent(address.kind)
 
     # -- the result ----------------------------------------------------------------------------------------------
 

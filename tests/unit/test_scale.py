@@ -13,6 +13,7 @@ import pytest
 from canned import Canned
 from engine import PLACE, apply_to, documents, offline, plan_and_names, settings
 from exports import Exports
+from pruning import pruning
 from shapes import SHAPES
 
 import reconciler
@@ -156,6 +157,34 @@ def test_each_step_of_a_run_is_linear(shape: str, tmp_path: Path) -> None:
     grown = {n: (s - f, m - s) for n, f, s, m in zip(steps, few, some, many, strict=True)}
     # A step can have nothing to do at all: there is nothing to export after deletions.
     assert not {n: grown[n] for n, (first, second) in grown.items() if second > GROWTH * max(first, 100)}
+
+
+def undeclared_levels(count: int) -> Canned:
+    """A server with issues, each below the one before, and one that is apart; all have keys."""
+    redmine = Canned()
+    field = redmine.add("custom_fields", name="Key", customized_type="issue", field_format="string", is_filter=True)
+    redmine.row("custom_fields", field)["trackers"] = redmine.rows("trackers")
+    redmine.add("projects", identifier="shop", enabled_modules=["issue_tracking"])
+    redmine.add("issues", project="shop", subject="Apart", custom_fields={"Key": "apart"})
+    for number in range(count):
+        above = {"parent": number + 1} if number else {}
+        redmine.add("issues", project="shop", subject="s", custom_fields={"Key": f"i-{number}"}, **above)
+    return redmine
+
+
+@pytest.mark.slow
+def test_pruning_levels_is_linear(tmp_path: Path) -> None:
+    """Twice as many undeclared issues, each below the one before, take twice the calls to prune."""
+    text = "projects: [{identifier: shop, issues: [{key: apart, subject: Apart}]}]"
+
+    def cost(count: int) -> int:
+        redmine, plans = undeclared_levels(count), list[Plan]()
+        declared = {"authoritative": ["issues"], "issue_key_field": "Key"}
+        counted = calls(lambda: plans.append(pruning(redmine, tmp_path, text, **declared)))
+        assert len(plans[0].changes) == count
+        return counted
+
+    assert growth(cost, 80) <= GROWTH
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -15,7 +15,7 @@ from reconciler.kinds.projects import tree
 from reconciler.kinds.projects.spec import DEFINED, HIDDEN, LEAVING, MODULES, STATUS, ProjectSpec
 from reconciler.manifest.loader import suggest
 from reconciler.model.address import Address, Row
-from reconciler.model.capabilities import Deletion, Dependencies, FixedKey, PartialRows, Rows, Sharing
+from reconciler.model.capabilities import Deletion, Dependencies, FixedKey, PartialRows, Placed, Rows, Sharing
 from reconciler.model.collections import faults
 from reconciler.model.containers import Archive, Modules, ProjectIncludes, Tree
 from reconciler.model.export_hooks import Exporting
@@ -79,11 +79,11 @@ class _Turns(Turns):
 class _Deletion(Deletion):
     """Subprojects are deleted too; from 5.1 on a job deletes the project some time after the answer."""
 
-    def takes_along(self, address: Address, row: Row, names: Names) -> list[str]:
-        return tree.planned_below(address.key, names)
+    def takes_along(self, address: Address, row: Row, names: Names) -> Sequence[Placed]:
+        return tree.planned_right_below(address.key, names)
 
-    def live_below(self, address: Address, row: Row, names: Names) -> list[str]:
-        return tree.live_below(address.key, names)
+    def live_below(self, address: Address, row: Row, names: Names) -> Sequence[Placed]:
+        return tree.live_right_below(address.key, names)
 
     def until_gone(self, address: Address) -> Listing | None:
         # Until the job has run, its page is there with the status 10 (from 5.1 on).

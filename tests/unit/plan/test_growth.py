@@ -161,7 +161,23 @@ def turned_wiki(count: int) -> tuple[str, Sequence[Present]]:
     return inside("wiki_pages:", *lines), [("project", "shop", wiki), *rows]
 
 
-TREES = {made.__name__: made for made in (closed_levels, opened_levels, inherited_members, turned_wiki)}
+def deleted_projects(count: int) -> tuple[str, Sequence[Present]]:
+    """Projects, each below the one before, that are all deleted."""
+    _, rows = closed_levels(count)
+    return "projects:\n" + "".join(f"  - {{identifier: p-{n}, state: absent}}\n" for n in range(count)), rows
+
+
+def deleted_issues(count: int) -> tuple[str, Sequence[Present]]:
+    """Issues, each below the one before, that are all deleted."""
+    above = ({"parent": {"id": 9 + n}} if n else {} for n in range(count))
+    rows = [issue(10 + n, "shop", f"i{n}", **more) for n, more in enumerate(above)]
+    return inside("issues:", *(f"  - {{subject: i{n}, state: absent}}" for n in range(count))), [SHOP, *rows]
+
+
+TREES: dict[str, Callable[[int], tuple[str, Sequence[Present]]]] = {
+    made.__name__: made
+    for made in (closed_levels, opened_levels, inherited_members, turned_wiki, deleted_projects, deleted_issues)
+}
 
 
 @pytest.mark.parametrize("state", TREES.values(), ids=TREES)
