@@ -16,14 +16,15 @@ import httpx
 import pytest
 from calls import call
 from engine import offline
-from plans import SHOP, Present, inside, issue, live_of, project, user
+from plans import PERSON, SHOP, Present, inside, issue, live_of, project, user
 
 import reconciler
 from reconciler.apply.executor import Applier
 from reconciler.apply.report import Report
 from reconciler.apply.run import carry_out
+from reconciler.plan.narrow import narrowed
 from reconciler.plan.planner import Plan, make
-from reconciler.plan.targets import needing, select
+from reconciler.plan.targets import PlanOptions, needing, select
 from reconciler.redmine.client import Client
 
 pytestmark = pytest.mark.slow
@@ -189,6 +190,43 @@ def test_choosing_is_linear() -> None:
         return instructions(lambda: (select(made, known, ["issue/*"]), needing(made, known)))
 
     assert work(2 * FEW) / work(FEW) < DOUBLE
+
+
+def people(count: int) -> str:
+    """Users: any of them can have the mail address that another one is to get."""
+    named = "firstname: A, lastname: B"
+    return "users:\n" + "".join(f"  - {{login: u{n}, {named}, mail: u{n}@example.net}}\n" for n in range(count))
+
+
+def hours(count: int) -> str:
+    """Time entries of one project, which have no names of their own."""
+    entry = "user: amy, activity: Design, hours: 1, spent_on: 2026-01-01"
+    return inside("time_entries:", *(f"  - {{{entry}, comments: c{n}}}" for n in range(count)))
+
+
+def assigned(count: int) -> str:
+    """Issues of one member, whose membership comes before each of them."""
+    lines = (f"  - {{subject: i{n}, assigned_to: amy}}" for n in range(count))
+    amy = f"users: [{{login: amy, {PERSON}}}]\n"
+    return amy + inside("members: [{user: amy, roles: [Developer]}]", "issues:", *lines)
+
+
+TARGETS = {"user/u1": people, "time_entry/*": hours, "issue/*": assigned}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_finding_what_targets_need_is_linear(target: str) -> None:
+    """To find what can matter to a target takes twice the work if all of twice as many objects can."""
+
+    def work(count: int) -> int:
+        wanted = offline(TARGETS[target](count))
+        assert not wanted.problems
+        return instructions(lambda: found.append(len(narrowed(wanted, PlanOptions((target,))).objects)))
+
+    found: list[int] = []
+    less, more = work(FEW), work(2 * FEW)
+    assert found[0] >= FEW and found[1] - found[0] == FEW
+    assert more / less < DOUBLE
 
 
 class Redmine:
