@@ -17,6 +17,7 @@ import pytest
 from calls import call
 from engine import offline
 from plans import PERSON, SHOP, Present, inside, issue, live_of, project, user
+from pruning import folder
 
 import reconciler
 from reconciler.apply.executor import Applier
@@ -24,6 +25,7 @@ from reconciler.apply.report import Report
 from reconciler.apply.run import carry_out
 from reconciler.plan.narrow import narrowed
 from reconciler.plan.planner import Plan, make
+from reconciler.plan.prune import Pruned, look
 from reconciler.plan.targets import PlanOptions, needing, select
 from reconciler.redmine.client import Client
 
@@ -262,6 +264,28 @@ class Redmine:
         for end in ("issue_id", "issue_to_id"):
             self.rows[link[end]]["relations"].append(link)
         return httpx.Response(201, json={"relation": link})
+
+
+def test_pruning_is_linear(tmp_path: Path) -> None:
+    """To find what no manifest declares in twice as many projects takes twice the work."""
+
+    def work(count: int) -> int:
+        lines = (f"  - {{identifier: p-{n}, name: P, news: [{{title: a, description: x}}]}}\n" for n in range(count))
+        manifests = folder(tmp_path, "projects:\n" + "".join(lines), authoritative=["news"])
+        told = [(f"p-{n}/{title}", title) for n in range(count) for title in ("a", "b")]
+        rows = [project(n + 1, f"p-{n}") for n in range(count)]
+        news = [("news", key, {"id": n, "title": title, "description": "x"}) for n, (key, title) in enumerate(told)]
+        live = live_of(manifests.desired, [*rows, *news])
+
+        async def search(client: Client) -> Pruned:
+            return await look(client, manifests.config, manifests.desired, live, PlanOptions(prune=True))
+
+        return instructions(lambda: found.append(call(Redmine(), search)))
+
+    found: list[Pruned] = []
+    less, more = work(FEW), work(2 * FEW)
+    assert [len(pruned.objects) for pruned in found] == [FEW, 2 * FEW]
+    assert more / less < DOUBLE
 
 
 def applying(state: State) -> Callable[[], Report]:
