@@ -8,7 +8,7 @@ manifests in any order give the same plan.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from typing import Any
 
 from reconciler.errors import Location, ManifestError, Problem, RefusedError
@@ -48,7 +48,7 @@ def make(
     unarchive: bool = False,
     resent: frozenset[tuple[Address, str]] = frozenset(),
     unarchived: Collection[Address] = (),
-    tolerated: Collection[Problem] = (),
+    tolerated: Set[Problem] = frozenset(),
 ) -> Plan:
     """The plan for the objects that `chosen` accepts. With `unarchive`, archived projects are opened to be compared.
 

@@ -11,12 +11,15 @@ from typing import Any
 
 import pytest
 from canned import Canned
+from click.testing import CliRunner
 from engine import PLACE, apply_to, documents, offline, plan_and_names, settings
 from exports import Exports
 from pruning import pruning
 from shapes import SHAPES
 
 import reconciler
+from reconciler.cli import main
+from reconciler.errors import Exit
 from reconciler.plan import plan_file
 from reconciler.plan.dependencies import declared_dependencies
 from reconciler.plan.operations import Plan
@@ -185,6 +188,25 @@ def test_pruning_levels_is_linear(tmp_path: Path) -> None:
         return counted
 
     assert growth(cost, 80) <= GROWTH
+
+
+REPORTS = [f"--report={form}=report.{form}" for form in ("json", "junit", "markdown", "html", "gitlab-codequality")]
+COMMANDS = {"plan": REPORTS, "apply": ["--keep-going", "--yes", *REPORTS], "check": REPORTS}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS)
+def test_telling_problems_is_linear(canned: Canned, command: str) -> None:
+    """Twice the issues that name a missing tracker take twice the calls to find that, to show it and to report it."""
+
+    def cost(count: int) -> int:
+        lines = (f"  - {{project: shop, subject: i{n}, tracker: Bgu}}\n" for n in range(count))
+        Path("a.yaml").write_text("issues:\n" + "".join(lines))
+        return calls(lambda: ended.append(CliRunner().invoke(main, [command, *COMMANDS[command]]).exit_code))
+
+    ended: list[int] = []
+    assert growth(cost, 160) <= GROWTH
+    assert {*ended} <= {Exit.INVALID, Exit.INCOMPLETE}
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -16,14 +16,17 @@ import httpx
 import pytest
 from calls import call
 from engine import offline
-from plans import SHOP, Present, inside, issue, live_of, project, user
+from plans import PERSON, SHOP, Present, inside, issue, live_of, project, user
+from pruning import folder
 
 import reconciler
 from reconciler.apply.executor import Applier
 from reconciler.apply.report import Report
 from reconciler.apply.run import carry_out
+from reconciler.plan.narrow import narrowed
 from reconciler.plan.planner import Plan, make
-from reconciler.plan.targets import needing, select
+from reconciler.plan.prune import Pruned, look
+from reconciler.plan.targets import PlanOptions, needing, select
 from reconciler.redmine.client import Client
 
 pytestmark = pytest.mark.slow
@@ -207,6 +210,43 @@ def test_choosing_is_linear() -> None:
     assert work(2 * FEW) / work(FEW) < DOUBLE
 
 
+def people(count: int) -> str:
+    """Users: any of them can have the mail address that another one is to get."""
+    named = "firstname: A, lastname: B"
+    return "users:\n" + "".join(f"  - {{login: u{n}, {named}, mail: u{n}@example.net}}\n" for n in range(count))
+
+
+def hours(count: int) -> str:
+    """Time entries of one project, which have no names of their own."""
+    entry = "user: amy, activity: Design, hours: 1, spent_on: 2026-01-01"
+    return inside("time_entries:", *(f"  - {{{entry}, comments: c{n}}}" for n in range(count)))
+
+
+def assigned(count: int) -> str:
+    """Issues of one member, whose membership comes before each of them."""
+    lines = (f"  - {{subject: i{n}, assigned_to: amy}}" for n in range(count))
+    amy = f"users: [{{login: amy, {PERSON}}}]\n"
+    return amy + inside("members: [{user: amy, roles: [Developer]}]", "issues:", *lines)
+
+
+TARGETS = {"user/u1": people, "time_entry/*": hours, "issue/*": assigned}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_finding_what_targets_need_is_linear(target: str) -> None:
+    """To find what can matter to a target takes twice the work if all of twice as many objects can."""
+
+    def work(count: int) -> int:
+        wanted = offline(TARGETS[target](count))
+        assert not wanted.problems
+        return instructions(lambda: found.append(len(narrowed(wanted, PlanOptions((target,))).objects)))
+
+    found: list[int] = []
+    less, more = work(FEW), work(2 * FEW)
+    assert found[0] >= FEW and found[1] - found[0] == FEW
+    assert more / less < DOUBLE
+
+
 class Redmine:
     """As much of a Redmine as is needed to create issues with relations in the project `shop`, and to list them."""
 
@@ -240,6 +280,28 @@ class Redmine:
         for end in ("issue_id", "issue_to_id"):
             self.rows[link[end]]["relations"].append(link)
         return httpx.Response(201, json={"relation": link})
+
+
+def test_pruning_is_linear(tmp_path: Path) -> None:
+    """To find what no manifest declares in twice as many projects takes twice the work."""
+
+    def work(count: int) -> int:
+        lines = (f"  - {{identifier: p-{n}, name: P, news: [{{title: a, description: x}}]}}\n" for n in range(count))
+        manifests = folder(tmp_path, "projects:\n" + "".join(lines), authoritative=["news"])
+        told = [(f"p-{n}/{title}", title) for n in range(count) for title in ("a", "b")]
+        rows = [project(n + 1, f"p-{n}") for n in range(count)]
+        news = [("news", key, {"id": n, "title": title, "description": "x"}) for n, (key, title) in enumerate(told)]
+        live = live_of(manifests.desired, [*rows, *news])
+
+        async def search(client: Client) -> Pruned:
+            return await look(client, manifests.config, manifests.desired, live, PlanOptions(prune=True))
+
+        return instructions(lambda: found.append(call(Redmine(), search)))
+
+    found: list[Pruned] = []
+    less, more = work(FEW), work(2 * FEW)
+    assert [len(pruned.objects) for pruned in found] == [FEW, 2 * FEW]
+    assert more / less < DOUBLE
 
 
 def applying(state: State) -> Callable[[], Report]:
