@@ -11,13 +11,17 @@ from reconciler.model.name_index import Names
 
 def planned_below(project: str, names: Names) -> list[str]:
     """The live projects that will be below a project, in the order of the server's list."""
-    # Also through projects that are not there yet.
-    return _below(project, "planned", {**names.live("project").ids, **names.declared("project")}, names.parent, names)
+
+    def known() -> Iterable[str]:
+        # Also through projects that are not there yet.
+        return {**names.live("project").ids, **names.declared("project")}
+
+    return _below(project, "planned", known, names.parent, names)
 
 
 def live_below(project: str, names: Names) -> list[str]:
     """The live projects that are below a project now."""
-    return _below(project, "live", names.live("project").ids, names.live_parent, names)
+    return _below(project, "live", lambda: names.live("project").ids, names.live_parent, names)
 
 
 def nearest_above(project: str, wanted: Collection[str], marks: Mapping[str, str], names: Names) -> str:
@@ -30,11 +34,13 @@ def nearest_above(project: str, wanted: Collection[str], marks: Mapping[str, str
     return from_above(project, known, names.parent, nearest, "")
 
 
-def _below(project: str, which: str, known: Iterable[str], parent: Callable[[str], str], names: Names) -> list[str]:
+def _below(
+    project: str, which: str, known: Callable[[], Iterable[str]], parent: Callable[[str], str], names: Names
+) -> list[str]:
     at = ("projects below", which)
     if at not in names.memo:
         below: defaultdict[str, list[str]] = defaultdict(list)
-        for key in known:
+        for key in known():
             below[parent(key)].append(key)
         names.memo[at] = below, {key: number for number, key in enumerate(names.live("project").ids)}
     children: Mapping[str, Sequence[str]]
