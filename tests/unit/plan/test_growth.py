@@ -137,6 +137,12 @@ def closed_levels(count: int) -> tuple[str, Sequence[Present]]:
     return "projects:\n" + "".join(f"  - {{identifier: p-{n}, name: N, status: closed}}\n" for n in range(count)), rows
 
 
+def shut_levels(count: int) -> tuple[str, Sequence[Present]]:
+    """Projects, each below the one before, that are all archived."""
+    text, rows = closed_levels(count)
+    return text.replace("status: closed", "status: archived"), [(*one, {**row, "status": 1}) for *one, row in rows]
+
+
 def opened_levels(count: int) -> tuple[str, Sequence[Present]]:
     """Closed projects that are opened, with closed ones below that no manifest declares."""
     text, rows = closed_levels(count)
@@ -163,7 +169,7 @@ def turned_wiki(count: int) -> tuple[str, Sequence[Present]]:
     return inside("wiki_pages:", *lines), [("project", "shop", wiki), *rows]
 
 
-TREES = {made.__name__: made for made in (closed_levels, opened_levels, inherited_members, turned_wiki)}
+TREES = {made.__name__: made for made in (closed_levels, shut_levels, opened_levels, inherited_members, turned_wiki)}
 
 
 @pytest.mark.parametrize("state", TREES.values(), ids=TREES)
