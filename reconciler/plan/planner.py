@@ -30,6 +30,7 @@ from reconciler.plan.look_alikes import twins
 from reconciler.plan.modules import placed, warned
 from reconciler.plan.operations import Change, FieldChange, Plan, Warned
 from reconciler.plan.protection import Kept
+from reconciler.plan.reach import closure, turned
 from reconciler.plan.scheduling import affected, schedule
 from reconciler.plan.unique import Holders, arranged
 from reconciler.state.desired import Desired
@@ -84,8 +85,9 @@ def make(
     read_back = tuple(affected(drafts, live.names))
     ordered, milestones = arranged(schedule(drafts, live.names), takes)
     created = (d.declared for d in drafts.values() if d.row is None)
-    uncompared = tuple(a for a in planner.hidden if chosen(a) and a not in revealed)
-    others = {c.address for c in ordered}.union(uncompared, revealed)
+    compared_later = frozenset(revealed)
+    uncompared = tuple(a for a in planner.hidden if chosen(a) and a not in compared_later)
+    others = compared_later.union(uncompared, (c.address for c in ordered))
     return Plan(
         url,
         ordered,
@@ -347,11 +349,9 @@ class Planner:
         self, drafts: dict[Address, Draft], needs: Mapping[Address, set[Address]], later: set[Address]
     ) -> set[Address]:
         """Remove the drafts that depend on `later`, directly or through other drafts. Returns their addresses."""
-        postponed = set[Address]()
-        while dependents := [a for a, others in needs.items() if a in drafts and others & (later | postponed)]:
-            postponed.update(dependents)
-            for address in dependents:
-                del drafts[address]
+        postponed = needs.keys() & closure(later, turned(needs))
+        for address in postponed:
+            del drafts[address]
         return postponed
 
     def unmet(self, draft: Draft, other: Address) -> Problem:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from reconciler.model.capabilities import Placed
@@ -35,6 +35,20 @@ def nearest_above(project: str, wanted: Collection[str], marks: Mapping[str, str
         return parent if marks.get(parent) in wanted else found
 
     return from_above(project, known, names.parent, nearest, "")
+
+
+def by_marked_above(
+    projects: Iterable[str], wanted: Collection[str], marks: Mapping[str, str], names: Names
+) -> Mapping[str, Sequence[str]]:
+    """Those of the projects that will be below each one whose mark is wanted."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for project in projects:
+        # Declared parents can form a cycle, which is reported elsewhere; here it must end.
+        above, way = project, set[str]()
+        while (above := nearest_above(above, wanted, marks, names)) and above not in way:
+            way.add(above)
+            found[above].append(project)
+    return found
 
 
 class _Tree(NamedTuple):

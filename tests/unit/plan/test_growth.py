@@ -23,6 +23,7 @@ import reconciler
 from reconciler.apply.executor import Applier
 from reconciler.apply.report import Report
 from reconciler.apply.run import carry_out
+from reconciler.plan.archived_projects import stay_open, to_archive_again, visible
 from reconciler.plan.narrow import narrowed
 from reconciler.plan.planner import Plan, make
 from reconciler.plan.prune import Pruned, look
@@ -35,6 +36,7 @@ ENGINE = str(Path(reconciler.__file__).parent)
 FEW = 100
 DOUBLE = 2.1
 """Twice, and a little for sorting."""
+ACTIVE = {"status": 1}
 
 
 def instructions(action: Callable[[], object]) -> int:
@@ -138,6 +140,12 @@ def closed_levels(count: int) -> tuple[str, Sequence[Present]]:
     return "projects:\n" + "".join(f"  - {{identifier: p-{n}, name: N, status: closed}}\n" for n in range(count)), rows
 
 
+def shut_levels(count: int) -> tuple[str, Sequence[Present]]:
+    """Projects, each below the one before, that are all archived."""
+    text, rows = closed_levels(count)
+    return text.replace("status: closed", "status: archived"), [(*one, {**row, "status": 1}) for *one, row in rows]
+
+
 def opened_levels(count: int) -> tuple[str, Sequence[Present]]:
     """Closed projects that are opened, with closed ones below that no manifest declares."""
     text, rows = closed_levels(count)
@@ -179,7 +187,15 @@ def deleted_issues(count: int) -> tuple[str, Sequence[Present]]:
 
 TREES: dict[str, Callable[[int], tuple[str, Sequence[Present]]]] = {
     made.__name__: made
-    for made in (closed_levels, opened_levels, inherited_members, turned_wiki, deleted_projects, deleted_issues)
+    for made in (
+        closed_levels,
+        shut_levels,
+        opened_levels,
+        inherited_members,
+        turned_wiki,
+        deleted_projects,
+        deleted_issues,
+    )
 }
 
 
@@ -196,6 +212,73 @@ def test_planning_trees_is_linear(state: Callable[[int], tuple[str, Sequence[Pre
     made: list[Plan] = []
     less, more = work(FEW), work(2 * FEW)
     assert len(made[1].changes) > 2 * FEW - 2
+    assert more / less < DOUBLE
+
+
+def archived_levels(count: int) -> tuple[str, Sequence[Present]]:
+    """Archived projects, each below the one before, with an issue in each."""
+    above = ({"parent": {"id": n}} if n else {} for n in range(count))
+    rows = [project(n + 1, f"p-{n}", status=9, **more) for n, more in enumerate(above)]
+    issues = "issues: [{subject: s, tracker: Bug, priority: Low}]"
+    return "projects:\n" + "".join(f"  - {{identifier: p-{n}, {issues}}}\n" for n in range(count)), rows
+
+
+def opened_leaf(count: int) -> tuple[str, Sequence[Present]]:
+    """A project that is declared active, with an issue, below archived ones that no manifest declares."""
+    text, rows = archived_levels(count + 1)
+    return "projects:\n" + text.splitlines()[-1].replace("issues:", "status: active, issues:"), rows
+
+
+LEVELS = {made.__name__: made for made in (archived_levels, opened_leaf)}
+
+
+@pytest.mark.parametrize("state", LEVELS.values(), ids=LEVELS)
+def test_archiving_again_is_linear(state: Callable[[int], tuple[str, Sequence[Present]]]) -> None:
+    """To find which of twice as many levels are archived again, and which stay open, takes twice the work."""
+
+    def work(count: int) -> int:
+        text, rows = state(count)
+        wanted = offline(text)
+        live, opened = (live_of(wanted, [(k, key, {**row, **more}) for k, key, row in rows]) for more in ({}, ACTIVE))
+        first, before = make(wanted, live, "http://redmine.test", unarchive=True), visible(live.names)
+
+        def find() -> None:
+            again = to_archive_again(first, before, wanted, opened.names)
+            found.append(len(again) + len(list(stay_open(first, before, opened.names))))
+
+        return instructions(find)
+
+    found: list[int] = []
+    less, more = work(FEW), work(2 * FEW)
+    assert found == [FEW, 2 * FEW]
+    assert more / less < DOUBLE
+
+
+def postponed_chain(count: int) -> tuple[str, Sequence[Present]]:
+    """New issues, each below the one before, and the first one below an issue in an archived project."""
+    text, rows = archived_levels(1)
+    chained = (f"{{subject: i{n}, parent: i{n - 1}}}" for n in range(2, count))
+    below = ["{subject: i1, parent: {project: p-0, key: s}}", *chained]
+    shop = inside("issues:", *(f"  - {line}" for line in below))
+    return text.rstrip() + shop.removeprefix("projects:"), [project(2, "shop"), *rows]
+
+
+REVEALED = {made.__name__: made for made in (archived_levels, postponed_chain)}
+
+
+@pytest.mark.parametrize("state", REVEALED.values(), ids=REVEALED)
+def test_planning_to_unarchive_is_linear(state: Callable[[int], tuple[str, Sequence[Present]]]) -> None:
+    """To find twice as many objects that are compared once projects are unarchived takes twice the work."""
+
+    def work(count: int) -> int:
+        text, present = state(count)
+        wanted = offline(text)
+        live = live_of(wanted, present)
+        return instructions(lambda: made.append(make(wanted, live, "http://redmine.test", unarchive=True)))
+
+    made: list[Plan] = []
+    less, more = work(FEW), work(2 * FEW)
+    assert [len(plan.revealed) for plan in made] == [FEW, 2 * FEW]
     assert more / less < DOUBLE
 
 
