@@ -14,10 +14,10 @@ import pytest
 from canned import Canned
 from click.testing import CliRunner, Result
 
-from reconciler.cli import main, output, saved_plan
+from reconciler.cli import main, output, plan, saved_plan
 from reconciler.cli import progress as module
 from reconciler.cli.options import State
-from reconciler.cli.progress import if_long
+from reconciler.cli.progress import Progress, if_long
 from reconciler.manifest.sources import File
 
 MANIFEST = """\
@@ -83,6 +83,32 @@ def test_what_takes_long_is_announced(line: str, canned: Canned, monkeypatch: py
     assert late.stderr.startswith(COMMANDS[line])
     assert late.stderr.count(COMMANDS[line]) == 1
     assert late.stdout == usual.stdout or line.startswith("apply")
+
+
+def test_a_plan_is_written_and_saved_with_progress(canned: Canned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both take seconds if there are many changes; the terminal is free when the plan is printed."""
+    Path("a.yaml").write_text(MANIFEST)
+    made: list[Progress] = []
+    phases: list[tuple[str, str]] = []
+
+    def begun(state: State) -> Progress:
+        made.append(Progress(state))
+        return made[-1]
+
+    def recorded(owner: Any, name: str) -> None:
+        function = getattr(owner, name)
+
+        def record(*given: Any) -> Any:
+            phases.append((name, made[-1].phase))
+            return function(*given)
+
+        monkeypatch.setattr(owner, name, record)
+
+    monkeypatch.setattr(plan, "progress", begun)
+    for owner, name in ((output, "plan"), (output, "result"), (plan, "_save")):
+        recorded(owner, name)
+    run("plan --out saved.plan a.yaml")
+    assert phases == [("plan", "Writing the plan"), ("result", ""), ("_save", "Saving the plan")]
 
 
 class Terminal(io.StringIO):
