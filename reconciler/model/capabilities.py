@@ -44,6 +44,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.model.address import Address, Reference, Row
 from reconciler.model.contract import check_capability
 from reconciler.model.forms import Form
+from reconciler.model.from_below import Placed
 from reconciler.model.name_index import Context, CustomField, Names
 from reconciler.model.requests import FieldLists, Listing, Need
 from reconciler.model.spec import PARTIAL, Id
@@ -153,10 +154,6 @@ class Streamed(Capability):
     def windows(self, kind: Kind, projects: Sequence[int], fields: frozenset[str], last: int) -> Iterator[Listing]:
         """The lists that together show all objects with an id up to `last`."""
         return iter(())
-
-
-Placed = tuple[int, str]
-"""The place at which an object is named among others, and its key."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from typing import TypeVar
 
 Node = TypeVar("Node")
 Value = TypeVar("Value")
+Placed = tuple[int, str]
+"""The place at which an object is named among others, and its key."""
 
 
 def from_below(

@@ -9,7 +9,8 @@ from reconciler.kinds._queries import EVERY, criterion
 from reconciler.kinds.issues import parent_fields, relations
 from reconciler.kinds.issues.spec import BLOCKS, PARENT, VERSION, closes
 from reconciler.model.address import CONTAINER, Address, Row
-from reconciler.model.capabilities import Deletion, Dependencies, Placed, SideEffects
+from reconciler.model.capabilities import Deletion, Dependencies, SideEffects
+from reconciler.model.from_below import Placed
 from reconciler.model.kind import Kind, Listing
 from reconciler.model.name_index import Context, Names
 from reconciler.model.pruning import Pruning

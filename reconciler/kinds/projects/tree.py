@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from reconciler.model.capabilities import Placed
 from reconciler.model.from_above import from_above
+from reconciler.model.from_below import Placed
 from reconciler.model.name_index import Names
 
 
