@@ -255,6 +255,9 @@ class Server:
         return f"Redmine {self.version}, {database}"
 
 
+SERVERS = (Server("6.1"), Server("5.0", full=False), Server("6.1", "sqlite", full=False))
+
+
 def run(server: Server, folder: Path, rules: Rules, sizes: Sizes, tasks: Sequence[str]) -> Part:
     """All tasks on one server, which is there only meanwhile."""
     if not server.full:

@@ -7,7 +7,7 @@ With `--unarchive` a second plan follows: `again` compares what the first one re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -268,13 +268,13 @@ def _compare(
     done = {change.address for change in first.changes} if first else set()
     sent = frozenset((a, field) for a, field in resent(options.resend, desired.objects) if a not in done)
 
-    def whole(tolerated: Collection[Problem]) -> Plan:
+    def whole(tolerated: Set[Problem]) -> Plan:
         return make(desired, state, url, unarchive=options.unarchive, resent=sent, tolerated=tolerated)
 
     faults = faulty.find(desired, state.names, whole) if options.keep_going else NO_FAULTS
     if options.targets or options.excludes:
         # Dependencies of targets are edges of the plan for all objects, so that is made first.
-        selection = select(whole(faults.problems), desired.objects, options.targets, options.excludes)
+        selection = select(whole(faults.tolerated), desired.objects, options.targets, options.excludes)
     selected = selection.chosen.union(unarchived).__contains__ if selection else _all
     faults = faults.among(selected)
     left_out = faults.objects
@@ -286,7 +286,7 @@ def _compare(
         unarchive=options.unarchive,
         resent=sent,
         unarchived=unarchived,
-        tolerated=faults.problems,
+        tolerated=faults.tolerated,
     )
     made = replace(prune.completed(plan, pruned, manifests, state, options), requests=client.requests)
     return Planned(made, state.names, state.me, selection, faults=faults)

@@ -36,6 +36,14 @@ def unsettled() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def unhurried() -> Iterator[None]:
+    """What a command prints does not depend on how busy the machine is: nothing is announced because it takes long."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reconciler.cli.progress.MOMENT", 3600.0)
+        yield
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the marks of tests that need a server or a browser."""
     config.addinivalue_line(

@@ -57,14 +57,14 @@ class _Later:
         begun = {a: s for a, s in applier.progress.items() if s.begun}
         self.changed = {a for a, state in begun.items() if state.rewritten or state.change.action != "create"}
         self.kinds = {address.kind for address in self.changed}
-        self.named = set(_named(begun, self.changed))
+        self.touched = self.changed.union(_named(begun, self.changed))
         # A definition decides what other objects have, whether they name it or not.
         self.definitions = any(kinds()[name].has(Catalog) for name in self.kinds)
 
     def may_change(self, state: Progress) -> bool:
         """Whether a written object may have other values than its answer shows; also if it has none."""
         address = state.change.address
-        if not state.answered or state.adopted or self.definitions or address in self.changed | self.named:
+        if not state.answered or state.adopted or self.definitions or address in self.touched:
             return True
         near = {other for operation in state.change.operations for other in operation.waits_for}
         # Dates, for one, are passed on from issue to issue, by others that the plan does not mention.

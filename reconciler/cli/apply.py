@@ -153,10 +153,11 @@ async def _saved(
     from reconciler.plan import plan_file
     from reconciler.state import live
 
-    data = saved_plan.read(file)
-    saved_plan.adopt(state, data)
-    config = state.configuration()
-    saved = plan_file.restored(data, str(file), config.variables, config.settings["place"])
+    with shown.late("the plan"):
+        data = saved_plan.read(file)
+        saved_plan.adopt(state, data)
+        config = state.configuration()
+        saved = plan_file.restored(data, str(file), config.variables, config.settings["place"])
     written.plan = saved.plan
     async with (
         steps.client(state, config, shown) as client,

@@ -57,11 +57,12 @@ async def _script(state: State, paths: tuple[str, ...]) -> tuple[str, int]:
     from reconciler.pipeline import plan
     from reconciler.plan.catalog_script import script_items
 
-    manifests = steps.valid(state, paths)
     with progress(state) as shown:
+        with shown.late("the manifests"):
+            manifests = steps.valid(state, paths)
         async with steps.client(state, manifests.config, shown) as client:
             names = (await plan(client, manifests)).names
-    items = script_items(manifests.desired, names)
+            items = script_items(manifests.desired, names)
     return script_of(items), len({(item.kind, *item.key.values()) for item in items})
 
 

@@ -60,10 +60,11 @@ def check(state: State, paths: tuple[str, ...], form: str, wait: float, reports:
 
     state.problems_on_stdout = True
     found = render.Checked()
-    with Reports(reports, state) as written, progress(state) as shown:
+    with Reports(reports, state) as written:
         written.document = Document()
         try:
-            event_loop.run(_check(state, paths, wait, shown, found))
+            with progress(state) as shown:
+                event_loop.run(_check(state, paths, wait, shown, found))
         except ReconcilerError as error:
             written.document = Document(problems_of(error))
             return _failed(found, error, state)
@@ -96,7 +97,6 @@ async def _check(state: State, paths: tuple[str, ...], wait: float, shown: Progr
             found.memberships = None if me.get("admin") else await _memberships(client)
             # Last: the account is known only with its rights.
             found.login = str(me["login"])
-            shown.stop()
             if found.declared:
                 await _manifests(client, manifests, found)
 

@@ -6,7 +6,8 @@ import difflib
 import os
 import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ import click
 
 from reconciler.cli import output
 from reconciler.cli.options import State, common, paths
+from reconciler.cli.progress import if_long
 from reconciler.errors import ConfigError, Exit, ManifestError, ReconcilerError
 
 if TYPE_CHECKING:
@@ -42,8 +44,9 @@ def fmt(state: State, paths: tuple[str, ...], check: bool, diff: bool) -> int:
 
     problems: list[Problem] = []
     config = state.configuration(paths)
-    files = files_of(paths or _configured(config), problems, config.rules)
-    done = {file: _one(file, state, problems, write=not (check or diff), diff=diff) for file in files}
+    with _printed(state) as texts, if_long(state, "the manifests"):
+        files = files_of(paths or _configured(config), problems, config.rules)
+        done = {file: _one(file, problems, texts, write=not (check or diff), diff=diff) for file in files}
     changed = [file for file, differs in done.items() if differs]
     _summary(changed, [file for file, differs in done.items() if differs is not None], written=not (check or diff))
     if problems:
@@ -59,8 +62,19 @@ def _configured(config: Config) -> tuple[str, ...]:
     return (".",)
 
 
-def _one(file: File, state: State, problems: list[Problem], *, write: bool, diff: bool) -> bool | None:
-    """Lay out one file; whether that changes it, None if it has no layout. Problems are added to the list."""
+@contextmanager
+def _printed(state: State) -> Iterator[list[str]]:
+    """Print these texts at the end, whatever that is: progress has the terminal until then."""
+    texts: list[str] = []
+    try:
+        yield texts
+    finally:
+        for text in texts:
+            output.result(text, state)
+
+
+def _one(file: File, problems: list[Problem], texts: list[str], *, write: bool, diff: bool) -> bool | None:
+    """Lay out one file; whether that changes it, None if it has no layout. Adds problems, and texts to print."""
     from reconciler.layout.manifests import problems_of, tidied
     from reconciler.layout.tree import Unsupported
     from reconciler.manifest.excerpt import MAX_BYTES
@@ -77,12 +91,12 @@ def _one(file: File, state: State, problems: list[Problem], *, write: bool, diff
     except Unsupported as reason:
         output.say(output.safe(f"Left as it is: {file.name}: {reason}."))
         if not file.path and write:
-            output.result(text.removesuffix("\n"), state)
+            texts.append(text.removesuffix("\n"))
         return None
     if diff and result != text:
-        output.result(_diff(file.name, text, result), state)
+        texts.append(_diff(file.name, text, result))
     elif not file.path and write:
-        output.result(result.removesuffix("\n"), state)
+        texts.append(result.removesuffix("\n"))
     elif result != text and write:
         _replace(Path(os.path.realpath(file.path)), result)
     return result != text

@@ -6,6 +6,7 @@ import click
 
 from reconciler.cli import output
 from reconciler.cli.options import State, common, formats, paths
+from reconciler.cli.progress import if_long
 from reconciler.errors import Exit
 
 
@@ -21,11 +22,18 @@ def graph(state: State, paths: tuple[str, ...], form: str) -> int:
 
     Does not contact the server.
     """
+    with if_long(state, "the manifests"):
+        drawn = _drawn(state, paths, form)
+    output.result(drawn, state)
+    return Exit.DONE
+
+
+def _drawn(state: State, paths: tuple[str, ...], form: str) -> str:
+    """The graph in a format. Raises ConfigError, ManifestError."""
     from reconciler.cli import steps
     from reconciler.plan.dependencies import declared_dependencies
     from reconciler.render import graph as render
 
     desired = steps.valid(state, paths).desired
     draw = {"dot": render.dot, "mermaid": render.mermaid, "svg": render.svg}[form]
-    output.result(draw(declared_dependencies(desired), desired.objects), state)
-    return Exit.DONE
+    return draw(declared_dependencies(desired), desired.objects)

@@ -65,12 +65,16 @@ def plan(
         with progress(state) as shown:
             options = (targets, excludes, unarchive, resend, False, prune, unmanaged)
             planned = event_loop.run(_plan(state, paths, options, shown))
+            shown.resume("Writing the plan")
+            text = "" if planned.faults.problems else output.plan(planned.plan, state)
         if planned.faults.problems:
             return _rest(planned, out, state, written)
         written.document = Document(plan=planned.plan)
-        output.result(output.plan(planned.plan, state), state)
+        output.result(text, state)
         if out is not None:
-            _save(planned, out, state)
+            with progress(state) as shown:
+                shown.resume("Saving the plan")
+                _save(planned, out, state)
         return Exit.CHANGES if detailed_exitcode and planned.plan.changes else Exit.DONE
 
 

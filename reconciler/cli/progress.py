@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import os
 import sys
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
-from threading import Event, Lock, Thread
+from threading import Event, Lock, Thread, Timer
 from time import monotonic
 from typing import TYPE_CHECKING, Self
 
@@ -24,6 +25,8 @@ PAUSE = 5.0
 """Seconds between two lines without a terminal."""
 LOOK = 1.0
 """Seconds between two looks whether a line is due, also while nothing happens."""
+MOMENT = 0.5
+"""Seconds that need no progress: what mostly takes less is announced only after them."""
 READING_BACK = "reading back"
 
 
@@ -92,6 +95,19 @@ class Progress(AbstractContextManager["Progress"]):
     def reading(self, what: str) -> None:
         """Announce what is read next."""
         self._begin(f"Reading {what}", f"Reading {what} …")
+
+    @contextmanager
+    def late(self, what: str) -> Iterator[None]:
+        """Announce what is read meanwhile, unless that ends soon."""
+        timer = Timer(MOMENT, self.reading, (what,))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            # It may be about to announce, which must not happen after the end.
+            timer.join()
 
     def resume(self, phase: str) -> None:
         """Something takes a moment that is not worth a line."""
@@ -213,8 +229,10 @@ class Live(Progress):
         counted = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) if self.total else ()
         text = TextColumn("{task.description}", markup=False)  # names of objects may contain [brackets]
         console = Console(stderr=True, no_color=self.no_color or None)
+        columns = (SpinnerColumn(), text, Notes(""), *counted)
         # Transient: the bar disappears, so that the output that follows starts on a clean line.
-        self.bar = Bar(SpinnerColumn(), text, Notes(""), *counted, console=console, transient=True)
+        # Nothing goes to stdout meanwhile, and what renders a result asks stdout for its colors and its encoding.
+        self.bar = Bar(*columns, console=console, transient=True, redirect_stdout=False)
         self.bar.add_task(output.plural(self.requests, "request") if self.requests else "", total=self.total or None)
         self.bar.start()
 
@@ -233,3 +251,10 @@ def progress(state: State) -> Progress:
     # With --verbose each request is a line, which would tear the bar; a dumb terminal cannot move the cursor.
     moves = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     return Live(state) if moves and not state.verbose else Progress(state)
+
+
+@contextmanager
+def if_long(state: State, what: str) -> Iterator[None]:
+    """Progress while something is read that mostly takes a moment: nothing is shown then."""
+    with progress(state) as shown, shown.late(what):
+        yield

@@ -68,8 +68,9 @@ async def opened(
             _import_the_rest(ask)
             return manifests(state, paths, config)
 
-        # Standard input is read here: a thread that waits for it could not be ended.
-        found = work() if "-" in paths else await in_thread(work)
+        # Also standard input, for which the thread may still wait when the program ends. Python would crash if it
+        # closed `sys.stdin` then, which it does not: the thread has a reference to it.
+        found = await in_thread(work)
         shown.reading(early.connection.url)
         yield Session(found, config, early)
 

@@ -9,6 +9,7 @@ import click
 from reconciler.cli import output
 from reconciler.cli.documents import Document
 from reconciler.cli.options import State, common, formats, full
+from reconciler.cli.progress import if_long
 from reconciler.cli.reports import Reports, Target, reports
 from reconciler.errors import Exit
 
@@ -32,7 +33,9 @@ def show(state: State, form: str, reports: tuple[Target, ...], file: Path) -> in
     from reconciler.plan import plan_file
 
     with Reports(reports, state) as written:
-        plan = plan_file.shown(saved_plan.read(file), str(file))
+        with if_long(state, "the plan"):
+            plan = plan_file.shown(saved_plan.read(file), str(file))
+            text = output.plan(plan, state)
         written.document = Document(plan=plan)
-        output.result(output.plan(plan, state), state)
+        output.result(text, state)
     return Exit.DONE

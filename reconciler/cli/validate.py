@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli import output
 from reconciler.cli.documents import Document
 from reconciler.cli.options import State, common, formats, paths
+from reconciler.cli.progress import if_long
 from reconciler.cli.reports import Reports, Target, reports
 from reconciler.errors import Exit
+
+if TYPE_CHECKING:
+    from reconciler.state.manifests import Manifests
 
 
 @click.command()
@@ -27,15 +32,21 @@ def validate(state: State, paths: tuple[str, ...], form: str, reports: tuple[Tar
     """
     from reconciler.cli import steps
 
-    with Reports(reports, state) as written:
-        manifests = steps.manifests(state, paths)
-        written.document = Document(manifests.problems)
-    if manifests.problems or form != "text":
-        output.result(output.problems(manifests.problems, state, sys.stdout), state)
-    else:
-        objects = output.plural(len(manifests.desired.objects), "object")
-        changed = len({effect.subject for effect in manifests.loaded.overlaid if not effect.same})
-        overlaid = f"; overlays change {output.plural(changed, 'object')}" if changed else ""
-        files = output.plural(len(manifests.loaded.files), "file")
-        output.result(f"Valid: {objects} in {files}{overlaid}.", state)
+    with if_long(state, "the manifests"):
+        with Reports(reports, state) as written:
+            manifests = steps.manifests(state, paths)
+            written.document = Document(manifests.problems)
+        said = _said(manifests, state)
+    output.result(said, state)
     return Exit.INVALID if manifests.problems else Exit.DONE
+
+
+def _said(manifests: Manifests, state: State) -> str:
+    """The problems in the chosen format; of valid manifests as text, what they have."""
+    if manifests.problems or state.format != "text":
+        return output.problems(manifests.problems, state, sys.stdout)
+    objects = output.plural(len(manifests.desired.objects), "object")
+    changed = len({effect.subject for effect in manifests.loaded.overlaid if not effect.same})
+    overlaid = f"; overlays change {output.plural(changed, 'object')}" if changed else ""
+    files = output.plural(len(manifests.loaded.files), "file")
+    return f"Valid: {objects} in {files}{overlaid}."

@@ -44,6 +44,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.model.address import Address, Reference, Row
 from reconciler.model.contract import check_capability
 from reconciler.model.forms import Form
+from reconciler.model.from_below import Placed
 from reconciler.model.name_index import Context, CustomField, Names
 from reconciler.model.requests import FieldLists, Listing, Need
 from reconciler.model.spec import PARTIAL, Id
@@ -164,13 +165,13 @@ class Deletion(Capability):
     why_refused: str = ""
     """Why Redmine may refuse to delete an object without giving a reason."""
 
-    def takes_along(self, address: Address, row: Row, names: Names) -> list[str]:
-        """The keys of further live objects of the kind that Redmine deletes with this one."""
-        return []
+    def takes_along(self, address: Address, row: Row, names: Names) -> Sequence[Placed]:
+        """The live objects of the kind right below this one, which Redmine deletes with it and with all below them."""
+        return ()
 
-    def live_below(self, address: Address, row: Row, names: Names) -> list[str]:
-        """The keys of all objects that Redmine would delete with this one now, before any of them is moved away."""
-        return []
+    def live_below(self, address: Address, row: Row, names: Names) -> Sequence[Placed]:
+        """What Redmine would delete like that now, before any of it is moved away."""
+        return ()
 
     def until_gone(self, address: Address) -> Listing | None:
         """The page that shows an object while the server is still deleting it; None: it is gone at once."""

@@ -64,6 +64,11 @@ class Listing:
     likely: int = 0
 
 
+BESIDE = "beside"
+"""Marks a row that a look-up reads for the sake of others: no declared object is looked for among such rows. Of two
+answers with one row, that with the lower number counts; without a mark it is 0."""
+
+
 class Shortcut:
     """Filtered lists that show the needed rows of a long list (`state.shortcuts` decides which of the two is read).
 
@@ -76,6 +81,14 @@ class Shortcut:
 
     def sample(self, rows: Sequence[Row]) -> Row | None:
         """The row of the list's first page that all filtered lists must show; None if there is none."""
+        return None
+
+    def samples(self) -> Listing | None:
+        """A list of further rows to take the `sample` from, if the first page has none."""
+        return None
+
+    def rest(self, rows: Sequence[Row]) -> Shortcut | None:
+        """What there is to look up if `samples` are none; None if the `rows` of the first page show that there are."""
         return None
 
     def lists(self, known: Row) -> Iterator[Listing]:

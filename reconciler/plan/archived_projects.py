@@ -12,6 +12,7 @@ from dataclasses import replace
 from reconciler.kinds import kinds
 from reconciler.model.address import CONTAINER, Address
 from reconciler.model.containers import Archive
+from reconciler.model.from_above import from_above
 from reconciler.model.kind import Object, undeclared
 from reconciler.model.name_index import Names
 from reconciler.plan.operations import Change, FieldChange, Plan, Unarchive, Warned
@@ -84,22 +85,33 @@ def to_archive_again(first: Plan, before: Collection[str], desired: Desired, nam
 
     `before` are the projects that were visible before that plan, `names` is the live state after it.
     """
+    kept, inside = _kept_open(first, names), {a.container: a for a in reversed(first.revealed)}
     archived_again: dict[Address, Object] = {}
-    for change in opened(first):
-        for project in (change.address, *above(change.address, before, names)):
-            # None: neither it nor its status is declared, so it must end as it was found.
-            if wanted(project, names) in (None, _archive().archived) and not _kept_open(project, first, names):
-                archived_again[project] = _archived(project, change.address, first, desired)
+    for project, near in _opened_with(first, before, names).items():
+        # None: neither it nor its status is declared, so it must end as it was found.
+        if wanted(project, names) in (None, _archive().archived) and project.key not in kept:
+            archived_again[project] = _archived(project, near, inside, desired)
     return archived_again
 
 
 def stay_open(first: Plan, before: Collection[str], names: Names) -> Iterator[Warned]:
     """Warnings for undeclared projects that Redmine unarchived and that cannot be archived again."""
+    staying = {key for key in _kept_open(first, names) if wanted(Address(CONTAINER, key), names) is None}
+
+    def up(key: str) -> str:
+        parent = names.live_parent(key)
+        return "" if parent in before else parent
+
+    def found(key: str, parent: str, above_that: str) -> str:
+        return key if key in staying else above_that
+
+    # For each project the nearest such one, itself or above: the way up is not walked again from each project below.
+    nearest = {"": ""}
     for change in opened(first):
-        for project in above(change.address, before, names):
-            if wanted(project, names) is None and _kept_open(project, first, names):
-                message = f"no longer archived: Redmine unarchived it together with {change.address} below it"
-                yield Warned(project, change.source, message)
+        key = change.address.key
+        while key := from_above(up(key), nearest, up, found, ""):
+            message = f"no longer archived: Redmine unarchived it together with {change.address} below it"
+            yield Warned(Address(CONTAINER, key), change.source, message)
 
 
 def above(project: Address, before: Collection[str], names: Names) -> list[Address]:
@@ -111,20 +123,34 @@ def above(project: Address, before: Collection[str], names: Names) -> list[Addre
     return ancestors
 
 
-def _kept_open(project: Address, first: Plan, names: Names) -> bool:
-    """Whether a descendant is declared as not archived: archiving a project archives all of its descendants."""
-    # `()`: here every ancestor counts, whether it was visible before or not.
-    below = (c.address for c in opened(first) if project in above(c.address, (), names))
-    return any(stays_visible(other, names) for other in below)
+def _opened_with(first: Plan, before: Collection[str], names: Names) -> dict[Address, Address]:
+    """Each project that Redmine unarchived, with the last one that the plan unarchived at or below it."""
+    seen, found = set(before), dict[Address, Address]()
+    for change in reversed(opened(first)):
+        # Up to a project that was seen before: each is looked at once, however many are below each other.
+        for project in (change.address, *above(change.address, seen, names)):
+            found.setdefault(project, change.address)
+            seen.add(project.key)
+    return found
 
 
-def _archived(project: Address, near: Address, first: Plan, desired: Desired) -> Object:
-    """A project, declared as archived. An undeclared one gets the place of `near` or of an object inside that."""
+def _kept_open(first: Plan, names: Names) -> set[str]:
+    """The projects with a descendant that is declared as not archived: archiving one archives all below it."""
+    kept = set[str]()
+    for change in opened(first):
+        if stays_visible(change.address, names):
+            # Every ancestor counts, whether it was visible before or not; those of a kept one are kept already.
+            kept.update(project.key for project in above(change.address, kept, names))
+    return kept
+
+
+def _archived(project: Address, near: Address, inside: Mapping[Address, Address], desired: Desired) -> Object:
+    """A project, declared as archived. An undeclared one gets the place of `near` or of an object `inside` that."""
     declared = desired.objects.get(project)
     if declared is not None:
         # A copy: the spec belongs to the desired state, which may leave the status open.
         return replace(declared, spec=declared.spec.model_copy(update={_archive().field: _archive().archived}))
-    place = desired.objects.get(near) or next(desired.objects[a] for a in first.revealed if a.container == near)
+    place = desired.objects.get(near) or desired.objects[inside[near]]
     return undeclared(kinds()[CONTAINER], project.key, place.body, **{_archive().field: _archive().archived})
 
 

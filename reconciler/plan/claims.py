@@ -35,9 +35,10 @@ class Claim:
         """`versions`."""
         return self.kind.plural.replace("_", " ")
 
-    def has(self, address: Address) -> bool:
-        """Whether an object is in the collection."""
-        return address.kind == self.kind.name and (not self.kind.inside or address.project == self.project)
+    @property
+    def collection(self) -> tuple[str, str]:
+        """Its (kind, project)."""
+        return self.kind.name, self.project
 
     @property
     def reason(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 
 from reconciler.errors import ManifestError, Problem
@@ -22,6 +22,11 @@ class Faults:
     skipped: tuple[tuple[Change, Address], ...] = ()
 
     @property
+    def tolerated(self) -> frozenset[Problem]:
+        """The problems that do not end the plan of the rest."""
+        return frozenset(self.problems)
+
+    @property
     def objects(self) -> frozenset[Address]:
         """All objects that are left out."""
         return frozenset(change.address for change, _ in (*self.failed, *self.skipped))
@@ -36,19 +41,19 @@ class Faults:
 NO_FAULTS = Faults()
 
 
-def find(desired: Desired, names: Names, make: Callable[[Collection[Problem]], Plan]) -> Faults:
+def find(desired: Desired, names: Names, make: Callable[[Set[Problem]], Plan]) -> Faults:
     """The objects that cannot be planned, and those that need them; `make` makes a plan despite some problems.
 
     Raises ManifestError if there are problems that are not those of single objects.
     """
     try:
-        make(())
+        make(frozenset())
     except ManifestError as error:
         problems = tuple(dict.fromkeys(error.problems))
     else:
         return NO_FAULTS
     owned = _owned(desired, problems)
-    whole = make(problems)
+    whole = make(frozenset(problems))
     changes = {change.address: change for change in whole.changes}
     failed = []
     for address, its in sorted(owned.items()):

@@ -29,30 +29,33 @@ def narrowed(desired: Desired, options: PlanOptions) -> Desired:
     return replace(desired, objects={a: one for a, one in desired.objects.items() if a in needed})
 
 
+Group = tuple[Address | str, ...]
+"""What some objects have in common."""
+
+
 class _Near:
     """Which declared objects can matter to which."""
 
     def __init__(self, objects: Mapping[Address, Object], names: Names) -> None:
         self.objects, self.names = objects, names
         self.named = {address: self._named(one) for address, one in objects.items()}
-        self.naming: defaultdict[Address, set[Address]] = defaultdict(set)
-        self.alike: defaultdict[tuple[str, str, str], set[Address]] = defaultdict(set)
-        self.groups: defaultdict[tuple[str, str], set[Address]] = defaultdict(set)
+        self.members: defaultdict[Group, list[Address]] = defaultdict(list)
         for address, one in objects.items():
-            for other in self.named[address]:
-                self.naming[other].add(address)
-            for title in _titles(one):
-                self.alike[title].add(address)
-            self.groups[_group(one)].add(address)
+            for group in self._groups(one):
+                self.members[group].append(address)
 
     def closure(self, start: Iterable[Address]) -> set[Address]:
         """These objects and all that can matter to them."""
-        found, pending = set[Address](), list(start)
+        found, met, pending = set[Address](), set[Group](), list(start)
         while pending:
             address = pending.pop()
             if address not in found:
                 found.add(address)
-                pending += self._near(self.objects[address])
+                pending += self.named[address]
+                # Each group once: all its members can lead to it.
+                new = set(self._near(self.objects[address])) - met
+                met |= new
+                pending += (other for group in new for other in self.members.get(group, ()))
         return found
 
     def _named(self, one: Object) -> set[Address]:
@@ -61,26 +64,30 @@ class _Near:
         known = (self.names.canonical(address) for address in every)
         return {address for address in known if address in self.objects}
 
-    def _near(self, one: Object) -> Iterator[Address]:
-        named = self.named[one.address]
-        yield from named
+    def _groups(self, one: Object) -> Iterator[Group]:
+        """The groups that an object is in; those that refer to the same one are also groups."""
+        yield _group(one)
+        yield from _titles(one)
+        for other in self.named[one.address]:
+            yield other, one.kind.name
+            yield other, one.kind.name, one.project
+
+    def _near(self, one: Object) -> Iterator[Group]:
+        """The groups that can matter to an object."""
         # Subtasks, and issues with a relation to it.
-        yield from (other for other in self.naming[one.address] if other.kind == one.address.kind)
+        yield one.address, one.kind.name
         # Those that compete with it for one live object, or for a name.
-        for title in _titles(one):
-            yield from self.alike[title]
+        yield from _titles(one)
         if one.kind.has(Catalog) or any(api.unique for api in one.kind.fields.values()):
-            yield from self.groups[_group(one)]
+            yield _group(one)
         # The members of a project, among whom its default assignee must be.
         for name in one.fields:
             deferred = one.kind.fields[name].deferred
             for kind in deferred.inside if deferred else ():
-                yield from self.groups[kind, one.project]
+                yield kind, one.project
         # The memberships of those whom it names come before it.
         for kind in one.kind.inside.follows if one.kind.inside else ():
-            members = self.groups[kind, one.project]
-            people = named - {one.address.container}
-            yield from (other for target in people for other in self.naming[target] if other in members)
+            yield from ((other, kind, one.project) for other in self.named[one.address] - {one.address.container})
 
 
 def _group(one: Object) -> tuple[str, str]:

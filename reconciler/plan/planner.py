@@ -8,8 +8,7 @@ manifests in any order give the same plan.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from typing import Any
 
 from reconciler.errors import Location, ManifestError, Problem, RefusedError
@@ -30,7 +29,8 @@ from reconciler.plan.foresee import foreseen
 from reconciler.plan.look_alikes import twins
 from reconciler.plan.modules import placed, warned
 from reconciler.plan.operations import Change, FieldChange, Plan, Warned
-from reconciler.plan.protection import protected
+from reconciler.plan.protection import Kept
+from reconciler.plan.reach import closure, turned
 from reconciler.plan.scheduling import affected, schedule
 from reconciler.plan.unique import Holders, arranged
 from reconciler.state.desired import Desired
@@ -49,7 +49,7 @@ def make(
     unarchive: bool = False,
     resent: frozenset[tuple[Address, str]] = frozenset(),
     unarchived: Collection[Address] = (),
-    tolerated: Collection[Problem] = (),
+    tolerated: Set[Problem] = frozenset(),
 ) -> Plan:
     """The plan for the objects that `chosen` accepts. With `unarchive`, archived projects are opened to be compared.
 
@@ -85,8 +85,9 @@ def make(
     read_back = tuple(affected(drafts, live.names))
     ordered, milestones = arranged(schedule(drafts, live.names), takes)
     created = (d.declared for d in drafts.values() if d.row is None)
-    uncompared = tuple(a for a in planner.hidden if chosen(a) and a not in revealed)
-    others = {c.address for c in ordered}.union(uncompared, revealed)
+    compared_later = frozenset(revealed)
+    uncompared = tuple(a for a in planner.hidden if chosen(a) and a not in compared_later)
+    others = compared_later.union(uncompared, (c.address for c in ordered))
     return Plan(
         url,
         ordered,
@@ -125,15 +126,7 @@ class Planner:
         self.protected: list[str] = []
         self.hidden: list[Address] = []
         self.warnings: list[Warned] = []
-
-    @cached_property
-    def inside(self) -> Mapping[Address, Sequence[Address]]:
-        """What is declared inside each project."""
-        found: defaultdict[Address, list[Address]] = defaultdict(list)
-        for address, declared in self.desired.objects.items():
-            if declared.kind.inside:
-                found[address.container].append(address)
-        return found
+        self.kept = Kept(desired, names)
 
     def drafts(self, without: Collection[Address] = ()) -> dict[Address, Draft]:
         """A draft for every declared object, except those that are absent as declared or cannot be compared."""
@@ -275,23 +268,16 @@ class Planner:
     def deletion(self, declared: Object, row: Row, reason: str | None) -> Draft:
         """The deletion of an object. Adds a Problem for each declared object that Redmine would delete with it."""
         kind = declared.kind
-        keys = kind.capability(Deletion).takes_along(declared.address, row, self.names)
-        along = [Address(kind.name, key) for key in keys]
-        self.protected += protected(declared, along, self.names)
-        for other in self.present_among([declared.address, *along]):
+        below = self.kept.below.of(declared.address)
+        self.protected += self.kept.protected(declared, below)
+        for other in self.kept.present(declared, below):
             message = f"Redmine deletes it together with {declared.address}, which is declared absent"
             self.problems.append(Problem(other.source, message, str(other.address), also=(declared.source,)))
-        listed = ", ".join(filter(None, [*map(str, along), self.names.contents.get(declared.address)]))
+        listed = ", ".join(filter(None, [*below.words(), self.names.contents.get(declared.address)]))
         taken = [f"also deletes {listed}"] if listed else []
         # No values at all stand for a deletion.
         lost = kind.losses(row, {}, frozenset(), Context(self.names, declared.project))
         return Draft(declared, row, {}, [], "; ".join(filter(None, (reason, *taken, *lost))) or None)
-
-    def present_among(self, deleted: Iterable[Address]) -> list[Object]:
-        """The objects among the deleted ones and their contents that are declared present."""
-        objects = self.desired.objects
-        among = {a for one in deleted for a in (one, *self.inside.get(one, ())) if a in objects}
-        return [objects[a] for a in sorted(a for a in among if objects[a].spec.state == "present")]
 
     def out_of_reach(self, declared: Object) -> bool:
         """Whether an object cannot be compared because it is inside an archived project, which the API does not show.
@@ -363,11 +349,9 @@ class Planner:
         self, drafts: dict[Address, Draft], needs: Mapping[Address, set[Address]], later: set[Address]
     ) -> set[Address]:
         """Remove the drafts that depend on `later`, directly or through other drafts. Returns their addresses."""
-        postponed = set[Address]()
-        while dependents := [a for a, others in needs.items() if a in drafts and others & (later | postponed)]:
-            postponed.update(dependents)
-            for address in dependents:
-                del drafts[address]
+        postponed = needs.keys() & closure(later, turned(needs))
+        for address in postponed:
+            del drafts[address]
         return postponed
 
     def unmet(self, draft: Draft, other: Address) -> Problem:

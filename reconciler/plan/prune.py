@@ -6,23 +6,23 @@ what something declared refers to, what would take along something else, what Re
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from reconciler.config import Config
 from reconciler.errors import Location, RefusedError
 from reconciler.kinds import kinds
 from reconciler.manifest.loader import Seq
 from reconciler.model.address import CONTAINER, Address, Row, Unresolved
-from reconciler.model.capabilities import Deletion
 from reconciler.model.collections import matches
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.kind import Kind, Object, nested_name
 from reconciler.model.name_index import Context
 from reconciler.model.pruning import Foresight, Pruning, Usage
+from reconciler.plan.below import Levels, along
 from reconciler.plan.claims import Claim, claims, unread
 from reconciler.plan.operations import Collection, Plan, Warned
 from reconciler.plan.planner import make
@@ -35,6 +35,8 @@ from reconciler.state.desired import Desired, references
 from reconciler.state.fetch import fetch
 from reconciler.state.live import Live
 from reconciler.state.together import together
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class Pruned:
 
     def counted(self, plan: Plan) -> tuple[Collection, ...]:
         """The collections, with the numbers of a plan that may be for some objects only."""
-        gone = Counter((c.address.kind, _project(c.address)) for c in plan.changes if c.undeclared)
+        gone = Counter(_collection(c.address) for c in plan.changes if c.undeclared)
         return tuple(Collection(kind, project, self.live[kind, project], n) for (kind, project), n in gone.items())
 
 
@@ -83,6 +85,11 @@ class _Search:
         self.desired = desired
         self.names = state.names
         self.rules = rules
+        self.claims = _readable(claims(desired, rules), managed(desired, state.names))
+        # Once, not for each claim: there can be some in every project.
+        claimed = kinds().among({claim.kind.name for claim in self.claims})
+        self.undeclared = _by_collection(pair for kind in claimed for pair in undeclared(kind, desired, state.names))
+        self.declared = _by_collection(desired.objects.items())
         # By id: the other manifests can spell a key in another case.
         self.unread = {(a.kind, number): at for a, at in others.items() if (number := state.names.id(a)) is not None}
         self.warnings: list[Warned] = []
@@ -92,10 +99,8 @@ class _Search:
 
     async def run(self, client: Client) -> None:
         """Collect the candidates, then drop those that are kept."""
-        readable = managed(self.desired, self.names)
-        for claim in claims(self.desired, self.rules):
-            if not claim.project or claim.project in readable:
-                self.collect(claim)
+        for claim in self.claims:
+            self.collect(claim)
         self.drop(self.own_reasons())
         self.drop(self.referred())
         self.drop([pair async for pair in self.outside(client)])
@@ -106,15 +111,14 @@ class _Search:
 
     def collect(self, claim: Claim) -> None:
         """Add the undeclared objects of a collection, if the manifests declare that at all."""
-        kind, names = claim.kind, self.names
-        inside = [(a, row) for a, row in undeclared(kind, self.desired, names) if claim.has(a)]
-        mine = [a for a in self.desired.objects if claim.has(a)]
-        present = [a for a in mine if self.desired.objects[a].spec.state == "present"]
-        self.live[kind.name, claim.project] = len(inside) + sum(names.is_live(a) for a in mine)
+        kind = claim.kind
+        inside, mine = self.undeclared[claim.collection], self.declared[claim.collection]
+        present = any(declared.spec.state == "present" for declared in mine.values())
+        self.live[claim.collection] = len(inside) + sum(map(self.names.is_live, mine))
         if present or self.is_empty_on_purpose(claim):
-            self.candidates |= {address: (claim, row) for address, row in inside if not self.is_done(kind, row)}
+            self.candidates |= {a: (claim, row) for a, row in inside.items() if not self.is_done(kind, row)}
         elif inside:
-            address = Address(CONTAINER, claim.project) if claim.project else inside[0][0]
+            address = Address(CONTAINER, claim.project) if claim.project else next(iter(inside))
             empty = f"; write `{nested_name(kind)}: []` in the project if there are to be none" if kind.inside else ""
             said = f"its {claim.what} are not pruned" if claim.project else f"{claim.what} are not pruned"
             self.warnings.append(Warned(address, claim.place, f"{said}: the manifests declare none{empty}"))
@@ -201,13 +205,14 @@ class _Search:
 
     def taking_others(self) -> Iterator[tuple[Address, str]]:
         """What would take along an object that is not removed itself."""
-        for address, (claim, row) in list(self.candidates.items()):
-            along = claim.kind.capability(Deletion).takes_along(address, row, self.names)
-            absent = self.names.absent(claim.kind.name)
-            others = (Address(claim.kind.name, key) for key in along if key not in absent)
-            kept = sorted(other for other in others if other not in self.candidates)
-            if kept:
-                yield address, f"{kept[0]} would be deleted with it"
+        levels = Levels(lambda a: along(a, self.names), self.is_kept)
+        for address in list(self.candidates):
+            if kept := levels.of(address).marked:
+                yield address, f"{min(other for _, other in kept)} would be deleted with it"
+
+    def is_kept(self, address: Address) -> bool:
+        """Whether an object is not removed."""
+        return address not in self.candidates and address.key not in self.names.absent(address.kind)
 
     # -- the result ----------------------------------------------------------------------------------------------
 
@@ -256,10 +261,10 @@ def completed(plan: Plan, pruned: Pruned, manifests: Desired, state: Live, optio
 
 def doubtful(plan: Plan) -> Iterator[Warned]:
     """A warning for each collection in which the plan also creates something: it may have been renamed in Redmine."""
-    created = {(c.address.kind, _project(c.address)): c.address for c in reversed(plan.changes) if c.action == "create"}
+    created = {_collection(c.address): c.address for c in reversed(plan.changes) if c.action == "create"}
     seen = set()
     for change in plan.changes:
-        group = change.address.kind, _project(change.address)
+        group = _collection(change.address)
         if change.undeclared and change.action == "delete" and group in created and group not in seen:
             seen.add(group)
             message = (
@@ -269,5 +274,18 @@ def doubtful(plan: Plan) -> Iterator[Warned]:
             yield Warned(change.address, change.source, message)
 
 
-def _project(address: Address) -> str:
-    return address.project if kinds()[address.kind].inside else ""
+def _collection(address: Address) -> tuple[str, str]:
+    """The (kind, project) of an object, as a claim has it."""
+    return address.kind, address.project if kinds()[address.kind].inside else ""
+
+
+def _readable(claimed: Iterable[Claim], projects: frozenset[str]) -> list[Claim]:
+    """The claims of what can be read: of kinds in no project, and of those in these projects."""
+    return [claim for claim in claimed if not claim.project or claim.project in projects]
+
+
+def _by_collection(found: Iterable[tuple[Address, T]]) -> defaultdict[tuple[str, str], dict[Address, T]]:
+    groups: defaultdict[tuple[str, str], dict[Address, T]] = defaultdict(dict)
+    for address, one in found:
+        groups[_collection(address)][address] = one
+    return groups

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from reconciler.model.address import CONTAINER, Address, Row
-from reconciler.model.capabilities import Deletion, DerivedFields, SideEffects, Workflow
+from reconciler.model.capabilities import DerivedFields, SideEffects, Workflow
 from reconciler.model.codecs import Ref, RefSet, blank
 from reconciler.model.kind import Kind
 from reconciler.model.name_index import Context, Names
 from reconciler.model.pruning import Pruning
 from reconciler.model.spec import Deferred
 from reconciler.plan.archived_projects import archives, unarchives
+from reconciler.plan.below import Levels, now_below
 from reconciler.plan.diff import matching
 from reconciler.plan.draft import Draft, targets
 from reconciler.plan.gates import locks, open_gates, opens, shuts
@@ -90,7 +91,9 @@ def schedule(drafts: Mapping[Address, Draft], names: Names) -> list[Work]:
     # Before the referrers are collected: it adds drafts, whose gates are closed after the work of those referrers.
     open_gates(changed, drafts, names)
     referrers = _Referrers(tuple(changed.values()), names)
-    return [_work(draft, changed, referrers, names) for draft in changed.values()]
+    # What leaves an object before it is deleted: a subtask with another parent, a subproject that moves.
+    leaving = Levels(lambda a: now_below(a, names), lambda a: a in changed and changed[a].action == "update")
+    return [_work(draft, changed, referrers, leaving, names) for draft in changed.values()]
 
 
 def affected(drafts: Mapping[Address, Draft], names: Names) -> list[Change]:
@@ -171,7 +174,7 @@ def _waits(draft: Draft) -> bool:
     return draft.action == "delete" or draft.reopened is not None or later
 
 
-def _work(draft: Draft, changed: Mapping[Address, Draft], referrers: _Referrers, names: Names) -> Work:
+def _work(draft: Draft, changed: Mapping[Address, Draft], referrers: _Referrers, leaving: Levels, names: Names) -> Work:
     """The steps for one object: what is written immediately, and what later."""
     stages = _Stages([draft.reopened] if draft.reopened else [])
     for change in draft.fields:
@@ -192,19 +195,11 @@ def _work(draft: Draft, changed: Mapping[Address, Draft], referrers: _Referrers,
         draft,
         steps,
         depends_on=tuple(sorted((depends_on | draft.reopened_with) - {draft.address})),
-        rescues=_rescues(draft, changed, names) if draft.action == "delete" else (),
+        rescues=tuple(a for _, a in leaving.of(draft.address).marked) if draft.action == "delete" else (),
         runs_after=tuple(sorted({a for a in draft.runs_after(names) if a in changed} - {draft.address})),
         unchanged=tuple(_unchanged(draft, [f for step in steps for f in step.fields], names)),
         turns=draft.turns(names),
     )
-
-
-def _rescues(draft: Draft, changed: Mapping[Address, Draft], names: Names) -> tuple[Address, ...]:
-    """What leaves an object before it is deleted: a subtask with another parent, a subproject that moves."""
-    deletion = draft.kind.capability(Deletion)
-    below = deletion.live_below(draft.address, draft.row, names) if draft.row else ()
-    addresses = (Address(draft.kind.name, key) for key in below)
-    return tuple(a for a in addresses if a in changed and changed[a].action == "update")
 
 
 class When(NamedTuple):

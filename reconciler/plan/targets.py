@@ -6,8 +6,7 @@ Whatever depends on an excluded object is excluded with it.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -17,6 +16,7 @@ from reconciler.model.address import CONTAINER, Address
 from reconciler.model.capabilities import DerivedFields
 from reconciler.model.kind import Kind, Object
 from reconciler.plan.operations import Change, MilestoneId, Operation, Plan
+from reconciler.plan.reach import closure, grouped, turned
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,23 +92,23 @@ def select(
     excluded = matching(excludes, known, "--exclude")
     wanted = matching(targets, known, "--target") if targets else known
     needs = _needs(plan)
-    dropped = _closure(excluded, _reversed(needs)) - excluded
+    dropped = closure(excluded, turned(needs)) - excluded
     # Without targets, dependents of excluded objects are left out. An explicit target must be complete.
     if targets:
         _check(wanted & dropped, excluded, needs)
-    chosen = _closure(wanted, needs) if targets else wanted
+    chosen = closure(wanted, needs) if targets else wanted
     result = chosen - excluded - dropped
     return Selection(result, tuple(sorted(result - wanted)), tuple(sorted((dropped & chosen) if excludes else ())))
 
 
 def needing(plan: Plan, objects: Iterable[Address]) -> dict[Address, Address]:
     """The changes that would fail without these objects, each with the one that it needs."""
-    needed, edges = frozenset(objects), _reversed(_needs(plan))
+    needed, edges = frozenset(objects), turned(_needs(plan))
     found: dict[Address, Address] = {}
     seen: set[Address] = set()
     for one in sorted(needed):
         # Each change once, however many of these objects it needs: the first of them is named.
-        new = _closure([one], edges, seen)
+        new = closure([one], edges, seen)
         found |= dict.fromkeys(new - needed, one)
         seen |= new
     return found
@@ -165,7 +165,7 @@ class _Companions:
             # A milestone without a project orders the work in all projects; companions are in the object's own.
             if milestone.id.project and milestone.id.kind != CONTAINER:
                 pairs = ((target, one.address) for one in milestone.after for target in self.references.get(one, ()))
-                self.referrers[milestone.id] = _grouped(pairs)
+                self.referrers[milestone.id] = grouped(pairs)
 
     def of(self, change: Change) -> Iterator[Address]:
         """The companions of one object."""
@@ -182,33 +182,8 @@ def _references(operation: Operation) -> set[Address]:
     return {other for other in operation.waits_for if other != address.container}
 
 
-def _grouped(pairs: Iterable[tuple[Address, Address]]) -> dict[Address, set[Address]]:
-    groups: defaultdict[Address, set[Address]] = defaultdict(set)
-    for one, other in pairs:
-        groups[one].add(other)
-    return groups
-
-
-def _reversed(needs: Mapping[Address, Iterable[Address]]) -> dict[Address, set[Address]]:
-    return _grouped((needed, address) for address, others in needs.items() for needed in others)
-
-
-def _closure(
-    start: Iterable[Address], edges: Mapping[Address, Iterable[Address]], seen: Collection[Address] = frozenset()
-) -> frozenset[Address]:
-    """`start` and everything reachable from it, without what was `seen` and what is reached from there."""
-    reached: set[Address] = set()
-    pending = list(start)
-    while pending:
-        address = pending.pop()
-        if address not in reached and address not in seen:
-            reached.add(address)
-            pending += edges.get(address, ())
-    return frozenset(reached)
-
-
 def _check(stuck: Iterable[Address], excluded: frozenset[Address], needs: Mapping[Address, set[Address]]) -> None:
     """Raise ReconcilerError for the first target that needs an excluded object."""
     for address in sorted(stuck):
-        missing = min(_closure([address], needs) & excluded)
+        missing = min(closure([address], needs) & excluded)
         raise ReconcilerError(f"{address} depends on {missing}, which is excluded: exclude both, or neither.")

@@ -132,11 +132,11 @@ class Limiter:
             self._base = None
             self._set(base.limit)
         elif base is None or gain is None or seen.limit == base.limit:
-            self._base, self._rest = seen, self._rest - 1
             slower = gain is not None and gain < -SLOWER
-            self._idle = self._idle and not slower
-            if self._rest <= 0 or slower:
-                self._up = self._up and not slower
+            self._idle, self._up = self._idle and not slower, self._up and not slower
+            # A round in which the server became slower says how fast it was, too: fewer are compared with the next one.
+            self._base, self._rest = (None, 1) if slower else (seen, self._rest - 1)
+            if self._rest <= 0:
                 self._try()
             else:
                 self._set(self.limit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -70,18 +71,17 @@ def conclusion(found: Checked) -> str:
 
 def once(problems: Iterable[Problem]) -> list[Problem]:
     """The problems, with each missing name once: at its first place, with all others."""
-    merged: dict[object, Problem] = {}
+    same: defaultdict[MissingName | Problem, list[Problem]] = defaultdict(list)
     for problem in sorted(problems, key=lambda p: (p.location, p.message)):
-        first = merged.setdefault(problem.missing or problem, problem)
-        if first is not problem:
-            merged[problem.missing or problem] = _with(first, problem.location)
-    return list(merged.values())
+        same[problem.missing or problem].append(problem)
+    return [_with(first, others) if others else first for first, *others in same.values()]
 
 
-def _with(first: Problem, place: Location) -> Problem:
+def _with(first: Problem, others: Iterable[Problem]) -> Problem:
     said = first.missing.said if first.missing else first.message
+    also = dict.fromkeys([*first.also, *(problem.location for problem in others)])
     # The field and the object of the first place say nothing of the others.
-    return replace(first, message=said, subject="", also=tuple(dict.fromkeys([*first.also, place])))
+    return replace(first, message=said, subject="", also=tuple(also))
 
 
 def needs(found: Checked) -> list[Problem]:

@@ -29,6 +29,7 @@ from reconciler.model.codecs import Candidate, Codec
 from reconciler.model.forms import TEXT, WHOLE, Fields
 from reconciler.model.kind import Kind, Listing, Need, Object
 from reconciler.model.name_index import Context, CustomField, Names
+from reconciler.model.requests import BESIDE
 from reconciler.model.visibility import Unlisted
 from reconciler.redmine.client import Client
 from reconciler.state.catalog import add_fields, declared_kinds, proof, read_catalog
@@ -266,7 +267,9 @@ class Reader:
         for listing, listed in zip(tier, lists, strict=True):
             for row in listed:
                 # By id: a shared version is in the lists of several projects (5.0 to 6.1; test_trap_23).
-                rows[row["id"]] = row
+                # What one list has for its own sake stays as it is, though others may name it.
+                if row.get(BESIDE, 0) <= rows.get(row["id"], row).get(BESIDE, 0):
+                    rows[row["id"]] = row
                 if listing.seen_from:
                     self.names.live(kind.name).note_seen(row["id"], listing.seen_from)
 

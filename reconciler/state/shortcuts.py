@@ -33,32 +33,54 @@ class _TooLong(Exception):
 
 async def _look_up(client: Client, way: Shortcut, first: Page) -> list[dict[str, Any]] | None:
     """The needed rows; None if the list takes fewer requests, or if a filter does not do what it should."""
-    known, left = way.sample(first.rows), pages_left(first)
-    if known is None or left <= AROUND:
-        return None
-    # No more than show that they are too many: thousands of names may be asked for.
-    lists = list(islice(way.lists(known), left - AROUND))
-    if left <= len(lists) + AROUND:
-        return None
-    reader = _Reader(client, left - len(lists))
+    reader = _Reader(client, pages_left(first) - AROUND)
     try:
-        last = way.newest()
-        newest, rows = await reader.all([last] if last else ()), dict[Any, Row]()
-        for found in await together(reader.rows(listing) for listing in lists):
-            if known["id"] not in found:
-                return None
-            rows |= found
-        for step in (way.below, way.around):
-            new: Mapping[Any, Row] = rows
-            while new and (more := step(rows, new)):
-                found = await reader.all(more)
-                new = {number: row for number, row in found.items() if number not in rows}
-                # What was read for its own sake stays as it is.
-                rows = {**new, **rows}
+        some, known = await _known(reader, way, first)
+        # No more than show that they are too many: thousands of names may be asked for.
+        lists = list(islice(some.lists(known), max(0, reader.left))) if some and known else []
+        reader.spend(len(lists))
+        rows = await _rows(reader, some, known, lists) if some and known and lists else None
     except _TooLong:
         return None
-    way.taken = True
+    way.taken = rows is not None
+    return rows
+
+
+async def _known(reader: _Reader, way: Shortcut, first: Page) -> tuple[Shortcut | None, Row | None]:
+    """What is to be looked up, and the row that all lists must show."""
+    known = way.sample(first.rows)
+    if known is not None or (more := way.samples()) is None:
+        return way, known
+    if samples := await reader.all([more]):
+        return way, way.sample([*samples.values()])
+    rest = way.rest(first.rows)
+    return rest, rest.sample(first.rows) if rest else None
+
+
+async def _rows(reader: _Reader, way: Shortcut, known: Row, lists: Sequence[Listing]) -> list[dict[str, Any]] | None:
+    """The rows that the lists show, with the newest one and those around them; None if the known one is not there."""
+    # They are asked for now, and counted as they are.
+    reader.left += AROUND
+    last = way.newest()
+    newest, rows = await reader.all([last] if last else ()), dict[Any, Row]()
+    for found in await together(reader.rows(listing) for listing in lists):
+        if known["id"] not in found:
+            return None
+        rows |= found
+    rows = await _with_others(reader, way, rows)
     return [dict(row) for row in {**newest, **rows}.values()]
+
+
+async def _with_others(reader: _Reader, way: Shortcut, rows: dict[Any, Row]) -> dict[Any, Row]:
+    """The rows, what is below them, and what they name."""
+    for step in (way.below, way.around):
+        new: Mapping[Any, Row] = rows
+        while new and (more := step(rows, new)):
+            found = await reader.all(more)
+            new = {number: row for number, row in found.items() if number not in rows}
+            # What was read for its own sake stays as it is.
+            rows = {**new, **rows}
+    return rows
 
 
 class _Reader:

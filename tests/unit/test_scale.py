@@ -11,11 +11,15 @@ from typing import Any
 
 import pytest
 from canned import Canned
+from click.testing import CliRunner
 from engine import PLACE, apply_to, documents, offline, plan_and_names, settings
 from exports import Exports
+from pruning import pruning
 from shapes import SHAPES
 
 import reconciler
+from reconciler.cli import main
+from reconciler.errors import Exit
 from reconciler.plan import plan_file
 from reconciler.plan.dependencies import declared_dependencies
 from reconciler.plan.operations import Plan
@@ -156,6 +160,53 @@ def test_each_step_of_a_run_is_linear(shape: str, tmp_path: Path) -> None:
     grown = {n: (s - f, m - s) for n, f, s, m in zip(steps, few, some, many, strict=True)}
     # A step can have nothing to do at all: there is nothing to export after deletions.
     assert not {n: grown[n] for n, (first, second) in grown.items() if second > GROWTH * max(first, 100)}
+
+
+def undeclared_levels(count: int) -> Canned:
+    """A server with issues, each below the one before, and one that is apart; all have keys."""
+    redmine = Canned()
+    field = redmine.add("custom_fields", name="Key", customized_type="issue", field_format="string", is_filter=True)
+    redmine.row("custom_fields", field)["trackers"] = redmine.rows("trackers")
+    redmine.add("projects", identifier="shop", enabled_modules=["issue_tracking"])
+    redmine.add("issues", project="shop", subject="Apart", custom_fields={"Key": "apart"})
+    for number in range(count):
+        above = {"parent": number + 1} if number else {}
+        redmine.add("issues", project="shop", subject="s", custom_fields={"Key": f"i-{number}"}, **above)
+    return redmine
+
+
+@pytest.mark.slow
+def test_pruning_levels_is_linear(tmp_path: Path) -> None:
+    """Twice as many undeclared issues, each below the one before, take twice the calls to prune."""
+    text = "projects: [{identifier: shop, issues: [{key: apart, subject: Apart}]}]"
+
+    def cost(count: int) -> int:
+        redmine, plans = undeclared_levels(count), list[Plan]()
+        declared = {"authoritative": ["issues"], "issue_key_field": "Key"}
+        counted = calls(lambda: plans.append(pruning(redmine, tmp_path, text, **declared)))
+        assert len(plans[0].changes) == count
+        return counted
+
+    assert growth(cost, 80) <= GROWTH
+
+
+REPORTS = [f"--report={form}=report.{form}" for form in ("json", "junit", "markdown", "html", "gitlab-codequality")]
+COMMANDS = {"plan": REPORTS, "apply": ["--keep-going", "--yes", *REPORTS], "check": REPORTS}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS)
+def test_telling_problems_is_linear(canned: Canned, command: str) -> None:
+    """Twice the issues that name a missing tracker take twice the calls to find that, to show it and to report it."""
+
+    def cost(count: int) -> int:
+        lines = (f"  - {{project: shop, subject: i{n}, tracker: Bgu}}\n" for n in range(count))
+        Path("a.yaml").write_text("issues:\n" + "".join(lines))
+        return calls(lambda: ended.append(CliRunner().invoke(main, [command, *COMMANDS[command]]).exit_code))
+
+    ended: list[int] = []
+    assert growth(cost, 160) <= GROWTH
+    assert {*ended} <= {Exit.INVALID, Exit.INCOMPLETE}
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -11,6 +11,7 @@ from reconciler.model.address import Row
 from reconciler.model.custom_fields import CustomFields
 from reconciler.model.kind import Matches, Object
 from reconciler.model.name_index import Context, CustomField, Names
+from reconciler.model.requests import BESIDE
 from reconciler.model.visibility import unknown_id
 
 
@@ -52,8 +53,10 @@ class Matching:
         self.by_id = {row["id"]: row for row in rows}
         self.named: dict[str, list[Row]] = defaultdict(list)
         """With a key field: the issues of each name, whichever project they are in."""
+        # Those beside them may be a few of many that are alike.
+        sought = [row for row in rows if BESIDE not in row]
         if self.field:
-            for row in rows:
+            for row in sought:
                 # Issues without a key share the name "": nothing ever looks it up.
                 self.named[value_of(row, self.field)].append(row)
         self.candidates: dict[str, list[Row]] = defaultdict(list)
@@ -63,8 +66,9 @@ class Matching:
             project = projects.get(row["project"]["id"])
             if project is not None:
                 self.keys[row["id"]] = f"{project}/{name_of(row, self.field)}"
+        for row in sought:
             self.candidates[self.keys.get(row["id"], "")].append(row)
-            self.subjects[f"{project}/{row['subject']}"].append(row)
+            self.subjects[f"{projects.get(row['project']['id'])}/{row['subject']}"].append(row)
         self.renamed: dict[str, Object] = {}
         """subject → the declared issue without a key that had it earlier."""
         self.taken: dict[int, Object] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from reconciler.kinds._queries import EVERY, criterion
@@ -10,6 +10,7 @@ from reconciler.kinds.issues import parent_fields, relations
 from reconciler.kinds.issues.spec import BLOCKS, PARENT, VERSION, closes
 from reconciler.model.address import CONTAINER, Address, Row
 from reconciler.model.capabilities import Deletion, Dependencies, SideEffects
+from reconciler.model.from_below import Placed
 from reconciler.model.kind import Kind, Listing
 from reconciler.model.name_index import Context, Names
 from reconciler.model.pruning import Pruning
@@ -20,12 +21,12 @@ ISSUE = "issue"
 class IssueDeletion(Deletion):
     """Subtasks are deleted too."""
 
-    def takes_along(self, address: Address, row: Row, names: Names) -> list[str]:
+    def takes_along(self, address: Address, row: Row, names: Names) -> Sequence[Placed]:
         # Not a subtask that is declared with another parent: it is moved before.
-        return _below(row, names, parent_fields.staying)
+        return _by_number(parent_fields.staying(row, names), names)
 
-    def live_below(self, address: Address, row: Row, names: Names) -> list[str]:
-        return _below(row, names, parent_fields.children)
+    def live_below(self, address: Address, row: Row, names: Names) -> Sequence[Placed]:
+        return _by_number(parent_fields.children(row, names), names)
 
 
 class IssuePruning(Pruning):
@@ -40,11 +41,8 @@ class IssuePruning(Pruning):
         return Listing("/issues", "issues", every)
 
 
-def _below(row: Row, names: Names, subtasks: Callable[[Row, Names], Sequence[Row]]) -> list[str]:
-    below, level = dict[int, Row](), [row]
-    while level := [c for one in level for c in subtasks(one, names) if c["id"] not in below]:
-        below |= {c["id"]: c for c in level}
-    return [names.live(ISSUE).keys[number] for number in sorted(below)]
+def _by_number(rows: Iterable[Row], names: Names) -> list[Placed]:
+    return [(row["id"], names.live(ISSUE).keys[row["id"]]) for row in rows]
 
 
 class IssueDependencies(Dependencies):

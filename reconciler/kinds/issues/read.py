@@ -8,7 +8,7 @@ from typing import Any
 
 from reconciler.kinds._queries import EVERY, WINDOW, Params, chunks, criterion, portions
 from reconciler.kinds.issues.identity import key_field, stored_key, value_of
-from reconciler.kinds.issues.shortcut import ByName, numbered
+from reconciler.kinds.issues.shortcut import ByName, Values, numbered
 from reconciler.model.address import Address, Row, split_key
 from reconciler.model.capabilities import BulkDetails, ReadBack, Streamed
 from reconciler.model.field_sets import field_sets
@@ -25,7 +25,7 @@ WATCHING = ("user", "group")
 
 
 def tiers(kind: Kind, need: Need, names: Names) -> Iterable[list[Listing]]:
-    """The lists of the needed issues: of their projects, or by number; with a key field, only those with keys first."""
+    """The lists of the needed issues: of their projects, or by number; only those with a key first, if all have one."""
     include = includes(kind.fields, _shown(need.fields.get(kind.name, frozenset())))
     projects, field = projects_of(need, names), key_field(names)
     by_id = list(_by_id(need.ids.get(kind.name, frozenset()), include))
@@ -33,16 +33,18 @@ def tiers(kind: Kind, need: Need, names: Names) -> Iterable[list[Listing]]:
     if by_id and not need.has_all(kind.name) and len(need.ids[kind.name]) >= len(need.keys[kind.name]):
         yield by_id
         return
-    every = [_long(need, chunk, (), include) for chunk in chunks(projects)] + by_id
+    every = [_long(need, chunk, (), include, _every_name(need, field)) for chunk in chunks(projects)] + by_id
     # A filter on a field that does not support it is ignored, and everything is listed (5.0 to 6.1; test_trap_22).
     # One that the same plan creates is no field of any issue yet.
     if field is None or not field.filterable or field.id < 0 or need.everything:
         yield every
         return
-    if need.has_all(kind.name):
+    # An issue with a key can have the subject of one that is declared without: which of the two is meant cannot be
+    # told from half of them.
+    if need.has_all(kind.name) or _some_without_key(kind, need, names):
         yield every
     else:
-        yield from _by_key(kind, need, names, field, by_id)
+        yield from _by_key(need, names, field, by_id, include)
     # Or it was moved to another project.
     # Runs after the tiers above were read and matched: only the keys that are still unknown.
     missing = sorted(split_key(k)[1] for k in need.keys.get(kind.name, frozenset()) - names.live(kind.name).ids.keys())
@@ -50,38 +52,45 @@ def tiers(kind: Kind, need: Need, names: Names) -> Iterable[list[Listing]]:
     yield [Listing("/issues", "issues", (*keys, *EVERY, *include)) for keys in some]
 
 
-def _by_key(kind: Kind, need: Need, names: Names, field: CustomField, by_id: list[Listing]) -> Iterator[list[Listing]]:
+def _by_key(
+    need: Need, names: Names, field: CustomField, by_id: list[Listing], include: Params
+) -> Iterator[list[Listing]]:
     """The lists of the issues with keys, then of those without."""
-    include, projects = includes(kind.fields, need.fields.get(kind.name, ())), projects_of(need, names)
+    projects = projects_of(need, names)
     keyed, others = (criterion(f"cf_{field.id}", operator) for operator in ("*", "!*"))
     if len(field.trackers) < len(names.live("tracker").ids):
         # Redmine shows no issue of a tracker without the field to a filter on it, `!*` neither (5.0 to 6.1).
         others = ()
-    with_key = [_long(need, chunk, keyed, include, field) for chunk in chunks(projects)] + by_id
+    yield [_long(need, chunk, keyed, include, _keys(need, field)) for chunk in chunks(projects)] + by_id
     # Keys that no issue has: it may be there without one, and is then known by its subject.
-    without = [_long(need, chunk, others, include) for chunk in chunks(projects)]
-    if _some_without_key(kind, need, names):
-        # An issue with a key can have the same subject: which one is declared cannot be told from half of them.
-        yield [replace(listing, instead=None) for listing in with_key] + without
-    else:
-        yield with_key
-        yield without
+    yield [_long(need, chunk, others, include, _subjects(need)) for chunk in chunks(projects)]
 
 
-def _long(
-    need: Need, projects: list[int], filters: Params, include: Params, field: CustomField | None = None
-) -> Listing:
-    """A list of the issues of projects; if it is long, those with a needed key or, without a `field`, subject."""
+def _long(need: Need, projects: list[int], filters: Params, include: Params, by: Values) -> Listing:
+    """A list of the issues of projects; if it is long, those with one of the values in one of the filters of `by`."""
     whole = all_of(projects, filters, include)
-    if need.has_all("issue"):
+    if need.has_all("issue") or not by:
         return whole
     names = {split_key(k)[1] for k in need.keys.get("issue", ())}
     ids = {int(name[1:]) for name in names if name.startswith("#") and name[1:].isdigit()}
     ids |= {*map(int, need.ids.get("issue", ()))}
-    scope = (*criterion("project_id", "=", *projects), *filters)
-    subjects = () if field else {split_key(k)[1] for k in need.titles.get("issue", ())}
-    by, values = (f"cf_{field.id}", names) if field else ("subject", {*subjects})
-    return replace(whole, instead=ByName(scope, by, values, ids, include))
+    return replace(whole, instead=ByName((*criterion("project_id", "=", *projects), *filters), by, ids, include))
+
+
+def _every_name(need: Need, field: CustomField | None) -> Values:
+    """The filters that show each needed issue, whatever it is known by; none if there are no such."""
+    if field is None or field.id < 0:
+        return _subjects(need)
+    # Without a filter on the keys, only the whole list shows an issue whose subject has changed.
+    return {**_keys(need, field), **_subjects(need)} if field.filterable else {}
+
+
+def _keys(need: Need, field: CustomField) -> Values:
+    return {f"cf_{field.id}": {split_key(k)[1] for k in need.keys.get("issue", ())}}
+
+
+def _subjects(need: Need) -> Values:
+    return {"subject": {split_key(k)[1] for k in need.titles.get("issue", ())}}
 
 
 def _shown(fields: frozenset[str]) -> frozenset[str]:
@@ -176,9 +185,18 @@ def _about(kind: Kind, rows: Mapping[Id, Row], need: Need, names: Names) -> list
 
 
 def _some_without_key(kind: Kind, need: Need, names: Names) -> bool:
-    """Whether a needed issue is declared without a key."""
-    declared = names.declared(kind.name)
-    return any(key in declared and not declared[key].key for key in need.keys.get(kind.name, ()))
+    """Whether a needed issue is declared, as present or as absent, with a subject only."""
+    declared, absent = names.declared(kind.name), names.absent(kind.name)
+    subjects = need.titles.get(kind.name, frozenset())
+    return any(
+        _by_subject(declared[key]) if key in declared else key in absent and key in subjects
+        for key in need.keys.get(kind.name, ())
+    )
+
+
+def _by_subject(spec: Any) -> bool:
+    # What was renamed decides which issue another one of its earlier subject is, even if it has an `id`.
+    return not spec.key and (not spec.id or bool(spec.renamed_from))
 
 
 def projects_of(need: Need, names: Names) -> list[int]:

@@ -8,62 +8,79 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reconciler.kinds._queries import CHUNK, EVERY, Params, chunks, criterion, portions
 from reconciler.model.address import Row
-from reconciler.model.requests import Listing, Shortcut
+from reconciler.model.requests import BESIDE, Listing, Shortcut
 from reconciler.model.spec import Id
 
 SHORT = 60
 """Characters of a subject that is asked for to see whether the filter works."""
 APART = "apart"
-MARK = {APART: True}
-"""Marks the row of an issue that is only read because others name it: its subtasks are not."""
+"""Is in the row of an issue that is only read because others name it: its subtasks are not."""
+MARK = {BESIDE: 2, APART: True}
+BELOW = {BESIDE: 1}
+Values = Mapping[str, Collection[str]]
+"""Filter → the values that are asked for."""
 
 
 @dataclass
 class ByName(Shortcut):
-    """The issues of some projects by the values of a filter: their subjects, or the keys in a custom field."""
+    """The issues of some projects by the values of filters: their subjects, the keys in a custom field, or both."""
 
     scope: Params
     """The filters of the whole list."""
-    filter: str
-    values: Collection[str]
+    by: Values
     ids: Collection[int] = ()
     include: Params = ()
 
     def sample(self, rows: Sequence[Row]) -> Row | None:
-        # One that few others share: a long subject, and once on the page.
-        shown = [(self._value(row), row) for row in rows]
-        times = Counter(value for value, _ in shown)
-        fit = [(len(value), row["id"], row) for value, row in shown if 0 < len(value) <= SHORT and times[value] == 1]
+        # One that few others share: long values, and once on the page.
+        shown = [([_value(row, name) for name in self.by], row) for row in rows]
+        times = [Counter(values) for values in zip(*(values for values, _ in shown), strict=True)]
+        fit = [
+            (sum(map(len, values)), row["id"], row)
+            for values, row in shown
+            if all(0 < len(v) <= SHORT and count[v] == 1 for v, count in zip(values, times, strict=True))
+        ]
         return max(fit, default=(0, 0, None), key=lambda one: one[:2])[2]
 
-    def _value(self, row: Row) -> str:
-        if not self.filter.startswith("cf_"):
-            return str(row.get(self.filter) or "")
-        values = (f.get("value") for f in row.get("custom_fields") or () if f.get("id") == int(self.filter[3:]))
-        return str(next(values, None) or "")
+    def samples(self) -> Listing | None:
+        # The oldest issues may be older than the keys.
+        if not (self._keys and len(self.by) > 1):
+            return None
+        query = (*self.scope, *criterion(self._keys, "*"), *EVERY[:2], ("sort", "id:desc"), ("limit", "25"))
+        return Listing("/issues", "issues", query, paged=False)
+
+    def rest(self, rows: Sequence[Row]) -> ByName | None:
+        others = {name: values for name, values in self.by.items() if name != self._keys}
+        return None if any(_value(row, self._keys) for row in rows) else replace(self, by=others)
+
+    @property
+    def _keys(self) -> str:
+        """The filter on the keys, or ""."""
+        return next((name for name in self.by if name.startswith("cf_")), "")
+
+    def lists(self, known: Row) -> Iterator[Listing]:
+        for name, values in self.by.items():
+            also = _value(known, name)
+            others = sorted({*values} - {also})
+            # Alone, if nothing else is asked for: other issues can have the same.
+            for portion in [[]] if also in values and not others else portions(others):
+                yield self._list((*self.scope, *criterion(name, "=", also, *portion)))
+        for chunk in chunks(sorted({*self.ids} - {known["id"]}), CHUNK - 1):
+            yield self._list(numbered([known["id"], *chunk]))
 
     def newest(self) -> Listing:
         query = (*self.scope, *EVERY[:2], ("sort", "id:desc"), ("limit", "1"))
         return Listing("/issues", "issues", query, paged=False, mark=MARK)
 
-    def lists(self, known: Row) -> Iterator[Listing]:
-        also, ids, values = self._value(known), sorted({*self.ids} - {known["id"]}), {*self.values}
-        for portion in portions(sorted(values - {also})):
-            yield self._list((*self.scope, *criterion(self.filter, "=", also, *portion)))
-        if not (values - {also} or ids):
-            yield self._list((*self.scope, *criterion(self.filter, "=", also)))
-        for chunk in chunks(ids, CHUNK - 1):
-            yield self._list(numbered([known["id"], *chunk]))
-
     def below(self, rows: Mapping[Id, Row], new: Mapping[Id, Row]) -> Sequence[Listing]:
         """All subtasks, at any depth."""
         above = [int(number) for number, row in new.items() if APART not in row]
-        return [self._list(numbered(chunk, "parent_id")) for chunk in chunks(above)]
+        return [self._list(numbered(chunk, "parent_id"), BELOW) for chunk in chunks(above)]
 
     def around(self, rows: Mapping[Id, Row], new: Mapping[Id, Row]) -> Sequence[Listing]:
         """The issues above, and those that relations name."""
@@ -72,6 +89,14 @@ class ByName(Shortcut):
 
     def _list(self, some: Params, mark: Mapping[str, Any] = {}) -> Listing:
         return Listing("/issues", "issues", (*some, *EVERY, *self.include), mark=mark)
+
+
+def _value(row: Row, name: str) -> str:
+    """What an issue has of what a filter is about."""
+    if not name.startswith("cf_"):
+        return str(row.get(name) or "")
+    values = (f.get("value") for f in row.get("custom_fields") or () if f.get("id") == int(name[3:]))
+    return str(next(values, None) or "")
 
 
 def numbered(numbers: Sequence[int], field: str = "issue_id") -> Params:

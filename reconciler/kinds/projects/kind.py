@@ -20,6 +20,7 @@ from reconciler.model.collections import faults
 from reconciler.model.containers import Archive, Modules, ProjectIncludes, Tree
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.forms import NAMED, SEGMENT, WHOLE, Each
+from reconciler.model.from_below import Placed
 from reconciler.model.kind import Kind, Listing, Need, Object, Request
 from reconciler.model.name_index import Context, Names
 from reconciler.model.participation import UNASSIGNED, Participants
@@ -29,6 +30,9 @@ from reconciler.model.rights import ADMIN, Choice, Rights
 from reconciler.model.spec import PARTIAL, Id, Spec
 from reconciler.model.turns import Turns
 from reconciler.natural import natural
+
+SHUT = ("archived", "closed")
+"""What applies to all projects below as well."""
 
 
 class _Rows(PartialRows):
@@ -79,11 +83,11 @@ class _Turns(Turns):
 class _Deletion(Deletion):
     """Subprojects are deleted too; from 5.1 on a job deletes the project some time after the answer."""
 
-    def takes_along(self, address: Address, row: Row, names: Names) -> list[str]:
-        return tree.planned_below(address.key, names)
+    def takes_along(self, address: Address, row: Row, names: Names) -> Sequence[Placed]:
+        return tree.planned_right_below(address.key, names)
 
-    def live_below(self, address: Address, row: Row, names: Names) -> list[str]:
-        return tree.live_below(address.key, names)
+    def live_below(self, address: Address, row: Row, names: Names) -> Sequence[Placed]:
+        return tree.live_right_below(address.key, names)
 
     def until_gone(self, address: Address) -> Listing | None:
         # Until the job has run, its page is there with the status 10 (from 5.1 on).
@@ -195,7 +199,7 @@ class Projects(Kind[ProjectSpec]):
     def conflicts(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
         names, status = context.names, values.get("status")
         # A project below a closed one can be reopened by itself; one below an archived one stays archived.
-        shutting = {"active": ("archived", "closed"), "closed": ("archived",)}.get(str(status), ())
+        shutting = {"active": SHUT, "closed": ("archived",)}.get(str(status), ())
         if shutting and (key := tree.nearest_above(context.project, shutting, _shut(names), names)):
             shut = _shut(names)[key]
             message = f'the parent project "{key}" is declared {shut}, which applies to all projects below it'
@@ -204,9 +208,8 @@ class Projects(Kind[ProjectSpec]):
     def losses(self, row: Row, values: Mapping[str, Any], changed: Collection[str], context: Context) -> Iterable[str]:
         yield from super().losses(row, values, changed, context)
         names, status = context.names, values.get("status")
-        if "status" in changed and status in ("closed", "archived"):
-            below = tree.planned_below(row["identifier"], names)
-            along = [k for k in below if not _declared(k, names) and _live(k, names) not in (status, "archived")]
+        if "status" in changed and status in SHUT:
+            along = [k for k in _left_open(names).get(row["identifier"], ()) if _live(k, names) != status]
             if along:
                 action = "closes" if status == "closed" else "archives"
                 yield f"also {action} its subprojects {', '.join(sorted(along, key=natural))}"
@@ -305,6 +308,15 @@ def _everywhere(names: Names) -> frozenset[str]:
     return frozenset(names.memo["issue_custom_fields"])
 
 
+def _left_open(names: Names) -> Mapping[str, Sequence[str]]:
+    """For each project that is declared shut: those below it that are not archived and are declared with no status."""
+    if "left open" not in names.memo:
+        rest = [k for k in names.live("project").ids if not _declared(k, names) and _live(k, names) != "archived"]
+        names.memo["left open"] = tree.by_marked_above(rest, SHUT, _shut(names), names)
+    known: Mapping[str, Sequence[str]] = names.memo["left open"]
+    return known
+
+
 def _declared(key: str, names: Names) -> str | None:
     """The status that a project is declared to have."""
     return getattr(names.spec(Address("project", key)), "status", None)
@@ -314,7 +326,7 @@ def _shut(names: Names) -> Mapping[str, str]:
     """The projects that are declared archived, or closed and are not closed yet, with that."""
     if "shut projects" not in names.memo:
         declared = ((key, getattr(spec, "status", None)) for key, spec in names.declared("project").items())
-        shut = ((key, status) for key, status in declared if status in ("closed", "archived"))
+        shut = ((key, status) for key, status in declared if status in SHUT)
         names.memo["shut projects"] = {k: s for k, s in shut if s == "archived" or _live(k, names) != s}
     known: Mapping[str, str] = names.memo["shut projects"]
     return known

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import charts
 import fleet
+import online
 import page
 import publish
 import pytest
@@ -34,6 +35,12 @@ def test_the_page_and_the_plots_are_those_of_the_results() -> None:
     parts, now = list(Book().parts()), (publish.DOCS / publish.PAGE).read_text()
     for name, text in publish.written(now, parts, fleet.read()).items():
         assert (publish.DOCS / name).read_text() == text
+
+
+def test_each_server_has_its_figures() -> None:
+    """PostgreSQL's and SQLite's stand beside each other: none of the servers that are measured is missing."""
+    measured = {part.name for part in Book().parts()}
+    assert measured >= {server.name for server in online.SERVERS}
 
 
 def test_what_people_wrote_stays() -> None:

@@ -17,7 +17,9 @@ from click.testing import CliRunner, Result
 from limited import RIGHTS, Limited
 from paths import ROOT
 
-from reconciler.cli import main
+from reconciler import pipeline
+from reconciler.cli import check, main
+from reconciler.cli.options import State
 from reconciler.cli.progress import Progress
 from reconciler.redmine import waiting
 from schemas import conform
@@ -277,6 +279,27 @@ def test_a_log_says_that_it_waits(canned: Canned, monkeypatch: pytest.MonkeyPatc
     Starting(canned, monkeypatch, REFUSED, 503)
     assert run("--wait", "30").exit_code == 0
     assert phases[:3] == [f"Waiting for {canned.url}", f"Waiting for {canned.url}", f"Reading {canned.url}"]
+
+
+def test_progress_is_shown_until_all_is_compared(canned: Canned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To compare the manifests takes longest, and is no silence; the terminal is free when the result is printed."""
+    phases: dict[str, str] = {}
+    shown = Progress(State())
+
+    async def compared(*given: Any, **more: Any) -> Any:
+        phases["compared"] = shown.phase
+        return await plan_or_rest(*given, **more)
+
+    def printed(*given: Any) -> int:
+        phases["printed"] = shown.phase
+        return 0
+
+    plan_or_rest = pipeline.plan_or_rest
+    monkeypatch.setattr(pipeline, "plan_or_rest", compared)
+    monkeypatch.setattr(check, "progress", lambda state: shown)
+    monkeypatch.setattr(check, "_printed", printed)
+    run()
+    assert phases == {"compared": f"Reading {canned.url}", "printed": ""}
 
 
 @pytest.mark.parametrize("fault", [401, 404, 403])

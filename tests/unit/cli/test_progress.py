@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import sys
+from threading import Event
+
 import pytest
 
 from reconciler.cli import progress as module
@@ -56,6 +60,53 @@ def test_a_log_gets_a_line_while_nothing_happens(clock: list[float], capsys: pyt
     clock[0] += 60
     shown.tick()
     assert capsys.readouterr().err.splitlines() == ["Reading the manifests …"] * 3
+
+
+class Watched(io.StringIO):
+    """A terminal, or with `lines` a log, that tells when something is written after it was `left` alone."""
+
+    def __init__(self, *, lines: bool = False) -> None:
+        super().__init__()
+        self.lines, self.left, self.moved = lines, Event(), Event()
+
+    def isatty(self) -> bool:
+        return not self.lines
+
+    def write(self, text: str) -> int:
+        if self.left.is_set():
+            self.moved.set()
+        return super().write(text)
+
+
+ENOUGH = 30
+"""Seconds after which something does not happen any more, however busy the machine is."""
+
+
+def test_a_log_is_told_without_being_asked(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that is due is printed while the program is busy with something else, and none before."""
+    log = Watched(lines=True)
+    monkeypatch.setattr(sys, "stderr", log)
+    monkeypatch.setattr(module, "LOOK", 0.001)
+    with progress(State()) as shown:
+        shown.reading("the manifests")
+        log.left.set()
+        assert not log.moved.wait(0.05)
+        clock[0] += module.PAUSE
+        assert log.moved.wait(ENOUGH)
+    assert log.getvalue() == "Reading the manifests …\n" * 2
+
+
+def test_a_bar_moves_while_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal is written to again and again, also while the program is busy with something else."""
+    monkeypatch.setenv("TERM", "xterm")
+    terminal = Watched()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with progress(State()) as shown:
+        shown.reading("the manifests")
+        terminal.left.set()
+        for _ in range(2):
+            terminal.moved.clear()
+            assert terminal.moved.wait(ENOUGH)
 
 
 def test_pages_and_waits_are_named(clock: list[float]) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -54,6 +56,53 @@ def test_the_first_requests_are_sent_while_the_manifests_are_read(monkeypatch: p
     with Stub(answer) as stub:
         asyncio.run(main())
         assert sorted(path for _, path, _ in stub.seen) == ["/trackers.json", "/users/current.json"]
+
+
+def test_the_first_requests_are_sent_while_standard_input_is_awaited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What writes the manifests may take its time: the server is asked before anything is written."""
+    asked, early = Event(), []
+
+    def answer(method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        asked.set()
+        return 200, b"{}"
+
+    def produce() -> None:
+        early.append(asked.wait(20))
+        with os.fdopen(write, "wb") as manifest:
+            manifest.write(Path("a.yaml").read_bytes())
+
+    async def main() -> None:
+        state = State(url=stub.url)
+        monkeypatch.setenv("REDMINE_API_KEY", "x")
+        async with opened(state, ("-",), Progress(state)) as found:
+            assert len(found.manifests.desired.objects) == 1
+
+    read, write = os.pipe()
+    with Stub(answer) as stub, os.fdopen(read) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        producer = Thread(target=produce)
+        producer.start()
+        asyncio.run(main())
+        producer.join()
+    assert early == [True]
+
+
+@pytest.mark.slow
+def test_an_interrupt_ends_the_wait_for_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One Ctrl-C is enough, and nothing is said but that: Python crashes if it closes `sys.stdin` under a thread."""
+    monkeypatch.setenv("REDMINE_API_KEY", "x")
+    with Stub(lambda method, path, body: (200, b"{}")) as stub:
+        command = [sys.executable, "-m", "reconciler", "plan", "--url", stub.url, "-"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stdin is not None and process.stderr is not None
+            # More than a pipe holds: some of it has been read when all is written, and more is waited for.
+            process.stdin.write("#\n" * 500_000)
+            process.stdin.flush()
+            process.send_signal(signal.SIGINT)
+            # Not `communicate`, which would end standard input.
+            assert process.wait(20) == 130
+            said = process.stderr.read().splitlines()
+    assert [line for line in said if line and not line.startswith("Reading")] == ["Interrupted."]
 
 
 def test_without_a_url_the_manifests_are_read_all_the_same() -> None:

@@ -24,6 +24,7 @@ from reconciler.model.capabilities import (
     OwnAccount,
     PartialRows,
     People,
+    Placed,
     ReadBack,
     ReadOnly,
     Sharing,
@@ -65,8 +66,8 @@ class _Leaves(Kind[LeafSpec], abstract=True):
 class _Falls(Deletion):
     """Some leaves fall."""
 
-    def takes_along(self, address: Address, row: Row, names: Names) -> list[str]:
-        return ["tree/other"]
+    def takes_along(self, address: Address, row: Row, names: Names) -> list[Placed]:
+        return [(1, "tree/other")]
 
 
 class Plain(_Leaves):
@@ -117,7 +118,7 @@ def test_a_listed_capability_is_found_by_its_family() -> None:
     assert SPECIAL.capability(Deletion) is SPECIAL.capabilities[0]
     assert SPECIAL.capability(_Falls) is SPECIAL.capabilities[0]
     assert SPECIAL.has(Deletion) and SPECIAL.has(Nesting) and not SPECIAL.has(Creation)
-    assert SPECIAL.capability(Deletion).takes_along(HERE, ROW, Names()) == ["tree/other"]
+    assert SPECIAL.capability(Deletion).takes_along(HERE, ROW, Names()) == [(1, "tree/other")]
 
 
 def test_what_each_kind_has_is_its_own() -> None:

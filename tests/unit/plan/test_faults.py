@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Set
 
 import pytest
 from engine import offline
@@ -24,11 +24,11 @@ def faults(text: str, *present: Present) -> tuple[Faults, set[str]]:
     live.names.custom_fields["issue"] = {"Stage": CustomField(1, "Stage", "list", options={"alpha": "alpha"})}
     live.names.custom_fields["version"] = live.names.custom_fields["issue"]
 
-    def planned(tolerated: Collection[Problem]) -> Plan:
+    def planned(tolerated: Set[Problem]) -> Plan:
         return make(wanted, live, "http://redmine.test", tolerated=tolerated)
 
     found = find(wanted, live.names, planned)
-    chosen = make(wanted, live, "x", lambda a: a not in found.objects, tolerated=found.problems)
+    chosen = make(wanted, live, "x", lambda a: a not in found.objects, tolerated=found.tolerated)
     return found, {str(change.address) for change in chosen.changes}
 
 
@@ -104,7 +104,7 @@ def test_a_problem_of_two_objects_is_that_of_both() -> None:
 def test_a_problem_of_no_object_stops_everything() -> None:
     """Such as a setting that does not fit the server."""
 
-    def made(tolerated: Collection[Problem]) -> Plan:
+    def made(tolerated: Set[Problem]) -> Plan:
         raise ManifestError([Problem(Location("reconciler.yaml"), "issue_key_field: there is no such field")])
 
     wanted = offline("users: []")

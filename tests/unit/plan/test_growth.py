@@ -16,14 +16,18 @@ import httpx
 import pytest
 from calls import call
 from engine import offline
-from plans import SHOP, Present, inside, issue, live_of, project, user
+from plans import PERSON, SHOP, Present, inside, issue, live_of, project, user
+from pruning import folder
 
 import reconciler
 from reconciler.apply.executor import Applier
 from reconciler.apply.report import Report
 from reconciler.apply.run import carry_out
+from reconciler.plan.archived_projects import stay_open, to_archive_again, visible
+from reconciler.plan.narrow import narrowed
 from reconciler.plan.planner import Plan, make
-from reconciler.plan.targets import needing, select
+from reconciler.plan.prune import Pruned, look
+from reconciler.plan.targets import PlanOptions, needing, select
 from reconciler.redmine.client import Client
 
 pytestmark = pytest.mark.slow
@@ -32,6 +36,7 @@ ENGINE = str(Path(reconciler.__file__).parent)
 FEW = 100
 DOUBLE = 2.1
 """Twice, and a little for sorting."""
+ACTIVE = {"status": 1}
 
 
 def instructions(action: Callable[[], object]) -> int:
@@ -135,6 +140,12 @@ def closed_levels(count: int) -> tuple[str, Sequence[Present]]:
     return "projects:\n" + "".join(f"  - {{identifier: p-{n}, name: N, status: closed}}\n" for n in range(count)), rows
 
 
+def shut_levels(count: int) -> tuple[str, Sequence[Present]]:
+    """Projects, each below the one before, that are all archived."""
+    text, rows = closed_levels(count)
+    return text.replace("status: closed", "status: archived"), [(*one, {**row, "status": 1}) for *one, row in rows]
+
+
 def opened_levels(count: int) -> tuple[str, Sequence[Present]]:
     """Closed projects that are opened, with closed ones below that no manifest declares."""
     text, rows = closed_levels(count)
@@ -161,7 +172,31 @@ def turned_wiki(count: int) -> tuple[str, Sequence[Present]]:
     return inside("wiki_pages:", *lines), [("project", "shop", wiki), *rows]
 
 
-TREES = {made.__name__: made for made in (closed_levels, opened_levels, inherited_members, turned_wiki)}
+def deleted_projects(count: int) -> tuple[str, Sequence[Present]]:
+    """Projects, each below the one before, that are all deleted."""
+    _, rows = closed_levels(count)
+    return "projects:\n" + "".join(f"  - {{identifier: p-{n}, state: absent}}\n" for n in range(count)), rows
+
+
+def deleted_issues(count: int) -> tuple[str, Sequence[Present]]:
+    """Issues, each below the one before, that are all deleted."""
+    above = ({"parent": {"id": 9 + n}} if n else {} for n in range(count))
+    rows = [issue(10 + n, "shop", f"i{n}", **more) for n, more in enumerate(above)]
+    return inside("issues:", *(f"  - {{subject: i{n}, state: absent}}" for n in range(count))), [SHOP, *rows]
+
+
+TREES: dict[str, Callable[[int], tuple[str, Sequence[Present]]]] = {
+    made.__name__: made
+    for made in (
+        closed_levels,
+        shut_levels,
+        opened_levels,
+        inherited_members,
+        turned_wiki,
+        deleted_projects,
+        deleted_issues,
+    )
+}
 
 
 @pytest.mark.parametrize("state", TREES.values(), ids=TREES)
@@ -180,6 +215,73 @@ def test_planning_trees_is_linear(state: Callable[[int], tuple[str, Sequence[Pre
     assert more / less < DOUBLE
 
 
+def archived_levels(count: int) -> tuple[str, Sequence[Present]]:
+    """Archived projects, each below the one before, with an issue in each."""
+    above = ({"parent": {"id": n}} if n else {} for n in range(count))
+    rows = [project(n + 1, f"p-{n}", status=9, **more) for n, more in enumerate(above)]
+    issues = "issues: [{subject: s, tracker: Bug, priority: Low}]"
+    return "projects:\n" + "".join(f"  - {{identifier: p-{n}, {issues}}}\n" for n in range(count)), rows
+
+
+def opened_leaf(count: int) -> tuple[str, Sequence[Present]]:
+    """A project that is declared active, with an issue, below archived ones that no manifest declares."""
+    text, rows = archived_levels(count + 1)
+    return "projects:\n" + text.splitlines()[-1].replace("issues:", "status: active, issues:"), rows
+
+
+LEVELS = {made.__name__: made for made in (archived_levels, opened_leaf)}
+
+
+@pytest.mark.parametrize("state", LEVELS.values(), ids=LEVELS)
+def test_archiving_again_is_linear(state: Callable[[int], tuple[str, Sequence[Present]]]) -> None:
+    """To find which of twice as many levels are archived again, and which stay open, takes twice the work."""
+
+    def work(count: int) -> int:
+        text, rows = state(count)
+        wanted = offline(text)
+        live, opened = (live_of(wanted, [(k, key, {**row, **more}) for k, key, row in rows]) for more in ({}, ACTIVE))
+        first, before = make(wanted, live, "http://redmine.test", unarchive=True), visible(live.names)
+
+        def find() -> None:
+            again = to_archive_again(first, before, wanted, opened.names)
+            found.append(len(again) + len(list(stay_open(first, before, opened.names))))
+
+        return instructions(find)
+
+    found: list[int] = []
+    less, more = work(FEW), work(2 * FEW)
+    assert found == [FEW, 2 * FEW]
+    assert more / less < DOUBLE
+
+
+def postponed_chain(count: int) -> tuple[str, Sequence[Present]]:
+    """New issues, each below the one before, and the first one below an issue in an archived project."""
+    text, rows = archived_levels(1)
+    chained = (f"{{subject: i{n}, parent: i{n - 1}}}" for n in range(2, count))
+    below = ["{subject: i1, parent: {project: p-0, key: s}}", *chained]
+    shop = inside("issues:", *(f"  - {line}" for line in below))
+    return text.rstrip() + shop.removeprefix("projects:"), [project(2, "shop"), *rows]
+
+
+REVEALED = {made.__name__: made for made in (archived_levels, postponed_chain)}
+
+
+@pytest.mark.parametrize("state", REVEALED.values(), ids=REVEALED)
+def test_planning_to_unarchive_is_linear(state: Callable[[int], tuple[str, Sequence[Present]]]) -> None:
+    """To find twice as many objects that are compared once projects are unarchived takes twice the work."""
+
+    def work(count: int) -> int:
+        text, present = state(count)
+        wanted = offline(text)
+        live = live_of(wanted, present)
+        return instructions(lambda: made.append(make(wanted, live, "http://redmine.test", unarchive=True)))
+
+    made: list[Plan] = []
+    less, more = work(FEW), work(2 * FEW)
+    assert [len(plan.revealed) for plan in made] == [FEW, 2 * FEW]
+    assert more / less < DOUBLE
+
+
 def test_choosing_is_linear() -> None:
     """To choose all of twice as many levels, or to find what needs any of them, takes twice the work."""
 
@@ -189,6 +291,43 @@ def test_choosing_is_linear() -> None:
         return instructions(lambda: (select(made, known, ["issue/*"]), needing(made, known)))
 
     assert work(2 * FEW) / work(FEW) < DOUBLE
+
+
+def people(count: int) -> str:
+    """Users: any of them can have the mail address that another one is to get."""
+    named = "firstname: A, lastname: B"
+    return "users:\n" + "".join(f"  - {{login: u{n}, {named}, mail: u{n}@example.net}}\n" for n in range(count))
+
+
+def hours(count: int) -> str:
+    """Time entries of one project, which have no names of their own."""
+    entry = "user: amy, activity: Design, hours: 1, spent_on: 2026-01-01"
+    return inside("time_entries:", *(f"  - {{{entry}, comments: c{n}}}" for n in range(count)))
+
+
+def assigned(count: int) -> str:
+    """Issues of one member, whose membership comes before each of them."""
+    lines = (f"  - {{subject: i{n}, assigned_to: amy}}" for n in range(count))
+    amy = f"users: [{{login: amy, {PERSON}}}]\n"
+    return amy + inside("members: [{user: amy, roles: [Developer]}]", "issues:", *lines)
+
+
+TARGETS = {"user/u1": people, "time_entry/*": hours, "issue/*": assigned}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_finding_what_targets_need_is_linear(target: str) -> None:
+    """To find what can matter to a target takes twice the work if all of twice as many objects can."""
+
+    def work(count: int) -> int:
+        wanted = offline(TARGETS[target](count))
+        assert not wanted.problems
+        return instructions(lambda: found.append(len(narrowed(wanted, PlanOptions((target,))).objects)))
+
+    found: list[int] = []
+    less, more = work(FEW), work(2 * FEW)
+    assert found[0] >= FEW and found[1] - found[0] == FEW
+    assert more / less < DOUBLE
 
 
 class Redmine:
@@ -224,6 +363,28 @@ class Redmine:
         for end in ("issue_id", "issue_to_id"):
             self.rows[link[end]]["relations"].append(link)
         return httpx.Response(201, json={"relation": link})
+
+
+def test_pruning_is_linear(tmp_path: Path) -> None:
+    """To find what no manifest declares in twice as many projects takes twice the work."""
+
+    def work(count: int) -> int:
+        lines = (f"  - {{identifier: p-{n}, name: P, news: [{{title: a, description: x}}]}}\n" for n in range(count))
+        manifests = folder(tmp_path, "projects:\n" + "".join(lines), authoritative=["news"])
+        told = [(f"p-{n}/{title}", title) for n in range(count) for title in ("a", "b")]
+        rows = [project(n + 1, f"p-{n}") for n in range(count)]
+        news = [("news", key, {"id": n, "title": title, "description": "x"}) for n, (key, title) in enumerate(told)]
+        live = live_of(manifests.desired, [*rows, *news])
+
+        async def search(client: Client) -> Pruned:
+            return await look(client, manifests.config, manifests.desired, live, PlanOptions(prune=True))
+
+        return instructions(lambda: found.append(call(Redmine(), search)))
+
+    found: list[Pruned] = []
+    less, more = work(FEW), work(2 * FEW)
+    assert [len(pruned.objects) for pruned in found] == [FEW, 2 * FEW]
+    assert more / less < DOUBLE
 
 
 def applying(state: State) -> Callable[[], Report]:

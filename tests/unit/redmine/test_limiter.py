@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
 
 from reconciler.redmine.limiter import Limiter
@@ -28,6 +30,29 @@ def test_a_database_that_contention_slows_gets_fewer() -> None:
     server, limiter = Simulated(100, lambda inside: 0.05 * (inside + inside * (inside - 1) / 6)), Limiter(8)
     assert server.work(2000, limiter) >= 0.85 * best(server, 300, 8)
     assert limiter.limit <= 3
+
+
+@pytest.mark.parametrize("when", [1080, 1089, 1100, 1206, 1467])
+def test_a_server_that_becomes_slower_gets_fewer(when: int) -> None:
+    """If requests begin to take longer in the middle of a run, the more the more there are, there are fewer soon."""
+    answered = count()
+
+    def seconds(inside: int) -> float:
+        return 0.1 if next(answered) < when else 0.05 * (inside + inside * (inside - 1) / 6)
+
+    limiter = Limiter(16)
+    Simulated(16, seconds).work(when + 700, limiter)
+    assert limiter.limit <= 8
+
+
+def test_a_server_that_has_recovered_gets_more() -> None:
+    """A number that was refused once is tried again."""
+    server, limiter = Simulated(16, capacity=4), Limiter(16)
+    server.work(500, limiter)
+    assert limiter.limit <= 5
+    server.capacity = 1000
+    server.work(4000, limiter)
+    assert limiter.limit >= 7
 
 
 @pytest.mark.parametrize("capacity", [1, 3, 5, 12])

@@ -96,13 +96,14 @@ def test_a_cancelled_request_gives_its_slot_back() -> None:
     assert run({}, action, {})[-1] == "c"
 
 
-def test_a_busy_server_gets_fewer_at_a_time() -> None:
-    """A 500, which is how a busy SQLite answers, halves the number of requests under way."""
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_busy_server_gets_fewer_at_a_time(status: int) -> None:
+    """What a server or its proxy answers if it has too much to do halves the number of requests under way."""
     limits: list[int] = []
 
     async def action(client: Client) -> None:
         await client.get("/a")
         limits.append(client.slots.limiter.limit)
 
-    run({"a": [httpx.Response(500)]}, action, {}, concurrency=8)
+    run({"a": [httpx.Response(status)]}, action, {}, concurrency=8)
     assert limits == [4]

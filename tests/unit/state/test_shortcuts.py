@@ -14,6 +14,9 @@ from engine import apply_to, offline, plan_of, problems_of
 
 from reconciler.errors import ManifestError
 from reconciler.kinds.issues import read
+from reconciler.kinds.issues.shortcut import APART
+from reconciler.model.address import Address
+from reconciler.model.name_index import Names
 from reconciler.model.requests import Listing
 from reconciler.plan.operations import Unmanaged
 from reconciler.plan.undeclared import unmanaged
@@ -203,6 +206,93 @@ def test_the_same_holds_for_keys(case: str, monkeypatch: pytest.MonkeyPatch) -> 
     number, text = KEYED[case]
     redmine = shop(numbered(number))
     assert outcome(redmine, text, key_field=KEY) == with_whole_list(redmine, text, monkeypatch, key_field=KEY)
+
+
+def keyed(*numbers: int) -> list[str]:
+    """Issues as `shop` and `numbered` have them."""
+    return [f"key: key-{n}, subject: issue number {n}" for n in numbers]
+
+
+def late(redmine: Canned) -> None:
+    """Only the newer half of the issues has keys."""
+    for n in range(MANY // 2, MANY + 1):
+        redmine.set(redmine.row("issues", n), "issues", custom_fields={KEY: f"key-{n}"})
+
+
+def limited(redmine: Canned) -> None:
+    """Only issues of two of three trackers have keys, and the first of all is of another one."""
+    redmine.set(redmine.row("custom_fields", KEY), "custom_fields", trackers=[{"id": 1}, {"id": 2}])
+    redmine.set(redmine.row("issues", 1), "issues", tracker="Support")
+    numbered(MANY)(redmine)
+
+
+def alike(redmine: Canned) -> None:
+    """An issue with a key has the subject of one without; both are below others."""
+    numbered(MANY - 1)(redmine)
+    redmine.set(redmine.row("issues", MANY), "issues", subject="issue number 7", parent=500)
+    redmine.set(redmine.row("issues", 7), "issues", parent=6)
+
+
+MIXED: dict[str, tuple[Fill, str, int]] = {
+    "all have keys": (numbered(MANY), manifest(*keyed(3, 700), "subject: issue number 900"), 5),
+    "half have keys": (numbered(500), manifest(*keyed(3, 300), "subject: issue number 900"), 5),
+    "the newer half has keys": (late, manifest(*keyed(600, 700), "subject: issue number 3"), 6),
+    "none has a key": (lambda redmine: None, manifest(*keyed(3), "subject: issue number 900"), 5),
+    "another tracker": (limited, manifest(*keyed(3), "subject: issue number 1"), 5),
+    "a twin with a key": (alike, manifest(*keyed(6), "subject: issue number 7"), 6),
+    "absent": (alike, manifest(*keyed(6), "subject: issue number 7, state: absent"), 6),
+    "renamed": (numbered(500), manifest(*keyed(3), "subject: x, renamed_from: issue number 900"), 6),
+    "by number": (numbered(MANY), manifest(*keyed(3, 700), "id: 900, subject: issue number 900"), 6),
+}
+
+
+@pytest.mark.parametrize("case", MIXED)
+def test_issues_with_and_without_a_key_are_looked_up_together(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One issue that is declared without a key does not make the whole list necessary."""
+    fill, text, requests = MIXED[case]
+    redmine = shop(fill)
+    found = outcome(redmine, text, key_field=KEY)
+    assert len(asked(redmine)) == requests
+    assert found == with_whole_list(redmine, text, monkeypatch, key_field=KEY)
+    assert len(asked(redmine)) >= MANY / 99
+
+
+def test_an_absent_issue_without_a_key_is_never_one_that_has_a_key() -> None:
+    """Two issues share a subject: the one without a key is deleted."""
+    redmine = shop(numbered(7), number=9)
+    number = redmine.add("issues", project="shop", subject="issue number 7")
+    (change,) = plan_of(redmine, manifest("subject: issue number 7, state: absent"), key_field=KEY).changes
+    assert change.id == number
+
+
+def test_what_a_look_up_was_for_is_kept_though_the_next_one_names_it() -> None:
+    """An issue that was found by its key, with its subtasks, is above one without a key, which is looked up last."""
+    redmine = shop(numbered(500))
+    redmine.set(redmine.row("issues", 900), "issues", parent=6)
+    wanted = offline(manifest(*keyed(6), "key: new, subject: issue number 900"), key_field=KEY)
+
+    async def look(client: Client) -> Names:
+        return (await read_state(client, wanted)).names
+
+    with reached(redmine):
+        names = call(redmine, look, url=redmine.url)
+    assert APART not in (names.row(Address("issue", "shop/key-6")) or {APART: True})
+
+
+def test_what_was_read_as_a_subtask_gets_no_key_by_chance() -> None:
+    """Two issues without a key could be meant, of which only one is below an issue that was looked up."""
+    redmine = shop(alike)
+    redmine.add("issues", project="shop", subject="issue number 7")
+    found = problems_of(redmine, manifest(*keyed(500), "key: new, subject: issue number 7"), key_field=KEY)
+    assert [problem.message for problem in found] == [f"several issues match: #{MANY}, #{MANY + 1}"]
+
+
+def test_without_a_filter_on_the_keys_the_whole_list_is_read() -> None:
+    """An issue whose subject was changed is only known by its key, and is not created once more."""
+    redmine = shop(numbered(MANY))
+    redmine.set(redmine.row("custom_fields", KEY), "custom_fields", is_filter=False)
+    (change,) = plan_of(redmine, manifest("key: key-3, subject: changed"), key_field=KEY).changes
+    assert change.id == 3
 
 
 def test_a_new_key_among_many_issues_without_one_takes_few_requests() -> None:

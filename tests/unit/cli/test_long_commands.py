@@ -1,0 +1,171 @@
+"""Commands that mostly take a moment: what is said on stderr if they take longer."""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+from canned import Canned
+from click.testing import CliRunner, Result
+
+from reconciler.cli import main, output, plan, saved_plan
+from reconciler.cli import progress as module
+from reconciler.cli.options import State
+from reconciler.cli.progress import Progress, if_long
+from reconciler.manifest.sources import File
+
+MANIFEST = """\
+trackers: [{name: Bug, default_status: New}]
+issue_statuses: [{name: New}]
+projects:   [{identifier: shop, name: Shop}]
+"""
+ENOUGH = 30
+"""Seconds after which something does not happen any more, however busy the machine is."""
+
+MANIFESTS, PLAN = "Reading the manifests …\n", "Reading the plan …\n"
+COMMANDS = {
+    "validate a.yaml": MANIFESTS,
+    "validate --format json a.yaml": MANIFESTS,
+    "validate --verbose --no-color a.yaml": MANIFESTS,
+    "graph a.yaml": MANIFESTS,
+    "fmt --diff a.yaml": MANIFESTS,
+    "catalog script a.yaml": MANIFESTS,
+    "show saved.plan": PLAN,
+    "apply --plan saved.plan --yes": PLAN,
+}
+"""Command → what is announced if it takes long."""
+
+
+def run(line: str) -> Result:
+    """A command that does not fail."""
+    result = CliRunner().invoke(main, line.split())
+    assert "Error" not in result.stderr
+    return result
+
+
+def until_announced(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> None:
+    """Let a function take until something is said."""
+    announced = Event()
+    say, function = output.say, getattr(owner, name)
+
+    def heard(text: str) -> None:
+        say(text)
+        announced.set()
+
+    def slow(*given: Any) -> Any:
+        assert announced.wait(ENOUGH)
+        return function(*given)
+
+    monkeypatch.setattr(output, "say", heard)
+    monkeypatch.setattr(owner, name, slow)
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_what_takes_long_is_announced(line: str, canned: Canned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On stderr, before it ends, and only then; stdout has the same as otherwise."""
+    Path("a.yaml").write_text(MANIFEST)
+    run("plan --out saved.plan a.yaml")
+    if COMMANDS[line] == MANIFESTS:
+        usual = run(line)
+        until_announced(monkeypatch, File, "text")
+    else:
+        usual = run("show saved.plan")
+        until_announced(monkeypatch, saved_plan, "read")
+    monkeypatch.setattr(module, "MOMENT", 0.001)
+    late = run(line)
+    assert COMMANDS[line] not in usual.stderr
+    assert late.stderr.startswith(COMMANDS[line])
+    assert late.stderr.count(COMMANDS[line]) == 1
+    assert late.stdout == usual.stdout or line.startswith("apply")
+
+
+def test_a_plan_is_written_and_saved_with_progress(canned: Canned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both take seconds if there are many changes; the terminal is free when the plan is printed."""
+    Path("a.yaml").write_text(MANIFEST)
+    made: list[Progress] = []
+    phases: list[tuple[str, str]] = []
+
+    def begun(state: State) -> Progress:
+        made.append(Progress(state))
+        return made[-1]
+
+    def recorded(owner: Any, name: str) -> None:
+        function = getattr(owner, name)
+
+        def record(*given: Any) -> Any:
+            phases.append((name, made[-1].phase))
+            return function(*given)
+
+        monkeypatch.setattr(owner, name, record)
+
+    monkeypatch.setattr(plan, "progress", begun)
+    for owner, name in ((output, "plan"), (output, "result"), (plan, "_save")):
+        recorded(owner, name)
+    run("plan --out saved.plan a.yaml")
+    assert phases == [("plan", "Writing the plan"), ("result", ""), ("_save", "Saving the plan")]
+
+
+class Terminal(io.StringIO):
+    """It is one."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def terminal(patch: pytest.MonkeyPatch) -> Terminal:
+    """What stderr is from now on. No fixture: pytest captures anew when the test begins."""
+    patch.setenv("TERM", "xterm")
+    found = Terminal()
+    patch.setattr(sys, "stderr", found)
+    return found
+
+
+def waited_for(happened: Callable[[], bool]) -> None:
+    """Wait until something is true."""
+    end = time.monotonic() + ENOUGH
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
+def test_a_moment_leaves_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ends soon shows nothing: no line, no bar, and nothing that removes one."""
+    shown = terminal(monkeypatch)
+    with if_long(State(), "the manifests"):
+        pass
+    assert shown.getvalue() == ""
+
+
+def test_what_takes_long_has_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It moves by itself, leaves stdout to whoever renders the result, and is gone at the end."""
+    monkeypatch.setattr(module, "MOMENT", 0.001)
+    stdout = sys.stdout
+    shown = terminal(monkeypatch)
+    with if_long(State(), "the manifests"):
+        waited_for(lambda: "⠙" in shown.getvalue())
+        assert sys.stdout is stdout
+    assert shown.getvalue().startswith(MANIFESTS)
+    assert shown.getvalue().endswith("\x1b[2K")
+
+
+def test_nothing_is_announced_after_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bar that begins just when the work ends is waited for and removed, as it would stay otherwise."""
+    monkeypatch.setattr(module, "MOMENT", 0.001)
+    begun, say = Event(), output.say
+
+    def slowly(text: str) -> None:
+        begun.set()
+        time.sleep(0.05)
+        say(text)
+
+    monkeypatch.setattr(output, "say", slowly)
+    shown = terminal(monkeypatch)
+    with if_long(State(), "the manifests"):
+        assert begun.wait(ENOUGH)
+    assert shown.getvalue().endswith("\x1b[2K")
