@@ -22,7 +22,7 @@ def graph(state: State, paths: tuple[str, ...], form: str) -> int:
 
     Does not contact the server.
     """
-    with if_long(state, "the manifests"):
+    with if_long(state, "the manifests", paths):
         drawn = _drawn(state, paths, form)
     output.result(drawn, state)
     return Exit.DONE

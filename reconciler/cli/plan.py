@@ -74,7 +74,9 @@ def plan(
         if out is not None:
             with progress(state) as shown:
                 shown.resume("Saving the plan")
-                _save(planned, out, state)
+                said = _save(planned, out, state)
+            # A bar would wrap the line, which is there to be copied.
+            output.say(said)
         return Exit.CHANGES if detailed_exitcode and planned.plan.changes else Exit.DONE
 
 
@@ -120,7 +122,8 @@ def _rest(planned: Planned, out: Path | None, state: State, written: Reports) ->
     return error.exit_code
 
 
-def _save(planned: Planned, out: Path, state: State) -> None:
+def _save(planned: Planned, out: Path, state: State) -> str:
+    """Save the plan; how to apply it."""
     from reconciler.cli import saved_plan
     from reconciler.plan import plan_file
     from reconciler.render.json import plan_json
@@ -131,4 +134,4 @@ def _save(planned: Planned, out: Path, state: State) -> None:
     # The configuration and the instance are in the plan.
     said = {"--plan": out, "--url": state.url, "--api-key-file": state.api_key_file}
     words = [word for option, value in said.items() if value is not None for word in (option, str(value))]
-    output.say(f"Plan saved. To apply it: {shlex.join(['reconciler', 'apply', *words])}")
+    return f"Plan saved. To apply it: {shlex.join(['reconciler', 'apply', *words])}"

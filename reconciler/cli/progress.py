@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 from threading import Event, Lock, Thread, Timer
 from time import monotonic
@@ -254,7 +254,10 @@ def progress(state: State) -> Progress:
 
 
 @contextmanager
-def if_long(state: State, what: str) -> Iterator[None]:
-    """Progress while something is read that mostly takes a moment: nothing is shown then."""
-    with progress(state) as shown, shown.late(what):
+def if_long(state: State, what: str, paths: Collection[str] = ()) -> Iterator[None]:
+    """Progress while something is read that mostly takes a moment: nothing is shown then.
+
+    Nor is it over standard input, which somebody may be typing.
+    """
+    with progress(state) as shown, nullcontext() if "-" in paths else shown.late(what):
         yield

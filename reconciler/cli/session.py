@@ -62,7 +62,8 @@ async def opened(
     async with client(state, config, shown, announced=False) as early:
         if not wait:
             _ask_for_account(early)
-        ask = _asker(early, lists=not wait and not (leased and config.lease))
+        # What writes to standard input may write to the server before.
+        ask = _asker(early, lists=not wait and not (leased and config.lease) and "-" not in paths)
 
         def work() -> Manifests:
             _import_the_rest(ask)

@@ -32,7 +32,7 @@ def validate(state: State, paths: tuple[str, ...], form: str, reports: tuple[Tar
     """
     from reconciler.cli import steps
 
-    with if_long(state, "the manifests"):
+    with if_long(state, "the manifests", paths):
         with Reports(reports, state) as written:
             manifests = steps.manifests(state, paths)
             written.document = Document(manifests.problems)

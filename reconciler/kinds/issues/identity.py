@@ -66,9 +66,9 @@ class Matching:
             project = projects.get(row["project"]["id"])
             if project is not None:
                 self.keys[row["id"]] = f"{project}/{name_of(row, self.field)}"
-        for row in sought:
-            self.candidates[self.keys.get(row["id"], "")].append(row)
-            self.subjects[f"{projects.get(row['project']['id'])}/{row['subject']}"].append(row)
+            if BESIDE not in row:
+                self.candidates[self.keys.get(row["id"], "")].append(row)
+                self.subjects[f"{project}/{row['subject']}"].append(row)
         self.renamed: dict[str, Object] = {}
         """subject → the declared issue without a key that had it earlier."""
         self.taken: dict[int, Object] = {}
@@ -99,8 +99,8 @@ class Matching:
         # As for other kinds: where the new name exists, it is renamed already.
         rows = rows or ([] if keyed else self._by_subject(wanted, spec.renamed_from, keyed=False))
         if self.field and not spec.key:
-            # Those with a key are known by that.
-            rows = [r for r in rows if not value_of(r, self.field)] or rows
+            # Those with a key are known by that: none of them is deleted for its subject.
+            rows = [r for r in rows if not value_of(r, self.field)] or (rows if spec.state == "present" else [])
         if len(rows) > 1:
             # `or rows`: the declared tracker may be the very change that is planned.
             rows = [r for r in rows if spec.tracker in (None, r["tracker"]["name"])] or rows

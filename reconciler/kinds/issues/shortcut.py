@@ -64,11 +64,13 @@ class ByName(Shortcut):
         return next((name for name in self.by if name.startswith("cf_")), "")
 
     def lists(self, known: Row) -> Iterator[Listing]:
+        # With nothing to ask for, one list still shows that the filter works.
+        nothing = not any(self.by.values()) and not {*self.ids} - {known["id"]}
         for name, values in self.by.items():
             also = _value(known, name)
             others = sorted({*values} - {also})
             # Alone, if nothing else is asked for: other issues can have the same.
-            for portion in [[]] if also in values and not others else portions(others):
+            for portion in [[]] if nothing or (also in values and not others) else portions(others):
                 yield self._list((*self.scope, *criterion(name, "=", also, *portion)))
         for chunk in chunks(sorted({*self.ids} - {known["id"]}), CHUNK - 1):
             yield self._list(numbered([known["id"], *chunk]))

@@ -258,11 +258,21 @@ def test_issues_with_and_without_a_key_are_looked_up_together(case: str, monkeyp
 
 
 def test_an_absent_issue_without_a_key_is_never_one_that_has_a_key() -> None:
-    """Two issues share a subject: the one without a key is deleted."""
+    """Two issues share a subject: the one without a key is deleted, and when it is gone, the other one stays."""
     redmine = shop(numbered(7), number=9)
     number = redmine.add("issues", project="shop", subject="issue number 7")
-    (change,) = plan_of(redmine, manifest("subject: issue number 7, state: absent"), key_field=KEY).changes
+    text = manifest("subject: issue number 7, state: absent")
+    (change,) = plan_of(redmine, text, key_field=KEY).changes
     assert change.id == number
+    redmine.rows("issues").remove(redmine.row("issues", number))
+    assert not plan_of(redmine, text, key_field=KEY).changes
+
+
+def test_a_look_up_without_a_name_is_a_look_up() -> None:
+    """An absent key that no issue has, in a project whose issues have no keys, does not make the whole list necessary."""
+    redmine = shop(lambda redmine: None, number=1000)
+    assert not plan_of(redmine, manifest("key: gone, state: absent"), key_field=KEY).changes
+    assert len(asked(redmine)) < 9
 
 
 def test_what_a_look_up_was_for_is_kept_though_the_next_one_names_it() -> None:
