@@ -12,6 +12,7 @@ import io
 import json
 import sqlite3
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -180,8 +181,11 @@ class Api:
         assert response.status_code == 204, f"{path}: {response.status_code} {response.text}"
 
     def delete(self, path: str) -> None:
-        """Deletes an object."""
-        assert self.send("DELETE", path).status_code == 204
+        """Deletes an object. While a project is deleted in the background (from 5.1 on), SQLite may be busy: 500."""
+        until = time.monotonic() + 30
+        while (response := self.send("DELETE", path)).status_code == 500 and time.monotonic() < until:
+            time.sleep(0.5)
+        assert response.status_code == 204, f"{path}: {response.status_code} {response.text}"
 
     def issue(self, subject: str) -> dict[str, Any]:
         """The one issue with a subject, by its own page."""
