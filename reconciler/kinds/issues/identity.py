@@ -53,12 +53,6 @@ class Matching:
         self.by_id = {row["id"]: row for row in rows}
         self.named: dict[str, list[Row]] = defaultdict(list)
         """With a key field: the issues of each name, whichever project they are in."""
-        # Those beside them may be a few of many that are alike.
-        sought = [row for row in rows if BESIDE not in row]
-        if self.field:
-            for row in sought:
-                # Issues without a key share the name "": nothing ever looks it up.
-                self.named[value_of(row, self.field)].append(row)
         self.candidates: dict[str, list[Row]] = defaultdict(list)
         self.subjects: dict[str, list[Row]] = defaultdict(list)
         projects = context.names.live("project").keys
@@ -66,9 +60,14 @@ class Matching:
             project = projects.get(row["project"]["id"])
             if project is not None:
                 self.keys[row["id"]] = f"{project}/{name_of(row, self.field)}"
-            if BESIDE not in row:
-                self.candidates[self.keys.get(row["id"], "")].append(row)
-                self.subjects[f"{project}/{row['subject']}"].append(row)
+            # Those beside the issues that are looked for may be a few of many that are alike.
+            if BESIDE in row:
+                continue
+            if self.field:
+                # Issues without a key share the name "": nothing ever looks it up.
+                self.named[value_of(row, self.field)].append(row)
+            self.candidates[self.keys.get(row["id"], "")].append(row)
+            self.subjects[f"{project}/{row['subject']}"].append(row)
         self.renamed: dict[str, Object] = {}
         """subject → the declared issue without a key that had it earlier."""
         self.taken: dict[int, Object] = {}
