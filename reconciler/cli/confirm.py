@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
 import sys
 from collections import Counter
@@ -60,7 +61,24 @@ def question(plan: Plan, instance: str | None, *, color: bool = False) -> str:
 def said_yes() -> bool:
     """Whether a line of the terminal says yes."""
     # Not `click.confirm`: it would ask again after anything else, and take the end of input for an abort.
+    _wait_for_a_line()
     return sys.stdin.readline().strip().casefold() in ("y", "yes")
+
+
+def _wait_for_a_line() -> None:
+    """Wait until the terminal has a line, or a signal's handler raises."""
+    # A read alone would notice a signal only after the answer if it came in the moment before the read, or to another
+    # thread: Python's handlers run between two of its instructions.
+    woken, wakes = os.pipe()
+    os.set_blocking(wakes, False)
+    before = signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
+    try:
+        while sys.stdin not in select.select([sys.stdin, woken], [], [])[0]:
+            os.read(woken, 1)
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(woken)
+        os.close(wakes)
 
 
 def _total(plan: Plan) -> str:
