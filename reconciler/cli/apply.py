@@ -153,7 +153,7 @@ async def _saved(
     from reconciler.plan import plan_file
     from reconciler.state import live
 
-    with shown.late("the plan"):
+    with shown.late("Reading the plan"):
         data = saved_plan.read(file)
         saved_plan.adopt(state, data)
         config = state.configuration()

@@ -58,12 +58,13 @@ async def _script(state: State, paths: tuple[str, ...]) -> tuple[str, int]:
     from reconciler.plan.catalog_script import script_items
 
     with progress(state) as shown:
-        with shown.late("the manifests"):
+        with shown.late("Reading the manifests"):
             manifests = steps.valid(state, paths)
         async with steps.client(state, manifests.config, shown) as client:
             names = (await plan(client, manifests)).names
             items = script_items(manifests.desired, names)
-    return script_of(items), len({(item.kind, *item.key.values()) for item in items})
+    text = output.made("script", lambda: script_of(items), state)
+    return text, len({(item.kind, *item.key.values()) for item in items})
 
 
 def _write(file: Path, text: str) -> None:

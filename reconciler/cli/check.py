@@ -178,7 +178,7 @@ def _printed(found: Checked, state: State) -> int:
     from reconciler.render import check as render
 
     if state.format == "json":
-        output.result(output.as_json(render.data(found)), state)
+        output.result(output.made("result", lambda: output.as_json(render.data(found)), state), state)
     else:
         _account_text(found, state)
         wrong = [*render.once(found.problems), *render.needs(found)]

@@ -38,7 +38,7 @@ def confirmed(plan: Plan, state: State, hint: str) -> bool:
     color = output.colored(sys.stderr, state)
     # On stderr: stdout has only the report, so that it can be redirected.
     with ctrl_c_at_once():
-        output.say(text.plan(plan, color=color))
+        output.say(output.made("plan", lambda: text.plan(plan, color=color), state))
         output.say(question(plan, state.instance or os.environ.get("RECONCILER_INSTANCE"), color=color))
         click.echo("Apply this? Type y to go on; anything else cancels. [y/N] ", err=True, nl=False)
         return said_yes()

@@ -200,7 +200,8 @@ def _show_if_not_interactive(planned: Planned, request: Request, state: State) -
 
     interactive = sys.stdin.isatty() and sys.stderr.isatty()
     if planned.plan.changes and not request.yes and not interactive:
-        output.say(text.plan(planned.plan, color=output.colored(sys.stderr, state)))
+        color = output.colored(sys.stderr, state)
+        output.say(output.made("plan", lambda: text.plan(planned.plan, color=color), state))
 
 
 def _report(done: list[Report], state: State) -> None:

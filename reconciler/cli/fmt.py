@@ -44,7 +44,7 @@ def fmt(state: State, paths: tuple[str, ...], check: bool, diff: bool) -> int:
 
     problems: list[Problem] = []
     config = state.configuration(paths)
-    with _printed(state) as texts, if_long(state, "the manifests", paths):
+    with _printed(state) as texts, if_long(state, "Reading the manifests", paths):
         files = files_of(paths or _configured(config), problems, config.rules)
         done = {file: _one(file, problems, texts, write=not (check or diff), diff=diff) for file in files}
     changed = [file for file, differs in done.items() if differs]

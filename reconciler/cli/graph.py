@@ -22,7 +22,7 @@ def graph(state: State, paths: tuple[str, ...], form: str) -> int:
 
     Does not contact the server.
     """
-    with if_long(state, "the manifests", paths):
+    with if_long(state, "Reading the manifests", paths):
         drawn = _drawn(state, paths, form)
     output.result(drawn, state)
     return Exit.DONE

@@ -13,7 +13,7 @@ from reconciler.errors import Location, ManifestError, Problem, ReconcilerError,
 from reconciler.masking import Secrets, without_user_info
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from reconciler.apply.report import Report
@@ -71,14 +71,22 @@ def colored(stream: TextIO, state: State) -> bool:
 # -- in the chosen format --------------------------------------------------------------------------------------
 
 
-def plan(made: Plan, state: State) -> str:
+def made(what: str, make: Callable[[], str], state: State) -> str:
+    """A text that takes long to make if there is much in it: progress is shown then."""
+    from reconciler.cli.progress import if_long
+
+    with if_long(state, f"Writing the {what}"):
+        return make()
+
+
+def plan(found: Plan, state: State) -> str:
     """A plan in the chosen format."""
     from reconciler.cli.documents import FORMATS, Document, rendered
     from reconciler.render import text
 
     if state.format in FORMATS:
-        return rendered(Document(plan=made), state)
-    return text.plan(made, color=colored(sys.stdout, state))
+        return made("plan", lambda: rendered(Document(plan=found), state), state)
+    return made("plan", lambda: text.plan(found, color=colored(sys.stdout, state)), state)
 
 
 def report(done: Report, state: State) -> str:
@@ -87,8 +95,9 @@ def report(done: Report, state: State) -> str:
     from reconciler.render import text
 
     if state.format in FORMATS:
-        return rendered(Document(report=done), state)
-    return text.results(done, color=colored(sys.stdout, state), verbose=state.verbose)
+        return made("report", lambda: rendered(Document(report=done), state), state)
+    color = colored(sys.stdout, state)
+    return made("report", lambda: text.results(done, color=color, verbose=state.verbose), state)
 
 
 def problems(items: Sequence[Problem], state: State, stream: TextIO) -> str:
@@ -97,20 +106,22 @@ def problems(items: Sequence[Problem], state: State, stream: TextIO) -> str:
     from reconciler.render import text
 
     if state.format in FORMATS:
-        return rendered(Document(tuple(items)), state)
-    return text.problems(items, quoted(state), color=colored(stream, state))
+        return made("problems", lambda: rendered(Document(tuple(items)), state), state)
+    return made("problems", lambda: text.problems(items, quoted(state), color=colored(stream, state)), state)
 
 
-def rest(items: Sequence[Problem], made: Plan, left_out: Sequence[Address], state: State) -> None:
+def rest(items: Sequence[Problem], found: Plan, left_out: Sequence[Address], state: State) -> None:
     """Print problems, and the plan of what does not depend on them, in the chosen format."""
     from reconciler.cli.documents import Document, rendered
-    from reconciler.render import text, words
+    from reconciler.render import words
 
     if state.format == "text":
-        say(problems(items, state, sys.stderr))
-        result(f"{words.REST}\n\n{text.plan(made, color=colored(sys.stdout, state))}", state)
+        said, text = problems(items, state, sys.stderr), plan(found, state)
+        say(said)
+        result(f"{words.REST}\n\n{text}", state)
         return
-    result(rendered(Document(tuple(items), made, left_out=tuple(left_out)), state), state)
+    document = Document(tuple(items), found, left_out=tuple(left_out))
+    result(made("plan", lambda: rendered(document, state), state), state)
     say(f"Error: {plural(len(items), 'problem')} in the manifests.")
 
 

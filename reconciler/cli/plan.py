@@ -12,7 +12,7 @@ from reconciler import event_loop
 from reconciler.cli import output
 from reconciler.cli.documents import Document
 from reconciler.cli.options import State, common, formats, full, paths, prune, resend, selection, unarchive
-from reconciler.cli.progress import Progress, progress
+from reconciler.cli.progress import Progress, if_long, progress
 from reconciler.cli.reports import Reports, Target, reports
 from reconciler.errors import Exit, ManifestError
 
@@ -65,15 +65,12 @@ def plan(
         with progress(state) as shown:
             options = (targets, excludes, unarchive, resend, False, prune, unmanaged)
             planned = event_loop.run(_plan(state, paths, options, shown))
-            shown.resume("Writing the plan")
-            text = "" if planned.faults.problems else output.plan(planned.plan, state)
         if planned.faults.problems:
             return _rest(planned, out, state, written)
         written.document = Document(plan=planned.plan)
-        output.result(text, state)
+        output.result(output.plan(planned.plan, state), state)
         if out is not None:
-            with progress(state) as shown:
-                shown.resume("Saving the plan")
+            with if_long(state, "Saving the plan"):
                 said = _save(planned, out, state)
             # A bar would wrap the line, which is there to be copied.
             output.say(said)

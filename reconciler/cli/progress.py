@@ -94,12 +94,16 @@ class Progress(AbstractContextManager["Progress"]):
 
     def reading(self, what: str) -> None:
         """Announce what is read next."""
-        self._begin(f"Reading {what}", f"Reading {what} …")
+        self.announce(f"Reading {what}")
+
+    def announce(self, phase: str) -> None:
+        """Say what is done next."""
+        self._begin(phase, f"{phase} …")
 
     @contextmanager
-    def late(self, what: str) -> Iterator[None]:
-        """Announce what is read meanwhile, unless that ends soon."""
-        timer = Timer(MOMENT, self.reading, (what,))
+    def late(self, phase: str) -> Iterator[None]:
+        """Announce what is done meanwhile, unless that ends soon."""
+        timer = Timer(MOMENT, self.announce, (phase,))
         timer.daemon = True
         timer.start()
         try:
@@ -173,8 +177,8 @@ class Live(Progress):
         self.bar: Bar | None = None
         self.shown = ("", 0)
 
-    def reading(self, what: str) -> None:
-        super().reading(what)
+    def announce(self, phase: str) -> None:
+        super().announce(phase)
         self._start()
 
     def resume(self, phase: str) -> None:
@@ -254,10 +258,10 @@ def progress(state: State) -> Progress:
 
 
 @contextmanager
-def if_long(state: State, what: str, paths: Collection[str] = ()) -> Iterator[None]:
-    """Progress while something is read that mostly takes a moment: nothing is shown then.
+def if_long(state: State, phase: str, paths: Collection[str] = ()) -> Iterator[None]:
+    """Progress during something that mostly takes a moment: nothing is shown then.
 
     Nor is it over standard input, which somebody may be typing.
     """
-    with progress(state) as shown, nullcontext() if "-" in paths else shown.late(what):
+    with progress(state) as shown, nullcontext() if "-" in paths else shown.late(phase):
         yield

@@ -15,6 +15,7 @@ import click
 
 from reconciler.cli import documents, output
 from reconciler.cli.documents import Document
+from reconciler.cli.progress import if_long
 from reconciler.errors import Location, ManifestError, Problem, ReconcilerError, one_line
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ ENDINGS = {".json": "json", ".xml": "junit", ".md": "markdown", ".html": "html"}
 """The formats that the ending of a file's name tells."""
 MARK = "<!-- reconciler -->"
 """In a report as Markdown or HTML: only such files are overwritten, and a comment with it can be found."""
+WRITING = "Writing the reports"
+"""What is done, if it takes long."""
 SUMMARY = "GITHUB_STEP_SUMMARY"
 """The variable with the file that GitHub shows on the page of a run; each program appends to it."""
 SUMMARY_BYTES = 1 << 20
@@ -89,8 +92,9 @@ class Reports(AbstractContextManager["Reports"]):
     ) -> None:
         if isinstance(error, click.ClickException):  # a usage error is no run
             return
-        if (found := self.at_end(error)) is not None:
-            self.write(found, quiet=error is not None)
+        if self.files and (found := self.at_end(error)) is not None:
+            with if_long(self.state, WRITING):
+                self.write(found, quiet=error is not None)
 
     def at_end(self, error: BaseException | None) -> Document | None:
         """What to write at the end: why there is no result, if an error ended the run."""

@@ -8,7 +8,8 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from reconciler.cli.documents import Document
-from reconciler.cli.reports import Reports, Target, sentence
+from reconciler.cli.progress import if_long
+from reconciler.cli.reports import WRITING, Reports, Target, sentence
 from reconciler.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ class RunReport(Reports):
     def begin(self, plan: Plan) -> None:
         """Write what is to be done. Raises ReconcilerError if a file cannot be written: nothing was changed yet."""
         self.plan = plan
-        self.results([*self.reports, *self._left(RUNNING)])
+        with if_long(self.state, WRITING):
+            self.results([*self.reports, *self._left(RUNNING)])
 
     def running(self, applier: Applier) -> None:
         """Write what was done so far, unless that was a moment ago."""

@@ -33,9 +33,8 @@ def show(state: State, form: str, reports: tuple[Target, ...], file: Path) -> in
     from reconciler.plan import plan_file
 
     with Reports(reports, state) as written:
-        with if_long(state, "the plan"):
+        with if_long(state, "Reading the plan"):
             plan = plan_file.shown(saved_plan.read(file), str(file))
-            text = output.plan(plan, state)
         written.document = Document(plan=plan)
-        output.result(text, state)
+        output.result(output.plan(plan, state), state)
     return Exit.DONE

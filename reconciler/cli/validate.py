@@ -32,12 +32,11 @@ def validate(state: State, paths: tuple[str, ...], form: str, reports: tuple[Tar
     """
     from reconciler.cli import steps
 
-    with if_long(state, "the manifests", paths):
-        with Reports(reports, state) as written:
+    with Reports(reports, state) as written:
+        with if_long(state, "Reading the manifests", paths):
             manifests = steps.manifests(state, paths)
-            written.document = Document(manifests.problems)
-        said = _said(manifests, state)
-    output.result(said, state)
+        written.document = Document(manifests.problems)
+    output.result(_said(manifests, state), state)
     return Exit.INVALID if manifests.problems else Exit.DONE
 
 

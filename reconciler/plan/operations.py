@@ -7,8 +7,6 @@ read them.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,6 +16,7 @@ from pydantic import Discriminator, PlainSerializer
 
 from reconciler.errors import Location
 from reconciler.model.address import Address
+from reconciler.model.json_pieces import sha256
 from reconciler.model.spec import Secret
 
 Action = Literal["create", "update", "delete"]
@@ -351,9 +350,7 @@ class Plan:
         """`sha256:…` of the changes and the server; places in manifests and secrets do not affect it."""
         # `default=str` writes a secret as its mask, so a new password is the same plan
         # (test_a_secret_does_not_change_the_digest).
-        body = [self.url, [_essence(c) for c in self.changes]]
-        text = json.dumps(body, sort_keys=True, default=str)
-        return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+        return sha256([self.url, [_essence(c) for c in self.changes]], 2, default=str)
 
 
 def _essence(change: Change) -> list[Any]:

@@ -9,7 +9,6 @@ the whole file that detects manual changes. It does not protect against an attac
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from reconciler.masking import Secrets
 from reconciler.model.address import Address, Row
 from reconciler.model.catalog import existing
 from reconciler.model.codecs import digest, join
+from reconciler.model.json_pieces import pieces, sha256
 from reconciler.model.kind import Kind, scope_of
 from reconciler.model.local_files import write_private
 from reconciler.model.name_index import Context, Names
@@ -60,6 +60,12 @@ def _plans() -> TypeAdapter[Plan]:
     return TypeAdapter(Plan)
 
 
+@cache
+def _changes() -> TypeAdapter[Change]:
+    # One by one: while one call converts all of them, no other thread could move a progress bar.
+    return TypeAdapter(Change)
+
+
 # -- save ------------------------------------------------------------------------------------------------------
 
 
@@ -79,11 +85,17 @@ def save(
         # Without the place of the configuration on this machine: `load` gets the one where the plan is applied.
         "settings": {k: v for k, v in names.settings.items() if k != "place"},
         **({"made_with": dict(made_with)} if made_with else {}),
-        "plan": _plans().dump_python(plan, mode="json"),
+        "plan": _data(plan),
         "needs": [{"kind": a.kind, "key": a.key, "id": names.id(a)} for a in sorted(_referenced(plan, names))],
     }
-    lines = (f"{json.dumps(key)}: {json.dumps(value)}" for key, value in {**data, "seal": _seal(data)}.items())
+    lines = (f"{json.dumps(key)}: {''.join(pieces(value, 2))}" for key, value in {**data, "seal": _seal(data)}.items())
     return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _data(plan: Plan) -> dict[str, Any]:
+    """A plan as plain data."""
+    without: dict[str, Any] = _plans().dump_python(replace(plan, changes=()), mode="json")
+    return {**without, "changes": [_changes().dump_python(change, mode="json") for change in plan.changes]}
 
 
 def _check_secrets(change: Change) -> None:
@@ -150,8 +162,7 @@ def _named_by(change: Change, names: Names) -> Iterator[FieldChange]:
 
 
 def _seal(data: Mapping[str, Any]) -> str:
-    text = json.dumps({k: v for k, v in data.items() if k != "seal"}, sort_keys=True)
-    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+    return sha256({k: v for k, v in data.items() if k != "seal"}, 3)
 
 
 # -- load ------------------------------------------------------------------------------------------------------
@@ -187,8 +198,9 @@ class _Unset(dict[str, str]):
 
 
 def _plan(data: Mapping[str, Any], name: str, variables: Mapping[str, str]) -> Plan:
-    plan = _plans().validate_python(data["plan"])
-    plan = replace(plan, changes=tuple(_with_secrets(change, variables) for change in plan.changes))
+    changes = map(_changes().validate_python, data["plan"]["changes"])
+    plan = _plans().validate_python({**data["plan"], "changes": ()})
+    plan = replace(plan, changes=tuple(_with_secrets(change, variables) for change in changes))
     # The seal is about the text, the digest about its meaning, which this version may read differently.
     if plan.digest != data["digest"]:
         raise RefusedError(f"{name} does not match its digest: {REPLAN}.")

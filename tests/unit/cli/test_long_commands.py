@@ -14,11 +14,14 @@ import pytest
 from canned import Canned
 from click.testing import CliRunner, Result
 
-from reconciler.cli import main, output, plan, saved_plan
+from reconciler.catalog import session
+from reconciler.cli import documents, main, output, reports, run_report, saved_plan
 from reconciler.cli import progress as module
 from reconciler.cli.options import State
-from reconciler.cli.progress import Progress, if_long
+from reconciler.cli.progress import if_long
 from reconciler.manifest.sources import File
+from reconciler.plan import plan_file
+from reconciler.render import text
 
 MANIFEST = """\
 trackers: [{name: Bug, default_status: New}]
@@ -49,18 +52,19 @@ def run(line: str) -> Result:
     return result
 
 
-def until_announced(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> None:
-    """Let a function take until something is said."""
+def until_announced(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, what: str) -> None:
+    """Let a function take until something is announced."""
     announced = Event()
     say, function = output.say, getattr(owner, name)
 
     def heard(text: str) -> None:
         say(text)
-        announced.set()
+        if text == f"{what} …":
+            announced.set()
 
-    def slow(*given: Any) -> Any:
+    def slow(*given: Any, **named: Any) -> Any:
         assert announced.wait(ENOUGH)
-        return function(*given)
+        return function(*given, **named)
 
     monkeypatch.setattr(output, "say", heard)
     monkeypatch.setattr(owner, name, slow)
@@ -73,10 +77,10 @@ def test_what_takes_long_is_announced(line: str, canned: Canned, monkeypatch: py
     run("plan --out saved.plan a.yaml")
     if COMMANDS[line] == MANIFESTS:
         usual = run(line)
-        until_announced(monkeypatch, File, "text")
+        until_announced(monkeypatch, File, "text", "Reading the manifests")
     else:
         usual = run("show saved.plan")
-        until_announced(monkeypatch, saved_plan, "read")
+        until_announced(monkeypatch, saved_plan, "read", "Reading the plan")
     monkeypatch.setattr(module, "MOMENT", 0.001)
     late = run(line)
     assert COMMANDS[line] not in usual.stderr
@@ -85,30 +89,38 @@ def test_what_takes_long_is_announced(line: str, canned: Canned, monkeypatch: py
     assert late.stdout == usual.stdout or line.startswith("apply")
 
 
-def test_a_plan_is_written_and_saved_with_progress(canned: Canned, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both take seconds if there are many changes; the terminal is free when the plan is printed."""
-    Path("a.yaml").write_text(MANIFEST)
-    made: list[Progress] = []
-    phases: list[tuple[str, str]] = []
+WRITERS: dict[str, tuple[str, Any, str]] = {
+    "plan a.yaml": ("Writing the plan", text, "plan"),
+    "plan --format json a.yaml": ("Writing the plan", documents, "rendered"),
+    "plan --out new.plan a.yaml": ("Saving the plan", plan_file, "save"),
+    "plan --report r.md a.yaml": ("Writing the reports", reports.Reports, "write"),
+    "plan wrong.yaml": ("Writing the problems", text, "problems"),
+    "plan part.yaml": ("Writing the plan", text, "plan"),
+    "plan --format json part.yaml": ("Writing the plan", documents, "rendered"),
+    "show saved.plan": ("Writing the plan", text, "plan"),
+    "validate wrong.yaml": ("Writing the problems", text, "problems"),
+    "validate --report r.json a.yaml": ("Writing the reports", reports.Reports, "write"),
+    "check part.yaml": ("Writing the problems", text, "problems"),
+    "check --format json a.yaml": ("Writing the result", output, "as_json"),
+    "catalog script a.yaml": ("Writing the script", session, "script_of"),
+    "apply --yes a.yaml": ("Writing the report", text, "results"),
+    "apply --yes --report r.json a.yaml": ("Writing the reports", run_report.RunReport, "results"),
+}
+"""Command → what is announced if a function of it takes long."""
+PART = "projects: [{identifier: shop, name: Shop}, {identifier: other, name: Other, parent: none}]"
 
-    def begun(state: State) -> Progress:
-        made.append(Progress(state))
-        return made[-1]
 
-    def recorded(owner: Any, name: str) -> None:
-        function = getattr(owner, name)
-
-        def record(*given: Any) -> Any:
-            phases.append((name, made[-1].phase))
-            return function(*given)
-
-        monkeypatch.setattr(owner, name, record)
-
-    monkeypatch.setattr(plan, "progress", begun)
-    for owner, name in ((output, "plan"), (output, "result"), (plan, "_save")):
-        recorded(owner, name)
+@pytest.mark.parametrize("line", WRITERS)
+def test_what_takes_long_to_write_is_announced(line: str, canned: Canned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plan, a report and problems take seconds if there is much in them, whatever the command and the format."""
+    for name, manifest in {"a": MANIFEST, "wrong": "projects: [{name: 1}]", "part": PART}.items():
+        Path(f"{name}.yaml").write_text(manifest)
     run("plan --out saved.plan a.yaml")
-    assert phases == [("plan", "Writing the plan"), ("result", ""), ("_save", "Saving the plan")]
+    announced, owner, name = WRITERS[line]
+    until_announced(monkeypatch, owner, name, announced)
+    monkeypatch.setattr(module, "MOMENT", 0.001)
+    found = CliRunner().invoke(main, line.split())
+    assert found.stderr.count(f"{announced} …\n") == 1, found.stderr
 
 
 class Terminal(io.StringIO):
@@ -137,7 +149,7 @@ def waited_for(happened: Callable[[], bool]) -> None:
 def test_a_moment_leaves_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """What ends soon shows nothing: no line, no bar, and nothing that removes one."""
     shown = terminal(monkeypatch)
-    with if_long(State(), "the manifests"):
+    with if_long(State(), "Reading the manifests"):
         pass
     assert shown.getvalue() == ""
 
@@ -147,7 +159,7 @@ def test_what_takes_long_has_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOMENT", 0.001)
     stdout = sys.stdout
     shown = terminal(monkeypatch)
-    with if_long(State(), "the manifests"):
+    with if_long(State(), "Reading the manifests"):
         waited_for(lambda: "⠙" in shown.getvalue())
         assert sys.stdout is stdout
     assert shown.getvalue().startswith(MANIFESTS)
@@ -166,6 +178,6 @@ def test_nothing_is_announced_after_the_end(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(output, "say", slowly)
     shown = terminal(monkeypatch)
-    with if_long(State(), "the manifests"):
+    with if_long(State(), "Reading the manifests"):
         assert begun.wait(ENOUGH)
     assert shown.getvalue().endswith("\x1b[2K")
