@@ -153,7 +153,7 @@ async def _saved(
     from reconciler.plan import plan_file
     from reconciler.state import live
 
-    with shown.late("Reading the plan"):
+    with shown.late("Reading the plan", long=saved_plan.is_long(file)), steps.not_collected():
         data = saved_plan.read(file)
         saved_plan.adopt(state, data)
         config = state.configuration()

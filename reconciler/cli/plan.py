@@ -121,13 +121,14 @@ def _rest(planned: Planned, out: Path | None, state: State, written: Reports) ->
 
 def _save(planned: Planned, out: Path, state: State) -> str:
     """Save the plan; how to apply it."""
-    from reconciler.cli import saved_plan
+    from reconciler.cli import saved_plan, steps
     from reconciler.plan import plan_file
     from reconciler.render.json import plan_json
 
     plan_file.check_echoes(planned.plan, state.secrets)
     made = saved_plan.recorded(state, planned.names.settings["place"].file)
-    plan_file.write(out, plan_file.save(planned.plan, planned.names, plan_json(planned.plan), made))
+    with steps.not_collected():
+        plan_file.write(out, plan_file.save(planned.plan, planned.names, plan_json(planned.plan), made))
     # The configuration and the instance are in the plan.
     said = {"--plan": out, "--url": state.url, "--api-key-file": state.api_key_file}
     words = [word for option, value in said.items() if value is not None for word in (option, str(value))]

@@ -101,8 +101,12 @@ class Progress(AbstractContextManager["Progress"]):
         self._begin(phase, f"{phase} …")
 
     @contextmanager
-    def late(self, phase: str) -> Iterator[None]:
-        """Announce what is done meanwhile, unless that ends soon."""
+    def late(self, phase: str, *, long: bool = False) -> Iterator[None]:
+        """Announce what is done meanwhile, unless that ends soon; at once if it is known to take `long`."""
+        if long:
+            self.announce(phase)
+            yield
+            return
         timer = Timer(MOMENT, self.announce, (phase,))
         timer.daemon = True
         timer.start()
@@ -258,10 +262,10 @@ def progress(state: State) -> Progress:
 
 
 @contextmanager
-def if_long(state: State, phase: str, paths: Collection[str] = ()) -> Iterator[None]:
-    """Progress during something that mostly takes a moment: nothing is shown then.
+def if_long(state: State, phase: str, paths: Collection[str] = (), *, long: bool = False) -> Iterator[None]:
+    """Progress during something that mostly takes a moment, unless it is known to take `long`: nothing is shown then.
 
     Nor is it over standard input, which somebody may be typing.
     """
-    with progress(state) as shown, nullcontext() if "-" in paths else shown.late(phase):
+    with progress(state) as shown, nullcontext() if "-" in paths else shown.late(phase, long=long):
         yield

@@ -29,6 +29,18 @@ def read(file: Path) -> dict[str, Any]:
     return plan_file.checked(text, str(file))
 
 
+def is_long(file: Path) -> bool:
+    """Whether a plan takes more than a moment to read: no other thread runs while one call parses all of it."""
+    try:
+        return file.stat().st_size > LONG
+    except OSError:
+        return False
+
+
+LONG = 5_000_000
+"""Bytes of a plan of about 2,000 new issues."""
+
+
 def recorded(state: State, used: str) -> dict[str, str]:
     """What a plan says of it; `used` is the file, whether there is one or not."""
     from reconciler.config import INSTANCE

@@ -29,11 +29,11 @@ def show(state: State, form: str, reports: tuple[Target, ...], file: Path) -> in
 
     FILE is what `plan --out FILE` has saved.
     """
-    from reconciler.cli import saved_plan
+    from reconciler.cli import saved_plan, steps
     from reconciler.plan import plan_file
 
     with Reports(reports, state) as written:
-        with if_long(state, "Reading the plan"):
+        with if_long(state, "Reading the plan", long=saved_plan.is_long(file)), steps.not_collected():
             plan = plan_file.shown(saved_plan.read(file), str(file))
         written.document = Document(plan=plan)
         output.result(output.plan(plan, state), state)

@@ -27,7 +27,7 @@ def manifests(state: State, paths: tuple[str, ...], config: Config | None = None
     """The manifests at `paths` with their configuration. Raises ConfigError."""
     from reconciler.state.manifests import read
 
-    with _not_collected():
+    with not_collected():
         result = read(config or state.configuration(paths), paths, sys.stdin)
     if len(result.desired.objects) > MANY:
         # They stay to the end of the program.
@@ -39,7 +39,7 @@ def manifests(state: State, paths: tuple[str, ...], config: Config | None = None
 
 
 @contextmanager
-def _not_collected() -> Iterator[None]:
+def not_collected() -> Iterator[None]:
     """Let the garbage collector rest: it would look again and again through what is being made and stays."""
     was = gc.isenabled()
     gc.disable()

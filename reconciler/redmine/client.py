@@ -98,10 +98,13 @@ class Client:
         def waits(seconds: float) -> None:
             self.waits(seconds)
 
-        self._retry = policy(connection.retries, RETRY_STATUSES, BROKEN, waits)
-        self._retry_unexecuted = policy(connection.retries, (429,), NOT_CONNECTED, waits)
+        def answered() -> bool:
+            return self._attempt.answered
+
+        self._retry = policy(connection.retries, RETRY_STATUSES, BROKEN, waits, answered)
+        self._retry_unexecuted = policy(connection.retries, (429,), NOT_CONNECTED, waits, answered)
         # For the first request: that a URL is wrong must not take minutes to find out.
-        self._fail_fast = policy(min(connection.retries, 1), RETRY_STATUSES, BROKEN, waits)
+        self._fail_fast = policy(min(connection.retries, 1), RETRY_STATUSES, BROKEN, waits, answered)
         # Redirects are not followed: the header with the API key would go to any host that they lead to.
         self._transport = RetryTransport(self._attempt)
         # Its copies: an attribute with the headers would show the key to whoever prints the attributes.

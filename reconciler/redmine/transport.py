@@ -71,6 +71,7 @@ class Attempt(httpx.AsyncBaseTransport):
         self, transport: httpx.AsyncBaseTransport, log: Callable[[str], None] | None, secrets: Secrets, slots: Slots
     ) -> None:
         self.requests = 0
+        self.answered = False
         self.clock = ServerClock()
         self._transport = transport
         self._secrets = secrets
@@ -114,6 +115,7 @@ class Attempt(httpx.AsyncBaseTransport):
 
     async def _response(self, request: httpx.Request) -> httpx.Response:
         response = await self._transport.handle_async_request(request)
+        self.answered = True
         self.clock.note(response.headers.get("date", ""))
         into: Into | None = request.extensions.get("into")
         try:
@@ -178,16 +180,23 @@ class Policy(Retry):
 
     def is_retryable_exception(self, exception: Exception) -> bool:
         """All but permanent errors: an untrusted certificate, a host name that does not exist."""
-        return super().is_retryable_exception(exception) and not any(map(_is_permanent, causes(exception)))
+        return super().is_retryable_exception(exception) and not any(map(self._is_permanent, causes(exception)))
+
+    def _is_permanent(self, cause: BaseException) -> bool:
+        # EAI_AGAIN, a failing name server, is temporary; EAI_NONAME is not, unless the name was known a moment ago.
+        unknown_name = isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME
+        return (unknown_name and not self.answered()) or isinstance(cause, ssl.SSLCertVerificationError)
 
     waits: Callable[[float], None] = staticmethod(lambda seconds: None)
     """Is told how long a wait is going to be."""
+    answered: Callable[[], bool] = staticmethod(lambda: False)
+    """Whether the server has answered any request so far."""
 
     def increment(self) -> Policy:
         """The policy of the next attempt."""
         following = super().increment()
         assert isinstance(following, Policy)
-        following.waits = self.waits
+        following.waits, following.answered = self.waits, self.answered
         return following
 
     def backoff_strategy(self) -> float:
@@ -204,7 +213,11 @@ class Policy(Retry):
 
 
 def policy(
-    retries: int, statuses: Sequence[int], exceptions: Sequence[type[Exception]], waits: Callable[[float], None]
+    retries: int,
+    statuses: Sequence[int],
+    exceptions: Sequence[type[Exception]],
+    waits: Callable[[float], None],
+    answered: Callable[[], bool],
 ) -> Policy:
     """A policy that retries after these statuses and exceptions; `waits` is told how long it waits before that."""
     made = Policy(
@@ -217,7 +230,7 @@ def policy(
         backoff_jitter=0.5,
         max_backoff_wait=MAX_WAIT,
     )
-    made.waits = waits
+    made.waits, made.answered = waits, answered
     return made
 
 
@@ -244,12 +257,6 @@ def causes(error: BaseException) -> Iterator[BaseException]:
             yield from causes(member)
     if cause := error.__cause__ or error.__context__:
         yield from causes(cause)
-
-
-def _is_permanent(cause: BaseException) -> bool:
-    # EAI_AGAIN, a failing name server, is temporary; EAI_NONAME is not.
-    unknown_name = isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME
-    return unknown_name or isinstance(cause, ssl.SSLCertVerificationError)
 
 
 def _tls(connection: Connection) -> ssl.SSLContext:

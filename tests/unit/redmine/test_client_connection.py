@@ -29,12 +29,30 @@ def test_a_refused_connection_is_explained() -> None:
         over(f"http://127.0.0.1:{port}", get, retries=1)
 
 
-def test_a_name_that_does_not_resolve_is_explained_at_once() -> None:
-    """An unknown host name is an error of its own and is not tried again."""
+def unknown_name() -> httpx.ConnectError:
+    """The failure of a connection to a host whose name does not resolve."""
     unknown = httpx.ConnectError("x")
     unknown.__cause__ = OSError("wrapped")
     unknown.__cause__.__cause__ = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-    server = Server(unknown)
+    return unknown
+
+
+def test_a_name_that_resolves_no_more_is_tried_again() -> None:
+    """Once the server has answered, its name exists: for a new connection it may be unknown for a moment."""
+    server = Server(says(200, {}), unknown_name(), says(200, {}), unknown_name(), says(201, {}))
+
+    async def several(client: Client) -> None:
+        await get(client)
+        await get(client)
+        await post(client)
+
+    call(server, several)
+    assert [request.method for request in server.seen] == ["GET", "GET", "GET", "POST", "POST"]
+
+
+def test_a_name_that_does_not_resolve_is_explained_at_once() -> None:
+    """An unknown host name is an error of its own and is not tried again."""
+    server = Server(unknown_name())
     with pytest.raises(errors.Unreachable, match="host name could not be resolved"):
         call(server, get)
     assert len(server.seen) == 1
