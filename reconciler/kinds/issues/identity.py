@@ -208,7 +208,14 @@ class Matching:
             self.problems.append((wanted, message, "set issue_key_field in reconciler.yaml, or the `id` of each"))
 
     def result(self) -> Matches:
-        """The matches."""
+        """The matches. Of undeclared issues with one stored key, as copies have it, all but the last one get their
+        numbers as a suffix."""
         owned = {wanted.address.key: self.by_id[number] for number, wanted in self.taken.items()}
-        others = {key: self.by_id[i] for i, key in self.keys.items() if i not in self.taken and key not in owned}
+        others: dict[str, Row] = {}
+        for number, key in self.keys.items():
+            if number in self.taken:
+                continue
+            if key in others:
+                others[f"{key} #{others[key]['id']}"] = others[key]
+            others[f"{key} #{number}" if key in owned else key] = self.by_id[number]
         return Matches({**others, **owned}, tuple(self.problems))

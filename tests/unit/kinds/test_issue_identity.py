@@ -241,3 +241,21 @@ def test_each_field_tells_twins_apart(
         canned, "subject: Top", "subject: Other top", *(f"key: {k}, {d}" for k, d in zip("xy", declared, strict=True))
     )
     assert [found["shop/x"], found["shop/y"]] == numbers[:: -1 if turned else 1]
+
+
+def test_undeclared_issues_of_one_key_are_all_there(canned: Canned) -> None:
+    """A copied issue has the key of its original: a deletion names both, and what is below them."""
+    twin = {"subject": "Twin", "key": "k"}
+    live(canned, [ONE, {**twin, "parent": 1}, {**twin, "parent": 2}, {**TWO, "parent": 3}])
+    plan = plan_of(canned, manifest("subject: One, state: absent").replace("done_ratio: 50, ", ""), key_field=KEY)
+    assert [change.reason for change in plan.changes if change.address.kind == "issue"] == [
+        "also deletes issue shop/k #2, issue shop/k, issue shop/#4"
+    ]
+
+
+def test_an_undeclared_issue_of_a_declared_key_is_there(canned: Canned) -> None:
+    """Also if the declared one is found by its number."""
+    live(canned, [ONE, {"subject": "Twin", "key": "k", "parent": 1}, {"subject": "Kept", "key": "k"}])
+    both = manifest("subject: One, state: absent", "key: k, id: 3").replace("done_ratio: 50, subject", "subject")
+    plan = plan_of(canned, both, key_field=KEY)
+    assert {change.reason for change in plan.changes if change.id == 1} == {"also deletes issue shop/k #2"}
