@@ -7,8 +7,9 @@ were read, are looked at one by one: until every login that is needed is known, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import Denied, OddResponse, Problem
@@ -118,12 +119,14 @@ class Glimpses:
 
     async def _pages(self, kind: Kind, named: Mapping[Id, Row]) -> None:
         """Read own pages until everybody who is needed is known; first of those whose names are like a missing one."""
-        missing = sorted(self._missing(kind))
-        left = [row for number, row in named.items() if number not in {*self.rows[kind.name], *self.asked[kind.name]}]
-        likely = [row for row in left if _alike(str(row.get("name", "")), missing)]
-        left = [*likely, *(row for row in left if row not in likely)]
-        while left and self._missing(kind):
-            size = min(len(likely), AT_ONCE) or AT_ONCE
+        seen = self.rows[kind.name].keys() | self.asked[kind.name].keys()
+        alike = _likeness(self._missing(kind))
+        likely, others = _parted((row for number, row in named.items() if number not in seen), alike)
+        left = [*likely, *others]
+        while left and (missing := self._missing(kind)):
+            # A page shows one person, so as many pages are needed as people are missing, at least.
+            at_once = max(AT_ONCE, len(missing))
+            size = min(len(likely), at_once) or at_once
             some, likely, left = left[:size], likely[size:], left[size:]
             pages = {row["id"]: kind.capability(Unlisted).page(row["id"]) for row in some}
             self.asked[kind.name] |= {row["id"]: str(row.get("name", "")) for row in some if pages[row["id"]]}
@@ -242,7 +245,27 @@ def _named(kind: Kind, rows: Iterable[Row]) -> Iterator[Row]:
                 yield value
 
 
-def _alike(name: str, keys: Iterable[str]) -> bool:
-    """Whether a person's name has a word that one of the logins has."""
-    words = [word.casefold() for word in name.split() if len(word) > 2]
-    return any(word in key.casefold() or key.casefold() in word for word in words for key in keys)
+def _parted(rows: Iterable[Row], chosen: Callable[[Row], bool]) -> tuple[list[Row], list[Row]]:
+    """The chosen rows, and the others."""
+    parts: tuple[list[Row], list[Row]] = ([], [])
+    for row in rows:
+        parts[not chosen(row)].append(row)
+    return parts
+
+
+def _likeness(logins: Iterable[str]) -> Callable[[Row], bool]:
+    """What tells whether a person's name has a word that one of the logins has, or is part of."""
+    known = {login.casefold() for login in logins}
+    # One search in all of them: there can be thousands of logins, and of people.
+    text = "\n".join(known)
+
+    def alike(row: Row) -> bool:
+        words = [word.casefold() for word in str(row.get("name", "")).split() if len(word) > 2]
+        return any(word in text or not known.isdisjoint(_parts(word)) for word in words)
+
+    return alike
+
+
+def _parts(word: str) -> Iterator[str]:
+    """All that a word contains."""
+    return (word[start:end] for start, end in combinations(range(len(word) + 1), 2))

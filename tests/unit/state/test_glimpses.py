@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from reconciler.errors import ManifestError
 from reconciler.plan.planner import Plan, make
 from reconciler.redmine.client import Client, Connection
+from reconciler.state.glimpses import Glimpses
 from reconciler.state.live import read
 
 FIRST = ["/users/current", "/trackers", "/projects"]
@@ -78,6 +79,18 @@ def test_each_member_is_asked_once_at_most() -> None:
     problems = problems_of(redmine, shop(f"issues: [{issues}]"))
     assert len(problems) == 3
     assert len(pages(redmine)) == len(set(pages(redmine))) == 20
+
+
+def test_as_many_are_looked_at_together_as_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each page shows one person: with many logins to find, few rounds are enough, and no more pages than before."""
+    redmine, rounds = Limited(), []
+    for number in range(60):
+        redmine.person(f"u{number}", "Developer", firstname="Some", lastname="Body")
+    monkeypatch.setattr(Glimpses, "_take", lambda *given, take=Glimpses._take: rounds.append(take(*given)))
+    members = ", ".join(f"{{user: u{number}, roles: [Developer]}}" for number in range(40))
+    assert plan_of(redmine, shop(f"members: [{members}]")).changes == ()
+    assert len(pages(redmine)) == 40
+    assert len(rounds) < 6
 
 
 def test_the_account_itself_takes_no_request() -> None:
