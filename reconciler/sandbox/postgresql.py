@@ -68,6 +68,9 @@ END $$;
 TRUNCATE {names};
 """
 # Redmine caches its settings until the latest `updated_on` changes (Setting.check_cache).
+# As of a server that has run for long. Without statistics, which it makes by itself only later, and of tables with few
+# rows never, pages of issues with their relations take a quarter longer (6.1, 10,000 issues).
+ANALYZE = "\nANALYZE;\n"
 TOUCH = "\nUPDATE public.settings SET updated_on = clock_timestamp() AT TIME ZONE 'UTC';\n"
 
 
@@ -147,6 +150,7 @@ class PostgreSQL:
         self._sql(f"TRUNCATE {', '.join(DEFAULT_DATA)} RESTART IDENTITY;\n{DEFAULT_SETTINGS};")
 
     def save(self, file: Path) -> None:
+        self._sql(ANALYZE)
         argv = [self._program("pg_dump"), *self._login(), "--data-only", f"--dbname={DATABASE}"]
         text = process.run(inside.command(self._root, argv, {}), what="pg_dump", timeout=SQL_TIMEOUT)
         file.write_text(text, encoding="utf-8", newline="")
@@ -156,7 +160,7 @@ class PostgreSQL:
         text = _read(file)
         names = COPIED.findall(text)
         clear = CLEAR.format(names=", ".join(names), tables=", ".join(f"'{name}'" for name in names))
-        self._sql(f"{clear}{text}{TOUCH}")
+        self._sql(f"{clear}{text}{TOUCH}{ANALYZE}")
 
     def _start(self) -> bool:
         """Whether it was not running before."""
