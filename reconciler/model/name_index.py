@@ -34,7 +34,8 @@ class CustomField:
     renamed: Mapping[str, str] = field(default_factory=dict)
     """The name of a value → the one that it is about to get, for lists and enumerations."""
     trackers: frozenset[int] = frozenset()
-    filterable: bool = False
+    filterable: bool | None = None
+    """Whether lists can be filtered by it. None: not known, as for an account that is no administrator's."""
     default: str = ""
     min_length: int | None = None
     max_length: int | None = None

@@ -91,6 +91,15 @@ class Shortcut:
         """What there is to look up if `samples` are none; None if the `rows` of the first page show that there are."""
         return None
 
+    def proof(self, known: Row) -> Listing | None:
+        """The list of the `known` row and those that share its value of a filter, if the server may ignore that one: it
+        lists everything then."""
+        return None
+
+    def proves(self, rows: Collection[Row], known: Row) -> bool:
+        """Whether the rows of the `proof` show that the filter works."""
+        return True
+
     def lists(self, known: Row) -> Iterator[Listing]:
         """The lists of the needed rows; each also shows the `known` one."""
         yield from ()

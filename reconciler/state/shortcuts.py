@@ -36,6 +36,9 @@ async def _look_up(client: Client, way: Shortcut, first: Page) -> list[dict[str,
     reader = _Reader(client, pages_left(first) - AROUND)
     try:
         some, known = await _known(reader, way, first)
+        if some and known and (proof := some.proof(known)):
+            shown = await reader.all([proof])
+            known = known if some.proves(shown.values(), known) else None
         # No more than show that they are too many: thousands of names may be asked for.
         lists = list(islice(some.lists(known), max(0, reader.left))) if some and known else []
         reader.spend(len(lists))

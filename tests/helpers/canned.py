@@ -196,7 +196,9 @@ class Canned:
 
     def _list(self, table: str, params: Params, project: str = "") -> Any:
         rows = [row for row in self.rows(table) if not project or self._inside(row, project)]
-        wanted = filters(params)
+        # A filter on a field that is none is ignored (5.0 to 6.1).
+        none = {f"cf_{field['id']}" for field in self.rows("custom_fields") if not field["is_filter"]}
+        wanted = [one for one in filters(params) if one[0] not in none]
         rows = [row for row in rows if matches(row, wanted) and not self._off(table, row)]
         if table == "projects":
             rows = [row for row in rows if row["status"] != ARCHIVED]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from promises import KEY, Api, Tool, fields, sql, tool
+from promises import KEY, Api, Tool, fields, raw_user, sql, tool
 from proxy import Exchange, Fault, Proxy
 
 from reconciler.sandbox import Running
@@ -294,6 +294,34 @@ def test_11_few_issues_of_a_large_project_are_looked_up(world: Running, proxy: P
     assert planned.summary == {"create": 1, "update": 0, "delete": 0, "unchanged": 51}
     # the first page, the newest, the subjects, what is below them
     assert len([e for e in proxy.exchanges if e.path.startswith("/issues")]) <= 5
+
+
+def test_11_an_account_that_is_no_administrators_looks_up_keys_too(world: Running, api: Api, proxy: Proxy) -> None:
+    """It does not see whether the key field is a filter: one request shows it. If it is none, the list is read."""
+    tool(world).settle({"projects": [PROJECT]})
+    fill(world, 1_500)
+    field, user = api.id("/custom_fields", KEY), raw_user(api)
+    keys = f"SELECT 'Issue', id, {field}, 'key-' || id FROM issues"
+    sql(
+        world,
+        f"INSERT INTO custom_values (customized_type, customized_id, custom_field_id, value) {keys}",
+        # 5.0 does not show the fields of all projects to others than administrators.
+        f"UPDATE custom_fields SET is_for_all = 0 WHERE id = {field}",
+        f"INSERT INTO custom_fields_projects (custom_field_id, project_id) SELECT {field}, id FROM projects",
+    )
+    api.make("/projects/shop/memberships", user_id=user, role_ids=[3])
+    data = {"projects": [{"identifier": "shop", "issues": [{"key": "key-7", "subject": "issue 7"}]}]}
+    theirs = Tool(proxy.url, api.get(f"/users/{user}")["api_key"], key_field=KEY)
+
+    def asked() -> int:
+        proxy.clear()
+        assert theirs.plan(data).changes == ()
+        return len([e for e in proxy.exchanges if e.path.startswith("/issues")])
+
+    # the first page, the proof, the newest, the key and the subject, what is below it
+    assert asked() <= 6
+    sql(world, f"UPDATE custom_fields SET is_filter = 0 WHERE id = {field}")
+    assert asked() == pages(1_500) + 1
 
 
 # -- a list that moves -----------------------------------------------------------------------------------------

@@ -33,7 +33,8 @@ def tiers(kind: Kind, need: Need, names: Names) -> Iterable[list[Listing]]:
     if by_id and not need.has_all(kind.name) and len(need.ids[kind.name]) >= len(need.keys[kind.name]):
         yield by_id
         return
-    every = [_long(need, chunk, (), include, _every_name(need, field)) for chunk in chunks(projects)] + by_id
+    by, unproven = _every_name(need, field), field is not None and field.filterable is None
+    every = [_long(need, chunk, (), include, by, unproven) for chunk in chunks(projects)] + by_id
     # A filter on a field that does not support it is ignored, and everything is listed (5.0 to 6.1; test_trap_22).
     # One that the same plan creates is no field of any issue yet.
     if field is None or not field.filterable or field.id < 0 or need.everything:
@@ -66,7 +67,9 @@ def _by_key(
     yield [_long(need, chunk, others, include, _subjects(need)) for chunk in chunks(projects)]
 
 
-def _long(need: Need, projects: list[int], filters: Params, include: Params, by: Values) -> Listing:
+def _long(
+    need: Need, projects: list[int], filters: Params, include: Params, by: Values, unproven: bool = False
+) -> Listing:
     """A list of the issues of projects; if it is long, those with one of the values in one of the filters of `by`."""
     whole = all_of(projects, filters, include)
     if need.has_all("issue") or not by:
@@ -74,7 +77,8 @@ def _long(need: Need, projects: list[int], filters: Params, include: Params, by:
     names = {split_key(k)[1] for k in need.keys.get("issue", ())}
     ids = {int(name[1:]) for name in names if name.startswith("#") and name[1:].isdigit()}
     ids |= {*map(int, need.ids.get("issue", ()))}
-    return replace(whole, instead=ByName((*criterion("project_id", "=", *projects), *filters), by, ids, include))
+    scope = (*criterion("project_id", "=", *projects), *filters)
+    return replace(whole, instead=ByName(scope, by, ids, include, unproven))
 
 
 def _every_name(need: Need, field: CustomField | None) -> Values:
@@ -82,7 +86,7 @@ def _every_name(need: Need, field: CustomField | None) -> Values:
     if field is None or field.id < 0:
         return _subjects(need)
     # Without a filter on the keys, only the whole list shows an issue whose subject has changed.
-    return {**_keys(need, field), **_subjects(need)} if field.filterable else {}
+    return {} if field.filterable is False else {**_keys(need, field), **_subjects(need)}
 
 
 def _keys(need: Need, field: CustomField) -> Values:
@@ -225,7 +229,7 @@ def _by_id(ids: frozenset[Id], include: tuple[tuple[str, str], ...]) -> Iterable
 
 def _keyed(rows: Iterable[Row], field: CustomField | None) -> bool:
     """Whether a filter on the keys, if there are such, shows all these issues."""
-    return field is None or (field.filterable and all(value_of(row, field) for row in rows))
+    return field is None or (bool(field.filterable) and all(value_of(row, field) for row in rows))
 
 
 def _brief(some: Params, *more: Any) -> Listing:

@@ -22,6 +22,7 @@ APART = "apart"
 """Is in the row of an issue that is only read because others name it: its subtasks are not."""
 MARK = {BESIDE: 2, APART: True}
 BELOW = {BESIDE: 1}
+FEW = ("limit", "25")
 Values = Mapping[str, Collection[str]]
 """Filter → the values that are asked for."""
 
@@ -35,6 +36,8 @@ class ByName(Shortcut):
     by: Values
     ids: Collection[int] = ()
     include: Params = ()
+    unproven: bool = False
+    """Whether the server may ignore the filter on the keys, because the field is none (5.0 to 6.1; test_trap_22)."""
 
     def sample(self, rows: Sequence[Row]) -> Row | None:
         # One that few others share: long values, and once on the page.
@@ -51,12 +54,23 @@ class ByName(Shortcut):
         # The oldest issues may be older than the keys.
         if not (self._keys and len(self.by) > 1):
             return None
-        query = (*self.scope, *criterion(self._keys, "*"), *EVERY[:2], ("sort", "id:desc"), ("limit", "25"))
+        query = (*self.scope, *criterion(self._keys, "*"), *EVERY[:2], ("sort", "id:desc"), FEW)
         return Listing("/issues", "issues", query, paged=False)
 
     def rest(self, rows: Sequence[Row]) -> ByName | None:
         others = {name: values for name, values in self.by.items() if name != self._keys}
-        return None if any(_value(row, self._keys) for row in rows) else replace(self, by=others)
+        unsure = self.unproven or any(_value(row, self._keys) for row in rows)
+        return None if unsure else replace(self, by=others)
+
+    def proof(self, known: Row) -> Listing | None:
+        if not (self.unproven and self._keys):
+            return None
+        same = criterion(self._keys, "=", _value(known, self._keys))
+        return Listing("/issues", "issues", (*self.scope, *same, *EVERY[:2], ("sort", "id:desc"), FEW), paged=False)
+
+    def proves(self, rows: Collection[Row], known: Row) -> bool:
+        key = _value(known, self._keys).casefold()
+        return bool(rows) and all(_value(row, self._keys).casefold() == key for row in rows)
 
     @property
     def _keys(self) -> str:

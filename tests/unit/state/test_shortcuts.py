@@ -11,6 +11,7 @@ import pytest
 from calls import call
 from canned import Canned, reached
 from engine import apply_to, offline, plan_of, problems_of
+from limited import Limited
 
 from reconciler.errors import ManifestError
 from reconciler.kinds.issues import read
@@ -303,6 +304,36 @@ def test_without_a_filter_on_the_keys_the_whole_list_is_read() -> None:
     redmine.set(redmine.row("custom_fields", KEY), "custom_fields", is_filter=False)
     (change,) = plan_of(redmine, manifest("key: key-3, subject: changed"), key_field=KEY).changes
     assert change.id == 3
+
+
+def seen_by_a_manager(fill: Fill) -> Limited:
+    """The same project for an account that sees no definitions of custom fields."""
+    server = shop(fill)
+    server.add("users", login="amy", firstname="Amy", lastname="Lee")
+    redmine = Limited.view(server)
+    redmine.add("memberships", project="shop", user="amy", roles=["Manager"])
+    redmine.set(redmine.row("projects", "shop"), "projects", issue_custom_fields=[KEY])
+    return redmine
+
+
+@pytest.mark.parametrize("case", KEYED)
+def test_an_account_that_is_no_administrators_looks_up_keys_too(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One request tells it whether the field is a filter; the plan is that of the whole list."""
+    number, text = KEYED[case]
+    redmine = seen_by_a_manager(numbered(number))
+    short = outcome(redmine, text, key_field=KEY)
+    requests = len(asked(redmine))
+    assert short == with_whole_list(redmine, text, monkeypatch, key_field=KEY)
+    assert requests < len(asked(redmine))
+
+
+def test_an_account_that_is_no_administrators_without_a_filter() -> None:
+    """If the field is none, the one request shows it, and the whole list is read."""
+    redmine = seen_by_a_manager(numbered(MANY))
+    redmine.set(redmine.row("custom_fields", KEY), "custom_fields", is_filter=False)
+    (change,) = plan_of(redmine, manifest("key: key-3, subject: changed"), key_field=KEY).changes
+    assert change.id == 3
+    assert len(asked(redmine)) == ceil(MANY / 99) + 1
 
 
 def test_a_new_key_among_many_issues_without_one_takes_few_requests() -> None:
