@@ -126,7 +126,7 @@ async def _manifests(
                 steps.selected(planned)
                 # Before the question: what the limits refuse cannot be confirmed either.
                 steps.within_limits(planned.plan, manifests.config, max_deletes)
-                with _reported(state, written):
+                with _reported(state, written, shown):
                     if not await carry_out(state, client, planned, yes, shown, written):
                         return Exit.CANNOT_RUN
                     # What was unarchived can be compared only now: it has a plan, limits and a confirmation of its own.
@@ -171,7 +171,7 @@ async def _saved(
         plan_file.check(saved.plan, now)
         steps.within_limits(saved.plan, config, max_deletes)
         planned = pipeline.Planned(saved.plan, now.names, now.me)
-        with _reported(state, written):
+        with _reported(state, written, shown):
             if not await carry_out(state, client, planned, yes, shown, written):
                 return Exit.CANNOT_RUN
         if saved.plan.revealed:
@@ -187,13 +187,15 @@ async def _saved(
 
 
 @contextmanager
-def _reported(state: State, written: RunReport) -> Iterator[None]:
+def _reported(state: State, written: RunReport, shown: Progress) -> Iterator[None]:
     """Print the reports as one, whatever happens: the known outcomes are never lost."""
     from reconciler.apply.report import joined
 
     try:
         yield
     finally:
+        # Ctrl-C may have come while something was read.
+        shown.stop()
         if written.reports:
             output.result(output.report(joined(written.reports), state), state)
 

@@ -40,8 +40,7 @@ def confirmed(plan: Plan, state: State, hint: str) -> bool:
     with ctrl_c_at_once():
         output.say(output.made("plan", lambda: text.plan(plan, color=color), state))
         output.say(question(plan, state.instance or os.environ.get("RECONCILER_INSTANCE"), color=color))
-        click.echo("Apply this? Type y to go on; anything else cancels. [y/N] ", err=True, nl=False)
-        return said_yes()
+        return said_yes("Apply this? Type y to go on; anything else cancels.")
 
 
 def question(plan: Plan, instance: str | None, *, color: bool = False) -> str:
@@ -58,11 +57,13 @@ def question(plan: Plan, instance: str | None, *, color: bool = False) -> str:
     return "\n" + "\n".join(lines)
 
 
-def said_yes() -> bool:
+def said_yes(question: str) -> bool:
     """Whether a line of the terminal says yes."""
     # Not `click.confirm`: it would ask again after anything else, and take the end of input for an abort.
-    _wait_for_a_line()
-    return sys.stdin.readline().strip().casefold() in ("y", "yes")
+    click.echo(f"{question} [y/N] ", err=True, nl=False)
+    with ctrl_c_at_once():
+        _wait_for_a_line()
+        return sys.stdin.readline().strip().casefold() in ("y", "yes")
 
 
 def _wait_for_a_line() -> None:
@@ -72,8 +73,11 @@ def _wait_for_a_line() -> None:
     woken, wakes = os.pipe()
     os.set_blocking(wakes, False)
     before = signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
+    ready = select.poll()
+    for source in (sys.stdin, woken):
+        ready.register(source, select.POLLIN)
     try:
-        while sys.stdin not in select.select([sys.stdin, woken], [], [])[0]:
+        while sys.stdin.fileno() not in dict(ready.poll()):
             os.read(woken, 1)
     finally:
         signal.set_wakeup_fd(before)

@@ -144,5 +144,4 @@ def _expired(entry: Entry, page: LeasePage) -> bool:
 def _confirmed() -> bool:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise ReconcilerError("Confirmation needed, but there is no terminal: add --yes to end the lease.")
-    click.echo("End this lease? If that run is still there, it stops before its next write. [y/N] ", err=True, nl=False)
-    return said_yes()
+    return said_yes("End this lease? If that run is still there, it stops before its next write.")

@@ -263,9 +263,9 @@ def progress(state: State) -> Progress:
 
 @contextmanager
 def if_long(state: State, phase: str, paths: Collection[str] = (), *, long: bool = False) -> Iterator[None]:
-    """Progress during something that mostly takes a moment, unless it is known to take `long`: nothing is shown then.
+    """Progress during something that mostly takes a moment: nothing is shown then.
 
-    Nor is it over standard input, which somebody may be typing.
+    It is shown at once if it is known to take `long`, and never over standard input, which somebody may be typing.
     """
     with progress(state) as shown, nullcontext() if "-" in paths else shown.late(phase, long=long):
         yield

@@ -57,8 +57,10 @@ def _fault(name: str, kinds: Kinds, settings: Mapping[str, Any], *, inside: bool
 def matches(address: Address, patterns: Iterable[str]) -> bool:
     """Whether an address is one of those that globs over `kind/key` mean."""
     label = f"{address.kind}/{address.key}"
+    # Objects that share a key have their ids as a suffix.
+    labels = {label, re.sub(r" #\d+$", "", label)}
     # Also literally: keys can contain `[` and `*`. Not `fnmatch`, which ignores case on Windows.
-    return any(label == pattern or fnmatchcase(label, pattern) for pattern in patterns)
+    return any(label == pattern or fnmatchcase(label, pattern) for pattern in patterns for label in labels)
 
 
 def may_match_inside(project: str, kind: Kind, patterns: Iterable[str]) -> Iterator[str]:

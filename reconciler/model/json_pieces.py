@@ -9,7 +9,10 @@ from typing import Any
 
 
 def pieces(value: Any, levels: int, **options: Any) -> Iterator[str]:
-    """What `json.dumps(value, **options)` returns, in pieces: each value `levels` below this one is one of them."""
+    """What `json.dumps(value, **options)` returns, in pieces: each value `levels` below this one is one of them.
+
+    The keys of mappings are texts.
+    """
     if not levels or not value or not isinstance(value, Mapping | list):
         yield json.dumps(value, **options)
         return

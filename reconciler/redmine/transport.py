@@ -183,7 +183,7 @@ class Policy(Retry):
         return super().is_retryable_exception(exception) and not any(map(self._is_permanent, causes(exception)))
 
     def _is_permanent(self, cause: BaseException) -> bool:
-        # EAI_AGAIN, a failing name server, is temporary; EAI_NONAME is not, unless the name was known a moment ago.
+        # EAI_AGAIN, a failing name server, is temporary; EAI_NONAME is not, unless the name was known before.
         unknown_name = isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME
         return (unknown_name and not self.answered()) or isinstance(cause, ssl.SSLCertVerificationError)
 

@@ -67,10 +67,10 @@ BEGIN
 END $$;
 TRUNCATE {names};
 """
-# Redmine caches its settings until the latest `updated_on` changes (Setting.check_cache).
 # As of a server that has run for long. Without statistics, which it makes by itself only later, and of tables with few
 # rows never, pages of issues with their relations take a quarter longer (6.1, 10,000 issues).
 ANALYZE = "\nANALYZE;\n"
+# Redmine caches its settings until the latest `updated_on` changes (Setting.check_cache).
 TOUCH = "\nUPDATE public.settings SET updated_on = clock_timestamp() AT TIME ZONE 'UTC';\n"
 
 

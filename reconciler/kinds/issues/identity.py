@@ -14,6 +14,9 @@ from reconciler.model.name_index import Context, CustomField, Names
 from reconciler.model.requests import BESIDE
 from reconciler.model.visibility import unknown_id
 
+SHARED = "shares its key"
+"""Is in the row of an undeclared issue whose stored key others have, too."""
+
 
 def key_field(names: Names) -> CustomField | None:
     """The custom field that holds the keys; raises Unresolved when the configured one does not exist."""
@@ -208,14 +211,15 @@ class Matching:
             self.problems.append((wanted, message, "set issue_key_field in reconciler.yaml, or the `id` of each"))
 
     def result(self) -> Matches:
-        """The matches. Of undeclared issues with one stored key, as copies have it, all but the last one get their
-        numbers as a suffix."""
+        """The matches. Undeclared issues that share a stored key, as copies do, have `SHARED` in their rows."""
         owned = {wanted.address.key: self.by_id[number] for number, wanted in self.taken.items()}
-        others: dict[str, Row] = {}
-        for number, key in self.keys.items():
-            if number in self.taken:
-                continue
-            if key in others:
-                others[f"{key} #{others[key]['id']}"] = others[key]
-            others[f"{key} #{number}" if key in owned else key] = self.by_id[number]
+        left = [(number, key) for number, key in self.keys.items() if number not in self.taken]
+        times = Counter(key for _, key in left)
+        shared = {key for key, count in times.items() if count > 1 or key in owned}
+        others = {key: self.by_id[number] for number, key in left if key not in shared}
+        # The last one has the plain key, as those of other kinds. By number: in no list is the order of two certain.
+        for number, key in sorted((pair for pair in left if pair[1] in shared), reverse=True):
+            while key in owned or key in others:
+                key = f"{key} #{number}"
+            others[key] = {**self.by_id[number], SHARED: True}
         return Matches({**others, **owned}, tuple(self.problems))

@@ -7,6 +7,7 @@ from typing import Any
 
 from reconciler.kinds._queries import EVERY, criterion
 from reconciler.kinds.issues import parent_fields, relations
+from reconciler.kinds.issues.identity import SHARED
 from reconciler.kinds.issues.spec import BLOCKS, PARENT, VERSION, closes
 from reconciler.model.address import CONTAINER, Address, Row
 from reconciler.model.capabilities import Deletion, Dependencies, SideEffects
@@ -31,6 +32,10 @@ class IssueDeletion(Deletion):
 
 class IssuePruning(Pruning):
     """Subtasks can be in other projects, and logged time does not change an issue's own row otherwise."""
+
+    def why_kept(self, row: Row) -> str:
+        # A manifest that was not read, or one that refers to the key, can mean either.
+        return "other issues have the same key" if SHARED in row else ""
 
     def evidence(self, kind: Kind, row: Row) -> Any:
         return [super().evidence(kind, row), row.get("spent_hours")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import os
 import pty
 import signal
@@ -11,7 +13,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from reconciler.cli import confirm
+from reconciler.cli import confirm, lease
+from reconciler.cli.signals import ending
 
 
 @pytest.fixture
@@ -47,12 +50,35 @@ def signalled(number: int, keyboard: int) -> Iterator[threading.Event]:
         thread.join()
 
 
+def asked(keyboard: int, number: int) -> tuple[bool, bool]:
+    """A question in an event loop that handles signals, as in every command: whether the answer was yes, and whether it
+    had to be typed."""
+
+    async def command() -> tuple[bool, bool]:
+        with ending(), signalled(number, keyboard) as typed:
+            before = wakes()
+            try:
+                return confirm.said_yes("Sure?"), typed.is_set()
+            except KeyboardInterrupt:
+                return False, typed.is_set()
+            finally:
+                assert wakes() == before
+
+    return asyncio.run(command())
+
+
+def wakes() -> int:
+    """What the loop hears of signals by."""
+    number = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(number)
+    return number
+
+
 @pytest.mark.slow
-def test_a_signal_that_no_system_call_sees_ends_the_question(keyboard: int) -> None:
-    """Ctrl-C in the moment before the read, or for another thread, ends the question at once, not after an answer."""
-    with signalled(signal.SIGINT, keyboard) as typed, pytest.raises(KeyboardInterrupt):
-        confirm.said_yes()
-    assert not typed.is_set()
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_no_system_call_sees_ends_the_question(keyboard: int, number: int) -> None:
+    """One that comes in the moment before the read, or to another thread, ends it at once, not after an answer."""
+    assert asked(keyboard, number) == (False, False)
 
 
 @pytest.mark.slow
@@ -61,8 +87,28 @@ def test_a_signal_that_ends_nothing_is_no_answer(keyboard: int) -> None:
     seen = []
     before = signal.signal(signal.SIGWINCH, lambda number, frame: seen.append(number))
     try:
-        with signalled(signal.SIGWINCH, keyboard):
-            assert confirm.said_yes()
+        assert asked(keyboard, signal.SIGWINCH) == (True, True)
     finally:
         signal.signal(signal.SIGWINCH, before)
     assert seen == [signal.SIGWINCH]
+
+
+@pytest.mark.slow
+def test_the_question_of_the_lease_ends_with_ctrl_c_too(keyboard: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every question is asked in the same way."""
+    monkeypatch.setattr("sys.stderr", Terminal())
+
+    async def command() -> None:
+        with ending(), signalled(signal.SIGINT, keyboard) as typed:
+            with pytest.raises(KeyboardInterrupt):
+                lease._confirmed()
+            assert not typed.is_set()
+
+    asyncio.run(command())
+
+
+class Terminal(io.StringIO):
+    """It is one."""
+
+    def isatty(self) -> bool:
+        return True

@@ -15,10 +15,10 @@ from canned import Canned
 from click.testing import CliRunner, Result
 
 from reconciler.catalog import session
-from reconciler.cli import documents, main, output, reports, run_report, saved_plan
+from reconciler.cli import apply, documents, main, output, reports, run_report, saved_plan
 from reconciler.cli import progress as module
 from reconciler.cli.options import State
-from reconciler.cli.progress import if_long
+from reconciler.cli.progress import Progress, if_long
 from reconciler.manifest.sources import File
 from reconciler.plan import plan_file
 from reconciler.render import text
@@ -121,6 +121,24 @@ def test_what_takes_long_to_write_is_announced(line: str, canned: Canned, monkey
     monkeypatch.setattr(module, "MOMENT", 0.001)
     found = CliRunner().invoke(main, line.split())
     assert f"{announced} …\n" in found.stderr
+
+
+@pytest.mark.parametrize("line", ["show saved.plan", "apply --plan saved.plan --yes"])
+def test_a_long_plan_is_announced_at_once(line: str, canned: Canned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one call parses all of it, nothing could be said."""
+    Path("a.yaml").write_text(MANIFEST)
+    run("plan --out saved.plan a.yaml")
+    monkeypatch.setattr(saved_plan, "LONG", 0)
+    assert run(line).stderr.startswith(PLAN)
+
+
+def test_a_report_is_shown_without_the_bar_of_what_was_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while something is read: the bar is gone before the report is made, which may have one of its own."""
+    stopped, shown = [], Progress(State())
+    monkeypatch.setattr(shown, "stop", lambda: stopped.append(True))
+    with pytest.raises(KeyboardInterrupt), apply._reported(State(), run_report.RunReport((), State()), shown):
+        raise KeyboardInterrupt
+    assert stopped
 
 
 class Terminal(io.StringIO):

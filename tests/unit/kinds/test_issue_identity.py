@@ -253,6 +253,16 @@ def test_undeclared_issues_of_one_key_are_all_there(canned: Canned) -> None:
     ]
 
 
+def test_a_key_that_looks_like_one_with_a_suffix(canned: Canned) -> None:
+    """Whatever the keys are, no issue takes the place of another one."""
+    below = ({"subject": "Twin", "key": key, "parent": 1} for key in ("k #3", "k", "k"))
+    live(canned, [ONE, *below])
+    plan = plan_of(canned, manifest("subject: One, state: absent").replace("done_ratio: 50, ", ""), key_field=KEY)
+    assert [change.reason for change in plan.changes if change.address.kind == "issue"] == [
+        "also deletes issue shop/k #3, issue shop/k #3 #3, issue shop/k"
+    ]
+
+
 def test_an_undeclared_issue_of_a_declared_key_is_there(canned: Canned) -> None:
     """Also if the declared one is found by its number."""
     live(canned, [ONE, {"subject": "Twin", "key": "k", "parent": 1}, {"subject": "Kept", "key": "k"}])

@@ -289,6 +289,37 @@ def test_a_twin_of_a_file_is_not_guessed(tmp_path: Path) -> None:
     assert "there are 2 files of this name" in kept(plan)["file shop/old.txt"]
 
 
+def with_copies() -> Canned:
+    """The server with copies of two of its issues, which have their keys: one is declared, one is not."""
+    redmine = shop()
+    for subject, key in (("Login", "login"), ("Stray", "stray")):
+        redmine.add("issues", project="shop", subject=f"Copy of {subject}", custom_fields={"Key": key})
+    return redmine
+
+
+def test_issues_that_share_a_key_are_not_guessed(tmp_path: Path) -> None:
+    """A manifest that was not read, or one that refers to the key, can mean the original or its copy: both stay."""
+    settings = {"authoritative": ["issues"], "issue_key_field": "Key"}
+    text = manifest() + "    issues: [{key: login, id: 1}]\n"
+    plan = pruning(with_copies(), tmp_path, text, **settings)
+    assert removed(plan) == ["issue shop/#2"]
+    assert {address: why for address, why in kept(plan).items() if "same key" in why}.keys() == {
+        "issue shop/login #7",
+        "issue shop/stray",
+        "issue shop/stray #3",
+    }
+
+
+def test_a_pattern_protects_all_that_share_a_key(tmp_path: Path) -> None:
+    """Those that have their number as a suffix in the plan, too: their parent takes none of them along."""
+    redmine = with_copies()
+    redmine.set(redmine.row("issues", 3), "issues", parent=2)
+    settings = {"authoritative": ["issues"], "protect": ["issue/shop/stray"], "issue_key_field": "Key"}
+    gone = "projects: [{identifier: shop, issues: [{id: 2, state: absent}]}]"
+    with pytest.raises(RefusedError, match="issue shop/stray #3"):
+        pruning(redmine, tmp_path, gone, **settings)
+
+
 def test_targets(tmp_path: Path) -> None:
     """With --target only what matches is pruned."""
     settings = {"authoritative": ["versions", "issue_categories"]}
