@@ -166,10 +166,10 @@ async def _saved(
         # Before anything is read: the plan may be of another server.
         plan_file.check_url(saved.plan, client.connection.url)
         now = await live.read(client, saved.desired)
-        shown.stop()
         # Exit code 5 if what the plan relies on has changed since.
         plan_file.check(saved.plan, now)
         steps.within_limits(saved.plan, config, max_deletes)
+        shown.stop()
         planned = pipeline.Planned(saved.plan, now.names, now.me)
         with _reported(state, written, shown):
             if not await carry_out(state, client, planned, yes, shown, written):
