@@ -89,7 +89,7 @@ def _measured(folder: Path, only: Sequence[str], options: argparse.Namespace) ->
     if "offline" in only:
         yield offline.run(folder)
     for server in options.servers if tasks else ():
-        yield online.run(server, folder, rules, issues, tasks)
+        yield from online.run(server, folder, rules, issues, tasks)
     if "growth" in only:
         yield growth.run(folder, rules, options.growth)
     if "elsewhere" in only:

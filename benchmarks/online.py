@@ -196,7 +196,7 @@ def export(stage: Stage) -> Scenario:
     contenders = [
         Contender(NAME, (*TOOL, "export", "-o", str(folder)), len(sent), before=gone),
         stage.bare("exported", sent),
-        Contender(SCRIPT, python("script.py", "export", stage.folder / "exported.json"), count + pages),
+        Contender(SCRIPT, python("script.py", "export", stage.folder / "by-script.json"), count + pages),
         stage.refresh(shown(stage.ids(), "?include=journals,watchers,attachments"), requests=count),
     ]
     shutil.rmtree(stage.folder / "recorded")
@@ -258,8 +258,8 @@ class Server:
 SERVERS = (Server("6.1"), Server("5.0", full=False), Server("6.1", "sqlite", full=False))
 
 
-def run(server: Server, folder: Path, rules: Rules, sizes: Sizes, tasks: Sequence[str]) -> Part:
-    """All tasks on one server, which is there only meanwhile."""
+def run(server: Server, folder: Path, rules: Rules, sizes: Sizes, tasks: Sequence[str]) -> Iterator[Part]:
+    """All tasks on one server, which is there only meanwhile: a part for each, so that a later one cannot lose it."""
     if not server.full:
         rules, sizes = replace(rules, rounds=min(rules.rounds, 2)), replace(sizes, large=0, sample=300)
         tasks = [task for task in tasks if task in MAIN]
@@ -268,7 +268,8 @@ def run(server: Server, folder: Path, rules: Rules, sizes: Sizes, tasks: Sequenc
         running = sandbox.start()
         with environment(running):
             stage = Stage(sandbox, running, folder, rules, sizes)
-            scenarios = [scenario for task in tasks for scenario in _told(server, task, stage)]
+            for task in tasks:
+                scenarios = tuple(_told(server, task, stage))
+                yield Part(server.name, str(server), scenarios, goals=server.database == "postgresql")
     finally:
         sandbox.destroy()
-    return Part(server.name, str(server), tuple(scenarios), goals=server.database == "postgresql")
