@@ -98,6 +98,11 @@ class Proxy:
         """The requests that were not GET, in order."""
         return [exchange for exchange in self.exchanges if exchange.method != "GET"]
 
+    @property
+    def answered(self) -> list[Exchange]:
+        """The requests that the server has carried out. A busy one on SQLite answers 500, and the tool asks again."""
+        return [exchange for exchange in self.exchanges if exchange.status is not None and exchange.status < 500]
+
     def clear(self) -> None:
         """Forget what was recorded; numbers start at 1 again."""
         self.exchanges.clear()
