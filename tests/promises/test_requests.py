@@ -323,7 +323,7 @@ def test_11_an_account_that_is_no_administrators_looks_up_keys_too(world: Runnin
     # the first page, the proof, the newest, the key and the subject, what is below it
     assert len(asked()) <= 6
     sql(world, f"UPDATE custom_fields SET is_filter = 0 WHERE id = {field}")
-    assert len(asked()) == pages(1_500) + 1
+    assert {e.path.rpartition("=")[2] for e in asked()} >= {str(99 * n) for n in range(pages(1_500))}
 
 
 # -- a list that moves -----------------------------------------------------------------------------------------
