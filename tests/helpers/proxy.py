@@ -209,6 +209,9 @@ class Proxy:
 
     async def _forward(self, exchange: Exchange) -> httpx.Response:
         headers = {name: value for name, value in exchange.headers.items() if name not in HOP_BY_HOP}
+        # Of a connection that is kept, Puma answers ten requests in a row, while those of others wait: on a busy machine
+        # longer than the time-out of the tool, which asks again.
+        headers["Connection"] = "close"
         request = httpx.Request(
             exchange.method, self.target + exchange.path, headers=headers, content=exchange.body or None
         )
