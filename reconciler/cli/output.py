@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from reconciler.apply.report import Report
+    from reconciler.cli.documents import Document
     from reconciler.cli.options import State
     from reconciler.model.address import Address
     from reconciler.plan.operations import Plan
@@ -81,33 +82,35 @@ def made(what: str, make: Callable[[], str], state: State) -> str:
 
 def plan(found: Plan, state: State) -> str:
     """A plan in the chosen format."""
-    from reconciler.cli.documents import FORMATS, Document, rendered
+    from reconciler.cli.documents import Document
     from reconciler.render import text
 
-    if state.format in FORMATS:
-        return made("plan", lambda: rendered(Document(plan=found), state), state)
-    return made("plan", lambda: text.plan(found, color=colored(sys.stdout, state)), state)
+    color = colored(sys.stdout, state)
+    return _made("plan", Document(plan=found), lambda: text.plan(found, color=color), state)
 
 
 def report(done: Report, state: State) -> str:
     """A report in the chosen format."""
-    from reconciler.cli.documents import FORMATS, Document, rendered
+    from reconciler.cli.documents import Document
     from reconciler.render import text
 
-    if state.format in FORMATS:
-        return made("report", lambda: rendered(Document(report=done), state), state)
     color = colored(sys.stdout, state)
-    return made("report", lambda: text.results(done, color=color, verbose=state.verbose), state)
+    return _made("report", Document(report=done), lambda: text.results(done, color=color, verbose=state.verbose), state)
 
 
 def problems(items: Sequence[Problem], state: State, stream: TextIO) -> str:
     """Problems in the chosen format."""
-    from reconciler.cli.documents import FORMATS, Document, quoted, rendered
+    from reconciler.cli.documents import Document, quoted
     from reconciler.render import text
 
-    if state.format in FORMATS:
-        return made("problems", lambda: rendered(Document(tuple(items)), state), state)
-    return made("problems", lambda: text.problems(items, quoted(state), color=colored(stream, state)), state)
+    color = colored(stream, state)
+    return _made("problems", Document(tuple(items)), lambda: text.problems(items, quoted(state), color=color), state)
+
+
+def _made(what: str, document: Document, as_text: Callable[[], str], state: State) -> str:
+    from reconciler.cli.documents import FORMATS, rendered
+
+    return made(what, (lambda: rendered(document, state)) if state.format in FORMATS else as_text, state)
 
 
 def rest(items: Sequence[Problem], found: Plan, left_out: Sequence[Address], state: State) -> None:
