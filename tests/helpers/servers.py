@@ -14,7 +14,8 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 from zlib import crc32
 
@@ -22,6 +23,7 @@ import pytest
 from extent import PROVE
 from xdist.scheduler import LoadScopeScheduling
 
+from reconciler.sandbox import Sandbox
 from reconciler.testing.servers import claim as claim
 
 DATABASE = os.environ.get("RECONCILER_TEST_DATABASE", "sqlite")
@@ -38,6 +40,16 @@ TOGETHER = 10
 """Tests of a file that a worker gets at once: what they share is made once, and dealing them out takes no time."""
 SLOWEST = ("unit/test_scale.py", "unit/cli/test_echoes.py", "unit/plan/test_narrow.py", "unit/plan/test_plan_random.py")
 """Files without a server whose tests take longest, of those that are not marked as slow."""
+
+
+@contextmanager
+def disposable(purpose: str, version: str, **options: Any) -> Iterator[Sandbox]:
+    """A sandbox that nobody else has, without data of an earlier run; gone afterwards."""
+    with claim(f"test-{purpose}-{version}") as name:
+        sandbox = Sandbox(version, name=name, **options)
+        sandbox.destroy()
+        yield sandbox
+        sandbox.destroy()
 
 
 def needs_server(item: pytest.Item) -> bool:

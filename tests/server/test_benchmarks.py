@@ -8,19 +8,16 @@ from pathlib import Path
 import pytest
 from contest import Rules
 from online import TASKS, Sizes, Stage, environment
+from servers import disposable
 
 from reconciler.sandbox import Sandbox
-from reconciler.testing.servers import claim
 
 
 @pytest.fixture(scope="module")
 def apart(redmine_version: str) -> Iterator[Sandbox]:
     """A sandbox of its own, as the tasks change what `reset` goes back to."""
-    with claim(f"test-bench-{redmine_version}") as name:
-        sandbox = Sandbox(redmine_version, name=name)
-        sandbox.destroy()
+    with disposable("bench", redmine_version) as sandbox:
         yield sandbox
-        sandbox.destroy()
 
 
 def test_each_task_is_done_by_each_contender(apart: Sandbox, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 from click.testing import CliRunner
-from servers import claim
+from servers import disposable
 
 from reconciler.cli import sandbox as cli
 from reconciler.errors import SandboxError
@@ -35,11 +35,8 @@ FIELD = "IssueCustomField.create!(name: '{}', field_format: 'string', is_for_all
 @pytest.fixture
 def own(redmine_version: str) -> Iterator[Sandbox]:
     """A sandbox of this test's own, gone afterwards; the version's base stays."""
-    with claim(f"test-life-{redmine_version}") as name:
-        sandbox = Sandbox(redmine_version, name=name)
-        sandbox.destroy()
+    with disposable("life", redmine_version) as sandbox:
         yield sandbox
-        sandbox.destroy()
 
 
 def get(running: Running, path: str) -> httpx.Response:
@@ -204,11 +201,8 @@ def test_either_way_of_entering_serves_writes(own: Sandbox, monkeypatch: pytest.
 @pytest.fixture(scope="module")
 def large(redmine_version: str) -> Iterator[Sandbox]:
     """A sandbox with PostgreSQL and two workers, one for all of its tests; gone afterwards."""
-    with claim(f"test-pg-{redmine_version}") as name:
-        sandbox = Sandbox(redmine_version, name=name, database="postgresql", workers=2)
-        sandbox.destroy()
+    with disposable("pg", redmine_version, database="postgresql", workers=2) as sandbox:
         yield sandbox
-        sandbox.destroy()
 
 
 def database_of(sandbox: Sandbox) -> PostgreSQL:
