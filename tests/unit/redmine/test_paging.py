@@ -102,6 +102,25 @@ def test_the_other_pages_do_not_wait_for_a_slow_second_one() -> None:
     assert table.offsets == [0, 18, 27, 9]
 
 
+@pytest.mark.parametrize(("pages", "most"), [(3, 2), (6, 4), (11, 5), (101, 50)])
+def test_the_last_pages_do_not_wait_for_one_worker(pages: int, most: int) -> None:
+    """Of the pages that are left, half are under way at most, or four: one worker cannot have all of the last ones."""
+    table, under_way, seen = Table(2 * pages, 3), 0, list[tuple[int, int]]()
+
+    async def fetch(offset: int) -> Page:
+        nonlocal under_way
+        under_way += 1
+        seen.append((under_way, pages - len(table.offsets)))
+        await asyncio.sleep(0)
+        page = await table.fetch(offset)
+        under_way -= 1
+        return page
+
+    asyncio.run(complete(fetch, "The list"))
+    assert max(number for number, _ in seen) == most
+    assert all(number <= max(4, math.ceil(left / 2)) for number, left in seen)
+
+
 @pytest.mark.parametrize(
     ("fails", "canceled"), [(None, False), (99, False), (0, True)], ids=["none", "second", "first"]
 )
