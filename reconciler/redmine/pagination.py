@@ -167,9 +167,9 @@ async def _fetch_concurrently(fetch: Fetch, offsets: Sequence[int]) -> list[Page
 def together(left: int) -> int:
     """How many of the pages that are left may be asked for at a time: half of them, but always four.
 
-    Puma's workers accept more requests than they can work on, and what one has accepted no other one takes. With eight at
-    a time, one of two workers often had the last five pages to itself while the other one had nothing to do (6.1), and a
-    plan of eleven pages took an eighth longer.
+    Puma's workers accept more requests than they can work on, and what one has accepted no other one takes. With eight
+    at a time, one of two workers often had the last five pages to itself while the other one had nothing to do (6.1),
+    and a plan of eleven pages took an eighth longer.
     """
     return max(LAST, ceil(left / 2))
 
