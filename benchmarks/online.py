@@ -88,8 +88,8 @@ def fastest(url: str, path: Path, requests: Sequence[Any], **options: Any) -> Co
     every = write_requests(path.with_suffix(".json"), requests)
     some = write_requests(path.with_suffix(".some.json"), requests[:200])
     command = partial(python, "bare.py", url)
-    concurrency = best(lambda number: Contender(BARE, command(number, some), **options))
-    return Contender(BARE, command(concurrency, every), len(requests), concurrency=concurrency, **options)
+    concurrency = best(lambda number: Contender(BARE, command(number, some, "--fresh"), **options))
+    return Contender(BARE, command(concurrency, every, "--fresh"), len(requests), concurrency=concurrency, **options)
 
 
 def refreshing(url: str, folder: Path, sent: Sequence[Any], *flags: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
