@@ -145,14 +145,14 @@ class _Begun:
 
 async def _fetch_concurrently(fetch: Fetch, offsets: Sequence[int]) -> list[Page]:
     left = len(offsets)
-    turns = asyncio.Semaphore(together(left))
+    turns = asyncio.Semaphore(_at_once(left))
 
     async def in_turn(offset: int) -> Page:
         nonlocal left
         await turns.acquire()
         page = await fetch(offset)
         left -= 1
-        if together(left) == together(left + 1):
+        if _at_once(left) == _at_once(left + 1):
             turns.release()
         return page
 
@@ -164,7 +164,7 @@ async def _fetch_concurrently(fetch: Fetch, offsets: Sequence[int]) -> list[Page
     return [task.result() for task in tasks]
 
 
-def together(left: int) -> int:
+def _at_once(left: int) -> int:
     """How many of the pages that are left may be asked for at a time: half of them, but always four.
 
     Puma's workers accept more requests than they can work on, and what one has accepted no other one takes. With eight
