@@ -10,14 +10,16 @@ import gc
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import custom_fields
 import hypothesis
 import pytest
-from extent import PROVE, to_prove
+from extent import PROVE
 from paths import SETUP
-from servers import DATABASE, PER_VERSION, ByVersion, claim, is_chosen, needs_browser, needs_server, turn
+from servers import DATABASE, PER_VERSION, ByVersion, claim, is_chosen, needs_browser, needs_server, to_prove, turn
 
 from reconciler.cli import OBJECTS
 from reconciler.sandbox import Running, Sandbox
@@ -48,6 +50,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declare the marks of tests that need a server or a browser."""
     config.addinivalue_line(
         "markers", "server: starts a real Redmine (derived from the fixtures; never written by hand)"
+    )
+    config.addinivalue_line(
+        "markers", "custom_fields(*names): what its server has of those in setup.rb (custom_fields)"
     )
     config.addinivalue_line("markers", "slow: takes seconds; not part of `make fast`")
     config.addinivalue_line("markers", "package: builds the package or the site; not part of `make fast`")
@@ -103,14 +108,6 @@ def _started(version: str, name: str, setup: Sequence[Path] = (), *, empty: bool
         sandbox.stop()
 
 
-def _fresh(sandbox: Sandbox) -> Running:
-    """The running server after a reset."""
-    sandbox.reset()
-    running = sandbox.status()
-    assert running is not None, "the test server died; see its puma.log"
-    return running
-
-
 @pytest.fixture(scope="session")
 def redmine(redmine_version: str) -> Iterator[Sandbox]:
     """A sandbox that runs for the whole session, with what `setup.rb` creates."""
@@ -119,9 +116,18 @@ def redmine(redmine_version: str) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def world(redmine: Sandbox) -> Running:
-    """The running server, fresh: nothing in it but Redmine's default data and what `setup.rb` creates."""
-    return _fresh(redmine)
+def again(redmine: Sandbox, request: pytest.FixtureRequest) -> custom_fields.Again:
+    """Brings the running server back into the state in which `world` gives it to the test."""
+    return partial(custom_fields.reset, redmine, custom_fields.wanted(request.node))
+
+
+@pytest.fixture
+def world(again: custom_fields.Again) -> Running:
+    """The running server, fresh: nothing in it but Redmine's default data and what `setup.rb` creates.
+
+    Of the custom fields it has those that the test names, see `custom_fields`.
+    """
+    return again()
 
 
 @pytest.fixture(scope="session")
@@ -134,7 +140,7 @@ def bare(redmine_version: str) -> Iterator[Sandbox]:
 @pytest.fixture
 def empty(bare: Sandbox) -> Running:
     """The running server, fresh: nothing in it but its administrator."""
-    return _fresh(bare)
+    return custom_fields.reset(bare, None)
 
 
 @pytest.fixture

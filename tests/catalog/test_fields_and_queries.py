@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from catalog import exported
+from custom_fields import EVERY
 from engine import apply_to, plan_of, rows
 from pydantic import SecretStr
 
@@ -13,6 +15,8 @@ from reconciler.apply.report import Report
 from reconciler.catalog.session import Session
 from reconciler.catalog.transport import Command
 from reconciler.sandbox import Running, Sandbox
+
+pytestmark = pytest.mark.custom_fields(EVERY)
 
 FIELDS = """
 issue_statuses: [{name: Open}]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from custom_fields import EVERY
 from extent import either
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -20,6 +21,8 @@ from reconciler.catalog.session import Session
 from reconciler.catalog.transport import Command
 from reconciler.errors import AnswerLost, CatalogError
 from reconciler.sandbox import Sandbox
+
+pytestmark = pytest.mark.custom_fields(EVERY)
 
 Row = dict[str, Any]
 

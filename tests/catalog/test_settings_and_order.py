@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from engine import apply_to, plan_of, problems_of
 from inside import query
 
 from reconciler.catalog.session import Session
 from reconciler.catalog.transport import Command
 from reconciler.sandbox import Running, Sandbox
+
+pytestmark = pytest.mark.custom_fields("Issue list")
 
 TEXT = """
 ordered: true

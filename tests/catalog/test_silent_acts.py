@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from custom_fields import EVERY
 from inside import call, dump, item, numbered, query
 from paths import HELPERS
 
 from reconciler.sandbox import Sandbox
+
+pytestmark = pytest.mark.custom_fields(EVERY)
 
 PASSWORD = "hunter2-of-the-request"
 MANAGER = {"tracker": "Bug", "role": "Manager", "builtin": None}

@@ -16,14 +16,19 @@ from typing import Any
 
 import pytest
 import yaml
+from custom_fields import Again
 from exports import left, run
 from promises import KEY, Api, person, project, raw_issue, raw_shop, raw_user, shop, sql, tool, values
 from proxy import Proxy
 
 import reconciler
 from reconciler.reference.json_schema import SCHEMAS
-from reconciler.sandbox import Running, Sandbox
+from reconciler.sandbox import Running
 from schemas import conform
+
+pytestmark = pytest.mark.custom_fields(
+    "Issue string", "Issue text", "Issue user", "User int", "User list", "User string", "User text"
+)
 
 
 @pytest.fixture
@@ -244,6 +249,7 @@ def test_keys_are_confirmed(there: Path, api: Api) -> None:
     assert not (there / "out").exists()
 
 
+@pytest.mark.custom_fields("Bugs only")
 def test_issues_that_cannot_have_a_key(there: Path, api: Api) -> None:
     """An issue whose tracker does not have the field is named, and exported without a key; the others get theirs."""
     (there / "reconciler.yaml").write_text("issue_key_field: Bugs only\n")
@@ -392,7 +398,7 @@ def personal(folder: Path) -> dict[str, Any]:
     }
 
 
-def test_no_personal_data_is_in_a_sanitized_export(there: Path, world: Running, redmine: Sandbox) -> None:
+def test_no_personal_data_is_in_a_sanitized_export(there: Path, world: Running, again: Again) -> None:
     """Neither logins, names and addresses nor what is in files occurs in any byte or file name; the same person is the
     same everywhere; two exports are equal; and an empty Redmine takes it all."""
     seen = personal(there)
@@ -426,7 +432,7 @@ def test_no_personal_data_is_in_a_sanitized_export(there: Path, world: Running, 
 
     run("export", "-o", "again", "--sanitize")
     assert tree(there / "again") == found
-    redmine.reset()
+    again()
     run("validate", "out")
     run("apply", "--yes", "out")
     assert left("out") == []
@@ -460,6 +466,7 @@ def test_words_that_are_logins_too(there: Path, world: Running, api: Api) -> Non
     run("validate", "out")
 
 
+@pytest.mark.custom_fields("Issue bool", "Issue list")
 def test_values_of_choices_that_name_somebody(there: Path, world: Running, api: Api) -> None:
     """A choice cannot be replaced, as the other server must know it: it is left out, and that is said."""
     raw_user(api, "red")
@@ -500,7 +507,7 @@ def test_texts_that_do_not_fit_any_more(there: Path, world: Running, api: Api) -
     run("validate", "out")
 
 
-def test_stand_ins_are_written_nowhere_else(there: Path, world: Running, redmine: Sandbox) -> None:
+def test_stand_ins_are_written_nowhere_else(there: Path, world: Running, again: Again) -> None:
     """What looks like a stand-in already, a name or a word in a text, is nobody's: nothing gets the name of another."""
     zoe = person("zoe@corp.com", firstname="First4", lastname="Zed", mail="zoe@corp.com")
     inside = {
@@ -520,7 +527,7 @@ def test_stand_ins_are_written_nowhere_else(there: Path, world: Running, redmine
         assert b"By user6, LAST3 and person1." in found[f"projects/{name}/wiki_pages/Wiki.txt"]
         (issue,) = yaml.safe_load(found[f"projects/{name}/issues.yaml"])["issues"]
         assert issue["subject"] == "Write to person2@example.net"
-    redmine.reset()
+    again()
     run("apply", "--yes", "out")
     assert left("out") == []
 
@@ -540,6 +547,7 @@ def test_names_that_become_the_same(there: Path, world: Running) -> None:
     run("validate", "out")
 
 
+@pytest.mark.custom_fields("Issue attachment")
 def test_addresses_in_names_of_files_in_custom_fields(there: Path, world: Running, api: Api) -> None:
     """An address that is written nowhere else has a stand-in of its own too."""
     for name in ("x@corp.com.txt", "y@corp.com.txt"):

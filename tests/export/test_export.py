@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from custom_fields import Again, named_in, names_in, reset
 from exports import Exports, comments, contents, seen, touched
 from paths import UGLY
 from promises import KEY, Api, fields, raw_issue, raw_shop, setting, troubles
@@ -17,6 +18,8 @@ from reconciler.errors import ReconcilerError
 from reconciler.export.output_folder import Folder
 from reconciler.export.run import Exported
 from reconciler.sandbox import Running, Sandbox
+
+pytestmark = named_in(UGLY.read_text())
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,8 @@ class World:
 @pytest.fixture(scope="session")
 def exported(redmine: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The server is made ugly once; a copy of its database brings that back, see `ugly`."""
-    redmine.reset()
+    running, folder = reset(redmine, names_in(UGLY.read_text())), tmp_path_factory.mktemp("ugly")
     redmine.run(UGLY)
-    folder, running = tmp_path_factory.mktemp("ugly"), redmine.status()
-    assert running is not None
     redmine.snapshot(folder / "ugly")
     made = {}
     for key_field in ("", KEY):
@@ -171,7 +172,7 @@ SETTINGS = {
 """What both servers need, and manifests do not say."""
 
 
-def test_another_server_gets_the_same_world(redmine: Sandbox, world: Running, tmp_path: Path) -> None:
+def test_another_server_gets_the_same_world(redmine: Sandbox, world: Running, again: Again, tmp_path: Path) -> None:
     """An export that is applied to an empty server makes the same world, field by field through the API, and an export
     of that is the same to the byte."""
     redmine.run(UGLY, PORTABLE="1")
@@ -179,7 +180,7 @@ def test_another_server_gets_the_same_world(redmine: Sandbox, world: Running, tm
     known = ("Redmine does not show it", "1 private without the author")
     assert [said for _, said in exports.write(first).left_out if not any(part in said for part in known)] == []
     before = seen(world)
-    redmine.reset()
+    again()
     for name, value in SETTINGS.items():
         setting(world, name, value)
     assert troubles(exports.apply(first)) == {}
@@ -236,11 +237,13 @@ IssueCustomField.create!(name: 'By role / "x"', visible: false, roles: [Role.giv
 """
 
 
-def test_another_server_gets_an_ugly_world_without_personal_data(ugly: World, redmine: Sandbox, tmp_path: Path) -> None:
+def test_another_server_gets_an_ugly_world_without_personal_data(
+    ugly: World, redmine: Sandbox, again: Again, tmp_path: Path
+) -> None:
     """Whatever cannot be on another server is left out: all the rest is there after one apply, under other names."""
     exports, folder = Exports(ugly.server), tmp_path / "sanitized"
     exports.write(folder, sanitize=True)
-    redmine.reset()
+    again()
     redmine.run(FIELDS)
     for name, value in SETTINGS.items():
         setting(ugly.server, name, value)

@@ -24,6 +24,8 @@ from reconciler.export.yaml_writer import dump
 from reconciler.redmine import transport
 from reconciler.sandbox import Running
 
+pytestmark = pytest.mark.custom_fields("Issue attachment")
+
 LARGE = b"0123456789abcdef" * 20_000
 PLACES = {
     "a.txt": "projects/shop/issues/one/a.txt",
@@ -222,6 +224,7 @@ def test_a_configuration_above_is_not_hidden(
     assert left("out") == []
 
 
+@pytest.mark.custom_fields("Bugs only")
 def test_a_configuration_is_written_where_none_says_the_same(there: Path, api: Api) -> None:
     """Without one above, or below a repository's root, manifests with keys could not be read; and it is removed when
     one above says it, or when there are no keys any more."""

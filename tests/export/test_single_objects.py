@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from custom_fields import named_in
 from everything import EVERYTHING, FILES
 from exports import Exports
 from paths import UGLY
@@ -15,6 +16,8 @@ from single import pick
 from reconciler.kinds import declarable
 from reconciler.model.catalog import Catalog
 from reconciler.sandbox import Running, Sandbox
+
+pytestmark = named_in(UGLY.read_text() + repr(EVERYTHING))
 
 ONE_OF_EACH = {
     "user": "user/amy",

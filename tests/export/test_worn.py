@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from custom_fields import Again, named_in
 from exports import Exports
 from paths import WORN
 from promises import KEY, Api, fields, troubles
 
 from reconciler.sandbox import Running, Sandbox
+
+pytestmark = named_in(WORN.read_text())
 
 RISK = """
 Role.create!(name: 'Mute', permissions: %i[view_issues], assignable: false)
@@ -46,13 +49,13 @@ def worn(redmine: Sandbox, world: Running, tmp_path: Path) -> Path:
     return tmp_path / "export"
 
 
-def test_what_is_no_longer_allowed_holds_nothing_up(redmine: Sandbox, world: Running, worn: Path) -> None:
+def test_what_is_no_longer_allowed_holds_nothing_up(redmine: Sandbox, again: Again, world: Running, worn: Path) -> None:
     """The plan is empty at once; another server gets everything else in one apply, and has nothing left to do."""
     exports = Exports(world, KEY)
     left_out = [f"{address}: {said.split(': #')[0]}" for address, said in exports.write(worn).left_out]
     assert left_out == LEFT_OUT.splitlines()
     assert fields(exports.plan(worn)) == {}
-    redmine.reset()
+    again()
     redmine.run(RISK)
     assert troubles(exports.apply(worn)) == {}
     assert fields(exports.plan(worn)) == {}

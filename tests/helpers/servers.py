@@ -2,9 +2,9 @@
 
 A test needs a server when it uses the fixture `redmine_version`, directly or by another one: that gives it the mark
 `server` and a part of its id (`redmine-6.1`). Without RECONCILER_TEST_VERSIONS it runs on one version, by its name:
-the whole matrix takes twice as long. Tests of promises, traps and the catalog run on all versions in any case, except
-those of secrets, which no version treats differently, and those with the mark `prove`, which `make prove` runs on all.
-With it (`make test-all`: `5.0,6.0,6.1`) every test runs on each of these.
+the whole matrix takes twice as long. Tests of traps and the catalog, where versions differ, run on all in any case, and
+those of promises on the others in `make prove`, except those of secrets, which no version treats differently. With it
+(`make test-all`: `5.0,6.0,6.1`) every test runs on each of these.
 
 RECONCILER_TEST_DATABASE=postgresql gives them all PostgreSQL and two workers.
 """
@@ -20,7 +20,7 @@ from typing import Any
 from zlib import crc32
 
 import pytest
-from extent import PROVE
+from extent import PARTS, PROVE
 from xdist.scheduler import LoadScopeScheduling
 
 from reconciler.sandbox import Sandbox
@@ -30,8 +30,10 @@ DATABASE = os.environ.get("RECONCILER_TEST_DATABASE", "sqlite")
 """What the shared servers have. Tests that open the file of SQLite themselves fail with `postgresql`."""
 VERSIONS = [v.strip() for v in os.environ.get("RECONCILER_TEST_VERSIONS", "5.0,6.1").split(",")]
 PER_VERSION = [pytest.param(v, id=f"redmine-{v}") for v in VERSIONS]
-ON_ALL_VERSIONS = ("promises", "traps", "catalog")
+ON_ALL_VERSIONS = ("traps", "catalog")
 """The folders whose tests run on every version in any case."""
+PROVED = "promises"
+"""The folder whose tests run on one version in `make test`, and on the others in `make prove`."""
 ON_ONE_VERSION = ("test_secrets",)
 """Files in them for which one is enough."""
 LONGEST = ("test_copy", "test_sandbox", "test_examples", "test_crash", "test_random", "test_kinds")
@@ -64,15 +66,29 @@ def needs_browser(item: pytest.Item) -> bool:
 
 def is_chosen(item: pytest.Item) -> bool:
     """Whether a test runs on the version that it was collected for."""
-    on_all = item.path.parent.name in ON_ALL_VERSIONS and item.path.stem not in ON_ONE_VERSION
-    on_all = on_all and (bool(PROVE) or not any(item.iter_markers("prove")))
-    if "RECONCILER_TEST_VERSIONS" in os.environ or on_all or not needs_server(item):
+    if "RECONCILER_TEST_VERSIONS" in os.environ or not needs_server(item):
         return True
+    folder, marked = item.path.parent.name, any(item.iter_markers("prove"))
+    on_all = item.path.stem not in ON_ONE_VERSION and folder in (
+        (*ON_ALL_VERSIONS, PROVED) if PROVE else ON_ALL_VERSIONS
+    )
+    return is_own(item) or (on_all and (bool(PROVE) or not marked))
+
+
+def is_own(item: pytest.Item) -> bool:
+    """Whether a test was collected for the one version that it runs on in `make test`."""
     version = version_of(item.nodeid)
     name = item.nodeid.replace(f"redmine-{version}", "", 1)
     # Tests that share a server of their own share the version, too.
     shared = item.nodeid.partition("::")[0] if "large" in getattr(item, "fixturenames", ()) else name
     return VERSIONS[crc32(shared.encode()) % len(VERSIONS)] == version
+
+
+def to_prove(items: list[pytest.Item]) -> list[pytest.Item]:
+    """The tests that have more cases in `make prove`, or that `make test` leaves out; or the tenth of them that it takes."""
+    left = [item for item in items if item.path.parent.name == PROVED and needs_server(item) and not is_own(item)]
+    more = [item for item in items if item in left or any(item.iter_markers("prove"))]
+    return [item for number, item in enumerate(more) if PROVE == "all" or number % PARTS == int(PROVE)]
 
 
 def version_of(nodeid: str) -> str | None:

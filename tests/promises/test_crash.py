@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from custom_fields import named_in, names_in, reset
 from everything import CHANGED, EVERYTHING, with_files
 from extent import either
 from promises import KEY, Api, Tool, child, outcomes, state, tool, troubles
@@ -21,6 +22,8 @@ from servers import VERSIONS
 from reconciler.apply.executor import Applier
 from reconciler.model.address import Address
 from reconciler.sandbox import Running, Sandbox, sqlite
+
+pytestmark = named_in(repr((EVERYTHING, CHANGED)))
 
 
 @pytest.fixture(autouse=True)
@@ -32,9 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def undisturbed(redmine: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The state that EVERYTHING leads to when nothing goes wrong."""
-    redmine.reset()
-    world = redmine.status()
-    assert world is not None
+    world = reset(redmine, names_in(repr(EVERYTHING)))
     with chdir(with_files(tmp_path_factory.mktemp("files"))), Api(world) as api:
         tool(world, key_field=KEY).settle(EVERYTHING)
         return state(api)

@@ -40,6 +40,8 @@ from proxy import (
 from reconciler.apply import writer
 from reconciler.sandbox import Running
 
+pytestmark = pytest.mark.custom_fields("Bugs only", "Group text", "Issue string", "Some projects")
+
 
 @pytest.fixture
 def api(world: Running) -> Iterator[Api]:

@@ -204,6 +204,7 @@ def test_11_files_of_another_size_are_not_downloaded(world: Running, proxy: Prox
     assert len(proxy.answered) == BASE + USERS + LIST
 
 
+@pytest.mark.custom_fields("Issue bool")
 @pytest.mark.parametrize("world_name", FORMULA)
 def test_11_a_plan_takes_as_many_requests_as_the_formula_says(world: Running, proxy: Proxy, world_name: str) -> None:
     """The number of requests is what `live` documents, what the plan reports, and what the server sees."""
@@ -225,6 +226,7 @@ def test_11_a_thousand_unchanged_issues_take_few_requests(world: Running, proxy:
     assert len(proxy.answered) == WHOAMI + TRACKER + PROJECTS + FIELDS + pages(number) <= 20
 
 
+@pytest.mark.custom_fields("Issue bool", "Issue list")
 def test_11_one_post_per_new_object_and_one_put_per_changed(world: Running, proxy: Proxy) -> None:
     """However many fields they have, what is created takes one POST, what is changed one PUT, and no write is sent for
     what is as it should be."""

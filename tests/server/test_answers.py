@@ -26,6 +26,17 @@ from reconciler.redmine.client import Client
 from reconciler.sandbox import Running
 from reconciler.state import live
 
+pytestmark = pytest.mark.custom_fields(
+    "Bugs only",
+    "Group string",
+    "Issue bool",
+    "Issue list",
+    "Issue user",
+    "Issue version",
+    "Project list",
+    "TimeEntry string",
+)
+
 MODULES = ["issue_tracking", "wiki", "time_tracking", "news", "files"]
 AMY = {"login": "Amy.A", "firstname": "Ämy", "lastname": "O'Able", "mail": "Amy@Example.net"}
 PEOPLE = [

@@ -244,6 +244,7 @@ def test_the_same_from_python(world: Running, api: Api) -> None:
     done(world, api)
 
 
+@pytest.mark.custom_fields("Version text")
 def test_a_failure_inside_leaves_the_archive_shut(world: Running, api: Api) -> None:
     """Work that fails inside an opened project does not keep it open; the exit code is that of both phases."""
     act(api, "shop", "archive")

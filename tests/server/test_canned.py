@@ -19,6 +19,8 @@ from proxy import Proxy
 
 from reconciler.sandbox import Running
 
+pytestmark = pytest.mark.custom_fields("Issue list", "Issue string")
+
 PLAIN = """
 users:
   - {login: amy, firstname: Amy, lastname: Able, mail: amy@example.net}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from custom_fields import EVERY
 from exports import contents, run
 from extent import either
 from paths import ROOT
@@ -12,6 +13,8 @@ from whole import catalog
 
 import reconciler
 from reconciler.sandbox import Running, Sandbox
+
+pytestmark = pytest.mark.custom_fields(EVERY)
 
 WORLD = either("quickstart", "company")
 """The example that is in the Redmine that is copied, besides the catalog that `setup.rb` makes."""

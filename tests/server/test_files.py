@@ -15,6 +15,8 @@ from reconciler.apply.run import carry_out
 from reconciler.redmine.client import Client
 from reconciler.sandbox import Running
 
+pytestmark = pytest.mark.custom_fields("Issue attachment")
+
 MANIFEST = """\
 projects:
   - identifier: shop

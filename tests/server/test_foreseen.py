@@ -65,6 +65,7 @@ def api(world: Running) -> Iterator[Api]:
         yield api
 
 
+@pytest.mark.custom_fields(*(f"{kind} string" for kind in KINDS))
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_values_of_custom_fields(world: Running, api: Api, kind: str, case: str) -> None:
@@ -97,6 +98,7 @@ def _with_old(declared: dict[str, Any]) -> dict[str, Any]:
     return {**declared, "issues": issues}
 
 
+@pytest.mark.custom_fields("Issue int", "Issue link", "Issue string")
 def test_a_change_of_one_field_is_refused_because_of_another(world: Running, api: Api) -> None:
     """Redmine checks all custom fields of an object once one is sent, and none otherwise."""
     issue = {"project": "shop", "subject": "it", "tracker": "Bug"}
@@ -118,6 +120,7 @@ def test_a_change_of_one_field_is_refused_because_of_another(world: Running, api
     )
 
 
+@pytest.mark.custom_fields("Bugs only")
 def test_another_tracker_requires_its_fields(world: Running, api: Api) -> None:
     """Its required custom fields are checked although none is sent."""
     issue = {"project": "shop", "subject": "it"}
@@ -138,6 +141,7 @@ def _value(api: Api, name: str) -> dict[str, Any]:
     return {"custom_fields": [{"id": api.id("/custom_fields", name), "value": "x"}]}
 
 
+@pytest.mark.custom_fields("Some projects")
 def test_a_field_that_the_project_gets_in_the_same_apply(world: Running, redmine_version: str) -> None:
     """Without that it is a problem (a new project shows on every version what it has: from 5.1 on in its list, before
     in its issues); with it, the project is changed first."""

@@ -108,6 +108,7 @@ def test_watchers_of_somebody_elses_issue(world: Running, role: str) -> None:
     assert [w["name"] for w in shown(world, "a")["watchers"]] == [names[watcher]]
 
 
+@pytest.mark.custom_fields("Bugs only")
 def test_what_a_write_disturbs_is_put_right(world: Running) -> None:
     """A tracker without a field takes its value away; when the field is declared and the tracker has it again, it stays."""
     api = Api(world)

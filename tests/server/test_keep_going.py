@@ -14,6 +14,8 @@ from proxy import Proxy
 from reconciler.sandbox import Running, Sandbox
 from schemas import conform
 
+pytestmark = pytest.mark.custom_fields("Issue list", "Issue list multiple")
+
 STAGES = {"Issue list": "red", "Issue list multiple": "[red, green]"}
 REMOVED = "CustomField.where(field_format: 'list').each { |f| f.update!(possible_values: %w[green blue]) }"
 

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import ANY
 
+import custom_fields
 import pytest
 import yaml
 from engine import PLACE, apply_to, problems_of, rows, via
@@ -46,7 +47,8 @@ def _cases() -> Iterator[Any]:
         content = yaml.safe_load(file.read_text())
         for case in content["cases"]:
             parts = {p: "\n---\n".join([content["base"], case.get(p, "{}")]) for p in ("given", "then")}
-            yield pytest.param({**case, **parts}, id=f"{file.stem}: {case['name']}")
+            fields = custom_fields.named_in(repr({**case, **parts}))
+            yield pytest.param({**case, **parts}, id=f"{file.stem}: {case['name']}", marks=fields)
 
 
 @pytest.mark.parametrize("case", list(_cases()))
@@ -138,6 +140,7 @@ def _check_parts(expected: Mapping[str, str | list[str]], said: Mapping[str, str
             assert part in said[address]
 
 
+@pytest.mark.custom_fields("Bugs only", "Issue int", "Issue list")
 def test_problems_before_anything_is_written(world: Running) -> None:
     """What a server does not have, or has twice, is found at once, at its place, by reading alone."""
     given = """
@@ -250,6 +253,7 @@ def _second(form: str, several: bool) -> Any:
     return [SECOND[form]] if several else SECOND[form]
 
 
+@pytest.mark.custom_fields(custom_fields.EVERY)
 def test_custom_fields(world: Running, fields: dict[str, dict[str, str]]) -> None:
     """Custom fields of every format and kind, single and multiple, are set, changed and cleared with one PUT each."""
     assert {"Issue user multiple", "Issue enumeration"} <= fields["issue"].keys()
@@ -270,6 +274,9 @@ def test_custom_fields(world: Running, fields: dict[str, dict[str, str]]) -> Non
             assert proxy.writes == []
 
 
+@pytest.mark.custom_fields(
+    "Issue bool", "Issue date", "Issue enumeration multiple", "Issue float", "Issue list multiple", "Issue user"
+)
 def test_custom_fields_as_redmine_has_them(world: Running) -> None:
     """What a manifest says by name and type is what Redmine itself stores, and undeclared fields keep their values."""
     values: dict[str, Any] = {"issue": {"Issue bool": False, "Issue user": "amy", "Issue float": 1.5}}

@@ -16,6 +16,8 @@ from reconciler.apply.report import Outcome, Report
 from reconciler.model.address import Address
 from reconciler.sandbox import Running
 
+pytestmark = pytest.mark.custom_fields("Issue attachment")
+
 HOME = "projects: [{identifier: shop, name: Shop, enabled_modules: [issue_tracking, news, wiki]}]\n"
 OBJECTS = {
     "issue": ("issues: [{project: shop, subject: a%s}]", "attachments: [{file: note.txt}], priority: High"),
@@ -87,6 +89,7 @@ def test_a_put_that_is_refused_because_it_was_done_is_done(world: Running, chang
     assert plan_of(world, text).changes == ()
 
 
+@pytest.mark.custom_fields("Issue text")
 def test_a_put_that_is_refused_after_a_lost_answer_and_was_not_done_is_failed(world: Running) -> None:
     """What Redmine refuses is refused, however often its answer is lost on the way."""
     apply_to(world, HOME + "issues: [{project: shop, subject: a}]")

@@ -11,6 +11,8 @@ from promises import KEY, Api, person, project, tool, troubles, values
 
 from reconciler.sandbox import Running
 
+pytestmark = pytest.mark.custom_fields("Issue bool", "Issue string", "TimeEntry string")
+
 MODULES = ["issue_tracking", "wiki", "time_tracking", "news", "files"]
 ENTRY = {"user": "admin", "spent_on": "2026-11-02", "activity": "Design"}
 

@@ -158,6 +158,7 @@ def test_nobody_is_unlocked_whom_no_manifest_declares_locked(world: Running, api
     assert statuses(api) == {"cid": 3, "dan": 2}
 
 
+@pytest.mark.custom_fields("Issue text")
 def test_who_was_unlocked_or_leaves_is_locked_although_the_work_is_refused(world: Running, api: Api) -> None:
     """An issue that is refused leaves no account active: neither one that was unlocked for it, nor one that was to be
     locked after it, nor a new one. The next plan tries it again."""

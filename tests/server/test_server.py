@@ -125,6 +125,7 @@ def test_a_manager_can_keep_issues_versions_and_categories(world: Running, api: 
     assert api.issue("below")["author"]["name"] == "amy Test"
 
 
+@pytest.mark.custom_fields("Issue list", "Issue string")
 def test_a_manager_can_set_custom_fields_that_have_a_value_shown(world: Running, api: Api) -> None:
     """Without the right to list custom fields, their names are learnt from the objects that have them."""
     raw_shop(api)

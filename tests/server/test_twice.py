@@ -6,11 +6,14 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from custom_fields import named_in
 from everything import CHANGED, EVERYTHING, with_files
 from promises import KEY, Tool, tool
 from proxy import Exchange, Proxy
 
 from reconciler.sandbox import Running
+
+pytestmark = named_in(repr((EVERYTHING, CHANGED)))
 
 ON_PURPOSE = ("/users/current.json", "sort=id%3Adesc", "sort=created_on%3Adesc")
 """The account, and what others create meanwhile, are asked for again on purpose."""

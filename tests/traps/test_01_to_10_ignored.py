@@ -160,6 +160,7 @@ def test_trap_05_attributes_that_are_ignored(world: Running, api: Api) -> None:
     assert outcomes(tool(world).settle(moved)) == {"version other/1.0": "done"}
 
 
+@pytest.mark.custom_fields("Bugs only", "Issue string", "Some projects")
 def test_trap_06_custom_fields_that_are_dropped(world: Running, api: Api) -> None:
     """A value for a field that does not exist, is not on the tracker, or is given by name is 204 and ignored. The tool
     names the first two before it writes, turns names into ids, and tells of a field that the project has not."""

@@ -73,6 +73,7 @@ def test_trap_13_a_text_that_reads_none(world: Running, api: Api) -> None:
     assert api.issue("new")["description"] == "none"
 
 
+@pytest.mark.custom_fields("Bugs only")
 def test_trap_14_a_tracker_there_and_back(world: Running, api: Api) -> None:
     """Another tracker and back loses the values of fields that the one between does not have. The tool sees what is
     missing and restores it, and writes a tracker and its own field together."""
@@ -162,6 +163,7 @@ def test_trap_17_a_narrower_sharing_unassigns_issues(world: Running, api: Api) -
     assert api.get(f"/issues/{issue}")["fixed_version"]["name"] == "1.0"
 
 
+@pytest.mark.custom_fields("Issue attachment", "Issue string")
 def test_trap_18_a_text_destroys_an_attachment(world: Running, api: Api) -> None:
     """A text sent to an attachment field empties it, and the file is gone. The tool refuses a text there, and leaves the
     field alone when it changes others."""

@@ -9,11 +9,12 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import servers
 from paths import TESTS
-from servers import TOGETHER, is_chosen, portions, version_of
+from servers import TOGETHER, is_chosen, portions, to_prove, version_of
 
 SUITE = """
 import os
@@ -110,22 +111,35 @@ def test_the_version_of_a_test_is_in_its_id(nodeid: str, version: str | None) ->
 
 
 class Item(SimpleNamespace):
-    """A test of promises on one version, with a mark or without."""
+    """A test on one version, with a mark or without."""
 
     def iter_markers(self, name: str) -> list[str]:
         return [name] if self.mark == name else []
 
 
-@pytest.mark.parametrize(("mark", "proving", "versions"), [("", "", 2), ("prove", "", 1), ("prove", "all", 2)])
-def test_promises_hold_on_all_versions(monkeypatch: pytest.MonkeyPatch, mark: str, proving: str, versions: int) -> None:
-    """What is random, or kills, has one of them in `make test`, and all in `make prove`."""
+@pytest.mark.parametrize(
+    ("folder", "mark", "usual", "proved"),
+    [
+        ("promises", "", 1, 1),
+        ("promises", "prove", 1, 2),
+        ("traps", "", 2, 0),
+        ("traps", "prove", 1, 2),
+        ("server", "", 1, 0),
+    ],
+)
+def test_which_versions_a_test_runs_on(
+    monkeypatch: pytest.MonkeyPatch, folder: str, mark: str, usual: int, proved: int
+) -> None:
+    """Traps are on all versions in `make test`; promises, and what is random or kills, on the others in `make prove`."""
     monkeypatch.delenv("RECONCILER_TEST_VERSIONS", raising=False)
-    monkeypatch.setattr(servers, "PROVE", proving)
-    path, names = Path("tests/promises/test_a.py"), ["redmine_version"]
+    path, names = Path(f"tests/{folder}/test_a.py"), ["redmine_version"]
     monkeypatch.setattr(servers, "VERSIONS", ["5.0", "6.1"])
     nodes = [f"{path}::test_b[redmine-{version}]" for version in servers.VERSIONS]
-    items = [Item(path=path, nodeid=node, fixturenames=names, mark=mark) for node in nodes]
-    assert sum(map(is_chosen, items)) == versions
+    items: list[Any] = [Item(path=path, nodeid=node, fixturenames=names, mark=mark) for node in nodes]
+    monkeypatch.setattr(servers, "PROVE", "")
+    assert sum(map(is_chosen, items)) == usual
+    monkeypatch.setattr(servers, "PROVE", "all")
+    assert len(to_prove(list(filter(is_chosen, items)))) == proved
 
 
 def test_portions_keep_together_what_shares_a_server() -> None:
