@@ -57,6 +57,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: takes seconds; not part of `make fast`")
     config.addinivalue_line("markers", "package: builds the package or the site; not part of `make fast`")
     config.addinivalue_line("markers", "prove: has more cases in `make prove`")
+    config.addinivalue_line(
+        "markers", "prove_only: runs in `make prove` and `make test-all`, as it takes a minute or more"
+    )
     config.addinivalue_line("markers", "browser: needs Chromium (derived from the fixtures; never written by hand)")
 
 

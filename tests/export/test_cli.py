@@ -26,10 +26,6 @@ from reconciler.reference.json_schema import SCHEMAS
 from reconciler.sandbox import Running
 from schemas import conform
 
-pytestmark = pytest.mark.custom_fields(
-    "Issue string", "Issue text", "Issue user", "User int", "User list", "User string", "User text"
-)
-
 
 @pytest.fixture
 def api(world: Running) -> Iterator[Api]:
@@ -398,6 +394,9 @@ def personal(folder: Path) -> dict[str, Any]:
     }
 
 
+@pytest.mark.custom_fields(
+    "Issue string", "Issue text", "Issue user", "User int", "User list", "User string", "User text"
+)
 def test_no_personal_data_is_in_a_sanitized_export(there: Path, world: Running, again: Again) -> None:
     """Neither logins, names and addresses nor what is in files occurs in any byte or file name; the same person is the
     same everywhere; two exports are equal; and an empty Redmine takes it all."""
@@ -492,6 +491,7 @@ def test_keys_in_issues_are_without_personal_data_too(there: Path, world: Runnin
     assert [name for name, content in tree(there / "out").items() if "qx" in name or b"qx" in content] == []
 
 
+@pytest.mark.custom_fields("Issue string", "User string", "User text")
 def test_texts_that_do_not_fit_any_more(there: Path, world: Running, api: Api) -> None:
     """A subject that gets too long is cut; a custom field whose pattern the stand-in may not match is left out."""
     sql(world, "UPDATE custom_fields SET regexp = '^[a-z]+$' WHERE name IN ('User string', 'Issue string')")

@@ -1,6 +1,6 @@
 """How much runs of what is exhaustive or statistical: `make test` has a case of each kind, `make prove` the whole.
 
-Tests that use it have the mark `prove`, by which `make prove` finds them.
+Tests that use it have the mark `prove`, by which `make prove` finds them. What has no short form has the mark `prove_only`.
 """
 
 from __future__ import annotations

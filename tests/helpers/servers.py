@@ -34,6 +34,8 @@ ON_ALL_VERSIONS = ("traps", "catalog")
 """The folders whose tests run on every version in any case."""
 PROVED = "promises"
 """The folder whose tests run on one version in `make test`, and on the others in `make prove`."""
+MARKS = ("prove", "prove_only")
+"""Of the tests that `make prove` runs."""
 ON_ONE_VERSION = ("test_secrets",)
 """Files in them for which one is enough."""
 LONGEST = ("test_copy", "test_sandbox", "test_examples", "test_crash", "test_random", "test_kinds")
@@ -65,14 +67,21 @@ def needs_browser(item: pytest.Item) -> bool:
 
 
 def is_chosen(item: pytest.Item) -> bool:
-    """Whether a test runs on the version that it was collected for."""
-    if "RECONCILER_TEST_VERSIONS" in os.environ or not needs_server(item):
+    """Whether a test runs, on the version that it was collected for."""
+    if "RECONCILER_TEST_VERSIONS" in os.environ:
         return True
-    folder, marked = item.path.parent.name, any(item.iter_markers("prove"))
-    on_all = item.path.stem not in ON_ONE_VERSION and folder in (
-        (*ON_ALL_VERSIONS, PROVED) if PROVE else ON_ALL_VERSIONS
-    )
-    return is_own(item) or (on_all and (bool(PROVE) or not marked))
+    if not PROVE and any(item.iter_markers("prove_only")):
+        return False
+    return not needs_server(item) or is_own(item) or is_on_all(item)
+
+
+def is_on_all(item: pytest.Item) -> bool:
+    """Whether a test runs on all versions; what takes very long does so in `make prove` alone."""
+    if item.path.stem in ON_ONE_VERSION:
+        return False
+    if PROVE:
+        return item.path.parent.name in (*ON_ALL_VERSIONS, PROVED)
+    return item.path.parent.name in ON_ALL_VERSIONS and not any(item.iter_markers("prove"))
 
 
 def is_own(item: pytest.Item) -> bool:
@@ -87,7 +96,7 @@ def is_own(item: pytest.Item) -> bool:
 def to_prove(items: list[pytest.Item]) -> list[pytest.Item]:
     """The tests that have more cases in `make prove`, or that `make test` leaves out; or the tenth of them that it takes."""
     left = [item for item in items if item.path.parent.name == PROVED and needs_server(item) and not is_own(item)]
-    more = [item for item in items if item in left or any(item.iter_markers("prove"))]
+    more = [item for item in items if item in left or any(any(item.iter_markers(name)) for name in MARKS)]
     return [item for number, item in enumerate(more) if PROVE == "all" or number % PARTS == int(PROVE)]
 
 

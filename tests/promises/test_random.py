@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from custom_fields import Again
-from extent import either
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from promises import KEY, Tool, fields, tool, troubles
@@ -231,9 +230,9 @@ def proxy(world: Running) -> Iterator[Proxy]:
         yield proxy
 
 
-@pytest.mark.prove
+@pytest.mark.prove_only
 @settings(
-    max_examples=either(2, 20),
+    max_examples=20,
     derandomize=True,
     deadline=None,
     database=None,

@@ -20,6 +20,7 @@ def apart(redmine_version: str) -> Iterator[Sandbox]:
         yield sandbox
 
 
+@pytest.mark.prove_only
 def test_each_task_is_done_by_each_contender(apart: Sandbox, tmp_path: Path) -> None:
     """Each contender does what it has to do, as often as the others, and none stands in the way of another one."""
     running = apart.start()

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from custom_fields import EVERY
 from exports import contents, run
-from extent import either
 from paths import ROOT
 from whole import catalog
 
@@ -16,7 +15,7 @@ from reconciler.sandbox import Running, Sandbox
 
 pytestmark = pytest.mark.custom_fields(EVERY)
 
-WORLD = either("quickstart", "company")
+WORLD = "company"
 """The example that is in the Redmine that is copied, besides the catalog that `setup.rb` makes."""
 
 
@@ -26,7 +25,7 @@ def address(monkeypatch: pytest.MonkeyPatch, server: Running) -> None:
     monkeypatch.setenv("REDMINE_API_KEY", server.api_key)
 
 
-@pytest.mark.prove
+@pytest.mark.prove_only
 def test_a_server_is_copied(
     world: Running, redmine: Sandbox, bare: Sandbox, empty: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

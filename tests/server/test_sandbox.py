@@ -267,6 +267,7 @@ def test_a_snapshot_of_postgresql_in_a_file(large: Sandbox, tmp_path: Path) -> N
     large.reset()
 
 
+@pytest.mark.prove_only
 def test_postgresql_and_its_data_survive_what_is_killed(large: Sandbox) -> None:
     """After `kill -9` of either server or both, a start finds the same data on the same port; so after a stop."""
     running, database = large.start(), database_of(large)
