@@ -23,7 +23,7 @@ INSTALLED := .venv/.installed
 # each command that a test starts would compile all modules anew.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo fast coverage ready redmines chromium test test-all prove regen docs dist release-notes bench bench-fleet lint clean
+.PHONY: help demo fast coverage ready redmines chromium test test-all prove prove-tests prove-faults regen docs dist release-notes bench bench-fleet lint clean
 .DELETE_ON_ERROR:
 
 help:
@@ -76,8 +76,12 @@ chromium: $(INSTALLED)
 REDMINE ?= 6.1
 JOBS ?= 2
 
-prove: $(INSTALLED)
-	@$(if $(PROVE),:,RECONCILER_PROVE=$(or $(PART),all) $(BIN)/pytest -q -n $(JOBS) -m prove)
+prove: $(if $(PROVE),,prove-tests) prove-faults
+
+prove-tests: $(INSTALLED)
+	@RECONCILER_PROVE=$(or $(PART),all) $(BIN)/pytest -q -n $(JOBS)
+
+prove-faults: $(INSTALLED)
 	@PYTHONPATH=tests/helpers $(BIN)/python tests/prove --redmine $(REDMINE) --jobs $(JOBS) \
 	  $(if $(PART),--part $(PART)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(PROVE),--only '$(PROVE)')
 
