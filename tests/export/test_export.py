@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from custom_fields import Again, named_in, names_in, reset
+from custom_fields import EVERY, Again, reset
 from exports import Exports, comments, contents, seen, touched
 from paths import UGLY
 from promises import KEY, Api, fields, raw_issue, raw_shop, setting, troubles
@@ -19,7 +19,7 @@ from reconciler.export.output_folder import Folder
 from reconciler.export.run import Exported
 from reconciler.sandbox import Running, Sandbox
 
-pytestmark = named_in(UGLY.read_text())
+pytestmark = pytest.mark.custom_fields(EVERY)
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class World:
 @pytest.fixture(scope="session")
 def exported(redmine: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The server is made ugly once; a copy of its database brings that back, see `ugly`."""
-    running, folder = reset(redmine, names_in(UGLY.read_text())), tmp_path_factory.mktemp("ugly")
+    running, folder = reset(redmine, None), tmp_path_factory.mktemp("ugly")
     redmine.run(UGLY)
     redmine.snapshot(folder / "ugly")
     made = {}

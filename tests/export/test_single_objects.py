@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from custom_fields import named_in
+from custom_fields import EVERY
 from everything import EVERYTHING, FILES
 from exports import Exports
 from paths import UGLY
@@ -17,7 +17,7 @@ from reconciler.kinds import declarable
 from reconciler.model.catalog import Catalog
 from reconciler.sandbox import Running, Sandbox
 
-pytestmark = named_in(UGLY.read_text() + repr(EVERYTHING))
+pytestmark = pytest.mark.custom_fields(EVERY)
 
 ONE_OF_EACH = {
     "user": "user/amy",

@@ -95,9 +95,14 @@ def is_own(item: pytest.Item) -> bool:
 
 def to_prove(items: list[pytest.Item]) -> list[pytest.Item]:
     """The tests that have more cases in `make prove`, or that `make test` leaves out; or the tenth of them that it takes."""
-    left = [item for item in items if item.path.parent.name == PROVED and needs_server(item) and not is_own(item)]
-    more = [item for item in items if item in left or any(any(item.iter_markers(name)) for name in MARKS)]
+    more = [item for item in items if is_proved(item)]
     return [item for number, item in enumerate(more) if PROVE == "all" or number % PARTS == int(PROVE)]
+
+
+def is_proved(item: pytest.Item) -> bool:
+    """Whether a test is one of those of `make prove`."""
+    marked = any(any(item.iter_markers(name)) for name in MARKS)
+    return marked or (item.path.parent.name == PROVED and needs_server(item) and not is_own(item))
 
 
 def version_of(nodeid: str) -> str | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from custom_fields import EVERY
 from promises import Tool, fields, tool, troubles
 from proxy import Proxy
 
@@ -26,16 +27,7 @@ from reconciler.redmine.client import Client
 from reconciler.sandbox import Running
 from reconciler.state import live
 
-pytestmark = pytest.mark.custom_fields(
-    "Bugs only",
-    "Group string",
-    "Issue bool",
-    "Issue list",
-    "Issue user",
-    "Issue version",
-    "Project list",
-    "TimeEntry string",
-)
+pytestmark = pytest.mark.custom_fields(EVERY)
 
 MODULES = ["issue_tracking", "wiki", "time_tracking", "news", "files"]
 AMY = {"login": "Amy.A", "firstname": "Ämy", "lastname": "O'Able", "mail": "Amy@Example.net"}

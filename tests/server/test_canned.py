@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from canned import Canned
+from custom_fields import EVERY
 from engine import apply_to, plan_of, problems_of, via
 from exports import Exports, contents, past_the_tool
 from limited import Limited
@@ -19,7 +20,7 @@ from proxy import Proxy
 
 from reconciler.sandbox import Running
 
-pytestmark = pytest.mark.custom_fields("Issue list", "Issue string")
+pytestmark = pytest.mark.custom_fields(EVERY)
 
 PLAIN = """
 users:

@@ -125,6 +125,7 @@ class Item(SimpleNamespace):
         ("traps", "", 2, 0),
         ("traps", "prove", 1, 2),
         ("server", "", 1, 0),
+        ("server", "prove_only", 0, 1),
     ],
 )
 def test_which_versions_a_test_runs_on(
