@@ -30,8 +30,9 @@ from reconciler import event_loop, pipeline
 from reconciler.apply import doubles
 from reconciler.apply.report import Report
 from reconciler.cli import OBJECTS
-from reconciler.pipeline import Manifests, Planned
+from reconciler.pipeline import Manifests
 from reconciler.plan import plan_file
+from reconciler.plan.comparison import Planned
 from reconciler.plan.dependencies import declared_dependencies
 from reconciler.redmine.client import Client
 from reconciler.render import github, graph, html, markdown

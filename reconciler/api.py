@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,7 +20,7 @@ from reconciler.export.run import Exported
 from reconciler.masking import Secrets
 from reconciler.pipeline import at_least
 from reconciler.plan.operations import Plan
-from reconciler.plan.targets import PlanOptions
+from reconciler.plan.options import PlanOptions
 from reconciler.redmine.client import Client
 from reconciler.render import json
 from reconciler.settings import add_secrets
@@ -120,7 +119,6 @@ def to_data(result: Plan | Report | Exported | Iterable[Problem]) -> dict[str, A
     return json.results_json(result) if isinstance(result, Report) else json.problems_json(result)
 
 
-@dataclass(frozen=True, slots=True)
 class Manifests(pipeline.Manifests):
     """The desired state: the configuration, the manifests, and their `problems`, sorted by place."""
 

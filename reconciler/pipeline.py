@@ -7,51 +7,32 @@ With `--unarchive` a second plan follows: `again` compares what the first one re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from threading import Thread
+from typing import TYPE_CHECKING
 
-from reconciler.apply import account
+from msgspec.structs import replace
+
 from reconciler.errors import ManifestError, Problem, ReconcilerError, RefusedError
-from reconciler.model.address import Address
-from reconciler.model.name_index import Names
-from reconciler.plan import archived_projects, catalog, claims, limits, prune
-from reconciler.plan import faults as faulty
-from reconciler.plan.faults import NO_FAULTS, Faults
+from reconciler.plan import claims
 from reconciler.plan.narrow import narrowed
-from reconciler.plan.operations import Plan
-from reconciler.plan.planner import make
-from reconciler.plan.problems import on_server
-from reconciler.plan.prune import NOTHING, Pruned
-from reconciler.plan.targets import ALL, PlanOptions, Selection, resent, select
+from reconciler.plan.options import ALL, PlanOptions
 from reconciler.redmine.client import Client
 from reconciler.state import live
 from reconciler.state.consequences import reported
-from reconciler.state.desired import Desired
 from reconciler.state.live import Live
 from reconciler.state.manifests import Manifests as Manifests
 from reconciler.state.manifests import read as read
 from reconciler.state.partial import NotValid
 
 if TYPE_CHECKING:
-    # The rest of `apply` is imported where a plan is applied: `plan` and `check` start faster without it.
+    # What compares is imported once the server is asked, and most of `apply` where a plan is applied.
     from reconciler.apply.progress import Listener
     from reconciler.apply.report import Report
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A plan, with the name index to apply it. `me` is the account; `selection` is None if all objects are planned."""
-
-    plan: Plan
-    names: Names
-    me: Mapping[str, Any]
-    selection: Selection | None = None
-    visible: frozenset[str] = frozenset()
-    """The projects that were not archived before the plan."""
-    faults: Faults = NO_FAULTS
-    """What is left out because of problems, with `keep_going`."""
+    from reconciler.plan.comparison import Planned
 
 
 async def plan(
@@ -64,9 +45,9 @@ async def plan(
     manifests = _narrowed(manifests, options)
     state = await _read(client, manifests, options)
     seen(state)
-    visible = archived_projects.visible(state.names)
-    planned = await _checked(client, manifests, state, options)
-    return await _confirmed(client, replace(planned, visible=visible))
+    from reconciler.plan.comparison import checked
+
+    return await _confirmed(client, await checked(client, manifests, state, options))
 
 
 async def plan_or_rest(
@@ -79,12 +60,15 @@ async def plan_or_rest(
     manifests = _narrowed(manifests, options)
     state = await _read(client, manifests, options)
     seen(state)
+    from reconciler.plan.comparison import checked
+    from reconciler.plan.prune import NOTHING
+
     try:
-        planned = await _checked(client, manifests, state, options)
+        planned = await checked(client, manifests, state, options)
     except ManifestError as error:
         try:
             known = replace(state, problems=tuple(dict.fromkeys([*state.problems, *error.problems])))
-            planned = await _checked(client, manifests, known, replace(options, keep_going=True), NOTHING)
+            planned = await checked(client, manifests, known, replace(options, keep_going=True), NOTHING)
         except RefusedError:
             raise error from None
     return await _confirmed(client, planned)
@@ -95,28 +79,14 @@ def _narrowed(manifests: Manifests, options: PlanOptions) -> Manifests:
     return manifests if manifests.problems else replace(manifests, desired=narrowed(manifests.desired, options))
 
 
-async def _checked(
-    client: Client, manifests: Manifests, state: Live, options: PlanOptions, pruned: Pruned | None = None
-) -> Planned:
-    """The plan, with what the program inside Redmine says to it; `pruned` if that was not looked for yet."""
-    if pruned is None:
-        pruned = await prune.look(client, manifests.config, manifests.desired, state, options)
-    planned = _compare(client, manifests.desired, state, options, pruned)
-    objects, chosen = manifests.desired.objects.values(), planned.selection
-    wanted = (one for one in objects if chosen is None or one.address in chosen.chosen)
-    said = await catalog.check(client, planned.plan, planned.names, wanted)
-    if said.problems:
-        state = replace(state, problems=(*state.problems, *said.problems))
-        planned = _compare(client, manifests.desired, state, options, pruned)
-    return replace(planned, plan=replace(planned.plan, warnings=(*planned.plan.warnings, *said.warnings)))
-
-
 async def _confirmed(client: Client, planned: Planned) -> Planned:
     """The plan, if the account that it was read with is still the same. Without changes, that does not matter."""
     if not planned.plan.changes:
         return planned
+    from reconciler.apply import account
+
     await account.check(client, planned.names)
-    return replace(planned, plan=replace(planned.plan, requests=client.requests))
+    return planned.altered(requests=client.requests)
 
 
 async def _read(client: Client, manifests: Manifests, options: PlanOptions) -> Live:
@@ -124,7 +94,14 @@ async def _read(client: Client, manifests: Manifests, options: PlanOptions) -> L
     if manifests.problems:
         raise ManifestError(await all_problems(client, manifests, options))
     scope = claims.chosen_scope(manifests.desired, manifests.config.pruning, options)
+    _import_meanwhile("reconciler.plan.comparison")
     return await live.read(client, manifests.desired, scope)
+
+
+def _import_meanwhile(module: str) -> None:
+    """Import a module while the server is asked: what compares takes half as long as a page of issues (6.1)."""
+    if module not in sys.modules:
+        Thread(target=import_module, args=(module,), daemon=True, name=module).start()
 
 
 async def all_problems(client: Client, manifests: Manifests, options: PlanOptions = ALL) -> list[Problem]:
@@ -143,6 +120,8 @@ async def all_problems(client: Client, manifests: Manifests, options: PlanOption
         return [*manifests.problems, *error.problems]
     state.names.incomplete = desired.incomplete or manifests.loaded.incomplete
     known = {problem.location for problem in manifests.problems} | reported(manifests.loaded)
+    from reconciler.plan.problems import on_server
+
     found = on_server(whole, state, unarchive=options.unarchive)
     return [*manifests.problems, *(problem for problem in found if problem.location not in known)]
 
@@ -173,6 +152,7 @@ async def apply(
     `agreed` is the digest of the plan that was reviewed.
     """
     from reconciler.apply.report import joined
+    from reconciler.plan import limits
 
     planned = await plan(client, manifests, options)
     if agreed is not None and agreed != planned.plan.digest:
@@ -209,6 +189,8 @@ async def again(client: Client, manifests: Manifests, first: Planned, options: P
 
     Raises as `plan`.
     """
+    from reconciler.plan import archived_projects, comparison, prune
+
     desired = manifests.desired
     state = await live.read(client, desired, claims.chosen_scope(desired, manifests.config.pruning, options))
     pruned = await prune.look(client, manifests.config, desired, state, options)
@@ -219,13 +201,16 @@ async def again(client: Client, manifests: Manifests, first: Planned, options: P
         state.names.declare(address, project.spec)
     desired = replace(desired, objects=dict(sorted({**desired.objects, **archive}.items())))
     options = replace(options, unarchive=False)
-    planned = _compare(client, desired, state, options, pruned, first=first.plan, unarchived=archive)
-    warned = replace(planned, plan=replace(planned.plan, warnings=(*planned.plan.warnings, *warnings)))
-    return await _confirmed(client, warned)
+    planned = comparison.compare(client, desired, state, options, pruned, first=first.plan, unarchived=archive)
+    return await _confirmed(client, planned.altered(warnings=(*planned.plan.warnings, *warnings)))
 
 
 async def archive_again(client: Client, manifests: Manifests, first: Planned) -> Report:
     """Archive the projects that were unarchived, and change nothing else: for when there can be no second plan."""
+    from reconciler.plan import archived_projects
+    from reconciler.plan.comparison import Planned
+    from reconciler.plan.planner import make
+
     names = (await live.read(client, manifests.desired)).names
     archive = archived_projects.to_archive_again(first.plan, first.visible, manifests.desired, names)
     desired = archived_projects.alone(archive, manifests.desired)
@@ -247,50 +232,3 @@ def complete(report: Report, planned: Planned, before: Iterable[Report] = ()) ->
     ]
     more = (result for result in (*failed, *skipped) if result.change.address not in known)
     return replace(report, results=(*report.results, *more))
-
-
-def _compare(
-    client: Client,
-    manifests: Desired,
-    state: Live,
-    options: PlanOptions,
-    pruned: Pruned = NOTHING,
-    *,
-    first: Plan | None = None,
-    unarchived: Collection[Address] = (),
-) -> Planned:
-    """The plan for the chosen objects, the `unarchived` projects and what is pruned.
-
-    What the `first` plan resent is not resent.
-    """
-    desired = pruned.added_to(manifests)
-    url, selection = client.connection.url, None
-    done = {change.address for change in first.changes} if first else set()
-    sent = frozenset((a, field) for a, field in resent(options.resend, desired.objects) if a not in done)
-
-    def whole(tolerated: Set[Problem]) -> Plan:
-        return make(desired, state, url, unarchive=options.unarchive, resent=sent, tolerated=tolerated)
-
-    faults = faulty.find(desired, state.names, whole) if options.keep_going else NO_FAULTS
-    if options.targets or options.excludes:
-        # Dependencies of targets are edges of the plan for all objects, so that is made first.
-        selection = select(whole(faults.tolerated), desired.objects, options.targets, options.excludes)
-    selected = selection.chosen.union(unarchived).__contains__ if selection else _all
-    faults = faults.among(selected)
-    left_out = faults.objects
-    plan = make(
-        desired,
-        state,
-        url,
-        lambda address: selected(address) and address not in left_out,
-        unarchive=options.unarchive,
-        resent=sent,
-        unarchived=unarchived,
-        tolerated=faults.tolerated,
-    )
-    made = replace(prune.completed(plan, pruned, manifests, state, options), requests=client.requests)
-    return Planned(made, state.names, state.me, selection, faults=faults)
-
-
-def _all(address: Address) -> bool:
-    return True

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
+from msgspec import field
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -24,6 +24,7 @@ from reconciler.errors import ConfigError, Location, Problem
 from reconciler.manifest.loader import suggest
 from reconciler.manifest.scalars import Computed, texts
 from reconciler.masking import Secrets
+from reconciler.record import Record
 
 CONFIG = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 """Of every model here. `defer_build`: what nothing sets costs nothing."""
@@ -87,8 +88,7 @@ class Limits(BaseModel):
     ] = 0.3
 
 
-@dataclass(frozen=True, slots=True)
-class Pruning:
+class Pruning(Record):
     """What may be pruned: the names of collections and the protected patterns, each with its place."""
 
     authoritative: Mapping[str, Location] = field(default_factory=dict)

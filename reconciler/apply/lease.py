@@ -10,6 +10,7 @@ of that time, by a clock of its own that nobody can set.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import getpass
 import os
 import random
@@ -17,9 +18,10 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from reconciler.apply.lease_page import Entry, LeasePage, NotYet, Page, shown
 from reconciler.errors import LeaseHeld, LeaseLost, Location, ManifestError, ServerError
@@ -107,7 +109,7 @@ def _client(client: Client, lease: Lease) -> Client:
     """A client of its own: a renewal must not wait for a slot behind long writes, nor for many retries."""
     before = client.connection
     patience = min(before.deadline, lease.ttl / 4)
-    connection = replace(before, concurrency=1, deadline=patience, timeout=min(before.timeout, patience))
+    connection = dataclasses.replace(before, concurrency=1, deadline=patience, timeout=min(before.timeout, patience))
     return client.like(connection)
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from reconciler.errors import (
     Answered,
@@ -28,6 +29,7 @@ from reconciler.errors import (
 from reconciler.kinds.wiki_pages import NO_PAGE, path_of
 from reconciler.model.address import Row
 from reconciler.model.wiki_titles import titleize
+from reconciler.record import Record
 from reconciler.redmine.client import Client, quote
 from reconciler.settings import Lease
 
@@ -45,8 +47,7 @@ once.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Record):
     """What the page says. Without a `holder`, the lease is free, and the rest tells of the last one."""
 
     holder: str = ""
@@ -112,8 +113,7 @@ def entry_of(text: str) -> Entry | None:
     return Entry(holder, **known, renewed=int(renewed) if renewed.isdecimal() else 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Record):
     """The page as it was read."""
 
     version: int

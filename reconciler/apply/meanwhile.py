@@ -14,9 +14,10 @@ import math
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec import Struct, field
 
 from reconciler.kinds import kinds
 from reconciler.model.address import Address, Row, Unresolved
@@ -47,8 +48,7 @@ STRIDE = 10
 """So many times the duration of a POST is the longest random pause of two runs that create the same."""
 
 
-@dataclass(slots=True)
-class Seen:
+class Seen(Struct):
     """What is known of the newest objects of a kind. Ids up to `top` are accounted for."""
 
     known: int

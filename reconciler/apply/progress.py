@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from reconciler.apply.blame import about
 from reconciler.apply.report import ItemError, Outcome, Result
@@ -20,8 +21,7 @@ def no_listener(address: Address, outcome: Outcome) -> None:
     """The default listener, which does nothing."""
 
 
-@dataclass(slots=True)
-class Progress:
+class Progress(Struct):
     """The progress of one change."""
 
     change: Change

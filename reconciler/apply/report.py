@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
+
+from msgspec import structs
 
 from reconciler.errors import Location
 from reconciler.plan.operations import Change, Plan
+from reconciler.record import Record
 
 Outcome = Literal["done", "failed", "skipped", "unknown", "left"]
 """What became of a change; `left` was not started, because the run ended before."""
@@ -15,8 +18,7 @@ NOWHERE = Location("")
 OUTCOMES: tuple[Outcome, ...] = ("done", "failed", "skipped", "unknown", "left")
 
 
-@dataclass(frozen=True, slots=True)
-class ItemError:
+class ItemError(Record):
     """An error of a change: the message, the field that it is about ("" for the object), and its place."""
 
     message: str
@@ -27,8 +29,7 @@ class ItemError:
         return self.message
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Record):
     """The outcome of a change. `because` is why it was skipped; `notes` are not errors.
 
     `adopted` is true for an object that was to be created, but was there by then: somebody else has created it
@@ -44,8 +45,7 @@ class Result:
     adopted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Record):
     """The report of an apply: the plan, a result for each change in order, and the number of requests of the run.
 
     `ended` is a sentence on why the run ended early, or "". `interrupted` is true if that was by a signal, `refused` if
@@ -63,6 +63,11 @@ class Report:
     def summary(self) -> dict[str, int]:
         """The number of changes by outcome."""
         return {o: sum(r.outcome == o for r in self.results) for o in OUTCOMES}
+
+    def with_changes(self, changes: Sequence[Change]) -> Report:
+        """The same with other changes in its results, in their order."""
+        results = (structs.replace(one, change=change) for one, change in zip(self.results, changes, strict=True))
+        return structs.replace(self, results=tuple(results))
 
 
 def joined(reports: Sequence[Report]) -> Report:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from reconciler.apply.answered import unconfirmed
@@ -27,6 +26,7 @@ from reconciler.model.program_fields import program_fields
 from reconciler.model.requests import Listing
 from reconciler.model.row_form import form_of
 from reconciler.plan.diff import gather, split
+from reconciler.record import Record
 from reconciler.state.fetch import fetch
 from reconciler.state.live import read_files
 from reconciler.state.together import together
@@ -35,8 +35,7 @@ ROUNDS = 3
 """How often differences are written again, as long as that changes anything: one write can undo another."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mismatch:
+class Mismatch(Record):
     """A field whose live value is not the desired one. Without a path, the object is missing."""
 
     address: Address
@@ -45,8 +44,7 @@ class Mismatch:
     live: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(Record):
     """Why a field did not get its value when it was written again; `refused` if the server rejected the write."""
 
     text: str = ""

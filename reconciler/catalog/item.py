@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import field
 
-@dataclass(frozen=True, slots=True)
-class Item:
+from reconciler.record import Record
+
+
+class Item(Record):
     """One write: an object of a kind, by the key that the program knows it by; `needs` are the numbers of others."""
 
     op: str

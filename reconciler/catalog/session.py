@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -13,6 +12,7 @@ from pydantic import SecretStr
 from reconciler.catalog.item import Item
 from reconciler.catalog.transport import PROTOCOL, Answer, Command, script
 from reconciler.errors import CatalogError
+from reconciler.record import Record
 
 Rows = Mapping[str, Sequence[dict[str, Any]]]
 """Kind → what the program shows of its objects."""
@@ -22,8 +22,7 @@ NAMED = 5
 """Names that are listed of those that differ."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Record):
     """What became of an item: errors are (field, message); `blocker` is the number of the item that it needed."""
 
     ok: bool

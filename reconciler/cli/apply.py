@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from reconciler.apply.executor import Applier
     from reconciler.apply.report import Outcome, Report
     from reconciler.model.address import Address
-    from reconciler.pipeline import Manifests, Planned
-    from reconciler.plan.targets import PlanOptions
+    from reconciler.pipeline import Manifests
+    from reconciler.plan.comparison import Planned
+    from reconciler.plan.options import PlanOptions
     from reconciler.redmine.client import Client
 
 
@@ -110,8 +111,7 @@ async def _manifests(
     async with opened(state, paths, shown, leased=True) as session:
         # Here and not above, as the session imports these while the server is asked.
         from reconciler import pipeline
-        from reconciler.apply.report import joined
-        from reconciler.plan.targets import PlanOptions
+        from reconciler.plan.options import PlanOptions
 
         plan_options = PlanOptions(*options)
         manifests, objects = session.manifests, session.manifests.desired.objects
@@ -135,6 +135,8 @@ async def _manifests(
                         code = await _again(state, second, yes, shown, written)
                         if code is not None:
                             return code
+                from reconciler.apply.report import joined
+
                 # Of both runs together: a failure in the first is not made good by the second.
                 return exit_code(joined(written.reports))
 
@@ -148,9 +150,9 @@ async def _saved(
     shown: Progress,
     written: RunReport,
 ) -> int:
-    from reconciler import pipeline
     from reconciler.cli import saved_plan, steps
     from reconciler.plan import plan_file
+    from reconciler.plan.comparison import Planned
     from reconciler.state import live
 
     with shown.late("Reading the plan", long=saved_plan.is_long(file)), steps.not_collected():
@@ -170,7 +172,7 @@ async def _saved(
         plan_file.check(saved.plan, now)
         steps.within_limits(saved.plan, config, max_deletes)
         shown.stop()
-        planned = pipeline.Planned(saved.plan, now.names, now.me)
+        planned = Planned(saved.plan, now.names, now.me)
         with _reported(state, written, shown):
             if not await carry_out(state, client, planned, yes, shown, written):
                 return Exit.CANNOT_RUN

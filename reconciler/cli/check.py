@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from reconciler.pipeline import Manifests, Planned
+    from reconciler.pipeline import Manifests
+    from reconciler.plan.comparison import Planned
     from reconciler.plan.rights import Account, Permissions
     from reconciler.redmine.client import Client
     from reconciler.render.check import Checked

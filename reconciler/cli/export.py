@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from reconciler.cli.options import State, common, formats
 from reconciler.cli.progress import Progress, progress
 from reconciler.errors import Exit
 from reconciler.model.address import CONTAINER
+from reconciler.record import Record
 
 if TYPE_CHECKING:
     from reconciler.apply.report import Report
@@ -24,12 +24,11 @@ if TYPE_CHECKING:
     from reconciler.export.inventory import Inventory, Scope
     from reconciler.export.output_folder import Folder
     from reconciler.export.run import Exported
-    from reconciler.pipeline import Planned
+    from reconciler.plan.comparison import Planned
     from reconciler.redmine.client import Client
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Record):
     """The options of one run."""
 
     scope: Scope

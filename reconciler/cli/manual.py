@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import click
 
@@ -13,6 +12,7 @@ from reconciler.cli import main
 from reconciler.cli.examples import EXAMPLES, Example
 from reconciler.cli.options import COMMON
 from reconciler.errors import Exit
+from reconciler.record import Record
 from reconciler.settings import VARIABLES, Settings
 
 PAGE = """\
@@ -33,8 +33,7 @@ CODES = {
 """What each exit code means."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Record):
     """A command: its words, usage, description in paragraphs, own options with their descriptions, and examples."""
 
     words: str

@@ -17,7 +17,7 @@ from reconciler.cli.reports import Reports, Target, reports
 from reconciler.errors import Exit, ManifestError
 
 if TYPE_CHECKING:
-    from reconciler.pipeline import Planned
+    from reconciler.plan.comparison import Planned
 
 MANIFESTS = (".yaml", ".yml", ".json")
 """Suffixes of manifest files: those of `manifest.sources`, repeated because importing it here would slow `--help`."""
@@ -95,7 +95,7 @@ async def _plan(state: State, paths: tuple[str, ...], options: tuple[Any, ...], 
     async with opened(state, paths, shown) as session:
         # Here and not above, as the session imports these while the server is asked.
         from reconciler import pipeline
-        from reconciler.plan.targets import PlanOptions
+        from reconciler.plan.options import PlanOptions
 
         with pipeline.at_least(session.manifests):
             planned = await pipeline.plan_or_rest(session.client, session.manifests, PlanOptions(*options))

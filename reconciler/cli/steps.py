@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reconciler.manifest.effects import Effect
     from reconciler.model.address import Address
     from reconciler.model.kind import Object
-    from reconciler.pipeline import Planned
+    from reconciler.plan.comparison import Planned
     from reconciler.plan.operations import Plan
     from reconciler.redmine.client import Client
     from reconciler.state.manifests import Manifests

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields
 from typing import Any, Literal
 
+from msgspec.structs import replace
 from pydantic import BaseModel, SecretStr
 
 from reconciler.config import Config
@@ -16,6 +17,7 @@ from reconciler.manifest.expressions import with_hidden_parts
 from reconciler.manifest.loader import Map, Seq, Templated, locate
 from reconciler.manifest.scalars import Computed
 from reconciler.masking import MASK, without_user_info
+from reconciler.record import Record
 from reconciler.redmine.connection import Connection
 from reconciler.settings import CREDENTIALS, SECRET, VARIABLES, Lease, Limits, Settings
 
@@ -27,8 +29,7 @@ MAPPINGS = ("headers", "user_ids")
 URLS = ("url", "proxy")
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Record):
     """What sets a value: an option, an environment variable, a place in the file, or nothing but the default."""
 
     type: Literal["option", "environment", "file", "default", "unset"]
@@ -45,8 +46,7 @@ class Origin:
         return f"{where} (instance {self.instance})" if self.instance else where
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Record):
     """A setting and its value as it may be shown: a secret is masked, what a program computes is not computed.
 
     `expression` is what the file says for a value with `${NAME}`; `overrides` are the origins of values that are not

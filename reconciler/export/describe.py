@@ -7,10 +7,10 @@ cannot be expressed in a manifest, is left out with a remark: planning an export
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
+from msgspec import Struct, field
 from pydantic import ValidationError
 
 from reconciler.manifest.loader import Map
@@ -20,11 +20,11 @@ from reconciler.model.codecs import Codec, Stored, join
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.kind import Kind, Object, scope_of
 from reconciler.model.name_index import Context, Names
+from reconciler.record import Record
 from reconciler.state.spec_errors import explain
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Record):
     """A live object in a manifest: its mapping (None if it is left out), remarks, and the objects that it refers to."""
 
     address: Address
@@ -56,8 +56,7 @@ def describe(kind: Kind, key: str, row: Row, names: Names, left_out: Collection[
     return Item(address, body, tuple(work.remarks), references)
 
 
-@dataclass(slots=True)
-class _Description:
+class _Description(Struct):
     """The description of a live object in progress, with remarks on what is left out."""
 
     kind: Kind

@@ -11,9 +11,10 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
+
+from msgspec import Struct, field
 
 from reconciler.export.describe import Item, describe
 from reconciler.export.disk_dict import DiskDict
@@ -40,8 +41,7 @@ LENGTH = 80
 """Maximum characters of a file name."""
 
 
-@dataclass(slots=True)
-class Tree:
+class Tree(Struct):
     """The files of an export: texts and downloads by path, and remarks on what was left out."""
 
     texts: MutableMapping[str, str] = field(default_factory=dict)

@@ -6,7 +6,6 @@ Requests: those of a plan for the same kinds and projects, and one for each obje
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -28,6 +27,7 @@ from reconciler.model.program_fields import program_fields, show
 from reconciler.model.requests import Listing
 from reconciler.model.row_form import form_of
 from reconciler.model.spec import Id
+from reconciler.record import Record
 from reconciler.redmine.client import Client
 from reconciler.state.catalog import read_kinds
 from reconciler.state.desired import Desired
@@ -46,8 +46,7 @@ WINDOWS = 4
 """Ranges of ids that are read at a time; each has many pages."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Record):
     """The scope of an export. `projects` are identifiers (none: all), with their descendants if `subprojects`; `chosen`
     are kinds (none: all). `targets` are patterns for single objects of these kinds (none: all)."""
 
@@ -71,8 +70,7 @@ class Scope:
         return not self.targets or is_target(self.targets, address, number)
 
 
-@dataclass(frozen=True, slots=True)
-class Inventory:
+class Inventory(Record):
     """The live state. `projects` are those in scope."""
 
     names: Names

@@ -13,7 +13,6 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -22,6 +21,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.export.inventory import Scope
 from reconciler.manifest.sources import CONFIG
 from reconciler.model.local_files import folded
+from reconciler.record import Record
 
 INDEX = ".reconciler-export"
 ADDED = f"{INDEX}.new"
@@ -29,8 +29,7 @@ SCRATCH = f"{INDEX}.tmp"
 CHUNK = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
-class Extent:
+class Extent(Record):
     """The scope and options of an export."""
 
     projects: tuple[str, ...] = ()

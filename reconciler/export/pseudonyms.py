@@ -10,12 +10,12 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cache
 from itertools import count, pairwise
 from urllib.parse import unquote
 
 from reconciler.model.address import Row
+from reconciler.record import Record
 
 DOMAIN = "example.net"
 SINGLE = 3
@@ -47,8 +47,7 @@ ENDING = re.compile(r"[^\W_]\.[^\W_]{1,5}(?![^\W_])")
 """A suffix, by which the name of a file (`cv_smith.pdf`) differs from other joined words (`max_size`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(Record):
     """The pseudonyms of a user."""
 
     login: str
@@ -57,8 +56,7 @@ class Person:
     mail: str
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(Record):
     """A text to replace; `exact` if only in this spelling within a sentence."""
 
     pattern: str

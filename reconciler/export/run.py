@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -23,14 +22,15 @@ from reconciler.manifest.loader import Loaded
 from reconciler.manifest.sources import CONFIG
 from reconciler.model.address import Address
 from reconciler.model.codecs import Stored
-from reconciler.pipeline import Manifests, Planned, plan
-from reconciler.plan.targets import PlanOptions
+from reconciler.pipeline import Manifests, plan
+from reconciler.plan.comparison import Planned
+from reconciler.plan.options import PlanOptions
+from reconciler.record import Record
 from reconciler.redmine.client import Client
 from reconciler.state.fetch import Watch, over, unwatched
 
 
-@dataclass(frozen=True, slots=True)
-class Exported:
+class Exported(Record):
     """The result of an export.
 
     `counts` is the number of objects by kind, `left_out` the remarks on values that were left out, `removed` the number

@@ -7,10 +7,10 @@ an administrator gives (roles, trackers, custom fields) are kept, because anothe
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+from msgspec.structs import replace
 from pydantic import StringConstraints
 
 from reconciler.export.describe import Item
@@ -24,6 +24,7 @@ from reconciler.model.codecs import blank
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.kind import Kind
 from reconciler.model.name_index import Context, CustomField, Names
+from reconciler.record import Record
 from reconciler.state.desired import Desired
 from reconciler.state.live import fresh_names
 
@@ -42,8 +43,7 @@ KEPT = frozenset(
 """Keys of rows whose values are never names of persons and must not change."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sanitized:
+class Sanitized(Record):
     """The live state without personal data; `left_out` are remarks on custom fields that could not be kept."""
 
     inventory: Inventory

@@ -10,9 +10,10 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from msgspec import field
 
 from reconciler.config import Config
 from reconciler.errors import ReconcilerError
@@ -30,6 +31,7 @@ from reconciler.model.codecs import Stored
 from reconciler.model.export_hooks import Exporting
 from reconciler.model.kind import Kind
 from reconciler.model.spec import DEFAULT, Id
+from reconciler.record import Record
 from reconciler.redmine.client import Client
 from reconciler.state.fetch import Watch, unwatched
 
@@ -37,8 +39,7 @@ NO_FILES = "files are exported only with -o FILE, into a folder beside it"
 DROPPED: Any = object()
 
 
-@dataclass(frozen=True, slots=True)
-class Picked:
+class Picked(Record):
     """The manifest of single objects: its text, the exported objects, and remarks on what was left out."""
 
     url: str
@@ -49,7 +50,6 @@ class Picked:
     requests: int
 
 
-@dataclass(slots=True)
 class _Tree(Tree):
     """The files, and the objects that the manifest has."""
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import yaml
+
+from reconciler.record import Record
 
 WIDTH = 100
 """Characters up to which a mapping or list is written on one line; strings are never folded."""
@@ -38,15 +39,13 @@ class Day(str):
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Included:
+class Included(Record):
     """A text in a file of its own: `!file path`, relative to the manifest."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
+class Noted(Record):
     """An object in a list with a comment above it; without a value, only the comment."""
 
     value: Any

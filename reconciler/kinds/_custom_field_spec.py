@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 
 from reconciler.kinds._field_values import DefaultValue, Flag, ListValue, Option, Options, PossibleValues, Whole
 from reconciler.kinds.roles import Words
-from reconciler.model.catalog import NamedSet
+from reconciler.model.catalog import Named, NamedSet
 from reconciler.model.codecs import Text
 from reconciler.model.spec import REFUSE, Api, Name, Spec
 
@@ -127,7 +127,7 @@ class CustomFieldSpec(Spec):
     roles: Annotated[
         list[Name] | None,
         Field(description="The roles that see it, with `visible: false`.", examples=[["Manager"]]),
-        Api(codec=NamedSet("role"), clear=REFUSE),
+        Api(codec=NamedSet(Named(("role",))), clear=REFUSE),
     ] = None
     multiple: Annotated[
         bool | None,
@@ -183,7 +183,7 @@ class CustomFieldSpec(Spec):
     trackers: Annotated[
         list[Name] | None,
         Field(description="The trackers whose issues have it.", examples=[["Bug", "Feature"]]),
-        Api(codec=NamedSet("tracker"), clear=REFUSE),
+        Api(codec=NamedSet(Named(("tracker",))), clear=REFUSE),
     ] = None
     url_pattern: Annotated[
         str | None,
@@ -209,7 +209,7 @@ class CustomFieldSpec(Spec):
     user_role: Annotated[
         list[Name] | None,
         Field(description="Only members with one of these roles can be values. `[]`: all.", examples=[["Developer"]]),
-        Api(codec=NamedSet("role"), clear=REFUSE),
+        Api(codec=NamedSet(Named(("role",))), clear=REFUSE),
     ] = None
     version_status: Annotated[
         list[Literal["open", "locked", "closed"]] | None,

@@ -20,8 +20,7 @@ S = TypeVar("S", bound=ProjectItem)
 class KeylessReadBack(ReadBack):
     """A row is the object if it has the same nature."""
 
-    def __init__(self, of: Keyless[Any]) -> None:
-        self._of = of
+    _of: Keyless[Any]
 
     def identifies(self, kind: Kind, row: Row, address: Address, values: Mapping[str, Any], context: Context) -> bool:
         return bool(self._of.nature(row, context) == self._of.wanted(address, values, context))

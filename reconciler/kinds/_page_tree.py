@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from reconciler.model.address import Address, Row, split_key
@@ -16,7 +15,6 @@ from reconciler.model.wiki_titles import titleize
 PAGE = "wiki_page"
 
 
-@dataclass(frozen=True)
 class Parent(Ref):
     """A page of the same project by title; the API shows `{"title"}`, and takes the title."""
 

@@ -5,9 +5,10 @@ The API answers 204 to each `POST /watchers` for them (403 for news on 6.1) and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
+from msgspec import field
 from pydantic import Field
 
 from reconciler.kinds._members import may_be_admin
@@ -19,7 +20,6 @@ from reconciler.model.participation import Part, Participants
 from reconciler.model.spec import Api, Deferred, Principal
 
 
-@dataclass(frozen=True)
 class Watcher(Ref):
     """A user or group, which the program shows by number and name, and takes by both."""
 
@@ -43,9 +43,7 @@ class Watchers(RefSet):
     """A set of watchers."""
 
     form: ClassVar[Form] = ANY
-
-    def __init__(self) -> None:
-        super().__init__(Watcher(("user", "group")))
+    of: Ref = Watcher(("user", "group"))
 
 
 WATCHERS = Api(
@@ -71,8 +69,7 @@ UNSEEN = "Redmine takes no watcher who cannot see it (from 5.1 on)"
 class Audience(Participants):
     """Watchers who are no members of a private project."""
 
-    def __init__(self) -> None:
-        super().__init__({"watchers": Part("", outsiders=True, effect=UNSEEN)})
+    parts: Mapping[str, Part] = field(default_factory=lambda: {"watchers": Part("", outsiders=True, effect=UNSEEN)})
 
     def exempt(self, name: str, person: Address, row: Row | None, values: Any, context: Context) -> bool:
         # Of groups, Redmine does not ask what they may see.

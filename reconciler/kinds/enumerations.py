@@ -1,7 +1,6 @@
 """Priorities, activities and document categories: `GET /enumerations/:kind`; written by the program inside Redmine."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
@@ -81,7 +80,6 @@ class CategorySpec(EnumerationSpec):
     ] = None
 
 
-@dataclass(frozen=True)
 class _ActiveOnly(ReadOnly):
     """Only active values can be given to an object."""
 

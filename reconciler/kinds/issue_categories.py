@@ -1,9 +1,9 @@
 """Issue categories: `GET/POST /projects/:p/issue_categories`, `PUT/DELETE /issue_categories/:id`."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Annotated
 
+from msgspec.structs import replace
 from pydantic import Field, StringConstraints
 
 from reconciler.kinds._queries import EVERY, criterion

@@ -53,7 +53,7 @@ class QuerySpec(Spec):
     roles: Annotated[
         list[Name] | None,
         Field(description="The roles that can use it, with `visibility: roles`.", examples=[["Manager"]]),
-        Api(codec=NamedSet("role"), clear=REFUSE),
+        Api(codec=NamedSet(Named(("role",))), clear=REFUSE),
     ] = None
     filters: Annotated[
         dict[Name, Filter] | None,

@@ -37,7 +37,7 @@ class TrackerLimits(Codec):
     """Permission → the only trackers for which the role has it."""
 
     form = ANY
-    _trackers = NamedSet("tracker")
+    _trackers = NamedSet(Named(("tracker",)))
 
     def named_kinds(self) -> tuple[str, ...]:
         return ("tracker",)
@@ -99,7 +99,7 @@ class RoleSpec(Spec):
     managed_roles: Annotated[
         list[Name] | None,
         Field(description="The only roles that it can give, without `all_roles_managed`.", examples=[["Reporter"]]),
-        Api(codec=NamedSet("role"), clear=REFUSE, deferred=Deferred("references")),
+        Api(codec=NamedSet(Named(("role",))), clear=REFUSE, deferred=Deferred("references")),
     ] = None
     default_time_entry_activity: Annotated[
         Name | None,

@@ -1,9 +1,9 @@
 """Users: `GET/POST /users`, `PUT/DELETE /users/:id`; for administrators only."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Annotated, Any, Literal
 
+from msgspec.structs import replace
 from pydantic import Field, SecretStr, StringConstraints
 
 from reconciler.kinds._auth_source import AuthSource

@@ -8,9 +8,9 @@ page had leads to it: a PUT there edits the renamed page. (All seen on 5.0, 6.0 
 
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
 from typing import Annotated, Any
 
+from msgspec.structs import replace
 from pydantic import AfterValidator, Field, StringConstraints
 
 from reconciler.kinds._page_tree import PAGE, PARENT, is_above, live_below, moved_above

@@ -1,9 +1,9 @@
 """Workflows: the transitions and field rules of a tracker and a role. The API does not show them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Annotated, Any, Literal, get_args
 
+from msgspec.structs import replace
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from reconciler.catalog.item import Item

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from reconciler.layout.tree import Document, Entry, Node, Unsupported
+from reconciler.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Lines:
+class Lines(Record):
     """A text as lines: which one a position is in, and in which column."""
 
     text: str
@@ -19,8 +18,7 @@ class Lines:
         return index - self.text.rfind("\n", 0, index) - 1
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Record):
     """An entry that begins a line, with the entries around it."""
 
     entry: Entry

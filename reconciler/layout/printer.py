@@ -6,13 +6,13 @@ Scalars, and what is in brackets over several lines, stay as they are written: n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import yaml
 
 from reconciler.layout.comments import Lines, attach
 from reconciler.layout.tree import Entry, Node, Unsupported, parse
+from reconciler.record import Record
 
 STEP = 2
 
@@ -62,8 +62,7 @@ class _Kept(str):
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
+class _Block(Record):
     """The lines of a block, and the comments that have to be above its first line, whatever is in front of that."""
 
     above: list[str]

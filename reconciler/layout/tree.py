@@ -6,18 +6,17 @@ Made of libyaml's tokens: a parser that gives values would lose comments, quotes
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
+from msgspec import Struct, field
 
 
 class Unsupported(Exception):
     """The text has something whose layout is left as it is."""
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(Struct):
     """A key of a mapping with its value, or an item of a list. `start` is where the key or the dash is."""
 
     start: int
@@ -37,8 +36,7 @@ class Entry:
         return self.value.end if self.value else max(self.colon, self.ends)
 
 
-@dataclass(slots=True)
-class Node:
+class Node(Struct):
     """A value: `map` or `seq` for a block, `flow-map`, `flow-seq` in brackets, or a `leaf`."""
 
     form: str
@@ -58,8 +56,7 @@ FORMS = {
 """What of YAML is left as it is, by the name of its token."""
 
 
-@dataclass(slots=True)
-class Document:
+class Document(Struct):
     """One document: its root, and the text of its first line if that is `---`."""
 
     marker: tuple[int, int] | None

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from reconciler.errors import Location
+from reconciler.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(Record):
     """One thing that an overlay changes of an object, where it says so, and where the manifests say otherwise.
 
     `same` is true if they say the same, so that nothing is changed.

@@ -6,8 +6,9 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from reconciler.record import Record
 
 PACKAGES = frozenset({"node_modules"})
 """Folders with the files of other people's packages."""
@@ -16,8 +17,7 @@ _WILD = re.compile(r"\*\*/|/\*\*$|\*|\?|\[!?[^\]/]+\]|.", re.DOTALL)
 _MEANING = {"**/": "(?:.*/)?", "/**": "/.*", "*": "[^/]*", "?": "[^/]"}
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Record):
     """Patterns relative to the folder `base`, with the wildcards of .gitignore.
 
     A pattern without a slash inside matches at any depth; one that matches a folder matches everything in it.

@@ -5,22 +5,23 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, NoReturn, TextIO
+
+from msgspec.structs import replace
 
 from reconciler.errors import ConfigError, Location, ManifestError, Problem
 from reconciler.manifest.excerpt import BREAKS, json_as_yaml, suggest
 from reconciler.manifest.rules import ALL, Rules
 from reconciler.natural import natural
+from reconciler.record import Record
 
 STDIN = "<stdin>"
 CONFIG = "reconciler.yaml"
 SUFFIXES = (".yaml", ".yml", ".json")
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Record):
     """A manifest file: its display name, its path ("" for standard input), the real folder that `!file` may read.
 
     `found` is true if it was found in a folder, false if it was named.

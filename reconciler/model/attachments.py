@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +22,7 @@ from reconciler.model.name_index import Context
 from reconciler.model.requests import Request
 from reconciler.model.spec import Id
 from reconciler.natural import natural
+from reconciler.record import Record
 
 PRESENT = frozenset({"file", "filename", "description", "state"})
 LONGEST = 255
@@ -174,8 +174,7 @@ def upload(name: str, wanted: Mapping[str, Any]) -> Upload:
     return Upload(Path(wanted["file"]), wanted["sha256"], name, more, wanted.get("like"))
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(Record):
     """What has to be done to an object's files: to upload (canonical), to delete and to describe (ids)."""
 
     new: Mapping[str, Any]

@@ -38,8 +38,9 @@ neutral object of its class, which changes nothing: no workflow, no derived fiel
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import field
 
 from reconciler.model.address import Address, Reference, Row
 from reconciler.model.contract import check_capability
@@ -48,12 +49,13 @@ from reconciler.model.from_below import Placed
 from reconciler.model.name_index import Context, CustomField, Names
 from reconciler.model.requests import FieldLists, Listing, Need
 from reconciler.model.spec import PARTIAL, Id
+from reconciler.record import Record
 
 if TYPE_CHECKING:
     from reconciler.model.kind import Kind, Object
 
 
-class Capability:
+class Capability(Record):
     """The base. Each direct subclass can be made without arguments, and that object is the neutral one."""
 
     def __init_subclass__(cls, **more: Any) -> None:
@@ -72,7 +74,6 @@ class Capability:
         return ()
 
 
-@dataclass(frozen=True)
 class Creation(Capability):
     """What a POST answers, and whether a second one makes a second object."""
 
@@ -126,7 +127,6 @@ class ReadBack(Capability):
         return number
 
 
-@dataclass(frozen=True)
 class BulkDetails(Capability):
     """Lists that show for all objects at once what else takes each object's own page (`Kind.details`)."""
 
@@ -156,7 +156,6 @@ class Streamed(Capability):
         return iter(())
 
 
-@dataclass(frozen=True)
 class Deletion(Capability):
     """What a deletion destroys, what else it deletes, and why it can be refused."""
 
@@ -205,7 +204,6 @@ class Dependencies(Capability):
         return ()
 
 
-@dataclass(frozen=True)
 class SideEffects(Capability):
     """Fields that Redmine may change with another object of the kind."""
 
@@ -242,7 +240,6 @@ class Workflow(Capability):
         return ""
 
 
-@dataclass(frozen=True)
 class DerivedFields(Capability):
     """Fields that Redmine may compute itself."""
 
@@ -329,19 +326,16 @@ class Sharing(Capability):
         return ""
 
 
-@dataclass(frozen=True)
 class Nesting(Capability):
     """The name of the list inside a project, where it is not the kind's plural."""
 
     name: str = ""
 
 
-@dataclass(frozen=True)
 class FixedKey(Capability):
     """Objects that never get another key: `renamed_from` is a problem."""
 
 
-@dataclass(frozen=True)
 class ReadOnly(Capability):
     """A kind that manifests can name and not declare: the API cannot create such objects."""
 
@@ -353,7 +347,6 @@ class ReadOnly(Capability):
         return ""
 
 
-@dataclass(frozen=True)
 class Rows(Capability):
     """What the engine relies on in a row beyond what follows from the spec (see `model/row_form.py`)."""
 
@@ -378,7 +371,6 @@ class VersionProbe(Capability):
         return True
 
 
-@dataclass(frozen=True)
 class Alternative(Capability):
     """Another kind that a name more often means, where a manifest may mean either."""
 

@@ -8,7 +8,6 @@ reads rows of one form.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from reconciler.model.address import Address, Row
@@ -24,7 +23,6 @@ CATALOG = "catalog"
 """The key of a row under which is what the program shows."""
 
 
-@dataclass(frozen=True)
 class Catalog(Capability):
     """What the program calls the objects of a kind, and how the API shows them."""
 
@@ -78,7 +76,6 @@ def wire(row: Row, name: str) -> Any:
     return row.get(CATALOG, row).get(name)
 
 
-@dataclass(frozen=True)
 class Named(Ref):
     """One other object that the program takes and shows by name."""
 
@@ -99,6 +96,3 @@ class NamedSet(RefSet):
     """A set of such objects."""
 
     form: ClassVar[Form] = ANY
-
-    def __init__(self, *kinds: str) -> None:
-        super().__init__(Named(kinds))

@@ -9,14 +9,16 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
+
+from msgspec import field
 
 from reconciler.model.address import Address, Reference, Unresolved
 from reconciler.model.forms import ANY, NUMBER, REF, TEXT, Each, Fields, Form
 from reconciler.model.name_index import Context
 from reconciler.natural import natural
+from reconciler.record import Record
 
 Difference = tuple[str, Any, Any]
 """Sub-path (empty for the field itself), before, after; canonical values."""
@@ -42,8 +44,7 @@ def join(name: str, part: str) -> str:
     return f"{name}.{part}" if part else name
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
+class Upload(Record):
     """Stands in a payload for a file that is uploaded just before the payload is sent."""
 
     path: Path
@@ -56,8 +57,7 @@ class Upload:
     """The file on the server that it takes the place of: it gets the description that one has by then."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Record):
     """Stands in a manifest in the making for the path of a live file that is downloaded beside it."""
 
     number: int
@@ -66,8 +66,7 @@ class Stored:
     """In bytes, as the server says; None if it does not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Record):
     """A live file that may be the one of a manifest, if it has that name and so many bytes.
 
     `shown` is what is known of it: `filename` and `filesize`, or nothing yet.
@@ -95,12 +94,12 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-class Codec:
+class Codec(Record):
     """The translation of one field's values; this one changes nothing."""
 
-    lookups: tuple[str, ...] = ()
+    lookups: ClassVar[tuple[str, ...]] = ()
     """Kinds whose definitions are needed to understand the values."""
-    lookups_to_create: tuple[str, ...] = ()
+    lookups_to_create: ClassVar[tuple[str, ...]] = ()
     """Kinds whose definitions say what a new object needs, even if it does not declare the field."""
     refers: ClassVar[bool] = False
     """Whether values can name other objects at all: most fields never do. Follows from `references`."""
@@ -194,9 +193,7 @@ class Number(Codec):
     """A number; `empty` is what Redmine makes of null."""
 
     form = NUMBER
-
-    def __init__(self, empty: float | None = None) -> None:
-        self.empty = empty
+    empty: float | None = None
 
     def is_exact(self, value: Any) -> bool:
         return exact(value)
@@ -220,7 +217,6 @@ def unix_lines(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-@dataclass(frozen=True)
 class Ref(Codec):
     """One other object, by name. `{kind: name}` says which kind is meant, `{project:, name:}` names one elsewhere.
 
@@ -310,7 +306,6 @@ class Ref(Codec):
         return {self.kinds[0]: value} if any(context.names.known(context.names.canonical(a)) for a in others) else value
 
 
-@dataclass(frozen=True)
 class RefSet(Codec):
     """A set of other objects."""
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 
 from reconciler.model.address import Row
 from reconciler.model.capabilities import Capability
 from reconciler.model.spec import Spec
 
 
-@dataclass(frozen=True)
 class Tree(Capability):
     """Objects that Redmine keeps as one tree."""
 
@@ -20,7 +18,6 @@ class Tree(Capability):
     """Values of a gate that Redmine, when it is opened, also changes for all objects below."""
 
 
-@dataclass(frozen=True)
 class Archive(Capability):
     """Containers that can be archived: the API shows nothing of them then, and they are unarchived to be compared."""
 
@@ -57,7 +54,6 @@ class Modules(Capability):
         return ""
 
 
-@dataclass(frozen=True)
 class ProjectIncludes(Capability):
     """The `include=` of the project's page without which names in an object cannot be resolved."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from reconciler.model.address import Row, Unresolved
@@ -17,6 +16,7 @@ from reconciler.model.custom_field_scope import Availability, FieldScope
 from reconciler.model.custom_fields import READ, UNSEEN, CustomFields, encode
 from reconciler.model.name_index import Context, CustomField
 from reconciler.model.ruby_regex import matches
+from reconciler.record import Record
 
 BOUNDED = frozenset({"string", "text", "link", "int", "float", "progressbar"})
 """The formats with lengths and patterns: Redmine applies them to no other, whatever a definition says."""
@@ -73,8 +73,7 @@ def _number(value: str) -> float:
         return 0
 
 
-@dataclass(frozen=True)
-class Check:
+class Check(Record):
     """The custom fields of one object: those that are `sent`, and those that Redmine checks along with them.
 
     `values` are all declared values of the object; `changed` are the names of the fields that change.

@@ -47,9 +47,7 @@ class CustomFields(Codec):
 
     lookups = lookups_to_create = ("custom_field",)
     form: ClassVar[Form] = CUSTOM_FIELDS
-
-    def __init__(self, customized: str) -> None:
-        self.customized = customized
+    customized: str
 
     def named_kinds(self) -> tuple[str, ...]:
         return (self.customized,)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reconciler.model.address import Address, Row
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from reconciler.model.kind import Kind
 
 
-@dataclass(frozen=True)
 class Exporting(Capability):
     """How live objects are written as manifests. Subclasses override what differs."""
 

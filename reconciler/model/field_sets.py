@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 
 from reconciler.model.codecs import Codec, Ref
 from reconciler.model.kind import Kind
+from reconciler.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class FieldSets:
+class FieldSets(Record):
     """The names of fields, each with what a row calls it, or with its codec."""
 
     referring: Mapping[str, Codec]

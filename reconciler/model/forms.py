@@ -11,17 +11,20 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from typing import Any, Self
+
+from msgspec import field
+from msgspec.structs import replace
+
+from reconciler.record import Record
 
 MISSING: Any = object()
 """Stands for a key that an answer lacks."""
 
 
-@dataclass(frozen=True)
-class Form:
+class Form(Record):
     """What one value must be. With `may_lack` it can also be null, or its key can be missing."""
 
     expected: str = "a value"
@@ -75,8 +78,7 @@ def _no_fault(row: Mapping[str, Any]) -> str:
     return ""
 
 
-@dataclass(frozen=True)
-class Fields(Form):
+class Fields(Form, dict=True):
     """An object with these keys; others are not looked at. `whole` is a sentence on what no single key shows, or ""."""
 
     expected: str = "an object"
@@ -127,7 +129,6 @@ class Fields(Form):
         return {name: value for name, value in row.items() if name not in empty} if empty else row
 
 
-@dataclass(frozen=True)
 class Each(Form):
     """A list of values of one form."""
 

@@ -34,6 +34,7 @@ from reconciler.model.contract import check_kind
 from reconciler.model.name_index import Context, Names
 from reconciler.model.requests import Listing, Need, Request, payload
 from reconciler.model.spec import COMMON, DEFAULT, Api, Id, Spec, resolved
+from reconciler.record import Record
 
 __all__ = [
     "Inside",
@@ -107,8 +108,7 @@ def undeclared(kind: Kind, key: str, near: Map, **fields: Any) -> Object:
     return Object(kind, Address(kind.name, key), spec, Map(near.file, near.at, near.root))
 
 
-@dataclass(frozen=True, slots=True)
-class Inside:
+class Inside(Record):
     """How a kind's objects are inside a project."""
 
     module: str = ""
@@ -268,8 +268,7 @@ class Kind(Generic[S]):
         return Request("DELETE", f"/{self.plural}/{number}")
 
 
-@dataclass(frozen=True, slots=True)
-class Matches:
+class Matches(Record):
     """Live objects by key, and (object, sentence, hint) for declared ones that match several."""
 
     rows: Mapping[str, Row]

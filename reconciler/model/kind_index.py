@@ -7,17 +7,16 @@ kind is used.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Hashable, Iterator, Mapping
-from dataclasses import dataclass
 
 from reconciler.model.capabilities import Capability
 from reconciler.model.kind import Kind, nested_name
+from reconciler.record import Record
 
 BASES = "reconciler.model."
 """Where the capabilities that can be asked for are."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Record):
     """What is known of a kind without its module."""
 
     name: str

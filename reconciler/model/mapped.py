@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reconciler.manifest.loader import Map, Seq
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
 OVERLAY, UNSET, REMOVE = "$overlay", "$unset", "remove"
 
 
-@dataclass(frozen=True)
 class Mapped(Capability):
     """The keys of the mapping are the keys of the objects; each value is that of one field."""
 

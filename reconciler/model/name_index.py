@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.manifest.loader import suggest
 from reconciler.model.address import CONTAINER, Address, Reference, Row, Unresolved
 from reconciler.model.live_index import LiveIndex
 from reconciler.natural import natural
+from reconciler.record import Record
 
 if TYPE_CHECKING:
     from reconciler.model.visibility import Sight
@@ -21,8 +24,7 @@ Miss = tuple[str, str, tuple[str, str] | None]
 """What is said of a name that no object has, the hint, and the (kind, name) if there is certainly none."""
 
 
-@dataclass(frozen=True, slots=True)
-class CustomField:
+class CustomField(Record):
     """A custom field's definition, as far as the account may see it (`format` is empty for a non-admin)."""
 
     id: int
@@ -53,8 +55,7 @@ class CustomField:
     """Whether all projects have it; None if the definition does not say (before 7.0)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Traits:
+class Traits(Record):
     """What has to be known of a kind to resolve its names."""
 
     inside: bool = False
@@ -77,8 +78,7 @@ class Traits:
     """Why an object cannot be used in a project that it is not inside of, or ""."""
 
 
-@dataclass(slots=True)
-class Names:
+class Names(Struct):
     """Ids, keys and rows of live objects, and what the manifests declare: all that turns names into ids and back.
 
     Only the kinds and projects that were needed are here.
@@ -283,8 +283,7 @@ class Names:
 UNKNOWN_KIND = Traits()
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Record):
     """`Names`, seen from the object `own` (where its kind asks for it), which is inside `project` (or in none)."""
 
     names: Names

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reconciler.model.capabilities import Capability
@@ -18,7 +17,6 @@ ORDERED = "ordered"
 """The key of a manifest with which the order of its lists is that of Redmine."""
 
 
-@dataclass(frozen=True)
 class Ordered(Capability):
     """Objects that Redmine keeps in an order. The program shows their `position`."""
 

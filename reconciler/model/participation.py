@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import field
 
 from reconciler.model.address import Address, Row
 from reconciler.model.capabilities import Capability
 from reconciler.model.kind import Kind
 from reconciler.model.name_index import Context
+from reconciler.record import Record
 
 ASSIGNABLE = "assignable"
 """The right to be an assignee: it is none of a role's permissions."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Record):
     """What a field makes of a person."""
 
     right: str
@@ -31,7 +32,6 @@ UNASSIGNED = Part(ASSIGNABLE, effect="Redmine stores it, but 6.0 and later assig
 """The assignee of issues that have none of their own."""
 
 
-@dataclass(frozen=True)
 class Participants(Capability):
     """Fields that name people whom Redmine accepts only with a right in the project."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reconciler.model.address import Address, Row
@@ -11,13 +10,13 @@ from reconciler.model.capabilities import Capability
 from reconciler.model.name_index import Names
 from reconciler.model.requests import Listing
 from reconciler.model.spec import Id
+from reconciler.record import Record
 
 if TYPE_CHECKING:
     from reconciler.model.kind import Kind
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Record):
     """A list of what refers to an object by a field; with `refuses`, Redmine then does not delete the object."""
 
     listing: Listing
@@ -25,7 +24,6 @@ class Usage:
     refuses: bool = False
 
 
-@dataclass(frozen=True)
 class Pruning(Capability):
     """How an object that no manifest declares is shown and removed, and when it is not."""
 
@@ -59,7 +57,6 @@ class Pruning(Capability):
         return None
 
 
-@dataclass(frozen=True)
 class Contents(Capability):
     """How many of these objects a project contains, which a plan says when it deletes the project."""
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
+
+from msgspec import field
 
 from reconciler.model.address import Row
 from reconciler.model.codecs import blank
 from reconciler.model.name_index import Context
 from reconciler.model.spec import Api, Id, Secret
+from reconciler.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Record):
     """One write: what the client sends.
 
     `login` is the account that it is made for (an administrator can act for others). With `once` it adds something
@@ -35,8 +36,7 @@ class Request:
     removes: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Record):
     """One GET (or its pages) that gives rows under `root`.
 
     `mark` is added to every row (what follows from the request itself). `single` is an object's own page: `root`
@@ -143,8 +143,7 @@ FEW = 20
 """So many own pages of objects are read before other ways are considered."""
 
 
-@dataclass(frozen=True, slots=True)
-class FieldLists:
+class FieldLists(Record):
     """A field that only each object's own page shows, as lists that together show it for all objects.
 
     Each list has the objects with one `item` in the field. An item of None means: the field is not empty, and only the
@@ -160,8 +159,7 @@ def _projects(keys: frozenset[str]) -> frozenset[str]:
     return frozenset(key.partition("/")[0] for key in keys)
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(Record):
     """What must be read: per kind the keys that are declared or referred to, the declared fields, and known ids.
 
     `titles` are what people call the declared objects, now or earlier, where that is no key (`Rows.title`).

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import field
 
 from reconciler.model.capabilities import Capability
 
@@ -14,7 +15,6 @@ Choice = tuple[str, ...]
 """Permissions of which one is enough."""
 
 
-@dataclass(frozen=True)
 class Rights(Capability):
     """The permissions that creating, changing and deleting an object need; `fields` have some of their own."""
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
+from msgspec import field
+from msgspec.structs import replace
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, StringConstraints
 from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function
 
 from reconciler.model.codecs import Codec, blank, only_blanks
 from reconciler.model.name_index import Context
+from reconciler.record import Record
 
 
 class Spec(BaseModel):
@@ -97,8 +99,7 @@ class ProjectItem(Spec):
     project: Annotated[Name, Field(description="Identifier of the project; implied by nesting.", examples=["web-shop"])]
 
 
-@dataclass(frozen=True, slots=True)
-class Deferred:
+class Deferred(Record):
     """A field that is written in a later step of the same `apply`, when other planned work concerns it.
 
     `when(value, context)` says for which canonical values. With `wait="itself"` it only waits for the object's other
@@ -119,8 +120,7 @@ class Deferred:
     itself fills with this value. Set earlier, it would depend on the order of requests which of them get it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
+class Gate(Record):
     """A field whose live value can forbid work on other objects (a locked version takes no issue).
 
     When such work is planned, the field is first set to `open`, and afterwards to its old or its declared value.
@@ -136,8 +136,7 @@ class Gate:
     run closes it if this one is killed; and it is closed whatever fails, also by a run that is interrupted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Api:
+class Api(Record):
     """How a field of a spec is sent and read.
 
     codec       translates between manifest, canonical form and the API

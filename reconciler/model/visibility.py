@@ -6,11 +6,13 @@ What such an account does not see is not known to be absent: that is a Problem o
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import field
 
 from reconciler.model.address import Address, Row
 from reconciler.model.capabilities import Capability
+from reconciler.record import Record
 
 if TYPE_CHECKING:
     from reconciler.model.kind import Listing, Object
@@ -20,8 +22,7 @@ if TYPE_CHECKING:
 ADMINISTRATOR = "use an administrator's API key"
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
+class Sight(Record):
     """What an account that is no administrator's may see: who it is, and its roles by the id of the project."""
 
     me: Mapping[str, Any]
@@ -33,8 +34,7 @@ class Sight:
         return None if roles is None else [role for role in roles if permission in role.get("permissions", ())]
 
 
-@dataclass(frozen=True, slots=True)
-class Hidden:
+class Hidden(Record):
     """Why an object may be there although it was not found; `certain` if the account would not be shown any."""
 
     why: str
@@ -71,7 +71,6 @@ def unknown_id(what: str, number: Id, names: Names) -> tuple[str, str]:
     return f"this account does not see the {what} #{number}", f"{ADMINISTRATOR}; or omit `id` to create a new one"
 
 
-@dataclass(frozen=True)
 class Unlisted(Capability):
     """Objects that only administrators may list and change. Others see some of them, by id, in what they may read."""
 

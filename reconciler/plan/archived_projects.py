@@ -6,8 +6,10 @@ projects again, unless they are declared otherwise. Redmine unarchives the ances
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from reconciler.kinds import kinds
 from reconciler.model.address import CONTAINER, Address
@@ -149,7 +151,8 @@ def _archived(project: Address, near: Address, inside: Mapping[Address, Address]
     declared = desired.objects.get(project)
     if declared is not None:
         # A copy: the spec belongs to the desired state, which may leave the status open.
-        return replace(declared, spec=declared.spec.model_copy(update={_archive().field: _archive().archived}))
+        spec = declared.spec.model_copy(update={_archive().field: _archive().archived})
+        return dataclasses.replace(declared, spec=spec)
     place = desired.objects.get(near) or desired.objects[inside[near]]
     return undeclared(kinds()[CONTAINER], project.key, place.body, **{_archive().field: _archive().archived})
 

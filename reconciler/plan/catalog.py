@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
+
+from msgspec.structs import replace
 
 from reconciler.catalog.item import Item
 from reconciler.catalog.session import Outcome
@@ -19,14 +20,14 @@ from reconciler.model.spec import Id
 from reconciler.plan.diff import gather
 from reconciler.plan.operations import ByProgram, Change, Operation, OperationId, Plan, Warned
 from reconciler.plan.operations import Id as StepId
+from reconciler.record import Record
 from reconciler.redmine.client import Client
 
 NEEDED = "set catalog_command, or give an administrator the output of `reconciler catalog script`"
 """What to do without a program inside Redmine."""
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Record):
     """What the program says to the operations of a plan."""
 
     problems: tuple[Problem, ...] = ()

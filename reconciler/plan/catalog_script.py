@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from graphlib import TopologicalSorter
 from typing import Any
+
+from msgspec.structs import replace
 
 from reconciler.catalog.item import Item
 from reconciler.kinds import kinds

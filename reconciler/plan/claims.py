@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from reconciler.config import Config
 from reconciler.errors import Location, ReconcilerError
@@ -15,15 +16,15 @@ from reconciler.model.address import CONTAINER, Address
 from reconciler.model.collections import claimable
 from reconciler.model.kind import Kind
 from reconciler.natural import natural
-from reconciler.plan.targets import PlanOptions
+from reconciler.plan.options import PlanOptions
+from reconciler.record import Record
 from reconciler.settings import Pruning as Rules
 from reconciler.state import foreign
 from reconciler.state.desired import Desired, build
 from reconciler.state.scope import DECLARED, Scope
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Record):
     """A collection that the manifests declare completely, and the place that says so. `project` is "" for users."""
 
     kind: Kind

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from reconciler.model.address import Address, Row
 from reconciler.model.capabilities import Dependencies, SideEffects
@@ -17,8 +18,7 @@ from reconciler.plan.diff import split
 from reconciler.plan.operations import Action, FieldChange
 
 
-@dataclass(slots=True)
-class Draft:
+class Draft(Struct):
     """A declared object, its live row, its canonical values and the fields that must change."""
 
     declared: Object

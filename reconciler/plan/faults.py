@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence, Set
-from dataclasses import dataclass, replace
+
+from msgspec.structs import replace
 
 from reconciler.errors import ManifestError, Problem
 from reconciler.model.address import Address
 from reconciler.model.name_index import Names
 from reconciler.plan.operations import Change, Plan
 from reconciler.plan.targets import needing
+from reconciler.record import Record
 from reconciler.state.desired import Desired
 
 
-@dataclass(frozen=True, slots=True)
-class Faults:
+class Faults(Record):
     """What a plan leaves out: objects with problems, and others with the one that they need."""
 
     problems: tuple[Problem, ...] = ()

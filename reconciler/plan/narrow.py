@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from reconciler.model.address import Address
 from reconciler.model.capabilities import Creation, Rows
 from reconciler.model.catalog import Catalog
 from reconciler.model.kind import Object
 from reconciler.model.name_index import Names
-from reconciler.plan.targets import PlanOptions, matching
+from reconciler.plan.options import PlanOptions, matching
 from reconciler.state.desired import Desired, is_inside, references
 from reconciler.state.live import fresh_names
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from reconciler.errors import Problem
@@ -15,6 +14,7 @@ from reconciler.model.kind import Object
 from reconciler.model.name_index import Context
 from reconciler.model.participation import ASSIGNABLE, Part, Participants
 from reconciler.plan.operations import Warned
+from reconciler.record import Record
 
 GROUPS = (
     "Redmine takes a group as assignee only with the setting "
@@ -22,8 +22,7 @@ GROUPS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Unfit:
+class _Unfit(Record):
     """Why somebody cannot be what a field says, what to do, and whether that is certain."""
 
     said: str

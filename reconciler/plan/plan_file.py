@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from reconciler.plan.diff import gather, split
 from reconciler.plan.operations import Change, FieldChange, Operation, Plan, is_stored_secret
 from reconciler.plan.scheduling import evidence, fingerprint
 from reconciler.plan.stand_ins import stand_ins
+from reconciler.record import Record
 from reconciler.state.desired import Desired
 from reconciler.state.live import Live
 
@@ -47,8 +48,7 @@ NOT_JSON = (ValueError, RecursionError)
 """Raised for text that is no JSON; the latter for thousands of brackets."""
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
+class Saved(Record):
     """A plan from a file, and a desired state with just the objects that applying it involves."""
 
     plan: Plan

@@ -6,11 +6,14 @@ what something declared refers to, what would take along something else, what Re
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
+
+from msgspec import field
+from msgspec.structs import replace
 
 from reconciler.config import Config
 from reconciler.errors import Location, RefusedError
@@ -25,10 +28,11 @@ from reconciler.model.pruning import Foresight, Pruning, Usage
 from reconciler.plan.below import Levels, along
 from reconciler.plan.claims import Claim, claims, unread
 from reconciler.plan.operations import Collection, Plan, Warned
+from reconciler.plan.options import PlanOptions
 from reconciler.plan.planner import make
 from reconciler.plan.stand_ins import stand_in
-from reconciler.plan.targets import PlanOptions
 from reconciler.plan.undeclared import managed, undeclared, unmanaged
+from reconciler.record import Record
 from reconciler.redmine.client import Client
 from reconciler.settings import Pruning as Rules
 from reconciler.state.desired import Desired, references
@@ -39,8 +43,7 @@ from reconciler.state.together import together
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Pruned:
+class Pruned(Record):
     """What is removed: the objects as if they were declared so, and why; and warnings about what is kept."""
 
     objects: Mapping[Address, Object] = field(default_factory=dict)
@@ -251,7 +254,7 @@ def completed(plan: Plan, pruned: Pruned, manifests: Desired, state: Live, optio
     gone = {change.address: pruned.objects[change.address] for change in plan.changes if change.undeclared}
     known = replace(manifests, objects={**manifests.objects, **gone})
     complete = bool(state.me.get("admin"))
-    return replace(
+    return dataclasses.replace(
         plan,
         warnings=(*plan.warnings, *pruned.warnings, *doubtful(plan)),
         collections=pruned.counted(plan),

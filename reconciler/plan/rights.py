@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import field
 
 from reconciler.kinds import kinds
 from reconciler.model.address import CONTAINER, Address
@@ -12,6 +13,7 @@ from reconciler.model.name_index import Names
 from reconciler.model.rights import ADMIN, Choice, Rights
 from reconciler.model.visibility import Unlisted
 from reconciler.plan.operations import Change, Plan
+from reconciler.record import Record
 
 ANYWHERE = frozenset({"add_project"})
 """Permissions that count in whichever project a role has them."""
@@ -19,16 +21,14 @@ Permissions = Collection[str] | None
 """Those of a role; None if they are not known, so that it may have any."""
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Record):
     """What an account may do: the permissions of its roles by the project's id, and of those who are no members."""
 
     roles: Mapping[int, Sequence[Permissions]] = field(default_factory=dict)
     outsider: Permissions = None
 
 
-@dataclass(frozen=True, slots=True)
-class Lacking:
+class Lacking(Record):
     """A permission, or one of several, that the account lacks in a project, and the changes that need it."""
 
     project: str

@@ -6,8 +6,9 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
+
+from msgspec import Struct, field
 
 from reconciler.model.address import CONTAINER, Address, Row
 from reconciler.model.capabilities import DerivedFields, SideEffects, Workflow
@@ -38,10 +39,10 @@ from reconciler.plan.operations import (
     Unarchive,
     Update,
 )
+from reconciler.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Record):
     """Field changes that are written together, and the changed objects that they wait for."""
 
     type: type[Operation]
@@ -53,8 +54,7 @@ class Step:
     """Changed objects whose first step gives up a unique value that this one takes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(Record):
     """All steps for one object, and what the first one depends on. `dependencies` makes the graph from these."""
 
     draft: Draft
@@ -223,8 +223,7 @@ class Stage(NamedTuple):
     """That of its operation, where the fields do not tell."""
 
 
-@dataclass(slots=True)
-class _Stages:
+class _Stages(Struct):
     """The field changes of an object, by what they wait for."""
 
     now: list[FieldChange]

@@ -7,51 +7,18 @@ Whatever depends on an excluded object is excluded with it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from reconciler.errors import ReconcilerError
-from reconciler.manifest.loader import suggest
 from reconciler.model.address import CONTAINER, Address
 from reconciler.model.capabilities import DerivedFields
 from reconciler.model.kind import Kind, Object
 from reconciler.plan.operations import Change, MilestoneId, Operation, Plan
+from reconciler.plan.options import label, matches, matching
 from reconciler.plan.reach import closure, grouped, turned
+from reconciler.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class PlanOptions:
-    """What to plan, and how.
-
-    `targets` and `excludes` are globs over `kind/key`. `resend` are globs over `kind/key.field` for values that cannot
-    be compared, because they are write-only (a password) or computed by Redmine: they are sent in any case. With
-    `unarchive`, archived projects are opened to be compared; with `keep_going`, objects that have a problem are left
-    out, with what needs them. With `prune`, undeclared objects of authoritative collections are removed; with
-    `unmanaged`, all undeclared objects in declared projects are read and listed.
-    """
-
-    targets: Sequence[str] = ()
-    excludes: Sequence[str] = ()
-    unarchive: bool = False
-    resend: Sequence[str] = ()
-    keep_going: bool = False
-    prune: bool = False
-    unmanaged: bool = False
-
-    def check(self) -> None:
-        """Raise ReconcilerError for options that contradict each other."""
-        # What has a problem could be just what looks undeclared, and so could what is in an archived project.
-        if self.prune and (self.keep_going or self.unarchive):
-            raise ReconcilerError(
-                "--prune cannot be combined with --keep-going or --unarchive: it needs to see everything."
-            )
-
-
-ALL = PlanOptions()
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Record):
     """The chosen objects. `added` are dependencies of targets, `dropped` depend on excluded objects."""
 
     chosen: frozenset[Address]
@@ -66,7 +33,7 @@ def resent(patterns: Sequence[str], objects: Mapping[Address, Object]) -> frozen
     labels = {f"{label(a)}.{name}": (a, name) for a, declared in objects.items() for name in declared.fields}
     chosen = set()
     for pattern in patterns:
-        fields = [labels[text] for text in _matches(pattern, labels, "--resend", "field")]
+        fields = [labels[text] for text in matches(pattern, labels, "--resend", "field")]
         resendable = [(a, name) for a, name in fields if _resendable(objects[a].kind, name)]
         if not resendable:
             reason = "Redmine returns this field, so it is compared and need not be sent again"
@@ -112,31 +79,6 @@ def needing(plan: Plan, objects: Iterable[Address]) -> dict[Address, Address]:
         found |= dict.fromkeys(new - needed, one)
         seen |= new
     return found
-
-
-def label(address: Address) -> str:
-    """The text that patterns are matched with."""
-    return f"{address.kind}/{address.key}"
-
-
-def matching(patterns: Sequence[str], known: Iterable[Address], option: str) -> frozenset[Address]:
-    """The objects that `patterns` match. Raises ReconcilerError for one that matches none."""
-    labels = {label(a): a for a in known}
-    return frozenset(labels[text] for pattern in patterns for text in _matches(pattern, labels, option, "object"))
-
-
-def _matches(pattern: str, labels: Iterable[str], option: str, what: str) -> list[str]:
-    """The labels that a pattern matches; raises ReconcilerError if there are none."""
-    # Also literally: keys can contain `[` and `*`. Not `fnmatch`, which ignores case on Windows.
-    matches = [text for text in labels if text == pattern or fnmatchcase(text, pattern)]
-    if not matches:
-        raise ReconcilerError(f'{option} "{pattern}" matches no declared {what}{_hint(pattern, labels)}.')
-    return matches
-
-
-def _hint(pattern: str, labels: Iterable[str]) -> str:
-    near = suggest(pattern, labels)
-    return f" ({near})" if near else "; a pattern is KIND/KEY, such as version/web-shop/1.0 or issue/web-shop/*"
 
 
 def _needs(plan: Plan) -> dict[Address, set[Address]]:

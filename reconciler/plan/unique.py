@@ -6,12 +6,14 @@ addresses), one of them gets a temporary value first: an operation of its own, w
 
 from __future__ import annotations
 
+import dataclasses
 import graphlib
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
+
+from msgspec.structs import replace
 
 from reconciler.errors import Problem
 from reconciler.model.address import Address
@@ -198,8 +200,8 @@ def _ordered(work: Work, own: Sequence[Taking], by_temporary: set[tuple[Address,
     if not late:
         return replace(work, steps=(first, *work.steps[1:]))
     until = {f.path: _temporary(work, f) for f in first.fields if f.path in late}
-    early = tuple(replace(f, after=until.get(f.path, f.after)) for f in first.fields)
-    final = tuple(replace(f, before=until[f.path]) for f in first.fields if f.path in late)
+    early = tuple(dataclasses.replace(f, after=until.get(f.path, f.after)) for f in first.fields)
+    final = tuple(dataclasses.replace(f, before=until[f.path]) for f in first.fields if f.path in late)
     take = Step(Take, final, takes_from=tuple(sorted({t.holder for t in own if t.field in late})))
     first, later = replace(first, fields=early), work.steps[1:]
     # A gate that was opened is shut again whatever becomes of the rest.

@@ -16,13 +16,13 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
 from typing import IO, Any, Literal, Self
 
 import httpx
 from httpx_retries import RetryTransport
+from msgspec.structs import replace
 
 from reconciler.catalog.session import Session
 from reconciler.catalog.transport import Command

@@ -17,8 +17,11 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Hashable
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
+
+from reconciler.record import Record
 
 START = 8
 """Requests at a time before anything is known: most servers have two to eight workers, and a queue does no harm."""
@@ -41,8 +44,7 @@ Outcome = Literal["answered", "busy", "other"]
 """`busy` is a refusal that fewer requests may prevent; `other` says nothing about the server's speed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Record):
     """A request under way: what it is like, when it was sent, and in which round."""
 
     what: Hashable
@@ -50,8 +52,7 @@ class Sent:
     round: int
 
 
-@dataclass(slots=True)
-class Level:
+class Level(Struct):
     """What was seen at one limit: the seconds that requests took, by what they are like."""
 
     limit: int

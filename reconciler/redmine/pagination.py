@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil
 from typing import Any, Self
 
 from reconciler.errors import NotRedmine, Unreachable
+from reconciler.record import Record
 
 LIMIT = 100
 """Rows requested per page: Redmine caps `limit` at 100."""
@@ -30,8 +30,7 @@ MAX_SCANS = 5
 """How often to read a list that keeps changing before giving up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Record):
     """One page: the rows from `offset` on, the limit that the server applied, and its count of the whole list."""
 
     rows: list[dict[str, Any]]

@@ -10,8 +10,9 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Hashable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
 from time import monotonic
+
+from msgspec import Struct
 
 from reconciler.redmine.limiter import Limiter, Outcome
 
@@ -21,8 +22,7 @@ TOLD = frozenset({429, 503})
 """Those of which a Retry-After holds for all requests."""
 
 
-@dataclass(slots=True)
-class Turn:
+class Turn(Struct):
     """One request with its attempts; `outcome` is that of the current one."""
 
     deadline: asyncio.Timeout

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from reconciler.errors import Location, MissingName, Problem
 from reconciler.render.json import FORMAT_VERSION, problem_json
@@ -23,8 +25,7 @@ MANY = 10
 """Memberships that are shown."""
 
 
-@dataclass(slots=True)
-class Checked:
+class Checked(Struct):
     """What is known so far. Without `memberships`, the account is an administrator's."""
 
     url: str = ""

@@ -7,7 +7,8 @@ left to be counted.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from reconciler.record import Record
 
 JOINED = 2
 """Characters between two entries: an empty line."""
@@ -15,15 +16,13 @@ ENOUGH = 100
 """Characters that a longer form needs at least: with less left, none is tried."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Record):
     """One thing to show: its forms, from the longest to the shortest. Each is made only when it may be shown."""
 
     forms: tuple[Callable[[], str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Record):
     """How an entry is shown; `form` is the index of the form."""
 
     text: str

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from reconciler.errors import Location, Problem, shortened
+from reconciler.record import Record
 from reconciler.render import words
 from reconciler.render.safe import terminal, workflow
 
@@ -32,8 +32,7 @@ EVERY = 10**9
 NOWHERE = Location("")
 
 
-@dataclass(frozen=True, slots=True)
-class Annotation:
+class Annotation(Record):
     """A message about a place in the manifests."""
 
     level: Level

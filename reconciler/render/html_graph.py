@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.model.address import Address
+from reconciler.record import Record
 from reconciler.render import words
 from reconciler.render.html_groups import name_of, project_of
 from reconciler.render.html_items import anchor
@@ -28,8 +28,7 @@ Pairs = set[tuple[Address, Address]]
 Boxes = Mapping[Address, Hashable]
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
+class Marks(Record):
     """What a drawing shows of each change: a word or symbol, by which a shared box counts them, and its color.
 
     `places` are the groups on the page, to which a shared box can lead.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -12,6 +11,7 @@ from reconciler.errors import Location, Problem
 from reconciler.kinds import kinds
 from reconciler.model.address import Address
 from reconciler.model.pruning import Pruning
+from reconciler.record import Record
 from reconciler.render import html_diff, words
 from reconciler.render.html_gist import gist
 from reconciler.render.safe import html
@@ -30,8 +30,7 @@ _FRAGMENT = "!#$&'()*+,/:;=?@[]\\^_{|}~-."
 """Characters that a browser leaves as they are in the fragment of an address."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Record):
     """A part of the page, and the kind and the column of the counts by which it is filtered."""
 
     kind: str
@@ -71,8 +70,7 @@ def page_of(url: str, change: Change, number: int | str | None) -> str:
 # -- changes and results ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Items:
+class Items(Record):
     """Makes the items of a plan or report for the server at `url`; `known` are the objects that have one.
 
     `open`: changes, or skipped results, are few enough to be unfolded.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 
 from reconciler.kinds import kinds
+from reconciler.record import Record
 from reconciler.render.html_items import Item, sentence
 from reconciler.render.safe import html
 from reconciler.render.svg import STYLE as DRAWING
@@ -20,8 +20,7 @@ OPEN_GROUPS = 12
 """Groups up to which that list is unfolded."""
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Record):
     """A part of the page with a heading: its items, or other content. `name` is its anchor."""
 
     name: str
@@ -53,8 +52,7 @@ class Group:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Record):
     """A page: its groups, and what comes `after` them. `about`, `after` and `footer` are HTML.
 
     `columns` are those of the counts: the heading of each, and the class of its color.

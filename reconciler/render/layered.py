@@ -8,8 +8,11 @@ is random: the same graph always gets the same layout.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
+
+from msgspec import Struct, field
+
+from reconciler.record import Record
 
 Edge = tuple[int, int]
 Point = tuple[float, float]
@@ -29,8 +32,7 @@ REDUCED = 10_000
 """The most objects of a graph from which implied edges are removed: that takes memory in proportion to their square."""
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(Record):
     """The place of an object: its left upper corner and its size."""
 
     x: float
@@ -39,8 +41,7 @@ class Box:
     height: float
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Record):
     """An edge: the points it passes, from the box of the first object to that of the second.
 
     `back` is true if it runs to the left, because it is part of a cycle.
@@ -51,8 +52,7 @@ class Line:
     back: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Record):
     """The boxes by the number of their object, the lines, and the size of it all."""
 
     boxes: tuple[Box, ...]
@@ -175,8 +175,7 @@ def _components(count: int, unordered: Iterable[Edge]) -> Iterator[tuple[list[in
 # -- one connected part ----------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _Cell:
+class _Cell(Struct):
     """A box in a layer, or the place in which a line passes it; these have no `node`."""
 
     layer: int
@@ -193,8 +192,7 @@ class _Cell:
         return self.y + self.height / 2
 
 
-@dataclass(frozen=True, slots=True)
-class _Placed:
+class _Placed(Record):
     """A part with its left upper corner at (0, 0)."""
 
     boxes: dict[int, Box]

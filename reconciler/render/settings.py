@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from reconciler.config import Config
 from reconciler.config.origins import Origin, Setting
 from reconciler.manifest.sources import shown
 from reconciler.masking import MASK, without_user_info
+from reconciler.record import Record
 from reconciler.render.json import FORMAT_VERSION
 from reconciler.render.safe import terminal
 
@@ -19,8 +19,7 @@ WIDEST = 48
 """The widest value after which origins are still aligned."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Record):
     """What is shown. `chosen_by` is the option or variable that chooses the instance."""
 
     file: str

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
+from reconciler.record import Record
 from reconciler.render.layered import Edge, Layout, Line, layout
 from reconciler.render.safe import html
 
@@ -39,8 +39,7 @@ STYLE = """\
 _NO_XML = re.compile("[\ufffe\uffff]")
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Record):
     """A box: a small line above a large one, the color of its bar (a class of STYLE), and where a click leads to."""
 
     above: str

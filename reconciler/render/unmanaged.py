@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from reconciler.model.address import CONTAINER
+from reconciler.record import Record
 from reconciler.render import words
 
 if TYPE_CHECKING:
@@ -18,8 +18,7 @@ SHOWN = 20
 PARTIAL = "This account is no administrator's, so there may be more."
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Record):
     """Objects of one kind in one project: a heading, (name, link) of the first ones, and how many more there are."""
 
     heading: str

@@ -6,8 +6,9 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from reconciler.errors import Location
 from reconciler.kinds import kinds
@@ -16,6 +17,7 @@ from reconciler.natural import natural
 from reconciler.plan.archived_projects import opened
 from reconciler.plan.diff import detail
 from reconciler.plan.operations import FieldChange
+from reconciler.record import Record
 from reconciler.render import edited_lists
 from reconciler.render.safe import terminal
 
@@ -113,8 +115,7 @@ def _is_name(parts: Mapping[str, Any]) -> bool:
 # -- fields ----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Record):
     """One changed field in words.
 
     If there are `lines` (a diff from `detail`), they replace `before` and `after`. `before` is None for a new value.

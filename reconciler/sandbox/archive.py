@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.errors import SandboxError
+from reconciler.record import Record
 
 APT = Path("/etc/apt")
 KEYRINGS = (
@@ -36,8 +36,7 @@ SUITES = frozenset(
 ONE_LINE = re.compile(r"^deb\s+(?:\[(?P<options>[^\]]*)\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)\s+(?P<components>.+)$")
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Record):
     """One apt source, in either of apt's two formats (sources.list(5))."""
 
     uris: tuple[str, ...]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from dataclasses import field as attribute
 from typing import Any
 
+from msgspec import field as attribute
 from pydantic import ValidationError
 
 from reconciler.errors import Location, Problem
@@ -25,6 +24,7 @@ from reconciler.model.mapped import MapItems, Mapped, listed, stray
 from reconciler.model.name_index import Context, Names
 from reconciler.model.ordering import ORDERED
 from reconciler.model.spec import REFUSE
+from reconciler.record import Record
 from reconciler.state.doubles import doubles
 from reconciler.state.orders import fault, orders_of
 from reconciler.state.partial import NotValid, partial
@@ -36,8 +36,7 @@ IGNORED = frozenset({"$schema", ORDERED})
 """Top-level keys that are no lists: one is for editors, one is about the lists."""
 
 
-@dataclass(frozen=True, slots=True)
-class Desired:
+class Desired(Record):
     """The declared objects, by address in a stable order, and the problems of the manifests.
 
     `partial` are those with invalid fields, without these. `incomplete` is true if there are objects whose key cannot

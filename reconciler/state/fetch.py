@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, TypeVar
+
+from msgspec import field
+from msgspec.structs import replace
 
 from reconciler.errors import Answered, OddResponse
 from reconciler.model.address import Row
@@ -18,6 +20,7 @@ from reconciler.model.name_index import Names
 from reconciler.model.requests import FEW, FieldLists, Listing, Need
 from reconciler.model.row_form import form_of
 from reconciler.model.spec import Id
+from reconciler.record import Record
 from reconciler.redmine.client import Client
 from reconciler.redmine.pagination import Instead
 from reconciler.state.shortcuts import shortcut
@@ -152,8 +155,7 @@ def _marked(listing: Listing, row: Row) -> Row:
     return {**row, **number, **listing.mark} if number or listing.mark else row
 
 
-@dataclass(frozen=True, slots=True)
-class Bulk:
+class Bulk(Record):
     """The details of a kind from bulk lists: field → id → items, or None if only the object's own page has them."""
 
     kind: Kind

@@ -8,9 +8,10 @@ were read, are looked at one by one: until every login that is needed is known, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from reconciler.errors import Denied, OddResponse, Problem
 from reconciler.kinds import kinds

@@ -15,11 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from hashlib import file_digest
 from itertools import chain
 from tempfile import SpooledTemporaryFile
 from typing import Any
+
+from msgspec.structs import replace
 
 from reconciler.errors import Denied, ManifestError, NotRedmine, Problem
 from reconciler.kinds import kinds
@@ -31,6 +32,7 @@ from reconciler.model.kind import Kind, Listing, Need, Object
 from reconciler.model.name_index import Context, CustomField, Names
 from reconciler.model.requests import BESIDE
 from reconciler.model.visibility import Unlisted
+from reconciler.record import Record
 from reconciler.redmine.client import Client
 from reconciler.state.catalog import add_fields, declared_kinds, proof, read_catalog
 from reconciler.state.contents import read_contents
@@ -52,8 +54,7 @@ TESTED = "5.0, 6.0 and 6.1, and with sample answers of 7.0"
 OLDEST = "Redmine 5.0 or later is required; this server is older."
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
+class Live(Record):
     """The live state, as far as it was needed. `me` is the account, as in `GET /users/current`."""
 
     names: Names

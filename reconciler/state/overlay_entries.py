@@ -13,9 +13,9 @@ projects:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct, field
 from pydantic import ValidationError
 
 from reconciler.errors import Location, Problem
@@ -26,6 +26,7 @@ from reconciler.manifest.overlaid import Overlaid
 from reconciler.model.address import CONTAINER, Address
 from reconciler.model.kind import Kind
 from reconciler.model.mapped import MapItems, Mapped, listed
+from reconciler.record import Record
 from reconciler.state.partial import partial
 from reconciler.state.spec_errors import OVERLAY_KEYS, type_name
 
@@ -34,8 +35,7 @@ ACTIONS = ("add", "remove", "replace")
 IGNORED = frozenset({"$schema"})
 
 
-@dataclass(frozen=True, slots=True)
-class Patch:
+class Patch(Record):
     """What an overlay says of an object that the manifests declare."""
 
     kind: Kind
@@ -47,8 +47,7 @@ class Patch:
     unset: Mapping[str, Location] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Entries:
+class Entries(Struct):
     """All that an overlay says. `added` are documents with the objects that only it declares."""
 
     patches: dict[Address, Patch] = field(default_factory=dict)

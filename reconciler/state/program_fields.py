@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from reconciler.model.kind import Kind
 from reconciler.model.program_fields import declared_fields
+from reconciler.record import Record
 from reconciler.state.desired import Desired
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Record):
     """Kinds of which such fields are wanted, and the projects that their objects are in; None: all."""
 
     kinds: tuple[Kind, ...] = ()

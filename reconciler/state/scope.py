@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import field
+from msgspec.structs import replace
 
 from reconciler.errors import RefusedError
 from reconciler.kinds import kinds
 from reconciler.model.capabilities import ManifestKey, ReadOnly
 from reconciler.model.kind import Kind
 from reconciler.model.requests import Need
+from reconciler.record import Record
 
 NO_ADMIN = "Only an administrator sees everything, and only then is it known what is not declared"
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Record):
     """The collections to read: of kinds inside projects, those in these projects; of other kinds (`shared`), all.
 
     With `prunes`, what is not declared in them may be removed.

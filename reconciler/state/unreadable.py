@@ -6,20 +6,21 @@ A declared object that was not found may be such a row. It is a Problem, never a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from reconciler.errors import Problem
 from reconciler.model.address import Address, Row
 from reconciler.model.kind import Kind, Object, earlier_key
 from reconciler.model.name_index import Names
 from reconciler.model.requests import Listing
+from reconciler.record import Record
 from reconciler.state.fetch import Spoiled
 
 HINT = "correct or delete that object in Redmine, then plan again"
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(Record):
     """A row that was left out: of which list, in which project ("" if the list is of several), and why."""
 
     kind: str
@@ -37,8 +38,7 @@ class Unreadable:
         return f"left out, as its row cannot be read: {self.why} in the response to GET {self.path}"
 
 
-@dataclass(slots=True)
-class LeftOut:
+class LeftOut(Struct):
     """The rows that were left out while reading."""
 
     rows: list[Unreadable] = field(default_factory=list)

@@ -28,7 +28,7 @@ from reconciler import pipeline
 from reconciler.apply.report import Report
 from reconciler.errors import ReconcilerError
 from reconciler.plan.operations import Plan
-from reconciler.plan.targets import ALL
+from reconciler.plan.options import ALL
 from reconciler.redmine.client import Client
 from reconciler.sandbox import Running
 

@@ -8,8 +8,9 @@ does not know is ignored, so every row is checked again.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from reconciler.kinds.issues import dates, links, notes, parent_fields, read, relations
 from reconciler.kinds.issues.creation import IssueCreation, StoredKey

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from reconciler.kinds._queries import EVERY, WINDOW, Params, chunks, criterion, portions
 from reconciler.kinds.issues.identity import key_field, stored_key, value_of

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.kinds._queries import CHUNK, EVERY, Params, chunks, criterion, portions
 from reconciler.model.address import Row
@@ -27,8 +29,7 @@ Values = Mapping[str, Collection[str]]
 """Filter → the values that are asked for."""
 
 
-@dataclass
-class ByName(Shortcut):
+class ByName(Shortcut, Struct):
     """The issues of some projects by the values of filters: their subjects, the keys in a custom field, or both."""
 
     scope: Params

@@ -1,9 +1,9 @@
 """Memberships: `GET/POST /projects/:p/memberships`, `PUT/DELETE /memberships/:id`. Only direct roles are managed."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Annotated, Any
 
+from msgspec.structs import replace
 from pydantic import Field
 
 from reconciler.kinds._families import family

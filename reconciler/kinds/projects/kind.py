@@ -7,8 +7,9 @@ for administrators, which is how they are found.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from reconciler.kinds import _families
 from reconciler.kinds.projects import tree

@@ -1,9 +1,9 @@
 """The spec of projects."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Annotated, Any, Literal
 
+from msgspec.structs import replace
 from pydantic import Field, StringConstraints
 
 from reconciler.model.address import Reference

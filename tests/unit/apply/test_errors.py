@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 from answers import applied
+from msgspec.structs import replace
 from plans import SHOP, inside, issue, user, version
 
 from reconciler.apply import sender

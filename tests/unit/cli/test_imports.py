@@ -66,7 +66,15 @@ STEPS = ("reconciler.pipeline", "reconciler.apply", "reconciler.sandbox", "recon
 PACKAGES = ("importlib.metadata", "email", "zipfile")
 """What reads which packages are installed."""
 OFFLINE = (*CONNECTIONS, *SCREENS, *STEPS, *PACKAGES, "getpass")
-MODELS = ("pydantic", "yaml", "reconciler.kinds", "reconciler.model", "reconciler.state", "reconciler.config")
+MODELS = (
+    "pydantic",
+    "msgspec",
+    "yaml",
+    "reconciler.kinds",
+    "reconciler.model",
+    "reconciler.state",
+    "reconciler.config",
+)
 
 UNUSED: dict[str, tuple[int, tuple[str, ...]]] = {
     "--help": (9, (*OFFLINE, *MODELS)),
@@ -126,6 +134,15 @@ def test_only_the_models_of_declared_kinds_are_built(runs: dict[str, tuple[int, 
     """A kind that no manifest declares costs no model, nor do settings that nothing sets."""
     code, _, built = runs["validate small.yaml"]
     assert (code, sorted(built)) == (0, ["issue", "project", "version"])
+
+
+def test_what_compares_is_imported_only_once_the_server_is_asked() -> None:
+    """What a plan imports before its first list is what it reads with: the rest is imported while Redmine answers."""
+    code = "import json, sys, reconciler.cli.session, reconciler.pipeline; print(json.dumps([*sys.modules]))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    modules = {name for name in json.loads(done.stdout) if name.startswith(("reconciler.plan.", "reconciler.apply"))}
+    assert "reconciler.plan.narrow" in modules
+    assert modules & {"reconciler.plan.operations", "reconciler.plan.planner", "reconciler.apply"} == set()
 
 
 def test_no_field_of_a_spec_is_evaluated_from_a_string() -> None:

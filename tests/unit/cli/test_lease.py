@@ -9,13 +9,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from canned import Canned
 from click.testing import CliRunner, Result
 from commands import on_a_terminal
+from msgspec.structs import replace
 from stub import Stub
 
 from reconciler.apply import lease as leases

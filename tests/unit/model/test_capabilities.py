@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import FrozenInstanceError
 from typing import Annotated, Any
 
 import pytest
@@ -130,7 +129,7 @@ def test_what_each_kind_has_is_its_own() -> None:
 
 def test_a_capability_with_values_cannot_be_changed() -> None:
     """The neutral object is shared by everything that asks: nobody writes into it."""
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         PLAIN.capability(Creation).unique = False  # type: ignore[misc]
 
 
@@ -290,7 +289,7 @@ def test_by_default_an_export_says_what_is_not_blank_and_not_a_default() -> None
 
 def test_marks_have_no_answers() -> None:
     """`People` only says what the rows are."""
-    assert set(vars(People)) <= {"__module__", "__doc__"}
+    assert [name for name in vars(People) if not name.startswith("__")] == []
 
 
 # -- what the kind makes of them -------------------------------------------------------------------------------

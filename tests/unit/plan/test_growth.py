@@ -25,9 +25,10 @@ from reconciler.apply.report import Report
 from reconciler.apply.run import carry_out
 from reconciler.plan.archived_projects import stay_open, to_archive_again, visible
 from reconciler.plan.narrow import narrowed
+from reconciler.plan.options import PlanOptions
 from reconciler.plan.planner import Plan, make
 from reconciler.plan.prune import Pruned, look
-from reconciler.plan.targets import PlanOptions, needing, select
+from reconciler.plan.targets import needing, select
 from reconciler.redmine.client import Client
 
 pytestmark = pytest.mark.slow

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from reconciler import pipeline
 from reconciler.config import load
 from reconciler.errors import ReconcilerError
-from reconciler.plan.targets import PlanOptions
+from reconciler.plan.options import PlanOptions
 from reconciler.redmine.client import Client, Connection
 
 PEOPLE = [{"login": f"u{n}", "firstname": "A", "lastname": "B", "mail": f"u{n}@example.net"} for n in range(40)]

@@ -9,7 +9,8 @@ import pytest
 from reconciler.errors import Exit, Location, ReconcilerError
 from reconciler.model.address import Address
 from reconciler.plan.operations import Change, Create, FieldChange, Link, OperationId, Plan, Reopen
-from reconciler.plan.targets import Selection, label, select
+from reconciler.plan.options import label
+from reconciler.plan.targets import Selection, select
 
 PLACE = Location("a.yaml", 1, 1)
 AMY, BOB = Address("user", "amy"), Address("user", "bob")

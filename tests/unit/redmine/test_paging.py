@@ -7,12 +7,12 @@ import itertools
 import math
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from reconciler.errors import NotRedmine, Unreachable
 from reconciler.redmine import pagination
