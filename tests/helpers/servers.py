@@ -2,9 +2,9 @@
 
 A test needs a server when it uses the fixture `redmine_version`, directly or by another one: that gives it the mark
 `server` and a part of its id (`redmine-6.1`). Without RECONCILER_TEST_VERSIONS it runs on one version, by its name:
-the whole matrix takes twice as long. Tests of traps and the catalog, where versions differ, run on all in any case, and
-those of promises on the others in `make prove`, except those of secrets, which no version treats differently. With it
-(`make test-all`: `5.0,6.0,6.1`) every test runs on each of these.
+the whole matrix takes twice as long. Tests of traps, which are how versions differ, run on all in any case, and those of
+promises and the catalog on the others in `make prove`, except those of secrets, which no version treats differently.
+With it (`make test-all`: `5.0,6.0,6.1`) every test runs on each of these.
 
 RECONCILER_TEST_DATABASE=postgresql gives them all PostgreSQL and two workers.
 """
@@ -30,10 +30,10 @@ DATABASE = os.environ.get("RECONCILER_TEST_DATABASE", "sqlite")
 """What the shared servers have. Tests that open the file of SQLite themselves fail with `postgresql`."""
 VERSIONS = [v.strip() for v in os.environ.get("RECONCILER_TEST_VERSIONS", "5.0,6.1").split(",")]
 PER_VERSION = [pytest.param(v, id=f"redmine-{v}") for v in VERSIONS]
-ON_ALL_VERSIONS = ("traps", "catalog")
+ON_ALL_VERSIONS = ("traps",)
 """The folders whose tests run on every version in any case."""
-PROVED = "promises"
-"""The folder whose tests run on one version in `make test`, and on the others in `make prove`."""
+PROVED = ("promises", "catalog")
+"""Those whose tests run on one version in `make test`, and on the others in `make prove`."""
 MARKS = ("prove", "prove_only")
 """Of the tests that `make prove` runs."""
 ON_ONE_VERSION = ("test_secrets",)
@@ -80,7 +80,7 @@ def is_on_all(item: pytest.Item) -> bool:
     if item.path.stem in ON_ONE_VERSION:
         return False
     if PROVE:
-        return item.path.parent.name in (*ON_ALL_VERSIONS, PROVED)
+        return item.path.parent.name in (*ON_ALL_VERSIONS, *PROVED)
     return item.path.parent.name in ON_ALL_VERSIONS and not any(item.iter_markers("prove"))
 
 
@@ -102,7 +102,7 @@ def to_prove(items: list[pytest.Item]) -> list[pytest.Item]:
 def is_proved(item: pytest.Item) -> bool:
     """Whether a test is one of those of `make prove`."""
     marked = any(any(item.iter_markers(name)) for name in MARKS)
-    return marked or (item.path.parent.name == PROVED and needs_server(item) and not is_own(item))
+    return marked or (item.path.parent.name in PROVED and needs_server(item) and not is_own(item))
 
 
 def version_of(nodeid: str) -> str | None:

@@ -121,6 +121,7 @@ class Item(SimpleNamespace):
     ("folder", "mark", "usual", "proved"),
     [
         ("promises", "", 1, 1),
+        ("catalog", "", 1, 1),
         ("promises", "prove", 1, 2),
         ("traps", "", 2, 0),
         ("traps", "prove", 1, 2),
@@ -131,7 +132,7 @@ class Item(SimpleNamespace):
 def test_which_versions_a_test_runs_on(
     monkeypatch: pytest.MonkeyPatch, folder: str, mark: str, usual: int, proved: int
 ) -> None:
-    """Traps are on all versions in `make test`; promises, and what is random or kills, on the others in `make prove`."""
+    """Traps are on all versions in `make test`; promises, the catalog, and what kills, on the others in `make prove`."""
     monkeypatch.delenv("RECONCILER_TEST_VERSIONS", raising=False)
     path, names = Path(f"tests/{folder}/test_a.py"), ["redmine_version"]
     monkeypatch.setattr(servers, "VERSIONS", ["5.0", "6.1"])
