@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -119,6 +120,7 @@ def to_data(result: Plan | Report | Exported | Iterable[Problem]) -> dict[str, A
     return json.results_json(result) if isinstance(result, Report) else json.problems_json(result)
 
 
+@dataclass(frozen=True, slots=True)
 class Manifests(pipeline.Manifests):
     """The desired state: the configuration, the manifests, and their `problems`, sorted by place."""
 

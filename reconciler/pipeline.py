@@ -7,6 +7,7 @@ With `--unarchive` a second plan follows: `again` compares what the first one re
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -76,7 +77,9 @@ async def plan_or_rest(
 
 def _narrowed(manifests: Manifests, options: PlanOptions) -> Manifests:
     """The manifests, of which only what the targets need is read. Problems stay those of all."""
-    return manifests if manifests.problems else replace(manifests, desired=narrowed(manifests.desired, options))
+    if manifests.problems:
+        return manifests
+    return dataclasses.replace(manifests, desired=narrowed(manifests.desired, options))
 
 
 async def _confirmed(client: Client, planned: Planned) -> Planned:
@@ -231,4 +234,4 @@ def complete(report: Report, planned: Planned, before: Iterable[Report] = ()) ->
         Result(change, "skipped", change.id, because=f"{other} failed") for change, other in planned.faults.skipped
     ]
     more = (result for result in (*failed, *skipped) if result.change.address not in known)
-    return replace(report, results=(*report.results, *more))
+    return dataclasses.replace(report, results=(*report.results, *more))

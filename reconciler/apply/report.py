@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
-
-from msgspec import structs
 
 from reconciler.errors import Location
 from reconciler.plan.operations import Change, Plan
-from reconciler.record import Record
 
 Outcome = Literal["done", "failed", "skipped", "unknown", "left"]
 """What became of a change; `left` was not started, because the run ended before."""
@@ -18,7 +15,8 @@ NOWHERE = Location("")
 OUTCOMES: tuple[Outcome, ...] = ("done", "failed", "skipped", "unknown", "left")
 
 
-class ItemError(Record):
+@dataclass(frozen=True, slots=True)
+class ItemError:
     """An error of a change: the message, the field that it is about ("" for the object), and its place."""
 
     message: str
@@ -29,7 +27,8 @@ class ItemError(Record):
         return self.message
 
 
-class Result(Record):
+@dataclass(frozen=True, slots=True)
+class Result:
     """The outcome of a change. `because` is why it was skipped; `notes` are not errors.
 
     `adopted` is true for an object that was to be created, but was there by then: somebody else has created it
@@ -45,7 +44,8 @@ class Result(Record):
     adopted: bool = False
 
 
-class Report(Record):
+@dataclass(frozen=True, slots=True)
+class Report:
     """The report of an apply: the plan, a result for each change in order, and the number of requests of the run.
 
     `ended` is a sentence on why the run ended early, or "". `interrupted` is true if that was by a signal, `refused` if
@@ -63,11 +63,6 @@ class Report(Record):
     def summary(self) -> dict[str, int]:
         """The number of changes by outcome."""
         return {o: sum(r.outcome == o for r in self.results) for o in OUTCOMES}
-
-    def with_changes(self, changes: Sequence[Change]) -> Report:
-        """The same with other changes in its results, in their order."""
-        results = (structs.replace(one, change=change) for one, change in zip(self.results, changes, strict=True))
-        return structs.replace(self, results=tuple(results))
 
 
 def joined(reports: Sequence[Report]) -> Report:

@@ -32,7 +32,8 @@ class Document:
         if self.report is None:
             return replace(self, plan=plan)
         changes = _masked([result.change for result in self.report.results], secrets)
-        return replace(self, plan=plan, report=self.report.with_changes(changes))
+        results = (replace(r, change=change) for r, change in zip(self.report.results, changes, strict=True))
+        return replace(self, plan=plan, report=replace(self.report, results=tuple(results)))
 
 
 def _masked(changes: Iterable[Change], secrets: Secrets) -> tuple[Change, ...]:

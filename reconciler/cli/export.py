@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,6 @@ from reconciler.cli.options import State, common, formats
 from reconciler.cli.progress import Progress, progress
 from reconciler.errors import Exit
 from reconciler.model.address import CONTAINER
-from reconciler.record import Record
 
 if TYPE_CHECKING:
     from reconciler.apply.report import Report
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from reconciler.redmine.client import Client
 
 
-class Request(Record):
+@dataclass(frozen=True, slots=True)
+class Request:
     """The options of one run."""
 
     scope: Scope

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING
-
-from msgspec.structs import replace
 
 from reconciler.cli.documents import Document
 from reconciler.cli.progress import if_long

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -25,12 +26,12 @@ from reconciler.model.codecs import Stored
 from reconciler.pipeline import Manifests, plan
 from reconciler.plan.comparison import Planned
 from reconciler.plan.options import PlanOptions
-from reconciler.record import Record
 from reconciler.redmine.client import Client
 from reconciler.state.fetch import Watch, over, unwatched
 
 
-class Exported(Record):
+@dataclass(frozen=True, slots=True)
+class Exported:
     """The result of an export.
 
     `counts` is the number of objects by kind, `left_out` the remarks on values that were left out, `removed` the number

@@ -34,7 +34,7 @@ class Planned(Record):
     me: Mapping[str, Any]
     selection: Selection | None = None
     visible: frozenset[str] = frozenset()
-    """The projects that were not archived before the plan."""
+    """The projects that were not archived when it was made."""
     faults: Faults = NO_FAULTS
     """What is left out because of problems, with `keep_going`."""
 

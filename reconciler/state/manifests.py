@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
@@ -12,14 +12,14 @@ from reconciler.errors import ManifestError, Problem
 from reconciler.kinds import declarable
 from reconciler.manifest.loader import Loaded
 from reconciler.model.collections import faults, pattern_faults
-from reconciler.record import Record
 from reconciler.settings import invalid
 from reconciler.state import overlays
 from reconciler.state.consequences import not_consequential
 from reconciler.state.desired import Desired, build
 
 
-class Manifests(Record):
+@dataclass(frozen=True, slots=True)
+class Manifests:
     """The configuration, the manifests and their desired state; `problems` are sorted by place."""
 
     config: Config

@@ -344,7 +344,9 @@ def hurried() -> Iterator[None]:
 # -- the process that is killed ----------------------------------------------------------------------------------
 
 CHILDREN = multiprocessing.get_context("forkserver")
-CHILDREN.set_forkserver_preload(["reconciler.cli.apply", "reconciler.pipeline", "reconciler.apply.run", "bench"])
+CHILDREN.set_forkserver_preload(
+    ["reconciler.cli.apply", "reconciler.pipeline", "reconciler.plan.comparison", "reconciler.apply.run", "bench"]
+)
 
 
 def _child(folder: str, environ: dict[str, str], out: str) -> None:

@@ -80,6 +80,8 @@ UNUSED: dict[str, tuple[int, tuple[str, ...]]] = {
     "--help": (9, (*OFFLINE, *MODELS)),
     "completion bash": (11, (*OFFLINE, *MODELS)),
     "plan --help": (14, (*CLIENT, *SCREENS, *STEPS, *MODELS)),
+    "apply --help": (20, (*CLIENT, *SCREENS, *STEPS, "pydantic", "msgspec", "yaml")),
+    "export --help": (20, (*CLIENT, *SCREENS, *STEPS, "pydantic", "msgspec", "yaml")),
     "config show": (40, (*OFFLINE, "reconciler.kinds", "reconciler.plan", "reconciler.export")),
     "validate small.yaml": (140, (*OFFLINE, "reconciler.plan", "reconciler.export", "reconciler.reference")),
     "fmt --check small.yaml": (140, (*OFFLINE, "reconciler.plan", "reconciler.render.text", "reconciler.reference")),
