@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--many", type=int, default=10_000, help="issues of the larger re-check")
     parser.add_argument("--growth", nargs="+", type=int, default=growth.SIZES, metavar="N", help="issues of `growth`")
     parser.add_argument("--seconds", type=float, default=30, help="each contender of a task runs for so long (30)")
-    parser.add_argument("--rounds", type=int, default=5, help="and at most so many times (5)")
+    parser.add_argument("--rounds", type=int, default=15, help="and at most so many times (15)")
     parser.add_argument("--write", action="store_true", help="keep the results, write the page and plots")
     parser.add_argument("--publish", action="store_true", help="only write them, from the results of earlier runs")
     return parser

@@ -38,7 +38,7 @@ class Rules:
     """
 
     seconds: float = 30
-    rounds: int = 5
+    rounds: int = 15
 
     def seconds_for(self, name: str) -> float:
         """Those of a contender."""
