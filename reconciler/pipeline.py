@@ -46,9 +46,11 @@ async def plan(
     manifests = _narrowed(manifests, options)
     state = await _read(client, manifests, options)
     seen(state)
-    from reconciler.plan.comparison import checked
+    from reconciler.plan import archived_projects, comparison
 
-    return await _confirmed(client, await checked(client, manifests, state, options))
+    visible = archived_projects.visible(state.names)
+    planned = await comparison.checked(client, manifests, state, options)
+    return await _confirmed(client, replace(planned, visible=visible))
 
 
 async def plan_or_rest(

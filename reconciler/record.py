@@ -1,4 +1,4 @@
-"""The base of frozen data: plans, results, what a kind declares."""
+"""The base of most frozen data."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from reconciler.errors import Problem
 from reconciler.model.address import Address
 from reconciler.model.name_index import Names
-from reconciler.plan import archived_projects, catalog, prune
+from reconciler.plan import catalog, prune
 from reconciler.plan import faults as faulty
 from reconciler.plan.faults import NO_FAULTS, Faults
 from reconciler.plan.operations import Plan
@@ -34,7 +34,7 @@ class Planned(Record):
     me: Mapping[str, Any]
     selection: Selection | None = None
     visible: frozenset[str] = frozenset()
-    """The projects that were not archived when it was made."""
+    """The projects that were not archived before the plan."""
     faults: Faults = NO_FAULTS
     """What is left out because of problems, with `keep_going`."""
 
@@ -73,7 +73,7 @@ def compare(
 
     What the `first` plan resent is not resent.
     """
-    visible, desired = archived_projects.visible(state.names), pruned.added_to(manifests)
+    desired = pruned.added_to(manifests)
     url, selection = client.connection.url, None
     done = {change.address for change in first.changes} if first else set()
     sent = frozenset((a, field) for a, field in resent(options.resend, desired.objects) if a not in done)
@@ -99,7 +99,7 @@ def compare(
         tolerated=faults.tolerated,
     )
     made = dataclasses.replace(prune.completed(plan, pruned, manifests, state, options), requests=client.requests)
-    return Planned(made, state.names, state.me, selection, visible, faults)
+    return Planned(made, state.names, state.me, selection, faults=faults)
 
 
 def _all(address: Address) -> bool:

@@ -61,10 +61,10 @@ def matches(pattern: str, labels: Iterable[str], option: str, what: str) -> list
     Raises ReconcilerError if there are none; `what` they are, and the `option`, are for its sentence.
     """
     # Also literally: keys can contain `[` and `*`. Not `fnmatch`, which ignores case on Windows.
-    matches = [text for text in labels if text == pattern or fnmatchcase(text, pattern)]
-    if not matches:
+    found = [text for text in labels if text == pattern or fnmatchcase(text, pattern)]
+    if not found:
         raise ReconcilerError(f'{option} "{pattern}" matches no declared {what}{_hint(pattern, labels)}.')
-    return matches
+    return found
 
 
 def _hint(pattern: str, labels: Iterable[str]) -> str:
