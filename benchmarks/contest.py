@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 
 from process import measure
 from results import LISTING, REFRESH, SCRIPT, Cost, Series
@@ -73,13 +73,13 @@ def _series(contender: Contender, costs: Sequence[Cost], run: Run) -> Series:
     return replace(series, idle=run(replace(contender, command=contender.idle, check=lambda output: None)))
 
 
-def best(at: Callable[[int], Contender], concurrencies: Sequence[int] = (2, 4, 8, 16)) -> int:
-    """The concurrency at which a contender is fastest."""
-    took: dict[int, float] = {}
-    for concurrency in concurrencies:
-        contender = at(concurrency)
-        contender.before()
-        started = time.monotonic()
-        measure(contender.command)
-        took[concurrency] = time.monotonic() - started
+TRIES = 3
+"""Of each concurrency: one of a few seconds can take half as long again on a machine that others disturb."""
+
+
+def best(at: Callable[[int], Contender], concurrencies: Sequence[int] = (2, 4, 8, 16), run: Run = run) -> int:
+    """The concurrency at which a contender can be fastest; all of them in turn, `TRIES` times."""
+    took = dict.fromkeys(concurrencies, inf)
+    for _ in range(TRIES):
+        took = {concurrency: min(wall, run(at(concurrency)).wall) for concurrency, wall in took.items()}
     return min(took, key=lambda concurrency: took[concurrency])

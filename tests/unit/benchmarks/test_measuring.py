@@ -14,7 +14,7 @@ import canned_server
 import pytest
 import results
 import worlds
-from contest import Contender, Rules, contest
+from contest import TRIES, Contender, Rules, best, contest
 from goals import verdicts
 from online import did_all
 from results import BARE, SCRIPT, TOOL, Book, Cost, Part, Scenario, Series
@@ -76,6 +76,19 @@ def test_what_is_computed_has_one_start_up() -> None:
     contender = Contender(SCRIPT, ("some",), scale=10, idle=("none",))
     (found,) = contest([contender], Rules(rounds=1), lambda one: commands[one.command[0]])
     assert (found.wall, found.cpu) == ((41,), (25.5,))
+
+
+def test_the_best_concurrency_is_the_fastest_of_several_tries_in_turn() -> None:
+    """A moment in which the machine is busy decides nothing."""
+    walls = iter([9, 5, 6, *[3, 5, 6] * (TRIES - 1)])
+    tried: list[int] = []
+
+    def run(contender: Contender) -> Cost:
+        tried.append(int(contender.name))
+        return Cost(next(walls), 1, 1)
+
+    assert best(lambda number: Contender(str(number), ()), (2, 4, 8), run) == 2
+    assert tried == [2, 4, 8] * TRIES
 
 
 # -- files -----------------------------------------------------------------------------------------------------
