@@ -197,8 +197,8 @@ class Client:
         With `paged=False` a single GET returns everything: Redmine does not paginate groups, trackers, roles, ….
         Otherwise pass a stable `sort` (`id`) where the endpoint supports one. `brief` keeps only the id of each row.
         If the list has further pages, `instead` can get the needed rows in another way. If so many rows are `likely`
-        that there is a second page, it is asked for with the first. `shown` is told of the rows of each page when it is
-        there.
+        that there is a second page, it is asked for with the first. `shown` is told of what is kept of each page as it
+        arrives.
         """
         if not paged:
             return _list(path, await self.get(path, params), root)
@@ -210,8 +210,9 @@ class Client:
             page = await self._window(path, root, params, offset, LIMIT)
             read += 1
             self.page(path, read, max(1, -(-page.total // max(1, page.limit - 1))))
+            page = replace(page, rows=[{"id": row["id"]} for row in page.rows]) if brief else page
             shown(page.rows)
-            return replace(page, rows=[{"id": row["id"]} for row in page.rows]) if brief else page
+            return page
 
         both = likely >= LIMIT and self.connection.concurrency > 1
         return await complete(fetch, f"The list {path} of {self.connection.url}", instead, both=both)

@@ -89,7 +89,7 @@ async def fetch(
     page that is no object. Of a list with further pages, `instead` is told the first one, and may have the rows.
     """
     rows: Iterable[Row]
-    look = _Look(ANYTHING if listing.brief else form, listing.mark)
+    look = _Look(listing, ANYTHING if listing.brief else form)
     try:
         if listing.single:
             rows = _single(listing, await client.get(listing.path, listing.params))
@@ -123,28 +123,32 @@ ROWS = Each(of=Fields())
 class _Look:
     """Looks at rows: at those of a page as soon as it is there, while the server works on the next."""
 
-    def __init__(self, form: Fields, mark: Mapping[str, Any]) -> None:
+    def __init__(self, listing: Listing, form: Fields) -> None:
+        self.listing = listing
         self.form = form
-        self.mark = mark
-        self._right: dict[int, Row] = {}
-        """Rows that are of the form, by identity; the row itself, so that no other one gets its identity."""
+        self._ready: dict[int, tuple[Row, Row | None]] = {}
+        """What has become of rows, by identity; with the row itself, so that no other one gets its identity."""
 
     def take(self, rows: Iterable[Row]) -> None:
         """Look at the rows of a page."""
-        self._right.update((id(row), row) for row in rows if self._accepts(row))
+        self._ready.update((id(row), (row, self._made(row))) for row in rows)
 
-    def accepts(self, row: Row) -> bool:
-        """Whether a row is of the form."""
-        return self._right.get(id(row)) is row or self._accepts(row)
+    def ready(self, row: Row) -> Row | None:
+        """The row as it is used; None if it is not of the form."""
+        taken, made = self._ready.get(id(row), (None, None))
+        return made if taken is row else self._made(row)
 
-    def _accepts(self, row: Row) -> bool:
-        return self.form.accepts({**row, **self.mark} if self.mark else row)
+    def _made(self, row: Row) -> Row | None:
+        mark = self.listing.mark
+        fits = self.form.accepts({**row, **mark} if mark else row)
+        return _marked(self.listing, self.form.without_nulls(row)) if fits else None
 
 
 def _usable(listing: Listing, rows: Iterable[Row], look: _Look, spoiled: Spoiled) -> Iterator[Row]:
     for number, row in enumerate(rows):
-        if look.accepts(row):
-            yield _marked(listing, look.form.without_nulls(row))
+        ready = look.ready(row)
+        if ready is not None:
+            yield ready
         else:
             place = listing.root if listing.single else f"{listing.root}[{number}]"
             spoiled(listing, row, next(look.form.faults({**row, **listing.mark}, place)))

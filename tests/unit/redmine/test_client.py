@@ -244,10 +244,10 @@ def test_a_switch_user_that_is_unknown_is_explained() -> None:
 # Lists
 
 
-def _pages(total: int, limit: int = 100) -> Callable[[httpx.Request], httpx.Response]:
+def _pages(total: int, limit: int = 100, **more: Any) -> Callable[[httpx.Request], httpx.Response]:
     def answer(request: httpx.Request) -> httpx.Response:
         offset = int(request.url.params["offset"])
-        rows = [{"id": number} for number in range(total)[offset : offset + limit]]
+        rows = [{"id": number, **more} for number in range(total)[offset : offset + limit]]
         return httpx.Response(200, json={"issues": rows, "total_count": total, "offset": offset, "limit": limit})
 
     return answer
@@ -264,9 +264,12 @@ def test_a_list_is_read_by_hundreds_to_its_end() -> None:
 
 
 def test_a_brief_list_has_the_ids_alone() -> None:
-    """Who asks for the ids of many rows does not keep the rows."""
-    rows = call(_pages(250), lambda client: client.rows("/issues", "issues", brief=True))
+    """Who asks for the ids of many rows does not keep the rows, nor is shown them page by page."""
+    shown: list[Any] = []
+    answers = _pages(250, description="long")
+    rows = call(answers, lambda client: client.rows("/issues", "issues", brief=True, shown=shown.extend))
     assert rows == [{"id": number} for number in range(250)]
+    assert {*map(tuple, shown)} == {("id",)}
 
 
 def test_a_list_without_pages_is_one_request() -> None:
