@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from msgspec.structs import replace
 
 from reconciler.model.address import Address
-from reconciler.model.capabilities import Creation, Rows
+from reconciler.model.capabilities import Creation, Deletion, Rows
 from reconciler.model.catalog import Catalog
 from reconciler.model.kind import Object
 from reconciler.model.name_index import Names
@@ -22,12 +22,20 @@ from reconciler.state.live import fresh_names
 
 def narrowed(desired: Desired, options: PlanOptions) -> Desired:
     """The desired state with those objects only. Raises ReconcilerError for a target that matches nothing."""
-    others = (options.excludes, options.resend, options.unarchive, options.keep_going, options.prune, options.unmanaged)
-    if not options.targets or any(others):
+    if not options.only_targets:
         return desired
     near = _Near(desired.objects, fresh_names(desired))
     needed = near.closure(matching(options.targets, desired.objects, "--target"))
+    if any(_takes_others_along(desired.objects[address]) for address in needed):
+        return desired
     return replace(desired, objects={a: one for a, one in desired.objects.items() if a in needed})
+
+
+def _takes_others_along(one: Object) -> bool:
+    """Whether an object is to be deleted with what is below it: that shows in the live state alone, and what is deleted
+    like that may be declared anywhere, or protected."""
+    deletion = type(one.kind.capability(Deletion))
+    return one.spec.state == "absent" and deletion.takes_along is not Deletion.takes_along
 
 
 Group = tuple[Address | str, ...]

@@ -32,6 +32,12 @@ class PlanOptions(Record):
     prune: bool = False
     unmanaged: bool = False
 
+    @property
+    def only_targets(self) -> bool:
+        """Whether nothing is asked for but targets: then only what these need is read (`plan.narrow`)."""
+        others = (self.excludes, self.resend, self.unarchive, self.keep_going, self.prune, self.unmanaged)
+        return bool(self.targets) and not any(others)
+
     def check(self) -> None:
         """Raise ReconcilerError for options that contradict each other."""
         # What has a problem could be just what looks undeclared, and so could what is in an archived project.

@@ -254,12 +254,14 @@ def completed(plan: Plan, pruned: Pruned, manifests: Desired, state: Live, optio
     gone = {change.address: pruned.objects[change.address] for change in plan.changes if change.undeclared}
     known = replace(manifests, objects={**manifests.objects, **gone})
     complete = bool(state.me.get("admin"))
-    return dataclasses.replace(
-        plan,
-        warnings=(*plan.warnings, *pruned.warnings, *doubtful(plan)),
-        collections=pruned.counted(plan),
-        unmanaged=unmanaged(known, state.names, state.scope.shared, listed=options.unmanaged, complete=complete),
+    plan = dataclasses.replace(
+        plan, warnings=(*plan.warnings, *pruned.warnings, *doubtful(plan)), collections=pruned.counted(plan)
     )
+    # Of what is declared, more than the manifests have here may be what looks undeclared.
+    if options.only_targets:
+        return plan
+    left = unmanaged(known, state.names, state.scope.shared, listed=options.unmanaged, complete=complete)
+    return dataclasses.replace(plan, unmanaged=left)
 
 
 def doubtful(plan: Plan) -> Iterator[Warned]:

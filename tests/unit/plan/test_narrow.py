@@ -129,6 +129,13 @@ def fill(redmine: Canned) -> None:
         redmine.add("issues", project=f"p{n}", subject="twin")
 
 
+def test_what_was_not_read_is_not_said_to_be_in_no_manifest(server: Canned, tmp_path: Path) -> None:
+    """Other declared issues of the project are there, and are not counted as undeclared."""
+    fill(server)
+    plan, _ = planned(server, tmp_path, "issue/p3/top")
+    assert plan.unmanaged.objects == ()
+
+
 SWAPPED = {
     "users": [
         {**PEOPLE[0], "mail": "u1@example.net"},
@@ -146,6 +153,54 @@ def test_values_that_others_give_up_are_known(
     found, _ = planned(server, tmp_path, label, data=SWAPPED)
     monkeypatch.setattr(pipeline, "narrowed", lambda desired, options: desired)
     assert found.changes == planned(server, tmp_path, label, data=SWAPPED)[0].changes != ()
+
+
+GONE, STAYS = {"subject": "A", "state": "absent"}, {"subject": "C"}
+BELOW: dict[str, tuple[str, list[dict[str, Any]], list[dict[str, Any]]]] = {
+    "a subtask that is declared without its parent": ("issue/p/A", [GONE, {"subject": "B"}], []),
+    "a protected subtask": ("issue/p/A", [GONE, {"subject": "B", "protect": True}], []),
+    "a subtask that moves below another issue": ("issue/p/A", [GONE, STAYS, {"subject": "B", "parent": "C"}], []),
+    "a subproject that is declared without its parent": (
+        "project/gone",
+        [],
+        [{"identifier": "gone", "state": "absent"}, {"identifier": "sub", "name": "Sub"}],
+    ),
+    "what is inside a subproject": (
+        "project/gone",
+        [],
+        [{"identifier": "gone", "state": "absent"}, {"identifier": "sub", "versions": [{"name": "1.0"}]}],
+    ),
+}
+"""The target, the issues of a project, and other projects. On the server, B is below A and sub below gone."""
+
+
+@pytest.mark.parametrize("case", BELOW)
+def test_a_deletion_takes_no_declared_object_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
+    """What is deleted with the target is known from the server: it is refused, or moved before, as without --target."""
+    label, issues, others = BELOW[case]
+    data = {"projects": [{"identifier": "p", "name": "P", "issues": issues}, *others]}
+
+    def outcome() -> Any:
+        redmine = Canned()
+        for project, above in (("p", {}), ("gone", {}), ("sub", {"parent": "gone"})):
+            redmine.add(
+                "projects", identifier=project, name=project.title(), enabled_modules=["issue_tracking"], **above
+            )
+        top = redmine.add("issues", project="p", subject="A")
+        redmine.add("issues", project="p", subject="B", parent=top)
+        redmine.add("issues", project="p", subject="C")
+        try:
+            return [
+                (change.action, str(change.address))
+                for change in planned(redmine, tmp_path, label, data=data)[0].changes
+            ]
+        except ReconcilerError as error:
+            return str(error)
+
+    found = outcome()
+    monkeypatch.setattr(pipeline, "narrowed", lambda desired, options: desired)
+    assert found == outcome()
+    assert ("deletes it together with" in found) is ("moves" not in case), found
 
 
 def test_a_target_that_matches_nothing_takes_no_request(server: Canned, tmp_path: Path) -> None:
