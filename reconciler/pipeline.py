@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -164,11 +165,13 @@ async def apply(
         raise RefusedError("The manifests or the server changed since the plan was made: plan again.")
     limits.check_plan(planned.plan, manifests.config.limits, max_deletes)
     reports = [await carry_out(client, planned, listener)]
-    if planned.plan.revealed:
+    if planned.plan.revealed and reports[0].interrupted:
+        reports.append(await archive_again(client, manifests, planned))
+    elif planned.plan.revealed:
         try:
             second = await again(client, manifests, planned, options)
             limits.check_plan(second.plan, manifests.config.limits, max_deletes)
-        except ReconcilerError:
+        except (ReconcilerError, CancelledError):
             # Projects that were opened only to be compared must not stay open.
             await archive_again(client, manifests, planned)
             raise

@@ -167,10 +167,10 @@ class Applier:
 
     async def _cancel(self, running: Mapping[asyncio.Task[None], OperationId]) -> None:
         for task, (address, _) in running.items():
-            task.cancel()
             state = self.progress[address]
-            # Otherwise it was still waiting for a lock, and nothing was sent.
-            if state.begun:
+            # It says no if the task has ended, and the loop above was not told yet. Without `begun` it was still
+            # waiting for a lock, and nothing was sent.
+            if task.cancel() and state.begun:
                 message = "the run was interrupted while this was in progress"
                 self._end(state, "unknown", [item_error(state.change, message)])
         await asyncio.gather(*running, return_exceptions=True)

@@ -24,6 +24,7 @@ async def carry_out(applier: Applier) -> Report:
         await _run_and_verify(applier)
     except asyncio.CancelledError:
         _interrupted(applier)
+        _unverified(applier, "written, but the run was interrupted before it was read back")
     except ServerError as error:
         _unverified(applier, f"written, but reading it back failed: {error}")
     try:

@@ -130,7 +130,7 @@ async def _manifests(
                     if not await carry_out(state, client, planned, yes, shown, written):
                         return Exit.CANNOT_RUN
                     # What was unarchived can be compared only now: it has a plan, limits and a confirmation of its own.
-                    if planned.plan.revealed and not written.reports[-1].interrupted:
+                    if planned.plan.revealed:
                         second = _Second(client, manifests, planned, plan_options, max_deletes)
                         code = await _again(state, second, yes, shown, written)
                         if code is not None:
@@ -267,6 +267,10 @@ async def _again(state: State, second: _Second, yes: bool, shown: Progress, writ
     from reconciler.cli import steps
 
     client, manifests, first = second.client, second.manifests, second.first
+    if written.reports[-1].interrupted:
+        with suppress(ServerError):
+            written.reports.append(await pipeline.archive_again(client, manifests, first))
+        return Exit.INTERRUPTED
     try:
         shown.reading(client.connection.url)
         planned = await pipeline.again(client, manifests, first, second.options)
@@ -274,6 +278,11 @@ async def _again(state: State, second: _Second, yes: bool, shown: Progress, writ
         shown.stop()
         steps.within_limits(planned.plan, manifests.config, second.max_deletes)
         agreed = await carry_out(state, client, planned, yes, shown, written)
+    except asyncio.CancelledError:
+        shown.stop()
+        with suppress(ServerError):
+            written.reports.append(await pipeline.archive_again(client, manifests, first))
+        raise
     except ReconcilerError as error:
         shown.stop()
         # The first error is the one to report, even if the server is gone and nothing can be archived again.
