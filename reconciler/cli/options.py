@@ -143,7 +143,7 @@ def selection(function: F) -> F:
         "excludes",
         multiple=True,
         metavar="KIND/KEY",
-        help="Leave out matching objects and everything that depends on them. Repeatable.",
+        help="Leave out matching objects, what needs a change of them, and what is inside a project. Repeatable.",
     )
     return target(exclude(function))
 

@@ -1,7 +1,7 @@
 """The objects of a plan: `--target` and `--exclude`, as globs over `kind/key` (`version/web-shop/*`).
 
 A target includes its dependencies: objects that it refers to, or is inside, and that must be created or opened for it.
-Whatever depends on an excluded object is excluded with it.
+Whatever depends on an excluded object is excluded with it, and with a project everything inside it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from reconciler.errors import ReconcilerError
+from reconciler.kinds import kinds
 from reconciler.model.address import CONTAINER, Address
 from reconciler.model.capabilities import DerivedFields
 from reconciler.model.kind import Kind, Object
@@ -56,7 +57,10 @@ def select(
     Raises ReconcilerError for a pattern that matches nothing, and for a target that needs an excluded object.
     """
     known = frozenset(declared)
-    excluded = matching(excludes, known, "--exclude")
+    named = matching(excludes, known, "--exclude")
+    # What is pruned inside an excluded project as well.
+    inside = frozenset(address for address in known - named if _is_inside(address, named))
+    excluded = named | inside
     wanted = matching(targets, known, "--target") if targets else known
     needs = _needs(plan)
     dropped = closure(excluded, turned(needs)) - excluded
@@ -65,7 +69,12 @@ def select(
         _check(wanted & dropped, excluded, needs)
     chosen = closure(wanted, needs) if targets else wanted
     result = chosen - excluded - dropped
-    return Selection(result, tuple(sorted(result - wanted)), tuple(sorted((dropped & chosen) if excludes else ())))
+    left_out = (dropped | inside) & chosen if excludes else ()
+    return Selection(result, tuple(sorted(result - wanted)), tuple(sorted(left_out)))
+
+
+def _is_inside(address: Address, projects: frozenset[Address]) -> bool:
+    return kinds().entries[address.kind].is_inside and address.container in projects
 
 
 def needing(plan: Plan, objects: Iterable[Address]) -> dict[Address, Address]:

@@ -23,11 +23,19 @@ def folder(path: Path, text: str, **settings: Any) -> Manifests:
     return reconciler.load(path, environ=ENVIRON)
 
 
-def pruning(server: Canned, path: Path, text: str, *, targets: tuple[str, ...] = (), **settings: Any) -> Plan:
+def pruning(
+    server: Canned,
+    path: Path,
+    text: str,
+    *,
+    targets: tuple[str, ...] = (),
+    excludes: tuple[str, ...] = (),
+    **settings: Any,
+) -> Plan:
     """The plan with --prune."""
     manifests = folder(path, text, **settings)
     with reached(server):
-        return manifests.plan(targets, prune=True)
+        return manifests.plan(targets, excludes, prune=True)
 
 
 def pruned(server: Canned, path: Path, text: str, **settings: Any) -> Report:

@@ -331,6 +331,14 @@ def test_targets(tmp_path: Path) -> None:
     ]
 
 
+def test_an_excluded_project(tmp_path: Path) -> None:
+    """With --exclude of a project, nothing is pruned in it."""
+    settings = {"authoritative": ["versions", "issue_categories"]}
+    text = manifest("versions", "issue_categories")
+    assert removed(pruning(shop(), tmp_path, text, **settings))
+    assert removed(pruning(shop(), tmp_path, text, excludes=("project/shop",), **settings)) == []
+
+
 def test_a_rename_in_redmine(tmp_path: Path) -> None:
     """Something is created and something else deleted in one collection: it may have been renamed."""
     text = manifest() + '    versions: [{name: "1.0"}, {name: "2.0"}]\n'

@@ -95,6 +95,16 @@ def test_what_needs_an_excluded_object_is_left_out_too(excludes: list[str], left
     assert chosen(excludes=excludes) == set(map(label, DECLARED)) - left_out
 
 
+@pytest.mark.parametrize("pattern", ["project/shop", "project/*"])
+def test_what_is_inside_an_excluded_project_is_left_out_too(pattern: str) -> None:
+    """Whether or not it needs a change of the project; a user with the name of the project stays."""
+    namesake = Address("user", "shop")
+    selection = select(PLAN, (*DECLARED, namesake, Address("version", "shop/unchanged")), (), [pattern])
+    assert not {a for a in selection.chosen if a.kind not in ("user", "project") and a.project == "shop"}
+    assert namesake in selection.chosen
+    assert Address("version", "shop/unchanged") in selection.dropped
+
+
 def test_an_exclude_takes_from_what_is_targeted() -> None:
     """Both together: the targets without the excluded ones."""
     assert chosen(["user/*"], ["user/bob"]) == {"user/amy"}
