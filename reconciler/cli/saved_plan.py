@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.cli import output
-from reconciler.errors import ReconcilerError
+from reconciler.errors import ReconcilerError, RefusedError
 
 if TYPE_CHECKING:
     from reconciler.cli.options import State
@@ -51,19 +51,19 @@ def recorded(state: State, used: str) -> dict[str, str]:
 
 
 def adopt(state: State, saved: Mapping[str, Any]) -> None:
-    """Let a run have the configuration and the instance of its plan, unless options or the environment name others."""
+    """Let a run have the configuration and the instance of its plan, unless options or the environment name others.
+
+    Raises RefusedError if that configuration is not there, as its limits and its lease would not hold.
+    """
     from reconciler.config import INSTANCE
-    from reconciler.manifest.sources import find_config
 
     made = saved.get("made_with") or {}
     if (file := made.get("config")) and state.config is None:
-        if Path(file).is_file():
-            state.config = file
-        elif find_config(()) is None:
-            output.say(
-                output.safe(f"Note: the plan was made with {file}, which is not there: its settings, such as limits ")
-                + "and lease, do not apply. --config FILE names it."
+        if not Path(file).is_file():
+            raise RefusedError(
+                output.safe(f"The plan was made with {file}, which is not there: its limits and its lease would not ")
+                + "hold. Apply it from the folder that it was made in, or name a configuration with --config FILE."
             )
-            return
+        state.config = file
     if not (state.instance or os.environ.get(INSTANCE)):
         state.instance = made.get("instance")

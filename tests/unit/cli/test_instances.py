@@ -145,11 +145,18 @@ def test_options_override_what_a_saved_plan_was_made_with(canned: Canned, monkey
 
 
 def test_a_saved_plan_without_its_configuration(canned: Canned) -> None:
-    """That its limits and its lease do not hold is said; the server can come from the environment."""
+    """Its limits and its lease would not hold: it is refused, unless a configuration is named. One that lies in the
+    current folder is another one."""
     saved(canned, "--instance", "test")
+    text = Path("base/reconciler.yaml").read_text()
     Path("base/reconciler.yaml").unlink()
-    result = run("apply", "--plan", "saved.plan", "--yes")
-    assert "Note: the plan was made with base/reconciler.yaml, which is not there" in result.stderr
+    for there in (False, True):
+        if there:
+            Path("reconciler.yaml").write_text(text.replace(LIMITS, ""))
+        result = run("apply", "--plan", "saved.plan", "--yes", code=5)
+        assert "The plan was made with base/reconciler.yaml, which is not there" in result.stderr
+    assert [request for request in canned.seen if request[0] != "GET"] == []
+    result = run("apply", "--plan", "saved.plan", "--yes", "--config", "reconciler.yaml")
     assert "Applied: 1 done" in result.stdout
 
 
