@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from reconciler.kinds.issues import dates, links, notes, parent_fields, read, relations
+from reconciler.kinds.issues import dates, links, moves, notes, parent_fields, read, relations
 from reconciler.kinds.issues.creation import IssueCreation, StoredKey
 from reconciler.kinds.issues.disabled_fields import disabled_fields
 from reconciler.kinds.issues.doubts import IssueDoubts
@@ -100,6 +100,7 @@ class Issues(Kind[IssueSpec]):
         yield from self._shut_version(row, values.get("fixed_version"), context)
         yield from disabled_fields(self, row, values, context)
         yield from links.refused(row, values, context)
+        yield from moves.taken_along(row, values, context)
         for found in dates.findings(row, values, context):
             if found.certain:
                 yield found.field, found.sentence, found.hint

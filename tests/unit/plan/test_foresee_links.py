@@ -133,3 +133,31 @@ def test_an_open_issue_below_a_closed_one() -> None:
     assert problem.message == "top is closed and takes no open subtasks"
     assert not problems_of(redmine, issues("subject: top", "subject: sub, parent: top, status: Closed"))
     assert not problems_of(redmine, issues("subject: top, status: New", "subject: sub, parent: top, status: New"))
+
+
+MOVED = "  - {project: other, id: 1, subject: top}"
+STAYING: dict[str, tuple[str, list[str]]] = {
+    "a subtask": ("subject: mid", ["issue shop/mid"]),
+    "one below a subtask that nobody declares": ("subject: low", ["issue shop/low"]),
+    "one that is declared there too": ("project: other, id: 2, subject: mid", []),
+    "one that leaves it": ("subject: mid, parent: null", []),
+    "one that is in another project already": ("project: third, subject: far", []),
+}
+
+
+@pytest.mark.parametrize("case", STAYING)
+def test_a_subtask_that_moves_along(case: str) -> None:
+    """Redmine moves subtasks in the same project with their parent: one that is declared to stay would be created once
+    more by the next run."""
+    redmine = shop("other", "third")
+    top = redmine.add("issues", project="shop", subject="top")
+    middle = redmine.add("issues", project="shop", subject="mid", parent=top)
+    redmine.add("issues", project="shop", subject="low", parent=middle)
+    redmine.add("issues", project="third", subject="far", parent=top)
+    text, expected = STAYING[case]
+    declared = text if text.startswith("project") else f"project: shop, {text}"
+    found = problems_of(redmine, f"issues:\n{MOVED}\n  - {{{declared}}}")
+    assert [problem.subject for problem in found] == expected
+    for problem in found:
+        assert problem.message == "other/top above it moves to that project, and Redmine takes its subtasks along"
+        assert (problem.location.line, problem.hint) == (3, 'declare it in project "other" too, or without a parent')
