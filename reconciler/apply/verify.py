@@ -6,7 +6,7 @@ A difference is written once more, a status step by step through its workflow. W
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from reconciler.apply.answered import unconfirmed
@@ -18,7 +18,7 @@ from reconciler.apply.read_back import read_back
 from reconciler.errors import ServerError
 from reconciler.kinds import kinds
 from reconciler.model.address import Address, Row, Unresolved
-from reconciler.model.capabilities import DerivedFields, KeptValues, PartialRows, Workflow
+from reconciler.model.capabilities import DerivedFields, KeptValues, PartialRows, SideEffects, Workflow
 from reconciler.model.catalog import Catalog
 from reconciler.model.codecs import join, shown
 from reconciler.model.kind import Kind
@@ -62,8 +62,8 @@ async def verify(applier: Applier) -> None:
     for _ in range(ROUNDS):
         tried = await _write_again(applier, mismatches)
         reasons |= tried
-        objects = {address for address, _ in tried}
-        again = [s for s in written if s.change.address in objects]
+        again = _to_read_again({address for address, _ in tried}, written)
+        objects = {state.change.address for state in again}
         left = [m for m in mismatches if m.address not in objects] + await _mismatches(applier, again)
         # Nothing has changed, so another round would not change anything either.
         if left == mismatches:
@@ -77,6 +77,12 @@ async def verify(applier: Applier) -> None:
     for state in written:
         # `verify` runs again after the postponed operations, for what those have written.
         state.written.clear()
+
+
+def _to_read_again(tried: Collection[Address], written: Iterable[Progress]) -> list[Progress]:
+    """What was written again, and what that may have changed: an issue that is closed closes its duplicates."""
+    whose = {address.kind for address in tried if kinds()[address.kind].has(SideEffects)}
+    return [s for s in written if s.change.address in tried or s.change.address.kind in whose]
 
 
 # -- reading back ----------------------------------------------------------------------------------------------
