@@ -264,12 +264,8 @@ def others(values: Mapping[str, Any], row: Row | None, context: Context) -> Iter
 
 
 def predecessors(values: Mapping[str, Any], row: Row | None, context: Context) -> Iterator[Address]:
-    """The issues whose dates an issue's dates depend on: they precede it, as declared or live, on either side."""
-    live = Relations().decode((row or {}).get("relations"), context)
-    for part in {**live, **(values.get("relations") or {})}:
-        kind, _, key = part.partition(" ")
-        if kind == "follows" and "/" in key:
-            yield Address("issue", key)
+    """The issues whose dates an issue's dates depend on: they will precede it, whichever of them declares that."""
+    yield from _related("follows", values, row, context)
     declared = _declared_with(_own(context), context.names)
     yield from (one for one, kinds in declared.items() if "precedes" in kinds)
 
@@ -309,14 +305,24 @@ def _follows(parts: Mapping[str, Any]) -> Iterator[tuple[Address, int]]:
 
 
 def blocked(values: Mapping[str, Any], row: Row | None, context: Context) -> Iterator[Address]:
-    """The issues that an issue blocks, as declared or live: Redmine does not close them before it."""
-    live = Relations().decode((row or {}).get("relations"), context)
-    for part in {**live, **(values.get("relations") or {})}:
-        kind, _, key = part.partition(" ")
-        if kind == "blocks" and "/" in key:
-            yield Address("issue", key)
+    """The issues that an issue will block, whichever of them declares that: Redmine does not close them before it."""
+    yield from _related("blocks", values, row, context)
     declared = _declared_with(_own(context), context.names)
     yield from (one for one, kinds in declared.items() if "blocked" in kinds)
+
+
+def _related(kind: str, values: Mapping[str, Any], row: Row | None, context: Context) -> Iterator[Address]:
+    """The issues with which an issue has a relation as it declares, or a live one that stays.
+
+    One that goes orders nothing: together with the new ones it could be a circle, and what it delays is written again.
+    """
+    declared = values.get("relations")
+    parts = Relations().decode((row or {}).get("relations"), context) if declared is None else declared
+    named = (part.partition(" ") for part, wanted in parts.items() if wanted is not None)
+    for other in (Address("issue", key) for said, _, key in named if said == kind and "/" in key):
+        # Of a live one, the other issue may declare that it goes; that it stays is in `_declared_with`.
+        if declared is not None or not _declares(other, context.names):
+            yield other
 
 
 def planned(kind: str, names: Names) -> dict[Address, set[Address]]:

@@ -30,7 +30,9 @@ def test_what_a_second_write_changes_elsewhere_is_compared_again() -> None:
     redmine.add("projects", identifier="shop", name="Shop", enabled_modules=["issue_tracking"])
     for subject in ("first", "other"):
         redmine.add("issues", project="shop", subject=subject, description="old")
-    text = "issues: [{project: shop, subject: first, description: one}, {project: shop, subject: other, description: two}]"
+    text = (
+        "issues: [{project: shop, subject: first, description: one}, {project: shop, subject: other, description: two}]"
+    )
     report = apply_to(redmine, text, concurrency=1)
     assert [result.outcome for result in report.results] == ["done", "done"]
     assert plan_of(redmine, text).changes == ()
