@@ -17,6 +17,7 @@ from reconciler.kinds.projects.spec import DEFINED, HIDDEN, LEAVING, MODULES, ST
 from reconciler.manifest.loader import suggest
 from reconciler.model.address import Address, Row
 from reconciler.model.capabilities import Deletion, Dependencies, FixedKey, PartialRows, Rows, Sharing
+from reconciler.model.catalog import CATALOG
 from reconciler.model.collections import faults
 from reconciler.model.containers import Archive, Modules, ProjectIncludes, Tree
 from reconciler.model.export_hooks import Exporting
@@ -194,8 +195,7 @@ class Projects(Kind[ProjectSpec]):
             return value
         wanted = getattr(context.names.spec(Address("project", row["identifier"])), name, None) or ()
         known = {DEFINED.find(field, context).name for field in wanted}
-        # From 6.0 on, the fields of all projects are shown too, with nothing that distinguishes them.
-        return [field for field in value if field in known or field not in _everywhere(context.names)]
+        return [field for field in value if _is_own(field, context.names, wanted=field in known)]
 
     def conflicts(self, row: Row | None, values: Mapping[str, Any], context: Context) -> Iterable[tuple[str, str, str]]:
         names, status = context.names, values.get("status")
@@ -297,6 +297,20 @@ def _not_collections(listed: Sequence[str], settings: Mapping[str, Any]) -> Iter
 
 def _leaving(row: Row) -> str:
     return LEAVING if STATUS.get(row["status"]) == "scheduled for deletion" else ""
+
+
+def _is_own(field: str, names: Names, *, wanted: bool) -> bool:
+    """Whether a project has an issue custom field by itself, as its row will be when the definition is as declared.
+
+    From 6.0 on, the fields of all projects are shown too, with nothing that distinguishes them.
+    """
+    definition = names.custom_fields.get("issue", {}).get(field)
+    for_all = None if definition is None else definition.for_all
+    if for_all is False:
+        # One that is for all projects now goes from those that are not given it.
+        row = names.row(Address("custom_field", f"issue/{field}")) or {}
+        return not row.get(CATALOG, row).get("is_for_all")
+    return wanted or not (for_all or field in _everywhere(names))
 
 
 def _everywhere(names: Names) -> frozenset[str]:
