@@ -60,6 +60,7 @@ class IssueDependencies(Dependencies):
         # A move is a write in the old project as well: if that is closed, it has to be reopened first.
         if home not in (None, address.project):
             yield "", Address(CONTAINER, str(home))
+        yield from (("relations", other) for other in relations.ended_by_others(values, row, context))
         # An issue cannot start before those that precede it end, so their dates are changed first (5.0 to 6.1).
         if row is not None and {"start_date", "due_date"} & set(changed):
             yield from (("follows", other) for other in relations.predecessors(values, row, context))

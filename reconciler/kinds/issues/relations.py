@@ -181,10 +181,29 @@ def _others(part: str, context: Context) -> bool:
 
 
 def _ends(part: str, context: Context) -> bool:
-    """Whether this issue deletes a relation. Only one of the two does: SQLite gives the id to the next new relation."""
-    other = Address("issue", part.partition(" ")[2])
-    spec = context.names.declared("issue").get(other.key)
-    return spec is None or "relations" not in spec.model_fields_set or _own(context) < other
+    """Whether this issue deletes a relation. Only one of the two does: SQLite gives the id to the next new relation.
+
+    If both could, it is the one whose dates or status Redmine refuses as long as the relation is there.
+    """
+    kind, _, key = part.partition(" ")
+    other = Address("issue", key)
+    if not _declares(other, context.names):
+        return True
+    return kind in HELD_UP if kind in HELD_UP or REVERSE.get(kind) in HELD_UP else _own(context) < other
+
+
+HELD_UP = ("follows", "blocked")
+"""What an issue has with one that must be changed before it."""
+
+
+def ended_by_others(values: Mapping[str, Any], row: Row | None, context: Context) -> Iterator[Address]:
+    """The issues that delete a relation with this one before Redmine takes another one between the two."""
+    declared = values.get("relations") or {}
+    new = {part.partition(" ")[2] for part, wanted in declared.items() if wanted is not None}
+    for part in Relations().decode((row or {}).get("relations"), context) if new else ():
+        key = part.partition(" ")[2]
+        if part not in declared and key in new and not _others(part, context) and not _ends(part, context):
+            yield Address("issue", key)
 
 
 Declared = Mapping[Address, Mapping[str, int]]
@@ -312,17 +331,19 @@ def blocked(values: Mapping[str, Any], row: Row | None, context: Context) -> Ite
 
 
 def _related(kind: str, values: Mapping[str, Any], row: Row | None, context: Context) -> Iterator[Address]:
-    """The issues with which an issue has a relation as it declares, or a live one that stays.
+    """The issues with which an issue has a relation as it declares, or a live one that stays, or goes with the other.
 
-    One that goes orders nothing: together with the new ones it could be a circle, and what it delays is written again.
+    Any other one that goes orders nothing: together with the new ones, it could be a circle.
     """
-    declared = values.get("relations")
+    declared, absent = values.get("relations"), context.names.absent("issue")
     parts = Relations().decode((row or {}).get("relations"), context) if declared is None else declared
-    named = (part.partition(" ") for part, wanted in parts.items() if wanted is not None)
-    for other in (Address("issue", key) for said, _, key in named if said == kind and "/" in key):
+    for part, wanted in parts.items():
+        said, _, key = part.partition(" ")
+        if said != kind or "/" not in key or (wanted is None and key not in absent):
+            continue
         # Of a live one, the other issue may declare that it goes; that it stays is in `_declared_with`.
-        if declared is not None or not _declares(other, context.names):
-            yield other
+        if declared is not None or not _declares(Address("issue", key), context.names):
+            yield Address("issue", key)
 
 
 def planned(kind: str, names: Names) -> dict[Address, set[Address]]:
