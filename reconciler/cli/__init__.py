@@ -138,7 +138,7 @@ def _guarded(state: State, run: Callable[[], Any]) -> int:
         return run() or Exit.DONE
     except ReconcilerError as error:
         _debug(state)
-        output.failure(error, state)
+        _failed(error, state)
         return error.exit_code
     except click.Abort:  # click raises this for KeyboardInterrupt and for the end of input at a prompt
         output.say("Interrupted.")
@@ -152,8 +152,16 @@ def _guarded(state: State, run: Callable[[], Any]) -> int:
     except Exception as error:
         _debug(state)
         hint = "" if state.debug else "; rerun with --debug for the traceback"
-        output.failure(ReconcilerError(f"Internal error: {type(error).__name__}{hint}."), state)
+        _failed(ReconcilerError(f"Internal error: {type(error).__name__}{hint}."), state)
         return Exit.CANNOT_RUN
+
+
+def _failed(error: ReconcilerError, state: State) -> None:
+    """Print why a command failed; also that even this cannot be printed, where standard output is a full disk."""
+    try:
+        output.failure(error, state)
+    except ReconcilerError as other:
+        output.failure(other, state)
 
 
 def _debug(state: State) -> None:

@@ -90,6 +90,8 @@ def _with_page(state: State, paths: tuple[str, ...], action: Callable[[LeasePage
     config = state.configuration(paths)
     settings = config.lease
     if settings is None:
+        if any(instance.lease for instance in config.instances.values()):
+            config.check_choice()
         raise ConfigError(
             f"No lease is configured: set `lease` in {config.place.file}, such as `lease: {{project: ops}}`."
         )

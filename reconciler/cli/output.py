@@ -57,9 +57,12 @@ def _print(text: str, stream: TextIO) -> None:
     try:
         # `color=True`: whether there are colors was decided before; click would strip them without a terminal.
         click.echo(text, stream, color=True)
-    except BrokenPipeError:
+    except OSError as error:
         # Python flushes stdout again when it exits; without this, that flush would fail too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        # Who reads the output may stop reading; but a full disk must not look like success.
+        if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+            raise ReconcilerError(f"Cannot write to standard output: {error.strerror}.") from error
 
 
 def colored(stream: TextIO, state: State) -> bool:

@@ -206,6 +206,11 @@ class Config:
         """Whether there are instances, and none is chosen."""
         return bool(self.instances) and self._instance is None
 
+    def check_choice(self) -> None:
+        """Raise ConfigError if there are instances, and none is chosen."""
+        if self.undecided:
+            raise ConfigError(self._choose())
+
     @property
     def needs_choice(self) -> bool:
         """Whether it is not known which server is meant, because no instance is chosen."""

@@ -110,6 +110,16 @@ def test_a_saved_plan_must_not_be_read_as_a_manifest() -> None:
     assert "The next run would read base/plan.json as a manifest" in result.stderr
 
 
+@pytest.mark.parametrize("command", ["show", "break"])
+def test_a_lease_of_an_instance_needs_a_choice(command: str) -> None:
+    """It is not said to be missing."""
+    Path("reconciler.yaml").write_text(
+        CONFIG.replace("manifests: [base]}", "manifests: [base], lease: {project: ops}}")
+    )
+    result = run("lease", command, code=1)
+    assert "Several instances are configured: choose one with --instance (test, live)." in result.stderr
+
+
 # -- a saved plan ------------------------------------------------------------------------------------------------
 
 LIMITS = "limits: {deletes: 0}\n"
