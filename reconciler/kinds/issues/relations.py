@@ -182,9 +182,7 @@ def _others(part: str, context: Context) -> bool:
 
 def _ends(part: str, context: Context) -> bool:
     """Whether this issue deletes a relation. Only one of the two does: SQLite gives the id to the next new relation.
-
-    If both could, it is the one whose dates or status Redmine refuses as long as the relation is there.
-    """
+    If both could, it is the one whose dates or status Redmine refuses as long as the relation is there."""
     kind, _, key = part.partition(" ")
     other = Address("issue", key)
     if not _declares(other, context.names):
@@ -192,8 +190,7 @@ def _ends(part: str, context: Context) -> bool:
     return kind in HELD_UP if kind in HELD_UP or REVERSE.get(kind) in HELD_UP else _own(context) < other
 
 
-HELD_UP = ("follows", "blocked")
-"""What an issue has with one that must be changed before it."""
+HELD_UP = ("follows", "blocked")  # what an issue has with one that must be changed before it
 
 
 def ended_by_others(values: Mapping[str, Any], row: Row | None, context: Context) -> Iterator[Address]:
@@ -332,9 +329,7 @@ def blocked(values: Mapping[str, Any], row: Row | None, context: Context) -> Ite
 
 def _related(kind: str, values: Mapping[str, Any], row: Row | None, context: Context) -> Iterator[Address]:
     """The issues with which an issue has a relation as it declares, or a live one that stays, or goes with the other.
-
-    Any other one that goes orders nothing: together with the new ones, it could be a circle.
-    """
+    Any other one that goes orders nothing: together with the new ones, it could be a circle."""
     declared, absent = values.get("relations"), context.names.absent("issue")
     parts = Relations().decode((row or {}).get("relations"), context) if declared is None else declared
     for part, wanted in parts.items():
