@@ -11,14 +11,14 @@ import dataclasses
 import sys
 from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from threading import Thread
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from reconciler.errors import ManifestError, Problem, ReconcilerError, RefusedError
+from reconciler.errors import ManifestError, Problem, ReconcilerError, RefusedError, ServerError
 from reconciler.plan import claims
 from reconciler.plan.narrow import narrowed
 from reconciler.plan.options import ALL, PlanOptions
@@ -166,7 +166,9 @@ async def apply(
     limits.check_plan(planned.plan, manifests.config.limits, max_deletes)
     reports = [await carry_out(client, planned, listener)]
     if planned.plan.revealed and reports[0].interrupted:
-        reports.append(await archive_again(client, manifests, planned))
+        # There is a report in any case, even if the server is gone by now.
+        with suppress(ServerError):
+            reports.append(await archive_again(client, manifests, planned))
     elif planned.plan.revealed:
         try:
             second = await again(client, manifests, planned, options)

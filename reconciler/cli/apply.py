@@ -262,14 +262,15 @@ class _Second(NamedTuple):
 
 
 async def _again(state: State, second: _Second, yes: bool, shown: Progress, written: RunReport) -> int | None:
-    """Plan and apply again. If that fails or is declined, archive the unarchived projects again; the exit code then."""
+    """Plan and apply again. If that fails, is declined or interrupted, archive the unarchived projects; the exit code
+    then.
+    """
     from reconciler import pipeline
     from reconciler.cli import steps
 
     client, manifests, first = second.client, second.manifests, second.first
     if written.reports[-1].interrupted:
-        with suppress(ServerError):
-            written.reports.append(await pipeline.archive_again(client, manifests, first))
+        await _archive_again(second, written)
         return Exit.INTERRUPTED
     try:
         shown.reading(client.connection.url)
@@ -280,14 +281,11 @@ async def _again(state: State, second: _Second, yes: bool, shown: Progress, writ
         agreed = await carry_out(state, client, planned, yes, shown, written)
     except asyncio.CancelledError:
         shown.stop()
-        with suppress(ServerError):
-            written.reports.append(await pipeline.archive_again(client, manifests, first))
+        await _archive_again(second, written)
         raise
     except ReconcilerError as error:
         shown.stop()
-        # The first error is the one to report, even if the server is gone and nothing can be archived again.
-        with suppress(ServerError):
-            written.reports.append(await pipeline.archive_again(client, manifests, first))
+        await _archive_again(second, written)
         # Other errors are printed by `Program`; this one would print its problems to stdout, after the report.
         if not isinstance(error, ManifestError):
             raise
@@ -298,6 +296,14 @@ async def _again(state: State, second: _Second, yes: bool, shown: Progress, writ
         written.reports.append(await pipeline.archive_again(client, manifests, first))
         return Exit.CANNOT_RUN
     return None
+
+
+async def _archive_again(second: _Second, written: RunReport) -> None:
+    """Archive them. What came before is what to report, even if the server is gone and nothing can be archived."""
+    from reconciler import pipeline
+
+    with suppress(ServerError):
+        written.reports.append(await pipeline.archive_again(second.client, second.manifests, second.first))
 
 
 def exit_code(report: Report) -> Exit:

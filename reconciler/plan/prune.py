@@ -251,15 +251,15 @@ def _issues(number: int) -> str:
 
 def completed(plan: Plan, pruned: Pruned, manifests: Desired, state: Live, options: PlanOptions) -> Plan:
     """A plan, with what is kept, what is doubtful and what is left that no manifest declares."""
-    gone = {change.address: pruned.objects[change.address] for change in plan.changes if change.undeclared}
-    known = replace(manifests, objects={**manifests.objects, **gone})
-    complete = bool(state.me.get("admin"))
     plan = dataclasses.replace(
         plan, warnings=(*plan.warnings, *pruned.warnings, *doubtful(plan)), collections=pruned.counted(plan)
     )
     # Of what is declared, more than the manifests have here may be what looks undeclared.
     if options.only_targets:
         return plan
+    gone = {change.address: pruned.objects[change.address] for change in plan.changes if change.undeclared}
+    known = replace(manifests, objects={**manifests.objects, **gone})
+    complete = bool(state.me.get("admin"))
     left = unmanaged(known, state.names, state.scope.shared, listed=options.unmanaged, complete=complete)
     return dataclasses.replace(plan, unmanaged=left)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from reconciler.errors import ReconcilerError
-from reconciler.kinds import kinds
 from reconciler.model.address import CONTAINER, Address
 from reconciler.model.capabilities import DerivedFields
 from reconciler.model.kind import Kind, Object
@@ -17,6 +16,7 @@ from reconciler.plan.operations import Change, MilestoneId, Operation, Plan
 from reconciler.plan.options import label, matches, matching
 from reconciler.plan.reach import closure, grouped, turned
 from reconciler.record import Record
+from reconciler.state.desired import is_inside
 
 
 class Selection(Record):
@@ -59,7 +59,7 @@ def select(
     known = frozenset(declared)
     named = matching(excludes, known, "--exclude")
     # What is pruned inside an excluded project as well.
-    inside = frozenset(address for address in known - named if _is_inside(address, named))
+    inside = frozenset(a for a in known - named if is_inside(a.kind) and a.container in named)
     excluded = named | inside
     wanted = matching(targets, known, "--target") if targets else known
     needs = _needs(plan)
@@ -71,10 +71,6 @@ def select(
     result = chosen - excluded - dropped
     left_out = (dropped | inside) & chosen if excludes else ()
     return Selection(result, tuple(sorted(result - wanted)), tuple(sorted(left_out)))
-
-
-def _is_inside(address: Address, projects: frozenset[Address]) -> bool:
-    return kinds().entries[address.kind].is_inside and address.container in projects
 
 
 def needing(plan: Plan, objects: Iterable[Address]) -> dict[Address, Address]:

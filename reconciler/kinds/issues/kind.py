@@ -100,7 +100,7 @@ class Issues(Kind[IssueSpec]):
         yield from self._shut_version(row, values.get("fixed_version"), context)
         yield from disabled_fields(self, row, values, context)
         yield from links.refused(row, values, context)
-        yield from moves.taken_along(row, values, context)
+        yield from moves.taken_along(row, context)
         for found in dates.findings(row, values, context):
             if found.certain:
                 yield found.field, found.sentence, found.hint

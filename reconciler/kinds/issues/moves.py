@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-from reconciler.kinds.issues.parent_fields import children
-from reconciler.kinds.issues.spec import PARENT
+from reconciler.kinds.issues.parent_fields import staying
 from reconciler.model.address import Address, Row
 from reconciler.model.name_index import Context, Names
 
 ISSUE = "issue"
 
 
-def taken_along(row: Row | None, values: Mapping[str, Any], context: Context) -> Iterator[tuple[str, str, str]]:
+def taken_along(row: Row | None, context: Context) -> Iterator[tuple[str, str, str]]:
     """(field, sentence, hint) for a subtask that would be moved with an issue above it, and is declared to stay.
 
     The next run would not find it where it is declared, and create it once more.
@@ -21,18 +19,10 @@ def taken_along(row: Row | None, values: Mapping[str, Any], context: Context) ->
     mover = _movers(context.names).get(row["id"]) if row is not None and row.get("parent") else None
     if row is None or mover is None or mover.project == context.project:
         return
-    # One that is declared in a third project is moved there by itself, and one that leaves its parent is none of it.
-    if context.key("project", row["project"]["id"]) == context.project and not _leaves(row, values, context):
+    # One that is declared in a third project is moved there by itself.
+    if context.key("project", row["project"]["id"]) == context.project:
         said = f"{mover.key} above it moves to that project, and Redmine takes its subtasks along"
         yield "", said, f'declare it in project "{mover.project}" too, or without a parent'
-
-
-def _leaves(row: Row, values: Mapping[str, Any], context: Context) -> bool:
-    """Whether a subtask gets another parent, or none."""
-    if "parent" not in values:
-        return False
-    parent = PARENT.address(values["parent"], context) if values["parent"] else None
-    return parent is None or context.names.id(parent) != row["parent"]["id"]
 
 
 def _movers(names: Names) -> Mapping[int, Address]:
@@ -42,7 +32,7 @@ def _movers(names: Names) -> Mapping[int, Address]:
         for address, row in _moved(names):
             pending = [row]
             while pending:
-                for child in children(above := pending.pop(), names):
+                for child in staying(above := pending.pop(), names):
                     if child["id"] not in found and child["project"]["id"] == above["project"]["id"]:
                         found[child["id"]] = address
                         pending.append(child)

@@ -63,7 +63,7 @@ class IssueDependencies(Dependencies):
         yield from (("relations", other) for other in relations.ended_by_others(values, row, context))
         # An issue cannot start before those that precede it end, so their dates are changed first (5.0 to 6.1).
         if row is not None and {"start_date", "due_date"} & set(changed):
-            yield from (("follows", other) for other in relations.predecessors(values, row, context))
+            yield from (("follows", other) for other in relations.predecessors(row, context))
         # Redmine reopens no issue whose version or parent is closed (5.0 to 6.1).
         # Closing is the other way round: parents wait for their subtasks (`Deferred` of the field `status`).
         if row is None or "status" not in changed or closes(values.get("status"), context):
@@ -78,7 +78,7 @@ class IssueDependencies(Dependencies):
     ) -> Iterable[tuple[str, Address]]:
         # An issue whose status does not change frees nothing that it blocks.
         if row is None or "status" in changed:
-            return [(BLOCKS, other) for other in relations.blocked(values, row, context)]
+            return [(BLOCKS, other) for other in relations.blocked(row, context)]
         return ()
 
 

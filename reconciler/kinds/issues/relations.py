@@ -185,9 +185,9 @@ def _ends(part: str, context: Context) -> bool:
     If both could, it is the one whose dates or status Redmine refuses as long as the relation is there."""
     kind, _, key = part.partition(" ")
     other = Address("issue", key)
-    if not _declares(other, context.names):
+    if kind in HELD_UP or not _declares(other, context.names):
         return True
-    return kind in HELD_UP if kind in HELD_UP or REVERSE.get(kind) in HELD_UP else _own(context) < other
+    return REVERSE.get(kind) not in HELD_UP and _own(context) < other
 
 
 HELD_UP = ("follows", "blocked")  # what an issue has with one that must be changed before it
@@ -279,11 +279,13 @@ def others(values: Mapping[str, Any], row: Row | None, context: Context) -> Iter
     yield from (Address("issue", key) for key in keys if "/" in key)
 
 
-def predecessors(values: Mapping[str, Any], row: Row | None, context: Context) -> Iterator[Address]:
-    """The issues whose dates an issue's dates depend on: they will precede it, whichever of them declares that."""
-    yield from _related("follows", values, row, context)
-    declared = _declared_with(_own(context), context.names)
-    yield from (one for one, kinds in declared.items() if "precedes" in kinds)
+def predecessors(row: Row | None, context: Context) -> Iterator[Address]:
+    """The issues whose dates an issue's dates depend on: they will precede it, or do so until they are deleted.
+
+    A relation that goes by itself orders nothing: together with the new ones, it could be a circle.
+    """
+    yield from preceding(_own(context), context.names)
+    yield from _going("follows", row, context)
 
 
 def live_predecessors(row: Row | None, context: Context) -> dict[Address, int]:
@@ -320,24 +322,18 @@ def _follows(parts: Mapping[str, Any]) -> Iterator[tuple[Address, int]]:
             yield Address("issue", key), value["delay"]
 
 
-def blocked(values: Mapping[str, Any], row: Row | None, context: Context) -> Iterator[Address]:
-    """The issues that an issue will block, whichever of them declares that: Redmine does not close them before it."""
-    yield from _related("blocks", values, row, context)
-    declared = _declared_with(_own(context), context.names)
-    yield from (one for one, kinds in declared.items() if "blocked" in kinds)
+def blocked(row: Row | None, context: Context) -> Iterator[Address]:
+    """The issues that an issue will block, or does until they are deleted: Redmine does not close them before it."""
+    yield from planned("blocks", context.names).get(_own(context), ())
+    yield from _going("blocks", row, context)
 
 
-def _related(kind: str, values: Mapping[str, Any], row: Row | None, context: Context) -> Iterator[Address]:
-    """The issues with which an issue has a relation as it declares, or a live one that stays, or goes with the other.
-    Any other one that goes orders nothing: together with the new ones, it could be a circle."""
-    declared, absent = values.get("relations"), context.names.absent("issue")
-    parts = Relations().decode((row or {}).get("relations"), context) if declared is None else declared
-    for part, wanted in parts.items():
+def _going(kind: str, row: Row | None, context: Context) -> Iterator[Address]:
+    """The issues with a live relation to one that are declared absent: it goes with them, and not before."""
+    absent = context.names.absent("issue")
+    for part in Relations().decode((row or {}).get("relations"), context) if absent else ():
         said, _, key = part.partition(" ")
-        if said != kind or "/" not in key or (wanted is None and key not in absent):
-            continue
-        # Of a live one, the other issue may declare that it goes; that it stays is in `_declared_with`.
-        if declared is not None or not _declares(Address("issue", key), context.names):
+        if said == kind and key in absent:
             yield Address("issue", key)
 
 

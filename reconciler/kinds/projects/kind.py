@@ -17,7 +17,7 @@ from reconciler.kinds.projects.spec import DEFINED, HIDDEN, LEAVING, MODULES, ST
 from reconciler.manifest.loader import suggest
 from reconciler.model.address import Address, Row
 from reconciler.model.capabilities import Deletion, Dependencies, FixedKey, PartialRows, Rows, Sharing
-from reconciler.model.catalog import CATALOG
+from reconciler.model.catalog import wire
 from reconciler.model.collections import faults
 from reconciler.model.containers import Archive, Modules, ProjectIncludes, Tree
 from reconciler.model.export_hooks import Exporting
@@ -309,7 +309,7 @@ def _is_own(field: str, names: Names, *, wanted: bool) -> bool:
     if for_all is False:
         # One that is for all projects now goes from those that are not given it.
         row = names.row(Address("custom_field", f"issue/{field}")) or {}
-        return not row.get(CATALOG, row).get("is_for_all")
+        return not wire(row, "is_for_all")
     return wanted or not (for_all or field in _everywhere(names))
 
 

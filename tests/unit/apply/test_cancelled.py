@@ -35,7 +35,11 @@ def applied(
 
     async def run() -> reconciler.Report:
         manifests = reconciler.load(folder, environ={"REDMINE_URL": redmine.url, "REDMINE_API_KEY": redmine.api_key})
-        listener = (lambda *_: task.cancel() and None) if when is None else None
+
+        def cancel(*_: object) -> None:
+            task.cancel()
+
+        listener = cancel if when is None else None
         task = asyncio.create_task(manifests.apply_async(listener=listener, **options))
 
         def before(method: str, path: str) -> None:
@@ -54,13 +58,17 @@ def writes(redmine: Canned) -> list[tuple[str, str]]:
     return [request for request in redmine.seen if request[0] != "GET"]
 
 
+def opens(method: str, path: str) -> bool:
+    """Whether a request unarchives a project."""
+    return method == "PUT" and "unarchive" in path
+
+
 ISSUES = [{"subject": f"I{number}"} for number in range(5)]
 
 
 def test_nothing_more_is_begun_in_an_unarchived_project(tmp_path: Path) -> None:
     """Cancelled while the project is opened: it is archived again, and what is inside is left as it is."""
     redmine = server(status=9)
-    opens = lambda method, path: method == "PUT" and "unarchive" in path  # noqa: E731
     report = applied(redmine, tmp_path, {"issues": ISSUES}, opens, unarchive=True)
     assert report.interrupted
     assert [path for _, path in writes(redmine)] == ["/projects/p/unarchive.json", "/projects/p/archive.json"]
@@ -74,11 +82,10 @@ def test_ctrl_c_leaves_no_project_open(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "m.yaml").write_text(json.dumps({"projects": [{"identifier": "p", "issues": ISSUES}]}))
 
     def before(method: str, path: str) -> None:
-        opens = method == "PUT" and "unarchive" in path
-        if (opens if opened else state["opened"] and path.startswith("/issues")) and not state["sent"]:
+        if (opens(method, path) if opened else state["opened"] and path.startswith("/issues")) and not state["sent"]:
             state["sent"] = True
             os.kill(os.getpid(), signal.SIGINT)
-        state["opened"] |= opens
+        state["opened"] |= opens(method, path)
 
     redmine.before = before
     monkeypatch.setenv("REDMINE_URL", redmine.url)
