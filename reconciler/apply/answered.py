@@ -72,7 +72,7 @@ class _Later:
 
     def _names_its_like(self, state: Progress) -> bool:
         kind, context = kinds()[state.change.address.kind], self.applier.writer.context(state.change.address)
-        if not kind.has(SideEffects):
+        if kind.name not in kind.capability(SideEffects).on:
             return False
         values = gather(state.written).items()
         references = (r for name, value in values for r in kind.fields[name].codec.references(value, context))
@@ -82,8 +82,8 @@ class _Later:
 def _named(begun: Mapping[Address, Progress], changed: set[Address]) -> Iterator[Address]:
     """What changed objects name, and what those name that have side effects on it: the parent of a subtask."""
     for address, state in begun.items():
-        passes_on = kinds()[address.kind].has(SideEffects)
+        passed_on = kinds()[address.kind].capability(SideEffects).on
         for operation in state.change.operations:
             for other in operation.waits_for:
-                if address in changed or (passes_on and other.kind == address.kind):
+                if address in changed or other.kind in passed_on:
                     yield other

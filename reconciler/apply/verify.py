@@ -81,7 +81,7 @@ async def verify(applier: Applier) -> None:
 
 def _to_read_again(tried: Collection[Address], written: Iterable[Progress]) -> list[Progress]:
     """What was written again, and what that may have changed: an issue that is closed closes its duplicates."""
-    whose = {address.kind for address in tried if kinds()[address.kind].has(SideEffects)}
+    whose = {kind for address in tried for kind in kinds()[address.kind].capability(SideEffects).on}
     return [s for s in written if s.change.address in tried or s.change.address.kind in whose]
 
 

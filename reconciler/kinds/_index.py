@@ -198,6 +198,7 @@ INDEX = (
         "Rights",
         "Rows",
         "Sharing",
+        "SideEffects",
         "Tree",
         "Turns",
     ),
@@ -230,6 +231,7 @@ INDEX = (
         "Rights",
         "Rows",
         "Sharing",
+        "SideEffects",
     ),
     entry(
         "issue_category",

@@ -5,9 +5,10 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, StringConstraints
 
+from reconciler.kinds import _shared_versions
 from reconciler.kinds._queries import EVERY, criterion
 from reconciler.model.address import Address, Reference, Row, split_key
-from reconciler.model.capabilities import Deletion, Rows, Sharing
+from reconciler.model.capabilities import Deletion, Rows, Sharing, SideEffects
 from reconciler.model.codecs import Text
 from reconciler.model.custom_fields import CustomFields
 from reconciler.model.export_hooks import Exporting
@@ -95,6 +96,15 @@ class _Sharing(Sharing):
         return f'{address} is not shared with project "{project}" (sharing: {sharing})'
 
 
+class _SideEffects(SideEffects):
+    """Issues of projects that it is not shared with lose it, even if a project moves later and it is shared again."""
+
+    def side_effects_on(
+        self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Collection[str], context: Context
+    ) -> Iterable[Address]:
+        return _shared_versions.having(address.key, context.names) if "sharing" in changed else ()
+
+
 class _Pruning(Pruning):
     """Redmine deletes no version that issues have, of whatever project."""
 
@@ -117,6 +127,7 @@ class Versions(Kind[VersionSpec]):
         Rows({"sharing": one_of(*WIDTH)}),
         Deletion(why_refused="issues, custom fields or attachments still refer to it"),
         _Sharing(),
+        _SideEffects(on=frozenset({"issue"})),
         _Pruning(),
         Exporting(defaults=(("status", "open"), ("sharing", "none"))),
     )

@@ -205,18 +205,23 @@ class Dependencies(Capability):
 
 
 class SideEffects(Capability):
-    """Fields that Redmine may change with another object of the kind."""
+    """Fields that Redmine may change with another object."""
 
     fields: frozenset[str] = frozenset()
-    """The fields that can change like this."""
+    """The fields of this kind that can change like this."""
+    on: frozenset[str] = frozenset()
+    """The kinds of the objects whose `fields` may change with one of this kind."""
 
     def named_fields(self) -> Iterable[tuple[str, str]]:
         return (("fields", name) for name in self.fields)
 
+    def named_kinds(self) -> Iterable[tuple[str, str]]:
+        return (("on", kind) for kind in self.on)
+
     def side_effects_on(
         self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Collection[str], context: Context
     ) -> Iterable[Address]:
-        """The objects whose `fields` may change with this one (no values: with its deletion)."""
+        """The objects of the kinds `on` whose `fields` may change with this one (no values: with its deletion)."""
         return ()
 
 

@@ -69,7 +69,9 @@ class Issues(Kind[IssueSpec]):
         IssueDeletion(),
         IssuePruning(),
         IssueDependencies(),
-        IssueSideEffects(frozenset({"watchers", "status", "start_date", "due_date"})),
+        IssueSideEffects(
+            frozenset({"watchers", "status", "start_date", "due_date", "fixed_version"}), on=frozenset({"issue"})
+        ),
         StatusWorkflow(),
         ParentFields(parent_fields.DERIVED),
         IssueKeptValues(),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from reconciler.kinds._queries import EVERY, criterion
+from reconciler.kinds._shared_versions import moving
 from reconciler.kinds.issues import parent_fields, relations
 from reconciler.kinds.issues.identity import SHARED
 from reconciler.kinds.issues.spec import BLOCKS, PARENT, VERSION, closes
@@ -64,6 +65,10 @@ class IssueDependencies(Dependencies):
         # An issue cannot start before those that precede it end, so their dates are changed first (5.0 to 6.1).
         if row is not None and {"start_date", "due_date"} & set(changed):
             yield from (("follows", other) for other in relations.predecessors(row, context))
+        if (version := values.get("fixed_version")) and (row is None or "fixed_version" in changed):
+            yield from (
+                ("fixed_version", project) for project in _moving(address, VERSION.address(version, context), context)
+            )
         # Redmine reopens no issue whose version or parent is closed (5.0 to 6.1).
         # Closing is the other way round: parents wait for their subtasks (`Deferred` of the field `status`).
         if row is None or "status" not in changed or closes(values.get("status"), context):
@@ -80,6 +85,13 @@ class IssueDependencies(Dependencies):
         if row is None or "status" in changed:
             return [(BLOCKS, other) for other in relations.blocked(row, context)]
         return ()
+
+
+def _moving(issue: Address, version: Address, context: Context) -> Iterator[Address]:
+    """The projects that may have to move before an issue can have a version of another project."""
+    if version.project != issue.project:
+        for project in {issue.project, version.project}:
+            yield from moving(project, context.names)
 
 
 class IssueSideEffects(SideEffects):

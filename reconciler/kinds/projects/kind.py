@@ -11,12 +11,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from reconciler.kinds import _families
+from reconciler.kinds import _families, _shared_versions
 from reconciler.kinds.projects import tree
 from reconciler.kinds.projects.spec import DEFINED, HIDDEN, LEAVING, MODULES, STATUS, ProjectSpec
 from reconciler.manifest.loader import suggest
 from reconciler.model.address import Address, Row
-from reconciler.model.capabilities import Deletion, Dependencies, FixedKey, PartialRows, Rows, Sharing
+from reconciler.model.capabilities import Deletion, Dependencies, FixedKey, PartialRows, Rows, Sharing, SideEffects
 from reconciler.model.catalog import wire
 from reconciler.model.collections import faults
 from reconciler.model.containers import Archive, Modules, ProjectIncludes, Tree
@@ -69,6 +69,15 @@ class _Dependencies(Dependencies):
         # Redmine puts no project below a closed one (422).
         if values.get("parent") and (row is None or "parent" in changed):
             yield "", Address("project", values["parent"])
+
+
+class _SideEffects(SideEffects):
+    """A project that moves takes versions from issues, even if a later move gives them back."""
+
+    def side_effects_on(
+        self, address: Address, row: Row | None, values: Mapping[str, Any], changed: Collection[str], context: Context
+    ) -> Iterable[Address]:
+        return _shared_versions.having_any(context.names) if row is not None and "parent" in changed else ()
 
 
 class _Turns(Turns):
@@ -184,6 +193,7 @@ class Projects(Kind[ProjectSpec]):
         _Deletion("everything else inside it is deleted too, including archived subprojects"),
         _Sharing(),
         _Dependencies(),
+        _SideEffects(on=frozenset({"issue"})),
         _Turns(),
         Participants({"default_assigned_to": UNASSIGNED}),
         _Export(defaults=(("status", "active"), ("inherit_members", False))),
