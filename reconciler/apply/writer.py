@@ -118,6 +118,8 @@ class Writer:
         except Answered as error:
             if request.method == "PUT" and error.repeated:
                 await self._again(state, values, request, error)
+            elif request.renewed and isinstance(error, Missing):
+                await self._renewed(state, values, error)
             # It may have been deleted together with something else: a relation with the other issue.
             elif request.method != "DELETE" or not isinstance(error, Missing):
                 raise
@@ -135,6 +137,16 @@ class Writer:
                 if lost.timed_out:
                     raise
                 await self.sender.send(request)
+
+    async def _renewed(self, state: Progress, values: Mapping[str, Any], error: Missing) -> None:
+        """Write to the object that has taken the place of a deleted one. Raises the error if there is none."""
+        address, change = state.change.address, state.change
+        row = await self.look_up(address, gather((*change.all_fields, *change.unchanged)))
+        if row is None or row["id"] == state.id:
+            raise error
+        self.names.add(address.kind, address.key, row)
+        state.id = row["id"]
+        await self.update(state, values)
 
     async def _arrived(
         self, state: Progress, values: Mapping[str, Any], rest: Sequence[Request], lost: AnswerLost

@@ -33,8 +33,8 @@ def own_roles(row: Row) -> list[int]:
 def foresee(keyed: Iterable[tuple[str, Row]], context: Context) -> Iterator[tuple[str, Row]]:
     """Memberships by key, without the inherited roles that the planned work takes away.
 
-    Such rows have `given_by`, the objects that gave these roles, `is_deleted`: whether Redmine deletes the member too,
-    and `before`: the row as it is now.
+    Such rows have `given_by`, the objects that gave these roles, and those that will give others, `is_deleted`: whether
+    Redmine deletes the member too, and `before`: the row as it is now.
     """
     members = _Members(list(keyed), context)
     for key, row in members.keyed:
@@ -76,9 +76,16 @@ class _Members:
             return row
         left = [role for role in row["roles"] if not (role.get("inherited") and role["id"] in gone)]
         known = self.names.live("role").ids.values()
-        # A role that the planned work adds keeps the member as well.
-        stays = left or any(set(self.sources(project, member, role, after=True)) for role in known)
-        return {**row, "roles": left, "given_by": tuple(sorted(givers)), "is_deleted": not stays, "before": row}
+        # A role that the planned work adds keeps the member as well, or makes a new one.
+        later = {source for role in known for source in self.sources(project, member, role, after=True)}
+        gone_for_good = not (left or later)
+        return {
+            **row,
+            "roles": left,
+            "given_by": tuple(sorted(givers | later)),
+            "is_deleted": gone_for_good,
+            "before": row,
+        }
 
     def sources(self, project: str, member: str, role: int, *, after: bool) -> Iterator[Address]:
         """The objects by which a member inherits, or may inherit, a role."""

@@ -103,6 +103,8 @@ class Codec(Record):
     """Kinds whose definitions say what a new object needs, even if it does not declare the field."""
     refers: ClassVar[bool] = False
     """Whether values can name other objects at all: most fields never do. Follows from `references`."""
+    holds: ClassVar[bool] = False
+    """Whether what the live values name cannot be deleted or locked before it is given up."""
     checks: ClassVar[bool] = False
     """Whether `faults` can find anything. Follows from it."""
     is_whole: ClassVar[bool] = True
@@ -223,6 +225,7 @@ class Ref(Codec):
     `word` is the key beside `project:` there.
     """
 
+    holds: ClassVar[bool] = True
     form: ClassVar[Form] = REF
     kinds: tuple[str, ...]
     word: str = "name"
@@ -309,6 +312,7 @@ class Ref(Codec):
 class RefSet(Codec):
     """A set of other objects."""
 
+    holds: ClassVar[bool] = True
     form: ClassVar[Form] = Each(of=REF)
     of: Ref
 

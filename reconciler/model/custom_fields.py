@@ -46,6 +46,7 @@ class CustomFields(Codec):
     """The `custom_fields` of an object: `{name: value}`. Fields that are not mentioned are left alone."""
 
     lookups = lookups_to_create = ("custom_field",)
+    holds: ClassVar[bool] = True
     form: ClassVar[Form] = CUSTOM_FIELDS
     customized: str
 

@@ -22,7 +22,8 @@ class Request(Record):
     each time (an issue's note), so it is not repeated: when its answer is lost, reading back shows what is missing.
     `instead` is sent if it is refused, to do as much as is still possible. `undo` are ways to restore what Redmine
     destroys although it refuses the request; the first that works is taken. What `removes` something is done if there
-    is nothing (404), like a DELETE.
+    is nothing (404), like a DELETE. What is `renewed` may have another id by an earlier write of the run: after a 404
+    it is looked for.
     """
 
     method: Literal["POST", "PUT", "DELETE"]
@@ -34,6 +35,7 @@ class Request(Record):
     undo: tuple[Request, ...] = ()
     instead: Request | None = None
     removes: bool = False
+    renewed: bool = False
 
 
 class Listing(Record):

@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from reconciler.model.address import CONTAINER, Address, Row
 from reconciler.model.capabilities import DerivedFields, SideEffects, Workflow
-from reconciler.model.codecs import Ref, RefSet, blank
+from reconciler.model.codecs import blank
 from reconciler.model.kind import Kind
 from reconciler.model.name_index import Context, Names
 from reconciler.model.pruning import Pruning
@@ -155,7 +155,7 @@ class _Referrers:
         if draft.row is not None:
             # An issue must have left a version before that is locked or deleted.
             context, kind = Context(self.names, draft.declared.project), draft.kind
-            references = (n for n, api in kind.fields.items() if isinstance(api.codec, Ref | RefSet))
+            references = (n for n, api in kind.fields.items() if api.codec.holds)
             yield from ((n, kind.live(draft.row, n, context)) for n in references)
 
     def of(self, address: Address, via: frozenset[str]) -> tuple[Address, ...]:

@@ -211,7 +211,9 @@ class Memberships(Kind[MembershipSpec]):
             return [self._member(address, row, payload(self.fields, {"roles": values["roles"]}, context)["role_ids"])]
         # A PUT without roles is refused, and deletes those that there are.
         roles = {name: value for name, value in values.items() if name == "roles"}
-        return [replace(r, undo=self._undo(address, r, row)) for r in super().update(address, number, roles, context)]
+        requests = super().update(address, number, roles, context)
+        # A member that loses its inherited roles, and gets others, is a new one for Redmine (5.0 to 6.1).
+        return [replace(r, undo=self._undo(address, r, row), renewed="given_by" in row) for r in requests]
 
     def _undo(self, address: Address, request: Request, row: Row) -> tuple[Request, ...]:
         # A PUT of roles that do not exist is refused, and deletes those that there are (5.0) or the member (6.0, 6.1).

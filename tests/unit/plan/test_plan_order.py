@@ -289,6 +289,19 @@ def test_a_deletion_comes_after_the_work_that_leaves_it() -> None:
     assert comes_before(made, (Address("issue", "shop/s"), 0), (Address("version", "shop/1.0"), 0))
 
 
+def test_a_deletion_comes_after_the_custom_field_that_leaves_it() -> None:
+    """Redmine deletes no version that a custom field names, also if that is its own project's, which is written last."""
+    fields = 'custom_fields: {Plan: "2.0"}'
+    wanted = offline(inside(fields, 'versions: [{name: "1.0", state: absent}, {name: "2.0"}]'))
+    shop = project(1, "shop", custom_fields=[{"id": 1, "name": "Plan", "value": "5"}])
+    live = live_of(wanted, [shop, version(5, "shop", "1.0")])
+    live.names.custom_fields["project"] = {"Plan": CustomField(1, "Plan", "version")}
+    made = make(wanted, live, "u")
+    assert steps(the(made, "project", "shop"))[-1] == {"custom_fields.Plan": "2.0"}
+    last = len(the(made, "project", "shop").operations) - 1
+    assert comes_before(made, (Address("project", "shop"), last), (Address("version", "shop/1.0"), 0))
+
+
 def test_a_deleted_project_goes_last() -> None:
     """A project is deleted after the issues that are deleted inside it."""
     text = "projects: [{identifier: shop, state: absent}]\nissues: [{project: shop, subject: s, state: absent}]"
