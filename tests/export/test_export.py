@@ -59,7 +59,9 @@ def ugly(exported: World, redmine: Sandbox) -> World:
 BOTH = pytest.mark.parametrize("key_field", ["", KEY], ids=["plain", "keyed"])
 
 
-@BOTH
+@pytest.mark.parametrize(
+    "key_field", [pytest.param("", id="plain"), pytest.param(KEY, id="keyed", marks=pytest.mark.prove_only)]
+)
 def test_a_plan_of_an_ugly_world_is_empty(ugly: World, key_field: str) -> None:
     """Whatever there is, a plan of the export is empty at once, and the manifests are valid without a server."""
     exports = Exports(ugly.server, key_field)
@@ -172,6 +174,7 @@ SETTINGS = {
 """What both servers need, and manifests do not say."""
 
 
+@pytest.mark.prove_only
 def test_another_server_gets_the_same_world(redmine: Sandbox, world: Running, again: Again, tmp_path: Path) -> None:
     """An export that is applied to an empty server makes the same world, field by field through the API, and an export
     of that is the same to the byte."""

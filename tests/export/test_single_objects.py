@@ -74,6 +74,7 @@ def test_single_objects_of_the_catalog(world: Running, tmp_path: Path) -> None:
     assert (fields(plan), plan.summary["unchanged"]) == ({}, len(picked.addresses))
 
 
+@pytest.mark.prove_only
 @BOTH
 def test_an_ugly_world(key_field: str, world: Running, redmine: Sandbox, tmp_path: Path) -> None:
     """Whatever there is, what is exported by kind fits what is there, and what cannot be said is told."""

@@ -49,6 +49,7 @@ def test_an_empty_redmine_is_set_up_by_one_apply(empty: Running) -> None:
     assert (kinds.count("tracker"), kinds.count("workflow"), kinds.count("issue")) == (2, 5, 4)
 
 
+@pytest.mark.prove_only
 def test_the_german_default_data_is_that_of_redmine(bare: Sandbox, empty: Running) -> None:
     """The manifests make of an empty Redmine what `rake redmine:load_default_data` with German makes of it."""
     bare.run('Redmine::DefaultData::Loader.load("de")')

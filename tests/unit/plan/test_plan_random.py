@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from engine import offline
+from extent import either
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from plans import Present, issue, planned, project, user, version
@@ -320,9 +321,12 @@ def _carry_out(plan: Plan, server: Redmine, choice: random.Random) -> None:
 
 # -- properties ------------------------------------------------------------------------------------------------
 
-RANDOM = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+RANDOM = settings(
+    max_examples=either(50, 150), deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
 
 
+@pytest.mark.prove
 @pytest.mark.slow
 @RANDOM
 @given(worlds(), st.integers(0, 2**32))
@@ -337,6 +341,7 @@ def test_a_plan_can_be_carried_out_in_any_order_that_it_leaves_open(world: World
     assert not world.gone & server.state.keys()
 
 
+@pytest.mark.prove
 @pytest.mark.slow
 @RANDOM
 @given(worlds(), st.integers(0, 2**32))
@@ -350,6 +355,7 @@ def test_order_does_not_matter(world: World, seed: int) -> None:
     assert one.summary == other.summary
 
 
+@pytest.mark.prove
 @pytest.mark.slow
 @RANDOM
 @given(worlds())
@@ -379,6 +385,7 @@ def test_the_edges_of_a_plan(world: World) -> None:
         assert all(place[other.address] < place[one.id.address] for other in before)
 
 
+@pytest.mark.prove
 @pytest.mark.slow
 @RANDOM
 @given(worlds())
