@@ -74,7 +74,9 @@ def _reversed(row: Row, values: Mapping[str, Any], context: Context) -> Iterator
         said = f"due_date {due} is before start_date {start}"
         other = next(name for name in FIELDS if name != field)
         # The other date may move along with those of an issue that precedes this one.
-        certain = not any(True for _ in relations.predecessors(row, context))
+        assert context.own is not None
+        before = (*relations.preceding(context.own, context.names), *relations.predecessors(row, context))
+        certain = not before
         yield Finding(field, said, f"declare {other} too", certain)
 
 

@@ -280,11 +280,12 @@ def others(values: Mapping[str, Any], row: Row | None, context: Context) -> Iter
 
 
 def predecessors(row: Row | None, context: Context) -> Iterator[Address]:
-    """The issues whose dates an issue's dates depend on: they will precede it, or do so until they are deleted.
-
-    A relation that goes by itself orders nothing: together with the new ones, it could be a circle.
+    """The issues that precede a live one until their own change is made: one that will go on to do so, and one that
+    ends the relation, or is deleted. A new relation holds up nothing, as it is made after the dates are set.
     """
-    yield from preceding(_own(context), context.names)
+    own = _own(context)
+    ended_here, stay = _declares(own, context.names), preceding(own, context.names)
+    yield from (one for one in live_predecessors(row, context) if one in stay or not ended_here)
     yield from _going("follows", row, context)
 
 
