@@ -319,6 +319,6 @@ def load(
     if reader.problems:
         # A secret may have been written to the wrong setting.
         raise ConfigError(without_user_info(secrets.masked(str(invalid(reader.problems)))))
-    environment, notes = leftovers.without(environment, in_file, chosen or "")
+    environment, notes = leftovers.without(environment, in_file, chosen or "", reader.instances)
     layers = (flagged, environment, *in_file)
     return Config(layers, reader.place, reader.instances, environ, secrets, reader.path, notes)

@@ -7,19 +7,22 @@ beside a REDMINE_URL is for that server, and is sent to no other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from reconciler.config.file import Layer
 from reconciler.settings import CREDENTIALS, VARIABLES, Settings
 
 
-def without(environment: Layer, in_file: Sequence[Layer], chosen: str) -> tuple[Layer, tuple[str, ...]]:
-    """The environment without what is not used for the `chosen` instance, and a sentence on what that concerns.
+def without(
+    environment: Layer, in_file: Sequence[Layer], chosen: str, instances: Collection[str]
+) -> tuple[Layer, tuple[str, ...]]:
+    """The environment without what is not used for the `chosen` one of the `instances`, and a sentence on what that
+    concerns.
 
     `in_file` are the layers of the file: that of the instance first.
     """
     if not chosen:
-        return environment, tuple(_overriding(environment.settings, in_file))
+        return environment, (*_overriding(environment.settings, in_file), *_choosing(environment.settings, instances))
     given, instance = environment.settings, in_file[0]
     by_url = next((layer for layer in in_file if layer.has("url")), None)
     if given.url is not None and by_url is not None and not _same(given.url, by_url.settings.url):
@@ -48,6 +51,14 @@ def _overriding(given: Settings, in_file: Iterable[Layer]) -> Iterable[str]:
             # With a URL of its own, the key is for that server.
             if value is not None and own is not None and value != own and given.url is None:
                 yield f"{VARIABLES[name]} is used instead of `{name}` in {layer.origin}."
+
+
+def _choosing(given: Settings, instances: Collection[str]) -> Iterable[str]:
+    """A sentence if the environment names a server where an instance could be chosen."""
+    if given.url is not None and instances:
+        names = " or ".join(instances)
+        unused = "nothing that an instance sets is used, such as its overlays"
+        yield f"{VARIABLES['url']} names the server, and no instance is chosen (--instance {names}): {unused}."
 
 
 def _same(one: str, other: str | None) -> bool:

@@ -495,6 +495,15 @@ def test_a_password_of_the_environment_for_the_login_of_an_instance(tmp_path: Pa
     assert (made.credentials, made.username) == ("user and password", "bot")
 
 
+def test_a_server_of_the_environment_where_instances_could_be_chosen(tmp_path: Path) -> None:
+    """REDMINE_URL may be a leftover in a shell: that no instance's overlays are used is said, unless an option asks for
+    the server."""
+    write(tmp_path, f"instances: {{a: {{url: {URL}}}, b: {{url: {OTHER}}}}}\n")
+    (note,) = load(tmp_path, {"REDMINE_URL": URL, "REDMINE_API_KEY": KEY}).notes
+    assert "REDMINE_URL names the server, and no instance is chosen (--instance a or b)" in note
+    assert load(tmp_path, {"REDMINE_API_KEY": KEY}, flags={"url": URL}).notes == ()
+
+
 def test_a_key_that_replaces_the_one_in_the_file_is_named(tmp_path: Path) -> None:
     """Without instances, the environment wins; that a key differs from the file's is said, as it may be a leftover."""
     write(tmp_path, f"url: {URL}\napi_key: own\n")
