@@ -30,19 +30,22 @@ class StatusWorkflow(Workflow):
         return Listing(f"/issues/{number}", "issue", (("include", "allowed_statuses,relations"),), single=True)
 
     def next_transition(self, wanted: Any, row: Row, visited: frozenset[Any], context: Context) -> Any:
-        """The wanted status if it is allowed now, else the nearest one (open ones first) that was not tried."""
+        """The wanted status if it is allowed now, else the nearest one (open ones first) that was not tried, and that
+        can be on the way."""
         allowed = [s["name"] for s in row.get("allowed_statuses", ())]
         if wanted in allowed:
             return wanted
         # The server's order of statuses: the nearer one is to the goal in it, the likelier it is on the way.
         order = list(context.names.live("issue_status").ids)
         goal = order.index(wanted)
-        fresh = [s for s in allowed if s not in visited and s in order]
+        # An issue that is to be open is not closed on the way: that would close its duplicates for good (5.0 to 6.1).
+        may_close = closes(wanted, context) or closes(row["status"]["name"], context)
+        fresh = [s for s in allowed if s not in visited and s in order and (may_close or not closes(s, context))]
         return min(fresh, key=lambda s: (closes(s, context), abs(order.index(s) - goal)), default=None)
 
     def why_stuck(self, row: Row) -> str:
         allowed = ", ".join(s["name"] for s in row.get("allowed_statuses", ()) if s["id"] != row["status"]["id"])
-        reason = f'from "{row["status"]["name"]}" Redmine allows {allowed or "no other status"}'
+        reason = f'no way to it was found; from "{row["status"]["name"]}" Redmine allows {allowed or "no other status"}'
         blockers = ", ".join(f"#{number}" for number in relations.blockers(row))
         return f"{reason}; blocked by {blockers}" if blockers else reason
 
