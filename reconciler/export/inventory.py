@@ -12,6 +12,7 @@ from typing import Any
 from reconciler.catalog.session import Rows
 from reconciler.errors import Denied, ReconcilerError
 from reconciler.export.disk_dict import DiskDict
+from reconciler.export.state_files import Keys
 from reconciler.export.targets import is_target
 from reconciler.kinds import keyed, kinds
 from reconciler.manifest.loader import suggest
@@ -37,7 +38,7 @@ from reconciler.state.program_fields import Wanted
 from reconciler.state.together import together
 from reconciler.state.unreadable import LeftOut, Unreadable
 
-NO_KEYS: Mapping[int, str] = {}
+NO_KEYS = Keys()
 BATCH = 200
 """Objects whose pages are requested at a time; the client limits how many requests are sent at once."""
 LOST = {"filename": "", "lost": "the server has lost the file"}
@@ -83,10 +84,10 @@ async def take(
     settings: Mapping[str, Any],
     scope: Scope,
     watch: Watch = unwatched,
-    keys: Mapping[int, str] = NO_KEYS,
+    given: Keys = NO_KEYS,
 ) -> Inventory:
-    """Read everything in scope. `watch` is called with the progress. `keys` are those to give to objects without a
-    stored key, by id.
+    """Read everything in scope. `watch` is called with the progress. `given` are the keys of objects without a stored
+    one, from the last export.
 
     Raises ServerError; Denied without an administrator's key; ReconcilerError for an unknown project.
     """
@@ -112,7 +113,7 @@ async def take(
     for kind in (k for k in inside if k.has(Streamed)):
         await _stream(client, kind, names, projects, watch, reader.left_out)
     for kind in keyed():
-        kind.capability(ManifestKey).make_keys(names, keys)
+        kind.capability(ManifestKey).make_keys(names, given.of(names.live(kind.name).rows))
     await reader.wave(need, [k for k in inside if k.inside and k.inside.reads_after])
     await _complete(client, names, scope, projects, watch)
     await _add_fields(client, names, scope, projects, shown)

@@ -94,8 +94,8 @@ async def look(
     Raises as `take`.
     """
     known = state_files.keys(folder.path, client.connection.url)
-    keys = known if stores_keys(scope, config.settings, sanitized=sanitized) else {}
-    return await take(client, config.settings, scope, watch, keys)
+    given = known if stores_keys(scope, config.settings, sanitized=sanitized) else state_files.Keys()
+    return await take(client, config.settings, scope, watch, given)
 
 
 def stores_keys(scope: Scope, settings: Mapping[str, Any], *, sanitized: bool) -> bool:

@@ -1,6 +1,7 @@
 """Files that an export stores in its folder for the next one.
 
-.reconciler-keys       the key of each issue, if no custom field stores it, so that the next export reuses it
+.reconciler-keys       the key of each issue, if no custom field stores it, so that the next export reuses it: the id, and
+                       when the issue was created
 .reconciler-reopened   closed projects that were reopened to store keys, in case the run is killed
 """
 
@@ -12,29 +13,50 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from msgspec import field as attribute
+
 from reconciler.errors import ReconcilerError
 from reconciler.kinds import keyed
+from reconciler.model.address import Row
 from reconciler.model.name_index import Names
+from reconciler.record import Record
 
 KEYS = ".reconciler-keys"
 REOPENED = ".reconciler-reopened"
 
 
-def keys(folder: Path, url: str) -> dict[int, str]:
-    """The keys that the last export of this server gave to issues, by id."""
+class Keys(Record):
+    """The keys that the last export of a server gave to issues: id → (key, when the issue was created)."""
+
+    given: Mapping[int, tuple[str, str]] = attribute(default_factory=dict)
+
+    def of(self, rows: Mapping[Any, Row]) -> dict[int, str]:
+        """The keys of those that are still the same: a server that was built anew has given their ids to others."""
+        lasting = ((n, key) for n, (key, made) in self.given.items() if n in rows and made in ("", _made(rows[n])))
+        return dict(lasting)
+
+
+def keys(folder: Path, url: str) -> Keys:
+    """The keys that the last export of this server gave to issues."""
     data = _read(folder / KEYS)
     # Ids are those of one server.
     keys = data.get("keys") if isinstance(data, Mapping) and data.get("url") == url else None
     pairs = keys.items() if isinstance(keys, Mapping) else ()
-    # Not `isinstance`, for which JSON's `true` is an integer.
-    return {number: str(key) for key, number in pairs if type(number) is int}
+    # Without a date in what the first releases wrote.
+    parts = ((str(key), str(issue).partition(" ")) for key, issue in pairs)
+    return Keys({int(number): (key, made) for key, (number, _, made) in parts if number.isdecimal()})
 
 
 def keys_file(names: Names, projects: Collection[str], url: str) -> str:
     """The text of the file of keys: one line for each issue, sorted by key."""
-    pairs = [pair for kind in keyed() for pair in names.live(kind.name).keys.items()]
-    numbers = {key: number for number, key in pairs if key.partition("/")[0] in projects}
-    return json.dumps({"url": url, "keys": dict(sorted(numbers.items()))}, indent=1, ensure_ascii=False) + "\n"
+    lives = [names.live(kind.name) for kind in keyed()]
+    given = ((key, f"{n} {_made(live.rows[n])}".rstrip()) for live in lives for n, key in live.keys.items())
+    found = {key: issue for key, issue in given if key.partition("/")[0] in projects}
+    return json.dumps({"url": url, "keys": dict(sorted(found.items()))}, indent=1, ensure_ascii=False) + "\n"
+
+
+def _made(row: Row) -> str:
+    return str(row.get("created_on") or "")
 
 
 def reopened(folder: Path) -> frozenset[str]:

@@ -52,7 +52,8 @@ def test_what_is_remembered_is_of_one_server(world: Running, api: Api, tmp_path:
     number = raw_issue(api, "Double")
     exports.write(folder)
     remembered = json.loads((folder / KEYS).read_text())
-    assert remembered == {"url": world.url, "keys": {"shop/double": number}}
+    made = api.get(f"/issues/{number}")["created_on"]
+    assert remembered == {"url": world.url, "keys": {"shop/double": f"{number} {made}"}}
     for content in ({"url": "http://elsewhere", "keys": {"shop/other": number}}, {"keys": 3}, []):
         (folder / KEYS).write_text(json.dumps(content))
         exports.write(folder)

@@ -82,7 +82,8 @@ def test_what_tells_issues_of_one_subject_apart(canned: Canned, field: str, low:
     one, two = (add(canned, "Twin", **{field: value})[0] for value in (high, low))
     export(canned)
     remembered = json.loads(Path("out", KEYS).read_text())["keys"]
-    named = {number: key for key, number in remembered.items() if number in (one, two)}
+    named = {int(issue.split()[0]): key for key, issue in remembered.items()}
+    named = {number: named[number] for number in (one, two)}
     # The digest of a long text orders it somehow, but always in the same way.
     if field != "description":
         assert named == {two: "shop/twin", one: "shop/twin-2"}
@@ -108,6 +109,28 @@ def test_a_key_of_the_last_export_that_does_not_fit_is_not_used(canned: Canned) 
     canned.set(canned.row("issues", number), "issues", project="other", subject="Log out")
     export(canned)
     assert keys(file="projects/other/issues.yaml") == {"log-out": "Log out"}
+
+
+def test_a_server_that_was_built_anew(canned: Canned) -> None:
+    """Under the same URL, its numbers mean other issues, as their dates show: each key goes with its subject."""
+    for number, subject in enumerate(("Zeta", "Beta", "Alpha")):
+        add(canned, subject, created_on=f"2026-01-0{number + 1}T00:00:00Z")
+    export(canned)
+    for number, subject in enumerate(("Alpha", "Beta", "Zeta"), start=1):
+        changed = {"subject": subject, "created_on": f"2026-02-0{number}T00:00:00Z"}
+        canned.set(canned.row("issues", number), "issues", **changed)
+    export(canned)
+    assert keys() == {"alpha": "Alpha", "beta": "Beta", "zeta": "Zeta"}
+
+
+def test_what_the_first_releases_stored(canned: Canned) -> None:
+    """A file of keys without dates counts as it did."""
+    (number,) = add(canned, "Login")
+    export(canned)
+    stored = json.loads(Path("out", KEYS).read_text())
+    Path("out", KEYS).write_text(json.dumps({**stored, "keys": {"shop/mine": number}}))
+    export(canned)
+    assert keys() == {"mine": "Login"}
 
 
 # -- into the key field ------------------------------------------------------------------------------------------
