@@ -83,10 +83,14 @@ def items(inventory: Inventory, scope: Scope) -> Iterator[Item]:
 
 
 def _out_of_scope(kind: Kind, inventory: Inventory, scope: Scope) -> Iterator[Address]:
-    """Objects that are not exported although manifests can only refer to them if they are declared."""
+    """Objects that are not exported although manifests can only refer to them if they are declared.
+
+    One of a kind that was not chosen has no key, and is referred to by its number.
+    """
     if kind.capability(ManifestKey).only_declared(inventory.names.settings):
-        for key in inventory.names.live(kind.name).keys.values():
-            if not scope.has(kind) or key.partition("/")[0] not in inventory.projects:
+        for number, key in inventory.names.live(kind.name).keys.items():
+            by_number = not scope.has(kind) and key.endswith(f"/#{number}")
+            if not by_number and (not scope.has(kind) or key.partition("/")[0] not in inventory.projects):
                 yield Address(kind.name, key)
 
 

@@ -112,7 +112,7 @@ async def take(
     await reader.wave(need, [k for k in inside if not (k.inside and k.inside.reads_after) and not k.has(Streamed)])
     for kind in (k for k in inside if k.has(Streamed)):
         await _stream(client, kind, names, projects, watch, reader.left_out)
-    for kind in keyed():
+    for kind in filter(scope.has, keyed()):
         kind.capability(ManifestKey).make_keys(names, given.of(names.live(kind.name).rows))
     await reader.wave(need, [k for k in inside if k.inside and k.inside.reads_after])
     await _complete(client, names, scope, projects, watch)

@@ -75,6 +75,8 @@ class IssueExport(Exporting):
         trackers, name = trackers_of(context), values.get("tracker")
         if trackers is not None and name is not None and name not in trackers:
             yield "tracker", f'"{name}" is no longer enabled in the project; another server would use the default'
+            if values.get("status") not in (None, _default("status", values, context)):
+                yield "status", f'of the tracker "{name}"; the workflow of another one may not lead to it'
         priority = context.names.row(Address("issue_priority", str(values.get("priority")))) or {}
         if not priority.get("active", True):
             yield "priority", f'"{values["priority"]}" is no longer active'

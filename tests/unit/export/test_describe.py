@@ -146,7 +146,7 @@ def disabled(canned: Canned) -> None:
 
 def tracker_gone(canned: Canned) -> None:
     """An issue with a tracker that the project does not have any more."""
-    issue(canned, tracker="Support")
+    issue(canned, tracker="Support", status="In Progress")
     canned.set(canned.row("projects", "shop"), "projects", trackers=["Bug"])
 
 
@@ -167,6 +167,7 @@ REFUSED = [
     (disabled, "description", "Bug"),
     (disabled, "estimated_hours", "Bug"),
     (tracker_gone, "tracker", "Support"),
+    (tracker_gone, "status", "Support"),
     (by_nobody, "author", "Anonymous"),
 ]
 

@@ -67,6 +67,17 @@ def test_what_is_chosen(company: Canned, scope: dict[str, Any], expected: dict[s
     assert counts(company, **scope) == expected
 
 
+def test_what_names_an_issue_that_is_not_chosen(company: Canned) -> None:
+    """Without the issues, a time entry names its issue by the number, which is right on the same server."""
+    company.add("projects", identifier="hours", enabled_modules=["issue_tracking", "time_tracking"])
+    number = company.add("issues", project="hours", subject="Work")
+    company.add("memberships", project="hours", user="amy", roles=["Manager"])
+    entry = {"user": "amy", "spent_on": "2026-01-05", "activity": "Design", "hours": 1.0}
+    company.add("time_entries", project="hours", issue=number, **entry)
+    assert counts(company, kinds="time_entries") == {"time_entry": 1}
+    assert f"issue: '#{number}'" in "".join(path.read_text() for path in Path("out").rglob("*.yaml"))
+
+
 @pytest.mark.parametrize(
     ("scope", "said"),
     [
