@@ -230,6 +230,9 @@ def _text(done: Exported) -> str:
     lines = [f"Exported to {output.safe(str(done.folder))}: {objects} ({output.plural(done.files, 'file')})."]
     if done.removed:
         lines.append(f"Removed: {output.plural(done.removed, 'file')} of the earlier export.")
+    if done.edited:
+        names = ", ".join(map(output.safe, done.edited))
+        lines.append(f"Edited since the earlier export, and replaced by what the server has: {names}.")
     if done.sanitized is not None:
         users, mails = done.sanitized
         others = f"{mails} other mail address{'' if mails == 1 else 'es'}"

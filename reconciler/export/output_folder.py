@@ -1,6 +1,6 @@
 """The output folder of an export. Files of an earlier export that this one lacks are removed; no others are touched.
 
-.reconciler-export          the scope of the last export, and its files
+.reconciler-export          the scope of the last export, its files, and digests of their texts
 .reconciler-export.new      the files that an unfinished export has added, so that it can be repeated
 .reconciler-export.tmp/     incomplete files; leftovers are from an export that was killed
 """
@@ -20,6 +20,7 @@ from typing import Any, BinaryIO, Self
 from reconciler.errors import ReconcilerError
 from reconciler.export.inventory import Scope
 from reconciler.manifest.sources import CONFIG
+from reconciler.model.codecs import digest
 from reconciler.model.local_files import folded
 from reconciler.record import Record
 
@@ -89,6 +90,8 @@ class Folder:
         self.configured = True
         """Whether the export writes a configuration."""
         self._started = 0
+        self._digests: dict[str, str] = {}
+        """Those of the texts of the last export, and of this one."""
         with _readable_errors(path, "read"):
             self._check_place()
             earlier = self._indexed()
@@ -100,6 +103,8 @@ class Folder:
                 )
         self.before = set(self.earlier)
         """The files that may be overwritten or removed."""
+        self.edited = set[str]()
+        """The files that were edited since the last export, and are replaced or removed by this one."""
         self._spelled = {folded(name): name for name in self.earlier}
 
     def _check_place(self) -> None:
@@ -117,6 +122,7 @@ class Folder:
         try:
             index = json.loads((self.path / INDEX).read_text(encoding="utf-8"))
             extent, files = Extent.read(index["scope"]), [str(name) for name in index["files"]]
+            self._digests = dict(index.get("digests", {}))
         # A damaged index counts as none: files of unknown origin are not overwritten (test_a_damaged_index).
         except (FileNotFoundError, ValueError, LookupError, TypeError, RecursionError):
             return None
@@ -155,8 +161,16 @@ class Folder:
             # Checked before anything is written: most files of a repeated export have not changed.
             same = path.is_file() and path.read_bytes() == content
         if not same:
+            self._note_edits(name)
             with self.writing(name) as file:
                 file.write(content)
+        self._digests[name] = digest(content)
+
+    def _note_edits(self, name: str) -> None:
+        """Note a text that is not as the last export wrote it any more."""
+        with suppress(OSError):
+            if name in self._digests and digest((self.path / name).read_bytes()) != self._digests[name]:
+                self.edited.add(name)
 
     @contextmanager
     def writing(self, name: str) -> Iterator[BinaryIO]:
@@ -236,8 +250,11 @@ class Folder:
         spelled = {folded(name): name for name in names}
         written = sorted(spelled.values())
         obsolete = sorted(self.before.difference(written))
+        for name in obsolete:
+            self._note_edits(name)
         removed = [name for name in obsolete if self._remove(name, spelled.get(folded(name)))]
-        index = {"scope": self.extent.stored(), "files": written}
+        digests = {name: self._digests[name] for name in written if name in self._digests}
+        index = {"scope": self.extent.stored(), "files": written, "digests": digests}
         self.write(INDEX, (json.dumps(index, indent=0, ensure_ascii=False) + "\n").encode())
         with suppress(OSError):
             (self.path / ADDED).unlink()

@@ -35,7 +35,8 @@ class Exported:
     """The result of an export.
 
     `counts` is the number of objects by kind, `left_out` the remarks on values that were left out, `removed` the number
-    of removed files of an earlier export, `sanitized` the number of replaced users and of other mail addresses.
+    of removed files of an earlier export, `edited` those that somebody had edited since then and that were replaced or
+    removed, `sanitized` the number of replaced users and of other mail addresses.
     """
 
     url: str
@@ -46,6 +47,7 @@ class Exported:
     removed: int
     requests: int
     sanitized: tuple[int, int] | None = None
+    edited: tuple[str, ...] = ()
 
 
 class Writing(Protocol):
@@ -149,6 +151,7 @@ async def write_out(
         removed,
         client.requests,
         replaced.pseudonyms.counts if replaced else None,
+        tuple(sorted(folder.edited)),
     )
 
 

@@ -1,7 +1,7 @@
 """Files that an export stores in its folder for the next one.
 
-.reconciler-keys       the key of each issue, if no custom field stores it, so that the next export reuses it, with the id
-                       and the time when the issue was created
+.reconciler-keys       the key of each issue, if no custom field stores it, so that the next export reuses it, with
+                       its id and when it was created
 .reconciler-reopened   closed projects that were reopened to store keys, in case the run is killed
 """
 

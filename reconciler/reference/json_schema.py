@@ -299,8 +299,10 @@ def export_schema() -> Schema:
     left_out = {"description": "Values that cannot be expressed in a manifest.", **array(remark)}
     replaced = {"description": "With --sanitize: what was replaced.", **open_object({"users": COUNT, "mails": COUNT})}
     removed = {"description": "How many files of an earlier export were removed.", **COUNT}
+    edited = {"description": "Files that were edited since then, and replaced or removed.", **array(TEXT)}
     first = {"format_version": version(), "url": TEXT, "folder": TEXT, "objects": counts, "files": COUNT}
-    properties = {**first, "removed": removed, "left_out": left_out, "sanitized": replaced, "requests": COUNT}
+    then = {"removed": removed, "edited": edited, "left_out": left_out, "sanitized": replaced, "requests": COUNT}
+    properties = {**first, **then}
     return {
         "$schema": DRAFT,
         "description": "What `export` wrote.",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from reconciler.model.address import Address
     from reconciler.plan.operations import Change, FieldChange, Plan, Warned
 
-FORMAT_VERSION = "1.3"
+FORMAT_VERSION = "1.4"
 """The minor part rises when keys are added, the major part when keys change or are removed."""
 LONG = 1_000
 """Characters up to which `brief` leaves a text whole."""
@@ -90,6 +90,7 @@ def export_json(done: Exported) -> dict[str, Any]:
         "objects": dict(done.counts),
         "files": done.files,
         "removed": done.removed,
+        "edited": list(done.edited),
         "left_out": [{"kind": a.kind, "key": a.key, "message": message} for a, message in done.left_out],
         **({"sanitized": replaced} if replaced else {}),
         "requests": done.requests,

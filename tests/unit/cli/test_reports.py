@@ -174,7 +174,7 @@ NAMES = {
 }
 """The formats, each with the name of a file."""
 EARLIER = {
-    "json": '{"format_version": "1.3", "problems": []}',
+    "json": '{"format_version": "1.4", "problems": []}',
     "junit": '<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="reconciler" tests="0" />',
     "markdown": "### No problems.\n<!-- reconciler -->",
     "html": "<!doctype html>\n<!-- reconciler -->",

@@ -19,6 +19,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.export.inventory import Scope
 from reconciler.export.output_folder import EVERYTHING, Extent, Folder
 from reconciler.manifest import sources
+from reconciler.model.codecs import digest
 
 SCRATCH = ".reconciler-export.tmp"
 
@@ -146,6 +147,20 @@ def test_a_damaged_index(tmp_path: Path, text: str) -> None:
     (tmp_path / "out/.reconciler-export").write_text(text)
     with pytest.raises(ReconcilerError, match="is not empty and contains no earlier export"):
         Folder(tmp_path / "out")
+
+
+def test_what_was_edited_is_known(tmp_path: Path) -> None:
+    """A text that is no longer as the last export wrote it is named when it is replaced or removed; one that was edited
+    to what the server has by now is not, nor one that another tool rewrote alike."""
+    written(tmp_path / "out", {"a.yaml": b"a", "b.yaml": b"b", "c.yaml": b"c", "d.yaml": b"d"})
+    for name, text in {"a.yaml": "mine", "b.yaml": "new", "c.yaml": "mine", "d.yaml": "d"}.items():
+        (tmp_path / "out" / name).write_text(text)
+    folder = Folder(tmp_path / "out")
+    for name, content in {"a.yaml": b"new", "b.yaml": b"new", "d.yaml": b"new"}.items():
+        folder.write(name, content)
+    folder.finish(["a.yaml", "b.yaml", "d.yaml"])
+    assert folder.edited == {"a.yaml", "c.yaml"}
+    assert not Folder(tmp_path / "out").edited
 
 
 def test_how_many_files_were_removed(tmp_path: Path) -> None:
@@ -300,4 +315,5 @@ def test_the_index(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "out/.reconciler-export").read_text()) == {
         "scope": {"projects": ["shop"], "subprojects": False, "kinds": [], "sanitized": True},
         "files": ["a.yaml", "b.yaml"],
+        "digests": {"a.yaml": digest(b"a"), "b.yaml": digest(b"b")},
     }

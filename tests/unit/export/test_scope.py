@@ -186,3 +186,14 @@ def test_an_export_in_an_event_loop(company: Canned) -> None:
     """The same as a coroutine."""
     made = asyncio.run(reconciler.export_to_async(Path("out"), kinds="project"))
     assert made.counts == {"project": 3}
+
+
+def test_edited_files_are_named(canned: Canned) -> None:
+    """What somebody has changed in an exported file is replaced by what the server has, and that is said."""
+    canned.add("users", login="amy", firstname="Amy", mail="amy@example.net")
+    run("export", "-o", "out")
+    users = Path("out/users.yaml")
+    users.write_text(users.read_text().replace("firstname: Amy", "firstname: Amelia"))
+    said = "Edited since the earlier export, and replaced by what the server has: users.yaml.\n"
+    assert said in run("export", "-o", "out").stdout
+    assert "Edited" not in run("export", "-o", "out").stdout
