@@ -1233,6 +1233,15 @@ module Catalog
   class Queries < Kind
     VISIBILITY = { 0 => 'private', 1 => 'roles', 2 => 'public' }.freeze
     CLASSES = %w[IssueQuery TimeEntryQuery ProjectQuery].freeze
+    # The filters whose values are numbers of these. Redmine offers only what projects use, and takes any text.
+    MODELS = {
+      'status_id' => 'IssueStatus', 'tracker_id' => 'Tracker', 'priority_id' => 'IssuePriority',
+      'activity_id' => 'TimeEntryActivity', 'project_id' => 'Project', 'subproject_id' => 'Project',
+      'member_of_group' => 'Group', 'assigned_to_role' => 'Role',
+      **%w[author_id assigned_to_id watcher_id user_id updated_by last_updated_by].to_h { |field| [field, 'Principal'] }
+    }.freeze
+    PROJECTS = %w[id parent_id].freeze
+    WORDS = %w[me mine bookmarks].freeze
 
     def initialize
       super('query', Query)
@@ -1251,7 +1260,8 @@ module Catalog
         visibility: VISIBILITY[record.visibility], roles: record.roles.map(&:name).sort,
         filters: (record.filters || {}).to_h { |name, filter| shown_filter(record, name.to_s, filter.stringify_keys) },
         columns: (record.column_names || []).map { |name| shown_field(name.to_s) },
-        sort: (record.sort_criteria || []).map { |name, order| [shown_field(name.to_s), order] },
+        # Not `sort_criteria`, which has the default order where there is none.
+        sort: (record.read_attribute(:sort_criteria) || []).map { |name, order| [shown_field(name.to_s), order] },
         group_by: record.group_by.presence && shown_field(record.group_by),
         totals: record.totalable_names.map { |name| shown_field(name.to_s) }
       }
@@ -1280,27 +1290,85 @@ module Catalog
     end
 
     def shown_filter(record, field, filter)
-      all = values_of(record, field).to_h { |name, id| [id.to_s, name] }
-      values = Array(filter['values']).map { |value| all[value.to_s] || value }
+      values = Array(filter['values']).map { |value| shown_value(record, field, value) }
       custom, owner = shown_field(field)
       [shown_field(field).is_a?(Array) ? "#{owner && "#{owner}."}[#{custom}]" : field,
        { operator: filter['operator'], values: values - [''] }]
     end
 
-    # [[name, stored value]] of a filter; `<< me >>` stays `me`.
-    def values_of(record, field)
+    def shown_value(record, field, value)
+      found = listed(record, field)&.find_by(id: value) if number?(value)
+      return name_of(found) if found
+      # A text in place of a number, which finds nothing: not shown as the name that it looks like.
+      return "#{value} (a text, not a number)" if listed(record, field) && !plain?(record, field, value)
+
+      offered(record, field).rassoc(value)&.first || value
+    end
+
+    def stored_value(record, field, value, name)
+      return value if plain?(record, field, value) || value == ''
+
+      model = listed(record, field)
+      found = model ? by_name(model, value) : offered(record, field).assoc(value)&.last
+      return (model ? found.id : found).to_s if found
+      return value unless model || numbers?(record, field)
+
+      project = Project.find_by(name: value) if model == Project
+      raise Refused.new("#{name.delete_suffix('_id')}: there is no #{value.inspect}#{" (did you mean #{project.identifier.inspect}?)" if project}", 'filters')
+    end
+
+    def number?(value)
+      value.to_s.match?(/\A\d+\z/)
+    end
+
+    # What is stored as it is: a word such as `me`, or the number of something that is gone.
+    def plain?(record, field, value)
+      WORDS.include?(value) || (number?(value) && (listed(record, field) || numbers?(record, field)))
+    end
+
+    # The objects that a filter has numbers of, or nil.
+    def listed(record, field)
+      return unless record.available_filters[field] && record.available_filters[field][:type].to_s.start_with?('list')
+
+      own = field.rpartition('.').last
+      custom = custom_fields[own]
+      return (Principal if custom.field_format == 'user') if custom
+      return Project if record.is_a?(ProjectQuery) && PROJECTS.include?(own)
+
+      MODELS[own]&.constantize
+    end
+
+    def name_of(found)
+      case found
+      when User then found.login.presence || found.name
+      when Project then found.identifier
+      else found.name
+      end
+    end
+
+    def by_name(model, name)
+      return User.find_by_login(name) || Group.find_by(lastname: name) if model == Principal
+      return Project.find_by(identifier: name) if model == Project
+
+      model == TimeEntryActivity ? model.shared.find_by(name: name) : model.all.detect { |one| one.name == name }
+    end
+
+    # [[name, stored value]] that Redmine offers for a filter. What has no number (`me`, yes and no) has a name that is
+    # translated.
+    def offered(record, field)
       options = record.available_filters[field]
       values = options && options[:values]
       values = values.call if values.respond_to?(:call)
-      logins = /\A(author|assigned_to|watcher|user|updated_by|last_updated_by)(_id)?\z/.match?(field)
-      # What has no number (`me`, `mine`, yes and no) has a name that is translated.
-      pairs = Array(values).select { |value| value.is_a?(Array) }
-      return [] if pairs.map { |_, id| id.to_s }.sort == %w[0 1]
+      pairs = Array(values).select { |value| value.is_a?(Array) }.map { |name, id| [name, id.to_s] }
+      return [] if pairs.map(&:last).sort == %w[0 1]
 
-      pairs.select { |_, id| id.to_s.match?(/\A\d+\z/) }.map do |name, id|
-        user = logins && User.find_by(id: id)
-        [user ? user.login : name, id]
-      end
+      pairs.select { |_, id| number?(id) }
+    end
+
+    # Whether the values of a filter are the numbers of something that only Redmine can name.
+    def numbers?(record, field)
+      custom = custom_fields[field.rpartition('.').last]
+      custom ? %w[version enumeration].include?(custom.field_format) : offered(record, field).any?
     end
 
     def build(item)
@@ -1327,12 +1395,18 @@ module Catalog
       filters.each do |name, filter|
         custom = name.match(/\A(?:(\w+)\.)?\[(.*)\]\z/m)
         field = custom ? stored_field(record, [custom[2], *custom[1]], 'filters') : name
-        raise Refused.new("#{name}: no such filter", 'filters') unless record.available_filters.key?(field)
+        raise Refused.new(no_filter(name, field), 'filters') unless record.available_filters.key?(field)
 
-        all = values_of(record, field).to_h
-        values = Array(filter['values']).map { |value| (all[value] || value).to_s }
+        values = Array(filter['values']).map { |value| stored_value(record, field, value.to_s, name) }
         record.add_filter(field, filter['operator'], values.presence || [''])
       end
+    end
+
+    def no_filter(name, field)
+      custom = custom_fields[field.rpartition('.').last]
+      return "#{name.delete_suffix('_id')}: no such filter" unless custom && !custom.is_filter?
+
+      "custom field #{custom.name.inspect} is no filter; declare is_filter: true"
     end
 
     def finish(record, set); end

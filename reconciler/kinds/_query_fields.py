@@ -58,6 +58,11 @@ KINDS: Mapping[str, str] = {
     "activity": "time_entry_activity",
 }
 """The filters whose values are objects of the catalog."""
+PEOPLE = frozenset({"author", "assigned_to", "watcher", "user", "updated_by", "last_updated_by", "member_of_group"})
+"""The filters whose values are logins, or names of groups."""
+PROJECTS = ("project", "subproject", "id", "parent")
+"""The filters whose values are identifiers of projects; the last two in queries that list projects, and no number of an
+issue is one."""
 CORE = frozenset(
     {
         *IDS,
@@ -239,8 +244,8 @@ class Filters(_Fields):
         yield from super().references(value, context)
         for name, given in (value or {}).items():
             kind = _kind(name, context)
-            for one in _parts(given)[1] if kind else ():
-                yield from Named((kind,)).references(one, context)
+            for one in _parts(given)[1]:
+                yield from Named((kind,)).references(one, context) if kind else _declared(name, one, context)
 
     def canonical(self, value: Any, context: Context) -> Any:
         listed = {
@@ -293,19 +298,30 @@ def _lists_projects(context: Context) -> bool:
 
 def _kind(name: str, context: Context) -> str:
     """The kind of the catalog that the values of a filter are of, or ""."""
-    return "" if name == "status" and _lists_projects(context) else KINDS.get(name, "")
+    own = name.removeprefix("issue.")
+    return "" if name == "status" and _lists_projects(context) else KINDS.get(own, "")
+
+
+def _declared(name: str, value: str, context: Context) -> Iterable[Reference]:
+    """The declared project, user or group that a value of a filter names; what is not declared must be there."""
+    formats = (context.names.custom_fields.get(one, {}).get(name) for one in CUSTOMIZED)
+    people = name in PEOPLE or any(found is not None and found.format == "user" for found in formats)
+    for kind in (*(("user", "group") if people else ()), *(("project",) if name in PROJECTS else ())):
+        if value in context.names.declared(kind):
+            yield Reference((kind,), "", value)
 
 
 def _with_id(name: str, context: Context) -> str:
     """What Redmine calls a filter."""
-    plain = name not in IDS or (name == "status" and _lists_projects(context))
+    own = name.rpartition(".")[2]
+    plain = own not in IDS or name == "project.status" or (name == "status" and _lists_projects(context))
     return name if plain else f"{name}_id"
 
 
 def _without_id(name: str) -> str:
     """How a manifest names one of Redmine's filters."""
     short = name.removesuffix("_id")
-    return short if short in IDS else name
+    return short if short.rpartition(".")[2] in IDS else name
 
 
 def _parts(given: Any) -> tuple[str, list[str]]:

@@ -59,8 +59,8 @@ class QuerySpec(Spec):
         dict[Name, Filter] | None,
         Field(
             description="All its filters: field (or custom field) → a value, a list of values, or `{operator:, "
-            "values:}`; values by name. Operators are Redmine's, or `is`, `is_not`, `open`, `closed`, `any`, `none`, "
-            "`contains`, `contains_not`.",
+            "values:}`; values by name, users by login, projects by identifier. Operators are Redmine's, or `is`, "
+            "`is_not`, `open`, `closed`, `any`, `none`, `contains`, `contains_not`.",
             examples=[{"status": {"operator": "open"}, "tracker": ["Bug", "Feature"], "assigned_to": "me"}],
         ),
         Api(codec=Filters(), clear=REFUSE),

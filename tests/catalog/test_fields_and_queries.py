@@ -120,3 +120,61 @@ def test_what_is_exported_plans_empty(redmine: Sandbox, world: Running) -> None:
     assert queries
     plan = plan_of(world, json.dumps({"custom_fields": fields, "queries": queries}), catalog=session)
     assert (plan.changes, plan.unchanged) == ((), len(fields) + len(queries))
+
+
+NAMED = """
+users: [{login: amy, firstname: Amy, lastname: Able, mail: amy@example.net}]
+groups: [{name: Crew, users: [amy]}]
+projects: [{identifier: desk, name: The Desk, trackers: [Bug], enabled_modules: [issue_tracking]}]
+custom_fields:
+- {type: issue, name: Judge, field_format: user, is_filter: true, is_for_all: true, trackers: [Bug]}
+- {type: issue, name: Hue, field_format: enumeration, options: [Red, Blue], is_filter: true, is_for_all: true, trackers: [Bug]}
+queries:
+- {name: Unused tracker, visibility: public, filters: {tracker: [Bug, Support]}}
+- {name: No member, visibility: public, filters: {assigned_to: [amy, Crew, me], Judge: amy, Hue: Blue}, sort: []}
+- {name: Here, visibility: public, filters: {project: desk, member_of_group: Crew, assigned_to_role: Manager}}
+- {name: Mine, type: project, visibility: public, filters: {id: [desk, mine], status: active}}
+- {name: Bugs, type: time_entry, visibility: public, filters: {issue.tracker: Bug, activity: Design, user: amy}}
+"""
+STORED = """
+numbers = Query.where(name: ['Unused tracker', 'No member', 'Here', 'Mine', 'Bugs']).flat_map do |query|
+  query.filters.values.flat_map { |filter| filter[:values] }
+end
+print numbers.reject { |value| value =~ /\\A\\d+\\z/ }.sort.join(' ')
+"""
+
+
+def test_filters_have_numbers(redmine: Sandbox, world: Running) -> None:
+    """What a filter names is stored by its number, also where no project uses it and Redmine would offer none."""
+    session = program(redmine, world)
+    assert failures(apply_to(world, NAMED, catalog=session)) == {}
+    assert redmine.run(STORED) == "me mine"
+    assert plan_of(world, NAMED, catalog=session).changes == ()
+
+
+def test_filters_that_have_texts_are_mended(redmine: Sandbox, world: Running) -> None:
+    """A text where Redmine wants a number finds nothing, although it looks like the name that is declared."""
+    session = program(redmine, world)
+    apply_to(world, NAMED, catalog=session)
+    redmine.run(
+        "query = Query.find_by!(name: 'Here'); query.filters = {}; query.add_filter('project_id', '=', ['desk']); query.save!"
+    )
+    (change,) = plan_of(world, NAMED, catalog=session).changes
+    assert str(change.address) == "query Here"
+    assert failures(apply_to(world, NAMED, catalog=session)) == {}
+    assert redmine.run(STORED) == "me mine"
+
+
+def test_names_that_nothing_has_are_refused(redmine: Sandbox, world: Running) -> None:
+    """Redmine itself would store any text, and find nothing."""
+    field = {"name": "Silent", "type": "issue", "field_format": "string", "trackers": ["Bug"]}
+    wrong = {"assigned_to": "nobody", "project": "nowhere", "assigned_to_role": "Nothing", "Silent": "x", "relatd": 1}
+    lists = [{"name": n, "visibility": "public", "filters": {n: value}} for n, value in wrong.items()]
+    text = json.dumps({"custom_fields": [field], "queries": lists})
+    assert failures(apply_to(world, text, catalog=program(redmine, world))) == {
+        "query Silent": ['custom field "Silent" is no filter; declare is_filter: true'],
+        "query assigned_to": ['assigned_to: there is no "nobody"'],
+        "query assigned_to_role": ['assigned_to_role: there is no "Nothing"'],
+        "query project": ['project: there is no "nowhere"'],
+        "query relatd": ["relatd: no such filter"],
+    }
