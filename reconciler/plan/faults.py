@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator, Sequence, Set
 
 from msgspec.structs import replace
 
-from reconciler.errors import ManifestError, Problem
+from reconciler.errors import Location, ManifestError, Problem
 from reconciler.model.address import Address
 from reconciler.model.name_index import Names
 from reconciler.plan.operations import Change, Plan
 from reconciler.plan.targets import needing
 from reconciler.record import Record
 from reconciler.state.desired import Desired
+from reconciler.state.renames import rings
 
 
 class Faults(Record):
@@ -60,16 +61,16 @@ def find(desired: Desired, names: Names, make: Callable[[Set[Problem]], Plan]) -
     for address, its in sorted(owned.items()):
         nothing = Change(address, names.id(address), desired.objects[address].source, ())
         failed.append((changes.get(address, nothing), its))
-    needed = needing(whole, owned)
+    needed = needing(whole, owned, _exchanged(desired, names).intersection(owned))
     return Faults(problems, tuple(failed), tuple((changes[a], other) for a, other in sorted(needed.items())))
 
 
 def _owned(desired: Desired, problems: Sequence[Problem]) -> dict[Address, tuple[Problem, ...]]:
-    """The objects that problems are of; the other one too, if a problem is of two."""
+    """The objects that problems are of; all of them, if a problem is of several, at whatever place of theirs."""
     names = {str(address): address for address in desired.objects}
     if any(problem.subject not in names for problem in problems):
         raise ManifestError(problems)
-    places = {declared.source: address for address, declared in desired.objects.items()}
+    places = dict(_places(desired)) if any(problem.also for problem in problems) else {}
     owned: dict[Address, tuple[Problem, ...]] = {}
 
     def owners(problem: Problem) -> Iterator[Address]:
@@ -80,3 +81,16 @@ def _owned(desired: Desired, problems: Sequence[Problem]) -> dict[Address, tuple
         for address in dict.fromkeys(owners(problem)):
             owned[address] = (*owned.get(address, ()), problem)
     return owned
+
+
+def _exchanged(desired: Desired, names: Names) -> set[Address]:
+    """The objects that exchange their names with others, as far as it is not settled which is which."""
+    ringed = (found.address for ring in rings(desired.objects.values()) for found in ring)
+    return {address for address in ringed if address not in names.renamed}
+
+
+def _places(desired: Desired) -> Iterator[tuple[Location, Address]]:
+    """Where the objects and their fields are declared."""
+    for address, declared in desired.objects.items():
+        yield declared.source, address
+        yield from ((declared.where(name), address) for name in declared.body)

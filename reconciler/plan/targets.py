@@ -6,7 +6,7 @@ Whatever depends on an excluded object is excluded with it, and with a project e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from reconciler.errors import ReconcilerError
 from reconciler.model.address import CONTAINER, Address
@@ -73,9 +73,15 @@ def select(
     return Selection(result, tuple(sorted(result - wanted)), tuple(sorted(left_out)))
 
 
-def needing(plan: Plan, objects: Iterable[Address]) -> dict[Address, Address]:
-    """The changes that would fail without these objects, each with the one that it needs."""
-    needed, edges = frozenset(objects), turned(_needs(plan))
+def needing(plan: Plan, objects: Iterable[Address], unsure: Collection[Address] = ()) -> dict[Address, Address]:
+    """The changes that would fail without these objects, each with the one that it needs.
+
+    Of those that are `unsure` it is not known which live object they are: what names them needs them too.
+    """
+    needs = _needs(plan)
+    for change in plan.changes if unsure else ():
+        needs[change.address].update(a for o in change.operations for a in o.waits_for if a in unsure)
+    needed, edges = frozenset(objects), turned(needs)
     found: dict[Address, Address] = {}
     seen: set[Address] = set()
     for one in sorted(needed):
