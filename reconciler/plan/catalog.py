@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from graphlib import TopologicalSorter
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -12,11 +13,13 @@ from reconciler.catalog.session import Outcome
 from reconciler.errors import Problem
 from reconciler.kinds import kinds
 from reconciler.kinds._catalog import CatalogKind
+from reconciler.model.address import Address
 from reconciler.model.catalog import Catalog
 from reconciler.model.kind import Object, scope_of
 from reconciler.model.name_index import Context, Names
 from reconciler.model.program_fields import declared_fields, field_item
 from reconciler.model.spec import Id
+from reconciler.model.unique import temporary
 from reconciler.plan.diff import gather
 from reconciler.plan.operations import ByProgram, Change, Operation, OperationId, Plan, Warned
 from reconciler.plan.operations import Id as StepId
@@ -55,8 +58,17 @@ def _item(operation: Operation, number: Id | None, names: Names, places: dict[Op
         item = field_item("update", kind, address, number, values, context)
     else:
         assert isinstance(kind, CatalogKind)
-        item = kind.item(operation.action, address, number, values, context)
+        item = _renamed(kind.item(operation.action, address, number, values, context), kind, operation, values)
     return replace(item, needs=needs)
+
+
+def _renamed(item: Item, kind: CatalogKind[Any], operation: Operation, values: Mapping[str, Any]) -> Item:
+    """The write with the names that its object has before and after it, where others take its name in between."""
+    between = temporary(kind, operation.id.address)
+    if values.get(kind.identity[0]) == between:
+        item = replace(item, key=kind.capability(Catalog).program_key(Address(kind.name, between)))
+    # The first write has found it under the name that it had, and may have given it another one.
+    return replace(item, was=item.was if operation.id.number == 0 else None)
 
 
 async def check(client: Client, plan: Plan, names: Names, objects: Iterable[Object] = ()) -> Said:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from reconciler.catalog.session import PROOF, Rows
+from reconciler.errors import Problem
 from reconciler.kinds import kinds
 from reconciler.model.catalog import CATALOG, Catalog, merged
 from reconciler.model.kind import Kind, Need, Object
@@ -19,7 +20,7 @@ from reconciler.redmine.client import Client
 from reconciler.state.desired import Desired
 from reconciler.state.orders import add_orders
 from reconciler.state.program_fields import NOTHING, Wanted, wanted_fields
-from reconciler.state.renames import settle_renames
+from reconciler.state.renames import settle_renames, settle_swaps
 
 
 def declared_kinds(desired: Desired, need: Need) -> list[Kind]:
@@ -42,23 +43,28 @@ def proof(chosen: Collection[Kind]) -> dict[str, frozenset[str]]:
     return {name: frozenset() for name in PROOF} if chosen else {}
 
 
-async def read_catalog(client: Client, desired: Desired, chosen: Collection[Kind], names: Names) -> Rows | None:
+async def read_catalog(
+    client: Client, desired: Desired, chosen: Collection[Kind], names: Names
+) -> tuple[Rows | None, list[Problem]]:
     """Add what the program shows of the chosen kinds to the rows of the API, and what the manifests declare.
 
     Raises CatalogError. Without a program, the rows of the API are all that is known. If the program was asked, the
-    answer has the fields that only it shows of what is yet to be read.
+    answer has the fields that only it shows of what is yet to be read. The problems are those of exchanges of names of
+    which it cannot be told whether they are done.
     """
-    rows = None
+    rows, unclear = None, list[Problem]()
     if chosen and client.catalog is not None:
         rows = await read_kinds(client, chosen, names, wanted_fields(desired))
         for kind in chosen:
-            settle_renames(kind, [d for d in desired.objects.values() if d.kind is kind], names)
+            objects = [d for d in desired.objects.values() if d.kind is kind]
+            settle_renames(kind, objects, names)
+            unclear += settle_swaps(kind, objects, names)[1]
     add_orders(desired.objects.values(), names)
     listed = sorted((d for d in desired.objects.values() if d.kind.has(Catalog)), key=lambda d: d.kind.rank)
     for number, declared in enumerate(listed):
         if declared.spec.state == "present" and declared.fields:
             _expect(declared, -1 - number, names)
-    return rows
+    return rows, unclear
 
 
 async def read_kinds(client: Client, chosen: Collection[Kind], names: Names, fields: Wanted = NOTHING) -> Rows:

@@ -97,8 +97,9 @@ async def _read(client: Client, desired: Desired, scope: Scope, early: Early) ->
     ours = scope.widened(visible(declared, names), desired.settings, me)
     reader.begin([k for k in definitions if k.name in defined.keys], defined)
     reader.begin(outside_projects(ours, names), ours)
+    reader.by_program = catalog if client.catalog is not None else ()
     await reader.wave(defined, definitions)
-    shown = await read_catalog(client, desired, catalog, names)
+    shown, reader.ambiguous["the catalog"] = await read_catalog(client, desired, catalog, names)
     # Before the other lists, some of whose parameters and fields an older Redmine does not know.
     check_version(names)
     need = desired.need(names) if by_definition(declared) else declared
@@ -169,6 +170,8 @@ class Reader:
         self.names = names
         self.early = early or Early(ahead=False)
         self.ambiguous: dict[str, list[Problem]] = {}
+        self.by_program: Sequence[Kind] = ()
+        """Kinds of which the program inside Redmine shows more than the lists: exchanges of names are settled then."""
         self.left_out = LeftOut()
         self.kept: dict[str, list[Row]] = {}
         """Path → the rows of a list that is used twice."""
@@ -188,7 +191,7 @@ class Reader:
         """Read several kinds concurrently, if they are needed."""
         needed = [kind for kind in chosen if kind.name in {*need.keys, *need.whole}]
         await together(self.kind(kind, need) for kind in needed)
-        await together(self._swaps(kind) for kind in needed)
+        await together(self._swaps(kind) for kind in needed if kind not in self.by_program)
 
     def begin(self, chosen: Iterable[Kind], need: Need) -> None:
         """Ask for the lists of kinds whose turn comes later."""

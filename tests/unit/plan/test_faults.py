@@ -114,9 +114,13 @@ def test_a_problem_of_no_object_stops_everything() -> None:
 
 def test_an_exchange_that_cannot_be_told_is_left_out_with_all_that_names_it() -> None:
     """One half of it would be written to the object of the other name, and an issue would get the other version."""
-    versions = 'versions: [{name: "1", renamed_from: "2", description: x}, {name: "2", renamed_from: "1", description: y}]'
+    versions = (
+        'versions: [{name: "1", renamed_from: "2", description: x}, {name: "2", renamed_from: "1", description: y}]'
+    )
     text = inside(versions, 'issues: [{subject: s, fixed_version: "2"}, {subject: t}]')
-    found, planned = faults(text, SHOP, version(5, "shop", "1", description="a"), version(6, "shop", "2", description="b"))
+    found, planned = faults(
+        text, SHOP, version(5, "shop", "1", description="a"), version(6, "shop", "2", description="b")
+    )
     assert [str(change.address) for change, _ in found.failed] == ["version shop/1", "version shop/2"]
     assert [str(change.address) for change, _ in found.skipped] == ["issue shop/s"]
     assert planned == {"issue shop/t"}
