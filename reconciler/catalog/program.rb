@@ -42,6 +42,19 @@ module Catalog
     numbers.reject { |_, number| number.zero? }.map { |what, number| count(number, *what) }.join(', ')
   end
 
+  # The settings among these that have the number of a record. Redmine leaves it there when that is deleted (5.0 to 7.0).
+  def self.settings_of(record, *names)
+    known = names.select { |name| Setting.available_settings.key?(name) }
+    known.select { |name| Array(Setting[name]).map(&:to_s).include?(record.id.to_s) }
+  end
+
+  def self.forget_in_settings(record, *names)
+    settings_of(record, *names).each do |name|
+      # '0' is nothing: a number cannot be empty.
+      Setting[name] = Setting[name].is_a?(Array) ? Setting[name].map(&:to_s) - [record.id.to_s] : '0'
+    end
+  end
+
   # A text as people compare it: `Bug` and ` bug` are the same to them.
   def self.folded(text)
     text.to_s.unicode_normalize(:nfkc).gsub(/[[:space:]]+/, ' ').strip.downcase
@@ -290,14 +303,22 @@ module Catalog
       {
         'workflow rule' => WorkflowRule.where(tracker_id: record.id).count,
         ['place in an archived project', 'places in archived projects'] => record.projects.count,
-        ['place in a custom field', 'places in custom fields'] => record.custom_fields.count
+        ['place in a custom field', 'places in custom fields'] => record.custom_fields.count,
+        ['place in the settings', 'places in the settings'] => Catalog.settings_of(record, NEW_PROJECTS).size
       }
     end
 
+    NEW_PROJECTS = 'default_projects_tracker_ids'
+
     def destroy(record)
+      # New projects would have no tracker, and Redmine fails at each of their issues (500; 5.0).
+      only = Catalog.settings_of(record, NEW_PROJECTS).any? && Array(Setting[NEW_PROJECTS]).reject(&:blank?).size == 1
+      raise Refused, "it is the only tracker of new projects (the setting #{NEW_PROJECTS})" if only
+
       notes = super
       # Redmine leaves the numbers behind (5.0 to 7.0).
       Role.all.select { |role| forget(role, record.id.to_s) }.each(&:save!)
+      Catalog.forget_in_settings(record, NEW_PROJECTS)
       notes
     end
 
@@ -410,17 +431,36 @@ module Catalog
       {
         'workflow rule' => WorkflowRule.where(role_id: record.id).count,
         ['place in a query', 'places in queries'] => record.queries.count,
-        ['place in a custom field', 'places in custom fields'] => record.custom_fields.count
+        ['place in a custom field', 'places in custom fields'] => record.custom_fields.count + members_of(record).size,
+        ['place in the settings', 'places in the settings'] => Catalog.settings_of(record, CREATORS).size
       }
     end
+
+    CREATORS = 'new_project_user_role_id'
 
     def destroy(record)
       raise Refused, 'every Redmine has this role' if record.builtin?
 
       [CustomField, Query].each { |model| only!(record, model) }
+      fields = members_of(record)
+      alone = fields.select { |field| roles_of(field) == [record.id.to_s] }.map(&:name)
+      raise Refused, "it is the only role of the users that custom fields take: #{alone.join(', ')}" if alone.any?
+
+      notes = super
       # Redmine leaves these behind (5.0 to 7.0).
       Role.all.each { |role| role.managed_roles.delete(record) if role.managed_roles.include?(record) }
-      super
+      fields.each { |field| field.update!(user_role: roles_of(field) - [record.id.to_s]) }
+      Catalog.forget_in_settings(record, CREATORS)
+      notes
+    end
+
+    # The custom fields for users that take members with the role.
+    def members_of(record)
+      CustomField.where(field_format: 'user').select { |field| roles_of(field).include?(record.id.to_s) }
+    end
+
+    def roles_of(field)
+      Array(field.user_role).reject(&:blank?).map(&:to_s)
     end
 
     # What only this role sees would be seen by administrators alone.
@@ -612,7 +652,8 @@ module Catalog
 
     def names(model, ids)
       all = model.all.to_h { |record| [record.id.to_s, record.name] }
-      Array(ids).map { |id| all[id.to_s] }.compact.sort
+      # Of what is gone, its number is left; without it, the field would look as if it took everything.
+      Array(ids).reject(&:blank?).map { |id| all[id.to_s] || "##{id}" }.sort
     end
 
     # A default is shown by name where it is stored as a number.
@@ -798,15 +839,24 @@ module Catalog
 
       lost = set['visible'] && !record.visible ? record.roles.map(&:name) : []
       cleared = lost.empty? ? [] : ["everybody sees it from now on; its roles are cleared: #{lost.join(', ')}"]
-      issues = set['trackers'] && record.respond_to?(:trackers) ? left(record, set['trackers']) : 0
-      cleared + (issues.zero? ? [] : ["#{Catalog.count(issues, 'issue')} will lose the value when next saved"])
+      return cleared unless record.respond_to?(:trackers)
+
+      lose = 'will lose the value when next saved'
+      tracked, placed = left(record, set)
+      cleared << "#{Catalog.count(tracked, 'issue')} #{lose}" if tracked.positive?
+      cleared << "#{Catalog.count(placed, 'issue')} #{lose}, unless their projects are given the field" if placed.positive?
+      cleared
     end
 
-    # Issues that have a value, of trackers that it is taken from.
-    def left(record, names)
-      gone = record.trackers.reject { |tracker| names.include?(tracker.name) }.map(&:id)
+    # Numbers of issues that have a value: those of trackers that it is taken from, and those in projects that do not have
+    # it by themselves, if it is no longer for all.
+    def left(record, set)
       values = CustomValue.where(custom_field_id: record.id, customized_type: 'Issue').where.not(value: [nil, ''])
-      Issue.where(tracker_id: gone, id: values.select(:customized_id)).count
+      issues = Issue.where(id: values.select(:customized_id))
+      gone = set['trackers'] ? record.trackers.reject { |tracker| set['trackers'].include?(tracker.name) } : []
+      taken = set['is_for_all'] == false && record.is_for_all
+      rest = issues.where.not(tracker_id: gone).where.not(project_id: record.projects.map(&:id))
+      [issues.where(tracker_id: gone).count, taken ? rest.count : 0]
     end
 
     def takes_along(record)
