@@ -170,7 +170,7 @@ class CustomFieldSpec(Spec):
     default_value: Annotated[
         str | int | float | bool | None,
         Field(
-            description="Value of new objects; of an enumeration the option's name, of users the login.",
+            description="Value of new objects; of an enumeration the option's name. The format `user` has none.",
             examples=["Low"],
         ),
         Api(codec=DefaultValue()),

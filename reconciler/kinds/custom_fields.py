@@ -149,6 +149,9 @@ class CustomFields(CatalogKind[CustomFieldSpec]):
             yield "max_length", f"max_length {spec.max_length} is less than min_length {spec.min_length}"
         if spec.edit_tag_style == "radio" and spec.field_format not in (None, "bool"):
             yield "edit_tag_style", "radio is only for the format bool"
+        if spec.field_format == "user" and spec.default_value not in (None, ""):
+            # "is not included in the list", whoever it is (5.0 to 6.1): without an object, nobody is a choice.
+            yield "default_value", "Redmine takes no default for the format user"
         if spec.field_format in NEEDED and getattr(spec, NEEDED[spec.field_format]) == []:
             yield NEEDED[spec.field_format], f"a custom field of this format needs {NEEDED[spec.field_format]}"
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 
 from reconciler.kinds._catalog import CatalogKind
+from reconciler.kinds.enumerations import ProgramFields
 from reconciler.model.address import Address, Row
 from reconciler.model.capabilities import Nesting, ReadOnly
 from reconciler.model.catalog import CATALOG, Catalog, CatalogRows, Named
@@ -31,7 +32,7 @@ class ProjectActivitySpec(ProjectItem):
     custom_fields: Annotated[
         dict[str, Any] | None,
         Field(description="Custom fields by name.", examples=[{"Cost center": "4711"}]),
-        Api(clear=REFUSE),
+        Api(codec=ProgramFields("time_entry_activity"), clear=REFUSE),
     ] = None
 
 

@@ -369,7 +369,8 @@ def shown(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(shown, value))
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {shown(part)}" for name, part in value.items() if name not in ("id", "sha256"))
+        told = {name: part for name, part in value.items() if name not in ("id", "sha256")} or value
+        return ", ".join(f"{name} {shown(part)}" for name, part in told.items())
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 

@@ -79,7 +79,9 @@ def _mapping(parts: Mapping[str, Any]) -> str:
     name = parts.get("name", parts.get("key"))
     if len(parts) == 2 and "project" in parts and name is not None:
         return f"{value(name, item=True)} of {value(parts['project'], item=True)}"
-    shown = {k: f"{part[:SHORT]}…" if k == "sha256" and part else part for k, part in parts.items() if k != "id"}
+    # The id of a file; alone, it is the name of a column that a query is sorted by.
+    named = {k: part for k, part in parts.items() if k != "id" or len(parts) == 1}
+    shown = {k: f"{part[:SHORT]}…" if k == "sha256" and part else part for k, part in named.items()}
     pairs = [(str(key), value(part, item=True)) for key, part in shown.items()]
     return " ".join(pairs[0]) if len(pairs) == 1 else "{" + ", ".join(": ".join(pair) for pair in pairs) + "}"
 

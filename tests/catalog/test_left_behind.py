@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from engine import apply_to
+from engine import apply_to, plan_of
 from pydantic import SecretStr
 
 from reconciler.apply.report import Report
@@ -79,3 +79,18 @@ def test_what_nothing_could_take_the_place_of(case: str, redmine: Sandbox, world
     apply_to(world, before, catalog=session(redmine, world))
     (result,) = apply_to(world, after, catalog=session(redmine, world)).results
     assert [error.message for error in result.errors] == [said]
+
+
+ACTIVITIES = """
+custom_fields:
+- {type: time_entry_activity, name: Account, field_format: string}
+- {type: time_entry_activity, name: Billed, field_format: bool}
+time_entry_activities: [{name: Development, custom_fields: {Account: a}}]
+projects: [{identifier: one, name: One, time_entry_activities: [{name: Development, custom_fields: {Account: null, Billed: true}}]}]
+"""
+
+
+def test_what_a_project_clears_of_an_activity(redmine: Sandbox, world: Running) -> None:
+    """An empty value is nothing, and a Boolean one is true or false: a second plan is empty."""
+    assert notes(apply_to(world, ACTIVITIES, catalog=session(redmine, world))) == {}
+    assert plan_of(world, ACTIVITIES, catalog=session(redmine, world)).changes == ()

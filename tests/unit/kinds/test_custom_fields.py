@@ -187,6 +187,7 @@ def test_another_format_is_a_problem_at_its_place(memory: Canned, program: Memor
         ("field_format: list, edit_tag_style: radio, possible_values: [a]", "radio is only for the format bool"),
         ("field_format: string, roles: [Manager], visible: true", "roles are only for `visible: false`"),
         ("field_format: string, min_length: -1", "min_length"),
+        ("field_format: user, default_value: amy", "Redmine takes no default for the format user"),
         ("field_format: words", "field_format"),
     ],
 )

@@ -265,6 +265,7 @@ def test_rendering_text_imports_no_heavy_library() -> None:
         ("(none)", '"(none)"'),
         ("a → b", '"a → b"'),
         ({"group": "Support"}, "group Support"),
+        ([{"id": "desc"}, "subject"], "id desc, subject"),
         ({"project": "hq", "name": "1.0"}, "1.0 of hq"),
         ({"project": "hq", "key": "login"}, "login of hq"),
         ({"precedes": "x", "delay": 3}, "{precedes: x, delay: 3}"),
