@@ -162,8 +162,8 @@ def _evaluated(node: Map, environ: Mapping[str, str]) -> tuple[dict[str, Any], d
             unresolved |= {f"{name}.{part}": problem for part, problem in inner.items()}
         elif isinstance(value, Templated):
             text, wrong = expand(value.expression, environ)
-            for message, hint in wrong.values():
-                unresolved[name] = Problem(node.where(name), message, hint=hint)
+            for fault in wrong:
+                unresolved[name] = Problem(node.where(name), fault.message, hint=fault.hint)
             values |= {} if wrong else {name: _line(str(text))}
         elif isinstance(value, Seq):
             numbered = Map(value.file, value.at)
