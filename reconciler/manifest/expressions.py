@@ -33,8 +33,8 @@ class Fault(NamedTuple):
 def expand(text: str, env: Mapping[str, str]) -> tuple[str, tuple[Fault, ...]]:
     """Expand `${NAME}` and `${NAME:-default}` (as in a shell: if unset or empty); `$${` is a literal `${`.
 
-    Returns the text, a `Templated` if there was an expression, and what is wrong with it, each variable once. Values are
-    not expanded again, so a variable cannot inject an expression.
+    Returns the text, a `Templated` if there was an expression, and what is wrong with it, each variable once. Values
+    are not expanded again, so a variable cannot inject an expression.
     """
     expressions = list(_EXPRESSION.finditer(text))
     parts, faults, end = [], dict[str, Fault](), 0

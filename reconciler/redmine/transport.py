@@ -7,11 +7,13 @@ off is retried as well. Each attempt also records whether a write may have been 
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import IO, NamedTuple
 
 import httpx
@@ -19,7 +21,7 @@ from httpx_retries import Retry
 
 from reconciler.errors import ConfigError
 from reconciler.masking import Secrets
-from reconciler.redmine.clock import ServerClock
+from reconciler.redmine.clock import ServerClock, time_in
 from reconciler.redmine.connection import Connection
 from reconciler.redmine.renewal import Renewal
 from reconciler.redmine.slots import Slots, Turn
@@ -40,6 +42,8 @@ RETRY_STATUSES = (429, 500, 502, 503, 504)
 NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 NOT_SENT = (*NOT_CONNECTED, httpx.ProxyError)  # a proxy that refuses to connect has forwarded nothing
 BROKEN = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError)
+
+_NUMBER = re.compile("[0-9]+(?:[.][0-9]+)?")
 
 
 @dataclass(slots=True)
@@ -206,10 +210,19 @@ class Policy(Retry):
         return seconds
 
     def parse_retry_after(self, retry_after: str) -> float:
-        """The seconds to wait as the server says."""
-        seconds = super().parse_retry_after(retry_after)
-        self.waits(min(seconds, MAX_WAIT))
+        """The seconds to wait as the server says; 0 if it says nothing of use, and `backoff_strategy` decides then."""
+        seconds = min(_seconds(retry_after.strip()), MAX_WAIT)
+        if seconds > 0:
+            self.waits(seconds)
         return seconds
+
+
+def _seconds(retry_after: str) -> float:
+    """The seconds in a Retry-After: a number, or a date. Not by httpx_retries, which fails on some dates."""
+    if _NUMBER.fullmatch(retry_after):
+        return float(retry_after)
+    until = time_in(retry_after)
+    return max(0.0, (until - datetime.now(UTC)).total_seconds()) if until is not None else 0.0
 
 
 def policy(

@@ -60,15 +60,20 @@ def test_waits_grow_and_have_jitter() -> None:
     [
         ("7", 7, 7),
         ("100000", transport.MAX_WAIT, transport.MAX_WAIT),
-        ("nonsense", 0.25, 0.5),
+        ("1.5", 1.5, 1.5),
+        ("9" * 400, transport.MAX_WAIT, transport.MAX_WAIT),
+        *((odd, 0.25, 0.5) for odd in ("nonsense", "-5", "inf", "nan", "1_0", "\N{ARABIC-INDIC DIGIT THREE}", "0")),
+        *((f"Mon, 01 Jan {when}", 0.25, 0.5) for when in ("2024 00:00:00 +99999999999999999999", "0001 00:00:00 +0100")),
+        ("Mon, 01 Jan 2024 00:00:00", 0.25, 0.5),
     ],
 )
-def test_retry_after_is_respected(header: str, least: float, most: float) -> None:
-    """Retry-After in seconds sets the wait, up to 30 seconds."""
-    server = Server(says(429, headers={"Retry-After": header}), says(200, {}))
+def test_retry_after_is_respected(header: str, least: float, most: float, caplog: pytest.LogCaptureFixture) -> None:
+    """Retry-After in seconds sets the wait, up to 30 seconds; what makes no sense is ignored without a word."""
+    server = Server(says(429, headers={"Retry-After": header.encode()}), says(200, {}))
     waits: list[float] = []
     call(server, get, waits=waits)
     assert least <= waits[0] <= most
+    assert not caplog.records
 
 
 def test_retry_after_can_be_a_date() -> None:
