@@ -22,7 +22,7 @@ from reconciler.manifest.loader import Variables, locate
 from reconciler.manifest.rules import Rules
 from reconciler.manifest.scalars import Computed
 from reconciler.manifest.sources import find_config
-from reconciler.masking import Secrets, without_user_info
+from reconciler.masking import Secrets, shown_url, without_user_info
 from reconciler.settings import (
     CREDENTIALS,
     UNSET,
@@ -281,8 +281,8 @@ class Config:
         if own and url.rstrip("/") not in own:
             beside = BESIDE.get(above.origin, "set the credentials for that server in the same place")
             raise ConfigError(
-                f"`{name}` from {layer.origin} is for {without_user_info(' or '.join(sorted(own)))} and is not sent to "
-                f"{url}, which is set by {above.origin}: {beside}, or remove one of the two."
+                f"`{name}` from {layer.origin} is for {' or '.join(map(shown_url, sorted(own)))} and is not sent to "
+                f"{shown_url(url)}, which is set by {above.origin}: {beside}, or remove one of the two."
             )
 
     def _intended_servers(self, layer: Layer) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from reconciler.manifest.excerpt import suggest
@@ -67,10 +67,28 @@ def _why_not(match: re.Match[str], env: Mapping[str, str]) -> tuple[str, str] | 
     return f"the environment variable {name} is not set", hint
 
 
+def names_in(expression: str) -> list[str]:
+    """The names of the variables in an expression."""
+    return [match[1] for match in _EXPRESSION.finditer(expression) if match[1]]
+
+
+def with_hidden_defaults(expression: str, mask: str, is_secret: Callable[[str], bool]) -> str:
+    """An expression without the defaults of secret variables: `${NAME:-•••}`."""
+
+    def hidden(match: re.Match[str]) -> str:
+        return _reference(match, mask) if match[1] and is_secret(match[1]) else match[0]
+
+    return _EXPRESSION.sub(hidden, expression)
+
+
 def with_hidden_parts(expression: str, mask: str) -> str:
     """An expression of which only the names are shown: `${NAME:-•••}`, `•••${NAME}`. A default may be a secret, too."""
     parts, end = [], 0
     for match in filter(lambda found: found[1], _EXPRESSION.finditer(expression)):
-        parts += [mask if match.start() > end else "", f"${{{match[1]}{f':-{mask}' if match[2] else ''}}}"]
+        parts += [mask if match.start() > end else "", _reference(match, mask)]
         end = match.end()
     return "".join([*parts, mask if len(expression) > end else ""])
+
+
+def _reference(match: re.Match[str], mask: str) -> str:
+    return f"${{{match[1]}{f':-{mask}' if match[2] else ''}}}"

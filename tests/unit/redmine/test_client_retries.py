@@ -63,7 +63,9 @@ def test_json_that_breaks_off_is_asked_for_again(action: Action, body: bytes) ->
 @pytest.mark.parametrize("body", [b"", b'{"ok":'])
 def test_json_that_stays_incomplete_is_told(body: bytes) -> None:
     """What is no JSON, and says so, is not taken for the page of another server."""
-    with pytest.raises(errors.Unreachable, match=r"GET /projects/1 failed at .*: the response is incomplete or not valid"):
+    with pytest.raises(
+        errors.Unreachable, match=r"GET /projects/1 failed at .*: the response is incomplete or not valid"
+    ):
         call(Server(says(200, content=body, headers=JSON)), get)
 
 
@@ -84,7 +86,10 @@ def test_waits_grow_and_have_jitter() -> None:
         ("1.5", 1.5, 1.5),
         ("9" * 400, transport.MAX_WAIT, transport.MAX_WAIT),
         *((odd, 0.25, 0.5) for odd in ("nonsense", "-5", "inf", "nan", "1_0", "\N{ARABIC-INDIC DIGIT THREE}", "0")),
-        *((f"Mon, 01 Jan {when}", 0.25, 0.5) for when in ("2024 00:00:00 +99999999999999999999", "0001 00:00:00 +0100")),
+        *(
+            (f"Mon, 01 Jan {when}", 0.25, 0.5)
+            for when in ("2024 00:00:00 +99999999999999999999", "0001 00:00:00 +0100")
+        ),
         ("Mon, 01 Jan 2024 00:00:00", 0.25, 0.5),
     ],
 )
