@@ -182,14 +182,11 @@ def _loosened(part: Schema) -> list[Schema]:
             return _string(part)
         case "boolean":
             return [part, WORDS]
-        case "integer" | "number":
-            return [_finite(part), _quoted_number(part)]
+        case "integer":
+            return [part, _quoted_number(part)]
+        case "number":  # `.inf` is one for YAML
+            return [{"maximum": sys.float_info.max, **part}, _quoted_number(part)]
     return [_collection(part)]
-
-
-def _finite(part: Schema) -> Schema:
-    """A number, but not `.inf`, which YAML takes for one."""
-    return part if part["type"] == "integer" else {"maximum": sys.float_info.max, **part}
 
 
 def _quoted_number(part: Schema) -> Schema:
