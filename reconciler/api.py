@@ -114,10 +114,17 @@ def to_data(result: Plan | Report | Exported | Iterable[Problem]) -> dict[str, A
     The JSON Schemas describe it (`reconciler schema`). Secrets are masked.
     """
     if isinstance(result, Plan):
-        return json.plan_json(result)
+        return _masked(json.plan_json(result), result.secrets)
     if isinstance(result, Exported):
-        return json.export_json(result)
-    return json.results_json(result) if isinstance(result, Report) else json.problems_json(result)
+        return _masked(json.export_json(result), result.secrets)
+    if isinstance(result, Report):
+        return _masked(json.results_json(result), result.plan.secrets)
+    return json.problems_json(result)  # masked where they were found
+
+
+def _masked(data: dict[str, Any], secrets: Secrets) -> dict[str, Any]:
+    masked: dict[str, Any] = secrets.masked_data(data)
+    return masked
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,11 @@ def _printed(name: str, command: Computed, folder: Path) -> str:
     if not command:
         raise ConfigError(f"`{name}`: !command needs a list: the program and its arguments.")
     try:
-        # No shell: the list is the program and its arguments.
-        done = subprocess.run(command, cwd=folder, capture_output=True, timeout=TIMEOUT, check=False)
+        # No shell: the list is the program and its arguments. Standard input may be a manifest; programs ask for a
+        # password at the terminal itself.
+        done = subprocess.run(
+            command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT, check=False
+        )
     except OSError as error:
         raise ConfigError(f"`{name}`: cannot run {command[0]}: {error.strerror}.") from error
     except subprocess.TimeoutExpired:
@@ -61,7 +64,7 @@ def _kept(name: str, place: Computed) -> str:
     try:
         password = keyring.get_password(service, username)
     except KeyringError as error:
-        raise ConfigError(f"`{name}`: the keyring cannot be read: {error}.") from error
+        raise ConfigError(f"`{name}`: the keyring cannot be read: {str(error).rstrip('.')}.") from error
     if password is None:
         store = f"keyring set {service} {username}"
         raise ConfigError(

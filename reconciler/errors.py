@@ -26,8 +26,8 @@ Only `reconciler.cli` catches `ReconcilerError`. Messages are complete sentences
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -97,6 +97,10 @@ class Problem:
         for name in ("message", "subject", "hint"):
             object.__setattr__(self, name, shortened(getattr(self, name)))
 
+    def masked(self, mask: Callable[[str], str]) -> Problem:
+        """The same with masked texts."""
+        return replace(self, message=mask(self.message), subject=mask(self.subject), hint=mask(self.hint))
+
     @property
     def sentence(self) -> str:
         """The message with the hint."""
@@ -143,6 +147,10 @@ class ManifestError(ReconcilerError):
         self.problems = tuple(sorted(problems, key=lambda p: (p.location, p.message)))
         self.unasked = unasked
         super().__init__("\n".join(map(str, self.problems)))
+
+    def masked(self, mask: Callable[[str], str]) -> ManifestError:
+        """The same with masked texts."""
+        return ManifestError((problem.masked(mask) for problem in self.problems), unasked=self.unasked)
 
 
 class RefusedError(ReconcilerError):

@@ -34,6 +34,12 @@ def without_user_info(text: str) -> str:
     return _USER_INFO.sub(f"//{MASK}@", text)
 
 
+def shown_url(url: str) -> str:
+    """A URL without its user, password and query. It may be unusable: all before the last @ counts as user."""
+    url = re.sub("^(.*?//)?.*@", rf"\1{MASK}@", url, flags=re.DOTALL)
+    return re.sub("([?#]).*", rf"\1{MASK}", url, flags=re.DOTALL)
+
+
 def _any_form(char: str) -> str:
     """A pattern for a character as it is, escaped (JSON, Markdown), percent-encoded, or as an entity of HTML."""
     if char.isspace():

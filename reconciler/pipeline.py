@@ -134,11 +134,14 @@ async def all_problems(client: Client, manifests: Manifests, options: PlanOption
 
 @contextmanager
 def at_least(manifests: Manifests) -> Iterator[None]:
-    """Raise ManifestError with the problems of the manifests if the server cannot be asked for others."""
+    """Raise ManifestError with the problems of the manifests if the server cannot be asked for others.
+
+    Problems may quote live values; what is secret in these is masked.
+    """
     try:
         yield
-    except ManifestError:
-        raise
+    except ManifestError as error:
+        raise error.masked(manifests.config.secrets.masked) from None
     except ReconcilerError as error:
         if not manifests.problems:
             raise
@@ -225,7 +228,8 @@ async def archive_again(client: Client, manifests: Manifests, first: Planned) ->
     archive = archived_projects.to_archive_again(first.plan, first.visible, manifests.desired, names)
     desired = archived_projects.alone(archive, manifests.desired)
     state = await live.read(client, desired)
-    return await carry_out(client, Planned(make(desired, state, client.connection.url), state.names, state.me))
+    planned = Planned(make(desired, state, client.connection.url), state.names, state.me)
+    return await carry_out(client, planned.altered(secrets=client.secrets))
 
 
 def complete(report: Report, planned: Planned, before: Iterable[Report] = ()) -> Report:

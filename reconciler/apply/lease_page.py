@@ -78,8 +78,9 @@ class Entry(Record):
     def has_expired(self, now: datetime, grace: timedelta) -> bool:
         """Whether its time is over; never for a time that cannot be read."""
         try:
-            return now > datetime.fromisoformat(self.expires.replace(" UTC", "+00:00")) + grace
-        except ValueError:
+            # Not `+ grace` on the other side: the year 9999 leaves no room for it.
+            return now - grace > datetime.fromisoformat(self.expires.replace(" UTC", "+00:00"))
+        except (ValueError, TypeError):  # the latter for a time without UTC
             return False
 
 

@@ -193,24 +193,26 @@ def _file(target: Target, state: State) -> _File:
 
 def _is_report(path: Path) -> bool:
     """Whether a file is a report or a list of problems, or empty."""
-    from reconciler.state.foreign import QUALITY, WIDGET
+    from reconciler.state.foreign import QUALITY
 
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            start = file.read(300)
-        marked = '"format_version"' in start or '<testsuites name="reconciler"' in start or MARK in start
-        return not start.strip() or marked or QUALITY.match(start) is not None or _keys(start) <= WIDGET
+        text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return False
+    start = text[:300]
+    marked = '<testsuites name="reconciler"' in start or MARK in start
+    return not text.strip() or marked or QUALITY.match(start) is not None or _has_keys(text)
 
 
-def _keys(text: str) -> set[str]:
-    """The keys of a short JSON object; "" for anything else."""
+def _has_keys(text: str) -> bool:
+    """Whether a text is JSON with the keys of a report."""
+    from reconciler.state.foreign import is_report
+
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
-        data = None
-    return set(data) if isinstance(data, dict) else {""}
+        return False
+    return isinstance(data, dict) and is_report(data.keys())
 
 
 # -- formats ---------------------------------------------------------------------------------------------------

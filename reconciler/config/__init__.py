@@ -22,7 +22,7 @@ from reconciler.manifest.loader import Variables, locate
 from reconciler.manifest.rules import Rules
 from reconciler.manifest.scalars import Computed
 from reconciler.manifest.sources import find_config
-from reconciler.masking import Secrets, without_user_info
+from reconciler.masking import Secrets, shown_url, without_user_info
 from reconciler.settings import (
     CREDENTIALS,
     UNSET,
@@ -63,6 +63,8 @@ class Config:
     """The file that was read, if there is one."""
     notes: tuple[str, ...] = ()
     """Sentences on what the environment says and is not used, or overrides."""
+    _computed: dict[str, SecretStr] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What programs have printed: a one-time password is not given twice, and a person is asked once."""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -251,9 +253,13 @@ class Config:
 
     def _revealed(self, name: str, value: Any) -> Any:
         """A credential, computed if the file says how."""
+        if not isinstance(value, Computed):
+            return value
         from reconciler.credentials import revealed  # with subprocess, which most runs do not need
 
-        return revealed(name, value, self._folder) if isinstance(value, Computed) else value
+        if name not in self._computed:
+            self._computed[name] = revealed(name, value, self._folder)
+        return self._computed[name]
 
     def _headers(self, url: str) -> Mapping[str, SecretStr]:
         """The headers of the first layer that has any."""
@@ -275,8 +281,8 @@ class Config:
         if own and url.rstrip("/") not in own:
             beside = BESIDE.get(above.origin, "set the credentials for that server in the same place")
             raise ConfigError(
-                f"`{name}` from {layer.origin} is for {without_user_info(' or '.join(sorted(own)))} and is not sent to "
-                f"{url}, which is set by {above.origin}: {beside}, or remove one of the two."
+                f"`{name}` from {layer.origin} is for {' or '.join(map(shown_url, sorted(own)))} and is not sent to "
+                f"{shown_url(url)}, which is set by {above.origin}: {beside}, or remove one of the two."
             )
 
     def _intended_servers(self, layer: Layer) -> set[str]:

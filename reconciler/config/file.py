@@ -46,7 +46,10 @@ def _line(text: str) -> str:
 
 
 class _AnyName(dict[str, str]):
-    """Contains every name, so that the parser reports no unset variable: expressions are evaluated on use."""
+    """Contains every name, so that the parser reports no unset variable: expressions are evaluated on use.
+
+    Only the name of a file that `!file` reads is evaluated at once.
+    """
 
     def __contains__(self, name: object) -> bool:
         return True
@@ -107,7 +110,7 @@ class Reader:
         # Only comments: fine for a configuration, while an empty manifest is an error.
         if self.path.is_file() and not has_content(self.path):
             return Map(self.place.file)
-        loaded = load_yaml([self.path], _AnyName(), computed=(Command, Keyring))
+        loaded = load_yaml([self.path], _AnyName(self.environ), computed=(Command, Keyring))
         self.problems += loaded.problems
         for document in loaded.documents[1:]:
             self.problems.append(Problem(document.where(), "more than one YAML document", hint="remove all but one"))
@@ -162,8 +165,8 @@ def _evaluated(node: Map, environ: Mapping[str, str]) -> tuple[dict[str, Any], d
             unresolved |= {f"{name}.{part}": problem for part, problem in inner.items()}
         elif isinstance(value, Templated):
             text, wrong = expand(value.expression, environ)
-            for message, hint in wrong.values():
-                unresolved[name] = Problem(node.where(name), message, hint=hint)
+            for fault in wrong:
+                unresolved[name] = Problem(node.where(name), fault.message, hint=fault.hint)
             values |= {} if wrong else {name: _line(str(text))}
         elif isinstance(value, Seq):
             numbered = Map(value.file, value.at)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
+from functools import partial
 from typing import Any, Literal
 
 from msgspec.structs import replace
 from pydantic import BaseModel, SecretStr
 
-from reconciler.config import Config
+from reconciler.config import Config, hidden
 from reconciler.config.file import ENVIRONMENT, Layer
 from reconciler.errors import ConfigError, Location
 from reconciler.manifest.excerpt import looks_secret
-from reconciler.manifest.expressions import with_hidden_parts
-from reconciler.manifest.loader import Map, Seq, Templated, locate
+from reconciler.manifest.expressions import with_hidden_defaults, with_hidden_parts
+from reconciler.manifest.loader import Map, locate
 from reconciler.manifest.scalars import Computed
-from reconciler.masking import MASK, without_user_info
+from reconciler.masking import MASK, shown_url, without_user_info
 from reconciler.record import Record
 from reconciler.redmine.connection import Connection
+from reconciler.redmine.urls import checked_address, checked_url
 from reconciler.settings import CREDENTIALS, SECRET, VARIABLES, Lease, Limits, Settings
 
 FLAGS = {"url": "--url", "api_key": "--api-key-file", "concurrency": "--concurrency"}
@@ -26,7 +28,10 @@ FLAGS = {"url": "--url", "api_key": "--api-key-file", "concurrency": "--concurre
 MODELS: Mapping[str, type[BaseModel]] = {"limits": Limits, "lease": Lease}
 """Settings that are mappings with settings of their own."""
 MAPPINGS = ("headers", "user_ids")
-URLS = ("url", "proxy")
+CHECKS: Mapping[str, Callable[[str], object]] = {"url": checked_url, "proxy": partial(checked_address, "proxy")}
+"""The settings that are URLs, each with what refuses one that cannot be used."""
+URLS = CHECKS.keys()
+COMMANDS = ("catalog_command",)
 
 
 class Origin(Record):
@@ -87,7 +92,7 @@ def _settings(name: str, config: Config) -> Iterator[Setting]:
         yield _setting(name, value, layers, config)
         return
     for part, inner in parts.items():
-        yield _part(name, part, inner, layers)
+        yield _part(name, part, inner, layers, config)
 
 
 def _parts(name: str, value: Any) -> dict[str, Any] | None:
@@ -104,17 +109,19 @@ def _setting(name: str, value: Any, layers: list[Layer], config: Config) -> Sett
     unset = layer.unset(name)
     overrides = tuple(_origin(other, name) for other in layers[1:])
     expression = _expression(layer.node, name, secret=name in SECRET)
-    found = Setting(name, _shown(name, value), _origin(layer, name), name in SECRET, expression)
+    shown = _shown(name, value, hidden.by_names(layer.node.get(name), config.environ))
+    found = Setting(name, shown, _origin(layer, name), name in SECRET, expression)
     return replace(found, overrides=overrides, problem=unset.message if unset else _unusable(name, config))
 
 
-def _part(name: str, part: str, value: Any, layers: list[Layer]) -> Setting:
+def _part(name: str, part: str, value: Any, layers: list[Layer], config: Config) -> Setting:
     """One setting inside another one, such as `limits.deletes`."""
     node = layers[0].node.get(name) if layers else None
     declared = isinstance(node, Map) and part in node
     origin = _origin(layers[0], name, part) if declared else Origin("default" if value is not None else "unset")
     expression = _expression(node, part, secret=name in SECRET) if isinstance(node, Map) else ""
-    return Setting(f"{name}.{part}", _shown(name, value), origin, name in SECRET, expression)
+    masks = hidden.by_names(node.get(part), config.environ) if isinstance(node, Map) else {}
+    return Setting(f"{name}.{part}", _shown(name, value, masks), origin, name in SECRET, expression)
 
 
 def _origin(layer: Layer, name: str, *inner: str) -> Origin:
@@ -125,31 +132,46 @@ def _origin(layer: Layer, name: str, *inner: str) -> Origin:
     return Origin("option", FLAGS[name])
 
 
-def _shown(name: str, value: Any) -> Any:
-    """A value as it may be shown, as plain data."""
+def _shown(name: str, value: Any, masks: Mapping[str, str]) -> Any:
+    """A value as it may be shown, as plain data. `masks` are values with what a secret `${NAME}` gave masked."""
     if isinstance(value, Computed):
         # Its arguments may have secrets too.
         more = ", …" if len(value) > 1 else ""
         return f"{value.tag} [{value[0] if value else ''}{more}]"
     if value is None or name in SECRET or isinstance(value, SecretStr):
         return None if value is None else MASK
-    if name in URLS:
-        return without_user_info(value)
     if isinstance(value, tuple):
-        return list(value)
-    return value if isinstance(value, int | float) else str(value)
+        texts = [masks.get(item, item) for item in value]
+        return hidden.command(texts) if name in COMMANDS else texts
+    if masks:
+        # What is not there literally, such as a path, is none of a text in which a part can be masked.
+        value = masks.get(str(value), MASK)
+    return _text(name, value)
+
+
+def _text(name: str, value: Any) -> Any:
+    if name in URLS:
+        return shown_url(value)
+    return value if isinstance(value, int | float) else without_user_info(str(value))
 
 
 def _expression(node: Map, name: str, *, secret: bool) -> str:
     """What the file says for a value that has `${NAME}` in it; of a secret, only the names."""
-    value = node.get(name)
-    parts = value if isinstance(value, Seq) else [value]
-    said = [part.expression for part in parts if isinstance(part, Templated)]
-    return ", ".join(with_hidden_parts(one, MASK) if secret else without_user_info(one) for one in said)
+    said = (part.expression for part in hidden.templated(node.get(name)))
+    return ", ".join(with_hidden_parts(one, MASK) if secret else _said(name, one) for one in said)
+
+
+def _said(name: str, expression: str) -> str:
+    known = with_hidden_defaults(expression, MASK, looks_secret)
+    if name in URLS:
+        return shown_url(known)
+    return hidden.shell(known) if name in COMMANDS else without_user_info(known)
 
 
 def _unusable(name: str, config: Config) -> str:
-    """Why a credential is not used, or refused."""
+    """Why a URL cannot be used; why a credential is not used, or refused."""
+    if name in URLS:
+        return _unusable_url(name, config)
     if name not in CREDENTIALS:
         return ""
     used = config.used_credentials
@@ -160,7 +182,16 @@ def _unusable(name: str, config: Config) -> str:
     try:
         config.check_server(name)
     except ConfigError as error:
-        return without_user_info(str(error))
+        return str(error)
+    return ""
+
+
+def _unusable_url(name: str, config: Config) -> str:
+    text = next(getattr(layer.settings, name) for layer in config.layers if layer.has(name))
+    try:
+        CHECKS[name](text)
+    except ConfigError as error:
+        return str(error)
     return ""
 
 
@@ -176,5 +207,6 @@ def _variables(config: Config) -> Iterator[Setting]:
         node = layers[0].node.get("vars")
         declared = isinstance(node, Map) and len(origins) == len(layers)
         expression = _expression(node, name, secret=secret) if isinstance(node, Map) and declared else ""
-        shown = MASK if secret else value
+        masks = hidden.by_names(node.get(name), config.environ) if isinstance(node, Map) and declared else {}
+        shown = MASK if secret else _shown(name, value, masks)
         yield Setting(f"vars.{name}", shown, origins[0], secret, expression, tuple(origins[1:]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -21,6 +21,7 @@ from reconciler.kinds import declarable, keyed
 from reconciler.manifest import loader as manifest
 from reconciler.manifest.loader import Loaded
 from reconciler.manifest.sources import CONFIG
+from reconciler.masking import Secrets
 from reconciler.model.address import Address
 from reconciler.model.codecs import Stored
 from reconciler.pipeline import Manifests, plan
@@ -48,6 +49,8 @@ class Exported:
     requests: int
     sanitized: tuple[int, int] | None = None
     edited: tuple[str, ...] = ()
+    secrets: Secrets = field(default_factory=Secrets, compare=False, repr=False)
+    """Those of the run, which `to_data` masks."""
 
 
 class Writing(Protocol):
@@ -152,6 +155,7 @@ async def write_out(
         client.requests,
         replaced.pseudonyms.counts if replaced else None,
         tuple(sorted(folder.edited)),
+        client.secrets,
     )
 
 

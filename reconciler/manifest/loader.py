@@ -355,10 +355,10 @@ class _Builder:
 
     def _expanded(self, event: Any) -> str:
         value, faults = expand(event.value, self.env)
-        for start, (message, hint) in faults.items():
-            index = self.text.find(start, event.start_mark.index, event.end_mark.index)
+        for fault in faults:
             mark = event.start_mark  # the fallback: an escape such as "\x24{" is not in the text
-            self._report_value(mark_of(self.text, index, mark) if index >= 0 else mark, message, hint)
+            index = fault.within(self.text, mark.index, event.end_mark.index)
+            self._report_value(mark if index is None else mark_of(self.text, index, mark), fault.message, fault.hint)
         return Reported(event.value) if faults else value
 
     def _included(self, event: Any) -> str:

@@ -164,13 +164,14 @@ def beside(file: str, root: str, name: str) -> Path:
     Raises ManifestError for a path outside `root`, the manifests' folder, also by a link: manifests may come from
     people who must not read other files of the machine that runs `apply`.
     """
+    relative = f"write a path relative to {Path(file).name or 'the current folder'}"
     if not name or "\0" in name:
-        _fail(Location(file), "the file name is missing", "write a path relative to this manifest")
+        _fail(Location(file), "the file name is missing", relative)
     real = Path(os.path.realpath(Path(file).parent / name))  # links count: where they lead must be below `root` too
     # After the links are resolved: `..` and a link can both lead out.
     if Path(name).is_absolute() or not real.is_relative_to(root):
         above = not Path(name).is_absolute()
-        hint = f"move the file below {shown(root)}" if above else "write a path relative to this manifest"
+        hint = f"move the file below {shown(root)}" if above else relative
         _fail(Location(file), "the path is outside the manifests' folder", hint)
     if real.exists() and not real.is_file():
         _fail(Location(file), "not a regular file")

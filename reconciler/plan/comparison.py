@@ -98,8 +98,9 @@ def compare(
         unarchived=unarchived,
         tolerated=faults.tolerated,
     )
-    made = dataclasses.replace(prune.completed(plan, pruned, manifests, state, options), requests=client.requests)
-    return Planned(made, state.names, state.me, selection, faults=faults)
+    made = prune.completed(plan, pruned, manifests, state, options)
+    planned = Planned(made, state.names, state.me, selection, faults=faults)
+    return planned.altered(requests=client.requests, secrets=client.secrets)
 
 
 def _all(address: Address) -> bool:

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
-from pydantic import Discriminator, PlainSerializer
+from pydantic import Discriminator, Field, PlainSerializer, SkipValidation
 
 from reconciler.errors import Location
+from reconciler.masking import Secrets
 from reconciler.model.address import Address
 from reconciler.model.json_pieces import sha256
 from reconciler.model.spec import Secret
@@ -333,6 +334,13 @@ class Plan:
     unmanaged: Unmanaged = Unmanaged()
     collections: tuple[Collection, ...] = ()
     """Those from which objects are pruned."""
+    secrets: Annotated[Secrets, SkipValidation, Field(exclude=True)] = field(
+        default_factory=Secrets, compare=False, repr=False
+    )
+    """Those of its run, which `to_data` masks. They are in no file: neither in a saved plan nor in a pickle."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "secrets": Secrets()}
 
     @property
     def operations(self) -> Iterator[Operation]:

@@ -37,6 +37,7 @@ from reconciler.plan.scheduling import evidence, fingerprint
 from reconciler.plan.stand_ins import stand_ins
 from reconciler.record import Record
 from reconciler.state.desired import Desired
+from reconciler.state.foreign import is_saved_plan
 from reconciler.state.live import Live
 
 FORMAT = "2.1"
@@ -120,11 +121,12 @@ def check_echoes(plan: Plan, secrets: Secrets) -> None:
 
 def _is_plan(path: Path) -> bool:
     try:
+        text = path.read_bytes()
         # An empty file is replaced too: it has nothing to lose (`mktemp` makes one).
-        content = json.loads(path.read_bytes() or b'{"saved": ""}')
+        content = json.loads(text or b"{}")
     except (OSError, *NOT_JSON):
         return False
-    return isinstance(content, dict) and "saved" in content
+    return not text or (isinstance(content, dict) and is_saved_plan(content.keys()))
 
 
 def write(path: Path, text: str) -> None:

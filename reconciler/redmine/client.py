@@ -31,13 +31,12 @@ from reconciler.masking import Secrets
 from reconciler.redmine import gateway
 from reconciler.redmine.clock import ServerClock, elapsed
 from reconciler.redmine.connection import Connection, checked_header
-from reconciler.redmine.error_messages import error_status, json_object, network_failure, not_json, preflight
+from reconciler.redmine.error_messages import error_status, network_failure, not_json, preflight
 from reconciler.redmine.pagination import LIMIT, Instead, Page, complete, counted
-from reconciler.redmine.slots import Slots
+from reconciler.redmine.slots import BUSY, TIMED_OUT, Slots
 from reconciler.redmine.transport import (
     BROKEN,
     NOT_CONNECTED,
-    RETRY_STATUSES,
     Attempt,
     History,
     Into,
@@ -101,10 +100,10 @@ class Client:
         def answered() -> bool:
             return self._attempt.answered
 
-        self._retry = policy(connection.retries, RETRY_STATUSES, BROKEN, waits, answered)
+        self._retry = policy(connection.retries, BUSY, BROKEN, waits, answered)
         self._retry_unexecuted = policy(connection.retries, (429,), NOT_CONNECTED, waits, answered)
         # For the first request: that a URL is wrong must not take minutes to find out.
-        self._fail_fast = policy(min(connection.retries, 1), RETRY_STATUSES, BROKEN, waits, answered)
+        self._fail_fast = policy(min(connection.retries, 1), BUSY, BROKEN, waits, answered)
         # Redirects are not followed: the header with the API key would go to any host that they lead to.
         self._transport = RetryTransport(self._attempt)
         # Its copies: an attribute with the headers would show the key to whoever prints the attributes.
@@ -166,8 +165,8 @@ class Client:
     async def _get(self, path: str, params: Params, *, patient: bool) -> Row:
         retry = self._retry if patient else self._fail_fast
         response = await self._send("GET", path, retry=retry, params=_pairs(params))
-        body = json_object(response.content)
-        if body is None:
+        body = response.extensions["json"]
+        if not isinstance(body, dict):
             raise NotRedmine(not_json(self.connection.url, f"GET {path}", response))
         return body
 
@@ -292,9 +291,9 @@ class Client:
     async def _write(self, method: str, path: str, *, once: bool, **content: Any) -> Row:
         await self.guard()
         response = await self._send(method, path, once=once, **content)
-        body = json_object(response.content) if response.content.strip() else {}
+        body = response.extensions["json"]
         # Probably a proxy's page: the request may or may not have reached Redmine.
-        if body is None:
+        if not isinstance(body, dict):
             message = not_json(self.connection.url, f"{method} {path}", response)
             raise AnswerLost(f"{message} The outcome is unknown.", timed_out=False)
         return body
@@ -327,11 +326,11 @@ class Client:
         status = response.status_code
         # The object is gone: an earlier attempt deleted it, although its response was lost.
         if method == "DELETE" and status == 404 and history.may_be_executed and not gateway.answers(response):
-            return httpx.Response(204)
+            return httpx.Response(204, extensions={"json": {}})
         # 409 after a lost response: the earlier attempt itself may have raised the version (wiki pages).
         if history.may_be_executed and (once if status >= 500 else status == 409):
             message = f"{what} was sent and got status {status}: the outcome is unknown."
-            raise AnswerLost(message, timed_out=status == 504)
+            raise AnswerLost(message, timed_out=status in TIMED_OUT)
         if not response.is_success:
             refusal = error_status(what, response)
             refusal.repeated = history.may_be_executed and method != "GET"

@@ -5,14 +5,11 @@ Statements about Redmine were verified on 5.0.4 and 6.1.5 unless a comment says 
 
 from __future__ import annotations
 
-import json
 import re
 import socket
 import ssl
-from typing import Any
 
 import httpx
-from pydantic_core import from_json
 
 from reconciler.errors import (
     Answered,
@@ -30,7 +27,8 @@ from reconciler.errors import (
 )
 from reconciler.redmine import gateway
 from reconciler.redmine.connection import Connection
-from reconciler.redmine.transport import causes
+from reconciler.redmine.json_body import json_object
+from reconciler.redmine.transport import Incomplete, causes
 
 _CLASSES: dict[int, type[Answered]] = {401: Denied, 403: Denied, 404: Missing, 409: Stale, 422: Rejected}
 _MEANINGS = {
@@ -42,24 +40,6 @@ _MEANINGS = {
     422: "invalid",
     429: "too many requests",
 }
-
-
-def json_object(content: bytes) -> dict[str, Any] | None:
-    """The JSON object in a body, or None."""
-    try:
-        # In half of the time that the standard library takes for a page of issues.
-        body = from_json(content)
-    except ValueError:
-        body = _tolerant(content)
-    return body if isinstance(body, dict) else None
-
-
-def _tolerant(content: bytes) -> Any:
-    """The value of JSON that begins with a byte order mark or has half of a pair of surrogates; None for no JSON."""
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError):  # the latter for deeply nested JSON
-        return None
 
 
 def not_json(url: str, what: str, response: httpx.Response) -> str:
@@ -183,4 +163,6 @@ def _why(connection: Connection, error: Exception) -> str:
             return "no connection could be made; check `url` and the network"
         case httpx.DecodingError():
             return f"the response could not be read ({_clean(str(error))})"
+        case Incomplete():
+            return "the response is incomplete or not valid JSON"
     return "the connection broke before the response was complete"

@@ -16,8 +16,11 @@ from msgspec import Struct
 
 from reconciler.redmine.limiter import Limiter, Outcome
 
-BUSY = frozenset({429, 500, 502, 503, 504})
-"""Statuses of a server that has too much to do: Redmine on SQLite answers concurrent writes with 500 (5.0)."""
+BUSY = frozenset({408, 429, 500, 502, 503, 504, *range(520, 525)})
+"""Statuses that may be others in a moment, of a server that has too much to do or is not ready, or of a gateway that
+does not reach it (520 to 524: Cloudflare's). 500 too: Redmine on SQLite answers concurrent writes with it (5.0)."""
+TIMED_OUT = frozenset({504, 522, 524})
+"""Those of a gateway whose time is over, while the server may still be at work."""
 TOLD = frozenset({429, 503})
 """Those of which a Retry-After holds for all requests."""
 

@@ -7,20 +7,23 @@ off is retried as well. Each attempt also records whether a write may have been 
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import IO, NamedTuple
+from datetime import UTC, datetime
+from typing import IO, Any, NamedTuple
 
 import httpx
 from httpx_retries import Retry
 
 from reconciler.errors import ConfigError
 from reconciler.masking import Secrets
-from reconciler.redmine.clock import ServerClock
+from reconciler.redmine.clock import ServerClock, time_in
 from reconciler.redmine.connection import Connection
+from reconciler.redmine.json_body import json_value
 from reconciler.redmine.renewal import Renewal
 from reconciler.redmine.slots import Slots, Turn
 
@@ -34,12 +37,16 @@ that a POST is hardly ever sent on a connection that the server is closing."""
 MAX_WAIT = 30.0
 """Maximum number of seconds between two attempts, whatever Retry-After says."""
 
-RETRY_STATUSES = (429, 500, 502, 503, 504)
-"""500 too: Redmine on SQLite answers concurrent writes with 500 (SQLite3::BusyException, 5.0)."""
+
+class Incomplete(httpx.RemoteProtocolError):
+    """The body of a response is not the JSON that it should be, such as the beginning of it."""
+
 
 NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 NOT_SENT = (*NOT_CONNECTED, httpx.ProxyError)  # a proxy that refuses to connect has forwarded nothing
 BROKEN = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError)
+
+_NUMBER = re.compile("[0-9]+(?:[.][0-9]+)?")
 
 
 @dataclass(slots=True)
@@ -102,7 +109,7 @@ class Attempt(httpx.AsyncBaseTransport):
             outcome = "canceled" if isinstance(error, asyncio.CancelledError) else type(error).__name__
             self._note(request, outcome, started, sent=not isinstance(error, NOT_SENT))
             raise
-        # A status below 500 settles this attempt. A 502 or 504 comes from a proxy: Redmine may have executed it.
+        # A status below 500 settles this attempt. A 502, 504 or 520 comes from a proxy: Redmine may have executed it.
         if response.status_code < 500:
             history.may_be_executed = before
         told, timed = "retry-after" in response.headers, request.extensions["into"] is None
@@ -131,10 +138,11 @@ class Attempt(httpx.AsyncBaseTransport):
         # Encoded here: httpx would encode them as ASCII, which the mask is not.
         headers = {name.encode(): masked(response.headers[name]).encode() for name in kept if name in response.headers}
         # Not as a header: httpx would build the redirected request, and fail on a malformed URL.
-        target = {"location": masked(response.headers.get("location", "")), "origin": str(request.url)}
+        known = {"location": masked(response.headers.get("location", "")), "origin": str(request.url)}
+        data = _data(request, response, body) if response.is_success and into is None else None
         # Data stays as it is. Before a message is made of an error, and shortened: half a secret is not recognized.
         body = body if response.is_success else self._secrets.masked_bytes(body)
-        return httpx.Response(response.status_code, headers=headers, content=body, extensions=target)
+        return httpx.Response(response.status_code, headers=headers, content=body, extensions={**known, "json": data})
 
     def _masked(self, text: str) -> str:
         return self._secrets.masked(text, common=True)
@@ -160,6 +168,22 @@ async def _read(response: httpx.Response) -> bytes:
         if len(body) > MAX_BODY:
             raise httpx.DecodingError(f"the response is larger than {MAX_BODY // 2**20} MiB")
     return bytes(body)
+
+
+def _data(request: httpx.Request, response: httpx.Response, body: bytes) -> Any:
+    """The JSON of a response: {} for a write without a body, as most are, and None for anything else.
+
+    Raises Incomplete for what says that it is JSON: a proxy may end a body that breaks off as if it were whole.
+    """
+    if not body.strip() and request.method != "GET":
+        return {}
+    try:
+        return json_value(body)
+    except ValueError as error:
+        # A page is one, whatever it is said to be.
+        if "json" in response.headers.get("content-type", "").lower() and not body.lstrip().startswith(b"<"):
+            raise Incomplete("no valid JSON", request=request) from error
+        return None
 
 
 async def _stream(response: httpx.Response, into: Into) -> None:
@@ -206,15 +230,24 @@ class Policy(Retry):
         return seconds
 
     def parse_retry_after(self, retry_after: str) -> float:
-        """The seconds to wait as the server says."""
-        seconds = super().parse_retry_after(retry_after)
-        self.waits(min(seconds, MAX_WAIT))
+        """The seconds to wait as the server says; 0 if it says nothing of use, and `backoff_strategy` decides then."""
+        seconds = min(_seconds(retry_after.strip()), MAX_WAIT)
+        if seconds > 0:
+            self.waits(seconds)
         return seconds
+
+
+def _seconds(retry_after: str) -> float:
+    """The seconds in a Retry-After: a number, or a date. Not by httpx_retries, which fails on some dates."""
+    if _NUMBER.fullmatch(retry_after):
+        return float(retry_after)
+    until = time_in(retry_after)
+    return max(0.0, (until - datetime.now(UTC)).total_seconds()) if until is not None else 0.0
 
 
 def policy(
     retries: int,
-    statuses: Sequence[int],
+    statuses: Collection[int],
     exceptions: Sequence[type[Exception]],
     waits: Callable[[float], None],
     answered: Callable[[], bool],

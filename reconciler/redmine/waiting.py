@@ -10,12 +10,11 @@ from dataclasses import replace
 from reconciler.errors import Answered, Unreachable
 from reconciler.redmine.client import Client, Row
 from reconciler.redmine.clock import elapsed
+from reconciler.redmine.slots import BUSY
 from reconciler.redmine.transport import causes
 
 PAUSE = 1.0
 """Seconds between two attempts."""
-STARTING = frozenset({429, 500, 502, 503, 504})
-"""Statuses of a Redmine, or a gateway before it, that is not ready: 500 while its database is migrated."""
 
 
 async def whoami(client: Client, seconds: float, say: Callable[[str], None]) -> Row:
@@ -55,6 +54,6 @@ async def _attempt(client: Client, end: float) -> Row:
 def _passes(error: Unreachable | Answered) -> bool:
     """Whether an error can be over in a moment."""
     if isinstance(error, Answered):
-        return error.status in STARTING
+        return error.status in BUSY  # 500 while its database is migrated
     # A host name may come into being with its container; a certificate stays as it is.
     return not any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes(error))

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.reference import json_schema as schemas
-from reconciler.reference.json_schema import COUNT, DRAFT, PLACE, TEXT, Schema, array, model_properties, open_object
+from reconciler.reference.json_schema import (
+    ABOUT,
+    COUNT,
+    DRAFT,
+    PLACE,
+    TEXT,
+    Schema,
+    array,
+    model_properties,
+    open_object,
+)
 from reconciler.settings import SECRET, Settings
 from reconciler.state.overlay_entries import ACTION, ACTIONS, UNSET
 
@@ -15,6 +25,7 @@ TAGGED: Schema = {
     "items": {"type": "string"},
     "minItems": 1,
 }
+NULL: Schema = {"type": "null"}
 MAYBE: Schema = {"type": ["string", "null"]}
 
 
@@ -38,12 +49,25 @@ def config_schema() -> Schema:
 def _setting(name: str, schema: Schema) -> Schema:
     """The schema of a setting; a secret can also be what a program prints, or a password of the keyring."""
     if name not in SECRET:
-        return schema
-    description = {"description": schema["description"]}
-    if name == "headers":
-        values = {"anyOf": [{"type": ["string", "number", "boolean"]}, TAGGED]}
-        return {**description, "type": ["object", "null"], "additionalProperties": values}
-    return {**description, "anyOf": [{"type": ["string", "number", "boolean", "null"]}, TAGGED]}
+        return _or_null(schema)
+    secret = {"anyOf": [{"type": ["string", "number", "boolean"]}, TAGGED]}
+    values = {"type": "object", "additionalProperties": secret} if name == "headers" else secret
+    return _or_null({"description": schema["description"], **values})
+
+
+def _or_null(schema: Schema) -> Schema:
+    """The same or null, which counts as not set, also inside a mapping."""
+    about = {key: schema[key] for key in ABOUT if key in schema}
+    rest = {key: value for key, value in schema.items() if key not in ABOUT}
+    choices = [_inside(part) for part in rest.get("anyOf", [rest])]
+    return {**about, "anyOf": [*choices, *([] if NULL in choices else [NULL])]}
+
+
+def _inside(part: Schema) -> Schema:
+    required, inner = part.get("required", ()), part.get("additionalProperties")
+    fields = {n: one if n in required else _or_null(one) for n, one in part.get("properties", {}).items()}
+    others = {"additionalProperties": _or_null(inner)} if isinstance(inner, dict) else {}
+    return {**part, **({"properties": fields} if fields else {}), **others}
 
 
 def _closed(properties: dict[str, Any]) -> Schema:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -181,9 +182,18 @@ def _loosened(part: Schema) -> list[Schema]:
             return _string(part)
         case "boolean":
             return [part, WORDS]
-        case "integer" | "number":
-            return [part, EXPRESSION]
+        case "integer":
+            return [part, _quoted_number(part)]
+        case "number":  # `.inf` is one for YAML
+            return [{"maximum": sys.float_info.max, **part}, _quoted_number(part)]
     return [_collection(part)]
+
+
+def _quoted_number(part: Schema) -> Schema:
+    """A string for a number: `"30"`, or `1e2`, which YAML 1.1 takes for a string; or one with `${NAME}`."""
+    sign = "" if {"minimum", "exclusiveMinimum"} & part.keys() else "[-+]?"
+    rest = "" if part["type"] == "integer" else r"(\.[0-9]*)?([eE][-+]?[0-9]+)?"
+    return {"type": "string", "pattern": rf"^{sign}[0-9]+{rest}$|{EXPRESSION['pattern']}"}
 
 
 def _collection(part: Schema) -> Schema:

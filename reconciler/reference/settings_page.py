@@ -22,7 +22,8 @@ environment ([several servers](instances.md)).
 
 - `reconciler config show` prints each setting, its value and where it comes from.
 - `${NAME}` and `${NAME:-default}` work in every value and are evaluated when the setting is used. `!file PATH` is the
-  text of a file.
+  text of a file in the folder of `reconciler.yaml` or below: `validate` may run on changes of people who must
+  not read other files. A credential from elsewhere: `!command [cat, /run/secrets/key]`.
 - Paths are relative to `reconciler.yaml`.
 - For completion and checks in your editor, run `reconciler schema --out schemas` and write this line at the top:
 

@@ -9,7 +9,7 @@ from typing import Any
 from reconciler.config import Config
 from reconciler.config.origins import Origin, Setting
 from reconciler.manifest.sources import shown
-from reconciler.masking import MASK, without_user_info
+from reconciler.masking import MASK, shown_url
 from reconciler.record import Record
 from reconciler.render.json import FORMAT_VERSION
 from reconciler.render.safe import terminal
@@ -32,7 +32,7 @@ class Shown(Record):
     @classmethod
     def of(cls, config: Config, settings: Iterable[Setting], chosen_by: str) -> Shown:
         """What a configuration says."""
-        urls = ((name, s.url and without_user_info(s.url)) for name, s in config.instances.items())
+        urls = ((name, s.url and shown_url(s.url)) for name, s in config.instances.items())
         file = shown(str(config.path)) if config.path is not None else ""
         return cls(file, config.instance, chosen_by, tuple(urls), tuple(settings), config.notes)
 

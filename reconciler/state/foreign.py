@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -21,14 +21,36 @@ NEAR = 0.75
 TELLTALE = frozenset({"identifier", "login", "project", "renamed_from", "subject"})
 """Fields of manifests that are unusual elsewhere."""
 
-OUTPUT = "format_version"
-"""The first key of this program's own JSON."""
+VERSION = "format_version"
+"""The first key of this program's own JSON; others have it, too, such as Terraform's."""
 
-WIDGET = frozenset({"create", "update", "delete"})
-"""The keys of its report for GitLab's plan widget."""
+REPORTS = tuple(map(frozenset, ({"url", "digest", "changes"}, {"url", "digest", "results"}, {"problems"})))
+"""Keys beside it of what `--report` writes: a plan, results, problems."""
+
+OTHERS = tuple(
+    map(frozenset, ({"url", "status", "permissions"}, {"folder", "objects"}, {"holder", "note"}, {"settings", "notes"}))
+)
+"""Those of what `check`, `export`, `lease show` and `config show` print."""
+
+SAVED = frozenset({"digest", "saved", "seal"})
+"""Keys of a saved plan, which are beside those of a plan."""
+
+WIDGETS = ({"create", "update", "delete"}, {VERSION, "error"})
+"""All keys of a report for GitLab's plan widget; of the latter, if there is no plan."""
 
 QUALITY = re.compile(r'\s*\[\s*(\]|\{\s*"check_name":\s*"reconciler/)')
 """The beginning of its report for GitLab's code quality, which is a list."""
+
+
+def is_saved_plan(keys: Set[str]) -> bool:
+    """Whether a mapping with these keys is a saved plan."""
+    return keys >= SAVED
+
+
+def is_report(keys: Set[str]) -> bool:
+    """Whether a mapping with these keys is a report of this program."""
+    has = VERSION in keys and any(keys >= one for one in REPORTS)
+    return (has and not is_saved_plan(keys)) or keys in WIDGETS
 
 
 def without(loaded: Loaded) -> Loaded:
@@ -78,7 +100,9 @@ def _is_foreign(document: Map) -> bool:
 
 
 def _is_output(document: Map) -> bool:
-    return OUTPUT in document or document.keys() == WIDGET
+    keys = document.keys()
+    other = VERSION in keys and any(keys >= one for one in OTHERS)
+    return other or is_saved_plan(keys) or is_report(keys)
 
 
 def _is_quality(name: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
@@ -41,7 +41,7 @@ def read(config: Config, paths: Sequence[str | Path], stdin: TextIO | BinaryIO |
     desired = build(loaded.documents, config.settings)
     found = [*loaded.problems, *not_consequential(loaded, desired.problems)]
     # A value that is shown may be a secret that was written to the wrong field.
-    problems = [replace(p, message=config.secrets.masked(p.message)) for p in found]
+    problems = [problem.masked(config.secrets.masked) for problem in found]
     return Manifests(config, loaded, desired, tuple(sorted(problems, key=lambda p: (p.location, p.message))))
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import dataclasses
 import json
+import pickle
 import re
 import subprocess
 import sys
@@ -20,6 +22,7 @@ from stub import Stub
 
 import reconciler
 from reconciler.errors import RefusedError
+from reconciler.masking import Secrets
 
 SHOP = "projects: [{identifier: shop, name: Shop}]"
 
@@ -163,6 +166,34 @@ def test_results_are_data(manifests: reconciler.Manifests) -> None:
     shown = [reconciler.to_data(x) for x in (plan, manifests.apply(plan), manifests.problems)]
     for data, name in zip(shown, ("plan", "results", "problems"), strict=True):
         jsonschema.validate(data, json.loads((ROOT / "schemas" / f"{name}.schema.json").read_text()))
+
+
+def test_a_secret_that_the_server_repeats_is_masked(canned: Canned, tmp_path: Path) -> None:
+    """Like the commands, in a plan, a report and problems; none of them shows or stores the secrets that it masks."""
+    key = "canary-key-0123456789"
+    canned.row("projects", "shop")["description"] = f"the key is {key}"
+    (tmp_path / "a.yaml").write_text("projects: [{identifier: shop, name: Shop, description: new}]")
+    manifests = reconciler.load(tmp_path, url=canned.url, api_key=key, environ={})
+    plan = manifests.plan()
+    report = manifests.apply(plan)
+    for result in (plan, report):
+        assert "the key is •••" in str(reconciler.to_data(result))
+        assert key not in str(reconciler.to_data(result))
+        assert key not in repr(dataclasses.replace(getattr(result, "plan", result), changes=()))
+    assert key.encode() not in pickle.dumps(dataclasses.replace(plan, changes=()))
+    assert dataclasses.replace(plan, secrets=Secrets()) == plan
+
+
+def test_a_secret_in_a_problem_is_masked(canned: Canned, tmp_path: Path) -> None:
+    """Also in the problems that only the server shows, and in what they are of."""
+    key = "canary-key-0123456789"
+    text = f"projects: [{{identifier: shop, name: Shop, versions: [{{name: {key}, custom_fields: {{X: 1}}}}]}}]"
+    (tmp_path / "a.yaml").write_text(text)
+    manifests = reconciler.load(tmp_path, url=canned.url, api_key=key, environ={})
+    with pytest.raises(reconciler.ManifestError) as caught:
+        manifests.plan()
+    assert "•••" in str(caught.value)
+    assert key not in str(caught.value) + str(reconciler.to_data(caught.value.problems))
 
 
 def test_invalid_manifests(tmp_path: Path) -> None:

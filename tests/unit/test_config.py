@@ -434,6 +434,21 @@ def test_a_secret_from_a_file_is_without_its_last_line_break(tmp_path: Path) -> 
     assert (headers["X-Redmine-API-Key"], headers["X-A"]) == (KEY, KEY)
 
 
+def test_a_file_is_named_by_a_variable(tmp_path: Path) -> None:
+    """The name of a file is a value like all others."""
+    (tmp_path / "key").write_text(KEY)
+    write(tmp_path, f"url: {URL}\napi_key: !file '${{NAME}}${{NONE:-y}}'\n")
+    assert key(load(tmp_path, {"NAME": "ke"})) == KEY
+
+
+@pytest.mark.parametrize("name", ["/run/secrets/key", "''"])
+def test_a_file_elsewhere_is_refused(name: str, tmp_path: Path) -> None:
+    """Who may have a configuration checked must not read any file; the sentence names the file that paths go from."""
+    write(tmp_path, f"url: {URL}\napi_key: !file {name}\n")
+    with pytest.raises(ConfigError, match=r"write a path relative to reconciler\.yaml"):
+        load(tmp_path)
+
+
 # -- a chosen instance and what is left in the environment -------------------------------------------------------
 
 OWN = f"instances: {{live: {{url: '{URL}', api_key: own}}, bare: {{url: '{URL}'}}, bot: {{url: '{URL}', username: bot}}}}\n"

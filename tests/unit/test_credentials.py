@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import keyring
 import pytest
 from keyring.backend import KeyringBackend
+from keyring.errors import NoKeyringError
 
 from reconciler import config
 from reconciler.config import load
@@ -58,6 +60,39 @@ def test_a_key_is_what_a_program_prints(tmp_path: Path) -> None:
     connection = loaded("api_key: !command [cat, key]", tmp_path).connection()
     assert connection.headers()["X-Redmine-API-Key"] == CANARY
     assert CANARY not in repr(loaded("api_key: !command [cat, key]", tmp_path))
+
+
+def test_a_program_runs_once(tmp_path: Path) -> None:
+    """However often a run connects, with a key and a header each."""
+    text = "api_key: !command [sh, -c, 'echo key >>ran; echo key']\nheaders: {X-A: !command [sh, -c, 'echo a >>ran; echo a']}"
+    found = loaded(text, tmp_path)
+    assert found.connection().headers() == found.connection().headers()
+    assert (tmp_path / "ran").read_text().split() == ["key", "a"]
+
+
+def test_standard_input_is_not_the_programs(tmp_path: Path) -> None:
+    """What waits there is a manifest."""
+    reading, writing = os.pipe()
+    os.write(writing, b"manifest")
+    os.close(writing)
+    before = os.dup(0)
+    os.dup2(reading, 0)
+    try:
+        loaded("api_key: !command [sh, -c, 'cat; echo key']", tmp_path).connection()
+        assert os.read(0, 100) == b"manifest"
+    finally:
+        os.dup2(before, 0)
+
+
+def test_a_keyring_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Why is told in sentences, each with one full stop."""
+
+    def fails(service: str, username: str) -> str:
+        raise NoKeyringError("No backend. See the documentation.")
+
+    monkeypatch.setattr(keyring, "get_password", fails)
+    said = refused("api_key: !keyring [redmine.test, jsmith]", tmp_path)
+    assert said == "`api_key`: the keyring cannot be read: No backend. See the documentation."
 
 
 def test_a_key_of_the_keyring(tmp_path: Path) -> None:

@@ -228,14 +228,15 @@ def test_without_the_clock_of_the_server_an_expired_lease_is_respected_a_while_l
                 run(server, action)
 
 
-def test_a_lease_without_a_readable_time_never_expires(server: Canned) -> None:
+@pytest.mark.parametrize("until", ["soon", "2020-01-01 12:00:00", "9999-12-31 23:59:59 UTC"])
+def test_a_lease_without_a_readable_time_never_expires(server: Canned, until: str) -> None:
     """Of a page that somebody edited, nobody can tell whether the lease has expired: it is ended by hand."""
-    server.add("wiki_pages", inside="ops", title="Reconciler_lease", text="state: held\nexpires: soon")
+    server.add("wiki_pages", inside="ops", title="Reconciler_lease", text=f"state: held\nexpires: {until}")
 
     async def action(client: Client) -> None:
         await take(page(client), "reconciler apply", 0)
 
-    with pytest.raises(LeaseHeld, match="until soon"):
+    with pytest.raises(LeaseHeld, match=f"until {until}"):
         run(server, action)
 
 

@@ -106,6 +106,62 @@ def test_secrets_are_masked_and_programs_do_not_run() -> None:
     assert "api_key" in text and "•••" in text
 
 
+HIDDEN = {
+    f"url: https://h.example/?key={KEY}": "https://h.example/?•••",
+    f"url: https://h.example/#{KEY}": "https://h.example/#•••",
+    f"url: amy:{KEY}@h.example": "•••@h.example",
+    f"url: https://amy:x/{KEY}@h.example/r": "https://•••@h.example/r",
+    f"proxy: http://p.example:1/?{KEY}": "http://p.example:1/?•••",
+    "catalog_command: 'PGPASSWORD=${DB_PW} docker exec'": ["/bin/sh", "-c", "PGPASSWORD=••• docker exec"],
+    "catalog_command: 'X=1 wrap ${DB_PW}'": ["/bin/sh", "-c", "X=1 wrap •••"],
+    f"catalog_command: \"A=1 PGPASSWORD='{KEY} x' docker\"": ["/bin/sh", "-c", "A=1 PGPASSWORD=••• docker"],
+    f"catalog_command: 'wrap --token {KEY} --api-key={KEY} -v'": ["/bin/sh", "-c", "wrap --token ••• --api-key=••• -v"],
+    f"catalog_command: [docker, -e, 'DB_PASSWORD=a {KEY}', --token, {KEY}, -v]": (
+        ["docker", "-e", "DB_PASSWORD=•••", "--token", "•••", "-v"]
+    ),
+    "switch_user: 'x-${DB_PW}'": "x-•••",
+    "client_key: 'keys/${DB_PW}'": None,
+    "vars: {API: '${DB_PW}'}": None,
+    "vars: {DATABASE: 'db://amy:${DB_PW}@h'}": "db://•••@h",
+    "lease: {project: '${DB_PW}'}": None,
+}
+"""A setting → how its value is shown; None if nothing is left of it."""
+
+
+@pytest.mark.parametrize("text", HIDDEN)
+def test_what_looks_secret_in_a_value_is_masked(text: str) -> None:
+    """The rest of a value is shown: a URL without its query, a command without what a secret name gives."""
+    Path("reconciler.yaml").write_text(text)
+    found = settings(env={"DB_PW": KEY})
+    shown = [setting for setting in found.values() if setting["origin"]["type"] == "file"]
+    assert [setting["value"] for setting in shown] == [HIDDEN[text]]
+
+
+def test_the_default_of_a_secret_variable_is_masked() -> None:
+    """Where a value is no secret as a whole, only the variable's default is."""
+    Path("reconciler.yaml").write_text(f"catalog_command: 'PGPASSWORD=${{DB_PW:-{KEY}}} ${{SHELL_:-sh}} -v'")
+    assert settings()["catalog_command"]["expression"] == "PGPASSWORD=••• ${SHELL_:-sh} -v"
+    Path("reconciler.yaml").write_text("catalog_command: 'PGPASSWORD=${DB_PW} docker'")
+    assert settings(env={"DB_PW": KEY})["catalog_command"]["expression"] == "PGPASSWORD=${DB_PW} docker"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("url: https://h.example/?a=b", "url must not contain a user, password, query or fragment"),
+        ("url: h.example", "url is not a URL such as https://redmine.example.net"),
+        ("proxy: socks5://h.example", "proxy is not a URL such as"),
+        ("url: https://h.example", ""),
+    ],
+)
+def test_a_url_that_cannot_be_used_says_so(text: str, problem: str) -> None:
+    """Before a command that needs it is refused."""
+    Path("reconciler.yaml").write_text(text)
+    found = settings()[text.partition(":")[0]]
+    assert (found.get("problem") or "").startswith(problem)
+    assert bool(found.get("problem")) == bool(problem)
+
+
 def test_expressions_and_what_is_missing_for_them() -> None:
     """A value with `${NAME}` shows what the file says; a variable that is not set is a remark, not an error."""
     assert settings("--instance", "live", env={"HOST": "h.example"})["url"]["value"] == "https://h.example"

@@ -149,6 +149,10 @@ def test_a_reason_of_several_lines_is_one_sentence() -> None:
     ("name", "content"),
     [
         ("mine.json", '{"a": 1}'),
+        ("tf.json", '{"format_version": "1.2", "terraform_version": "1.9.0", "planned_values": {}}'),
+        ("empty.json", "{}"),
+        ("counts.json", '{"update": 1}'),
+        ("log.json", '{"format_version": "1.2", "url": "x", "results": []}'),
         ("mine.md", "# Notes\n"),
         ("mine.html", "<!doctype html>\n<p>x"),
         ("mine.xml", "<testsuites/>"),
@@ -162,6 +166,18 @@ def test_only_a_report_is_overwritten(name: str, content: str, fake: Fake, serve
         assert (result.exit_code, server.seen) == (1, [])
         assert f"{name} exists and is not a report, so it was not overwritten" in result.stderr
     assert Path(name).read_text() == content
+
+
+def test_a_saved_plan_is_no_report(fake: Fake, server: Stub) -> None:
+    """Neither is overwritten by the other, although both begin alike."""
+    result = run("plan", "--out", "saved.plan", "--report", "json=report.plan", manifest=SHOP)
+    assert result.exit_code == 0, result.stderr
+    before = [Path(name).read_text() for name in ("saved.plan", "report.plan")]
+    assert "saved.plan exists and is not a report" in run("plan", "--report", "json=saved.plan").stderr
+    assert "report.plan exists and is not a saved plan" in run("plan", "--out", "report.plan").stderr
+    Path("mine.plan").write_text('{"saved": true}')
+    assert "mine.plan exists and is not a saved plan" in run("plan", "--out", "mine.plan").stderr
+    assert [Path(name).read_text() for name in ("saved.plan", "report.plan")] == before
 
 
 NAMES = {

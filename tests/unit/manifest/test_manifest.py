@@ -310,7 +310,7 @@ def test_variables(text: str, value: str) -> None:
     found = loaded.documents[0]["a"]
     assert isinstance(found, Templated) == ("${" in text.replace("$${", ""))
     assert getattr(found, "expression", text) == text
-    assert expand(text, ENV) == (value, {})
+    assert expand(text, ENV) == (value, ())
 
 
 FAULTS = [
@@ -319,6 +319,10 @@ FAULTS = [
     ('a: "\\x24{XYZ}"', 1, 4, "the environment variable XYZ is not set", "set it, or write ${XYZ:-default}"),
     ("a: x ${1}", 1, 6, "invalid ${…} expression", "write ${NAME} or ${NAME:-default}"),
     ("a: ${A", 1, 4, "invalid ${…} expression", "write ${NAME} or ${NAME:-default}"),
+    ("a: ${A} $${B} ${C", 1, 15, "invalid ${…} expression", "write ${NAME} or ${NAME:-default}"),
+    ("a: $${XYZ} ${XYZ}", 1, 12, "the environment variable XYZ is not set", "set it, or write ${XYZ:-default}"),
+    ("a: ${XYZA:-1} ${XYZ}", 1, 15, "the environment variable XYZ is not set", "set it, or write ${XYZ:-default}"),
+    ("a: >  # ${XYZ}\n  $${XYZ}\n  ${XYZ}", 3, 3, "the environment variable XYZ is not set", "set it, or"),
     ("a: ${A:-${A}}", 1, 4, "invalid ${…} expression", "write ${NAME} or ${NAME:-default}"),
 ]
 

@@ -20,6 +20,8 @@ from reconciler import errors
 from reconciler.redmine import transport
 from reconciler.redmine.client import Client, Connection
 
+JSON = {"Content-Type": "application/json; charset=utf-8"}
+
 # What is sent again
 
 
@@ -31,6 +33,9 @@ from reconciler.redmine.client import Client, Connection
         502,
         503,
         504,
+        520,
+        524,
+        408,
         429,
         httpx.ReadError("x"),
         httpx.ConnectError("x"),
@@ -44,6 +49,24 @@ def test_reads_and_idempotent_writes_are_repeated(action: Action, trouble: int |
     server = Server(bad, bad, says(200, {"ok": 1}))
     assert call(server, action) == {"ok": 1}
     assert len(server.seen) == 3
+
+
+@pytest.mark.parametrize("action", [get, put])
+@pytest.mark.parametrize("body", [b'{"ok":', b'{"ok": 1}}', b"[" * 100_000])
+def test_json_that_breaks_off_is_asked_for_again(action: Action, body: bytes) -> None:
+    """A proxy may end a response that breaks off as if it were whole."""
+    server = Server(says(200, content=body, headers=JSON), says(200, {"ok": 1}))
+    assert call(server, action) == {"ok": 1}
+    assert len(server.seen) == 2
+
+
+@pytest.mark.parametrize("body", [b"", b'{"ok":'])
+def test_json_that_stays_incomplete_is_told(body: bytes) -> None:
+    """What is no JSON, and says so, is not taken for the page of another server."""
+    with pytest.raises(
+        errors.Unreachable, match=r"GET /projects/1 failed at .*: the response is incomplete or not valid"
+    ):
+        call(Server(says(200, content=body, headers=JSON)), get)
 
 
 def test_waits_grow_and_have_jitter() -> None:
@@ -60,15 +83,23 @@ def test_waits_grow_and_have_jitter() -> None:
     [
         ("7", 7, 7),
         ("100000", transport.MAX_WAIT, transport.MAX_WAIT),
-        ("nonsense", 0.25, 0.5),
+        ("1.5", 1.5, 1.5),
+        ("9" * 400, transport.MAX_WAIT, transport.MAX_WAIT),
+        *((odd, 0.25, 0.5) for odd in ("nonsense", "-5", "inf", "nan", "1_0", "\N{ARABIC-INDIC DIGIT THREE}", "0")),
+        *(
+            (f"Mon, 01 Jan {when}", 0.25, 0.5)
+            for when in ("2024 00:00:00 +99999999999999999999", "0001 00:00:00 +0100")
+        ),
+        ("Mon, 01 Jan 2024 00:00:00", 0.25, 0.5),
     ],
 )
-def test_retry_after_is_respected(header: str, least: float, most: float) -> None:
-    """Retry-After in seconds sets the wait, up to 30 seconds."""
-    server = Server(says(429, headers={"Retry-After": header}), says(200, {}))
+def test_retry_after_is_respected(header: str, least: float, most: float, caplog: pytest.LogCaptureFixture) -> None:
+    """Retry-After in seconds sets the wait, up to 30 seconds; what makes no sense is ignored without a word."""
+    server = Server(says(429, headers={"Retry-After": header.encode()}), says(200, {}))
     waits: list[float] = []
     call(server, get, waits=waits)
     assert least <= waits[0] <= most
+    assert not caplog.records
 
 
 def test_retry_after_can_be_a_date() -> None:
@@ -106,6 +137,8 @@ def test_refusals_are_not_repeated(status: int) -> None:
         (says(502), False),
         (says(503), False),
         (says(504), True),
+        (says(520), False),
+        (says(524), True),
         (httpx.ReadError("reset"), False),
         (httpx.WriteError("reset"), False),
         (httpx.RemoteProtocolError("closed"), False),
@@ -113,6 +146,7 @@ def test_refusals_are_not_repeated(status: int) -> None:
         (httpx.WriteTimeout("slow"), True),
         (says(201, content=b"<html>"), False),
         (says(201, content=b'{"issue":'), False),
+        (says(201, content=b'{"issue":', headers=JSON), False),
         (says(200, content=b"[1]"), False),
         (says(201, content=b"not gzip", headers={"Content-Encoding": "gzip"}), False),
     ],

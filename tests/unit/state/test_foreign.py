@@ -17,7 +17,8 @@ FOREIGN = {
     "chart/values.yaml": "image: {tag: x}\nreplicas: 2",
     "tsconfig.json": '{"compilerOptions": {}, "include": ["src"]}',
     "schema.json": '{"$schema": "x", "type": "object", "properties": {"users": {}}}',
-    "plan.json": '{"format_version": "1.0", "url": "x", "changes": [{"project": "web"}]}',
+    "plan.json": '{"format_version": "1.0", "url": "x", "digest": "y", "changes": [{"project": "web"}]}',
+    "terraform.json": '{"format_version": "1.2", "terraform_version": "1.9.0", "planned_values": {}}',
     "production.yaml": "url: https://x.test\napi_key: ${NO_SUCH}",
 }
 
