@@ -68,9 +68,9 @@ def check(state: State, paths: tuple[str, ...], form: str, wait: float, reports:
                 event_loop.run(_check(state, paths, wait, shown, found))
         except ReconcilerError as error:
             written.document = Document(problems_of(error))
-            return _failed(found, error, state)
+            return written.ends(_failed(found, error, state))
         written.document = Document((*render.once(found.problems), *render.needs(found)))
-    return _printed(found, state)
+        return written.ends(_printed(found, state))
 
 
 async def _check(state: State, paths: tuple[str, ...], wait: float, shown: Progress, found: Checked) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import stat
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from canned import Canned
 from commands import KEY, MANY, SHOP, SITUATIONS, fake, on_a_terminal, prepare, run, server, start, wait_for, written
 from fake import Fake
 from samples import at, change, new, plan_of
@@ -26,6 +28,8 @@ from reconciler.plan.operations import Create
 from schemas import conform
 
 __all__ = ["fake", "server"]
+
+LEFT_NOTHING = {"failed": 0, "skipped": 0, "unknown": 0, "left": 0}
 
 
 def report(name: str = "report.json") -> dict[str, object]:
@@ -309,6 +313,67 @@ def test_a_report_that_cannot_be_written_any_more(server: Stub, fake: Fake) -> N
     assert result.stdout == "the plan\n"
     assert "Cannot write sub/a.json" in result.stderr
     assert json.loads(Path("b.json").read_text())["summary"]["create"] == 1
+
+
+@pytest.fixture
+def sub(canned: Canned) -> Path:
+    """A folder for a report, which is gone when the first request writes."""
+    folder = Path("sub")
+    folder.mkdir()
+
+    def before(method: str, path: str) -> None:
+        if method == "POST" and folder.exists():
+            shutil.rmtree(folder)
+
+    canned.before = before
+    return folder
+
+
+def test_an_apply_goes_on_without_its_report(sub: Path, canned: Canned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report that cannot be written while the run goes on stops nothing; that it is not there is said once."""
+    monkeypatch.setattr("reconciler.cli.run_report.PAUSE", 0)
+    result = run("apply", "--yes", "--report", f"{sub}/a.json", "--report", "b.json", manifest=MANY)
+    assert (result.exit_code, report("b.json")["summary"]) == (1, {**LEFT_NOTHING, "done": 8})
+    assert result.stdout.endswith("Applied: 8 done, 0 failed, 0 skipped, 0 unknown.\n")
+    assert result.stderr.count("Cannot write sub/a.json") == 1
+
+
+def test_a_report_that_is_back_in_time(sub: Path, canned: Canned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What could not be written while the run went on is written at its end."""
+    monkeypatch.setattr("reconciler.apply.run.say_what_is_left", lambda applier: sub.mkdir())
+    result = run("apply", "--yes", "--report", f"{sub}/a.json", manifest=MANY)
+    assert (result.exit_code, report(f"{sub}/a.json")["summary"]) == (0, {**LEFT_NOTHING, "done": 8})
+    assert "Cannot write" not in result.stderr
+
+
+def test_failed_changes_without_a_report(sub: Path, canned: Canned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exit code is still that of the apply."""
+    refused = 422, b'{"errors": ["no"]}'
+    monkeypatch.setattr(canned, "_write", lambda *given: refused)
+    result = run("apply", "--yes", "--report", f"{sub}/a.json", manifest=MANY)
+    assert result.exit_code == 4
+    assert result.stderr.count("Cannot write sub/a.json") == 1
+
+
+def test_a_report_that_cannot_be_written_before_the_first_change(
+    sub: Path, canned: Canned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then nothing is changed, and that is said once."""
+    monkeypatch.setattr("reconciler.cli.steps.within_limits", lambda *given: shutil.rmtree(sub))
+    result = run("apply", "--yes", "--report", f"{sub}/a.json", manifest=MANY)
+    assert (result.exit_code, [method for method, _ in canned.seen if method != "GET"]) == (1, [])
+    assert result.stderr.count("Cannot write sub/a.json") == 1
+
+
+@pytest.mark.parametrize("command", ["validate", "check"])
+def test_problems_without_a_report(command: str, sub: Path, canned: Canned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was found is printed although the report cannot be written, with the exit code that stands for it."""
+    writable = Reports.write
+    monkeypatch.setattr(Reports, "write", lambda *given: shutil.rmtree(sub) or writable(*given))
+    args = [command, "--format", "json", "--report", f"{sub}/a.json"]
+    result = run(*args, manifest="projects: [{identifiers: shop}]")
+    assert (result.exit_code, len(json.loads(result.stdout)["problems"])) == (3, 2)
+    assert result.stderr.count("Cannot write sub/a.json") == 1
 
 
 # -- the summary of a step ---------------------------------------------------------------------------------------
