@@ -188,7 +188,7 @@ class Manifests(pipeline.Manifests):
 
         Raises as `plan`; RefusedError if the (first) plan is not the `agreed` one, if it deletes more than the limits
         allow, or if another run still holds the configured lease after `lease_timeout` seconds. Later failures are in
-        the report.
+        the report. Raises ListenerFailed, which has the report, if the listener raises: the run ends then.
         """
         what: dict[str, Any] = {"targets": targets, "excludes": excludes, "unarchive": unarchive, "resend": resend}
         how: dict[str, Any] = {"keep_going": keep_going, "prune": prune, "lease_timeout": lease_timeout}
