@@ -23,6 +23,7 @@ from reconciler import __version__
 from reconciler.cli import examples, output
 from reconciler.cli.groups import Group
 from reconciler.cli.options import State, common
+from reconciler.cli.signals import sigterm_as_ctrl_c
 from reconciler.errors import Exit, ReconcilerError
 from reconciler.masking import without_user_info
 
@@ -80,7 +81,9 @@ class Program(Group):
         extra |= {"standalone_mode": False, "obj": state, "terminal_width": _width()}
         if COMPLETING in os.environ:
             _complete(lambda: super(Program, self).main(args, prog_name or "reconciler", **extra))
-        sys.exit(int(_guarded(state, lambda: super(Program, self).main(args, prog_name or "reconciler", **extra))))
+        with sigterm_as_ctrl_c():
+            code = int(_guarded(state, lambda: super(Program, self).main(args, prog_name or "reconciler", **extra)))
+        sys.exit(code)
 
 
 def _width() -> int | None:

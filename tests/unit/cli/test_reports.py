@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -10,6 +11,7 @@ import stat
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -32,9 +34,9 @@ __all__ = ["fake", "server"]
 LEFT_NOTHING = {"failed": 0, "skipped": 0, "unknown": 0, "left": 0}
 
 
-def report(name: str = "report.json") -> dict[str, object]:
+def report(name: str = "report.json") -> dict[str, Any]:
     """The file as data."""
-    data: dict[str, object] = json.loads(Path(name).read_text(encoding="utf-8"))
+    data: dict[str, Any] = json.loads(Path(name).read_text(encoding="utf-8"))
     return data
 
 
@@ -374,6 +376,30 @@ def test_problems_without_a_report(command: str, sub: Path, canned: Canned, monk
     result = run(*args, manifest="projects: [{identifiers: shop}]")
     assert (result.exit_code, len(json.loads(result.stdout)["problems"])) == (3, 2)
     assert result.stderr.count("Cannot write sub/a.json") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("command", ["validate", "plan", "check", "apply"])
+def test_a_signal_leaves_a_report(command: str, number: int, canned: Canned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGTERM, which ends a job that was cancelled, is as Ctrl-C: the report says so, and the exit code is 130."""
+
+    def end(*given: object) -> None:
+        os.kill(os.getpid(), number)
+
+    canned.before = end
+    if command == "validate":
+        monkeypatch.setattr("reconciler.state.overlays.read", end)
+    result = run(command, "--report", "report.json", manifest=SHOP)
+    assert result.exit_code == 130, result.output
+    assert [problem["message"] for problem in report()["problems"]] == ["The run was interrupted."]
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_sigterm_after_the_changes(canned: Canned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends an apply as Ctrl-C does until the end, also when what is done meanwhile has handled it otherwise."""
+    monkeypatch.setattr("reconciler.cli.apply.exit_code", lambda done: os.kill(os.getpid(), signal.SIGTERM) or 0)
+    result = run("apply", "--yes", "--report", "report.json", manifest=MANY)
+    assert (result.exit_code, report()["summary"]) == (130, {**LEFT_NOTHING, "done": 8})
 
 
 # -- the summary of a step ---------------------------------------------------------------------------------------
