@@ -15,10 +15,10 @@ from reconciler.cli.documents import Document
 from reconciler.cli.options import State, common, formats, paths
 from reconciler.cli.progress import Progress, progress
 from reconciler.cli.reports import Reports, Target, problems_of, reports
-from reconciler.errors import Answered, Exit, ManifestError, ReconcilerError
+from reconciler.errors import Exit, ManifestError, ReconcilerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
     from reconciler.pipeline import Manifests
@@ -109,9 +109,12 @@ def _waiting(shown: Progress, url: str, reason: str) -> None:
 
 
 async def _memberships(client: Client) -> list[Mapping[str, Any]]:
-    """The memberships of the account."""
-    answer = await client.get("/users/current", {"include": "memberships"})
-    return list(answer["user"].get("memberships", ()))
+    """The memberships of the account. Raises OddResponse."""
+    from reconciler.model.forms import NAMED, Each, Fields
+    from reconciler.state.fetch import fetch
+    from reconciler.state.glimpses import MEMBERSHIPS
+
+    return [*await fetch(client, MEMBERSHIPS, Fields(of={"project": NAMED, "roles": Each(of=NAMED)}))]
 
 
 async def _manifests(client: Client, manifests: Manifests, found: Checked) -> None:
@@ -146,7 +149,7 @@ OUTSIDER = 1
 """The id of the role of those who are not members (5.0 to 6.1)."""
 
 
-async def _account(client: Client, memberships: list[Mapping[str, Any]] | Any, planned: Planned) -> Account:
+async def _account(client: Client, memberships: Sequence[Mapping[str, Any]], planned: Planned) -> Account:
     """What the roles of the account allow, by the pages of those roles that matter."""
     from reconciler.plan import rights
 
@@ -160,15 +163,12 @@ async def _account(client: Client, memberships: list[Mapping[str, Any]] | Any, p
 
 
 async def _permissions(client: Client, role: int) -> Permissions:
-    """The permissions of a role; None if its page is not shown."""
-    try:
-        answer = await client.get(f"/roles/{role}")
-    except Answered as error:
-        if error.status in (403, 404):
-            return None
-        raise
-    listed = (answer.get("role") or {}).get("permissions")
-    return listed if isinstance(listed, list) else None
+    """The permissions of a role; None if its page is not shown, or does not list them."""
+    from reconciler.state.fetch import fetch
+    from reconciler.state.glimpses import ROLE, role_page
+
+    pages = await fetch(client, role_page(role), ROLE)
+    return pages[0].get("permissions") if pages else None
 
 
 # -- output ----------------------------------------------------------------------------------------------------

@@ -220,6 +220,45 @@ def test_without_manifests(canned: Canned) -> None:
     assert found["status"] == "ok" and "summary" not in found
 
 
+ACCOUNT = {"id": 1, "login": "amy", "updated_on": ""}
+ROLE = {"id": 3, "name": "Boss"}
+ODD_ACCOUNTS: dict[str, tuple[dict[str, Any], str]] = {
+    "no login": ({"login": None}, "user.login is missing"),
+    "a number as login": ({"login": 5}, "user.login is not a text"),
+    "a text as id": ({"id": "1"}, "user.id is not a whole number"),
+    "a text as flag": ({"admin": "false"}, "user.admin is not true or false"),
+    "memberships that are none": ({"memberships": {}}, "user.memberships is an empty object, not a list"),
+    "no project": ({"memberships": [{"id": 3, "roles": [ROLE]}]}, "user.memberships[0].project is missing"),
+    "no roles": ({"memberships": [{"project": {"id": 1, "name": "x"}}]}, "user.memberships[0].roles is missing"),
+    "a role without id": (
+        {"memberships": [{"project": {"id": 1, "name": "x"}, "roles": [ROLE, {"name": "b"}]}]},
+        "user.memberships[0].roles[1].id is missing",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ODD_ACCOUNTS)
+def test_an_account_that_is_odd(case: str, canned: Canned) -> None:
+    """The request and the field are named; nothing is taken for an administrator that does not say so."""
+    values, why = ODD_ACCOUNTS[case]
+    canned.tables["users"] = [{**ACCOUNT, **values}]
+    assert data(code=1)["ended"] == f"The response to GET /users/current is not as Redmine's are: {why}."
+
+
+def test_an_account_without_memberships(canned: Canned) -> None:
+    """Redmine leaves out what is empty, and null is the same."""
+    canned.tables["users"] = [{**ACCOUNT, "memberships": None}]
+    assert data()["memberships"] == []
+
+
+def test_a_role_that_is_odd(canned: Canned) -> None:
+    """Its page is named."""
+    with amy() as redmine:
+        redmine.role["permissions"] = "all"
+        found = data(code=1, manifest=WORK)
+    assert re.search(r"GET /roles/\d+ is not .*: role.permissions is a text, not a list", found["ended"])
+
+
 # -- waiting ---------------------------------------------------------------------------------------------------
 
 
