@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import io
 import os
 import sys
 from typing import TYPE_CHECKING, TextIO
@@ -30,9 +31,21 @@ _secrets = [Secrets()]
 def prepare(secrets: Secrets) -> None:
     """Print none of these secrets, and characters that the encoding lacks as escapes instead of failing."""
     _secrets[:] = [secrets]
+    _open_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _open_streams() -> None:
+    """Without a standard stream, what is printed goes nowhere, and nothing can be read."""
+    # In this order, as the lowest free number is taken: else the next file or connection would have that of a stream.
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(nowhere, True)
+            # The base class is no terminal, and cannot be read: an end of input would look like an empty manifest.
+            setattr(sys, name, io.TextIOBase() if name == "stdin" else os.fdopen(nowhere, "w", encoding="utf-8"))
 
 
 def result(text: str, state: State) -> None:
