@@ -14,7 +14,7 @@ from reconciler.cli import output
 from reconciler.cli.documents import Document
 from reconciler.cli.options import State, common, formats, paths
 from reconciler.cli.progress import Progress, progress
-from reconciler.cli.reports import Reports, Target, problems_of, reports
+from reconciler.cli.reports import Reports, Target, problems_of, reports, sentence
 from reconciler.errors import Exit, ManifestError, ReconcilerError
 
 if TYPE_CHECKING:
@@ -66,7 +66,9 @@ def check(state: State, paths: tuple[str, ...], form: str, wait: float, reports:
         try:
             with progress(state) as shown:
                 event_loop.run(_check(state, paths, wait, shown, found))
-        except ReconcilerError as error:
+        except click.ClickException:  # a usage error is no check
+            raise
+        except (Exception, KeyboardInterrupt) as error:
             written.document = Document(problems_of(error))
             return written.ends(_failed(found, error, state))
         written.document = Document((*render.once(found.problems), *render.needs(found)))
@@ -210,8 +212,8 @@ def _account_text(found: Checked, state: State) -> None:
         output.result(output.safe(render.account(found)), state)
 
 
-def _failed(found: Checked, error: ReconcilerError, state: State) -> int:
-    """Print what was found before an error, and the error; the exit code."""
+def _failed(found: Checked, error: BaseException, state: State) -> int:
+    """Print what was found before an error, and the error; the exit code. Raises an error that is printed elsewhere."""
     from reconciler.masking import without_user_info
     from reconciler.render import check as render
 
@@ -220,8 +222,10 @@ def _failed(found: Checked, error: ReconcilerError, state: State) -> int:
         _account_text(found, state)
         raise error
     unasked = error.unasked if isinstance(error, ManifestError) else error
-    found.ended = without_user_info(str(unasked)) if unasked is not None else ""
+    found.ended = without_user_info(sentence(unasked)) if unasked is not None else ""
     found.problems = error.problems if isinstance(error, ManifestError) else ()
     output.result(output.as_json(render.data(found)), state)
+    if not isinstance(error, ReconcilerError):
+        raise error
     output.say(f"Error: {output.safe(found.ended or 'the manifests are invalid.')}")
     return error.exit_code

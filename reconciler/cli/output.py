@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from reconciler.plan.operations import Plan
 
 
+INTERRUPTED = "The run was interrupted."
 _secrets = [Secrets()]
 """Those of this run of the program."""
 
@@ -172,13 +173,24 @@ def failure(error: ReconcilerError, state: State) -> None:
     else:
         # A URL that is refused is no setting of the run, so what is secret in it is not known.
         text = without_user_info(str(error))
-        # A report that was printed before the error is the one document.
-        if state.format == "json" and not state.printed:
-            result(problems([Problem(Location(""), text)], state, sys.stdout), state)
-        # An annotation, or the page of the run would only say that its exit code is not 0.
-        elif state.format == "github":
-            result(problems([Problem(Location(""), one_line(text))], state, sys.stdout), state)
+        _document(text, state)
         say(f"Error: {safe(text)}")
+
+
+def interrupted(state: State) -> None:
+    """Print that a command was interrupted."""
+    _document(INTERRUPTED, state)
+    say("Interrupted.")
+
+
+def _document(text: str, state: State) -> None:
+    """Print why a command ended, in a format for machines."""
+    # A report that was printed before the error is the one document.
+    if state.format == "json" and not state.printed:
+        result(problems([Problem(Location(""), text)], state, sys.stdout), state)
+    # An annotation, or the page of the run would only say that its exit code is not 0.
+    elif state.format == "github":
+        result(problems([Problem(Location(""), one_line(text))], state, sys.stdout), state)
 
 
 def _unasked(error: ManifestError) -> None:

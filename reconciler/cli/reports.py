@@ -140,7 +140,7 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, ReconcilerError):
         return one_line(str(error))
     # As on the terminal: the text of any other error could contain anything.
-    return f"Internal error: {type(error).__name__}." if isinstance(error, Exception) else "The run was interrupted."
+    return f"Internal error: {type(error).__name__}." if isinstance(error, Exception) else output.INTERRUPTED
 
 
 # -- files -----------------------------------------------------------------------------------------------------

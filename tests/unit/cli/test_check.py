@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -209,6 +211,23 @@ def test_without_credentials(canned: Canned, monkeypatch: pytest.MonkeyPatch) ->
     found = data(code=1)
     assert found["status"] == "failed" and "No credentials for" in found["ended"]
     assert found["account"] is None
+
+
+def test_ctrl_c(canned: Canned) -> None:
+    """JSON of the same form says that it was interrupted."""
+    canned.before = lambda method, path: os.kill(os.getpid(), signal.SIGINT)
+    found = data(code=130)
+    assert (found["status"], found["ended"]) == ("failed", "The run was interrupted.")
+
+
+def test_an_internal_error(canned: Canned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same form also then."""
+    monkeypatch.setattr(pipeline, "plan_or_rest", lambda *given, **more: 1 / 0)
+    Path("a.yaml").write_text(SHOP)
+    result = CliRunner().invoke(main, ["check", "--format", "json", "a.yaml"])
+    found = json.loads(result.stdout)
+    conform(found, "check")
+    assert (result.exit_code, found["ended"]) == (1, "Internal error: ZeroDivisionError.")
 
 
 def test_without_manifests(canned: Canned) -> None:

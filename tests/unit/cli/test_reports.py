@@ -387,12 +387,26 @@ def test_a_signal_leaves_a_report(command: str, number: int, canned: Canned, mon
         os.kill(os.getpid(), number)
 
     canned.before = end
-    if command == "validate":
-        monkeypatch.setattr("reconciler.state.overlays.read", end)
+    monkeypatch.setattr("reconciler.state.overlays.read", end) if command == "validate" else None
     result = run(command, "--report", "report.json", manifest=SHOP)
     assert result.exit_code == 130, result.output
     assert [problem["message"] for problem in report()["problems"]] == ["The run was interrupted."]
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+@pytest.mark.parametrize("command", ["validate", "plan", "apply"])
+def test_a_signal_leaves_a_document(command: str, canned: Canned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --format json, stdout has one document after Ctrl-C, too."""
+
+    def end(*given: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    canned.before = end
+    monkeypatch.setattr("reconciler.state.overlays.read", end) if command == "validate" else None
+    result = run(command, "--format", "json", manifest=SHOP)
+    assert result.exit_code == 130
+    assert [problem["message"] for problem in json.loads(result.stdout)["problems"]] == ["The run was interrupted."]
+    assert result.stderr.endswith("Interrupted.\n")
 
 
 def test_sigterm_after_the_changes(canned: Canned, monkeypatch: pytest.MonkeyPatch) -> None:
