@@ -21,7 +21,7 @@ from reconciler.export.run import Exported
 from reconciler.masking import Secrets
 from reconciler.pipeline import at_least
 from reconciler.plan.operations import Plan
-from reconciler.plan.options import PlanOptions
+from reconciler.plan.options import PlanOptions, several
 from reconciler.redmine.client import Client
 from reconciler.render import json
 from reconciler.settings import add_secrets
@@ -133,19 +133,19 @@ class Manifests(pipeline.Manifests):
 
     def plan(
         self,
-        targets: Sequence[str] = (),
-        excludes: Sequence[str] = (),
+        targets: str | Iterable[str] = (),
+        excludes: str | Iterable[str] = (),
         *,
         unarchive: bool = False,
-        resend: Sequence[str] = (),
+        resend: str | Iterable[str] = (),
         prune: bool = False,
         unmanaged: bool = False,
     ) -> Plan:
         """What `apply` would do. Never writes.
 
-        `targets`, `excludes` and `resend` are globs over KIND/KEY and KIND/KEY.FIELD, as on the command line. With
-        `unarchive`, archived projects are opened to be compared; with `prune`, undeclared objects of authoritative
-        collections are removed; with `unmanaged`, the undeclared objects in declared projects are listed.
+        `targets`, `excludes` and `resend` are globs over KIND/KEY and KIND/KEY.FIELD, as on the command line: one, or
+        several. With `unarchive`, archived projects are opened to be compared; with `prune`, undeclared objects of
+        authoritative collections are removed; with `unmanaged`, the undeclared objects in declared projects are listed.
 
         Raises ManifestError, ConfigError, ServerError; ReconcilerError for a pattern that matches nothing.
         """
@@ -154,16 +154,17 @@ class Manifests(pipeline.Manifests):
 
     async def plan_async(
         self,
-        targets: Sequence[str] = (),
-        excludes: Sequence[str] = (),
+        targets: str | Iterable[str] = (),
+        excludes: str | Iterable[str] = (),
         *,
         unarchive: bool = False,
-        resend: Sequence[str] = (),
+        resend: str | Iterable[str] = (),
         prune: bool = False,
         unmanaged: bool = False,
     ) -> Plan:
         """The same as `plan`, inside an event loop."""
-        options = PlanOptions(targets, excludes, unarchive, resend, prune=prune, unmanaged=unmanaged)
+        what = several(targets), several(excludes), unarchive, several(resend)
+        options = PlanOptions(*what, prune=prune, unmanaged=unmanaged)
         with at_least(self):
             async with _client(self.config) as client:
                 return (await pipeline.plan(client, self, options)).plan
@@ -173,10 +174,10 @@ class Manifests(pipeline.Manifests):
         agreed: Plan | str | None = None,
         listener: Listener | None = None,
         *,
-        targets: Sequence[str] = (),
-        excludes: Sequence[str] = (),
+        targets: str | Iterable[str] = (),
+        excludes: str | Iterable[str] = (),
         unarchive: bool = False,
-        resend: Sequence[str] = (),
+        resend: str | Iterable[str] = (),
         keep_going: bool = False,
         lease_timeout: float = 0,
         prune: bool = False,
@@ -193,9 +194,10 @@ class Manifests(pipeline.Manifests):
         needs them is skipped, and all others are applied. With `prune`, undeclared objects of authoritative
         collections are removed.
 
-        Raises as `plan`; RefusedError if the (first) plan is not the `agreed` one, if it deletes more than the limits
-        allow, or if another run still holds the configured lease after `lease_timeout` seconds. Later failures are in
-        the report.
+        Raises as `plan`; ReconcilerError for a negative limit; RefusedError if the (first) plan is not the `agreed`
+        one, if it deletes more than the limits allow, or if another run still holds the configured lease after
+        `lease_timeout` seconds. Later failures are in the report. If the listener raises, the run ends, and
+        ListenerFailed has the report.
         """
         what: dict[str, Any] = {"targets": targets, "excludes": excludes, "unarchive": unarchive, "resend": resend}
         how: dict[str, Any] = {"keep_going": keep_going, "prune": prune, "lease_timeout": lease_timeout}
@@ -208,10 +210,10 @@ class Manifests(pipeline.Manifests):
         agreed: Plan | str | None = None,
         listener: Listener | None = None,
         *,
-        targets: Sequence[str] = (),
-        excludes: Sequence[str] = (),
+        targets: str | Iterable[str] = (),
+        excludes: str | Iterable[str] = (),
         unarchive: bool = False,
-        resend: Sequence[str] = (),
+        resend: str | Iterable[str] = (),
         keep_going: bool = False,
         lease_timeout: float = 0,
         prune: bool = False,
@@ -220,8 +222,9 @@ class Manifests(pipeline.Manifests):
         """The same as `apply`, inside an event loop."""
         from reconciler.apply.lease import held
 
+        _check_limits(max_deletes=max_deletes, lease_timeout=lease_timeout)
         config = self.config
-        options = PlanOptions(targets, excludes, unarchive, resend, keep_going, prune)
+        options = PlanOptions(several(targets), several(excludes), unarchive, several(resend), keep_going, prune)
         digest = agreed.digest if isinstance(agreed, Plan) else agreed
         with at_least(self):
             async with _client(config) as client:
@@ -245,6 +248,13 @@ def _configuration(
     secrets = Secrets()
     add_secrets(given, secrets)
     return configuration.load(paths, environ, file=file, instance=instance, flags=given, secrets=secrets)
+
+
+def _check_limits(**limits: float | None) -> None:
+    """Raise ReconcilerError for a limit that is below zero."""
+    for name, value in limits.items():
+        if value is not None and not value >= 0:
+            raise ReconcilerError(f"{name} is {value}: it must be 0 or more.")
 
 
 def _client(config: Config) -> Client:

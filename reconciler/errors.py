@@ -7,6 +7,7 @@
     │   └── LeaseHeld               5   another run holds the lease
     ├── CatalogError                1   the program inside Redmine could not be started, or refused a request as a whole
     ├── SandboxError                1   a sandbox could not be created, started, reset or stopped
+    ├── ListenerFailed              1   Python API: the listener of an apply raised; `report` has what was done
     └── ServerError                 1   the server, or the connection to it
         ├── Unreachable                 no usable response: DNS, connection, TLS, timeout
         │   └── AnswerLost              a write was sent, but its response was lost: the outcome is unknown
@@ -29,9 +30,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.natural import natural
+
+if TYPE_CHECKING:
+    from reconciler.apply.report import Report
 
 
 class Exit(IntEnum):
@@ -169,6 +173,17 @@ class CatalogError(ReconcilerError):
 
 class SandboxError(ReconcilerError):
     """A sandbox could not be created, started, reset or stopped."""
+
+
+class ListenerFailed(ReconcilerError):
+    """The listener of an apply raised, which has ended the run; `__cause__` is what it raised.
+
+    `report` is that of the run: what was running was completed, and what was written was verified.
+    """
+
+    def __init__(self, report: Report) -> None:
+        super().__init__("The listener raised an error, so the run ended early.")
+        self.report = report
 
 
 class ServerError(ReconcilerError):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from reconciler.errors import ManifestError, Problem, ReconcilerError, RefusedError, ServerError
+from reconciler.errors import ListenerFailed, ManifestError, Problem, ReconcilerError, RefusedError, ServerError
 from reconciler.plan import claims
 from reconciler.plan.narrow import narrowed
 from reconciler.plan.options import ALL, PlanOptions
@@ -160,41 +160,58 @@ async def apply(
 
     `agreed` is the digest of the plan that was reviewed.
     """
-    from reconciler.apply.report import joined
     from reconciler.plan import limits
 
     planned = await plan(client, manifests, options)
     if agreed is not None and agreed != planned.plan.digest:
         raise RefusedError("The manifests or the server changed since the plan was made: plan again.")
     limits.check_plan(planned.plan, manifests.config.limits, max_deletes)
-    reports = [await carry_out(client, planned, listener)]
-    if planned.plan.revealed and reports[0].interrupted:
-        # There is a report in any case, even if the server is gone by now.
-        with suppress(ServerError):
-            reports.append(await archive_again(client, manifests, planned))
-    elif planned.plan.revealed:
-        try:
-            second = await again(client, manifests, planned, options)
-            limits.check_plan(second.plan, manifests.config.limits, max_deletes)
-        except (ReconcilerError, CancelledError):
-            # Projects that were opened only to be compared must not stay open.
-            await archive_again(client, manifests, planned)
-            raise
-        reports.append(await carry_out(client, second, listener, reports))
-    return joined(reports)
+    try:
+        first = await carry_out(client, planned, listener)
+    except ListenerFailed as error:
+        error.report = await _ended(client, manifests, planned, error.report)
+        raise
+    if first.interrupted or not planned.plan.revealed:
+        return await _ended(client, manifests, planned, first)
+    try:
+        second = await again(client, manifests, planned, options)
+        limits.check_plan(second.plan, manifests.config.limits, max_deletes)
+    except (ReconcilerError, CancelledError):
+        # Projects that were opened only to be compared must not stay open.
+        await archive_again(client, manifests, planned)
+        raise
+    return await carry_out(client, second, listener, first)
+
+
+async def _ended(client: Client, manifests: Manifests, planned: Planned, report: Report) -> Report:
+    """The report of a run without a second plan: projects that were opened only to be compared are archived again."""
+    from reconciler.apply.report import joined
+
+    # There is a report in any case, even if the server is gone by now.
+    with suppress(ServerError):
+        return joined([report, await archive_again(client, manifests, planned)]) if planned.plan.revealed else report
+    return report
 
 
 async def carry_out(
-    client: Client, planned: Planned, listener: Listener | None = None, before: Iterable[Report] = ()
+    client: Client, planned: Planned, listener: Listener | None = None, before: Report | None = None
 ) -> Report:
-    """Apply a plan and read back what was written. What fails is in the report, if it is in none `before`."""
+    """Apply a plan and read back what was written. What fails is in the report, which begins with the one `before`."""
     from reconciler.apply import run
     from reconciler.apply.executor import Applier
+    from reconciler.apply.report import joined
     from reconciler.plan import confirm
 
+    def whole(report: Report) -> Report:
+        earlier = [] if before is None else [before]
+        return joined([*earlier, complete(report, planned, earlier)])
+
     await confirm.unchanged(client, planned.plan, planned.names)
-    report = await run.carry_out(Applier(client, planned.names, planned.plan, listener=listener))
-    return complete(report, planned, before)
+    try:
+        return whole(await run.carry_out(Applier(client, planned.names, planned.plan, listener=listener)))
+    except ListenerFailed as error:
+        error.report = whole(error.report)
+        raise
 
 
 async def again(client: Client, manifests: Manifests, first: Planned, options: PlanOptions = ALL) -> Planned:

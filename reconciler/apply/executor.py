@@ -33,6 +33,7 @@ INTERRUPTED = "The run was interrupted."
 UNREACHABLE = "The run ended early, because the server could not be reached."
 NO_ACCOUNT = "The run ended early, because the server no longer accepts the credentials."
 UNAUTHORIZED = 401
+UNHEARD = "The run ended early, because its listener raised an error."
 NO_REASON = "Redmine refused it without giving a reason"
 
 
@@ -49,6 +50,8 @@ class Applier:
         self.names = names
         self.plan = plan
         self.listener = listener or no_listener
+        self.unheard: Exception | None = None
+        """What the listener raised. It is not called any more then, and the run ends as after a signal."""
         self.writer = Writer(client, names)
         # The server may repeat them. Those of a saved plan are known from here on.
         values = (field.after for change in plan.changes for field in change.all_fields)
@@ -289,4 +292,12 @@ class Applier:
             # Once: the outcome of a creation that is found later is another one.
             if not state.told:
                 state.told = True
-                self.listener(state.change.address, outcome)
+                self._tell(state.change.address, outcome)
+
+    def _tell(self, address: Address, outcome: Outcome) -> None:
+        """Tell the listener of an outcome. That it fails must not lose the outcomes of requests that are running."""
+        try:
+            self.listener(address, outcome)
+        except Exception as error:
+            self.unheard, self.listener = error, no_listener
+            self.ended = self.ended or UNHEARD

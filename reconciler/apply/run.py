@@ -11,13 +11,13 @@ from reconciler.apply.blame import item_error
 from reconciler.apply.executor import Applier
 from reconciler.apply.report import Report
 from reconciler.apply.verify import verify
-from reconciler.errors import ServerError
+from reconciler.errors import ListenerFailed, ServerError
 
 
 async def carry_out(applier: Applier) -> Report:
     """Apply and verify. There is always a report, even after a cancellation or if the server becomes unreachable.
 
-    Raises as `confirm`, before anything is written.
+    Raises as `confirm`, before anything is written; ListenerFailed, which has the report.
     """
     await confirm(applier.client, applier.names, applier.plan)
     try:
@@ -32,6 +32,8 @@ async def carry_out(applier: Applier) -> Report:
     except asyncio.CancelledError:
         _interrupted(applier)
     say_what_is_left(applier)
+    if applier.unheard is not None:
+        raise ListenerFailed(applier.report()) from applier.unheard
     return applier.report()
 
 

@@ -23,6 +23,7 @@ from reconciler import __version__
 from reconciler.cli import examples, output
 from reconciler.cli.groups import Group
 from reconciler.cli.options import State, common
+from reconciler.cli.signals import sigterm_as_ctrl_c
 from reconciler.errors import Exit, ReconcilerError
 from reconciler.masking import without_user_info
 
@@ -80,7 +81,9 @@ class Program(Group):
         extra |= {"standalone_mode": False, "obj": state, "terminal_width": _width()}
         if COMPLETING in os.environ:
             _complete(lambda: super(Program, self).main(args, prog_name or "reconciler", **extra))
-        sys.exit(int(_guarded(state, lambda: super(Program, self).main(args, prog_name or "reconciler", **extra))))
+        with sigterm_as_ctrl_c():
+            code = int(_guarded(state, lambda: super(Program, self).main(args, prog_name or "reconciler", **extra)))
+        sys.exit(code)
 
 
 def _width() -> int | None:
@@ -138,10 +141,10 @@ def _guarded(state: State, run: Callable[[], Any]) -> int:
         return run() or Exit.DONE
     except ReconcilerError as error:
         _debug(state)
-        _failed(error, state)
+        _said(state, output.failure, error)
         return error.exit_code
     except click.Abort:  # click raises this for KeyboardInterrupt and for the end of input at a prompt
-        output.say("Interrupted.")
+        _said(state, output.interrupted)
         return Exit.INTERRUPTED
     except click.ClickException as error:
         said = io.StringIO()
@@ -152,14 +155,15 @@ def _guarded(state: State, run: Callable[[], Any]) -> int:
     except Exception as error:
         _debug(state)
         hint = "" if state.debug else "; rerun with --debug for the traceback"
-        _failed(ReconcilerError(f"Internal error: {type(error).__name__}{hint}."), state)
+        internal = ReconcilerError(f"Internal error: {type(error).__name__}{hint}.")
+        _said(state, output.failure, internal)
         return Exit.CANNOT_RUN
 
 
-def _failed(error: ReconcilerError, state: State) -> None:
+def _said(state: State, say: Callable[..., None], *why: ReconcilerError) -> None:
     """Print why a command failed; also that even this cannot be printed, where standard output is a full disk."""
     try:
-        output.failure(error, state)
+        say(*why, state)
     except ReconcilerError as other:
         output.failure(other, state)
 

@@ -91,8 +91,10 @@ def apply(
         )
     with RunReport(reports, state) as written, progress(state) as shown:
         if file is not None:
-            return event_loop.run(_saved(state, file, yes, max_deletes, lease_timeout, shown, written))
-        return event_loop.run(_manifests(state, paths, options, yes, max_deletes, lease_timeout, shown, written))
+            run = _saved(state, file, yes, max_deletes, lease_timeout, shown, written)
+        else:
+            run = _manifests(state, paths, options, yes, max_deletes, lease_timeout, shown, written)
+        return written.ends(event_loop.run(run))
 
 
 async def _manifests(

@@ -14,11 +14,11 @@ from reconciler.cli import output
 from reconciler.cli.documents import Document
 from reconciler.cli.options import State, common, formats, paths
 from reconciler.cli.progress import Progress, progress
-from reconciler.cli.reports import Reports, Target, problems_of, reports
-from reconciler.errors import Answered, Exit, ManifestError, ReconcilerError
+from reconciler.cli.reports import Reports, Target, problems_of, reports, sentence
+from reconciler.errors import Exit, ManifestError, ReconcilerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
     from reconciler.pipeline import Manifests
@@ -66,11 +66,13 @@ def check(state: State, paths: tuple[str, ...], form: str, wait: float, reports:
         try:
             with progress(state) as shown:
                 event_loop.run(_check(state, paths, wait, shown, found))
-        except ReconcilerError as error:
+        except click.ClickException:  # a usage error is no check
+            raise
+        except (Exception, KeyboardInterrupt) as error:
             written.document = Document(problems_of(error))
-            return _failed(found, error, state)
+            return written.ends(_failed(found, error, state))
         written.document = Document((*render.once(found.problems), *render.needs(found)))
-    return _printed(found, state)
+        return written.ends(_printed(found, state))
 
 
 async def _check(state: State, paths: tuple[str, ...], wait: float, shown: Progress, found: Checked) -> None:
@@ -109,9 +111,12 @@ def _waiting(shown: Progress, url: str, reason: str) -> None:
 
 
 async def _memberships(client: Client) -> list[Mapping[str, Any]]:
-    """The memberships of the account."""
-    answer = await client.get("/users/current", {"include": "memberships"})
-    return list(answer["user"].get("memberships", ()))
+    """The memberships of the account. Raises OddResponse."""
+    from reconciler.model.forms import NAMED, Each, Fields
+    from reconciler.state.fetch import fetch
+    from reconciler.state.glimpses import MEMBERSHIPS
+
+    return [*await fetch(client, MEMBERSHIPS, Fields(of={"project": NAMED, "roles": Each(of=NAMED)}))]
 
 
 async def _manifests(client: Client, manifests: Manifests, found: Checked) -> None:
@@ -146,7 +151,7 @@ OUTSIDER = 1
 """The id of the role of those who are not members (5.0 to 6.1)."""
 
 
-async def _account(client: Client, memberships: list[Mapping[str, Any]] | Any, planned: Planned) -> Account:
+async def _account(client: Client, memberships: Sequence[Mapping[str, Any]], planned: Planned) -> Account:
     """What the roles of the account allow, by the pages of those roles that matter."""
     from reconciler.plan import rights
 
@@ -160,15 +165,12 @@ async def _account(client: Client, memberships: list[Mapping[str, Any]] | Any, p
 
 
 async def _permissions(client: Client, role: int) -> Permissions:
-    """The permissions of a role; None if its page is not shown."""
-    try:
-        answer = await client.get(f"/roles/{role}")
-    except Answered as error:
-        if error.status in (403, 404):
-            return None
-        raise
-    listed = (answer.get("role") or {}).get("permissions")
-    return listed if isinstance(listed, list) else None
+    """The permissions of a role; None if its page is not shown, or does not list them."""
+    from reconciler.state.fetch import fetch
+    from reconciler.state.glimpses import ROLE, role_page
+
+    pages = await fetch(client, role_page(role), ROLE)
+    return pages[0].get("permissions") if pages else None
 
 
 # -- output ----------------------------------------------------------------------------------------------------
@@ -210,8 +212,8 @@ def _account_text(found: Checked, state: State) -> None:
         output.result(output.safe(render.account(found)), state)
 
 
-def _failed(found: Checked, error: ReconcilerError, state: State) -> int:
-    """Print what was found before an error, and the error; the exit code."""
+def _failed(found: Checked, error: BaseException, state: State) -> int:
+    """Print what was found before an error, and the error; the exit code. Raises an error that is printed elsewhere."""
     from reconciler.masking import without_user_info
     from reconciler.render import check as render
 
@@ -220,8 +222,10 @@ def _failed(found: Checked, error: ReconcilerError, state: State) -> int:
         _account_text(found, state)
         raise error
     unasked = error.unasked if isinstance(error, ManifestError) else error
-    found.ended = without_user_info(str(unasked)) if unasked is not None else ""
+    found.ended = without_user_info(sentence(unasked)) if unasked is not None else ""
     found.problems = error.problems if isinstance(error, ManifestError) else ()
     output.result(output.as_json(render.data(found)), state)
+    if not isinstance(error, ReconcilerError):
+        raise error
     output.say(f"Error: {output.safe(found.ended or 'the manifests are invalid.')}")
     return error.exit_code

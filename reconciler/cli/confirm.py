@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import output
+from reconciler.cli.signals import SIGNALS
 from reconciler.errors import ReconcilerError
 
 if TYPE_CHECKING:
@@ -93,9 +94,7 @@ def _total(plan: Plan) -> str:
 @contextmanager
 def ctrl_c_at_once() -> Iterator[None]:
     """Let Ctrl-C interrupt a read from the terminal: the event loop's handler cannot, as nothing awaits there."""
-    # SIGTERM ends a program that does not handle it; one that holds a lease does.
-    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_DFL]
-    before, task = {n: signal.signal(n, signal.default_int_handler) for n in numbers}, asyncio.current_task()
+    before, task = {n: signal.signal(n, signal.default_int_handler) for n in SIGNALS}, asyncio.current_task()
     try:
         # Ctrl-C just before: the event loop has cancelled the task, which would notice after the answer only.
         if task is not None and task.cancelling():

@@ -27,22 +27,27 @@ def key(state: State, file: str, paths: tuple[str, ...]) -> str:
 
 
 def _text(name: str) -> str:
-    if name == "-":
-        # On a terminal, it must not be shown while it is typed.
-        return getpass.getpass("API key: ") if sys.stdin.isatty() else sys.stdin.read()
     try:
-        return Path(name).read_text(encoding="utf-8")
+        return Path(name).read_text(encoding="utf-8") if name != "-" else _typed()
     except OSError as error:
-        raise ConfigError(f"{OPTION}: cannot read {name}: {error.strerror}.") from error
+        raise ConfigError(f"{OPTION}: cannot read {_called(name)}: {error.strerror or 'it is closed'}.") from error
     except UnicodeDecodeError:
         # Not `from`: the exception has the bytes.
-        raise ConfigError(f"{OPTION}: {name} is no text file.") from None
+        raise ConfigError(f"{OPTION}: {_called(name)} is no text file.") from None
+
+
+def _typed() -> str:
+    # On a terminal, it must not be shown while it is typed.
+    return getpass.getpass("API key: ") if sys.stdin.isatty() else sys.stdin.read()
+
+
+def _called(name: str) -> str:
+    return "standard input" if name == "-" else name
 
 
 def _line(text: str, name: str) -> str:
     found = text.removeprefix("\ufeff").strip()
     if not found or "\n" in found:
         what = "is empty" if not found else "has several lines"
-        where = "standard input" if name == "-" else name
-        raise ConfigError(f"{OPTION}: {where} {what}; expected one line with the key.")
+        raise ConfigError(f"{OPTION}: {_called(name)} {what}; expected one line with the key.")
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import io
 import os
 import sys
 from typing import TYPE_CHECKING, TextIO
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from reconciler.plan.operations import Plan
 
 
+INTERRUPTED = "The run was interrupted."
 _secrets = [Secrets()]
 """Those of this run of the program."""
 
@@ -30,9 +32,21 @@ _secrets = [Secrets()]
 def prepare(secrets: Secrets) -> None:
     """Print none of these secrets, and characters that the encoding lacks as escapes instead of failing."""
     _secrets[:] = [secrets]
+    _open_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _open_streams() -> None:
+    """Without a standard stream, what is printed goes nowhere, and nothing can be read."""
+    # In this order, as the lowest free number is taken: else the next file or connection would have that of a stream.
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(nowhere, True)
+            # The base class is no terminal, and cannot be read: an end of input would look like an empty manifest.
+            setattr(sys, name, io.TextIOBase() if name == "stdin" else os.fdopen(nowhere, "w", encoding="utf-8"))
 
 
 def result(text: str, state: State) -> None:
@@ -159,13 +173,24 @@ def failure(error: ReconcilerError, state: State) -> None:
     else:
         # A URL that is refused is no setting of the run, so what is secret in it is not known.
         text = without_user_info(str(error))
-        # A report that was printed before the error is the one document.
-        if state.format == "json" and not state.printed:
-            result(problems([Problem(Location(""), text)], state, sys.stdout), state)
-        # An annotation, or the page of the run would only say that its exit code is not 0.
-        elif state.format == "github":
-            result(problems([Problem(Location(""), one_line(text))], state, sys.stdout), state)
+        _document(text, state)
         say(f"Error: {safe(text)}")
+
+
+def interrupted(state: State) -> None:
+    """Print that a command was interrupted."""
+    _document(INTERRUPTED, state)
+    say("Interrupted.")
+
+
+def _document(text: str, state: State) -> None:
+    """Print why a command ended, in a format for machines."""
+    # A report that was printed before the error is the one document.
+    if state.format == "json" and not state.printed:
+        result(problems([Problem(Location(""), text)], state, sys.stdout), state)
+    # An annotation, or the page of the run would only say that its exit code is not 0.
+    elif state.format == "github":
+        result(problems([Problem(Location(""), one_line(text))], state, sys.stdout), state)
 
 
 def _unasked(error: ManifestError) -> None:

@@ -66,7 +66,7 @@ def plan(
             options = (targets, excludes, unarchive, resend, False, prune, unmanaged)
             planned = event_loop.run(_plan(state, paths, options, shown))
         if planned.faults.problems:
-            return _rest(planned, out, state, written)
+            return written.ends(_rest(planned, out, state, written))
         written.document = Document(plan=planned.plan)
         output.result(output.plan(planned.plan, state), state)
         if out is not None:

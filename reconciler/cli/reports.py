@@ -16,7 +16,7 @@ import click
 from reconciler.cli import documents, output
 from reconciler.cli.documents import Document
 from reconciler.cli.progress import if_long
-from reconciler.errors import Location, ManifestError, Problem, ReconcilerError, one_line
+from reconciler.errors import Exit, Location, ManifestError, Problem, ReconcilerError, one_line
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -72,13 +72,20 @@ def _endings() -> str:
 class Reports(AbstractContextManager["Reports"]):
     """The files of `--report`. `document` is what the command has found; it is written at the end, whatever that is.
 
-    Raises ReconcilerError at the beginning if a file cannot be written.
+    Raises ReconcilerError at the beginning if a file cannot be written, and at the end, unless an error has ended the
+    run. That has the exit code of the run if it was not a success (`ends`).
     """
 
     def __init__(self, targets: tuple[Target, ...], state: State) -> None:
         self.state, self.targets = state, targets
         self.files = [_file(target, state) for target in targets]
         self.document: Document | None = None
+        self.code = int(Exit.DONE)
+
+    def ends(self, code: int) -> int:
+        """Note the exit code of the run, and return it: a report that cannot be written does not hide it."""
+        self.code = code
+        return code
 
     def __enter__(self) -> Self:
         if self.state.full and self.state.format != "json" and all(target.form != "json" for target in self.targets):
@@ -94,25 +101,33 @@ class Reports(AbstractContextManager["Reports"]):
             return
         if self.files and (found := self.at_end(error)) is not None:
             with if_long(self.state, WRITING):
-                self.write(found, quiet=error is not None)
+                failed = self.write(found)
+            self._say(failed, error)
 
     def at_end(self, error: BaseException | None) -> Document | None:
         """What to write at the end: why there is no result, if an error ended the run."""
         return self.document if error is None else Document(problems_of(error))
 
-    def write(self, document: Document, *, quiet: bool = False) -> None:
-        """Write all files, even if one of them cannot be written. Raises ReconcilerError then, unless `quiet`."""
+    def write(self, document: Document) -> list[ReconcilerError]:
+        """Write all files, even if one of them cannot be written; returns why some could not be."""
         failed = []
         for file in self.files:
             try:
                 file.write(document)
             except ReconcilerError as error:
                 failed.append(error)
-                # The error that ended the run is the one to end with.
-                if quiet or len(failed) > 1:
-                    output.say(f"Error: {output.safe(str(error))}")
-        if failed and not quiet:
-            raise failed[0]
+        return failed
+
+    def _say(self, failed: list[ReconcilerError], error: BaseException | None) -> None:
+        """Say of each file once that it could not be written. Raises that, unless an `error` has ended the run."""
+        # That error is the one to end with, and may be about a file itself.
+        last = failed.pop(0) if failed and error is None else error
+        for other in failed:
+            if str(other) != str(last):
+                output.say(f"Error: {output.safe(str(other))}")
+        if error is None and isinstance(last, ReconcilerError):
+            last.exit_code = Exit(self.code or last.exit_code)
+            raise last
 
 
 def problems_of(error: BaseException) -> tuple[Problem, ...]:
@@ -125,7 +140,7 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, ReconcilerError):
         return one_line(str(error))
     # As on the terminal: the text of any other error could contain anything.
-    return f"Internal error: {type(error).__name__}." if isinstance(error, Exception) else "The run was interrupted."
+    return f"Internal error: {type(error).__name__}." if isinstance(error, Exception) else output.INTERRUPTED
 
 
 # -- files -----------------------------------------------------------------------------------------------------

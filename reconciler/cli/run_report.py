@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from reconciler.cli.documents import Document
 from reconciler.cli.progress import if_long
 from reconciler.cli.reports import WRITING, Reports, Target, sentence
-from reconciler.errors import RefusedError
+from reconciler.errors import ReconcilerError, RefusedError
 
 if TYPE_CHECKING:
     from reconciler.apply.executor import Applier
@@ -40,24 +40,25 @@ class RunReport(Reports):
         self.next = 0.0
 
     def begin(self, plan: Plan) -> None:
-        """Write what is to be done. Raises ReconcilerError if a file cannot be written: nothing was changed yet."""
+        """Write what is to be done. Raises ReconcilerError if a file cannot be written and nothing was changed yet."""
         self.plan = plan
         with if_long(self.state, WRITING):
-            self.results([*self.reports, *self._left(RUNNING)])
+            failed = self.results([*self.reports, *self._left(RUNNING)])
+        if failed and not self.reports:
+            raise failed[0]
 
     def running(self, applier: Applier) -> None:
-        """Write what was done so far, unless that was a moment ago."""
+        """Write what was done so far, unless that was a moment ago. Whatever fails is tried again at the end."""
         started = monotonic()
         if self.files and started >= self.next:
             self.results([*self.reports, replace(applier.report(), ended=RUNNING)])
             self.next = monotonic() + max(PAUSE, SHARE * (monotonic() - started))
 
-    def results(self, reports: Sequence[Report]) -> None:
-        """Write the reports as one."""
+    def results(self, reports: Sequence[Report]) -> list[ReconcilerError]:
+        """Write the reports as one; returns why some files could not be written."""
         from reconciler.apply.report import joined
 
-        if self.files:
-            self.write(Document(report=joined(reports)))
+        return self.write(Document(report=joined(reports))) if self.files else []
 
     def at_end(self, error: BaseException | None) -> Document | None:
         """The report; if an error came before there was a plan, that."""

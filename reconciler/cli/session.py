@@ -77,7 +77,7 @@ async def opened(
 
 
 def _ask_for_account(client: Client) -> None:
-    from reconciler.redmine.client import ACCOUNT
+    from reconciler.redmine.account import ACCOUNT
 
     client.ahead(ACCOUNT, patient=False)
 

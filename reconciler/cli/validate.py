@@ -36,8 +36,8 @@ def validate(state: State, paths: tuple[str, ...], form: str, reports: tuple[Tar
         with if_long(state, "Reading the manifests", paths):
             manifests = steps.manifests(state, paths)
         written.document = Document(manifests.problems)
-    output.result(_said(manifests, state), state)
-    return Exit.INVALID if manifests.problems else Exit.DONE
+        output.result(_said(manifests, state), state)
+        return written.ends(Exit.INVALID if manifests.problems else Exit.DONE)
 
 
 def _said(manifests: Manifests, state: State) -> str:

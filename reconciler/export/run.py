@@ -26,7 +26,7 @@ from reconciler.model.address import Address
 from reconciler.model.codecs import Stored
 from reconciler.pipeline import Manifests, plan
 from reconciler.plan.comparison import Planned
-from reconciler.plan.options import PlanOptions
+from reconciler.plan.options import PlanOptions, several
 from reconciler.redmine.client import Client
 from reconciler.state.fetch import Watch, over, unwatched
 
@@ -65,17 +65,12 @@ def scope(
 ) -> Scope:
     """The scope of an export; kinds by name or by the name of their list. Raises ReconcilerError for unknown ones."""
     known = {alias: kind.name for kind in declarable().values() for alias in (kind.name, kind.plural)}
-    names = _several(chosen)
+    names = several(chosen)
     for name in names:
         if name not in known:
             hint = manifest.suggest(name, known)
             raise ReconcilerError(f'There is no kind "{name}"{f" ({hint})" if hint else ""}.')
-    return Scope(frozenset(_several(projects)), subprojects, frozenset(known[name] for name in names), catalog=catalog)
-
-
-def _several(names: str | Iterable[str]) -> list[str]:
-    """The names; a string is a single name."""
-    return [names] if isinstance(names, str) else list(names)
+    return Scope(frozenset(several(projects)), subprojects, frozenset(known[name] for name in names), catalog=catalog)
 
 
 def target(path: Path, scope: Scope, config: Config, instance: str | None = None, *, sanitized: bool = False) -> Folder:

@@ -33,13 +33,14 @@ class File(Record):
     found: bool = False
 
     def text(self, max_bytes: int, stdin: TextIO | BinaryIO | None) -> str:
-        """The text of the file. Raises ManifestError if it cannot be read or is not UTF-8."""
+        """The text of the file. Raises ManifestError if it cannot be read or is not UTF-8.
+
+        Raises ConfigError for standard input that cannot be read.
+        """
         if self.path:
             return read_text(Path(self.path), max_bytes)
-        stream = stdin or sys.stdin
-        # Bytes where there are any, so that the encoding of the locale does not matter.
-        data = getattr(stream, "buffer", stream).read(max_bytes + 1)  # one more shows that the limit is exceeded
-        return _decode(data.encode() if isinstance(data, str) else data, self.name, max_bytes)
+        # One more shows that the limit is exceeded.
+        return _decode(_read(stdin or sys.stdin, max_bytes + 1), self.name, max_bytes)
 
     def is_json(self, text: str) -> bool:
         """Whether it is JSON: by its suffix; standard input, by its first character."""
@@ -48,6 +49,18 @@ class File(Record):
     def yaml(self, text: str) -> str:
         """The text in a form that libyaml accepts."""
         return json_as_yaml(text) if self.is_json(text) else text
+
+
+def _read(stream: TextIO | BinaryIO | None, size: int) -> bytes:
+    """The beginning of standard input. Raises ConfigError, also if the program was started without one."""
+    try:
+        if stream is None:
+            raise OSError
+        # Bytes where there are any, so that the encoding of the locale does not matter.
+        data: str | bytes = getattr(stream, "buffer", stream).read(size)
+    except OSError as error:
+        raise ConfigError(f"Cannot read standard input: {error.strerror or 'it is closed'}.") from error
+    return data.encode() if isinstance(data, str) else data
 
 
 def find(paths: Sequence[str | Path], problems: list[Problem], rules: Rules = ALL) -> list[File]:

@@ -50,6 +50,11 @@ class PlanOptions(Record):
 ALL = PlanOptions()
 
 
+def several(names: str | Iterable[str]) -> tuple[str, ...]:
+    """The names; a text is a single one, and not its letters."""
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
 def label(address: Address) -> str:
     """The text that patterns are matched with."""
     return f"{address.kind}/{address.key}"

@@ -29,6 +29,7 @@ from reconciler.catalog.transport import Command
 from reconciler.errors import Answered, AnswerLost, NotRedmine, OddResponse, ReconcilerError
 from reconciler.masking import Secrets
 from reconciler.redmine import gateway
+from reconciler.redmine.account import ACCOUNT, checked_account
 from reconciler.redmine.clock import ServerClock, elapsed
 from reconciler.redmine.connection import Connection, checked_header
 from reconciler.redmine.error_messages import error_status, network_failure, not_json, preflight
@@ -49,7 +50,6 @@ from reconciler.redmine.urls import quote
 __all__ = ["Client", "Connection", "Params", "Row", "quote"]
 
 Row = dict[str, Any]
-ACCOUNT = "/users/current"
 Params = Sequence[tuple[str, str | int]] | Mapping[str, str | int]
 
 
@@ -272,8 +272,8 @@ class Client:
 
         Without this check a wrong key would go unnoticed: with a wrong key, a locked user's key, or the REST API
         disabled, Redmine answers GET /projects with 200 and the public projects only.
-        Raises AuthenticationFailed, RestApiDisabled, ConfigError (for `switch_user`), NotRedmine, Unreachable,
-        Answered.
+        Raises AuthenticationFailed, RestApiDisabled, ConfigError (for `switch_user`), NotRedmine, OddResponse,
+        Unreachable, Answered.
         """
         try:
             user = _mapping(ACCOUNT, await self.get(ACCOUNT, patient=False), "user")
@@ -286,7 +286,7 @@ class Client:
         if "updated_on" not in user:
             raise NotRedmine(f"{self.connection.url} is too old: Redmine 5.0 or later is required.")
         self._account = self.requests, elapsed()
-        return user
+        return checked_account(user)
 
     async def _write(self, method: str, path: str, *, once: bool, **content: Any) -> Row:
         await self.guard()

@@ -150,7 +150,8 @@ def _usable(listing: Listing, rows: Iterable[Row], look: _Look, spoiled: Spoiled
         if ready is not None:
             yield ready
         else:
-            place = listing.root if listing.single else f"{listing.root}[{number}]"
+            place = f"{listing.root}.{listing.inner}" if listing.inner else listing.root
+            place = place if listing.single and not listing.inner else f"{place}[{number}]"
             spoiled(listing, row, next(look.form.faults({**row, **listing.mark}, place)))
 
 

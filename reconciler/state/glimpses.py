@@ -18,7 +18,7 @@ from reconciler.kinds import kinds
 from reconciler.model.address import CONTAINER, Address, Row
 from reconciler.model.capabilities import Alternative
 from reconciler.model.containers import Archive, Modules
-from reconciler.model.forms import NAME, NAMED, REF, TEXT, WHOLE, Each, Fields
+from reconciler.model.forms import NAMED, REF, TEXT, WHOLE, Each, Fields
 from reconciler.model.kind import Kind, Listing, Need
 from reconciler.model.name_index import Names
 from reconciler.model.row_form import form_of
@@ -31,7 +31,6 @@ from reconciler.state.together import together
 if TYPE_CHECKING:
     from reconciler.state.live import Reader
 
-ACCOUNT = Fields(of={"id": WHOLE, "login": NAME})
 AT_ONCE = 8
 """Own pages that are requested before it is asked whether more are needed."""
 FORBIDDEN = 403
@@ -166,11 +165,6 @@ class Glimpses:
         self.names.live(kind.name).unseen[""] = f"this account may not list {kind.plural}{seen}"
 
 
-def sight_of(me: Row) -> Sight:
-    """What an account may see, before its roles are known. Raises OddResponse."""
-    return Sight(_checked(me, ACCOUNT))
-
-
 def _checked(me: Row, form: Fields) -> Row:
     for why in form.faults(me, "user"):
         raise OddResponse(f"The response to GET {MEMBERSHIPS.path} is not as Redmine's are: {why}.")
@@ -225,12 +219,15 @@ async def _sight(client: Client, names: Names, need: Need, sight: Sight) -> Sigh
         return sight
     mine = {row["project"]["id"]: row["roles"] for row in await fetch(client, MEMBERSHIPS, MEMBERSHIP, _ignore)}
     numbers = sorted({role["id"] for project, roles in mine.items() if project in live for role in roles})
-    pages = (Listing(f"/roles/{n}", "role", single=True, none={403: None, 404: None}) for n in numbers)
-    roles = {
-        row["id"]: row for rows in await together(fetch(client, page, ROLE, _ignore) for page in pages) for row in rows
-    }
+    pages = await together(fetch(client, role_page(n), ROLE, _ignore) for n in numbers)
+    roles = {row["id"]: row for rows in pages for row in rows}
     known = {p: tuple(roles[r["id"]] for r in of if r["id"] in roles) for p, of in mine.items() if p in live}
     return Sight(sight.me, known)
+
+
+def role_page(number: int) -> Listing:
+    """The page of a role, which is not there if the account may not see it."""
+    return Listing(f"/roles/{number}", "role", single=True, none={403: None, 404: None})
 
 
 def _ignore(listing: Listing, row: Row, why: str) -> None:

@@ -31,7 +31,7 @@ from reconciler.model.forms import TEXT, WHOLE, Fields
 from reconciler.model.kind import Kind, Listing, Need, Object
 from reconciler.model.name_index import Context, CustomField, Names
 from reconciler.model.requests import BESIDE
-from reconciler.model.visibility import Unlisted
+from reconciler.model.visibility import Sight, Unlisted
 from reconciler.record import Record
 from reconciler.redmine.client import Client
 from reconciler.state.catalog import add_fields, declared_kinds, proof, read_catalog
@@ -39,7 +39,7 @@ from reconciler.state.contents import read_contents
 from reconciler.state.desired import Desired
 from reconciler.state.early import Early, inside_projects, needed, outside_projects, tiers, titles
 from reconciler.state.fetch import bulk_details, fetch
-from reconciler.state.glimpses import Glimpses, permitted, sight_of, visible
+from reconciler.state.glimpses import Glimpses, permitted, visible
 from reconciler.state.members import read_members
 from reconciler.state.needs import by_definition
 from reconciler.state.program_fields import wanted_fields
@@ -86,7 +86,7 @@ async def _read(client: Client, desired: Desired, scope: Scope, early: Early) ->
     scope.check(me)
     names = fresh_names(desired)
     names.rights = rights(me)
-    names.sight = None if me.get("admin") else sight_of(me)
+    names.sight = None if me.get("admin") else Sight(me)
     reader = Reader(client, names, desired, early)
     declared = desired.need()
     first, catalog = scope.widened(declared, desired.settings, me), declared_kinds(desired, declared)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -102,6 +103,29 @@ def test_deletions_are_limited(canned: Canned) -> None:
         manifests.apply(manifests.plan())
     assert len(canned.rows("versions")) == 11
     assert manifests.apply(max_deletes=11).summary["done"] == 11
+
+
+def test_a_text_is_one_pattern(canned: Canned) -> None:
+    """Not each of its letters: for targets, excludes and what is sent again, as for the projects of an export."""
+    manifest = "projects: [{identifier: a, name: A}, {identifier: b, name: B}]\n"
+    manifest += "users: [{login: amy, firstname: A, lastname: L, mail: a@example.net, password: secret-12}]"
+    Path("a.yaml").write_text(manifest)
+    loaded = reconciler.load()
+    assert [change.address.key for change in loaded.plan(targets="project/b").changes] == ["b"]
+    assert [change.address.key for change in loaded.plan(excludes=iter(["project/*"])).changes] == ["amy"]
+    assert loaded.apply(targets="user/*").summary["done"] == 1
+    (again,) = loaded.plan(targets="user/amy", resend="user/amy.password").changes
+    assert [field.path for field in again.all_fields] == ["password"]
+
+
+@pytest.mark.parametrize("limit", [{"max_deletes": -1}, {"lease_timeout": -0.5}])
+def test_a_negative_limit(limit: dict[str, Any], canned: Canned) -> None:
+    """It is refused before the server is asked."""
+    Path("a.yaml").write_text(SHOP)
+    ((name, value),) = limit.items()
+    with pytest.raises(reconciler.ReconcilerError, match=rf"^{name} is {value}: it must be 0 or more\.$"):
+        reconciler.load().apply(**limit)
+    assert canned.seen == []
 
 
 def test_arguments_come_before_the_environment(fake: Fake, tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""What a run that is cancelled does and says: through the Python API by `task.cancel()`, in the commands by Ctrl-C."""
+"""What a run that is cancelled does and says: through the Python API by `task.cancel()`, or by a listener that raises, in
+the commands by Ctrl-C."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ from click.testing import CliRunner
 
 import reconciler
 from reconciler.cli import main
+from reconciler.errors import ListenerFailed
 
 Before = Callable[[str, str], bool]
 
@@ -117,3 +119,57 @@ def test_what_was_completed_was_not_in_progress(tmp_path: Path) -> None:
     report = applied(redmine, tmp_path, {"versions": [{"name": f"V{number}"} for number in range(3)]})
     assert report.interrupted
     assert [str(error) for result in report.results for error in result.errors if "in progress" in str(error)] == []
+
+
+# -- a listener that raises --------------------------------------------------------------------------------------
+
+
+def unheard(redmine: Canned, folder: Path, project: dict[str, Any], **options: Any) -> reconciler.Report:
+    """The report of an apply whose listener raises when it is called, which it is only once."""
+    (folder / "m.yaml").write_text(json.dumps({"projects": [{"identifier": "p", "name": "P", **project}]}))
+    fault, heard = ZeroDivisionError(), []
+
+    def listener(address: reconciler.Address, outcome: str) -> None:
+        heard.append(address)
+        raise fault
+
+    environ = {"REDMINE_URL": redmine.url, "REDMINE_API_KEY": redmine.api_key, "REDMINE_CONCURRENCY": "2"}
+    with reached(redmine), pytest.raises(ListenerFailed) as raised:
+        reconciler.load(folder, environ=environ).apply(None, listener, **options)
+    assert (raised.value.__cause__, len(heard)) == (fault, 1)
+    return raised.value.report
+
+
+def test_a_listener_that_raises_ends_the_run(tmp_path: Path) -> None:
+    """What was running is completed and read back, nothing else is begun, and the exception has the report."""
+    redmine = server()
+    report = unheard(redmine, tmp_path, {"issues": ISSUES})
+    posts = len(writes(redmine))
+    assert 1 <= posts < len(ISSUES)
+    assert report.summary == {"done": posts, "failed": 0, "skipped": 0, "unknown": 0, "left": len(ISSUES) - posts}
+    assert (report.interrupted, report.ended) == (False, "The run ended early, because its listener raised an error.")
+
+
+def test_a_listener_that_raises_leaves_no_project_open(tmp_path: Path) -> None:
+    """A project that was opened only to be compared is archived again, which is in the report."""
+    redmine = server(status=9)
+    report = unheard(redmine, tmp_path, {"issues": ISSUES}, unarchive=True)
+    assert [path for _, path in writes(redmine)] == ["/projects/p/unarchive.json", "/projects/p/archive.json"]
+    assert report.summary["done"] == len(report.results) == 2
+
+
+def test_a_listener_that_raises_in_an_unarchived_project(tmp_path: Path) -> None:
+    """The report is that of both plans; the project stays open, as after an interruption."""
+    redmine = server(status=9)
+    (tmp_path / "m.yaml").write_text(json.dumps({"projects": [{"identifier": "p", "issues": ISSUES}]}))
+
+    def listener(address: reconciler.Address, outcome: str) -> None:
+        if address.kind == "issue":
+            raise ZeroDivisionError
+
+    environ = {"REDMINE_URL": redmine.url, "REDMINE_API_KEY": redmine.api_key, "REDMINE_CONCURRENCY": "1"}
+    with reached(redmine), pytest.raises(ListenerFailed) as raised:
+        reconciler.load(tmp_path, environ=environ).apply(None, listener, unarchive=True)
+    outcomes = [(str(r.change.address), r.outcome) for r in raised.value.report.results]
+    assert outcomes[:3] == [("project p", "done"), ("project p", "failed"), ("issue p/I0", "done")]
+    assert {outcome for _, outcome in outcomes[3:]} == {"left"}

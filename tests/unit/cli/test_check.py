@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -211,6 +213,23 @@ def test_without_credentials(canned: Canned, monkeypatch: pytest.MonkeyPatch) ->
     assert found["account"] is None
 
 
+def test_ctrl_c(canned: Canned) -> None:
+    """JSON of the same form says that it was interrupted."""
+    canned.before = lambda method, path: os.kill(os.getpid(), signal.SIGINT)
+    found = data(code=130)
+    assert (found["status"], found["ended"]) == ("failed", "The run was interrupted.")
+
+
+def test_an_internal_error(canned: Canned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same form also then."""
+    monkeypatch.setattr(pipeline, "plan_or_rest", lambda *given, **more: 1 / 0)
+    Path("a.yaml").write_text(SHOP)
+    result = CliRunner().invoke(main, ["check", "--format", "json", "a.yaml"])
+    found = json.loads(result.stdout)
+    conform(found, "check")
+    assert (result.exit_code, found["ended"]) == (1, "Internal error: ZeroDivisionError.")
+
+
 def test_without_manifests(canned: Canned) -> None:
     """The server and the account."""
     result = CliRunner().invoke(main, ["check", "--format", "json"])
@@ -218,6 +237,45 @@ def test_without_manifests(canned: Canned) -> None:
     found = json.loads(result.stdout)
     conform(found, "check")
     assert found["status"] == "ok" and "summary" not in found
+
+
+ACCOUNT = {"id": 1, "login": "amy", "updated_on": ""}
+ROLE = {"id": 3, "name": "Boss"}
+ODD_ACCOUNTS: dict[str, tuple[dict[str, Any], str]] = {
+    "no login": ({"login": None}, "user.login is missing"),
+    "a number as login": ({"login": 5}, "user.login is not a text"),
+    "a text as id": ({"id": "1"}, "user.id is not a whole number"),
+    "a text as flag": ({"admin": "false"}, "user.admin is not true or false"),
+    "memberships that are none": ({"memberships": {}}, "user.memberships is an empty object, not a list"),
+    "no project": ({"memberships": [{"id": 3, "roles": [ROLE]}]}, "user.memberships[0].project is missing"),
+    "no roles": ({"memberships": [{"project": {"id": 1, "name": "x"}}]}, "user.memberships[0].roles is missing"),
+    "a role without id": (
+        {"memberships": [{"project": {"id": 1, "name": "x"}, "roles": [ROLE, {"name": "b"}]}]},
+        "user.memberships[0].roles[1].id is missing",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ODD_ACCOUNTS)
+def test_an_account_that_is_odd(case: str, canned: Canned) -> None:
+    """The request and the field are named; nothing is taken for an administrator that does not say so."""
+    values, why = ODD_ACCOUNTS[case]
+    canned.tables["users"] = [{**ACCOUNT, **values}]
+    assert data(code=1)["ended"] == f"The response to GET /users/current is not as Redmine's are: {why}."
+
+
+def test_an_account_without_memberships(canned: Canned) -> None:
+    """Redmine leaves out what is empty, and null is the same."""
+    canned.tables["users"] = [{**ACCOUNT, "memberships": None}]
+    assert data()["memberships"] == []
+
+
+def test_a_role_that_is_odd(canned: Canned) -> None:
+    """Its page is named."""
+    with amy() as redmine:
+        redmine.role["permissions"] = "all"
+        found = data(code=1, manifest=WORK)
+    assert re.search(r"GET /roles/\d+ is not .*: role.permissions is a text, not a list", found["ended"])
 
 
 # -- waiting ---------------------------------------------------------------------------------------------------

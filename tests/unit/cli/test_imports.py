@@ -77,9 +77,9 @@ MODELS = (
 )
 
 UNUSED: dict[str, tuple[int, tuple[str, ...]]] = {
-    "--help": (9, (*OFFLINE, *MODELS)),
+    "--help": (10, (*OFFLINE, *MODELS)),
     "completion bash": (11, (*OFFLINE, *MODELS)),
-    "plan --help": (14, (*CLIENT, *SCREENS, *STEPS, *MODELS)),
+    "plan --help": (15, (*CLIENT, *SCREENS, *STEPS, *MODELS)),
     "apply --help": (20, (*CLIENT, *SCREENS, *STEPS, "pydantic", "msgspec", "yaml")),
     "export --help": (20, (*CLIENT, *SCREENS, *STEPS, "pydantic", "msgspec", "yaml")),
     "config show": (41, (*OFFLINE, "reconciler.kinds", "reconciler.plan", "reconciler.export")),

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import signal
 import stat
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from canned import Canned
 from commands import KEY, MANY, SHOP, SITUATIONS, fake, on_a_terminal, prepare, run, server, start, wait_for, written
 from fake import Fake
 from samples import at, change, new, plan_of
@@ -27,10 +31,12 @@ from schemas import conform
 
 __all__ = ["fake", "server"]
 
+LEFT_NOTHING = {"failed": 0, "skipped": 0, "unknown": 0, "left": 0}
 
-def report(name: str = "report.json") -> dict[str, object]:
+
+def report(name: str = "report.json") -> dict[str, Any]:
     """The file as data."""
-    data: dict[str, object] = json.loads(Path(name).read_text(encoding="utf-8"))
+    data: dict[str, Any] = json.loads(Path(name).read_text(encoding="utf-8"))
     return data
 
 
@@ -325,6 +331,105 @@ def test_a_report_that_cannot_be_written_any_more(server: Stub, fake: Fake) -> N
     assert result.stdout == "the plan\n"
     assert "Cannot write sub/a.json" in result.stderr
     assert json.loads(Path("b.json").read_text())["summary"]["create"] == 1
+
+
+@pytest.fixture
+def sub(canned: Canned) -> Path:
+    """A folder for a report, which is gone when the first request writes."""
+    folder = Path("sub")
+    folder.mkdir()
+
+    def before(method: str, path: str) -> None:
+        if method == "POST" and folder.exists():
+            shutil.rmtree(folder)
+
+    canned.before = before
+    return folder
+
+
+def test_an_apply_goes_on_without_its_report(sub: Path, canned: Canned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report that cannot be written while the run goes on stops nothing; that it is not there is said once."""
+    monkeypatch.setattr("reconciler.cli.run_report.PAUSE", 0)
+    result = run("apply", "--yes", "--report", f"{sub}/a.json", "--report", "b.json", manifest=MANY)
+    assert (result.exit_code, report("b.json")["summary"]) == (1, {**LEFT_NOTHING, "done": 8})
+    assert result.stdout.endswith("Applied: 8 done, 0 failed, 0 skipped, 0 unknown.\n")
+    assert result.stderr.count("Cannot write sub/a.json") == 1
+
+
+def test_a_report_that_is_back_in_time(sub: Path, canned: Canned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What could not be written while the run went on is written at its end."""
+    monkeypatch.setattr("reconciler.apply.run.say_what_is_left", lambda applier: sub.mkdir())
+    result = run("apply", "--yes", "--report", f"{sub}/a.json", manifest=MANY)
+    assert (result.exit_code, report(f"{sub}/a.json")["summary"]) == (0, {**LEFT_NOTHING, "done": 8})
+    assert "Cannot write" not in result.stderr
+
+
+def test_failed_changes_without_a_report(sub: Path, canned: Canned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exit code is still that of the apply."""
+    refused = 422, b'{"errors": ["no"]}'
+    monkeypatch.setattr(canned, "_write", lambda *given: refused)
+    result = run("apply", "--yes", "--report", f"{sub}/a.json", manifest=MANY)
+    assert result.exit_code == 4
+    assert result.stderr.count("Cannot write sub/a.json") == 1
+
+
+def test_a_report_that_cannot_be_written_before_the_first_change(
+    sub: Path, canned: Canned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then nothing is changed, and that is said once."""
+    monkeypatch.setattr("reconciler.cli.steps.within_limits", lambda *given: shutil.rmtree(sub))
+    result = run("apply", "--yes", "--report", f"{sub}/a.json", manifest=MANY)
+    assert (result.exit_code, [method for method, _ in canned.seen if method != "GET"]) == (1, [])
+    assert result.stderr.count("Cannot write sub/a.json") == 1
+
+
+@pytest.mark.parametrize("command", ["validate", "check"])
+def test_problems_without_a_report(command: str, sub: Path, canned: Canned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was found is printed although the report cannot be written, with the exit code that stands for it."""
+    writable = Reports.write
+    monkeypatch.setattr(Reports, "write", lambda *given: shutil.rmtree(sub) or writable(*given))
+    args = [command, "--format", "json", "--report", f"{sub}/a.json"]
+    result = run(*args, manifest="projects: [{identifiers: shop}]")
+    assert (result.exit_code, len(json.loads(result.stdout)["problems"])) == (3, 2)
+    assert result.stderr.count("Cannot write sub/a.json") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("command", ["validate", "plan", "check", "apply"])
+def test_a_signal_leaves_a_report(command: str, number: int, canned: Canned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGTERM, which ends a job that was cancelled, is as Ctrl-C: the report says so, and the exit code is 130."""
+
+    def end(*given: object) -> None:
+        os.kill(os.getpid(), number)
+
+    canned.before = end
+    monkeypatch.setattr("reconciler.state.overlays.read", end) if command == "validate" else None
+    result = run(command, "--report", "report.json", manifest=SHOP)
+    assert result.exit_code == 130, result.output
+    assert [problem["message"] for problem in report()["problems"]] == ["The run was interrupted."]
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+@pytest.mark.parametrize("command", ["validate", "plan", "apply"])
+def test_a_signal_leaves_a_document(command: str, canned: Canned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --format json, stdout has one document after Ctrl-C, too."""
+
+    def end(*given: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    canned.before = end
+    monkeypatch.setattr("reconciler.state.overlays.read", end) if command == "validate" else None
+    result = run(command, "--format", "json", manifest=SHOP)
+    assert result.exit_code == 130
+    assert [problem["message"] for problem in json.loads(result.stdout)["problems"]] == ["The run was interrupted."]
+    assert result.stderr.endswith("Interrupted.\n")
+
+
+def test_sigterm_after_the_changes(canned: Canned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends an apply as Ctrl-C does until the end, also when what is done meanwhile has handled it otherwise."""
+    monkeypatch.setattr("reconciler.cli.apply.exit_code", lambda done: os.kill(os.getpid(), signal.SIGTERM) or 0)
+    result = run("apply", "--yes", "--report", "report.json", manifest=MANY)
+    assert (result.exit_code, report()["summary"]) == (130, {**LEFT_NOTHING, "done": 8})
 
 
 # -- the summary of a step ---------------------------------------------------------------------------------------
