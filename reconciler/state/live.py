@@ -97,7 +97,7 @@ async def _read(client: Client, desired: Desired, scope: Scope, early: Early) ->
     ours = scope.widened(visible(declared, names), desired.settings, me)
     reader.begin([k for k in definitions if k.name in defined.keys], defined)
     reader.begin(outside_projects(ours, names), ours)
-    reader.by_program = catalog if client.catalog is not None else ()
+    reader.by_program = catalog if catalog and client.catalog is not None else ()
     await reader.wave(defined, definitions)
     shown, reader.ambiguous["the catalog"] = await read_catalog(client, desired, catalog, names)
     # Before the other lists, some of whose parameters and fields an older Redmine does not know.
