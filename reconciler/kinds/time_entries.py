@@ -17,7 +17,7 @@ from reconciler.kinds._project_activities import own, own_id, switched_on
 from reconciler.kinds._queries import chunks, criterion
 from reconciler.kinds._server_settings import setting
 from reconciler.kinds.issues.hiding import IssueHiding
-from reconciler.model.address import Address, Row, Unresolved, split_key
+from reconciler.model.address import Address, Reference, Row, Unresolved, split_key
 from reconciler.model.capabilities import Creation, Dependencies, FixedKey, Rows
 from reconciler.model.codecs import Codec, Ref, digest, exact
 from reconciler.model.containers import ProjectIncludes
@@ -72,7 +72,14 @@ class Activity(Codec):
     """An activity, by name: the id is that of the project's own one where it has one (5.0 to 7.0)."""
 
     lookups = ("time_entry_activity",)
+    holds = True
     form = NAMED
+
+    def references(self, value: Any, context: Context) -> Iterable[Reference]:
+        # Others are there, or `canonical` says what is wrong with the name.
+        names, kind = context.names, "time_entry_activity"
+        declared = value in names.declared(kind) or value in names.absent(kind)
+        return (Reference((kind,), "", str(value)),) if declared else ()
 
     def canonical(self, value: Any, context: Context) -> Any:
         if value in usable(context) or context.names.id(Address("time_entry_activity", str(value))) is not None:

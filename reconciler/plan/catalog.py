@@ -125,11 +125,16 @@ def _unseen(declared: Sequence[tuple[Object, str]]) -> Iterator[Warned]:
         yield Warned(first.address, first.where(name), message)
 
 
+USED = ("it is in use: ", "in use: ")
+LATER = "if these manifests take it out of use, apply with --keep-going first, then once more"
+
+
 def _problems(said: Iterable[tuple[Change, Outcome]]) -> Iterator[Problem]:
     for change, outcome in said:
         for field, message in outcome.errors:
             place = change.place(field) if field else change.source
-            yield Problem(place, message, str(change.address))
+            # Most of the catalog is written before everything else, which may need it.
+            yield Problem(place, message, str(change.address), LATER if message.startswith(USED) else "")
 
 
 def _warnings(said: Iterable[tuple[Change, Outcome]]) -> Iterator[Warned]:

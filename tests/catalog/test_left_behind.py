@@ -94,3 +94,36 @@ def test_what_a_project_clears_of_an_activity(redmine: Sandbox, world: Running) 
     """An empty value is nothing, and a Boolean one is true or false: a second plan is empty."""
     assert notes(apply_to(world, ACTIVITIES, catalog=session(redmine, world))) == {}
     assert plan_of(world, ACTIVITIES, catalog=session(redmine, world)).changes == ()
+
+
+USED = """
+users: [{login: amy, firstname: Amy, lastname: Able, mail: amy@example.net}]
+roles:
+- {name: Old, permissions: [view_issues, log_time, view_time_entries]}
+- {name: New, permissions: [view_issues, log_time, view_time_entries]}
+time_entry_activities: [{name: Talk}]
+issue_priorities: [{name: Soon}]
+projects:
+- identifier: one
+  name: One
+  trackers: [Bug]
+  enabled_modules: [issue_tracking, time_tracking]
+  members: [{user: amy, roles: [Old]}]
+  issues: [{subject: a, priority: Soon}]
+  time_entries: [{user: amy, spent_on: 2026-01-02, activity: Talk, hours: 1, comments: c}]
+"""
+
+
+def test_what_the_same_manifests_take_out_of_use(redmine: Sandbox, world: Running) -> None:
+    """It is deleted in the same apply, after what has used it."""
+    apply_to(world, USED, catalog=session(redmine, world))
+    after = USED.replace(
+        "name: Old, permissions: [view_issues, log_time, view_time_entries]", "name: Old, state: absent"
+    )
+    for name in ("Talk", "Soon"):
+        after = after.replace(f"[{{name: {name}}}]", f"[{{name: {name}, state: absent}}]")
+    after = after.replace("[Old]", "[New]").replace("priority: Soon", "priority: High")
+    after = after.replace("comments: c}", "comments: c, state: absent}")
+    report = apply_to(world, after, catalog=session(redmine, world))
+    assert notes(report) == {}
+    assert sum(r.change.action == "delete" for r in report.results) == 4

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from reconciler.kinds._families import family
 from reconciler.kinds._inherited_roles import foresee, own_roles, principal
-from reconciler.model.address import Address, Row
+from reconciler.model.address import Address, Reference, Row
 from reconciler.model.capabilities import Creation, Deletion, Dependencies, FixedKey, KeptValues, Nesting, Rows
 from reconciler.model.codecs import Ref, RefSet
 from reconciler.model.export_hooks import Exporting
@@ -31,6 +31,9 @@ class Roles(RefSet):
     it as direct, before that it stores it once more with every PUT."""
 
     form = Each(of=Fields(of={"id": WHOLE, "name": TEXT, "inherited": FLAG.optional}))
+
+    def references(self, value: Any, context: Context) -> Iterable[Reference]:
+        return super().references(value["direct"] if isinstance(value, Mapping) else value, context)
 
     def equal(self, desired: Any, live: Any) -> bool:
         return bool(set(desired) - set(live["inherited"]) == set(live["direct"]) - set(live["inherited"]))

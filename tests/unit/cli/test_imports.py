@@ -82,7 +82,7 @@ UNUSED: dict[str, tuple[int, tuple[str, ...]]] = {
     "plan --help": (15, (*CLIENT, *SCREENS, *STEPS, *MODELS)),
     "apply --help": (20, (*CLIENT, *SCREENS, *STEPS, "pydantic", "msgspec", "yaml")),
     "export --help": (20, (*CLIENT, *SCREENS, *STEPS, "pydantic", "msgspec", "yaml")),
-    "config show": (41, (*OFFLINE, "reconciler.kinds", "reconciler.plan", "reconciler.export")),
+    "config show": (42, (*OFFLINE, "reconciler.kinds", "reconciler.plan", "reconciler.export")),
     "validate small.yaml": (140, (*OFFLINE, "reconciler.plan", "reconciler.export", "reconciler.reference")),
     "fmt --check small.yaml": (140, (*OFFLINE, "reconciler.plan", "reconciler.render.text", "reconciler.reference")),
     "explain issue.status": (130, (*OFFLINE, "reconciler.plan", "reconciler.render", "reconciler.layout")),
