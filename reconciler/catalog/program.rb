@@ -271,7 +271,8 @@ module Catalog
 
     def set_core_fields(record, names)
       unknown = names - Tracker::CORE_FIELDS
-      raise Refused.new("#{unknown.join(', ')}: no such field", 'core_fields') if unknown.any?
+      named = unknown.map { |name| name.delete_suffix('_id') }.join(', ')
+      raise Refused.new("#{named}: this Redmine (#{Redmine::VERSION::STRING}) cannot switch it off or on", 'core_fields') if unknown.any?
 
       record.core_fields = names
     end

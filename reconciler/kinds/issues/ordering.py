@@ -90,7 +90,7 @@ class IssueDependencies(Dependencies):
 def _moving(issue: Address, version: Address, context: Context) -> Iterator[Address]:
     """The projects that may have to move before an issue can have a version of another project."""
     if version.project != issue.project:
-        for project in {issue.project, version.project}:
+        for project in (issue.project, version.project):
             yield from moving(project, context.names)
 
 
