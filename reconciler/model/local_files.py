@@ -55,6 +55,13 @@ def write_private(path: Path, text: str, what: str, replaceable: Callable[[Path]
 
 def check_writable(path: Path, what: str, replaceable: Callable[[Path], bool]) -> Path:
     """The real path of a file to write. Raises ReconcilerError for one that must not or cannot be written."""
+    try:
+        return _writable(path, what, replaceable)
+    except OSError as error:  # a name that is too long, a folder that nobody may enter
+        raise ReconcilerError(f"Cannot write {path}: {error.strerror}.") from error
+
+
+def _writable(path: Path, what: str, replaceable: Callable[[Path], bool]) -> Path:
     # Renaming onto a link would replace the link instead of the file that it leads to.
     real = Path(os.path.realpath(path))
     if real.exists() and not real.is_file():

@@ -308,7 +308,7 @@ def test_a_file_for_two_reports(server: Stub) -> None:
     assert "the same file twice" in result.stderr
 
 
-@pytest.mark.parametrize("path", ["none/a.json", ".", "/dev/null"])
+@pytest.mark.parametrize("path", ["none/a.json", ".", "/dev/null", "a" * 300, "b" * 300 + "/a.json"])
 def test_a_report_that_cannot_be_written(path: str, server: Stub) -> None:
     """That is said before the server is asked."""
     result = run("plan", "--report", f"json={path}", manifest=SHOP)
