@@ -447,9 +447,9 @@ module Catalog
       alone = fields.select { |field| roles_of(field) == [record.id.to_s] }.map(&:name)
       raise Refused, "it is the only role of the users that custom fields take: #{alone.join(', ')}" if alone.any?
 
-      notes = super
       # Redmine leaves these behind (5.0 to 7.0).
       Role.all.each { |role| role.managed_roles.delete(record) if role.managed_roles.include?(record) }
+      notes = super
       fields.each { |field| field.update!(user_role: roles_of(field) - [record.id.to_s]) }
       Catalog.forget_in_settings(record, CREATORS)
       notes
@@ -1348,6 +1348,8 @@ module Catalog
     end
 
     def shown_value(record, field, value)
+      return value if value == ''
+
       found = listed(record, field)&.find_by(id: value) if number?(value)
       return name_of(found) if found
       # A text in place of a number, which finds nothing: not shown as the name that it looks like.

@@ -164,7 +164,9 @@ class Folder:
             self._note_edits(name)
             with self.writing(name) as file:
                 file.write(content)
-        self._digests[name] = digest(content)
+        # Not of the files that are for the next export alone.
+        if not name.startswith("."):
+            self._digests[name] = digest(content)
 
     def _note_edits(self, name: str) -> None:
         """Note a text that is not as the last export wrote it any more."""
