@@ -167,7 +167,8 @@ def _evaluated(node: Map, environ: Mapping[str, str]) -> tuple[dict[str, Any], d
             text, wrong = expand(value.expression, environ)
             for fault in wrong:
                 unresolved[name] = Problem(node.where(name), fault.message, hint=fault.hint)
-            values |= {} if wrong else {name: _line(str(text))}
+            # Still with its expression, by which a message knows what it must not quote.
+            values |= {} if wrong else {name: Templated(_line(str(text)), value.expression)}
         elif isinstance(value, Seq):
             numbered = Map(value.file, value.at)
             numbered.update((str(index), item) for index, item in enumerate(value))

@@ -261,6 +261,17 @@ def test_a_file_that_is_no_configuration(tmp_path: Path, text: str, expected: st
     assert expected in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "text", ["timeout: ${MY_TOKEN}", "limits: {deletes: 'x${MY_TOKEN}'}", "ignore: ['!${MY_TOKEN}']"]
+)
+def test_a_message_does_not_quote_a_secret_variable(text: str, tmp_path: Path) -> None:
+    """A value that is refused is not repeated if the name of a variable in it looks secret."""
+    write(tmp_path, text)
+    assert ": expected a " in refusal(tmp_path, {"MY_TOKEN": KEY})
+    write(tmp_path, text.replace("MY_TOKEN", "OTHER"))
+    assert 'found "' in refusal(tmp_path, {"OTHER": "!x"})
+
+
 def test_a_variable_that_is_no_number(tmp_path: Path) -> None:
     """The sentence names the environment variable."""
     said = refusal(tmp_path, {"REDMINE_TIMEOUT": "soon"})
