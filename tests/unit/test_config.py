@@ -245,6 +245,8 @@ def test_all_problems_of_the_file_at_once(tmp_path: Path) -> None:
         ("url: a\nurl: b\n", 'duplicate key "url"'),
         ("authoritativ: [versions]\n", 'unknown setting "authoritativ" (did you mean "authoritative"?)'),
         ("timeout: inf\n", "timeout: "),
+        ("protect:\n  - project/*\n  -\n", "protect.1: expected a string"),
+        ("catalog_command: [docker, null]\n", "catalog_command.1: expected a string"),
         ("limits: {delets: 5}\n", 'unknown setting "limits.delets" (did you mean "deletes"?)'),
         ("limits: {max: 5}\n", 'unknown setting "limits.max" (known: deletes, delete_ratio, prune_ratio)'),
         ("lease: {x: 5}\n", 'unknown setting "lease.x" (known: project, '),
