@@ -21,8 +21,10 @@ from pydantic import (
 )
 
 from reconciler.errors import ConfigError, Location, Problem
+from reconciler.manifest.excerpt import looks_secret
+from reconciler.manifest.expressions import names_in
 from reconciler.manifest.loader import suggest
-from reconciler.manifest.scalars import Computed, texts
+from reconciler.manifest.scalars import Computed, Templated, texts
 from reconciler.masking import Secrets
 from reconciler.record import Record
 
@@ -226,12 +228,16 @@ def describe_error(item: Any) -> tuple[str, str, str]:
         near = suggest(str(item["loc"][-1]), known)
         return f'unknown setting "{name}"', "", near or f"known: {', '.join(known)}"
     given = item["input"]
-    # Never quote a value that may be a secret: messages end up in logs.
-    quotable = isinstance(given, str) and str(item["loc"][0]) not in HIDDEN
+    quotable = isinstance(given, str) and str(item["loc"][0]) not in HIDDEN and not _from_secret(given)
     found = f', found "{given}"' if quotable else ""
     expected = EXPECTED.get(item["type"])
     message = f"expected {expected}" if expected else item["msg"][0].lower() + item["msg"][1:]
     return f"{name}: {message}{found}", "", ""
+
+
+def _from_secret(text: str) -> bool:
+    """Whether a text may have a secret from a variable: messages, which end up in logs, never quote one."""
+    return isinstance(text, Templated) and any(map(looks_secret, names_in(text.expression)))
 
 
 def _known(path: Sequence[str | int]) -> list[str]:

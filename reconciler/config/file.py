@@ -155,8 +155,13 @@ class Reader:
         return UNSET
 
 
-def _evaluated(node: Map, environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Problem]]:
-    """The values of a mapping with expressions evaluated, and setting → Problem for those with an unset variable."""
+def _evaluated(
+    node: Map, environ: Mapping[str, str], *, nulls: bool = False
+) -> tuple[dict[str, Any], dict[str, Problem]]:
+    """The values of a mapping with expressions evaluated, and setting → Problem for those with an unset variable.
+
+    A null counts as not set, unless `nulls` are kept: those of a list, where one is an item that is missing.
+    """
     values: dict[str, Any] = {}
     unresolved: dict[str, Problem] = {}
     for name, value in node.items():
@@ -167,14 +172,15 @@ def _evaluated(node: Map, environ: Mapping[str, str]) -> tuple[dict[str, Any], d
             text, wrong = expand(value.expression, environ)
             for fault in wrong:
                 unresolved[name] = Problem(node.where(name), fault.message, hint=fault.hint)
-            values |= {} if wrong else {name: _line(str(text))}
+            # Still with its expression, by which a message knows what it must not quote.
+            values |= {} if wrong else {name: Templated(_line(str(text)), value.expression)}
         elif isinstance(value, Seq):
             numbered = Map(value.file, value.at)
             numbered.update((str(index), item) for index, item in enumerate(value))
             numbered.marks.update((str(index), mark) for index, mark in enumerate(value.marks))
-            items, inner = _evaluated(numbered, environ)
+            items, inner = _evaluated(numbered, environ, nulls=True)
             values[name] = list(items.values())
             unresolved |= {f"{name}.{part}": problem for part, problem in inner.items()}
-        elif value is not None:
+        elif value is not None or nulls:
             values[name] = value.line if isinstance(value, Included) else value
     return values, unresolved

@@ -11,10 +11,17 @@ from reconciler.manifest.expressions import expand, names_in
 from reconciler.manifest.loader import Seq, Templated
 from reconciler.masking import MASK, without_user_info
 
-_WORD = r"""((?:"[^"]*"|'[^']*'|[^\s"'])+)"""
-_ASSIGNED = re.compile(r"([\w.-]+)(=)" + _WORD)
-_OPTION = re.compile(r"(?<![^\s\"'])(--?[\w.-]+)(\s+)(?!-)" + _WORD)
-_ARGUMENT = re.compile("([\\w.-]+)(=)(.*)", re.DOTALL)
+_WORD = re.compile(r"""(?:"[^"]*"|'[^']*'|\$\([^()]*\)|`[^`]*`|[^\s"'])+""")
+"""A word for the shell; what a command in it prints belongs to it."""
+_REST = re.compile("[^\\s\"'][^\"']*")
+_PLACES = (
+    (re.compile(r"(?<![\w.-])([\w.-]+)="), _WORD),
+    (re.compile(r"(?<![^\s\"'])(--?[\w.-]+)\s+(?!-)"), _WORD),
+    (re.compile(r"(?<![\w.-])([\w.-]+):\s*"), _REST),
+)
+"""What gives a value to a name, and the value: `NAME=…`, an option, a header."""
+_ARGUMENT = re.compile("([\\w.-]+)=(.*)", re.DOTALL)
+_HEADERS = ("authorization", "cookie")
 _REFERENCE = re.compile(r"""["']?\$\{\w+\}["']?""")
 
 
@@ -25,20 +32,34 @@ def command(arguments: Sequence[str]) -> list[str]:
 
 
 def shell(text: str) -> str:
-    """The same for a text for the shell."""
-    return without_user_info(_OPTION.sub(_masked, _ASSIGNED.sub(_masked, text)))
+    """The same for a text for the shell, and of headers: `Authorization: …`."""
+    for names, value in _PLACES:
+        text = _masked(text, names, value)
+    return without_user_info(text)
 
 
 def _argument(text: str, before: str) -> str:
     if before.startswith("-") and "=" not in before and looks_secret(before):
         return MASK
     whole = _ARGUMENT.fullmatch(text)
-    return _masked(whole) if whole and before != "-c" and looks_secret(whole[1]) else shell(text)
+    if whole and before != "-c" and looks_secret(whole[1]):
+        return text if _REFERENCE.fullmatch(whole[2]) else f"{whole[1]}={MASK}"
+    return shell(text)
 
 
-def _masked(match: re.Match[str]) -> str:
-    hidden = looks_secret(match[1]) and not _REFERENCE.fullmatch(match[3])
-    return f"{match[1]}{match[2]}{MASK}" if hidden else match[0]
+def _masked(text: str, names: re.Pattern[str], value: re.Pattern[str]) -> str:
+    """A text without the values of secret names. A value may be a name, too: `--env=PASSWORD=…`."""
+    done, pieces = 0, []
+    for name in filter(_is_secret, names.finditer(text)):
+        found = value.match(text, name.end()) if name.start() >= done else None
+        if found and not _REFERENCE.fullmatch(found[0]):
+            pieces += [text[done : name.end()], MASK]
+            done = found.end()
+    return "".join([*pieces, text[done:]])
+
+
+def _is_secret(name: re.Match[str]) -> bool:
+    return looks_secret(name[1]) or name[1].lower().endswith(_HEADERS)
 
 
 def by_names(node: Any, environ: Mapping[str, str]) -> dict[str, str]:

@@ -17,7 +17,7 @@ from reconciler.manifest.excerpt import looks_secret
 from reconciler.manifest.expressions import with_hidden_defaults, with_hidden_parts
 from reconciler.manifest.loader import Map, locate
 from reconciler.manifest.scalars import Computed
-from reconciler.masking import MASK, shown_url, without_user_info
+from reconciler.masking import MASK, shown_url
 from reconciler.record import Record
 from reconciler.redmine.connection import Connection
 from reconciler.redmine.urls import checked_address, checked_url
@@ -142,7 +142,7 @@ def _shown(name: str, value: Any, masks: Mapping[str, str]) -> Any:
         return None if value is None else MASK
     if isinstance(value, tuple):
         texts = [masks.get(item, item) for item in value]
-        return hidden.command(texts) if name in COMMANDS else texts
+        return hidden.command(texts) if name in COMMANDS else [hidden.shell(item) for item in texts]
     if masks:
         # What is not there literally, such as a path, is none of a text in which a part can be masked.
         value = masks.get(str(value), MASK)
@@ -150,22 +150,18 @@ def _shown(name: str, value: Any, masks: Mapping[str, str]) -> Any:
 
 
 def _text(name: str, value: Any) -> Any:
-    if name in URLS:
-        return shown_url(value)
-    return value if isinstance(value, int | float) else without_user_info(str(value))
+    return value if isinstance(value, int | float) else _said(name, str(value))
 
 
 def _expression(node: Map, name: str, *, secret: bool) -> str:
     """What the file says for a value that has `${NAME}` in it; of a secret, only the names."""
     said = (part.expression for part in hidden.templated(node.get(name)))
-    return ", ".join(with_hidden_parts(one, MASK) if secret else _said(name, one) for one in said)
+    known = (with_hidden_parts(e, MASK) if secret else with_hidden_defaults(e, MASK, looks_secret) for e in said)
+    return ", ".join(_said(name, one) for one in known)
 
 
-def _said(name: str, expression: str) -> str:
-    known = with_hidden_defaults(expression, MASK, looks_secret)
-    if name in URLS:
-        return shown_url(known)
-    return hidden.shell(known) if name in COMMANDS else without_user_info(known)
+def _said(name: str, text: str) -> str:
+    return hidden.shell(shown_url(text) if name in URLS else text)
 
 
 def _unusable(name: str, config: Config) -> str:

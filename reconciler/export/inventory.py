@@ -266,4 +266,4 @@ def _attached(names: Names, chosen: Iterable[Kind], scope: Scope) -> list[int]:
     lives = [(kind.name, names.live(kind.name)) for kind in chosen] if files else []
     rows = (row for name, live in lives for n, row in live.rows.items() if scope.wants(Address(name, live.keys[n]), n))
     values = (str(f.get("value") or "") for row in rows for f in row.get("custom_fields", ()) if f["id"] in files)
-    return sorted({int(value) for value in values if value.isdigit()})
+    return sorted({int(value) for value in values if value.isdecimal()})

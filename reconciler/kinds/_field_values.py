@@ -175,7 +175,7 @@ class Whole(Codec):
     form = ANY
 
     def decode(self, wire: Any, context: Context) -> Any:
-        return int(wire) if str(wire).isdigit() else None
+        return int(wire) if str(wire).isdecimal() else None
 
     def encode(self, value: Any, context: Context) -> Any:
         return str(value)

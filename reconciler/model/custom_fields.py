@@ -63,7 +63,7 @@ class CustomFields(Codec):
         # By name first: a field can be called `#12`.
         if name in fields:
             return fields[name]
-        if name.startswith("#") and name[1:].isdigit():
+        if name.startswith("#") and name[1:].isdecimal():
             numbered = next((f for f in fields.values() if f.id == int(name[1:])), None)
             # Who may not see the definitions can still write a field by its id; its format is unknown then.
             if numbered or not context.names.sees_definitions:
@@ -158,7 +158,7 @@ class CustomFields(Codec):
         held = {item["id"]: str(item.get("value") or "") for item in wire or ()}
         for name, wanted in (value or {}).items():
             field = self.fields(context).get(name)
-            if field and field.format == "attachment" and held.get(field.id, "").isdigit() and is_file(wanted):
+            if field and field.format == "attachment" and held.get(field.id, "").isdecimal() and is_file(wanted):
                 yield Candidate(int(held[field.id]), _stored_as(wanted), path_of(wanted).stat().st_size)
 
 
@@ -228,14 +228,14 @@ def decode(field: CustomField, wire: Any, context: Context) -> Any:
 def _decode_one(field: CustomField, wire: Any, context: Context) -> Any:
     ref = REFERENCES.get(field.format)
     if ref is not None:
-        return ref.decode({"id": int(wire)}, context) if str(wire).isdigit() else wire
+        return ref.decode({"id": int(wire)}, context) if str(wire).isdecimal() else wire
     if field.format == "enumeration":
         # Definitions list active options only (5.0 to 6.1), but an object can have an inactive one.
         return field.options.get(str(wire), f"#{wire}")
     if field.format == "list":
         # What is renamed is renamed in all objects at once.
         return field.renamed.get(wire, wire)
-    if field.format == "attachment" and str(wire).isdigit():
+    if field.format == "attachment" and str(wire).isdecimal():
         file = context.names.files.get(int(wire), {})
         shown = {k: file[k] for k in ("filename", "sha256", "id") if k in file}
         return {"file": shown.pop("filename"), **shown} if file else f"#{wire}"

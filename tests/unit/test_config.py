@@ -245,6 +245,8 @@ def test_all_problems_of_the_file_at_once(tmp_path: Path) -> None:
         ("url: a\nurl: b\n", 'duplicate key "url"'),
         ("authoritativ: [versions]\n", 'unknown setting "authoritativ" (did you mean "authoritative"?)'),
         ("timeout: inf\n", "timeout: "),
+        ("protect:\n  - project/*\n  -\n", "protect.1: expected a string"),
+        ("catalog_command: [docker, null]\n", "catalog_command.1: expected a string"),
         ("limits: {delets: 5}\n", 'unknown setting "limits.delets" (did you mean "deletes"?)'),
         ("limits: {max: 5}\n", 'unknown setting "limits.max" (known: deletes, delete_ratio, prune_ratio)'),
         ("lease: {x: 5}\n", 'unknown setting "lease.x" (known: project, '),
@@ -259,6 +261,17 @@ def test_a_file_that_is_no_configuration(tmp_path: Path, text: str, expected: st
         load(tmp_path)
     assert str(path) in str(caught.value)
     assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["timeout: ${MY_TOKEN}", "limits: {deletes: 'x${MY_TOKEN}'}", "ignore: ['!${MY_TOKEN}']"]
+)
+def test_a_message_does_not_quote_a_secret_variable(text: str, tmp_path: Path) -> None:
+    """A value that is refused is not repeated if the name of a variable in it looks secret."""
+    write(tmp_path, text)
+    assert ": expected a " in refusal(tmp_path, {"MY_TOKEN": KEY})
+    write(tmp_path, text.replace("MY_TOKEN", "OTHER"))
+    assert 'found "' in refusal(tmp_path, {"OTHER": "!x"})
 
 
 def test_a_variable_that_is_no_number(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ calendar days, so what is too early by the calendar is certain, and what is too 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, NamedTuple
 
 from reconciler.kinds.issues import relations
@@ -17,8 +17,8 @@ from reconciler.model.address import Address, Row
 from reconciler.model.name_index import Context, Names
 
 FIELDS = ("start_date", "due_date")
-WEEKEND = (6, 7)
-"""ISO days that are no working days where nothing else is set."""
+FRIDAY = 5
+"""The last ISO day that is a working day where nothing else is set."""
 LATER = "set a later date, or remove the relation"
 
 
@@ -116,9 +116,24 @@ def _bounds(own: Address, row: Row | None, values: Mapping[str, Any], context: C
             settled = row is not None and not _changes(values, row) and _settled(one, before, delay, end, names)
             if end and not settled:
                 day, days = date.fromisoformat(end), max(1 + delay, 0)
-                first = (day + timedelta(days=days)).isoformat(), _working(day, days).isoformat()
+                first = _later(day, days).isoformat(), _working(day, days).isoformat()
                 # What precedes a parent counts by a setting, which is on by default.
                 yield _Bound(before, _what(one, own), *first, certain and one == own)
+
+
+def bounds(row: Row, context: Context) -> Iterator[tuple[int, str]]:
+    """(number, day) for each issue that precedes a live one, and the day before which it cannot start because of that.
+
+    The server counts working days, as its settings say; the first day is never earlier than this one (5.0 to 6.1).
+    """
+    for relation in row.get("relations") or ():
+        if relation["relation_type"] == "precedes" and relation["issue_to_id"] == row["id"]:
+            before = context.names.live("issue").rows.get(relation["issue_id"], {})
+            # Redmine takes the start date for an issue without a due date (5.0 to 6.1).
+            end = before.get("due_date") or before.get("start_date")
+            if end:
+                day = _later(date.fromisoformat(end), 1 + (relation.get("delay") or 0))
+                yield relation["issue_id"], day.isoformat()
 
 
 def _what(one: Address, own: Address) -> str:
@@ -155,8 +170,16 @@ def _end(before: Address, names: Names) -> tuple[str, bool]:
 
 def _working(day: date, days: int) -> date:
     """The day that is so many working days later (`Redmine::Utils::DateCalculation`), without weekends."""
-    for _ in range(days):
-        day += timedelta(days=1)
-        while day.isoweekday() in WEEKEND:
-            day += timedelta(days=1)
-    return day
+    if not days:
+        return day
+    weeks, rest = divmod(days, FRIDAY)
+    weekday = min(day.isoweekday(), FRIDAY)
+    # From a weekend, they count as from the Friday before.
+    since_friday = day.isoweekday() - weekday
+    weekend = 2 if weekday + rest > FRIDAY else 0
+    return _later(day, 7 * weeks + rest + weekend - since_friday)
+
+
+def _later(day: date, days: int) -> date:
+    """The day that is so many days later; the last of the calendar if that comes first, as after 9999-12-31."""
+    return date.fromordinal(min(max(day.toordinal() + days, date.min.toordinal()), date.max.toordinal()))

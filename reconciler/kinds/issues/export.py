@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from reconciler.kinds.issues import notes, relations
+from reconciler.kinds.issues import dates, notes, relations
 from reconciler.kinds.issues.identity import key_field, value_of
 from reconciler.kinds.issues.spec import closes, trackers_of
 from reconciler.model.address import Address, Row, split_key
@@ -88,7 +88,7 @@ class IssueExport(Exporting):
             yield "assigned_to", "new issues of the project can no longer be assigned to it"
         if closes(values.get("status"), context):
             yield from self._wrongly_closed(row, context)
-        early = [n for n, day in relations.bounds(row, context) if _earliest(values, day) < day]
+        early = [n for n, day in dates.bounds(row, context) if _earliest(values, day) < day]
         for field in ("start_date", "due_date") if early else ():
             if not blank(values.get(field)):
                 yield field, f"starts before its predecessor ends: {_keys(early, context)}"

@@ -76,7 +76,7 @@ def _long(
     if need.has_all("issue") or not by:
         return whole
     names = {split_key(k)[1] for k in need.keys.get("issue", ())}
-    ids = {int(name[1:]) for name in names if name.startswith("#") and name[1:].isdigit()}
+    ids = {int(name[1:]) for name in names if name.startswith("#") and name[1:].isdecimal()}
     ids |= {*map(int, need.ids.get("issue", ()))}
     scope = (*criterion("project_id", "=", *projects), *filters)
     return replace(whole, instead=ByName(scope, by, ids, include, unproven))

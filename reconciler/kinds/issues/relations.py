@@ -7,9 +7,9 @@ ordered pair of issues (5.0 to 6.1), so they are always read from the issue's ow
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date, timedelta
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
@@ -44,7 +44,7 @@ def _relation(value: Any) -> Any:
         raise ValueError(said)
     if blank(value[types[0]]) or not ISSUE.is_name(value[types[0]]):
         raise ValueError(f"{types[0]}: expected the key of an issue, or {{project: …, key: …}}")
-    if not str(value.get("delay", 0)).lstrip("-").isdigit():
+    if not re.fullmatch("-?[0-9]{1,9}", str(value.get("delay", 0))):
         raise ValueError("delay: expected a whole number of days")
     return value
 
@@ -255,21 +255,6 @@ def blockers(row: Row) -> list[int]:
     blocking = (r for r in row.get("relations") or () if r["relation_type"] == "blocks")
     # `blocked` is stored reversed, as `blocks` (5.0 to 6.1), so one type is enough.
     return [r["issue_id"] for r in blocking if r["issue_to_id"] == row["id"]]
-
-
-def bounds(row: Row, context: Context) -> Iterator[tuple[int, str]]:
-    """(number, day) for each issue that precedes a live one, and the day before which it cannot start because of that.
-
-    The server counts working days, as its settings say; the first day is never earlier than this one (5.0 to 6.1).
-    """
-    for relation in row.get("relations") or ():
-        if relation["relation_type"] == "precedes" and relation["issue_to_id"] == row["id"]:
-            before = context.names.live("issue").rows.get(relation["issue_id"], {})
-            # Redmine takes the start date for an issue without a due date (5.0 to 6.1).
-            end = before.get("due_date") or before.get("start_date")
-            if end:
-                day = date.fromisoformat(end) + timedelta(days=1 + (relation.get("delay") or 0))
-                yield relation["issue_id"], day.isoformat()
 
 
 def others(values: Mapping[str, Any], row: Row | None, context: Context) -> Iterator[Address]:

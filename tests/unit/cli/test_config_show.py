@@ -119,6 +119,19 @@ HIDDEN = {
     f"catalog_command: [docker, -e, 'DB_PASSWORD=a {KEY}', --token, {KEY}, -v]": (
         ["docker", "-e", "DB_PASSWORD=•••", "--token", "•••", "-v"]
     ),
+    f"catalog_command: 'docker exec --env=PGPASSWORD={KEY} -v'": [
+        "/bin/sh",
+        "-c",
+        "docker exec --env=PGPASSWORD=••• -v",
+    ],
+    f"catalog_command: [docker, '--env=PGPASSWORD={KEY}', -v]": ["docker", "--env=PGPASSWORD=•••", "-v"],
+    f"catalog_command: 'PGPASSWORD=$(echo {KEY}) docker'": ["/bin/sh", "-c", "PGPASSWORD=••• docker"],
+    f"catalog_command: \"wrap -H 'Authorization: Bearer {KEY}' -v\"": (
+        ["/bin/sh", "-c", "wrap -H 'Authorization: •••' -v"]
+    ),
+    f"catalog_command: [wrap, -H, 'X-Api-Key: {KEY}', -v]": ["wrap", "-H", "X-Api-Key: •••", "-v"],
+    f"vars: {{SITE: 'https://h.example/?token={KEY}'}}": "https://h.example/?token=•••",
+    f"vars: {{DATABASE: 'host=h password={KEY}'}}": "host=h password=•••",
     "switch_user: 'x-${DB_PW}'": "x-•••",
     "client_key: 'keys/${DB_PW}'": None,
     "vars: {API: '${DB_PW}'}": None,
@@ -280,3 +293,11 @@ def test_standard_input_is_read_once(canned: Canned) -> None:
     """The key and the manifests cannot both come from it."""
     result = sent(canned, "--api-key-file", "-", "-", input="x")
     assert result.exit_code == 1 and "cannot both be standard input" in result.stderr
+
+
+@pytest.mark.parametrize("text", ["a" * 100_000, "a.b-" * 20_000, "a=b=" * 20_000, "x=$(" * 20_000, "--a " * 20_000])
+def test_a_long_text_is_shown_at_once(text: str) -> None:
+    """A variable may be the contents of a file."""
+    Path("long.txt").write_text(text)
+    Path("reconciler.yaml").write_text("vars: {LONG: !file long.txt}")
+    assert settings()["vars.LONG"]["value"] == text

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from canned import Canned
 from engine import apply_to, plan_of, problems_of
+
+from reconciler.kinds.issues import dates
 
 FIRST = "{subject: first, start_date: 2030-01-07, due_date: 2030-01-10}"
 
@@ -74,6 +77,41 @@ def test_a_weekend_is_a_warning() -> None:
     assert "is before 2030-01-14" in warned.message
     assert "no working days" in warned.message
     assert plan_of(shop(), wanted(FIRST, text.replace("01-12", "01-14"))).warnings == ()
+
+
+@pytest.mark.parametrize(("end", "delay"), [("9999-12-31", 0), ("2030-01-10", 999_999_999), ("9999-12-30", 7)])
+def test_what_ends_at_the_end_of_the_calendar(end: str, delay: int) -> None:
+    """What follows an issue without an end, as people write it, cannot start: a problem at its date."""
+    texts = f"{{subject: first, due_date: {end}}}", "{subject: s, start_date: 2030-01-07, relations: [{follows: first"
+    (problem,) = problems_of(shop(), wanted(texts[0], f"{texts[1]}, delay: {delay}}}]}}"))
+    assert problem.message.startswith("start_date 2030-01-07 is before 9999-12-31, the first day after first")
+
+
+@pytest.mark.parametrize("delay", ["soon", "--3", "²", "1.5", "9" * 5000])
+def test_a_delay_is_a_whole_number(delay: str) -> None:
+    """Anything else is a problem at the relation."""
+    (problem,) = problems_of(
+        shop(), wanted(FIRST, f"{{subject: s, relations: [{{follows: first, delay: '{delay}'}}]}}")
+    )
+    assert "delay: expected a whole number of days" in problem.message
+
+
+@pytest.mark.parametrize("field", ["parent: '#²'", "relations: [{follows: '#²'}]", "custom_fields: {'#²': x}"])
+def test_a_sign_that_is_no_digit_is_no_number(field: str) -> None:
+    """A name such as `#²` names nothing."""
+    (problem,) = problems_of(shop(), wanted(f"{{subject: s, {field}}}"))
+    assert "there is no" in problem.message and '"#²"' in problem.message
+
+
+def test_working_days_as_the_server_counts_them() -> None:
+    """One by one, without weekends, from whatever day."""
+    for number in range(20_000, 20_007):
+        day = date.fromordinal(number)
+        for days in range(16):
+            assert dates._working(date.fromordinal(number), days) == day
+            day += timedelta(days=1)
+            while day.isoweekday() > dates.FRIDAY:
+                day += timedelta(days=1)
 
 
 def test_a_live_relation_counts() -> None:
