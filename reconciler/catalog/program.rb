@@ -1341,27 +1341,28 @@ module Catalog
     end
 
     def shown_filter(record, field, filter)
-      values = Array(filter['values']).map { |value| shown_value(record, field, value) }
+      model = listed(record, field)
+      values = Array(filter['values']).map { |value| shown_value(record, field, model, value) }
       custom, owner = shown_field(field)
       [shown_field(field).is_a?(Array) ? "#{owner && "#{owner}."}[#{custom}]" : field,
        { operator: filter['operator'], values: values - [''] }]
     end
 
-    def shown_value(record, field, value)
-      return value if value == ''
+    def shown_value(record, field, model, value)
+      return value if value == '' || WORDS.include?(value)
 
-      found = listed(record, field)&.find_by(id: value) if number?(value)
+      found = model&.find_by(id: value) if number?(value)
       return name_of(found) if found
       # A text in place of a number, which finds nothing: not shown as the name that it looks like.
-      return "#{value} (a text, not a number)" if listed(record, field) && !plain?(record, field, value)
+      return "#{value} (a text, not a number)" if model && !number?(value)
 
       offered(record, field).rassoc(value)&.first || value
     end
 
-    def stored_value(record, field, value, name)
-      return value if plain?(record, field, value) || value == ''
+    def stored_value(record, field, model, value, name)
+      # A word such as `me`, or the number of something that is gone.
+      return value if value == '' || WORDS.include?(value) || (number?(value) && (model || numbers?(record, field)))
 
-      model = listed(record, field)
       found = model ? by_name(model, value) : offered(record, field).assoc(value)&.last
       return (model ? found.id : found).to_s if found
       return value unless model || numbers?(record, field)
@@ -1372,11 +1373,6 @@ module Catalog
 
     def number?(value)
       value.to_s.match?(/\A\d+\z/)
-    end
-
-    # What is stored as it is: a word such as `me`, or the number of something that is gone.
-    def plain?(record, field, value)
-      WORDS.include?(value) || (number?(value) && (listed(record, field) || numbers?(record, field)))
     end
 
     # The objects that a filter has numbers of, or nil.
@@ -1450,7 +1446,8 @@ module Catalog
         field = custom ? stored_field(record, [custom[2], *custom[1]], 'filters') : name
         raise Refused.new(no_filter(name, field), 'filters') unless record.available_filters.key?(field)
 
-        values = Array(filter['values']).map { |value| stored_value(record, field, value.to_s, name) }
+        model = listed(record, field)
+        values = Array(filter['values']).map { |value| stored_value(record, field, model, value.to_s, name) }
         record.add_filter(field, filter['operator'], values.presence || [''])
       end
     end

@@ -312,12 +312,8 @@ def export_schema() -> Schema:
     edited = {"description": "Files that were edited since then, and replaced or removed.", **array(TEXT)}
     first = {"format_version": version(), "url": TEXT, "folder": TEXT, "objects": counts, "files": COUNT}
     then = {"removed": removed, "edited": edited, "left_out": left_out, "sanitized": replaced, "requests": COUNT}
-    properties = {**first, **then}
-    return {
-        "$schema": DRAFT,
-        "description": "What `export` wrote.",
-        **open_object(properties, optional=("sanitized",)),
-    }
+    properties = open_object({**first, **then}, optional=("sanitized",))
+    return {"$schema": DRAFT, "description": "What `export` wrote.", **properties}
 
 
 def _envelope(description: str, properties: Mapping[str, Any], optional: tuple[str, ...] = ()) -> Schema:
